@@ -1,0 +1,57 @@
+/* A link: what carries segments below the TCP. One small vtable; core/link/ holds the links that there are.
+ *
+ * Addresses and ports are in network byte order throughout, as in struct sockaddr_in. */
+#ifndef CORE_LINK_H
+#define CORE_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct link_addr {
+	uint32_t ip;   /* network byte order */
+	uint16_t port; /* network byte order */
+};
+
+/* A segment to send. header and data may be one piece of memory (header + header_len == data), and the
+ * next segment's header may follow at once: a link that gathers can then send many as one piece. */
+struct link_out {
+	struct link_addr src, dst;
+	const uint8_t *header; /* the TCP header, complete, its checksum done */
+	const uint8_t *data;
+	uint32_t header_len, data_len;
+};
+
+/* A segment that came. */
+struct link_in {
+	struct link_addr src, dst; /* port: of the carrier where it has one (UDP), else as in the TCP header */
+	const uint8_t *segment;    /* TCP header and data; readable and unchanged until the next recv */
+	uint32_t len;
+	bool vouched; /* the link knows that the TCP checksum is right or not needed */
+};
+
+struct link;
+
+/* All return a negative errno when they fail. */
+struct link_ops {
+	/* Take a local address and port: port 0 asks for any. *local receives what was taken.
+	 * -EADDRINUSE, -EADDRNOTAVAIL, -EACCES. */
+	int (*claim)(struct link *, struct link_addr *local);
+	void (*release)(struct link *, const struct link_addr *local);
+	/* Send n segments. Returns how many left or were dropped as a network drops; when fewer than n, the
+	 * link is full and the rest are the caller's still. The memory is the caller's again on return. */
+	int (*send)(struct link *, const struct link_out *, unsigned n);
+	/* Receive at most max segments without waiting. Returns how many; 0 when there are none. */
+	int (*recv)(struct link *, struct link_in *, unsigned max);
+	/* A descriptor that polls readable when recv would return something; -1 where there is none. */
+	int (*fd)(const struct link *);
+	void (*close)(struct link *);
+};
+
+struct link {
+	const struct link_ops *ops;
+	uint32_t segment_max; /* bytes: the largest TCP segment, header and data, that one send carries */
+	uint32_t window_max;  /* bytes of data that may wait in the link before it drops: bounds RCV.WND */
+};
+
+#endif

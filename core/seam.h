@@ -1,0 +1,49 @@
+/* The seam: the one place where data manipulation meets TCP.
+ *
+ * TCP never copies, sums or looks at the user's bytes itself. On the way out it hands a stretch of the
+ * retransmission buffer to a source, which writes the bytes there and gives their sum; on the way in it
+ * hands the bytes of a segment, still in the packet buffer, to a sink, which takes them into the
+ * application's memory and gives their sum. A fused loop (ilp/) behind a source or a sink therefore
+ * touches each byte once. The plain copy-and-sum source and sink of core/plain.h are its simplest users.
+ *
+ * Sums are of RFC 1071: the 16-bit ones'-complement sum, not inverted, in memory order (stored as it is,
+ * its two bytes are those of the wire), counted as if the first byte stood at an even offset.
+ * Offsets count the bytes of the stream, from 0 for the first byte after the SYN.
+ *
+ * Braun, Diot, Hoglander, Roca, INRIA RR-2650 (1995), section 4.1; Clark and Tennenhouse, SIGCOMM '90. */
+#ifndef CORE_SEAM_H
+#define CORE_SEAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct seam_source {
+	/* Write the next bytes of the stream, which begin at offset off, to dst; at most cap of them.
+	 * Returns how many were written; 0 says that there are no more for now. When sum is not NULL,
+	 * *sum receives the sum of exactly these bytes. It may not call into TCP. */
+	size_t (*fill)(void *ctx, uint64_t off, uint8_t *dst, size_t cap, uint16_t *sum);
+	void *ctx;
+	/* Each fill is a record (a framed piece of an ADU): it gets a span, and so a segment, of its own,
+	 * and cap is then always the connection's whole effective MSS. Without it, short fills join the
+	 * unsent end of what is buffered. */
+	bool record;
+};
+
+struct seam_sink {
+	/* Take bytes of the stream: data[0..len) stands at offset off. Returns how many were taken.
+	 *
+	 * sum != NULL: the checksum of the segment is not known yet, and nothing of TCP's state has
+	 * changed. All or nothing: return len, with the sum of all len bytes in *sum, or 0 to decline
+	 * (TCP then checks the segment itself and keeps the bytes). settle() follows at once.
+	 * sum == NULL: the bytes are known to be good; any prefix may be taken; settle(good) follows. */
+	size_t (*drain)(void *ctx, uint64_t off, const uint8_t *data, size_t len, uint16_t *sum);
+	/* The n bytes taken at off were good, and count; or they were not, and never happened: the sink
+	 * puts its state back and wipes what it wrote. */
+	void (*settle)(void *ctx, uint64_t off, size_t n, bool good);
+	void *ctx;
+	/* Set by the sink itself when it wants no more; TCP then leaves further segments where they are. */
+	bool done;
+};
+
+#endif

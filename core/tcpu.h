@@ -1,0 +1,74 @@
+/* TCPU's socket-like calls: the seven of RR-2650 (figure 3) with its semantics, and beside them what a socket
+ * user expects. Each returns -1 and sets errno as the call of the same name does for sockets.
+ *
+ * Driven inline, as in the report: the protocol runs inside these calls and only there. A call receives what
+ * has come, runs the timers that are due, and acknowledges when the input is drained; a blocking call sleeps
+ * on the link's descriptor and the next deadline. Between calls nothing is answered.
+ *
+ * A descriptor is a real one. It polls readable whenever a call on it might get further: then call, with
+ * O_NONBLOCK set or after poll_tcpu, which gives exact answers. Descriptors may be used from any thread, one
+ * thread at a time for each connection; connections of one listener share a lock, others share nothing. */
+#ifndef CORE_TCPU_H
+#define CORE_TCPU_H
+
+#include "core/engine.h"
+
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#define IPPROTO_TCPK 253 /* RFC 3692's experimental number, as in kernel/uapi/tcpk.h */
+#define TF_NODELAY 0x01000000 /* flag of send_tcpu: send at once, whatever Nagle's rule says */
+
+/* domain AF_INET, type SOCK_STREAM (SOCK_NONBLOCK may be or'ed in). protocol IPPROTO_TCPK: TCPK below, real
+ * addresses and ports of the host; anything else: UDP datagrams below, which needs no privilege.
+ * EAFNOSUPPORT, EPROTOTYPE; EPROTONOSUPPORT: no TCPK on this host; EMFILE, ENOMEM. */
+int socket_tcpu(int domain, int type, int protocol);
+/* Local address and port; port 0 takes any. EADDRINUSE, EADDRNOTAVAIL, EACCES; EINVAL: bound already. */
+int bind_tcpu(int fd, const struct sockaddr_in *addr, socklen_t addrlen);
+/* Opens the socket passively; at most backlog complete connections wait. EINVAL: connected. */
+int listen_tcpu(int fd, int backlog);
+/* The next connection; listens first where listen_tcpu was not called (the report's listen and accept in one).
+ * addr and addrlen may be NULL. A new descriptor; it blocks, whatever fd does. EAGAIN; EINVAL: connected. */
+int accept_tcpu(int fd, struct sockaddr_in *addr, socklen_t *addrlen);
+/* Waits until established or refused. EINPROGRESS: O_NONBLOCK, poll_tcpu then says POLLOUT, or POLLERR and
+ * SO_ERROR why; ECONNREFUSED, ETIMEDOUT, EISCONN, EALREADY. */
+int connect_tcpu(int fd, const struct sockaddr_in *addr, socklen_t addrlen);
+/* Passes length bytes to TCPU; waits while the retransmission buffer is full, and loses nothing: returns length,
+ * or less when interrupted (EINTR when nothing was passed). flags: TF_NODELAY, MSG_DONTWAIT, MSG_NOSIGNAL (always
+ * so: no signal is raised). EAGAIN, EPIPE, ECONNRESET, ETIMEDOUT, ENOTCONN. */
+ssize_t send_tcpu(int fd, const void *buffer, size_t length, int flags);
+/* Waits for bytes, and returns how many; 0 at the end of the stream. (The report's 0 after a silent interval is
+ * EAGAIN here, by SO_RCVTIMEO or O_NONBLOCK: a reader must know the end from a pause.) Bytes in order go from
+ * the packet buffer to buffer in one pass. flags: MSG_DONTWAIT, MSG_WAITALL. */
+ssize_t recv_tcpu(int fd, void *buffer, size_t length, int flags);
+/* Sends what is buffered and FIN. A blocking descriptor waits until all is acknowledged and, at most a second
+ * more, for the peer's FIN; then, and at once with O_NONBLOCK, what TCP still owes is done inside later calls.
+ * EIO: data could not be delivered (the connection broke first). */
+int close_tcpu(int fd);
+
+/* how: SHUT_WR or SHUT_RDWR: FIN after what is buffered. SHUT_RD alone: later reads return 0. */
+int shutdown_tcpu(int fd, int how);
+int getsockname_tcpu(int fd, struct sockaddr_in *addr, socklen_t *addrlen);
+int getpeername_tcpu(int fd, struct sockaddr_in *addr, socklen_t *addrlen);
+/* F_GETFL and F_SETFL with O_NONBLOCK. EINVAL for the rest. */
+int fcntl_tcpu(int fd, int cmd, int arg);
+/* SOL_SOCKET: SO_SNDBUF, SO_RCVBUF (before connect or listen), SO_SNDTIMEO, SO_RCVTIMEO, SO_ERROR (get).
+ * IPPROTO_TCP: TCP_NODELAY, TCP_MAXSEG (get; set before connect or listen: the largest segment's data, in
+ * bytes). ENOPROTOOPT for the rest. */
+int setsockopt_tcpu(int fd, int level, int name, const void *value, socklen_t len);
+int getsockopt_tcpu(int fd, int level, int name, void *value, socklen_t *len);
+/* As poll(2), with exact readiness, for TCPU's descriptors and any others together. */
+int poll_tcpu(struct pollfd *fds, nfds_t n, int timeout_ms);
+/* State and counts of a connection. */
+int info_tcpu(int fd, struct tcpu_info *info);
+
+/* The seam, from outside. fill_tcpu calls source->fill until it returns 0, and waits while the buffer is full;
+ * returns the bytes taken in; flags and errors as send_tcpu.
+ * drain_tcpu feeds the sink: returns when sink->done, or when some bytes were taken and no more are at hand
+ * (MSG_WAITALL: only when done, or at the end); the bytes taken, 0 at the end of the stream; flags and errors
+ * as recv_tcpu. */
+ssize_t fill_tcpu(int fd, const struct seam_source *source, int flags);
+ssize_t drain_tcpu(int fd, struct seam_sink *sink, int flags);
+
+#endif

@@ -1,0 +1,39 @@
+/* Loops, for those who run them: find a chain, choose direction and schedule, begin, run, end.
+ *
+ *	const struct ilp_chain *c = ilp_find("xdr_chacha20");
+ *	struct ilp_any s;                       // any chain's state
+ *	ilp_set(c, &s, "chacha20.key", key, 32);
+ *	ilp_set(c, &s, "chacha20.nonce", nonce, 12);
+ *	c->begin(&s);
+ *	n = ilp_pick(c, ILP_SEND, ILP_FUSED)(&s, dst, src, len, NULL);
+ *	n += c->end[ILP_SEND](&s, dst + n);
+ *	sum = c->sum(&s);
+ *	ilp_wipe(&s, sizeof s); */
+#ifndef ILP_ILP_H
+#define ILP_ILP_H
+
+#include "ilp/run.h"
+
+#include <stdbool.h>
+
+struct ilp_any {
+	_Alignas(ILP_ALIGN) uint8_t bytes[ILP_STATE_MAX];
+};
+
+/* The chains that were compiled in (ilp/chains/), in order of name; the last is NULL. */
+extern const struct ilp_chain *const ilp_chains[];
+/* By name; NULL when there is none. */
+const struct ilp_chain *ilp_find(const char *name);
+/* Writes a parameter into the state. -ENOENT: the chain has none of that name; -EINVAL: len is not its size. */
+int ilp_set(const struct ilp_chain *, void *state, const char *name, const void *value, size_t len);
+/* The loop for this CPU; ILP_ISA=scalar|avx2|avx512 in the environment lowers the choice. */
+ilp_loop *ilp_pick(const struct ilp_chain *, enum ilp_direction, enum ilp_schedule);
+/* Bytes of scratch memory that the loop wants for n bytes of input; 0: tmp may be NULL. */
+size_t ilp_scratch(const struct ilp_chain *, enum ilp_direction, enum ilp_schedule, size_t n);
+
+/* The instruction sets. */
+bool ilp_isa_here(enum ilp_isa);
+const char *ilp_isa_name(enum ilp_isa);
+const char *ilp_schedule_name(enum ilp_schedule);
+
+#endif
