@@ -1,0 +1,175 @@
+# How everything is built. `make help` says what there is to ask for.
+#
+# A verb first makes sure that the packages it needs are installed (tools/need.sh), then calls make again with
+# INNER=1 for what is built: only that second make may ask for luajit, pkg-config or what the generator wrote.
+# Files are found, not listed: put a .c, .rl, stage or chain into its folder and it is built; a file of tests/,
+# tools/ or an example that has a main is a program, the others of its folder are linked with every program there.
+
+# A built-in rule's cc is not a choice.
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+SHELL := /bin/sh
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+Q := $(if $(V),,@)
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+
+ifndef INNER
+# ------------------------------------------------------------------------------------------------- verbs
+.NOTPARALLEL:
+# As parallel as there are processors, unless -j says otherwise.
+JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+BUILD = $(MAKE) INNER=1 $(JOBS)
+
+NEED_BUILD := gcc libc6-dev pkg-config ragel luajit libluajit-5.1-dev libjansson-dev libssl-dev libtirpc-dev
+NEED_CHECK := $(NEED_BUILD) clang check
+NEED_DEMO  := $(NEED_BUILD) check gnuplot-nox
+NEED_LINT  := $(NEED_BUILD) check clang clang-tidy shellcheck lua-check
+need = @tools/need.sh
+
+PREFIX ?= /usr/local
+
+.PHONY: help all tests demo check check-asan bench lint install clean
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' build.mk
+	@echo "  CC=gcc|clang chooses the compiler, V=1 shows the commands, FILE=path is what demo sends."
+
+all: ## the library, the command tcpu and the examples, in build/gcc (the default)
+	$(need) $(NEED_BUILD)
+	@$(BUILD) programs
+
+tests: ## all of that and the test programs, without running them
+	$(need) $(NEED_CHECK)
+	@$(BUILD) tests
+
+demo: ## fuse, check, measure, and send a file: under a minute
+	$(need) $(NEED_DEMO)
+	@$(BUILD) programs gen-tests
+	@tools/demo.sh build/$(CC) $(FILE)
+
+check: ## build with gcc and clang and run every test
+	$(need) $(NEED_CHECK)
+	@$(BUILD) CC=gcc tests
+	@$(BUILD) CC=clang tests
+	@tools/check.sh build/gcc build/clang
+
+check-asan: ## the same tests with gcc's address and undefined-behaviour sanitizers
+	$(need) $(NEED_CHECK)
+	@$(BUILD) CC=gcc SAN=1 tests
+	@tools/check.sh build/gcc-asan
+
+bench: all ## ns per byte and per call of every chain, schedule and direction
+	@build/$(CC)/bin/tcpu bench
+
+lint: ## clang-tidy, shellcheck, luacheck, and what CONTRIBUTING.md asks for
+	$(need) $(NEED_LINT)
+	@$(BUILD) CC=clang lint
+
+install: all ## to $(DESTDIR)$(PREFIX): command, library, headers, the generator
+	@$(BUILD) install PREFIX=$(PREFIX)
+
+clean: ## remove build/
+	$(Q)rm -rf build
+
+else
+# ------------------------------------------------------------------------------------------- what is built
+B := build/$(notdir $(CC))$(if $(SAN),-asan)
+
+PKGS := check luajit libtirpc jansson libcrypto
+CPPFLAGS_ := -I. -D_GNU_SOURCE -DTCPU_SHARE='"$(CURDIR)"' $(shell pkg-config --cflags $(PKGS))
+WARN := -Wall -Wextra -Wconversion -Wshadow -Werror
+CFLAGS_ := -std=gnu17 -O2 -g -pthread -fno-strict-overflow $(WARN)
+LDLIBS_ := -Wl,--as-needed $(shell pkg-config --libs $(PKGS)) -lm -pthread
+ifdef SAN
+CFLAGS_ += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+say = @$(if $(V),:,printf '  %-6s %s\n' $(1) $@)
+
+# Loops: one run of the generator writes them all, and a list of what it wrote.
+GEN := build/gen
+GEN_LUA := $(wildcard ilp/gen/main.lua)
+ifneq ($(GEN_LUA),)
+$(GEN)/gen.mk: $(wildcard ilp/gen/*.lua ilp/stages/*.lua ilp/chains/*.lua) tools/gen.sh
+	$(call say,GEN)
+	$(Q)tools/gen.sh $(GEN) $(wildcard ilp/chains/*.lua)
+include $(GEN)/gen.mk
+endif
+
+# Wire grammars.
+RL := $(wildcard core/*.rl alf/*.rl)
+RL_C := $(RL:%.rl=build/ragel/%.c)
+build/ragel/%.c: %.rl
+	$(call say,RAGEL)
+	$(Q)mkdir -p $(@D) && ragel -C -G2 -o $@ $<
+
+# What ragel writes falls through from case to case, and names states that nobody asks for.
+$(B)/ragel/%.o: CFLAGS_ += -Wno-implicit-fallthrough -Wno-unused-const-variable
+.SECONDARY: $(RL_C)
+
+# Which of these files are programs.
+MAIN_RE := ^(int )?main\b
+mains = $(if $(1),$(shell grep -lE '$(MAIN_RE)' $(1)))
+
+GEN_MAINS := $(call mains,$(GEN_C))
+LIB_C := $(wildcard core/*.c core/link/*.c ilp/*.c alf/*.c) $(filter-out $(GEN_MAINS),$(GEN_C))
+TOOLS_C := $(wildcard tools/*.c)
+TESTS_C := $(wildcard tests/*.c)
+EXAMPLES := $(notdir $(patsubst %/,%,$(wildcard adu-examples/*/)))
+TOOLS_MAINS := $(call mains,$(TOOLS_C))
+TESTS_MAINS := $(call mains,$(TESTS_C))
+
+object = $(patsubst %.c,$(B)/%.o,$(patsubst build/%,%,$(1)))
+
+LIB_O := $(call object,$(LIB_C) $(RL_C))
+LIB := $(B)/libtcpu.a
+TOOLS_O := $(call object,$(filter-out $(TOOLS_MAINS),$(TOOLS_C)))
+TESTS_O := $(call object,$(filter-out $(TESTS_MAINS),$(TESTS_C)))
+
+PROGRAMS := $(TOOLS_MAINS:tools/%.c=$(B)/bin/%) \
+	$(foreach e,$(EXAMPLES),$(if $(wildcard adu-examples/$(e)/*.c),$(B)/bin/$(e)))
+GEN_TESTS := $(GEN_MAINS:$(GEN)/%.c=$(B)/tests/%)
+TESTS := $(TESTS_MAINS:tests/%.c=$(B)/tests/%) $(GEN_TESTS)
+
+.PHONY: programs tests gen-tests
+programs: $(LIB) $(PROGRAMS)
+gen-tests: $(LIB) $(GEN_TESTS)
+tests: programs $(TESTS)
+	$(Q)printf '%s\n' $(sort $(notdir $(TESTS))) > $(B)/tests.list
+
+$(LIB): $(LIB_O)
+	$(call say,AR)
+	$(Q)rm -f $@ && ar rcs $@ $(LIB_O)
+
+compile = $(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS_) $(CPPFLAGS) $(CFLAGS_) $(CFLAGS) -MMD -MP -c -o $@ $<
+link = $(Q)mkdir -p $(@D) && $(CC) $(CFLAGS_) $(LDFLAGS) -o $@ $^ $(LDLIBS_)
+
+$(B)/%.o: %.c build.mk
+	$(call say,CC)
+	$(compile)
+$(B)/%.o: build/%.c build.mk
+	$(call say,CC)
+	$(compile)
+
+# Loops are what the optimizer is for.
+$(B)/gen/%.o: CFLAGS_ += -O3
+
+$(TOOLS_MAINS:tools/%.c=$(B)/bin/%): $(B)/bin/%: $(B)/tools/%.o $(TOOLS_O) $(LIB)
+	$(call say,LD)
+	$(link)
+define example
+$(B)/bin/$(1): $(call object,$(wildcard adu-examples/$(1)/*.c)) $(LIB)
+	$$(call say,LD)
+	$$(link)
+endef
+$(foreach e,$(EXAMPLES),$(eval $(call example,$(e))))
+$(TESTS_MAINS:tests/%.c=$(B)/tests/%): $(B)/tests/%: $(B)/tests/%.o $(TESTS_O) $(TOOLS_O) $(LIB)
+	$(call say,LD)
+	$(link)
+$(GEN_TESTS): $(B)/tests/%: $(B)/gen/%.o $(TESTS_O) $(LIB)
+	$(call say,LD)
+	$(link)
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+endif
