@@ -53,6 +53,10 @@ void tcpu_clock(struct tcpu *, uint64_t now_us);
 uint64_t tcpu_deadline(const struct tcpu *);
 /* A segment came in. */
 void tcpu_input(struct tcpu *, const struct link_in *);
+/* The network says that what local sends to remote does not arrive; error: a positive errno. A connection that is
+ * opening fails with it, one that waits only for the end of its close is gone; for any other it is a soft error,
+ * which retransmission survives (RFC 5927 5.2). Unknown pairs are ignored. */
+void tcpu_unreachable(struct tcpu *, struct link_addr local, struct link_addr remote, int error);
 /* The link's input is drained: ACKs that waited for it, and segments not yet handed to the link, go out. */
 void tcpu_flush(struct tcpu *);
 /* How many connections and listeners the engine still holds, closed ones in TIME-WAIT included. */

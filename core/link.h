@@ -22,12 +22,13 @@ struct link_out {
 	uint32_t header_len, data_len;
 };
 
-/* A segment that came. */
+/* A segment that came; or, with error set and len 0, word that what was sent from dst to src cannot arrive. */
 struct link_in {
 	struct link_addr src, dst; /* port: of the carrier where it has one (UDP), else as in the TCP header */
 	const uint8_t *segment;    /* TCP header and data; readable and unchanged until the next recv */
 	uint32_t len;
 	bool vouched; /* the link knows that the TCP checksum is right or not needed */
+	int error;    /* 0, or a positive errno (ECONNREFUSED, EHOSTUNREACH, ...): for tcpu_unreachable */
 };
 
 struct link;
