@@ -53,7 +53,7 @@ check: ## build with gcc and clang and run every test
 	$(need) $(NEED_CHECK)
 	@$(BUILD) CC=gcc tests
 	@$(BUILD) CC=clang tests
-	@tools/check.sh build/gcc build/clang
+	@tools/check.sh build/gcc build/clang tests/*.sh
 
 check-asan: ## the same tests with gcc's address and undefined-behaviour sanitizers
 	$(need) $(NEED_CHECK)

@@ -5,7 +5,7 @@
 set -eu
 out=$1
 shift
-new=$out.new
+new=$out.$$
 rm -rf "$new"
 mkdir -p "$out" "$new"
 luajit ilp/gen/main.lua --out "$new" "$@"

@@ -1,0 +1,80 @@
+#!/bin/bash
+# The arrows of ARCHITECTURE.md's table: which folder may include what, from the #include "..." lines of every source
+# file, generated loops among them.
+#	tests/arrows.sh [--list]	--list prints every arrow that there is
+set -eu
+cd "$(dirname "$0")/.."
+
+# The public headers of the core are the ones that ARCHITECTURE.md names.
+public=$(sed -nE "/^Core's public headers: /,/\./s/.*headers: (.*\`).*/\1/p" ARCHITECTURE.md | grep -oE '[a-z0-9_]+\.h' |
+	sed 's|^|core/|' | xargs)
+public=${public// /|}
+
+# allowed FILE: an extended expression of what it may include.
+allowed() {
+	case $1 in
+	core/link/*) echo "core/link/.*|$public|kernel/uapi/.*" ;;
+	core/*) if [[ $1 =~ ^($public)$ ]]; then echo "$public"; else echo 'core/[^/]*'; fi ;;
+	ilp/ilp.h) echo 'ilp/run\.h' ;;
+	ilp/*) echo 'ilp/[^/]*|core/(seam|cksum)\.h' ;;
+	build/gen/*) echo 'build/gen/.*|ilp/run\.h' ;;
+	alf/alf.h) echo "$public|ilp/ilp\.h" ;;
+	alf/*) echo "alf/.*|$public|ilp/ilp\.h" ;;
+	adu-examples/*/*) echo "${1%/*}/.*|$public|ilp/ilp\.h|alf/alf\.h|kernel/uapi/.*" ;;
+	tools/*) echo "tools/.*|$public|ilp/ilp\.h|alf/alf\.h|kernel/uapi/.*" ;;
+	kernel/*) echo 'kernel/uapi/.*' ;;
+	tests/*) echo '.*' ;;
+	*) echo "-" ;;
+	esac
+}
+
+# arrow FILE INCLUDED: whether the table allows it.
+arrow() {
+	[[ $2 =~ ^($(allowed "$1"))$ ]]
+}
+
+checks=0 failures=0
+fail() {
+	failures=$((failures + 1))
+	echo "$*"
+}
+
+files=$(find core ilp alf adu-examples tools kernel tests -name '*.[ch]' -o -name '*.rl' | sort)
+# A generated test is a test, wherever it lies.
+generated=$(grep -LE '#include <check.h>' build/gen/*.[ch] 2>/dev/null || true)
+while IFS=: read -r file line text; do
+	what=$(sed -E 's/^[^"]*"([^"]*)".*/\1/' <<<"$text")
+	# Beside the file, or from the root.
+	[ ! -e "${file%/*}/$what" ] || what=$(realpath -sm --relative-to=. "${file%/*}/$what")
+	[ "${1-}" != --list ] || echo "$file -> $what"
+	checks=$((checks + 1))
+	arrow "$file" "$what" || fail "$file:$line: includes \"$what\", which ARCHITECTURE.md's table does not allow there"
+done < <(grep -nHE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' $files $generated)
+
+# Planted faults: the table's reader must tell these apart.
+planted() { # yes or no, file, what it includes
+	checks=$((checks + 1))
+	if arrow "$2" "$3"; then got=yes; else got=no; fi
+	[ "$got" = "$1" ] || fail "arrow $2 -> $3: $got, expected $1"
+}
+planted yes core/input.c core/tcb.h
+planted no core/input.c core/link/udp.h
+planted no core/input.c alf/alf.h
+planted no core/tcpu.h core/tcb.h
+planted yes core/link/socket.c core/tcpu.h
+planted no core/link/socket.c core/tcb.h
+planted yes ilp/ilp.c core/seam.h
+planted no ilp/ilp.c core/engine.h
+planted yes build/gen/copy.c ilp/run.h
+planted no build/gen/copy.c ilp/ilp.h
+planted yes alf/send.c alf/framer.h
+planted no alf/send.c ilp/run.h
+planted no alf/send.c core/tcb.h
+planted yes adu-examples/xfer/main.c alf/alf.h
+planted no adu-examples/xfer/main.c alf/framer.h
+planted no tools/bench.c ilp/run.h
+planted no kernel/uapi/tcpk.h core/tcpu.h
+planted yes tests/core_input.c core/tcb.h
+planted no somewhere/x.c core/tcpu.h
+echo "100%: Checks: $checks, Failures: $failures, Errors: 0"
+[ "$failures" = 0 ]
