@@ -38,6 +38,7 @@ struct tcpu_config {
 	uint32_t initial_cwnd;    /* segments [10] (RFC 6928) */
 	uint32_t syn_retries;     /* [6] */
 	uint32_t data_retries;    /* timeouts in a row before ETIMEDOUT [15] */
+	uint32_t mss_max;         /* data bytes of a segment, both ways [what the link carries] */
 	uint32_t connections_max; /* [4096] connections and half-open ones together */
 };
 #define TCPU_ACK_ON_FLUSH UINT32_MAX
@@ -75,6 +76,8 @@ int tcpu_connect(struct tcpu *, struct link_addr local, struct link_addr remote,
  * allow. Returns the bytes taken in; -EAGAIN: no room, or not established yet; -EPIPE after shutdown;
  * or the connection's error once. nodelay overrides Nagle for what this call takes in. */
 ssize_t tcpu_send(struct tcb *, const struct seam_source *source, bool nodelay);
+/* Nagle's rule (RFC 9293 3.7.4) does not hold for this connection. */
+void tcpu_nodelay(struct tcb *, bool on);
 /* Gives what waits in the receive buffer to the sink. Returns the bytes taken; 0: end of stream;
  * -EAGAIN: nothing there, or the sink declined; or the connection's error once. */
 ssize_t tcpu_recv(struct tcb *, struct seam_sink *sink);

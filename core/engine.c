@@ -1,0 +1,337 @@
+/* The engine's body: configuration, the table of connections, their memory, and the driver's turn. */
+#include "core/siphash.h"
+#include "core/tcb.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define TABLE_MIN 8
+
+static void defaults(struct tcpu_config *k)
+{
+	const struct tcpu_config d = { .sndbuf_bytes = 256 << 10, .rcvbuf_bytes = 256 << 10, .delack_us = 40000,
+		.rto_min_us = 200000, .rto_max_us = 60000000, .msl_us = 30000000, .initial_cwnd = 10, .syn_retries = 6,
+		.data_retries = 15, .connections_max = 4096 };
+
+#define DEFAULT(field) (k->field = k->field ? k->field : d.field)
+	DEFAULT(sndbuf_bytes);
+	DEFAULT(rcvbuf_bytes);
+	DEFAULT(delack_us);
+	DEFAULT(rto_min_us);
+	DEFAULT(rto_max_us);
+	DEFAULT(msl_us);
+	DEFAULT(initial_cwnd);
+	DEFAULT(syn_retries);
+	DEFAULT(data_retries);
+	DEFAULT(connections_max);
+#undef DEFAULT
+}
+
+static void *take(struct tcpu *e, size_t bytes)
+{
+	return e->config.alloc(e->config.alloc_ctx, bytes);
+}
+
+static void give(struct tcpu *e, void *p, size_t bytes)
+{
+	if (p)
+		e->config.free(e->config.alloc_ctx, p, bytes);
+}
+
+int tcpu_new(const struct tcpu_config *config, struct tcpu **out)
+{
+	struct tcpu *e;
+
+	if (!config->link || !config->alloc || !config->free || config->link->segment_max < HEADER_MAX + MSS_MIN)
+		return -EINVAL;
+	e = config->alloc(config->alloc_ctx, sizeof *e);
+	if (!e)
+		return -ENOMEM;
+	memset(e, 0, sizeof *e);
+	e->config = *config;
+	defaults(&e->config);
+	e->link = config->link;
+	e->now = config->now_us;
+	e->retry = TCPU_NEVER;
+	e->table_size = TABLE_MIN;
+	e->table = take(e, TABLE_MIN * sizeof(struct tcb *));
+	if (!e->table) {
+		give(e, e, sizeof *e);
+		return -ENOMEM;
+	}
+	memset(e->table, 0, TABLE_MIN * sizeof(struct tcb *));
+	*out = e;
+	return 0;
+}
+
+void tcpu_free(struct tcpu *e)
+{
+	struct tcb *c;
+
+	e->batch = 0;
+	for (uint32_t i = 0; i < e->table_size; i++)
+		while ((c = e->table[i])) {
+			c->parent = NULL;
+			c->detached = true;
+			tcb_drop(c, 0);
+		}
+	while ((c = e->listeners)) {
+		e->listeners = c->hash_next;
+		give(e, c, sizeof *c);
+	}
+	/* Those that were closed but that the user still held are his no more. */
+	while ((c = e->held)) {
+		c->detached = true;
+		tcb_drop(c, 0);
+	}
+	give(e, e->heap, e->heap_max * sizeof(struct tcb *));
+	give(e, e->table, e->table_size * sizeof(struct tcb *));
+	memset(e->config.secret, 0, sizeof e->config.secret);
+	give(e, e, sizeof *e);
+}
+
+static uint32_t hash(const struct tcpu *e, struct link_addr local, struct link_addr remote)
+{
+	uint32_t key[3] = { local.ip, remote.ip, (uint32_t)local.port << 16 | remote.port };
+
+	return (uint32_t)siphash(e->config.secret, key, sizeof key);
+}
+
+static bool same(struct link_addr a, struct link_addr b)
+{
+	return a.ip == b.ip && a.port == b.port;
+}
+
+struct tcb *tcb_find(const struct tcpu *e, struct link_addr local, struct link_addr remote)
+{
+	struct tcb *c = e->table[hash(e, local, remote) & (e->table_size - 1)];
+
+	while (c && !(same(c->remote, remote) && same(c->local, local)))
+		c = c->hash_next;
+	return c;
+}
+
+struct tcb *listener_find(const struct tcpu *e, struct link_addr local)
+{
+	struct tcb *c = e->listeners;
+
+	while (c && !(c->local.port == local.port && (c->local.ip == 0 || c->local.ip == local.ip)))
+		c = c->hash_next;
+	return c;
+}
+
+static struct tcb **bucket(struct tcpu *e, const struct tcb *c)
+{
+	return &e->table[hash(e, c->local, c->remote) & (e->table_size - 1)];
+}
+
+/* Doubles the table; where there is no memory for it, the old one goes on with longer chains. */
+static void grow(struct tcpu *e)
+{
+	uint32_t old_size = e->table_size;
+	struct tcb **old = e->table, **table = take(e, 2 * old_size * sizeof *table);
+
+	if (!table)
+		return;
+	memset(table, 0, 2 * old_size * sizeof *table);
+	e->table = table;
+	e->table_size = 2 * old_size;
+	for (uint32_t i = 0; i < old_size; i++)
+		for (struct tcb *c = old[i], *next; c; c = next) {
+			struct tcb **b = bucket(e, c);
+			next = c->hash_next;
+			c->hash_next = *b;
+			*b = c;
+		}
+	give(e, old, old_size * sizeof *old);
+}
+
+struct tcb *tcb_new(struct tcpu *e, struct link_addr local, struct link_addr remote)
+{
+	struct tcb *c;
+
+	if (e->connections >= e->config.connections_max || !(c = take(e, sizeof *c)))
+		return NULL;
+	memset(c, 0, sizeof *c);
+	c->engine = e;
+	c->local = local;
+	c->remote = remote;
+	for (int i = 0; i < TIMERS; i++)
+		c->timer[i] = TCPU_NEVER;
+	c->deadline = TCPU_NEVER;
+	if (heap_add(c) < 0) {
+		give(e, c, sizeof *c);
+		return NULL;
+	}
+	if (e->connections >= e->table_size)
+		grow(e);
+	struct tcb **b = bucket(e, c);
+	c->hash_next = *b;
+	*b = c;
+	e->connections++;
+	tcb_init(c);
+	return c;
+}
+
+static void unlink_from(struct tcb **list, const struct tcb *c)
+{
+	while (*list != c)
+		list = &(*list)->hash_next;
+	*list = c->hash_next;
+}
+
+static void leave_parent(struct tcb *c)
+{
+	struct tcb *parent = c->parent, *before = NULL;
+
+	if (!parent)
+		return;
+	c->parent = NULL;
+	if (!c->queued) {
+		parent->half_open--;
+		return;
+	}
+	for (struct tcb *i = parent->accept_first; i != c; i = i->accept_next)
+		before = i;
+	*(before ? &before->accept_next : &parent->accept_first) = c->accept_next;
+	if (parent->accept_last == c)
+		parent->accept_last = before;
+	parent->accept_count--;
+}
+
+static void leave_flush(struct tcb *c)
+{
+	struct tcb **p = &c->engine->flush;
+
+	if (!c->on_flush)
+		return;
+	while (*p != c)
+		p = &(*p)->flush_next;
+	*p = c->flush_next;
+	c->on_flush = false;
+}
+
+static void free_buffers(struct tcb *c)
+{
+	/* Segments that wait for the link may stand in this memory. */
+	batch_send(c->engine);
+	c->engine->batch = 0;
+	if (c->snd.span)
+		give(c->engine, c->snd.span, sndbuf_memory(c->snd.size));
+	give(c->engine, c->rcv.ring, c->rcv.size);
+	c->snd.span = NULL;
+	c->snd.count = 0;
+	c->rcv.ring = NULL;
+}
+
+void tcb_drop(struct tcb *c, int error)
+{
+	struct tcpu *e = c->engine;
+	bool was_child = c->parent != NULL;
+
+	if (error && !c->error)
+		c->error = error;
+	if (c->state != TCPU_CLOSED || c->heap_at != HEAP_OUT) {
+		c->state = TCPU_CLOSED;
+		leave_parent(c);
+		leave_flush(c);
+		heap_remove(c);
+		unlink_from(bucket(e, c), c);
+		e->connections--;
+		c->hash_next = e->held;
+		e->held = c;
+	}
+	if (!c->detached && !was_child)
+		return; /* the user has yet to see the end, and may read what came */
+	unlink_from(&e->held, c);
+	free_buffers(c);
+	give(e, c, sizeof *c);
+}
+
+uint32_t tcb_isn(const struct tcb *c)
+{
+	/* RFC 6528 section 3: ISN = M + F(addresses, secret); M counts 4 us. */
+	uint32_t key[4] = { c->local.ip, c->remote.ip, (uint32_t)c->local.port << 16 | c->remote.port, 0x49534e };
+
+	return (uint32_t)(c->engine->now / 4) + (uint32_t)siphash(c->engine->config.secret, key, sizeof key);
+}
+
+int tcb_take_sndbuf(struct tcb *c)
+{
+	uint32_t size = max_u32(c->engine->config.sndbuf_bytes, 4 * (c->mss + HEADER_MIN));
+	void *memory;
+
+	if (c->snd.span)
+		return 0;
+	memory = take(c->engine, sndbuf_memory(size));
+	if (!memory)
+		return -ENOMEM;
+	sndbuf_init(&c->snd, memory, size, HEADER_MIN);
+	return 0;
+}
+
+int tcb_take_rcvbuf(struct tcb *c)
+{
+	if (!c->rcv.ring)
+		c->rcv.ring = take(c->engine, c->rcv.size);
+	return c->rcv.ring ? 0 : -ENOMEM;
+}
+
+void tcb_flush_later(struct tcb *c)
+{
+	if (c->on_flush)
+		return;
+	c->on_flush = true;
+	c->flush_next = c->engine->flush;
+	c->engine->flush = c;
+}
+
+static void flush_one(struct tcb *c)
+{
+	const struct tcpu_config *k = &c->engine->config;
+	uint32_t waiting;
+
+	if (c->output_wanted)
+		tcb_output(c);
+	waiting = c->rcv_nxt - c->rcv_acked;
+	/* RFC 9293 3.8.6.3: at least every second full-sized segment is acknowledged, none later than 0.5 s. */
+	if (c->ack_now || (waiting && (k->delack_us == TCPU_ACK_ON_FLUSH || waiting >= 2 * c->mss)))
+		tcb_send_ack(c);
+	else if (waiting && c->timer[TIMER_DELACK] == TCPU_NEVER)
+		timer_set(c, TIMER_DELACK, c->engine->now + k->delack_us);
+}
+
+void tcpu_flush(struct tcpu *e)
+{
+	struct tcb *c, *list = e->flush;
+
+	e->retry = TCPU_NEVER;
+	e->flush = NULL; /* a connection that finds the link full comes back on the list */
+	while ((c = list)) {
+		list = c->flush_next;
+		c->on_flush = false;
+		flush_one(c);
+	}
+	batch_send(e);
+}
+
+void tcpu_clock(struct tcpu *e, uint64_t now_us)
+{
+	if (now_us > e->now)
+		e->now = now_us;
+	timers_run(e);
+	if (e->retry <= e->now)
+		tcpu_flush(e);
+}
+
+uint64_t tcpu_deadline(const struct tcpu *e)
+{
+	uint64_t next = e->heap_count ? e->heap[0]->deadline : TCPU_NEVER;
+
+	return e->retry < next ? e->retry : next;
+}
+
+unsigned tcpu_count(const struct tcpu *e)
+{
+	return e->connections + e->listeners_count;
+}

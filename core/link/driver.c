@@ -1,0 +1,157 @@
+/* Drivers: the engine's turn, and what outlives its sockets. See driver.h. */
+#include "core/link/driver.h"
+
+#include "core/link/host.h"
+#include "core/link/udp.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define TCP_HEADER 20
+#define ORPHANS_MAX 64
+#define ORPHANS_EVERY_US 10000
+
+int driver_new(struct driver **out)
+{
+	struct driver *d = calloc(1, sizeof *d);
+	int e;
+
+	if (!d)
+		return -ENOMEM;
+	e = link_udp_open(&(struct link_udp_config){ 0 }, &d->link);
+	if (e) {
+		free(d);
+		return e;
+	}
+	pthread_mutex_init(&d->lock, NULL);
+	d->timer_fd = -1;
+	d->armed_us = TCPU_NEVER;
+	*out = d;
+	return 0;
+}
+
+static void driver_free(struct driver *d)
+{
+	if (d->engine)
+		tcpu_free(d->engine);
+	d->link->ops->close(d->link);
+	if (d->timer_fd >= 0)
+		close(d->timer_fd);
+	pthread_mutex_destroy(&d->lock);
+	free(d);
+}
+
+int driver_start(struct driver *d, const struct sock *options)
+{
+	struct tcpu_config c = {
+		.link = d->link, .alloc = link_host_alloc, .free = link_host_free, .now_us = link_host_now_us(),
+		.sndbuf_bytes = options->sndbuf_bytes, .rcvbuf_bytes = options->rcvbuf_bytes,
+		.delack_us = TCPU_ACK_ON_FLUSH,
+	};
+
+	if (d->engine)
+		return 0;
+	link_host_random(c.secret, sizeof c.secret);
+	if (options->mss && options->mss + TCP_HEADER < d->link->segment_max)
+		d->link->segment_max = options->mss + TCP_HEADER;
+	return tcpu_new(&c, &d->engine);
+}
+
+unsigned driver_pump(struct driver *d, const struct seam_sink *sink)
+{
+	unsigned fed = 0;
+
+	if (!d->engine)
+		return 0;
+	d->looked_us = link_host_now_us();
+	tcpu_clock(d->engine, d->looked_us);
+	if (d->at == d->count) {
+		int n = d->link->ops->recv(d->link, d->pending, DRIVER_BATCH);
+
+		d->at = 0;
+		d->count = n > 0 ? (unsigned)n : 0;
+	}
+	while (d->at < d->count && !(sink && sink->done)) {
+		const struct link_in *in = &d->pending[d->at++];
+
+		fed++;
+		if (in->error)
+			tcpu_unreachable(d->engine, in->dst, in->src, in->error);
+		else
+			tcpu_input(d->engine, in);
+	}
+	return fed;
+}
+
+/* ---- orphans ---- */
+
+/* Newest first, so that the one that has lasted longest is dropped when there are too many. */
+static struct {
+	pthread_mutex_t lock;
+	struct driver *first;
+	_Atomic unsigned count;
+	uint64_t served_us;
+} orphans = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+bool orphans_any(void)
+{
+	return atomic_load_explicit(&orphans.count, memory_order_relaxed);
+}
+
+static bool finished(struct driver *d)
+{
+	while (driver_pump(d, NULL))
+		continue;
+	tcpu_flush(d->engine);
+	return !tcpu_count(d->engine);
+}
+
+void driver_drop(struct driver *d)
+{
+	struct driver *oldest = NULL;
+
+	if (!d->engine || finished(d)) {
+		driver_free(d);
+		return;
+	}
+	pthread_mutex_lock(&orphans.lock);
+	d->next_orphan = orphans.first;
+	orphans.first = d;
+	if (orphans.count++ == ORPHANS_MAX) {
+		struct driver **last = &orphans.first;
+
+		while ((*last)->next_orphan)
+			last = &(*last)->next_orphan;
+		oldest = *last;
+		*last = NULL;
+		orphans.count--;
+	}
+	pthread_mutex_unlock(&orphans.lock);
+	if (oldest)
+		driver_free(oldest);
+}
+
+void orphans_serve(void)
+{
+	uint64_t now_us = link_host_now_us();
+
+	if (pthread_mutex_trylock(&orphans.lock))
+		return; /* another thread is at it */
+	if (now_us - orphans.served_us >= ORPHANS_EVERY_US) {
+		struct driver **at = &orphans.first, *d;
+
+		orphans.served_us = now_us;
+		while ((d = *at)) {
+			if (!finished(d)) {
+				at = &d->next_orphan;
+				continue;
+			}
+			*at = d->next_orphan;
+			orphans.count--;
+			driver_free(d);
+		}
+	}
+	pthread_mutex_unlock(&orphans.lock);
+}

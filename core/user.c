@@ -1,0 +1,381 @@
+/* The user's calls: RFC 9293 3.10.1 to 3.10.6. None of them waits. */
+#include "core/tcb.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define MSS_DEFAULT 536 /* RFC 9293 3.7.1, when the peer's SYN has no MSS option */
+#define RTO_INITIAL_US 1000000 /* RFC 6298 (2.1) */
+
+void tcb_init(struct tcb *c)
+{
+	const struct tcpu_config *k = &c->engine->config;
+	const struct link *link = c->engine->link;
+
+	c->rcv_mss = link->segment_max - HEADER_MIN;
+	if (k->mss_max)
+		c->rcv_mss = min_u32(c->rcv_mss, max_u32(k->mss_max, MSS_MIN));
+	c->rcv_mss = min_u32(c->rcv_mss, 0xffff);
+	c->mss = min_u32(c->rcv_mss, MSS_DEFAULT);
+	c->rcv.size = min_u32(k->rcvbuf_bytes, link->window_max ? link->window_max : UINT32_MAX);
+	while (c->rcv_scale < 14 && c->rcv.size >> c->rcv_scale > 0xffff)
+		c->rcv_scale++;
+	c->scaling = true;
+	c->iss = tcb_isn(c);
+	c->snd_una = c->iss;
+	c->snd_nxt = c->snd_max = c->iss + 1; /* behind the SYN */
+	c->rto = max_u32(RTO_INITIAL_US, k->rto_min_us);
+	c->rtt_timing = true;
+	c->rtt_start = c->engine->now;
+}
+
+void tcb_syn_received(struct tcb *c, const struct segment *s)
+{
+	struct options o = segment_options(s);
+	uint32_t peer = o.mss ? max_u32(o.mss, MSS_MIN) : MSS_DEFAULT;
+
+	c->irs = s->seq;
+	c->rcv_nxt = c->rcv_acked = c->rcv_adv = s->seq + 1;
+	c->mss = min_u32(peer, c->rcv_mss);
+	/* RFC 7323 2.2: both SYNs carry the option, or neither end scales. */
+	c->scaling = o.has_scale;
+	c->snd_scale = o.scale;
+	if (!o.has_scale)
+		c->rcv_scale = c->snd_scale = 0;
+}
+
+void tcb_established(struct tcb *c, const struct segment *s)
+{
+	struct tcb *l = c->parent;
+
+	c->state = c->fin_queued ? TCPU_FIN_WAIT_1 : TCPU_ESTABLISHED;
+	ack_established(c, s);
+	c->output_wanted = true;
+	if (!l)
+		return;
+	l->half_open--;
+	l->accept_count++;
+	c->queued = true;
+	*(l->accept_last ? &l->accept_last->accept_next : &l->accept_first) = c;
+	l->accept_last = c;
+}
+
+int tcpu_listen(struct tcpu *e, struct link_addr local, unsigned backlog, struct tcb **out)
+{
+	struct tcb *l;
+
+	for (l = e->listeners; l; l = l->hash_next)
+		if (l->local.port == local.port && (l->local.ip == local.ip || l->local.ip == 0 || local.ip == 0))
+			return -EADDRINUSE;
+	l = e->config.alloc(e->config.alloc_ctx, sizeof *l);
+	if (!l)
+		return -ENOMEM;
+	memset(l, 0, sizeof *l);
+	l->engine = e;
+	l->state = TCPU_LISTEN;
+	l->local = local;
+	l->backlog = backlog ? backlog : 1;
+	l->hash_next = e->listeners;
+	e->listeners = l;
+	e->listeners_count++;
+	*out = l;
+	return 0;
+}
+
+int tcpu_accept(struct tcb *l, struct tcb **out)
+{
+	struct tcb *c = l->accept_first;
+
+	if (l->state != TCPU_LISTEN)
+		return -EINVAL;
+	if (!c)
+		return -EAGAIN;
+	l->accept_first = c->accept_next;
+	if (!l->accept_first)
+		l->accept_last = NULL;
+	l->accept_count--;
+	c->parent = c->accept_next = NULL;
+	c->queued = false;
+	*out = c;
+	return 0;
+}
+
+int tcpu_connect(struct tcpu *e, struct link_addr local, struct link_addr remote, struct tcb **out)
+{
+	struct tcb *c;
+
+	if (!local.ip || !local.port || !remote.ip || !remote.port)
+		return -EINVAL;
+	if (tcb_find(e, local, remote))
+		return -EADDRINUSE;
+	if (e->connections >= e->config.connections_max)
+		return -ENFILE;
+	c = tcb_new(e, local, remote);
+	if (!c)
+		return -ENOMEM;
+	c->state = TCPU_SYN_SENT;
+	tcb_send_syn(c);
+	timer_rto_start(c);
+	batch_send(e);
+	*out = c;
+	return 0;
+}
+
+/* The next bytes of the source become a span, or a part of the last one. Returns how many; 0: no more. */
+static size_t fill_span(struct tcb *c, const struct seam_source *source, bool push)
+{
+	uint16_t sum = 0;
+	uint32_t cap;
+	size_t n;
+	uint8_t *dst = source->record ? NULL : sndbuf_extend(&c->snd, snd_off(c, c->snd_max), c->mss, &cap);
+
+	if (dst) {
+		n = source->fill(source->ctx, c->snd.end, dst, cap, &sum);
+		if (n)
+			sndbuf_extended(&c->snd, (uint32_t)n, sum, push);
+		return n;
+	}
+	dst = sndbuf_reserve(&c->snd, c->mss, &cap);
+	if (!dst)
+		return 0;
+	n = source->fill(source->ctx, c->snd.end, dst, min_u32(cap, c->mss), &sum);
+	if (n)
+		sndbuf_commit(&c->snd, (uint32_t)n, sum, source->record, push || source->record);
+	return n;
+}
+
+static bool has_room(const struct tcb *c)
+{
+	struct sndbuf probe = c->snd;
+	uint32_t cap;
+
+	return !c->snd.span || sndbuf_reserve(&probe, c->mss, &cap);
+}
+
+/* Takes the error that waits; 0: none. */
+static int take_error(struct tcb *c)
+{
+	int error = c->error;
+
+	c->error = 0;
+	return -error;
+}
+
+ssize_t tcpu_send(struct tcb *c, const struct seam_source *source, bool nodelay)
+{
+	ssize_t taken = 0;
+	size_t n;
+	int error = take_error(c);
+
+	if (error)
+		return error;
+	if (c->state == TCPU_SYN_SENT || c->state == TCPU_SYN_RECEIVED)
+		return c->fin_queued ? -EPIPE : -EAGAIN;
+	if (!can_send(c) || c->fin_queued)
+		return c->state == TCPU_LISTEN ? -ENOTCONN : -EPIPE;
+	if (tcb_take_sndbuf(c) < 0)
+		return -ENOMEM;
+	/* Segments that wait for the link stand in memory that may be written anew now. */
+	batch_send(c->engine);
+	if (c->engine->batch)
+		return -EAGAIN;
+	while ((n = fill_span(c, source, nodelay || c->nodelay))) {
+		taken += (ssize_t)n;
+		tcb_output(c); /* while the span is in the cache */
+	}
+	batch_send(c->engine);
+	return taken || has_room(c) ? taken : -EAGAIN;
+}
+
+ssize_t tcpu_recv(struct tcb *c, struct seam_sink *sink)
+{
+	const uint8_t *data;
+	ssize_t taken = 0;
+	uint32_t len;
+
+	if (c->state == TCPU_LISTEN)
+		return -ENOTCONN;
+	while (!sink->done && (len = rcvbuf_peek(&c->rcv, &data))) {
+		size_t n = sink->drain(sink->ctx, c->rcv.read, data, len, NULL);
+		if (n == 0)
+			break;
+		sink->settle(sink->ctx, c->rcv.read, n, true);
+		rcvbuf_consume(&c->rcv, (uint32_t)n);
+		taken += (ssize_t)n;
+	}
+	if (taken) {
+		tcb_window_opened(c);
+		return taken;
+	}
+	if (rcvbuf_peek(&c->rcv, &data))
+		return -EAGAIN;
+	if (c->error)
+		return take_error(c);
+	if (c->fin_taken || c->state == TCPU_CLOSED)
+		return 0;
+	return -EAGAIN;
+}
+
+void tcpu_sink(struct tcb *c, struct seam_sink *sink)
+{
+	c->sink = sink;
+}
+
+void tcpu_nodelay(struct tcb *c, bool on)
+{
+	c->nodelay = on;
+	if (on && is_synchronized(c)) {
+		tcb_output(c);
+		batch_send(c->engine);
+	}
+}
+
+int tcpu_shutdown(struct tcb *c)
+{
+	switch (c->state) {
+	case TCPU_SYN_SENT:
+	case TCPU_SYN_RECEIVED:
+	case TCPU_ESTABLISHED:
+	case TCPU_CLOSE_WAIT:
+		break;
+	case TCPU_CLOSED:
+	case TCPU_LISTEN:
+		return -ENOTCONN;
+	default:
+		return 0; /* it is closed already */
+	}
+	if (c->fin_queued)
+		return 0;
+	c->fin_queued = true;
+	if (c->state == TCPU_ESTABLISHED)
+		c->state = TCPU_FIN_WAIT_1;
+	else if (c->state == TCPU_CLOSE_WAIT)
+		c->state = TCPU_LAST_ACK;
+	tcb_output(c);
+	batch_send(c->engine);
+	return 0;
+}
+
+static void close_listener(struct tcb *l)
+{
+	struct tcpu *e = l->engine;
+	struct tcb **p = &e->listeners;
+
+	/* RFC 9293 3.10.4: connections that nobody will ever get end by RST. */
+	for (uint32_t i = 0; i < e->table_size; i++)
+		for (struct tcb *c = e->table[i], *next; c; c = next) {
+			next = c->hash_next;
+			if (c->parent == l)
+				tcpu_abort(c);
+		}
+	while (*p != l)
+		p = &(*p)->hash_next;
+	*p = l->hash_next;
+	e->listeners_count--;
+	e->config.free(e->config.alloc_ctx, l, sizeof *l);
+}
+
+void tcpu_close(struct tcb *c)
+{
+	const uint8_t *data;
+
+	c->sink = NULL;
+	if (c->state == TCPU_LISTEN) {
+		close_listener(c);
+		return;
+	}
+	if (rcvbuf_peek(&c->rcv, &data)) {
+		tcpu_abort(c); /* RFC 2525 2.17: the peer must learn that its data was not read */
+		return;
+	}
+	c->detached = true;
+	if (c->state == TCPU_CLOSED || c->state == TCPU_SYN_SENT) {
+		tcb_drop(c, 0);
+		return;
+	}
+	tcpu_shutdown(c);
+	if (c->state == TCPU_FIN_WAIT_2)
+		timer_set(c, TIMER_2MSL, c->engine->now + 2 * (uint64_t)c->engine->config.msl_us);
+}
+
+void tcpu_abort(struct tcb *c)
+{
+	struct tcpu *e = c->engine;
+
+	c->detached = true;
+	/* RFC 9293 3.10.5 */
+	if (c->state != TCPU_CLOSED && c->state != TCPU_SYN_SENT && c->state != TCPU_TIME_WAIT) {
+		tcb_send_rst(c, c->snd_max);
+		batch_send(e);
+	}
+	tcb_drop(c, 0);
+}
+
+void tcpu_unreachable(struct tcpu *e, struct link_addr local, struct link_addr remote, int error)
+{
+	struct tcb *c = tcb_find(e, local, remote);
+
+	if (!c)
+		return;
+	switch (c->state) {
+	case TCPU_SYN_SENT:
+	case TCPU_SYN_RECEIVED:
+		tcb_drop(c, error);
+		break;
+	case TCPU_CLOSING:
+	case TCPU_LAST_ACK:
+	case TCPU_TIME_WAIT:
+		tcb_drop(c, 0);
+		break;
+	default: /* RFC 5927 section 5.2: a soft error; timeouts will tell */
+		break;
+	}
+}
+
+unsigned tcpu_ready(const struct tcb *c)
+{
+	const uint8_t *data;
+	unsigned ready = 0;
+
+	if (c->state == TCPU_LISTEN)
+		return c->accept_first ? TCPU_IN : 0;
+	if (rcvbuf_peek(&c->rcv, &data) || c->fin_taken || c->state == TCPU_CLOSED)
+		ready |= TCPU_IN;
+	if (can_send(c) && !c->fin_queued && has_room(c))
+		ready |= TCPU_OUT;
+	if (c->error)
+		ready |= TCPU_ERR | TCPU_OUT;
+	if (c->state == TCPU_CLOSED || (c->fin_taken && c->fin_queued))
+		ready |= TCPU_HUP;
+	return ready;
+}
+
+int tcpu_error(struct tcb *c)
+{
+	return -take_error(c);
+}
+
+const char *tcpu_state_name(enum tcpu_state state)
+{
+	static const char *const name[] = { "CLOSED", "LISTEN", "SYN-SENT", "SYN-RECEIVED", "ESTABLISHED", "FIN-WAIT-1",
+		"FIN-WAIT-2", "CLOSE-WAIT", "CLOSING", "LAST-ACK", "TIME-WAIT" };
+
+	return state <= TCPU_TIME_WAIT ? name[state] : "?";
+}
+
+void tcpu_info(const struct tcb *c, struct tcpu_info *info)
+{
+	*info = c->info;
+	info->state = c->state;
+	info->local = c->local;
+	info->remote = c->remote;
+	info->mss = c->mss;
+	info->cwnd_bytes = c->cwnd;
+	info->ssthresh_bytes = c->ssthresh;
+	info->snd_wnd_bytes = c->snd_wnd;
+	info->rcv_wnd_bytes = seq_gt(c->rcv_adv, c->rcv_nxt) ? c->rcv_adv - c->rcv_nxt : 0;
+	info->srtt_us = c->srtt;
+	info->rttvar_us = c->rttvar;
+	info->rto_us = c->rto;
+	info->buffered_bytes = (uint32_t)(c->snd.end - c->snd.una);
+}
