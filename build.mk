@@ -78,7 +78,7 @@ else
 B := build/$(notdir $(CC))$(if $(SAN),-asan)
 
 PKGS := check luajit libtirpc jansson libcrypto
-CPPFLAGS_ := -I. -D_GNU_SOURCE -DTCPU_SHARE='"$(CURDIR)"' $(shell pkg-config --cflags $(PKGS))
+CPPFLAGS_ := -I. -D_GNU_SOURCE $(shell pkg-config --cflags $(PKGS))
 WARN := -Wall -Wextra -Wconversion -Wshadow -Werror
 CFLAGS_ := -std=gnu17 -O2 -g -pthread -fno-strict-overflow $(WARN)
 LDLIBS_ := -Wl,--as-needed $(shell pkg-config --libs $(PKGS)) -lm -pthread
@@ -132,7 +132,10 @@ PROGRAMS := $(TOOLS_MAINS:tools/%.c=$(B)/bin/%) \
 GEN_TESTS := $(GEN_MAINS:$(GEN)/%.c=$(B)/tests/%)
 TESTS := $(TESTS_MAINS:tests/%.c=$(B)/tests/%) $(GEN_TESTS)
 
-.PHONY: programs tests gen-tests
+.PHONY: programs tests gen-tests lint
+lint: $(LIB_C) $(RL_C)
+	$(Q)tools/lint.sh '-std=gnu17 $(CPPFLAGS_)'
+
 programs: $(LIB) $(PROGRAMS)
 gen-tests: $(LIB) $(GEN_TESTS)
 tests: programs $(TESTS)
@@ -151,6 +154,9 @@ $(B)/%.o: %.c build.mk
 $(B)/%.o: build/%.c build.mk
 	$(call say,CC)
 	$(compile)
+
+# Where the command finds the generator: here, unless TCPU_SHARE in the environment says otherwise.
+$(B)/tools/lua.o: CPPFLAGS_ += -DTCPU_SHARE='"$(CURDIR)"'
 
 # Loops are what the optimizer is for.
 $(B)/gen/%.o: CFLAGS_ += -O3

@@ -1,0 +1,255 @@
+/* tcpu baseline: a file over the kernel's TCP between two processes, with a chain's manipulations by library calls.
+ *
+ * The sender reads a mapped file, converts and encrypts each piece into a buffer and sends that; the receiver does the
+ * inverse and writes the file. The chain's copy and sum are the kernel's own (send() copies into the socket's buffer,
+ * and on loopback nobody sums): they are not done twice. Blocking sockets, a piece a call, CUBIC: what is the default
+ * differs between machines, and BBR is several times slower on loopback. */
+#include "tools/library.h"
+#include "tools/measure.h"
+#include "tools/tcpu.h"
+
+#include <argp.h>
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { OPT_JSON = 0x100 };
+
+static const struct argp_option options[] = {
+	{ "stages", 's', "LIST", 0, "what happens to the data [\"xdr_u32 chacha20\"]; \"\" for nothing", 0 },
+	{ "piece", 'p', "BYTES", 0, "of a library call and a send [128K]", 0 },
+	{ "json", OPT_JSON, NULL, 0, "write JSON", 0 },
+	{ 0 },
+};
+
+struct request {
+	const char *from, *to, *stages;
+	uint64_t piece;
+	bool json;
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct request *r = state->input;
+
+	switch (key) {
+	case 's':
+		r->stages = arg;
+		break;
+	case 'p':
+		r->piece = size_parse(arg);
+		if (!r->piece || r->piece > 1 << 30)
+			argp_error(state, "'%s' is no size: expected bytes up to 1G, like 64K", arg);
+		break;
+	case OPT_JSON:
+		r->json = true;
+		break;
+	case ARGP_KEY_ARG:
+		if (!r->from)
+			r->from = arg;
+		else if (!r->to)
+			r->to = arg;
+		else
+			argp_error(state, "'%s' is one too many", arg);
+		break;
+	case ARGP_KEY_END:
+		if (!r->to)
+			argp_error(state, "expected two files: what to send, and where to write it");
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+static int fail(const char *what)
+{
+	fprintf(stderr, "tcpu baseline: %s: %s\n", what, strerror(errno));
+	return TCPU_FAILED;
+}
+
+static int stream(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 && setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5) != 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static bool send_all(int fd, const uint8_t *data, size_t n)
+{
+	while (n) {
+		ssize_t sent = send(fd, data, n, MSG_NOSIGNAL);
+
+		if (sent < 0 && errno != EINTR)
+			return false;
+		if (sent > 0) {
+			data += sent;
+			n -= (size_t)sent;
+		}
+	}
+	return true;
+}
+
+static bool write_all(int fd, const uint8_t *data, size_t n)
+{
+	while (n) {
+		ssize_t written = write(fd, data, n);
+
+		if (written < 0 && errno != EINTR)
+			return false;
+		if (written > 0) {
+			data += written;
+			n -= (size_t)written;
+		}
+	}
+	return true;
+}
+
+/* Any key does: its secrecy is not what is measured. */
+static const uint8_t key[32] = "a key for benchmarks, no secret.", nonce[12] = "a nonce 4 it";
+
+static int receive(int listener, const struct request *r)
+{
+	struct library *library = library_open(r->stages, key, nonce, r->piece);
+	uint8_t *wire = malloc(r->piece), *plain = malloc(r->piece);
+	int out = open(r->to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+
+	if (!library || !wire || !plain || out < 0)
+		return fail(out < 0 ? r->to : r->stages);
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	if (fd < 0)
+		return fail("accept");
+	for (;;) {
+		ssize_t n = recv(fd, wire, r->piece, MSG_WAITALL);
+
+		if (n < 0)
+			return fail("recv");
+		if (n == 0)
+			break;
+		if (*r->stages)
+			library_recv(library, plain, wire, (size_t)n);
+		if (!write_all(out, *r->stages ? plain : wire, (size_t)n))
+			return fail(r->to);
+	}
+	if (close(out) != 0)
+		return fail(r->to);
+	/* The sender's clock stops here: the file is written. */
+	return send_all(fd, (const uint8_t *)"", 1) ? TCPU_OK : fail("send");
+}
+
+static int transmit(int fd, const uint8_t *data, size_t len, const struct request *r)
+{
+	struct library *library = library_open(r->stages, key, nonce, r->piece);
+	uint8_t *wire = malloc(r->piece), done;
+
+	if (!library || !wire)
+		return fail(r->stages);
+	for (size_t at = 0; at < len;) {
+		size_t n = len - at < r->piece ? len - at : r->piece;
+
+		if (*r->stages)
+			library_send(library, wire, data + at, n);
+		if (!send_all(fd, *r->stages ? wire : data + at, n))
+			return fail("send");
+		at += n;
+	}
+	shutdown(fd, SHUT_WR);
+	library_close(library);
+	free(wire);
+	if (recv(fd, &done, 1, 0) != 1)
+		return fail("the receiver is gone");
+	return TCPU_OK;
+}
+
+static int report(const struct request *r, uint64_t bytes, double seconds)
+{
+	double mb = (double)bytes / 1e6 / seconds;
+
+	if (!r->json) {
+		printf("%ju bytes in %.3f s, %.0f MB/s\n", (uintmax_t)bytes, seconds, mb);
+		return TCPU_OK;
+	}
+	json_t *o = json_pack("{s:s, s:s, s:I, s:f, s:f}", "what", "kernel TCP", "stages", r->stages, "bytes",
+		(json_int_t)bytes, "seconds", seconds, "mb_per_s", mb);
+	int error = !o || json_dumpf(o, stdout, JSON_REAL_PRECISION(6));
+
+	putchar('\n');
+	json_decref(o);
+	return error ? TCPU_FAILED : TCPU_OK;
+}
+
+/* Both processes; returns when both are done. */
+static int transfer(const struct request *r, const uint8_t *data, size_t len)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t to_len = sizeof to;
+	int listener = stream(), fd = stream(), status;
+
+	if (listener < 0 || fd < 0)
+		return fail("socket with cubic (modprobe tcp_cubic?)");
+	if (bind(listener, (struct sockaddr *)&to, to_len) != 0 || listen(listener, 1) != 0 ||
+		getsockname(listener, (struct sockaddr *)&to, &to_len) != 0)
+		return fail("listen");
+	pid_t child = fork();
+	if (child < 0)
+		return fail("fork");
+	if (child == 0)
+		_exit(receive(listener, r));
+	close(listener); /* so that a receiver that dies refuses us */
+	uint64_t from = measure_now_ns();
+	int failed = connect(fd, (struct sockaddr *)&to, to_len) != 0 ? fail("connect") : transmit(fd, data, len, r);
+	double seconds = (double)(measure_now_ns() - from) / 1e9;
+	close(fd);
+	if (waitpid(child, &status, 0) != child || status != 0)
+		failed = TCPU_FAILED; /* it said why */
+	return failed ? failed : report(r, len, seconds);
+}
+
+int verb_baseline(int argc, char **argv)
+{
+	static const struct argp argp = {
+		options, parse, "FILE COPY",
+		"Send FILE to another process over the kernel's TCP on loopback, converted and encrypted by libraries (libtirpc, "
+		"OpenSSL), and write it there as COPY.\v"
+		"The time is from connect to COPY written.\n\nExample: tcpu baseline /usr/bin/gdb /dev/shm/copy",
+		NULL, NULL, NULL
+	};
+	struct request request = { .stages = "xdr_u32 chacha20", .piece = 128 << 10 };
+	struct stat st;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &request);
+	struct library *library = library_open(request.stages, key, nonce, 1);
+	if (!library) {
+		fprintf(stderr, "tcpu baseline: stages '%s': no library here does one of them; xdr_u32, chacha20, copy and "
+			"inet_checksum are known\n", request.stages);
+		return TCPU_FAILED;
+	}
+	library_close(library);
+	int fd = open(request.from, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) != 0)
+		return fail(request.from);
+	size_t len = (size_t)st.st_size;
+	const uint8_t *data = len ? mmap(NULL, len, PROT_READ, MAP_SHARED, fd, 0) : NULL;
+	if (data == MAP_FAILED)
+		return fail(request.from);
+	int status = transfer(&request, data, len);
+	if (len)
+		munmap((void *)data, len);
+	close(fd);
+	return status;
+}

@@ -1,0 +1,146 @@
+/* tcpu bench: the verb. */
+#include "tools/bench.h"
+
+#include "tools/tcpu.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Half a confidence interval may be this share of its median before the tool says that it is noisy. */
+#define NOISE_MAX 0.05
+
+enum { OPT_ISA = 0x100, OPT_COLD, OPT_JSON, OPT_CSV, OPT_ROUNDS, OPT_SEED };
+
+static const struct argp_option options[] = {
+	{ "sizes", 's', "LIST", 0, "bytes a call [64,1460,8K,64K,1M]", 0 },
+	{ "direction", 'd', "send|recv|both", 0, "[both]", 0 },
+	{ "isa", OPT_ISA, "all", 0, "every instruction set that is here [the one that ilp_pick takes]", 0 },
+	{ "cold", OPT_COLD, NULL, 0, "data not in any cache [in the nearest that holds it]", 0 },
+	{ "rounds", OPT_ROUNDS, "N", 0, "samples of each [41]", 0 },
+	{ "seed", OPT_SEED, "N", 0, "of data and order [1]", 0 },
+	{ "json", OPT_JSON, NULL, 0, "write JSON", 0 },
+	{ "csv", OPT_CSV, NULL, 0, "write CSV", 0 },
+	{ 0 },
+};
+
+struct request {
+	struct bench_options options;
+	const struct ilp_chain **chains;
+	unsigned count;
+	int format; /* 0, OPT_JSON, OPT_CSV */
+};
+
+static void parse_sizes(char *list, struct argp_state *state, struct bench_options *o)
+{
+	o->size_count = 0;
+	for (char *rest = list, *one; (one = strsep(&rest, ",")) != NULL;) {
+		uint64_t bytes = size_parse(one);
+
+		if (!bytes || bytes > 1 << 30)
+			argp_error(state, "'%s' is no size: expected bytes up to 1G, like 1460 or 64K", one);
+		if (o->size_count == BENCH_SIZES_MAX)
+			argp_error(state, "at most %d sizes", BENCH_SIZES_MAX);
+		o->sizes[o->size_count++] = bytes;
+	}
+}
+
+static unsigned long parse_number(const char *arg, struct argp_state *state, unsigned long max)
+{
+	char *end;
+	unsigned long n;
+
+	errno = 0;
+	n = strtoul(arg, &end, 10);
+	if (*end || end == arg || errno || n < 1 || n > max)
+		argp_error(state, "'%s': expected a number from 1 to %lu", arg, max);
+	return n;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct request *r = state->input;
+
+	switch (key) {
+	case 's':
+		parse_sizes(arg, state, &r->options);
+		break;
+	case 'd':
+		r->options.direction[ILP_SEND] = strcmp(arg, "recv") != 0;
+		r->options.direction[ILP_RECV] = strcmp(arg, "send") != 0;
+		if (strcmp(arg, "send") != 0 && strcmp(arg, "recv") != 0 && strcmp(arg, "both") != 0)
+			argp_error(state, "direction '%s': expected send, recv or both", arg);
+		break;
+	case OPT_ISA:
+		if (strcmp(arg, "all") != 0)
+			argp_error(state, "isa '%s': expected all; ILP_ISA=%s in the environment lowers the choice", arg, arg);
+		r->options.every_isa = true;
+		break;
+	case OPT_COLD:
+		r->options.cold = true;
+		break;
+	case OPT_ROUNDS:
+		r->options.rounds = (unsigned)parse_number(arg, state, 100000);
+		break;
+	case OPT_SEED:
+		r->options.seed = parse_number(arg, state, UINT64_MAX);
+		break;
+	case OPT_JSON:
+	case OPT_CSV:
+		r->format = key;
+		break;
+	case ARGP_KEY_ARG:
+		r->chains[r->count] = ilp_find(arg);
+		if (!r->chains[r->count++])
+			argp_error(state, "there is no chain '%s' compiled in: `tcpu explain` lists them", arg);
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+int verb_bench(int argc, char **argv)
+{
+	static const struct argp argp = {
+		options, parse, "[CHAIN...]",
+		"Measure chains [all] layered, tiled and fused, beside libraries (libtirpc, OpenSSL, memcpy and a sum, one after "
+		"another) and a bare memcpy.\v"
+		"All variants run interleaved, in random order, in one process. Times are medians with their 95 % confidence "
+		"interval; a speedup is the median of the ratios within rounds. Slope and intercept are a line through the sizes, "
+		"by least squares of the relative error.\n\n"
+		"Example: tcpu bench --sizes 1K,1M --direction send xdr_chacha20_copy_sum",
+		NULL, NULL, NULL
+	};
+	struct request request = {
+		.options = { .sizes = { 64, 1460, 8 << 10, 64 << 10, 1 << 20 }, .size_count = 5,
+			.direction = { true, true }, .rounds = 41, .seed = 1 },
+		.chains = calloc((size_t)argc + 1, sizeof *request.chains),
+	};
+	struct bench_results results;
+
+	if (!request.chains)
+		return TCPU_FAILED;
+	argp_parse(&argp, argc, argv, 0, NULL, &request);
+	request.options.chains = request.count ? request.chains : ilp_chains;
+	int error = bench_run(&request.options, &results);
+	if (error) {
+		fprintf(stderr, "tcpu bench: %s\n", strerror(-error));
+		free(request.chains);
+		return TCPU_FAILED;
+	}
+	if (request.format == OPT_JSON)
+		error = bench_json(stdout, &request.options, &results);
+	else if (request.format == OPT_CSV)
+		bench_csv(stdout, &request.options, &results);
+	else
+		bench_table(stdout, &request.options, &results);
+	if (results.worst_noise > NOISE_MAX)
+		fprintf(stderr, "tcpu bench: noisy: a confidence interval is ± %.0f %% of its median (%.0f %% would do): differences "
+			"below that say nothing; try more --rounds on a quieter machine\n",
+			100 * results.worst_noise, 100 * NOISE_MAX);
+	bench_free(&results);
+	free(request.chains);
+	return error || fflush(stdout) ? TCPU_FAILED : TCPU_OK;
+}

@@ -1,0 +1,62 @@
+/* tcpu bench: what is measured (bench_run.c), what it says (bench_report.c), how it is asked (bench.c). */
+#ifndef TOOLS_BENCH_H
+#define TOOLS_BENCH_H
+
+#include "ilp/ilp.h"
+#include "tools/stats.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define BENCH_SIZES_MAX 16
+
+enum bench_variant {
+	BENCH_LAYERED = ILP_LAYERED,
+	BENCH_TILED = ILP_TILED,
+	BENCH_FUSED = ILP_FUSED,
+	BENCH_LIBRARY, /* tools/library.h */
+	BENCH_MEMCPY,  /* the same bytes copied, nothing else */
+	BENCH_VARIANTS
+};
+extern const char *const bench_variant_names[BENCH_VARIANTS];
+
+struct bench_options {
+	const struct ilp_chain *const *chains; /* ends with NULL */
+	uint64_t sizes[BENCH_SIZES_MAX];       /* bytes a call */
+	unsigned size_count;
+	bool direction[ILP_DIRECTIONS];
+	bool every_isa, cold;
+	unsigned rounds;
+	uint64_t seed;
+};
+
+/* A chain in one direction on one instruction set, at one size. */
+struct bench_point {
+	uint64_t bytes;
+	bool has[BENCH_VARIANTS];
+	struct stats_median ns[BENCH_VARIANTS];      /* a call */
+	struct stats_median speedup[BENCH_VARIANTS]; /* this variant's time : the fused loop's, within rounds */
+};
+struct bench_series {
+	const struct ilp_chain *chain;
+	enum ilp_direction direction;
+	enum ilp_isa isa;
+	struct bench_point point[BENCH_SIZES_MAX];
+	struct stats_line line[BENCH_VARIANTS]; /* slope: ns a byte; intercept: ns a call; when sizes are > 1 */
+};
+struct bench_results {
+	struct bench_series *series;
+	unsigned count;
+	double worst_noise; /* of what was measured: stats_noise() */
+};
+
+/* 0; -ENOMEM; -EPROTO: schedules (or library and loop) do not compute the same: said on stderr. */
+int bench_run(const struct bench_options *, struct bench_results *);
+void bench_free(struct bench_results *);
+
+void bench_table(FILE *, const struct bench_options *, const struct bench_results *);
+void bench_csv(FILE *, const struct bench_options *, const struct bench_results *);
+int bench_json(FILE *, const struct bench_options *, const struct bench_results *);
+
+#endif

@@ -1,0 +1,405 @@
+/* Builds every way to run every chain at every size over the same memory, sees that they compute the same, and times
+ * them interleaved. A call is what a user of ilp/ilp.h does for an ADU: begin, loop, end, sum.
+ *
+ * Hot: the same buffers again and again, after one run that is not counted. Cold: each call takes the next slot, in
+ * random order, of memory twice the size of the last cache; misses of the TLB are part of it. */
+#include "tools/bench.h"
+#include "tools/library.h"
+#include "tools/measure.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const char *const bench_variant_names[BENCH_VARIANTS] = { "layered", "tiled", "fused", "library", "memcpy" };
+
+#define SAMPLE_NS 200000
+
+/* Where the calls of one size find src and dst: slots of the run's memory. src, dst and tmp lie a third of a page
+ * apart from one another modulo 4 KiB: a load that has its low 12 address bits in common with a store shortly before
+ * it waits for that store. */
+#define LINE 64UL
+#define PAGE 4096UL
+#define APART 1344UL
+#define COLD_MIN (256UL << 20)
+struct arena {
+	uint8_t *base; /* borrowed */
+	size_t half;   /* from src to dst, and from dst to the next slot */
+	size_t slots;
+	uint32_t *order; /* of the slots */
+};
+
+/* One way to do one thing: the ctx of a struct measure. */
+struct way {
+	const struct ilp_chain *chain;
+	ilp_loop *loop; /* NULL: library or memcpy */
+	struct library *library;
+	enum ilp_direction direction;
+	size_t bytes;
+	const struct arena *arena;
+	size_t next; /* slot */
+	uint8_t *tmp;
+	struct ilp_any state;
+	uint16_t sum; /* of the last call; storing it keeps the call from being optimized away */
+};
+
+static uint8_t *src_of(const struct arena *a, size_t slot)
+{
+	return a->base + 2 * a->half * slot;
+}
+
+static uint8_t *dst_of(const struct arena *a, size_t slot)
+{
+	return src_of(a, slot) + a->half;
+}
+
+static void run(void *ctx)
+{
+	struct way *w = ctx;
+	size_t slot = w->arena->order[w->next];
+	const uint8_t *src = src_of(w->arena, slot);
+	uint8_t *dst = dst_of(w->arena, slot);
+
+	if (++w->next == w->arena->slots)
+		w->next = 0;
+	if (w->loop) {
+		w->chain->begin(&w->state);
+		size_t n = w->loop(&w->state, dst, src, w->bytes, w->tmp);
+		w->chain->end[w->direction](&w->state, dst + n);
+		w->sum = w->chain->sum ? w->chain->sum(&w->state) : 0;
+	} else if (w->library) {
+		w->sum = (w->direction == ILP_SEND ? library_send : library_recv)(w->library, dst, src, w->bytes);
+	} else {
+		memcpy(dst, src, w->bytes);
+		__asm__ volatile("" : : "r"(dst) : "memory");
+	}
+}
+
+static size_t half_of(uint64_t bytes)
+{
+	size_t half = (bytes + ILP_HELD_MAX + LINE - 1) / LINE * LINE;
+
+	return half < PAGE ? half : (half - APART + PAGE - 1) / PAGE * PAGE + APART;
+}
+
+static int arena_open(struct arena *a, uint8_t *base, size_t size, uint64_t bytes, bool cold, uint64_t *random)
+{
+	a->base = base;
+	a->half = half_of(bytes);
+	a->slots = cold ? size / (2 * a->half) : 1;
+	a->order = calloc(a->slots, sizeof *a->order);
+	if (!a->order)
+		return -ENOMEM;
+	for (size_t i = 0; i < a->slots; i++) { /* Fisher and Yates, inside out */
+		size_t j = measure_random(random) % (i + 1);
+
+		a->order[i] = a->order[j];
+		a->order[j] = (uint32_t)i;
+	}
+	return 0;
+}
+
+/* The memory that all sizes share, filled with random bytes. */
+static uint8_t *memory(const struct bench_options *o, size_t *size, uint64_t *random)
+{
+	*size = 0;
+	for (unsigned i = 0; i < o->size_count; i++)
+		if (2 * half_of(o->sizes[i]) > *size)
+			*size = 2 * half_of(o->sizes[i]);
+	if (o->cold) {
+		long last = sysconf(_SC_LEVEL3_CACHE_SIZE);
+		size_t want = last > 0 && 2 * (size_t)last > COLD_MIN ? 2 * (size_t)last : COLD_MIN;
+
+		*size = want > *size ? want : *size;
+	}
+	*size = (*size + PAGE - 1) / PAGE * PAGE;
+	uint8_t *base = aligned_alloc(PAGE, *size);
+	for (size_t i = 0; base && i < *size; i += sizeof *random) {
+		uint64_t word = measure_random(random);
+
+		memcpy(base + i, &word, sizeof word);
+	}
+	return base;
+}
+
+/* Keys and the like are any bytes, the same for the library. */
+static const uint8_t key[32] = "a key for benchmarks, no secret.", nonce[12] = "a nonce 4 it";
+
+static void set_params(struct way *w)
+{
+	uint8_t any[64];
+
+	memset(any, 0x5a, sizeof any);
+	for (const struct ilp_param *p = w->chain->params; p && p->name; p++) {
+		const void *value = any;
+
+		if (!strcmp(p->name, "chacha20.key"))
+			value = key;
+		else if (!strcmp(p->name, "chacha20.nonce"))
+			value = nonce;
+		if (p->size <= sizeof any)
+			ilp_set(w->chain, &w->state, p->name, value, p->size);
+	}
+}
+
+static ilp_loop *loop_of(const struct bench_series *s, enum bench_variant v)
+{
+	return v <= BENCH_FUSED ? s->chain->loop[s->direction][v][s->isa] : NULL;
+}
+
+/* The way, or NULL with errno 0 when there is none. */
+static struct way *way_open(const struct bench_series *s, enum bench_variant v, size_t bytes, const struct arena *a)
+{
+	ilp_loop *loop = loop_of(s, v);
+
+	errno = 0;
+	if (v <= BENCH_FUSED && !loop)
+		return NULL;
+	struct way *w = aligned_alloc(_Alignof(struct way), sizeof *w);
+	if (!w)
+		return NULL;
+	memset(w, 0, sizeof *w);
+	w->chain = s->chain;
+	w->loop = loop;
+	w->direction = s->direction;
+	w->bytes = bytes;
+	w->arena = a;
+	if (loop) {
+		size_t tmp = ilp_scratch(s->chain, s->direction, (enum ilp_schedule)v, bytes);
+
+		if (tmp) {
+			size_t room = (2 * APART + tmp + PAGE - 1) / PAGE * PAGE;
+
+			w->tmp = aligned_alloc(PAGE, room);
+			if (!w->tmp)
+				goto nothing;
+			w->tmp += 2 * APART;
+		}
+		set_params(w);
+	} else if (v == BENCH_LIBRARY) {
+		w->library = library_open(s->chain->stages, key, nonce, bytes);
+		if (!w->library) {
+			if (errno == ENOTSUP)
+				errno = 0;
+			goto nothing;
+		}
+	}
+	return w;
+nothing:
+	free(w);
+	return NULL;
+}
+
+static void way_close(struct way *w)
+{
+	if (!w)
+		return;
+	library_close(w->library);
+	if (w->tmp)
+		free(w->tmp - 2 * APART);
+	free(w);
+}
+
+/* All ways of one point, on the same source: the same bytes and the same sum, or nothing is worth timing. */
+static int same(struct way *const ways[BENCH_VARIANTS], const struct bench_series *s)
+{
+	uint8_t *expected = NULL;
+	uint16_t sum = 0;
+	int error = 0;
+
+	for (unsigned v = 0; v < BENCH_MEMCPY && !error; v++) {
+		struct way *w = ways[v];
+
+		if (!w)
+			continue;
+		uint8_t *dst = dst_of(w->arena, w->arena->order[0]);
+
+		memset(dst, 0, w->bytes);
+		w->next = 0;
+		run(w);
+		if (!expected) {
+			expected = malloc(w->bytes);
+			if (!expected)
+				return -ENOMEM;
+			memcpy(expected, dst, w->bytes);
+			sum = w->sum;
+		} else if (memcmp(expected, dst, w->bytes) != 0 || w->sum % 0xffff != sum % 0xffff) {
+			fprintf(stderr, "tcpu bench: %s, %s, %s, %zu bytes: %s computes something else: `make check` should say why\n",
+				s->chain->name, s->direction == ILP_SEND ? "send" : "recv", ilp_isa_name(s->isa), w->bytes,
+				bench_variant_names[v]);
+			error = -EPROTO;
+		}
+	}
+	free(expected);
+	return error;
+}
+
+/* The series that the options ask for. */
+static int plan(const struct bench_options *o, struct bench_results *r)
+{
+	unsigned chains = 0;
+
+	while (o->chains[chains])
+		chains++;
+	r->count = 0;
+	r->series = calloc((size_t)chains * ILP_DIRECTIONS * ILP_ISAS, sizeof *r->series);
+	if (!r->series)
+		return -ENOMEM;
+	for (unsigned c = 0; c < chains; c++)
+		for (unsigned d = 0; d < ILP_DIRECTIONS; d++)
+			for (unsigned isa = 0; isa < ILP_ISAS; isa++) {
+				const struct ilp_chain *chain = o->chains[c];
+				ilp_loop *loop = chain->loop[d][ILP_FUSED][isa];
+
+				if (!o->direction[d] || !loop || !ilp_isa_here((enum ilp_isa)isa))
+					continue;
+				if (!o->every_isa && loop != ilp_pick(chain, (enum ilp_direction)d, ILP_FUSED))
+					continue;
+				r->series[r->count++] = (struct bench_series){
+					.chain = chain, .direction = (enum ilp_direction)d, .isa = (enum ilp_isa)isa
+				};
+			}
+	return 0;
+}
+
+static void progress(unsigned round, unsigned rounds)
+{
+	fprintf(stderr, "\r  round %u of %u%s", round, rounds, round == rounds ? "\r\033[K" : "");
+}
+
+/* From a point's samples, one array a variant, to what is said of them. */
+static int summarize(struct bench_point *p, struct measure *const m[BENCH_VARIANTS], unsigned rounds, double *worst)
+{
+	double *ratio = calloc(rounds, sizeof *ratio);
+
+	if (!ratio)
+		return -ENOMEM;
+	for (unsigned v = 0; v < BENCH_VARIANTS; v++) {
+		p->has[v] = m[v];
+		if (!m[v] || !m[BENCH_FUSED])
+			continue;
+		for (unsigned i = 0; i < rounds; i++)
+			ratio[i] = m[v]->ns[i] / m[BENCH_FUSED]->ns[i];
+		p->speedup[v] = stats_median(ratio, rounds);
+	}
+	for (unsigned v = 0; v < BENCH_VARIANTS; v++) { /* sorts, so after the ratios */
+		if (!m[v])
+			continue;
+		p->ns[v] = stats_median(m[v]->ns, rounds);
+		double noise = stats_noise(&p->ns[v]);
+		*worst = noise > *worst ? noise : *worst;
+	}
+	free(ratio);
+	return 0;
+}
+
+static void lines(struct bench_series *s, unsigned sizes)
+{
+	for (unsigned v = 0; v < BENCH_VARIANTS; v++) {
+		double x[BENCH_SIZES_MAX], y[BENCH_SIZES_MAX];
+
+		for (unsigned i = 0; i < sizes; i++) {
+			x[i] = (double)s->point[i].bytes;
+			y[i] = s->point[i].ns[v].median;
+		}
+		if (sizes > 1 && s->point[0].has[v])
+			s->line[v] = stats_line(x, y, sizes);
+	}
+}
+
+struct bench_run {
+	uint8_t *memory;
+	struct arena arena[BENCH_SIZES_MAX];
+	struct measure *all; /* every way of every point */
+	size_t count;
+	struct measure *(*of)[BENCH_VARIANTS]; /* [point]: the same, by variant; points go series by series */
+};
+
+/* The ways of one point, and the proof that they agree. */
+static int prepare_point(struct bench_run *b, const struct bench_series *s, const struct arena *a, uint64_t bytes,
+	struct measure *of[BENCH_VARIANTS])
+{
+	struct way *ways[BENCH_VARIANTS];
+
+	for (unsigned v = 0; v < BENCH_VARIANTS; v++) {
+		ways[v] = way_open(s, (enum bench_variant)v, bytes, a);
+		if (!ways[v] && errno)
+			return -errno;
+		if (!ways[v])
+			continue;
+		of[v] = &b->all[b->count++];
+		*of[v] = (struct measure){ .run = run, .ctx = ways[v] };
+	}
+	return same(ways, s);
+}
+
+static int prepare(struct bench_run *b, const struct bench_options *o, const struct bench_results *r)
+{
+	size_t points = (size_t)r->count * o->size_count, size;
+	uint64_t random = o->seed | 1;
+	int error = 0;
+
+	b->memory = memory(o, &size, &random);
+	b->all = calloc(points * BENCH_VARIANTS, sizeof *b->all);
+	b->of = calloc(points, sizeof *b->of);
+	if (!b->memory || !b->all || !b->of)
+		return -ENOMEM;
+	for (unsigned i = 0; i < o->size_count && !error; i++)
+		error = arena_open(&b->arena[i], b->memory, size, o->sizes[i], o->cold, &random);
+	for (size_t at = 0; at < points && !error; at++)
+		error = prepare_point(b, &r->series[at / o->size_count], &b->arena[at % o->size_count],
+			o->sizes[at % o->size_count], b->of[at]);
+	return error;
+}
+
+static int conclude(struct bench_run *b, const struct bench_options *o, struct bench_results *r)
+{
+	int error = 0;
+
+	for (unsigned i = 0; i < r->count && !error; i++) {
+		for (unsigned j = 0; j < o->size_count && !error; j++) {
+			struct bench_point *p = &r->series[i].point[j];
+
+			p->bytes = o->sizes[j];
+			error = summarize(p, b->of[i * o->size_count + j], o->rounds, &r->worst_noise);
+		}
+		lines(&r->series[i], o->size_count);
+	}
+	return error;
+}
+
+int bench_run(const struct bench_options *o, struct bench_results *r)
+{
+	struct bench_run b = { 0 };
+	int error = plan(o, r);
+
+	r->worst_noise = 0;
+	if (!error)
+		error = prepare(&b, o, r);
+	if (!error)
+		error = measure_all(b.all, b.count, &(struct measure_plan){ .rounds = o->rounds, .sample_ns = SAMPLE_NS,
+			.warm = !o->cold, .seed = o->seed, .progress = isatty(2) ? progress : NULL });
+	if (!error)
+		error = conclude(&b, o, r);
+
+	for (size_t i = 0; i < b.count; i++)
+		way_close(b.all[i].ctx);
+	if (b.all)
+		measure_free(b.all, b.count);
+	free(b.all);
+	free(b.of);
+	for (unsigned i = 0; i < o->size_count; i++)
+		free(b.arena[i].order);
+	free(b.memory);
+	if (error)
+		bench_free(r);
+	return error;
+}
+
+void bench_free(struct bench_results *r)
+{
+	free(r->series);
+	r->series = NULL;
+	r->count = 0;
+}
