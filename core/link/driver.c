@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define TCP_HEADER 20
+#define PUMPS_MAX 16
 #define ORPHANS_MAX 64
 #define ORPHANS_EVERY_US 10000
 
@@ -85,6 +86,12 @@ unsigned driver_pump(struct driver *d, const struct seam_sink *sink)
 	return fed;
 }
 
+void driver_catch_up(struct driver *d)
+{
+	for (int pumps = 0; pumps < PUMPS_MAX && driver_pump(d, NULL); pumps++)
+		continue;
+}
+
 /* ---- orphans ---- */
 
 /* Newest first, so that the one that has lasted longest is dropped when there are too many. */
@@ -102,8 +109,7 @@ bool orphans_any(void)
 
 static bool finished(struct driver *d)
 {
-	while (driver_pump(d, NULL))
-		continue;
+	driver_catch_up(d);
 	tcpu_flush(d->engine);
 	return !tcpu_count(d->engine);
 }

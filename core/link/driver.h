@@ -43,6 +43,7 @@ struct sock {
 	unsigned want;   /* TCPU_IN ...: what somebody watches the descriptor for; 0: nobody does */
 	unsigned told;   /* of want: why event_fd is raised */
 	bool raised;
+	bool timed;      /* the driver's timerfd is part of the descriptor */
 	int error;       /* a positive errno: found beside bytes, so for the next call to report */
 	bool listening, connecting, read_shut, nonblock, nodelay;
 	bool want_out;   /* a call without waiting found no room: tell when there is */
@@ -60,17 +61,25 @@ int driver_start(struct driver *, const struct sock *options);
  * segments. sink may be NULL. */
 unsigned driver_pump(struct driver *, const struct seam_sink *sink);
 
+/* Pumps until nothing more has come; a flood does not hold it. */
+void driver_catch_up(struct driver *);
+/* Sleeps until one of fds is ready, or so long; orphans are served meanwhile, so it may return before either.
+ * -EINTR. */
+int driver_sleep(struct pollfd *fds, nfds_t n, uint64_t until_us);
+
 /* A socket with a new descriptor. -EMFILE, -ENFILE, -ENOMEM. */
 int sock_new(struct driver *, struct sock **out);
 /* The descriptor is the system's again on return. */
 void sock_free(struct sock *);
+/* NULL when fd is none of ours. */
+struct sock *sock_find(int fd);
 /* Finds a socket and locks its driver. NULL, with errno EBADF. */
 struct sock *sock_enter(int fd);
 /* Unlocks; returns result, or -1 with errno for a negative one. */
 ssize_t sock_leave(struct sock *, ssize_t result);
 /* Gets the engine further: feeds it a batch, or, when nothing has come, sleeps until something does; want says
- * for what. -EAGAIN: until_us has passed (0: no sleep); -EINTR. The lock is open during the sleep. */
-int sock_wait(struct sock *, unsigned want, uint64_t until_us, const struct seam_sink *sink);
+ * for what. sink, where given, takes what comes for this socket. -EAGAIN: until_us has passed (0: no sleep); -EINTR. The lock is open during the sleep. */
+int sock_wait(struct sock *, unsigned want, uint64_t until_us, struct seam_sink *sink);
 /* Ready for what, of TCPU_IN ... . */
 unsigned sock_ready(const struct sock *);
 /* What the descriptor is watched for when no call is under way. */
@@ -79,6 +88,8 @@ unsigned sock_usual_want(const struct sock *);
 int sock_watch(struct sock *, unsigned want);
 /* Until when a call waits: 0 without waiting, TCPU_NEVER without a timeout. */
 uint64_t sock_until(const struct sock *, uint64_t timeout_us, int flags);
+/* As getsockname gives an address: at most *addrlen bytes of it, and *addrlen its true size. */
+void sock_give_address(struct link_addr, struct sockaddr_in *addr, socklen_t *addrlen);
 /* The link's descriptor becomes part of every descriptor of the driver's. */
 int sock_add_link(struct sock *);
 

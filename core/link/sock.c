@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
@@ -54,7 +55,7 @@ static int join(const struct sock *s, int fd)
 {
 	struct epoll_event e = { .events = EPOLLIN };
 
-	return epoll_ctl(s->fd, EPOLL_CTL_ADD, fd, &e) && errno != EEXIST ? -errno : 0;
+	return epoll_ctl(s->fd, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
 }
 
 int sock_add_link(struct sock *s)
@@ -161,9 +162,9 @@ int sock_watch(struct sock *s, unsigned want)
 	}
 	if (want && d->timer_fd < 0)
 		d->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-	if (want && d->timer_fd >= 0 && !s->want)
-		join(s, d->timer_fd);
-	d->watched += (want != 0) - (s->want != 0);
+	if (want && d->timer_fd >= 0 && !s->timed)
+		s->timed = !join(s, d->timer_fd);
+	d->watched = d->watched + (want != 0) - (s->want != 0);
 	s->want = want;
 	if (s->event_fd >= 0)
 		tell(s);
@@ -222,6 +223,14 @@ struct sock *sock_enter(int fd)
 	return s;
 }
 
+void sock_give_address(struct link_addr from, struct sockaddr_in *addr, socklen_t *addrlen)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = from.port, .sin_addr.s_addr = from.ip };
+
+	memcpy(addr, &a, *addrlen < sizeof a ? *addrlen : sizeof a);
+	*addrlen = sizeof a;
+}
+
 ssize_t sock_leave(struct sock *s, ssize_t result)
 {
 	struct driver *d = s->driver;
@@ -244,7 +253,7 @@ uint64_t sock_until(const struct sock *s, uint64_t timeout_us, int flags)
 	return timeout_us ? link_host_now_us() + timeout_us : TCPU_NEVER;
 }
 
-static int sleep_until(struct pollfd *fds, nfds_t n, uint64_t until_us)
+int driver_sleep(struct pollfd *fds, nfds_t n, uint64_t until_us)
 {
 	uint64_t now_us = link_host_now_us(), us = until_us > now_us ? until_us - now_us : 0;
 	struct timespec t;
@@ -259,7 +268,20 @@ static int sleep_until(struct pollfd *fds, nfds_t n, uint64_t until_us)
 	return 0;
 }
 
-int sock_wait(struct sock *s, unsigned want, uint64_t until_us, const struct seam_sink *sink)
+/* The sink is in place only while the lock is held: in a sleep another thread would run it. */
+static unsigned pump(struct sock *s, struct seam_sink *sink)
+{
+	unsigned fed;
+
+	if (sink)
+		tcpu_sink(s->tcb, sink);
+	fed = driver_pump(s->driver, sink);
+	if (sink)
+		tcpu_sink(s->tcb, NULL);
+	return fed;
+}
+
+int sock_wait(struct sock *s, unsigned want, uint64_t until_us, struct seam_sink *sink)
 {
 	struct driver *d = s->driver;
 	uint64_t deadline_us;
@@ -267,7 +289,7 @@ int sock_wait(struct sock *s, unsigned want, uint64_t until_us, const struct sea
 	nfds_t n = 1;
 	int e;
 
-	if (driver_pump(d, sink))
+	if (pump(s, sink))
 		return 0;
 	if (d->looked_us >= until_us)
 		return -EAGAIN;
@@ -282,10 +304,10 @@ int sock_wait(struct sock *s, unsigned want, uint64_t until_us, const struct sea
 	fds[0] = (struct pollfd){ .fd = d->link->ops->fd(d->link), .events = POLLIN };
 	deadline_us = tcpu_deadline(d->engine);
 	pthread_mutex_unlock(&d->lock);
-	e = sleep_until(fds, n, deadline_us < until_us ? deadline_us : until_us);
+	e = driver_sleep(fds, n, deadline_us < until_us ? deadline_us : until_us);
 	pthread_mutex_lock(&d->lock);
 	if (n > 1)
 		sock_watch(s, sock_usual_want(s));
-	driver_pump(d, sink);
+	pump(s, sink);
 	return e;
 }

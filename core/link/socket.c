@@ -1,0 +1,326 @@
+/* The calls of core/tcpu.h that make, name, open and close. */
+#include "core/link/driver.h"
+
+#include "core/link/host.h"
+#include "core/link/udp.h"
+
+#include <errno.h>
+
+#define FIN_WAIT_US 1000000 /* how long a blocking close waits for the peer's FIN */
+
+int socket_tcpu(int domain, int type, int protocol)
+{
+	struct driver *d;
+	struct sock *s;
+	int e = 0;
+
+	if (domain != AF_INET)
+		e = -EAFNOSUPPORT;
+	else if ((type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) != SOCK_STREAM)
+		e = -EPROTOTYPE;
+	else if (protocol == IPPROTO_TCPK)
+		e = -EPROTONOSUPPORT;
+	if (!e)
+		e = driver_new(&d);
+	if (!e) {
+		e = sock_new(d, &s);
+		if (e)
+			driver_drop(d);
+	}
+	if (e) {
+		errno = -e;
+		return -1;
+	}
+	s->nonblock = type & SOCK_NONBLOCK;
+	return s->fd;
+}
+
+static int address(const struct sockaddr_in *addr, socklen_t addrlen, struct link_addr *out)
+{
+	if (addrlen < sizeof *addr)
+		return -EINVAL;
+	if (addr->sin_family != AF_INET)
+		return -EAFNOSUPPORT;
+	*out = (struct link_addr){ addr->sin_addr.s_addr, addr->sin_port };
+	return 0;
+}
+
+static int claim(struct sock *s, struct link_addr want)
+{
+	struct driver *d = s->driver;
+	int e = d->link->ops->claim(d->link, &want);
+
+	if (e)
+		return e;
+	d->local = want;
+	return sock_add_link(s);
+}
+
+static int bind_(struct sock *s, const struct sockaddr_in *addr, socklen_t addrlen)
+{
+	struct link_addr want;
+	int e = address(addr, addrlen, &want);
+
+	if (e)
+		return e;
+	return s->driver->local.port ? -EINVAL : claim(s, want);
+}
+
+int bind_tcpu(int fd, const struct sockaddr_in *addr, socklen_t addrlen)
+{
+	struct sock *s = sock_enter(fd);
+
+	return s ? (int)sock_leave(s, bind_(s, addr, addrlen)) : -1;
+}
+
+static int listen_(struct sock *s, int backlog)
+{
+	struct driver *d = s->driver;
+	int e = 0;
+
+	if (s->listening)
+		return 0;
+	if (s->tcb)
+		return -EINVAL;
+	if (!d->local.port)
+		e = claim(s, (struct link_addr){ 0 });
+	if (!e)
+		e = driver_start(d, s);
+	if (!e)
+		e = tcpu_listen(d->engine, d->local, backlog > 0 ? (unsigned)backlog : 1, &s->tcb);
+	s->listening = !e;
+	return e;
+}
+
+int listen_tcpu(int fd, int backlog)
+{
+	struct sock *s = sock_enter(fd);
+
+	return s ? (int)sock_leave(s, listen_(s, backlog)) : -1;
+}
+
+static int accept_(struct sock *s, struct sockaddr_in *addr, socklen_t *addrlen)
+{
+	uint64_t until_us = sock_until(s, s->recv_timeout_us, 0);
+	struct tcpu_info info;
+	struct sock *n;
+	int e = listen_(s, SOMAXCONN);
+
+	if (e)
+		return e;
+	/* The descriptor first: what fails leaves the connection in the backlog. */
+	e = sock_new(s->driver, &n);
+	if (e)
+		return e;
+	e = sock_add_link(n);
+	while (!e && (e = tcpu_accept(s->tcb, &n->tcb)) == -EAGAIN)
+		e = sock_wait(s, TCPU_IN, until_us, NULL);
+	if (e) {
+		sock_free(n);
+		return e;
+	}
+	n->nodelay = s->nodelay;
+	n->send_timeout_us = s->send_timeout_us;
+	n->recv_timeout_us = s->recv_timeout_us;
+	tcpu_info(n->tcb, &info);
+	if (addr && addrlen)
+		sock_give_address(info.remote, addr, addrlen);
+	return n->fd;
+}
+
+int accept_tcpu(int fd, struct sockaddr_in *addr, socklen_t *addrlen)
+{
+	struct sock *s = sock_enter(fd);
+
+	return s ? (int)sock_leave(s, accept_(s, addr, addrlen)) : -1;
+}
+
+static enum tcpu_state state(const struct sock *s)
+{
+	struct tcpu_info info;
+
+	tcpu_info(s->tcb, &info);
+	return info.state;
+}
+
+/* 0: established; -EINPROGRESS; or why it failed, and then the socket may connect again. */
+static int connected(struct sock *s)
+{
+	int e;
+
+	if (state(s) == TCPU_SYN_SENT || state(s) == TCPU_SYN_RECEIVED)
+		return -EINPROGRESS;
+	s->connecting = false;
+	e = tcpu_error(s->tcb);
+	if (!e && state(s) != TCPU_CLOSED)
+		return 0;
+	tcpu_close(s->tcb);
+	s->tcb = NULL;
+	return e ? -e : -ECONNABORTED;
+}
+
+static int connect_start(struct sock *s, struct link_addr remote)
+{
+	struct driver *d = s->driver;
+	struct link_addr local = d->local;
+	int e = link_udp_route(d->link, remote.ip, &local.ip);
+
+	if (!e && !local.port) {
+		e = claim(s, local);
+		local = d->local;
+	}
+	if (!e)
+		e = driver_start(d, s);
+	if (!e)
+		e = tcpu_connect(d->engine, local, remote, &s->tcb);
+	s->connecting = !e;
+	return e;
+}
+
+static int connect_(struct sock *s, const struct sockaddr_in *addr, socklen_t addrlen)
+{
+	uint64_t until_us = sock_until(s, s->send_timeout_us, 0);
+	struct link_addr remote;
+	bool before = s->connecting;
+	int e = address(addr, addrlen, &remote);
+
+	if (e || s->listening)
+		return e ? e : -EISCONN;
+	if (s->tcb && !s->connecting) {
+		if (state(s) != TCPU_CLOSED)
+			return -EISCONN;
+		connected(s); /* failed, and SO_ERROR has told */
+	}
+	if (!s->tcb) {
+		e = connect_start(s, remote);
+		if (e)
+			return e;
+	}
+	while ((e = connected(s)) == -EINPROGRESS) {
+		e = sock_wait(s, TCPU_OUT, until_us, NULL);
+		if (e == -EAGAIN) {
+			s->want_out = true;
+			return before ? -EALREADY : -EINPROGRESS;
+		}
+		if (e)
+			return e;
+	}
+	return e;
+}
+
+int connect_tcpu(int fd, const struct sockaddr_in *addr, socklen_t addrlen)
+{
+	struct sock *s = sock_enter(fd);
+
+	return s ? (int)sock_leave(s, connect_(s, addr, addrlen)) : -1;
+}
+
+static int shutdown_(struct sock *s, int how)
+{
+	int e = 0;
+
+	if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR)
+		return -EINVAL;
+	if (!s->tcb || s->listening || s->connecting)
+		return -ENOTCONN;
+	if (how != SHUT_RD)
+		e = tcpu_shutdown(s->tcb);
+	if (how != SHUT_WR)
+		s->read_shut = true;
+	return e;
+}
+
+int shutdown_tcpu(int fd, int how)
+{
+	struct sock *s = sock_enter(fd);
+
+	return s ? (int)sock_leave(s, shutdown_(s, how)) : -1;
+}
+
+/* ---- closing ---- */
+
+static size_t notice(void *ctx, uint64_t off, const uint8_t *data, size_t len, uint16_t *sum)
+{
+	(void)off;
+	(void)data;
+	(void)sum;
+	*(bool *)ctx |= len > 0;
+	return 0;
+}
+
+static void nothing(void *ctx, uint64_t off, size_t n, bool good)
+{
+	(void)ctx;
+	(void)off;
+	(void)n;
+	(void)good;
+}
+
+static bool unread(struct sock *s)
+{
+	bool is = false;
+	struct seam_sink probe = { .drain = notice, .settle = nothing, .ctx = &is };
+
+	tcpu_recv(s->tcb, &probe);
+	return is;
+}
+
+/* Whether our FIN has been acknowledged, and what we wait for with it has come. */
+static bool over(const struct sock *s, bool *fin_wait)
+{
+	enum tcpu_state now = state(s);
+
+	*fin_wait = now == TCPU_FIN_WAIT_2;
+	return now == TCPU_TIME_WAIT || now == TCPU_CLOSED;
+}
+
+/* Waits for the end of the connection. -EIO: it broke. */
+static int linger(struct sock *s)
+{
+	uint64_t until_us = TCPU_NEVER;
+	bool fin_wait;
+	int e;
+
+	e = tcpu_shutdown(s->tcb);
+	if (e)
+		return 0; /* nothing was ever promised to a peer, or the error has been told */
+	while (!over(s, &fin_wait) && !unread(s)) {
+		if (fin_wait && until_us == TCPU_NEVER)
+			until_us = link_host_now_us() + FIN_WAIT_US;
+		e = sock_wait(s, TCPU_IN, until_us, NULL);
+		if (e == -EINTR)
+			return e;
+		if (e)
+			break;
+	}
+	e = tcpu_error(s->tcb);
+	return e ? -EIO : 0;
+}
+
+int close_tcpu(int fd)
+{
+	struct sock *s = sock_enter(fd);
+	struct driver *d;
+	bool last;
+	int e = 0;
+
+	if (!s)
+		return -1;
+	d = s->driver;
+	if (s->tcb && !s->listening && !s->connecting && !s->nonblock && !unread(s))
+		e = linger(s);
+	if (s->tcb)
+		tcpu_close(s->tcb);
+	s->tcb = NULL;
+	sock_free(s);
+	if (d->engine)
+		tcpu_flush(d->engine);
+	last = !d->sock_count;
+	pthread_mutex_unlock(&d->lock);
+	if (last)
+		driver_drop(d);
+	if (!e)
+		return 0;
+	errno = -e;
+	return -1;
+}

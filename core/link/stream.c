@@ -1,0 +1,162 @@
+/* The calls of core/tcpu.h that move bytes. Each tries, and gets the engine further until it need not try again. */
+#include "core/link/driver.h"
+
+#include "core/link/host.h"
+#include "core/plain.h"
+
+#include <errno.h>
+
+/* A call that is not short of room still asks the link so often whether acknowledgments have come: a system call
+ * for each small message would cost more than the message. */
+#define LOOK_US 100
+
+/* ---- out ---- */
+
+/* A source as the user's, that remembers whether it has run dry. */
+struct watched_source {
+	struct seam_source seam;
+	const struct seam_source *inner;
+	bool dry;
+};
+
+static size_t watched_fill(void *ctx, uint64_t off, uint8_t *dst, size_t cap, uint16_t *sum)
+{
+	struct watched_source *w = ctx;
+	size_t n = w->inner->fill(w->inner->ctx, off, dst, cap, sum);
+
+	w->dry = !n;
+	return n;
+}
+
+static ssize_t fill(struct sock *s, const struct seam_source *source, int flags)
+{
+	struct watched_source w = { .seam = { .fill = watched_fill, .ctx = &w, .record = source->record },
+				    .inner = source };
+	uint64_t until_us = sock_until(s, s->send_timeout_us, flags);
+	bool nodelay = s->nodelay || flags & TF_NODELAY;
+	ssize_t total = 0;
+	int e = 0;
+
+	if (!s->tcb || s->listening)
+		return -ENOTCONN;
+	if (s->error) {
+		e = -s->error;
+		s->error = 0;
+		return e;
+	}
+	if (link_host_now_us() - s->driver->looked_us >= LOOK_US)
+		driver_pump(s->driver, NULL);
+	for (;;) {
+		ssize_t n = tcpu_send(s->tcb, &w.seam, nodelay);
+
+		if (n > 0)
+			total += n;
+		if (w.dry)
+			return total;
+		if (n < 0 && n != -EAGAIN) {
+			e = (int)n;
+			break;
+		}
+		e = sock_wait(s, TCPU_OUT, until_us, NULL);
+		if (e)
+			break;
+	}
+	if (e == -EAGAIN)
+		s->want_out = true;
+	else if (total && e != -EINTR && e != -EPIPE)
+		s->error = -e;
+	return total ? total : e;
+}
+
+ssize_t fill_tcpu(int fd, const struct seam_source *source, int flags)
+{
+	struct sock *s = sock_enter(fd);
+
+	return s ? sock_leave(s, fill(s, source, flags)) : -1;
+}
+
+ssize_t send_tcpu(int fd, const void *buffer, size_t length, int flags)
+{
+	struct plain_source p;
+
+	plain_source(&p, buffer, length);
+	return fill_tcpu(fd, &p.seam, flags);
+}
+
+/* ---- in ---- */
+
+/* A sink as the user's, that counts what it has taken. */
+struct counted_sink {
+	struct seam_sink seam;
+	struct seam_sink *inner;
+	ssize_t taken;
+};
+
+static size_t counted_drain(void *ctx, uint64_t off, const uint8_t *data, size_t len, uint16_t *sum)
+{
+	struct counted_sink *c = ctx;
+	size_t n = c->inner->drain(c->inner->ctx, off, data, len, sum);
+
+	c->seam.done = c->inner->done;
+	return n;
+}
+
+static void counted_settle(void *ctx, uint64_t off, size_t n, bool good)
+{
+	struct counted_sink *c = ctx;
+
+	c->inner->settle(c->inner->ctx, off, n, good);
+	c->seam.done = c->inner->done;
+	if (good)
+		c->taken += (ssize_t)n;
+}
+
+static ssize_t drain(struct sock *s, struct seam_sink *sink, int flags)
+{
+	struct counted_sink c = { .seam = { .drain = counted_drain, .settle = counted_settle, .ctx = &c,
+					    .done = sink->done },
+				  .inner = sink };
+	uint64_t until_us = sock_until(s, s->recv_timeout_us, flags);
+	bool all = flags & MSG_WAITALL;
+	int e = 0;
+
+	if (!s->tcb || s->listening)
+		return -ENOTCONN;
+	if (s->error) {
+		e = -s->error;
+		s->error = 0;
+		return e;
+	}
+	while (!s->read_shut) {
+		ssize_t n = tcpu_recv(s->tcb, &c.seam);
+
+		if (n < 0 && n != -EAGAIN) {
+			e = (int)n;
+			break;
+		}
+		if (!n || c.seam.done || (c.taken && !all))
+			return c.taken;
+		e = sock_wait(s, TCPU_IN, until_us, &c.seam);
+		if (e)
+			break;
+	}
+	if (c.taken && e && e != -EAGAIN && e != -EINTR)
+		s->error = -e;
+	return c.taken ? c.taken : e;
+}
+
+ssize_t drain_tcpu(int fd, struct seam_sink *sink, int flags)
+{
+	struct sock *s = sock_enter(fd);
+
+	return s ? sock_leave(s, drain(s, sink, flags)) : -1;
+}
+
+ssize_t recv_tcpu(int fd, void *buffer, size_t length, int flags)
+{
+	struct plain_sink p;
+
+	plain_sink(&p, buffer, length);
+	p.seam.done = !length;
+	return drain_tcpu(fd, &p.seam, flags);
+}
