@@ -6,8 +6,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 # The public headers of the core are the ones that ARCHITECTURE.md names.
-public=$(sed -nE "/^Core's public headers: /,/\./s/.*headers: (.*\`).*/\1/p" ARCHITECTURE.md | grep -oE '[a-z0-9_]+\.h' |
-	sed 's|^|core/|' | xargs)
+public=$(sed -n "s/^Core's public headers: //p" ARCHITECTURE.md | grep -oE '[a-z0-9_]+\.h' | sed 's|^|core/|' | xargs)
 public=${public// /|}
 
 # allowed FILE: an extended expression of what it may include.
@@ -39,9 +38,9 @@ fail() {
 	echo "$*"
 }
 
-files=$(find core ilp alf adu-examples tools kernel tests -name '*.[ch]' -o -name '*.rl' | sort)
-# A generated test is a test, wherever it lies.
-generated=$(grep -LE '#include <check.h>' build/gen/*.[ch] 2>/dev/null || true)
+mapfile -t files < <(find core ilp alf adu-examples tools kernel tests -name '*.[ch]' -o -name '*.rl' | sort
+	# A generated test is a test, wherever it lies.
+	grep -LE '#include <check.h>' build/gen/*.[ch] 2>/dev/null)
 while IFS=: read -r file line text; do
 	what=$(sed -E 's/^[^"]*"([^"]*)".*/\1/' <<<"$text")
 	# Beside the file, or from the root.
@@ -49,7 +48,7 @@ while IFS=: read -r file line text; do
 	[ "${1-}" != --list ] || echo "$file -> $what"
 	checks=$((checks + 1))
 	arrow "$file" "$what" || fail "$file:$line: includes \"$what\", which ARCHITECTURE.md's table does not allow there"
-done < <(grep -nHE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' $files $generated)
+done < <(grep -nHE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' "${files[@]}")
 
 # Planted faults: the table's reader must tell these apart.
 planted() { # yes or no, file, what it includes

@@ -156,24 +156,23 @@ static int transmit(int fd, const uint8_t *data, size_t len, const struct reques
 {
 	struct library *library = library_open(r->stages, key, nonce, r->piece);
 	uint8_t *wire = malloc(r->piece), done;
+	int failed = library && wire ? TCPU_OK : fail(r->stages);
 
-	if (!library || !wire)
-		return fail(r->stages);
-	for (size_t at = 0; at < len;) {
+	for (size_t at = 0; at < len && !failed;) {
 		size_t n = len - at < r->piece ? len - at : r->piece;
 
 		if (*r->stages)
 			library_send(library, wire, data + at, n);
 		if (!send_all(fd, *r->stages ? wire : data + at, n))
-			return fail("send");
+			failed = fail("send");
 		at += n;
 	}
-	shutdown(fd, SHUT_WR);
 	library_close(library);
 	free(wire);
-	if (recv(fd, &done, 1, 0) != 1)
-		return fail("the receiver is gone");
-	return TCPU_OK;
+	shutdown(fd, SHUT_WR);
+	if (!failed && recv(fd, &done, 1, 0) != 1)
+		failed = fail("the receiver is gone");
+	return failed;
 }
 
 static int report(const struct request *r, uint64_t bytes, double seconds)
@@ -224,8 +223,8 @@ int verb_baseline(int argc, char **argv)
 {
 	static const struct argp argp = {
 		options, parse, "FILE COPY",
-		"Send FILE to another process over the kernel's TCP on loopback, converted and encrypted by libraries (libtirpc, "
-		"OpenSSL), and write it there as COPY.\v"
+		"Send FILE to another process over the kernel's TCP on loopback, converted and encrypted by libraries "
+		"(libtirpc, OpenSSL), and write it there as COPY.\v"
 		"The time is from connect to COPY written.\n\nExample: tcpu baseline /usr/bin/gdb /dev/shm/copy",
 		NULL, NULL, NULL
 	};

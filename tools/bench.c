@@ -105,11 +105,11 @@ int verb_bench(int argc, char **argv)
 {
 	static const struct argp argp = {
 		options, parse, "[CHAIN...]",
-		"Measure chains [all] layered, tiled and fused, beside libraries (libtirpc, OpenSSL, memcpy and a sum, one after "
-		"another) and a bare memcpy.\v"
+		"Measure chains [all] layered, tiled and fused, beside libraries (libtirpc, OpenSSL, memcpy and a sum, one "
+		"after another) and a bare memcpy.\v"
 		"All variants run interleaved, in random order, in one process. Times are medians with their 95 % confidence "
-		"interval; a speedup is the median of the ratios within rounds. Slope and intercept are a line through the sizes, "
-		"by least squares of the relative error.\n\n"
+		"interval; a speedup is the median of the ratios within rounds. Slope and intercept are a line through the "
+		"sizes, by least squares of the relative error.\n\n"
 		"Example: tcpu bench --sizes 1K,1M --direction send xdr_chacha20_copy_sum",
 		NULL, NULL, NULL
 	};
@@ -137,8 +137,8 @@ int verb_bench(int argc, char **argv)
 	else
 		bench_table(stdout, &request.options, &results);
 	if (results.worst_noise > NOISE_MAX)
-		fprintf(stderr, "tcpu bench: noisy: a confidence interval is ± %.0f %% of its median (%.0f %% would do): differences "
-			"below that say nothing; try more --rounds on a quieter machine\n",
+		fprintf(stderr, "tcpu bench: noisy: a confidence interval is ± %.0f %% of its median (%.0f %% would do): "
+			"differences below that say nothing; try more --rounds on a quieter machine\n",
 			100 * results.worst_noise, 100 * NOISE_MAX);
 	bench_free(&results);
 	free(request.chains);

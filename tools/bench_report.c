@@ -68,7 +68,8 @@ void bench_table(FILE *f, const struct bench_options *o, const struct bench_resu
 
 void bench_csv(FILE *f, const struct bench_options *o, const struct bench_results *r)
 {
-	fputs("chain,direction,isa,bytes,variant,ns_per_call,ns_low,ns_high,ns_per_byte,speedup,speedup_low,speedup_high\n", f);
+	fputs("chain,direction,isa,bytes,variant,ns_per_call,ns_low,ns_high,ns_per_byte,"
+		"fused_is_faster_by,low,high\n", f);
 	for (unsigned i = 0; i < r->count; i++)
 		for (unsigned j = 0; j < o->size_count; j++)
 			for (unsigned v = 0; v < BENCH_VARIANTS; v++) {

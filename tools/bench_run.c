@@ -225,8 +225,8 @@ static int same(struct way *const ways[BENCH_VARIANTS], const struct bench_serie
 			memcpy(expected, dst, w->bytes);
 			sum = w->sum;
 		} else if (memcmp(expected, dst, w->bytes) != 0 || w->sum % 0xffff != sum % 0xffff) {
-			fprintf(stderr, "tcpu bench: %s, %s, %s, %zu bytes: %s computes something else: `make check` should say why\n",
-				s->chain->name, s->direction == ILP_SEND ? "send" : "recv", ilp_isa_name(s->isa), w->bytes,
+			fprintf(stderr, "tcpu bench: %s, %s, %s, %zu bytes: %s computes something else; does `make check` "
+				"say why?\n", s->chain->name, s->direction == ILP_SEND ? "send" : "recv", ilp_isa_name(s->isa), w->bytes,
 				bench_variant_names[v]);
 			error = -EPROTO;
 		}
@@ -243,7 +243,7 @@ static int plan(const struct bench_options *o, struct bench_results *r)
 	while (o->chains[chains])
 		chains++;
 	r->count = 0;
-	r->series = calloc((size_t)chains * ILP_DIRECTIONS * ILP_ISAS, sizeof *r->series);
+	r->series = calloc((size_t)chains * ILP_DIRECTIONS * ILP_ISAS + 1, sizeof *r->series);
 	if (!r->series)
 		return -ENOMEM;
 	for (unsigned c = 0; c < chains; c++)
@@ -341,8 +341,8 @@ static int prepare(struct bench_run *b, const struct bench_options *o, const str
 	int error = 0;
 
 	b->memory = memory(o, &size, &random);
-	b->all = calloc(points * BENCH_VARIANTS, sizeof *b->all);
-	b->of = calloc(points, sizeof *b->of);
+	b->all = calloc(points * BENCH_VARIANTS + 1, sizeof *b->all);
+	b->of = calloc(points + 1, sizeof *b->of);
 	if (!b->memory || !b->all || !b->of)
 		return -ENOMEM;
 	for (unsigned i = 0; i < o->size_count && !error; i++)

@@ -9,12 +9,12 @@ set -eu
 
 # One test: its log and, beside it, a line `passed failed skipped`.
 one() {
-	local name=$1 log=$2 rc=0 passed failed skipped from=$EPOCHREALTIME
+	local n='([0-9]+)' name=$1 log=$2 rc=0 passed failed skipped from=$EPOCHREALTIME
 	shift 2
 	"$@" >"$log" 2>&1 </dev/null || rc=$?
 	skipped=$(grep -c '^skipped, because' "$log") || true
-	read -r passed failed < <(sed -nE 's/^[0-9]+%: Checks: ([0-9]+), Failures: ([0-9]+), Errors: ([0-9]+).*/\1 \2 \3/p' \
-		"$log" | awk '{ f += $2 + $3; p += $1 - $2 - $3; n++ } END { print p + 0, n ? f + 0 : "none" }')
+	read -r passed failed < <(sed -nE "s/^[0-9]+%: Checks: $n, Failures: $n, Errors: $n.*/\\1 \\2 \\3/p" "$log" |
+		awk '{ f += $2 + $3; p += $1 - $2 - $3; n++ } END { print p + 0, n ? f + 0 : "none" }')
 	if [ "$failed" = none ]; then
 		echo "check.sh: $name printed no count of checks" >>"$log"
 		failed=1

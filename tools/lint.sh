@@ -1,7 +1,7 @@
 #!/bin/bash
 # lint.sh 'COMPILER FLAGS': what CONTRIBUTING.md asks for and a machine can see. `make lint` calls it.
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 bad=0
 say() {
 	echo "$*"
@@ -16,7 +16,7 @@ mapfile -t all < <(find . -path ./.git -prune -o -path ./build -prune -o -type f
 
 heading "clang-tidy"
 printf '%s\n' "${c[@]}" | grep '\.c$' | xargs -P "$(nproc)" -I {} sh -c "
-	out=\$(clang-tidy --quiet {} -- $1 2>/dev/null) && [ -z \"\$out\" ] || { printf '%s\n' \"\$out\"; exit 1; }" || bad=1
+	out=\$(clang-tidy --quiet {} -- $1 2>&1) || { echo \"\$out\" | grep -E '(error|warning): '; exit 1; }" || bad=1
 
 heading "shellcheck"
 shellcheck "${sh[@]}" || bad=1
@@ -40,8 +40,13 @@ done < <(awk '
 	lang == "c" && /^{/ { from = FNR }
 	lang == "c" && /^}/ && head != "" && FNR - from - 1 > 60 { print FILENAME, from, head, FNR - from - 1 }
 	lang == "c" && /^}/ { head = "" }
-	lang == "lua" && /^(local )?function / { from = FNR; head = $0; sub(/^(local )?function /, "", head); sub(/[(].*/, "", head) }
-	lang == "lua" && /^end/ && head != "" { if (FNR - from - 1 > 60) print FILENAME, from, head, FNR - from - 1; head = "" }
+	lang == "lua" && /^(local )?function / {
+		from = FNR
+		head = $0
+		gsub(/^(local )?function |[(].*/, "", head)
+	}
+	lang == "lua" && /^end/ && head != "" && FNR - from - 1 > 60 { print FILENAME, from, head, FNR - from - 1 }
+	lang == "lua" && /^end/ { head = "" }
 	' "${c[@]}" "${lua[@]}")
 
 heading "text"
@@ -54,8 +59,8 @@ text '[[:space:]]$' 'white space at the end'
 text '(TO''DO|FIX''ME|XX''X)' 'finish it, or make it an issue'
 text '(/ho''me/|/work/''(main|shared)|/us''r/lo''cal/[a-z]+/)' 'a path of one machine'
 while IFS= read -r hit; do
-	say "$hit: longer than 120 columns"
-done < <(expand -t 8 --version >/dev/null; for f in "${c[@]}" "${lua[@]}" "${sh[@]}" build.mk; do
-	expand -t 8 "$f" | awk -v f="$f" 'length > 120 { print f ":" NR }'
+	say "$hit: longer than 120 columns, with tabs of 4"
+done < <(for f in "${c[@]}" "${lua[@]}" "${sh[@]}" build.mk; do
+	expand -t 4 "$f" | awk -v f="$f" 'length > 120 { print f ":" NR }'
 done)
 exit $bad
