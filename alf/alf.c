@@ -76,12 +76,8 @@ struct alf *alf_open(int fd, const struct alf_profile *profile)
 
 int alf_profile(struct alf *a, const struct alf_profile *profile)
 {
-	static const struct alf_parser nothing;
-	int r = -EBUSY;
+	int r = a->tx.busy || !alf_receive_idle(a) ? -EBUSY : set_profile(a, profile);
 
-	/* Between ADUs the parser is zeros; bytes of a next header would be another framer's. */
-	if (!a->tx.busy && !a->rx.begun && a->rx.step == RX_HEADER && !memcmp(&a->rx.parser, &nothing, sizeof nothing))
-		r = set_profile(a, profile);
 	if (r == 0)
 		return 0;
 	errno = -r;

@@ -53,6 +53,8 @@ void alf_receive_init(struct alf *);
  * !tx.busy, or hand sink to TCP until rx.whole, too_big or rx_error. 0 or a negative errno. */
 int alf_send_begin(struct alf *, const void *data, size_t len, const struct adu_attr *);
 int alf_receive_begin(struct alf *, void *buf, size_t cap);
+/* Nothing of the next ADU has come. */
+bool alf_receive_idle(const struct alf *);
 /* The ADU is whole: what adu_recv returns. */
 ssize_t alf_receive_end(struct alf *, struct adu_attr *);
 

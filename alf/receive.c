@@ -133,7 +133,8 @@ static ssize_t take(struct alf *a, const uint8_t *data, size_t len, struct walk 
 /* The last drain never happened. */
 static void undo(struct alf *a)
 {
-	memset(a->buf + a->saved.out, 0, (size_t)(a->rx.out - a->saved.out));
+	if (a->rx.out > a->saved.out)
+		memset(a->buf + a->saved.out, 0, (size_t)(a->rx.out - a->saved.out));
 	alf_rx_copy(a, &a->rx, &a->saved);
 	a->too_big = false;
 	a->sink.done = false;
@@ -199,6 +200,13 @@ int alf_receive_begin(struct alf *a, void *buf, size_t cap)
 	return a->too_big ? -EMSGSIZE : 0;
 }
 
+bool alf_receive_idle(const struct alf *a)
+{
+	static const struct alf_parser nothing;
+
+	return !a->rx.begun && !memcmp(&a->rx.parser, &nothing, sizeof nothing);
+}
+
 static void tell(const struct alf *a, struct adu_attr *attr)
 {
 	const struct alf_piece *p = &a->rx.piece;
@@ -221,13 +229,11 @@ ssize_t alf_receive_end(struct alf *a, struct adu_attr *attr)
 /* TCP has no more for now, or has failed, or the stream is over: n and errno as drain_tcpu gave them. */
 static int broken_off(struct alf *a, ssize_t n)
 {
-	static const struct alf_parser nothing;
-
 	if (n > 0)
 		return EAGAIN;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return errno;
-	if (n == 0 && a->rx.step == RX_HEADER && !a->rx.begun && !memcmp(&a->rx.parser, &nothing, sizeof nothing))
+	if (n == 0 && alf_receive_idle(a))
 		return 0;
 	return a->rx_error = n < 0 ? errno : EBADMSG; /* the stream ended inside an ADU */
 }

@@ -1,0 +1,604 @@
+/* ADUs against the seam alone: tests/alf_pipe.c stands for TCP. Every chain in every schedule, every cut. */
+#include "tests/alf_pipe.h"
+
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const uint8_t key[32] = "a key of thirty-two bytes no nul", iv[12] = "twelve bytes";
+
+static unsigned n_chains(void)
+{
+	unsigned n = 0;
+
+	while (ilp_chains[n])
+		n++;
+	return n + 1;
+}
+
+/* Loop tests count over chains, the handwritten one first, and schedules. */
+static const struct ilp_chain *chain_of(int i)
+{
+	return i < ILP_SCHEDULES ? &stub_chain : ilp_chains[i / ILP_SCHEDULES - 1];
+}
+
+static bool keyed(const struct ilp_chain *c)
+{
+	return strstr(c->stages, "chacha20") || c == &stub_chain;
+}
+
+static struct alf_profile profile(int i, bool initiator)
+{
+	const struct ilp_chain *c = chain_of(i);
+
+	return (struct alf_profile){
+		.chain = c,
+		.schedule = (enum ilp_schedule)(i % ILP_SCHEDULES),
+		.key = keyed(c) ? key : NULL,
+		.iv = keyed(c) ? iv : NULL,
+		.initiator = initiator,
+	};
+}
+
+static struct alf *end_of(int i, bool initiator)
+{
+	struct alf_profile p = profile(i, initiator);
+	struct alf *a = alf_open(-1, &p);
+
+	ck_assert_ptr_nonnull(a);
+	return a;
+}
+
+/* The ADUs of a stream: sizes that are and are not whole units, pieces and blocks; names of all kinds. */
+static const size_t sizes[] = { 0, 1, 3, 4, 5, 63, 64, 65, 200, 0, 130, 7 };
+enum { ADUS = sizeof sizes / sizeof sizes[0], BIG = 256 };
+
+static struct adu_attr attr_of(unsigned i)
+{
+	struct adu_attr attr = { .type = (uint8_t)(i * 37), .name_len = (uint8_t)(i * 5 % 14) };
+
+	pipe_bytes(attr.name, attr.name_len, i);
+	return attr;
+}
+
+static void send_all(struct stream *s, struct alf *a, size_t cap)
+{
+	uint8_t data[BIG];
+
+	for (unsigned i = 0; i < ADUS; i++) {
+		struct adu_attr attr = attr_of(i);
+		pipe_bytes(data, sizes[i], 1000 + i);
+		ck_assert_int_eq(stream_send(s, a, data, sizes[i], &attr, cap), 0);
+	}
+}
+
+static void check_adu(unsigned i, ssize_t n, const uint8_t *buf, size_t cap, const struct adu_attr *attr)
+{
+	struct adu_attr want = attr_of(i);
+	uint8_t data[BIG];
+
+	pipe_bytes(data, sizes[i], 1000 + i);
+	ck_assert_int_eq(n, (ssize_t)sizes[i]);
+	ck_assert_mem_eq(buf, data, sizes[i]);
+	for (size_t g = sizes[i]; g < cap; g++)
+		ck_assert_uint_eq(buf[g], 0xee);
+	ck_assert_uint_eq(attr->number, i + 1);
+	ck_assert_uint_eq(attr->type, want.type);
+	ck_assert_uint_eq(attr->name_len, want.name_len);
+	ck_assert_mem_eq(attr->name, want.name, want.name_len);
+}
+
+static void receive_all(struct alf *a, struct pipe *p)
+{
+	struct adu_attr attr;
+
+	for (unsigned i = 0; i < ADUS; i++) {
+		size_t cap = sizes[i] + 16;
+		uint8_t *buf = malloc(cap);
+		ssize_t n;
+		memset(buf, 0xee, cap);
+		n = pipe_recv(p, a, buf, cap, &attr);
+		/* Damaged bytes may have gone where the buffer is undefined: they are zeros now. */
+		for (size_t g = sizes[i]; g < cap; g++)
+			if (p->arrival == DAMAGED && buf[g] == 0)
+				buf[g] = 0xee;
+		check_adu(i, n, buf, cap, &attr);
+		free(buf);
+	}
+	ck_assert_int_eq(pipe_recv(p, a, NULL, 0, &attr), -ENODATA);
+}
+
+START_TEST(every_cut)
+{
+	struct alf *out = end_of(_i, true);
+	struct stream s = { 0 };
+
+	send_all(&s, out, 128);
+	for (size_t cut = 1; cut < s.len; cut++) {
+		for (enum arrival arrival = 0; arrival < ARRIVALS; arrival++) {
+			struct alf *in = end_of(_i, false);
+			struct pipe p = { .bytes = s.bytes, .len = s.len, .cuts = &cut, .n_cuts = 1, .arrival = arrival };
+			receive_all(in, &p);
+			alf_close(in);
+		}
+		stub_nonces_repeated();
+	}
+	alf_close(out);
+	stream_free(&s);
+}
+END_TEST
+
+START_TEST(cuts_by_chance)
+{
+	struct alf *out = end_of(_i, true);
+	struct stream s = { 0 };
+	uint64_t seed = (uint64_t)_i;
+	size_t *cuts;
+
+	send_all(&s, out, 96);
+	cuts = calloc(s.len, sizeof *cuts);
+	for (unsigned round = 0; round < 400; round++) {
+		unsigned n = 0, mean = 1 + round % 90; /* in round 0, each byte is a segment */
+		struct alf *in = end_of(_i, false);
+		struct pipe p = { .bytes = s.bytes, .len = s.len, .cuts = cuts, .seed = seed };
+		for (size_t at = 1; at < s.len; at += 1 + pipe_random(&seed) % mean)
+			cuts[n++] = at;
+		p.n_cuts = n;
+		p.arrival = (enum arrival)(round / 2 % ARRIVALS);
+		receive_all(in, &p);
+		alf_close(in);
+		stub_nonces_repeated();
+	}
+	free(cuts);
+	alf_close(out);
+	stream_free(&s);
+}
+END_TEST
+
+/* Segments as they were sent are taken unchecked, all of them, and so is what comes between. */
+START_TEST(aligned_is_never_declined)
+{
+	struct alf *out = end_of(_i, true), *in = end_of(_i, false);
+	struct stream s = { 0 };
+	struct pipe p = { .arrival = DAMAGED };
+
+	send_all(&s, out, 128);
+	p = (struct pipe){ .bytes = s.bytes, .len = s.len, .cuts = s.ends, .n_cuts = s.segments, .arrival = DAMAGED };
+	receive_all(in, &p);
+	ck_assert_uint_eq(p.declined, 0);
+	alf_close(out);
+	alf_close(in);
+	stream_free(&s);
+}
+END_TEST
+
+START_TEST(every_size)
+{
+	struct alf *out = end_of(_i, true), *in = end_of(_i, false);
+	struct stream s = { 0 };
+	struct pipe p;
+	uint8_t data[1000], buf[1000];
+
+	for (size_t n = 0; n < sizeof data; n++) {
+		pipe_bytes(data, n, n);
+		ck_assert_int_eq(stream_send(&s, out, data, n, NULL, 600), 0);
+	}
+	p = (struct pipe){ .bytes = s.bytes, .len = s.len, .cuts = s.ends, .n_cuts = s.segments };
+	for (size_t n = 0; n < sizeof data; n++) {
+		pipe_bytes(data, n, n);
+		ck_assert_int_eq(pipe_recv(&p, in, buf, n, NULL), (ssize_t)n);
+		ck_assert_mem_eq(buf, data, n);
+	}
+	ck_assert_uint_eq(p.declined, 0);
+	alf_close(out);
+	alf_close(in);
+	stream_free(&s);
+}
+END_TEST
+
+/* An ADU without room stays, and says what it wants; whatever was tried before. */
+START_TEST(too_big_then_room)
+{
+	struct alf *out = end_of(_i, true);
+	struct stream s = { 0 };
+	uint8_t buf[BIG];
+
+	send_all(&s, out, 128);
+	for (enum arrival arrival = 0; arrival < ARRIVALS; arrival++) {
+		struct alf *in = end_of(_i, false);
+		struct pipe p = { .bytes = s.bytes, .len = s.len, .cuts = s.ends, .n_cuts = s.segments, .arrival = arrival };
+		for (unsigned i = 0; i < ADUS; i++) {
+			struct adu_attr attr;
+			for (size_t cap = 0; cap < sizes[i]; cap += 1 + sizes[i] / 3) {
+				memset(buf, 0xee, sizeof buf);
+				ck_assert_int_eq(pipe_recv(&p, in, buf, cap, NULL), -EMSGSIZE);
+				ck_assert_uint_eq(in->rx.piece.total, sizes[i]);
+				for (size_t g = 0; g < sizeof buf; g++)
+					ck_assert(buf[g] == 0xee || (arrival == DAMAGED && g < cap && buf[g] == 0));
+			}
+			memset(buf, 0xee, sizeof buf);
+			ck_assert_int_eq(pipe_recv(&p, in, buf, sizes[i], &attr), (ssize_t)sizes[i]);
+			check_adu(i, (ssize_t)sizes[i], buf, sizeof buf, &attr);
+		}
+		alf_close(in);
+		stub_nonces_repeated();
+	}
+	alf_close(out);
+	stream_free(&s);
+}
+END_TEST
+
+/* A stream that ends: inside an ADU that is an error, between two it is not. */
+START_TEST(truncated)
+{
+	struct alf *out = end_of(_i, true);
+	struct stream s = { 0 };
+	uint8_t data[200], buf[200];
+	size_t ends[3];
+
+	pipe_bytes(data, sizeof data, 1);
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(stream_send(&s, out, data, 100u * (unsigned)i, NULL, 100), 0);
+		ends[i] = s.len;
+	}
+	for (size_t len = 0; len <= s.len; len++) {
+		struct alf *in = end_of(_i, false);
+		struct pipe p = { .bytes = s.bytes, .len = len, .cuts = s.ends, .n_cuts = s.segments };
+		ssize_t n;
+		for (int i = 0; (n = pipe_recv(&p, in, buf, sizeof buf, NULL)) >= 0; i++)
+			ck_assert_uint_ge(len, ends[i]);
+		if (len == 0 || len == ends[0] || len == ends[1] || len == ends[2])
+			ck_assert_int_eq(n, -ENODATA);
+		else
+			ck_assert_int_eq(n, -EBADMSG);
+		alf_close(in);
+		stub_nonces_repeated();
+	}
+	alf_close(out);
+	stream_free(&s);
+}
+END_TEST
+
+/* ---- the wire, byte for byte */
+
+static int plain_chain(void)
+{
+	for (int i = 0; ilp_chains[i]; i++)
+		if (!strcmp(ilp_chains[i]->name, "copy_sum"))
+			return (i + 1) * ILP_SCHEDULES + ILP_FUSED;
+	ck_abort_msg("there is no chain copy_sum");
+}
+
+START_TEST(golden)
+{
+	static const uint8_t want[] = {
+		0, 18 + 4 + 4 + 12, 0x01, 0x42, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, /* first of ADU 1 */
+		0, 0, 0, 15, 'a', 'b', 'c', 0, 'D', 'A', 'T', 'A', 'd', 'a', 't', 'a', '0', '1', '2', '3', 0, 0, 0, 0,
+		0, 18 + 3, 0x41, 0x42, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 20, /* last of ADU 1 */
+		'4', '5', '6', 0, 0, 0, 0, 0,
+		0, 18 + 4, 0x41, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* ADU 2: empty */
+	};
+	struct adu_attr attr = { .name = "abc", .name_len = 3, .type = 0x42 };
+	struct alf_profile profile_ = profile(plain_chain(), true);
+	struct alf *a = alf_open(-1, &profile_);
+	struct stream s = { 0 };
+
+	ck_assert_int_eq(stream_send(&s, a, "DATAdata0123456", 15, &attr, 47), 0);
+	ck_assert_int_eq(stream_send(&s, a, NULL, 0, NULL, 47), 0);
+	ck_assert_uint_eq(s.len, sizeof want);
+	ck_assert_mem_eq(s.bytes, want, sizeof want);
+	alf_close(a);
+	stream_free(&s);
+}
+END_TEST
+
+/* What a changed byte of the headers must lead to. */
+enum verdict { BAD, HARMLESS, OTHER_ATTR, OTHER_DATA };
+
+/* Offsets in the stream of golden(). The first piece's type stands in the second's header too. */
+static enum verdict verdict(size_t at, uint8_t was, uint8_t is)
+{
+	size_t in_first = at, in_second = at - 44, in_third = at - 44 - 28;
+
+	if (at == 2 || in_second == 2 || in_third == 2)
+		return (was ^ is) & 0xc3 ? BAD : HARMLESS; /* Rsvd is not checked */
+	if (at >= 24 && at < 27)
+		return OTHER_ATTR; /* name */
+	if ((at >= 28 && at < 40) || (in_second >= 20 && in_second < 23))
+		return OTHER_DATA;
+	if ((in_first >= 40 && in_first < 44) || (in_second >= 23 && in_second < 28) || (in_third >= 24 && in_third < 28))
+		return HARMLESS; /* padding and CRC are not checked */
+	if (in_third == 3)
+		return OTHER_ATTR;
+	return BAD;
+}
+
+static ssize_t receive_two(struct pipe *p, struct alf *in, uint8_t *buf, struct adu_attr attrs[2])
+{
+	ssize_t n = pipe_recv(p, in, buf, 15, &attrs[0]), m;
+
+	if (n < 0)
+		return n;
+	ck_assert_int_eq(n, 15);
+	m = pipe_recv(p, in, NULL, 0, &attrs[1]);
+	return m < 0 ? m : pipe_recv(p, in, NULL, 0, NULL) == -ENODATA ? n : -1;
+}
+
+START_TEST(every_header_byte)
+{
+	struct adu_attr attr = { .name = "abc", .name_len = 3, .type = 0x42 }, right[2], got[2];
+	struct alf_profile out = profile(plain_chain(), true), in = profile(plain_chain(), false);
+	struct alf *a = alf_open(-1, &out);
+	struct stream s = { 0 };
+	uint8_t buf[15], want[15];
+	struct pipe p;
+
+	ck_assert_int_eq(stream_send(&s, a, "DATAdata0123456", 15, &attr, 47), 0);
+	ck_assert_int_eq(stream_send(&s, a, NULL, 0, NULL, 47), 0);
+	alf_close(a);
+	for (enum arrival arrival = 0; arrival < DAMAGED; arrival++) {
+		p = (struct pipe){ .bytes = s.bytes, .len = s.len, .cuts = s.ends, .n_cuts = s.segments, .arrival = arrival };
+		a = alf_open(-1, &in);
+		ck_assert_int_eq(receive_two(&p, a, want, right), 15);
+		alf_close(a);
+		for (size_t at = 0; at < s.len; at++) {
+			uint8_t was = s.bytes[at];
+			/* Every value where nothing is known yet; every bit where it is. */
+			for (int v = 1; v < 256; v = arrival == IN_ORDER ? v + 1 : 2 * v) {
+				enum verdict verdict_ = verdict(at, was, s.bytes[at] = (uint8_t)(was ^ v));
+				ssize_t n;
+				memset(got, 0, sizeof got);
+				p.at = p.came = 0;
+				a = alf_open(-1, &in);
+				n = receive_two(&p, a, buf, got);
+				if (verdict_ == BAD)
+					ck_assert_msg(n == -EBADMSG || n == -EMSGSIZE, "byte %zu: 0x%02x became 0x%02x: %zd", at, was,
+						      s.bytes[at], n);
+				else
+					ck_assert_msg(n == 15, "byte %zu: 0x%02x became 0x%02x: %zd", at, was, s.bytes[at], n);
+				if (verdict_ == HARMLESS || verdict_ == OTHER_DATA)
+					ck_assert(!memcmp(right, got, sizeof got));
+				if (verdict_ == HARMLESS || verdict_ == OTHER_ATTR)
+					ck_assert_mem_eq(buf, want, 15);
+				if (n == -EBADMSG && a->rx_error) /* and for good */
+					ck_assert_int_eq(pipe_recv(&p, a, buf, 15, NULL), -EBADMSG);
+				alf_close(a);
+			}
+			s.bytes[at] = was;
+		}
+	}
+	stream_free(&s);
+}
+END_TEST
+
+/* Pieces that are right one by one but not after one another. */
+START_TEST(pieces_out_of_place)
+{
+	struct alf_profile out = profile(plain_chain(), true), in = profile(plain_chain(), false);
+	uint8_t data[300], buf[300];
+	struct stream s = { 0 };
+	struct alf *a = alf_open(-1, &out);
+
+	pipe_bytes(data, sizeof data, 3);
+	ck_assert_int_eq(stream_send(&s, a, data, sizeof data, NULL, 100), 0);
+	ck_assert_int_eq(stream_send(&s, a, data, 10, NULL, 100), 0);
+	alf_close(a);
+	ck_assert_uint_ge(s.segments, 5);
+	for (unsigned skipped = 0; skipped < s.segments; skipped++) {
+		for (int twice = 0; twice < 2; twice++) { /* a segment is missing, or there twice */
+			size_t from = skipped ? s.ends[skipped - 1] : 0, len = s.ends[skipped] - from, total;
+			uint8_t *bytes = malloc(s.len + len);
+			struct pipe p = { .bytes = bytes, .arrival = VOUCHED };
+			ssize_t n = 0;
+			memcpy(bytes, s.bytes, s.ends[skipped]);
+			total = twice ? s.ends[skipped] : from;
+			memcpy(bytes + total, s.bytes + (twice ? from : from + len), s.len - (twice ? from : from + len));
+			p.len = twice ? s.len + len : s.len - len;
+			a = alf_open(-1, &in);
+			for (int i = 0; i < 4 && n >= 0; i++)
+				n = pipe_recv(&p, a, buf, sizeof buf, NULL);
+			if (skipped == s.segments - 1 && !twice)
+				ck_assert_int_eq(n, -ENODATA);
+			else
+				ck_assert_int_eq(n, -EBADMSG);
+			alf_close(a);
+			free(bytes);
+		}
+	}
+	stream_free(&s);
+}
+END_TEST
+
+/* ---- limits, arguments, nonces */
+
+START_TEST(limits)
+{
+	struct alf_profile out = profile(0, true), in = profile(0, false);
+	struct adu_attr attr = { .name_len = ADU_NAME_MAX };
+	struct alf *a = alf_open(-1, &out), *b;
+	struct stream s = { 0 };
+	struct pipe p;
+	uint8_t data[100] = { 0 }, buf[100];
+
+	ck_assert_int_eq(alf_send_begin(a, data, UINT32_MAX, NULL), -EMSGSIZE);
+	attr.name_len++;
+	ck_assert_int_eq(alf_send_begin(a, data, 1, &attr), -EMSGSIZE);
+	attr.name_len--;
+	/* A segment that cannot even hold header and name harms nothing. */
+	ck_assert_int_eq(stream_send(&s, a, data, 100, &attr, 91), -EMSGSIZE);
+	ck_assert_uint_eq(s.len, 0);
+	a->tx.error = 0;
+	a->tx.busy = false;
+	ck_assert_int_eq(stream_send(&s, a, data, 100, &attr, 92), 0);
+	ck_assert_int_eq(stream_send(&s, a, data, 100, NULL, 92), 0);
+
+	/* adu_max is no matter of room. */
+	for (in.adu_max = 99; in.adu_max <= 100; in.adu_max++) {
+		b = alf_open(-1, &in);
+		p = (struct pipe){ .bytes = s.bytes, .len = s.len, .cuts = s.ends, .n_cuts = s.segments };
+		ck_assert_int_eq(pipe_recv(&p, b, buf, 100, NULL), in.adu_max == 99 ? -EBADMSG : 100);
+		alf_close(b);
+	}
+
+	/* Half way in, nothing else can be sent, and nothing reconfigured. */
+	ck_assert_int_eq(alf_send_begin(a, data, 100, NULL), 0);
+	ck_assert_int_eq(alf_send_begin(a, data, 99, NULL), -EINVAL);
+	ck_assert_int_eq(alf_send_begin(a, buf, 100, NULL), -EINVAL);
+	ck_assert_int_eq(alf_profile(a, &out), -1);
+	ck_assert_int_eq(errno, EBUSY);
+	ck_assert_int_eq(stream_send(&s, a, data, 100, NULL, 92), 0);
+	ck_assert_int_eq(alf_profile(a, &out), 0);
+
+	/* The last number there is. */
+	a->tx.piece.number = UINT32_MAX;
+	ck_assert_int_eq(stream_send(&s, a, data, 1, NULL, 92), 0);
+	ck_assert_int_eq(alf_send_begin(a, data, 1, NULL), -EOVERFLOW);
+	alf_close(a);
+	stream_free(&s);
+}
+END_TEST
+
+START_TEST(profiles)
+{
+	struct ilp_chain sumless = stub_chain;
+	struct alf_profile p = profile(0, true);
+	struct alf *a;
+
+	p.key = NULL;
+	ck_assert_ptr_null(alf_open(-1, &p));
+	ck_assert_int_eq(errno, EINVAL);
+	p = profile(0, true);
+	p.iv = NULL;
+	ck_assert_ptr_null(alf_open(-1, &p));
+	p = profile(plain_chain(), true);
+	p.key = key;
+	ck_assert_ptr_null(alf_open(-1, &p));
+	p.iv = iv;
+	ck_assert_ptr_null(alf_open(-1, &p));
+	p = profile(0, true);
+	sumless.sum = NULL;
+	p.chain = &sumless;
+	ck_assert_ptr_null(alf_open(-1, &p));
+	p = profile(0, true);
+	p.schedule = ILP_SCHEDULES;
+	ck_assert_ptr_null(alf_open(-1, &p));
+	p = profile(0, true);
+	p.chain = NULL;
+	ck_assert_ptr_null(alf_open(-1, &p));
+	/* A wrong one leaves the right one. */
+	a = end_of(0, true);
+	ck_assert_int_eq(alf_profile(a, &p), -1);
+	ck_assert_int_eq(errno, EINVAL);
+	ck_assert_ptr_eq(a->chain, &stub_chain);
+	alf_close(a);
+	alf_close(NULL);
+}
+END_TEST
+
+/* Both ends change chain and schedule between two ADUs. */
+START_TEST(profile_changes)
+{
+	struct alf *out = end_of(0, true), *in = end_of(0, false);
+	int n = (int)n_chains() * ILP_SCHEDULES;
+	struct stream s = { 0 };
+	struct pipe p;
+	uint8_t data[200], buf[200];
+
+	pipe_bytes(data, sizeof data, 5);
+	for (int i = 0; i < n; i++) {
+		struct alf_profile next = profile(n - 1 - i, true);
+		ck_assert_int_eq(alf_profile(out, &next), 0);
+		ck_assert_int_eq(stream_send(&s, out, data, sizeof data, NULL, 128), 0);
+	}
+	p = (struct pipe){ .bytes = s.bytes, .len = s.len, .cuts = s.ends, .n_cuts = s.segments };
+	for (int i = 0; i < n; i++) {
+		struct alf_profile next = profile(n - 1 - i, false);
+		ck_assert_int_eq(alf_profile(in, &next), 0);
+		ck_assert_int_eq(pipe_recv(&p, in, buf, sizeof buf, NULL), sizeof buf);
+		ck_assert_mem_eq(buf, data, sizeof buf);
+	}
+	alf_close(out);
+	alf_close(in);
+	stream_free(&s);
+}
+END_TEST
+
+/* No two ADUs of a connection, whichever way they go, and under whatever profile, begin with one nonce. */
+START_TEST(nonces)
+{
+	struct alf_profile initiator = profile(0, true), other = profile(0, false);
+	struct alf *ends[2] = { alf_open(-1, &initiator), alf_open(-1, &other) };
+	struct stream s = { 0 };
+
+	stub_nonces_repeated();
+	for (unsigned i = 0; i < 3000; i++) {
+		struct alf *a = ends[i & 1];
+		ck_assert_int_eq(stream_send(&s, a, &i, sizeof i, NULL, 100), 0);
+		s.segments = 0;
+		if (i % 100 == 0)
+			ck_assert_int_eq(alf_profile(a, i & 1 ? &other : &initiator), 0);
+	}
+	ck_assert_uint_eq(stub_nonces_repeated(), 0);
+	alf_close(ends[0]);
+	alf_close(ends[1]);
+	stream_free(&s);
+}
+END_TEST
+
+/* Pieces end where the next begins best, and waste little. */
+START_TEST(pieces)
+{
+	static uint8_t data[200000];
+	struct alf *a = end_of(0, true);
+
+	for (size_t cap = 100; cap < 66000; cap += cap < 1500 ? 1 : 1997) {
+		struct seam_source *source = &a->tx.source;
+		uint8_t *segment = malloc(cap);
+		ck_assert_int_eq(alf_send_begin(a, data, cap * 5 / 2, NULL), 0);
+		while (a->tx.busy) {
+			size_t n = source->fill(source->ctx, 0, segment, cap, NULL), end = (size_t)a->tx.piece.offset;
+			ck_assert_uint_le(n, cap);
+			if (!a->tx.busy)
+				break;
+			ck_assert_uint_eq(end % stub_chain.unit, 0);
+			if (cap <= 65535)
+				ck_assert_uint_ge(n + (cap - 28) / 20 + stub_chain.unit, cap - 4);
+			if (cap >= 1400)
+				ck_assert_uint_eq(end % stub_chain.block, 0);
+		}
+		free(segment);
+		stub_nonces_repeated();
+	}
+	alf_close(a);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("alf_seam");
+	TCase *tc = tcase_create("alf_seam");
+	int loops = (int)n_chains() * ILP_SCHEDULES, failed;
+	SRunner *runner;
+
+	tcase_add_loop_test(tc, every_cut, 0, loops);
+	tcase_add_loop_test(tc, cuts_by_chance, 0, loops);
+	tcase_add_loop_test(tc, aligned_is_never_declined, 0, loops);
+	tcase_add_loop_test(tc, every_size, 0, loops);
+	tcase_add_loop_test(tc, too_big_then_room, 0, loops);
+	tcase_add_loop_test(tc, truncated, 0, loops);
+	tcase_add_test(tc, golden);
+	tcase_add_test(tc, every_header_byte);
+	tcase_add_test(tc, pieces_out_of_place);
+	tcase_add_test(tc, limits);
+	tcase_add_test(tc, profiles);
+	tcase_add_test(tc, profile_changes);
+	tcase_add_test(tc, nonces);
+	tcase_add_test(tc, pieces);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
