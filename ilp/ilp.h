@@ -1,7 +1,7 @@
 /* Loops, for those who run them: find a chain, choose direction and schedule, begin, run, end.
  *
- *	const struct ilp_chain *c = ilp_find("xdr_chacha20");
- *	struct ilp_any s;                       // any chain's state
+ *	const struct ilp_chain *c = ilp_find("xdr_chacha20_copy_sum");
+ *	struct ilp_any s = {0};                 // any chain's state; parameters that are not set are zeros
  *	ilp_set(c, &s, "chacha20.key", key, 32);
  *	ilp_set(c, &s, "chacha20.nonce", nonce, 12);
  *	c->begin(&s);

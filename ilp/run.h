@@ -30,6 +30,11 @@ struct ilp_state {
 	uint8_t held[ILP_HELD_MAX];
 };
 
+/* What a fold carries: the value of the len bytes that it has counted. */
+struct ilp_fold {
+	uint64_t value, len;
+};
+
 /* Runs the chain over the next n bytes of the ADU, src to dst, which do not overlap. Returns the bytes
  * written to dst: n, but for bytes of a unit (chain->unit) that the cut leaves incomplete; they are held back
  * and written by the next call. tmp: ilp_scratch() bytes. */
@@ -58,7 +63,7 @@ struct ilp_chain {
 	uint16_t (*sum)(void *state);
 	/* [direction][schedule][isa]; NULL where it was not generated. */
 	ilp_loop *loop[ILP_DIRECTIONS][ILP_SCHEDULES][ILP_ISAS];
-	/* Whether layered and tiled need scratch memory: stages that change bytes stand before copy. */
+	/* The schedules (1 << ILP_LAYERED, …) that need scratch memory: stages that change bytes stand before copy. */
 	uint8_t scratch[ILP_DIRECTIONS];
 };
 

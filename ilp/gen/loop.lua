@@ -1,0 +1,202 @@
+-- Loops in C: one pass over the data for the steps of a loop (plan.lua), whether that is one stage or a whole chain.
+--
+-- Without a stream, a loop is one function, which works down from the widest vectors to single bytes. With one it is
+-- three: `_near` takes the keystream from memory, `_wide` makes it in registers, and the loop itself uses `_wide`
+-- wherever a whole turn of it fits and begins with a block, `_near` elsewhere.
+local expression = require "gen.expression"
+local fold = require "gen.fold"
+local graph = require "gen.graph"
+local isa_table = require "gen.isa"
+local stream = require "gen.stream"
+
+local M = {}
+
+function M.name(loop, isa) return loop.name .. "_" .. isa.name end
+
+-- Only what the loop uses is handed to it. suffix: "", "_near", "_wide".
+local function head(loop, isa, suffix)
+	local list = {}
+	if loop.folds or loop.stream and suffix ~= "_near" then list[#list + 1] = "struct chain *s" end
+	if loop.stream and suffix ~= "_near" then list[#list + 1] = "uint64_t at" end
+	if loop.writes then list[#list + 1] = "uint8_t *dst" end
+	list[#list + 1] = "const uint8_t *src"
+	if suffix == "_near" then list[#list + 1] = "const uint8_t *ks" end
+	return string.format("%sstatic void %s%s(%s, size_t n)", isa_table.attribute(isa), M.name(loop, isa), suffix,
+		table.concat(list, ", "))
+end
+
+-- The call of a loop, where s, at, and the places are the given C expressions.
+function M.call(loop, isa, suffix, at, dst, src, n, ks)
+	local list = {}
+	if loop.folds or loop.stream and suffix ~= "_near" then list[#list + 1] = "s" end
+	if loop.stream and suffix ~= "_near" then list[#list + 1] = at end
+	if loop.writes then list[#list + 1] = dst end
+	list[#list + 1] = src
+	if suffix == "_near" then list[#list + 1] = ks end
+	list[#list + 1] = n
+	return string.format("%s%s(%s);", M.name(loop, isa), suffix, table.concat(list, ", "))
+end
+
+local function each_fold(loop, f)
+	for _, step in ipairs(loop.steps) do
+		if step.kind == "fold" then f(step.stage) end
+	end
+end
+
+-- Does to the variable x what the steps do to a vector. key: C expression of the keystream beside it.
+local function emit_steps(t, loop, isa, width, x, key, accumulator)
+	for _, step in ipairs(loop.steps) do
+		if step.kind == "fold" then
+			fold.step(t, step.stage, width, x, accumulator)
+		elseif step.kind == "stream" then
+			t:line("%s ^= %s;", x, key)
+		elseif not graph.is_identity(step.graph) then
+			t:line("%s = %s;", x, expression.emit(t, step.graph, { x }, isa_table.word(width), x .. "_", isa)[1])
+		end
+	end
+end
+
+-- One turn over count vectors at src + i. All loads come first: dst may be src.
+local function emit_turn(t, loop, isa, width, count)
+	local T = isa_table.word(width)
+	for j = 0, count - 1 do
+		t:line("%s%s x%d = LOAD(%s, src + i%s);", loop.changes and "" or "const ", T, j, T, j > 0 and " + " .. j * width or "")
+	end
+	for j = 0, count - 1 do
+		local at = "ks + i" .. (j > 0 and " + " .. j * width or "")
+		emit_steps(t, loop, isa, width, "x" .. j, string.format("LOAD(%s, %s)", T, at), j % isa.sums)
+	end
+	if loop.writes then
+		for j = 0, count - 1 do t:line("STORE(dst + i%s, x%d);", j > 0 and " + " .. j * width or "", j) end
+	end
+end
+
+-- All that is left for vectors of that width.
+local function emit_width(t, loop, isa, width, main)
+	local folds, sums = loop.folds and width > 4, main and isa.sums or 1
+	if folds then
+		t:open("if (n - i >= %d) {", width)
+		each_fold(loop, function(stage) fold.declare(t, stage, width, sums) end)
+	end
+	if main then
+		t:open("for (; n - i >= %d; i += %d) {", width * isa.unroll, width * isa.unroll)
+		emit_turn(t, loop, isa, width, isa.unroll)
+		t:close()
+	end
+	t:open("for (; n - i >= %d; i += %d) {", width, width)
+	emit_turn(t, loop, isa, width, 1)
+	t:close()
+	if folds then
+		each_fold(loop, function(stage) fold.reduce(t, stage, width, sums) end)
+		t:close()
+	end
+end
+
+-- The last one to three bytes of an ADU or of a piece: maps let them pass, folds count them as if zeros followed.
+local function emit_last(t, loop)
+	t:open("if (i < n) {")
+	t:line("%suint32_t x = load_last(src + i, n - i);", (loop.stream and "" or "const "))
+	for _, step in ipairs(loop.steps) do
+		if step.kind == "fold" then fold.step(t, step.stage, 4, "x", 0) end
+		if step.kind == "stream" then t:line("x ^= load_last(ks + i, n - i);") end
+	end
+	if loop.writes then t:line("store_last(dst + i, x, n - i);") end
+	t:close()
+end
+
+M.LAST = [[
+/* The last n bytes, 1 to 3, as a word that zeros fill. */
+static inline __attribute__((unused)) uint32_t load_last(const uint8_t *p, size_t n)
+{
+	const uint8_t b[4] = { p[0], n > 1 ? p[1] : 0, n > 2 ? p[2] : 0, 0 };
+	return LOAD(uint32_t, b);
+}
+
+static inline __attribute__((unused)) void store_last(uint8_t *p, uint32_t x, size_t n)
+{
+	uint8_t b[4];
+	STORE(b, x);
+	p[0] = b[0];
+	if (n > 1)
+		p[1] = b[1];
+	if (n > 2)
+		p[2] = b[2];
+}
+]]
+
+local function begin_folds(t, loop)
+	each_fold(loop, function(stage) t:line("uint64_t %s = %dull;", stage.name, stage.fields.zero) end)
+end
+local function end_folds(t, loop)
+	each_fold(loop, function(stage) t:line("%s_count(&s->%s, %s, n);", stage.name, stage.name, stage.name) end)
+end
+
+local function emit_light(t, loop, isa, suffix)
+	t:func(head(loop, isa, suffix))
+	t:line("size_t i = 0;")
+	begin_folds(t, loop)
+	for k, width in ipairs(isa.widths) do emit_width(t, loop, isa, width, k == 1) end
+	emit_last(t, loop)
+	end_folds(t, loop)
+	t:endfunc()
+end
+
+-- n is a multiple of what the widest kernel makes, and at begins a block.
+local function emit_wide(t, loop, isa)
+	local width = isa.kernels[1]
+	local T, bytes = isa_table.word(width), stream.bytes(width)
+	t:func(head(loop, isa, "_wide"))
+	begin_folds(t, loop)
+	each_fold(loop, function(stage) fold.declare(t, stage, width, isa.sums) end)
+	t:open("for (size_t i = 0; i < n; i += %d) {", bytes)
+	t:line("%s k[%d];", T, bytes / width)
+	t:line("%s(s->%s_state, (uint32_t)((at + i) / %d), k);", stream.kernel_name(loop.stream, isa, width),
+		loop.stream.name, loop.stream.unit)
+	for j = 0, bytes / width - 1 do
+		t:line("%s x%d = LOAD(%s, src + i + %d);", T, j, T, j * width)
+		emit_steps(t, loop, isa, width, "x" .. j, string.format("k[%d]", j), j % isa.sums)
+		t:line("STORE(dst + i + %d, x%d);", j * width, j)
+	end
+	t:close()
+	each_fold(loop, function(stage) fold.reduce(t, stage, width, isa.sums) end)
+	end_folds(t, loop)
+	t:endfunc()
+end
+
+local function emit_driver(t, loop, isa)
+	local unit, most = loop.stream.unit, stream.bytes(isa.kernels[1])
+	t:func(head(loop, isa, ""))
+	t:line("_Alignas(ILP_ALIGN) uint8_t ks[%d];", most)
+	t:line("size_t used = 0;")
+	t:line("")
+	t:open("while (n > 0) {")
+	t:line("const size_t skip = at %% %d;", unit)
+	t:line("size_t m = n - n %% %d;", most)
+	t:open("if (skip == 0 && m > 0) {")
+	t:line("%s", M.call(loop, isa, "_wide", "at", "dst", "src", "m"))
+	t:close(" else {")
+	t.depth = t.depth + 1
+	t:line("const size_t made = %s(s->%s_state, (uint32_t)(at / %d), skip + n, ks);", stream.ahead_name(loop.stream, isa),
+		loop.stream.name, unit)
+	t:line("used = used < made ? made : used;")
+	t:line("m = n < made - skip ? n : made - skip;")
+	t:line("%s", M.call(loop, isa, "_near", "at", "dst", "src", "m", "ks + skip"))
+	t:close()
+	t:line("at += m, dst += m, src += m, n -= m;")
+	t:close()
+	t:line("ilp_wipe(ks, used);")
+	t:endfunc()
+end
+
+function M.emit(t, loop, isa)
+	t:line("/* %s */", table.concat(loop.names, ", then "))
+	if not loop.stream then
+		emit_light(t, loop, isa, "")
+	else
+		emit_light(t, loop, isa, "_near")
+		emit_wide(t, loop, isa)
+		emit_driver(t, loop, isa)
+	end
+end
+
+return M

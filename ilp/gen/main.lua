@@ -1,0 +1,132 @@
+-- The generator: chains in, loops out.
+--
+--	luajit ilp/gen/main.lua [--out DIR] [--tests DIR] [--order little|big] [--explain] CHAIN…
+--
+-- CHAIN is a file, or the name of one in ilp/chains/. --out writes NAME.c and NAME.h of each chain, and chains.c, the
+-- table of all that were named. --tests writes NAME_test.c and NAME.vec, what the descriptions come to on plain
+-- numbers, for a machine of that byte order (default: this one's). --explain prints a page about each chain.
+-- Exit status: 0; 1: a mistake in a description, or a file that cannot be written; 2: usage.
+--
+-- As a module: require "gen.main" with ilp/ in package.path gives generate, explain and run.
+local source = debug.getinfo(1, "S").source
+local here = source:match("^@(.*)/gen/[^/]*$") or source:match("^@gen/") and "." or ".."
+if not package.path:find(here .. "/?.lua", 1, true) then package.path = here .. "/?.lua;" .. package.path end
+
+local describe = require "gen.describe"
+local planner = require "gen.plan"
+local emit = require "gen.emit"
+local files = require "gen.files"
+
+local M = {}
+
+-- Calls f; a complaint about a description comes back as nil and its text. Other errors are ours and go on.
+local function complaints(f, ...)
+	local result = { pcall(f, ...) }
+	if result[1] then return unpack(result, 2, table.maxn(result)) end
+	if type(result[2]) == "table" and result[2].complaint then return nil, result[2].complaint end
+	error(result[2], 0)
+end
+
+-- A chain's file, and the folders in which its stages are looked for: beside it, and ours.
+local function find(chain)
+	local file = chain:find("[/.]") and chain or here .. "/chains/" .. chain .. ".lua"
+	local beside = (file:match("^(.*)/[^/]+/[^/]+$") or file:find("/") and "." or "..") .. "/stages"
+	local ours = here .. "/stages"
+	local folders = beside == ours and { ours } or { beside, ours }
+	return file, folders
+end
+
+local function plan(chain)
+	return planner.plan(describe.chain(find(chain)))
+end
+
+local function loops(p, dir)
+	local base = dir .. "/" .. p.chain.name
+	return { { path = base .. ".h", content = emit.header(p) }, { path = base .. ".c", content = emit.source(p) } }
+end
+
+local function append(list, more)
+	for _, item in ipairs(more) do list[#list + 1] = item end
+end
+
+-- Writes the chain's .c and .h into dir. Returns true, or nil and a message.
+function M.generate(chain, dir)
+	local outputs, problem = complaints(function() return loops(plan(chain), dir) end)
+	if not outputs then return nil, problem end
+	return files.write(outputs)
+end
+
+-- A page about the chain as text, and the same as a table of plain values; or nil and a message.
+function M.explain(chain)
+	return complaints(function()
+		local explain = require "gen.explain"
+		local page = explain.table(plan(chain))
+		return explain.text(page), page
+	end)
+end
+
+local function usage(problem)
+	io.stderr:write(problem, "\nusage: luajit ilp/gen/main.lua [--out DIR] [--tests DIR] [--order little|big] [--explain] CHAIN…\n")
+	return 2
+end
+
+local function parse(arguments)
+	local o, k = { chains = {}, order = require("ffi").abi("le") and "little" or "big" }, 1
+	while k <= #arguments do
+		local a = arguments[k]
+		local name = a:match("^%-%-(.*)$")
+		if name == "explain" then
+			o.explain = true
+		elseif name == "out" or name == "tests" or name == "order" then
+			k = k + 1
+			o[name] = arguments[k]
+			if not o[name] then return nil, a .. " needs a value" end
+		elseif name then
+			return nil, a .. " is not an option"
+		else
+			o.chains[#o.chains + 1] = a
+		end
+		k = k + 1
+	end
+	if o.order ~= "little" and o.order ~= "big" then return nil, "--order is little or big" end
+	if #o.chains == 0 then return nil, "no chain was named" end
+	if not (o.out or o.tests or o.explain) then return nil, "nothing to do: give --out, --tests or --explain" end
+	return o
+end
+
+local function outputs_of(o)
+	local outputs, plans = {}, {}
+	for k, chain in ipairs(o.chains) do plans[k] = plan(chain) end
+	if o.out then
+		for _, p in ipairs(plans) do append(outputs, loops(p, o.out)) end
+		append(outputs, { { path = o.out .. "/chains.c", content = emit.list(plans) } })
+	end
+	if o.tests then
+		local test = require "gen.test"
+		for _, p in ipairs(plans) do append(outputs, test.outputs(p, o.tests, o.order)) end
+	end
+	return outputs
+end
+
+-- The command. Returns its exit status.
+function M.run(arguments)
+	local o, problem = parse(arguments)
+	if not o then return usage(problem) end
+	if o.explain then
+		for _, chain in ipairs(o.chains) do
+			local page
+			page, problem = M.explain(chain)
+			if not page then break end
+			io.write(page)
+		end
+	end
+	local outputs, done
+	if not problem then outputs, problem = complaints(outputs_of, o) end
+	if outputs then done, problem = files.write(outputs) end
+	if done then return 0 end
+	io.stderr:write(problem, "\n")
+	return 1
+end
+
+if ... ~= "gen.main" then os.exit(M.run(arg)) end
+return M

@@ -1,0 +1,92 @@
+/* Finds chains, and the loop that this CPU runs fastest. The chains themselves are generated (ilp/gen/). */
+#include "ilp/ilp.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const isa_names[ILP_ISAS] = {
+	[ILP_SCALAR] = "scalar", [ILP_AVX2] = "avx2", [ILP_AVX512] = "avx512"
+};
+
+static const char *const schedule_names[ILP_SCHEDULES] = {
+	[ILP_LAYERED] = "layered", [ILP_TILED] = "tiled", [ILP_FUSED] = "fused"
+};
+
+const char *ilp_isa_name(enum ilp_isa isa)
+{
+	return isa_names[isa];
+}
+
+const char *ilp_schedule_name(enum ilp_schedule schedule)
+{
+	return schedule_names[schedule];
+}
+
+bool ilp_isa_here(enum ilp_isa isa)
+{
+	switch (isa) {
+	case ILP_SCALAR:
+		return true;
+#if defined(__x86_64__)
+	case ILP_AVX2:
+		return __builtin_cpu_supports("avx2");
+	case ILP_AVX512:
+		return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+		       __builtin_cpu_supports("avx512vl");
+#endif
+	default:
+		return false;
+	}
+}
+
+/* The best instruction set that the environment allows; a name that is none allows all. */
+static int isa_allowed(void)
+{
+	const char *name = getenv("ILP_ISA");
+
+	for (int isa = 0; name && isa < ILP_ISAS; isa++)
+		if (strcmp(name, isa_names[isa]) == 0)
+			return isa;
+	return ILP_ISAS - 1;
+}
+
+ilp_loop *ilp_pick(const struct ilp_chain *c, enum ilp_direction direction, enum ilp_schedule schedule)
+{
+	int isa = isa_allowed();
+
+	while (isa > ILP_SCALAR && !(c->loop[direction][schedule][isa] && ilp_isa_here((enum ilp_isa)isa)))
+		isa--;
+	return c->loop[direction][schedule][isa];
+}
+
+size_t ilp_scratch(const struct ilp_chain *c, enum ilp_direction direction, enum ilp_schedule schedule, size_t n)
+{
+	if (!(c->scratch[direction] & 1u << schedule))
+		return 0;
+	/* A call of a few bytes may complete a whole unit. */
+	if (n < ILP_HELD_MAX)
+		n = ILP_HELD_MAX;
+	return schedule == ILP_LAYERED || n < ILP_TILE ? n : ILP_TILE;
+}
+
+const struct ilp_chain *ilp_find(const char *name)
+{
+	for (const struct ilp_chain *const *c = ilp_chains; *c; c++)
+		if (strcmp((*c)->name, name) == 0)
+			return *c;
+	return NULL;
+}
+
+int ilp_set(const struct ilp_chain *c, void *state, const char *name, const void *value, size_t len)
+{
+	for (const struct ilp_param *p = c->params; p->name; p++) {
+		if (strcmp(p->name, name) != 0)
+			continue;
+		if (len != p->size)
+			return -EINVAL;
+		memcpy((uint8_t *)state + p->offset, value, len);
+		return 0;
+	}
+	return -ENOENT;
+}
