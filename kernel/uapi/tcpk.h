@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR BSD-2-Clause */
+/*
+ * TCPK: gives a TCP packet to the process whose TCP it is for.
+ *
+ * DOCUMENTATION
+ * =============
+ *
+ * A process that has its own TCP (TCPU: core/tcpu.h) claims a local address and port of the host. From then on, IP
+ * input hands every TCP packet for them to that process and to nobody else; every other packet goes to the kernel's
+ * TCP as ever. The remote end cannot tell, and other applications of the host never notice. (Braun, Diot, Hoglander,
+ * Roca, INRIA RR-2650, 1995, section 2; figure 2 is the lookup.)
+ *
+ * Nothing of this exists yet: there is neither module nor helper, and whoever asks for TCPK gets EPROTONOSUPPORT.
+ * This header is what both will be built to, and what programs may rely on then. Two ways will lead there; the
+ * application's code (core/tcpu.h: socket_tcpu(AF_INET, SOCK_STREAM, IPPROTO_TCPK)) is the same over both, and the
+ * link below it asks for the first, then for the second:
+ *
+ *	                   module: kernel/mod (reference)          BPF with helper: kernel/bpf and tcpkd
+ *	asked for by       socket(AF_INET, SOCK_DGRAM,             a Unix socket: TCPKD_PATH, below
+ *	                   IPPROTO_TCPK)
+ *	kernel             headers to build against; 6.1 and later stock, 6.1 and later: tc, ring buffer and array of
+ *	                                                           maps for BPF, TAP
+ *	privilege          root once, to load the module; then     root once, to start tcpkd (CAP_BPF, CAP_NET_ADMIN,
+ *	                   none above the host's first             CAP_NET_RAW); then none; who may claim what is its
+ *	                   unprivileged port                       policy (users, port ranges)
+ *	where packets      LOCAL_IN hook, after IP reassembly and  tc ingress of each device, before netfilter: no
+ *	are taken          netfilter's input rules                 reassembly (fragments stay with the kernel's TCP)
+ *	packets come       copied by recvmsg; one system call for  copied once into a ring that the process has mapped
+ *	                   each, or recvmmsg                       read-only; no system call for each
+ *	packets leave      sendmsg: one segment, or one large one  write to a TAP descriptor with a virtio-net header:
+ *	                   that the kernel cuts                    the same
+ *	reservation in     a hidden, unlistened socket of the      a bound, unlistened socket that tcpkd holds
+ *	the kernel's TCP   kernel's TCP
+ *	ICMP errors, MTU   SO_ERROR, IP_MTU                        records in the ring
+ *	process dies       the socket is closed: at once           tcpkd sees the Unix socket close: within a second
+ *	gives up           -                                       local delivery by loopback's own path may need an
+ *	                                                           egress hook; checksums are the device's word
+ *
+ * THE SOCKET
+ * ==========
+ *
+ * socket(AF_INET, SOCK_DGRAM, IPPROTO_TCPK)
+ *	A socket without address receives nothing and may send nothing. It polls as a datagram socket does.
+ *	EPROTONOSUPPORT: no TCPK here. There is no SOCK_STREAM of this protocol: the same.
+ *
+ * bind(fd, struct sockaddr_in)
+ *	Claims a local address and port and reserves them in the kernel's TCP: neither TCP can have what the other has.
+ *	sin_addr INADDR_ANY claims the port on all addresses of the namespace. sin_port 0 takes one of the ephemeral
+ *	range; getsockname tells which. From now on packets for it come here, and TCP SYNs to it are not refused by RST:
+ *	whoever binds answers.
+ *	EADDRINUSE: TCP, kernel's or another's, has it. EADDRNOTAVAIL: no address of this host. EACCES: below the first
+ *	unprivileged port (ip_unprivileged_port_start) without CAP_NET_BIND_SERVICE. EINVAL: bound already.
+ *
+ * connect(fd, struct sockaddr_in)
+ *	Narrows the socket to one remote address and port, atomically: before, it gets what comes for its local port and
+ *	is no connected socket's; after, only what comes from that remote. What was queued from others is dropped. Binds
+ *	first (as port 0) when that was not done. A listening process gives each connection a socket of its own with
+ *	TCPK_JOIN. Unlike UDP's, a connection cannot be changed or dissolved.
+ *	EADDRINUSE: that pair of addresses is another socket's. EISCONN. EINVAL: remote port 0 or a multicast address.
+ *	ENETUNREACH.
+ *
+ * recvmsg(fd)
+ *	One TCP segment as it came, header first, without IP header. msg_name: who sent it. MSG_TRUNC as for UDP. With
+ *	TCPK_RECV_INFO, a control message {SOL_TCPK, TCPK_INFO} carries struct tcpk_info: the local address it was for,
+ *	whether its checksum is vouched for, and with TCPK_SUPER the size of what it was merged from.
+ *	The segment is not checked in any way beyond: the header is whole, data offset at least 5 and within.
+ *	EAGAIN. ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EPROTO, EMSGSIZE (the path's MTU shrank: IP_MTU has the new
+ *	one): an ICMP error that quotes a packet of ours, once; nothing is closed by it.
+ *
+ * sendmsg(fd)
+ *	One TCP segment, header first; the kernel adds the IP header. The destination is the connected one or msg_name.
+ *	Source and destination port in the header must be the socket's and the destination's, and the source address is
+ *	the bound one: what is not ours cannot be forged. A control message {SOL_TCPK, TCPK_OFFLOAD} with struct
+ *	tcpk_offload asks that the checksum be finished or a large segment be cut below.
+ *	EPERM: foreign port or address. EINVAL: no whole header. EMSGSIZE: longer than IP_MTU allows, and no TCPK_OFFLOAD.
+ *	EDESTADDRREQ. ENOBUFS: the device's queue is full. EAGAIN: SO_SNDBUF is.
+ *
+ * close(fd)
+ *	The port is free again at once, for both TCPs. TIME-WAIT is TCPU's business; it keeps the socket as long.
+ *
+ * OPTIONS
+ * =======
+ *
+ *	level SOL_TCPK     type            get set
+ *	TCPK_VERSION       __u32           x       TCPK_ABI of the kernel. A change that breaks a program raises it.
+ *	TCPK_RECV_INFO     int, 0 or 1     x   x   control messages with what comes; 0 at first
+ *	TCPK_SUPER         int, 0 or 1     x   x   merged packets (GRO, a local sender's GSO) come whole, at most 64 KiB;
+ *	                                           0 at first: they come cut as they were on the wire
+ *	TCPK_JOIN          int, a TCPK fd      x   before bind: takes the local address of that bound socket, which this
+ *	                                           process holds, to be connected next. EBADF, EINVAL: not bound, or not
+ *	                                           TCPK. Receives nothing before connect.
+ *	TCPK_STATS         struct tcpk_stats x     counts of this socket
+ *	level SOL_SOCKET: SO_RCVBUF bounds what waits (more is dropped and counted: the window that TCPU advertises must
+ *	not exceed it), SO_SNDBUF, SO_RCVTIMEO, SO_SNDTIMEO, SO_ERROR, SO_BINDTODEVICE, SO_MARK as for UDP.
+ *	level IPPROTO_IP: IP_TOS, IP_TTL, IP_MTU (connected), IP_MTU_DISCOVER as for UDP. ENOPROTOOPT for the rest.
+ *
+ * /proc/net/tcpk: a line for each socket, as /proc/net/udp.
+ *
+ * THE HELPER'S SOCKET
+ * ===================
+ *
+ * In outline: it is settled when tcpkd exists. TCPKD_PATH is a SOCK_SEQPACKET Unix socket. A client sends one struct
+ * tcpkd_request a packet and gets one struct tcpkd_reply for each. A claim lives as long as the connection it was
+ * made on. The reply to TCPKD_CLAIM carries exactly two descriptors (SCM_RIGHTS): the ring, to be mapped read-only,
+ * and the TAP; TCPKD_NARROW's carries two more, of the new connection. Never a map, never anything that could change
+ * what another process gets. status is 0 or a negative errno, as bind and connect above give it, and beside those:
+ * -EPERM: the policy forbids it; -EPROTO: not a request of this ABI (the connection is closed); -EMFILE, -ENOBUFS:
+ * more than the policy allows a user.
+ *
+ * The ring holds struct tcpk_record, each followed by a segment as recvmsg above gives it. What is written to the TAP
+ * begins with struct virtio_net_hdr (linux/virtio_net.h), then IP and TCP headers; what does not come from a claim of
+ * the writer's is dropped and counted.
+ */
+#ifndef _UAPI_TCPK_H
+#define _UAPI_TCPK_H
+
+#include <linux/types.h>
+
+#define TCPK_ABI 0 /* 0: a draft, nothing implements it */
+
+#ifndef IPPROTO_TCPK
+#define IPPROTO_TCPK 253 /* RFC 3692: for experiments. It never stands in an IP header: the wire says TCP (6). */
+#endif
+#define SOL_TCPK 253
+
+enum tcpk_option {
+	TCPK_VERSION = 1,
+	TCPK_RECV_INFO = 2,
+	TCPK_SUPER = 3,
+	TCPK_JOIN = 4,
+	TCPK_STATS = 5,
+};
+
+enum tcpk_control {
+	TCPK_INFO = 1,    /* recvmsg: struct tcpk_info */
+	TCPK_OFFLOAD = 2, /* sendmsg: struct tcpk_offload */
+};
+
+enum tcpk_checksum {
+	TCPK_UNCHECKED = 0, /* compute it: the chain needs its checksum stage */
+	TCPK_VOUCHED = 1,   /* the device or the kernel has checked it, or the packet never left the host (the field may
+			     * then hold anything): a chain without checksum stage is the right one */
+};
+
+struct tcpk_info {
+	__be32 local;       /* the address it was for */
+	__u16 segment_size; /* TCPK_SUPER: bytes of data of each packet it was merged from, but for the last; else 0 */
+	__u8 checksum;      /* enum tcpk_checksum */
+	__u8 tos;           /* of the IP header: ECN (RFC 3168) */
+};
+
+#define TCPK_FINISH 1 /* the checksum field holds the folded sum of the pseudo-header: finish it */
+
+struct tcpk_offload {
+	__u16 segment_size; /* cut into segments of so many bytes of data, headers as TSO makes them; 0: leave whole */
+	__u16 flags;        /* TCPK_FINISH: a must when segment_size is not 0 */
+};
+
+struct tcpk_stats {
+	__u64 in_segs, in_bytes;
+	__u64 in_dropped;  /* no room in SO_RCVBUF or in the ring */
+	__u64 out_segs, out_bytes;
+	__u64 out_refused; /* foreign addresses or ports */
+};
+
+struct tcpk_record {
+	__be32 remote, local;
+	__be16 remote_port;
+	__u16 icmp_errno; /* not 0: no segment follows; word of an ICMP error, as a positive errno, with the MTU in len */
+	__u32 len;        /* bytes of the segment that follows */
+	__u16 segment_size;
+	__u8 checksum, tos; /* as in struct tcpk_info */
+};
+
+#define TCPKD_PATH "/run/tcpkd.sock"
+
+enum tcpkd_verb {
+	TCPKD_CLAIM = 1,   /* local: bind. Reply: claim, local, two descriptors */
+	TCPKD_NARROW = 2,  /* claim, remote: connect by TCPK_JOIN. Reply: the new claim, two descriptors */
+	TCPKD_RELEASE = 3, /* claim */
+	TCPKD_COUNT = 4,   /* claim. Reply: stats */
+};
+
+struct tcpkd_request {
+	__u32 abi;  /* TCPK_ABI */
+	__u32 verb; /* enum tcpkd_verb */
+	__u32 claim;
+	__be32 local, remote;
+	__be16 local_port, remote_port;
+};
+
+struct tcpkd_reply {
+	__u32 abi;
+	__s32 status;
+	__u32 claim;
+	__be32 local;
+	__be16 local_port;
+	__u16 mtu;
+	__u32 ring_bytes;
+	struct tcpk_stats stats;
+};
+
+#endif
