@@ -87,15 +87,16 @@ CFLAGS_ += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fram
 endif
 say = @$(if $(V),:,printf '  %-6s %s\n' $(1) $@)
 
-# Loops: one run of the generator writes them all, and a list of what it wrote.
+# Loops and their tests: one run of the generator writes them all, and leaves alone what does not change.
 GEN := build/gen
-GEN_LUA := $(wildcard ilp/gen/main.lua)
-ifneq ($(GEN_LUA),)
-$(GEN)/gen.mk: $(wildcard ilp/gen/*.lua ilp/stages/*.lua ilp/chains/*.lua) tools/gen.sh
+CHAINS := $(patsubst ilp/chains/%.lua,%,$(wildcard ilp/chains/*.lua))
+GEN_C := $(CHAINS:%=$(GEN)/%.c) $(GEN)/chains.c
+GEN_TESTS_C := $(CHAINS:%=$(GEN)/%_test.c)
+$(GEN)/stamp: $(wildcard ilp/gen/*.lua ilp/stages/*.lua ilp/chains/*.lua)
 	$(call say,GEN)
-	$(Q)tools/gen.sh $(GEN) $(wildcard ilp/chains/*.lua)
-include $(GEN)/gen.mk
-endif
+	$(Q)mkdir -p $(GEN) && luajit ilp/gen/main.lua --out $(GEN) --tests $(GEN) $(CHAINS:%=ilp/chains/%.lua) && touch $@
+$(GEN_C) $(GEN_TESTS_C): $(GEN)/stamp
+	@:
 
 # Wire grammars.
 RL := $(wildcard core/*.rl alf/*.rl)
@@ -112,10 +113,9 @@ $(B)/ragel/%.o: CFLAGS_ += -Wno-implicit-fallthrough -Wno-unused-const-variable
 MAIN_RE := ^(int )?main\b
 mains = $(if $(1),$(shell grep -lE '$(MAIN_RE)' $(1)))
 
-GEN_MAINS := $(call mains,$(GEN_C))
-LIB_C := $(wildcard core/*.c core/link/*.c ilp/*.c alf/*.c) $(filter-out $(GEN_MAINS),$(GEN_C))
+LIB_C := $(wildcard core/*.c core/link/*.c ilp/*.c alf/*.c) $(GEN_C)
 TOOLS_C := $(wildcard tools/*.c)
-TESTS_C := $(wildcard tests/*.c)
+TESTS_C := $(wildcard tests/*.c tests/*/*.c)
 EXAMPLES := $(notdir $(patsubst %/,%,$(wildcard adu-examples/*/)))
 TOOLS_MAINS := $(call mains,$(TOOLS_C))
 TESTS_MAINS := $(call mains,$(TESTS_C))
@@ -129,8 +129,8 @@ TESTS_O := $(call object,$(filter-out $(TESTS_MAINS),$(TESTS_C)))
 
 PROGRAMS := $(TOOLS_MAINS:tools/%.c=$(B)/bin/%) \
 	$(foreach e,$(EXAMPLES),$(if $(wildcard adu-examples/$(e)/*.c),$(B)/bin/$(e)))
-GEN_TESTS := $(GEN_MAINS:$(GEN)/%.c=$(B)/tests/%)
-TESTS := $(TESTS_MAINS:tests/%.c=$(B)/tests/%) $(GEN_TESTS)
+GEN_TESTS := $(GEN_TESTS_C:$(GEN)/%.c=$(B)/tests/%)
+TESTS := $(TESTS_MAINS:tests/%.c=$(B)/tests/%)
 
 .PHONY: programs tests gen-tests lint
 lint: $(LIB_C) $(RL_C)
@@ -138,8 +138,11 @@ lint: $(LIB_C) $(RL_C)
 
 programs: $(LIB) $(PROGRAMS)
 gen-tests: $(LIB) $(GEN_TESTS)
-tests: programs $(TESTS)
-	$(Q)printf '%s\n' $(sort $(notdir $(TESTS))) > $(B)/tests.list
+	$(Q)printf '%s\n' $(CHAINS:%='%_test $(GEN)/%.vec') > $(B)/gen-tests.list
+# What tools/check.sh runs: a program of $(B)/tests, and its arguments.
+tests: programs gen-tests $(TESTS)
+	$(Q)printf '%s\n' $(TESTS_MAINS:tests/%.c=%) > $(B)/tests.list
+	$(Q)cat $(B)/gen-tests.list >> $(B)/tests.list
 
 $(LIB): $(LIB_O)
 	$(call say,AR)

@@ -20,8 +20,8 @@ static const struct argp_option options[] = {
 	{ "cold", OPT_COLD, NULL, 0, "data not in any cache [in the nearest that holds it]", 0 },
 	{ "rounds", OPT_ROUNDS, "N", 0, "samples of each [41]", 0 },
 	{ "seed", OPT_SEED, "N", 0, "of data and order [1]", 0 },
-	{ "json", OPT_JSON, NULL, 0, "write JSON", 0 },
-	{ "csv", OPT_CSV, NULL, 0, "write CSV", 0 },
+	{ "json", OPT_JSON, "FILE", OPTION_ARG_OPTIONAL, "write JSON instead of the table, or to FILE beside it", 0 },
+	{ "csv", OPT_CSV, "FILE", OPTION_ARG_OPTIONAL, "write CSV, likewise", 0 },
 	{ 0 },
 };
 
@@ -29,7 +29,9 @@ struct request {
 	struct bench_options options;
 	const struct ilp_chain **chains;
 	unsigned count;
-	int format; /* 0, OPT_JSON, OPT_CSV */
+	bool table;
+	bool json, csv;                    /* asked for; */
+	const char *json_file, *csv_file; /* NULL: on stdout, instead of the table */
 };
 
 static void parse_sizes(char *list, struct argp_state *state, struct bench_options *o)
@@ -87,8 +89,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		r->options.seed = parse_number(arg, state, UINT64_MAX);
 		break;
 	case OPT_JSON:
+		r->json = true;
+		r->json_file = arg;
+		r->table &= arg != NULL;
+		break;
 	case OPT_CSV:
-		r->format = key;
+		r->csv = true;
+		r->csv_file = arg;
+		r->table &= arg != NULL;
 		break;
 	case ARGP_KEY_ARG:
 		r->chains[r->count] = ilp_find(arg);
@@ -99,6 +107,20 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return ARGP_ERR_UNKNOWN;
 	}
 	return 0;
+}
+
+/* To the file, or to stdout where there is none. */
+static int put(const char *file, int (*write)(FILE *, const struct bench_options *, const struct bench_results *),
+	const struct bench_options *o, const struct bench_results *r)
+{
+	FILE *f = file ? fopen(file, "w") : stdout;
+	int error = !f ? -errno : write(f, o, r);
+
+	if (f && (file ? fclose(f) : fflush(f)) != 0 && !error)
+		error = -errno;
+	if (error)
+		fprintf(stderr, "tcpu bench: %s: %s\n", file ? file : "output", strerror(-error));
+	return error;
 }
 
 int verb_bench(int argc, char **argv)
@@ -117,6 +139,7 @@ int verb_bench(int argc, char **argv)
 		.options = { .sizes = { 64, 1460, 8 << 10, 64 << 10, 1 << 20 }, .size_count = 5,
 			.direction = { true, true }, .rounds = 41, .seed = 1 },
 		.chains = calloc((size_t)argc + 1, sizeof *request.chains),
+		.table = true,
 	};
 	struct bench_results results;
 
@@ -126,21 +149,22 @@ int verb_bench(int argc, char **argv)
 	request.options.chains = request.count ? request.chains : ilp_chains;
 	int error = bench_run(&request.options, &results);
 	if (error) {
-		fprintf(stderr, "tcpu bench: %s\n", strerror(-error));
+		if (error != -EPROTO) /* which it has told */
+			fprintf(stderr, "tcpu bench: %s\n", strerror(-error));
 		free(request.chains);
 		return TCPU_FAILED;
 	}
-	if (request.format == OPT_JSON)
-		error = bench_json(stdout, &request.options, &results);
-	else if (request.format == OPT_CSV)
-		bench_csv(stdout, &request.options, &results);
-	else
-		bench_table(stdout, &request.options, &results);
+	if (request.table)
+		error = put(NULL, bench_table, &request.options, &results);
+	if (request.json && !error)
+		error = put(request.json_file, bench_json, &request.options, &results);
+	if (request.csv && !error)
+		error = put(request.csv_file, bench_csv, &request.options, &results);
 	if (results.worst_noise > NOISE_MAX)
 		fprintf(stderr, "tcpu bench: noisy: a confidence interval is ± %.0f %% of its median (%.0f %% would do): "
 			"differences below that say nothing; try more --rounds on a quieter machine\n",
 			100 * results.worst_noise, 100 * NOISE_MAX);
 	bench_free(&results);
 	free(request.chains);
-	return error || fflush(stdout) ? TCPU_FAILED : TCPU_OK;
+	return error ? TCPU_FAILED : TCPU_OK;
 }

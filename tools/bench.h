@@ -55,8 +55,9 @@ struct bench_results {
 int bench_run(const struct bench_options *, struct bench_results *);
 void bench_free(struct bench_results *);
 
-void bench_table(FILE *, const struct bench_options *, const struct bench_results *);
-void bench_csv(FILE *, const struct bench_options *, const struct bench_results *);
+/* 0, or a negative errno. */
+int bench_table(FILE *, const struct bench_options *, const struct bench_results *);
+int bench_csv(FILE *, const struct bench_options *, const struct bench_results *);
 int bench_json(FILE *, const struct bench_options *, const struct bench_results *);
 
 #endif

@@ -33,7 +33,7 @@ static void line(FILE *f, const struct bench_series *s, const char *what, bool s
 	fputc('\n', f);
 }
 
-void bench_table(FILE *f, const struct bench_options *o, const struct bench_results *r)
+int bench_table(FILE *f, const struct bench_options *o, const struct bench_results *r)
 {
 	char text[24];
 
@@ -64,9 +64,10 @@ void bench_table(FILE *f, const struct bench_options *o, const struct bench_resu
 			line(f, s, "ns/call", false);
 		}
 	}
+	return ferror(f) ? -EIO : 0;
 }
 
-void bench_csv(FILE *f, const struct bench_options *o, const struct bench_results *r)
+int bench_csv(FILE *f, const struct bench_options *o, const struct bench_results *r)
 {
 	fputs("chain,direction,isa,bytes,variant,ns_per_call,ns_low,ns_high,ns_per_byte,"
 		"fused_is_faster_by,low,high\n", f);
@@ -83,6 +84,7 @@ void bench_csv(FILE *f, const struct bench_options *o, const struct bench_result
 						p->ns[v].median / (double)p->bytes, p->speedup[v].median, p->speedup[v].low,
 						p->speedup[v].high);
 			}
+	return ferror(f) ? -EIO : 0;
 }
 
 static json_t *median_json(const struct stats_median *m)

@@ -124,6 +124,7 @@ static uint8_t *memory(const struct bench_options *o, size_t *size, uint64_t *ra
 }
 
 /* Keys and the like are any bytes, the same for the library. */
+static const uint32_t counter = 1; /* RFC 8439 (2.4) */
 static const uint8_t key[32] = "a key for benchmarks, no secret.", nonce[12] = "a nonce 4 it";
 
 static void set_params(struct way *w)
@@ -138,6 +139,8 @@ static void set_params(struct way *w)
 			value = key;
 		else if (!strcmp(p->name, "chacha20.nonce"))
 			value = nonce;
+		else if (!strcmp(p->name, "chacha20.counter"))
+			value = &counter;
 		if (p->size <= sizeof any)
 			ilp_set(w->chain, &w->state, p->name, value, p->size);
 	}
@@ -225,8 +228,9 @@ static int same(struct way *const ways[BENCH_VARIANTS], const struct bench_serie
 			memcpy(expected, dst, w->bytes);
 			sum = w->sum;
 		} else if (memcmp(expected, dst, w->bytes) != 0 || w->sum % 0xffff != sum % 0xffff) {
-			fprintf(stderr, "tcpu bench: %s, %s, %s, %zu bytes: %s computes something else; does `make check` "
-				"say why?\n", s->chain->name, s->direction == ILP_SEND ? "send" : "recv", ilp_isa_name(s->isa), w->bytes,
+			fprintf(stderr,
+				"tcpu bench: %s, %s, %s, %zu bytes: %s computes something else; does `make check` say why?\n",
+				s->chain->name, s->direction == ILP_SEND ? "send" : "recv", ilp_isa_name(s->isa), w->bytes,
 				bench_variant_names[v]);
 			error = -EPROTO;
 		}

@@ -1,7 +1,7 @@
 #!/bin/bash
-# check.sh DIR... [SCRIPT.sh...]: runs the test programs of each build directory (DIR/tests.list names them) and the
-# test scripts, these with the first directory in $B; as many at a time as there are processors. A line for each, the
-# log of what failed, and at the end what they sum to: N passed, N failed, N skipped.
+# check.sh DIR [DIR | COMMAND]...: runs all test programs of each build directory (DIR/tests.list names them) and the
+# other commands, scripts mostly; as many at a time as there are processors, with the first directory in $B, where the
+# logs go (or with $B as it is). A line for each, the log of what failed, and at the end what they sum to: N passed, N failed, N skipped.
 #
 # A test says how it went as libcheck does, in lines like `100%: Checks: 12, Failures: 0, Errors: 0`; one that prints
 # none has failed. A line `skipped, because ...` says that one of these checks looked at nothing.
@@ -10,8 +10,8 @@ set -eu
 # One test: its log and, beside it, a line `passed failed skipped`.
 one() {
 	local n='([0-9]+)' name=$1 log=$2 rc=0 passed failed skipped from=$EPOCHREALTIME
-	shift 2
-	"$@" >"$log" 2>&1 </dev/null || rc=$?
+	# shellcheck disable=SC2086 # a command and its arguments
+	$3 >"$log" 2>&1 </dev/null || rc=$?
 	skipped=$(grep -c '^skipped, because' "$log") || true
 	read -r passed failed < <(sed -nE "s/^[0-9]+%: Checks: $n, Failures: $n, Errors: $n.*/\\1 \\2 \\3/p" "$log" |
 		awk '{ f += $2 + $3; p += $1 - $2 - $3; n++ } END { print p + 0, n ? f + 0 : "none" }')
@@ -35,7 +35,8 @@ if [ "$1" = --one ]; then
 fi
 
 export CK_DEFAULT_TIMEOUT=${CK_DEFAULT_TIMEOUT:-300}
-export B=$1
+export B=${B:-$1}
+mkdir -p "$B/log"
 jobs=()
 logs=()
 job() { # name, log, command
@@ -43,15 +44,13 @@ job() { # name, log, command
 	logs+=("$2")
 }
 for arg; do
-	case $arg in
-	*.sh)
-		job "$arg" "$B/log/${arg##*/}" "$arg"
+	if [ ! -d "$arg" ]; then
+		job "${arg%% *}" "$B/log/$(basename "${arg%% *}")" "$arg"
 		continue
-		;;
-	esac
+	fi
 	mkdir -p "$arg/log"
-	while read -r t && [ -n "$t" ]; do
-		job "${arg#build/} $t" "$arg/log/$t" "$arg/tests/$t"
+	while read -r t arguments && [ -n "$t" ]; do
+		job "${arg#build/} $t" "$arg/log/${t//\//.}" "$arg/tests/$t $arguments"
 	done <"$arg/tests.list"
 done
 rm -f "${logs[@]}" "${logs[@]/%/.sum}"

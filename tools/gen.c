@@ -2,7 +2,6 @@
 #include "tools/tcpu.h"
 
 #include <argp.h>
-#include <stdlib.h>
 
 static const struct argp_option options[] = {
 	{ "out", 'o', "DIR", 0, "where the C goes [.]", 0 },
@@ -11,8 +10,7 @@ static const struct argp_option options[] = {
 
 struct request {
 	const char *out;
-	const char **args; /* of the generator: --out DIR FILE... */
-	int count;
+	char **chains; /* what is left of argv */
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -24,10 +22,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		r->out = arg;
 		break;
 	case ARGP_KEY_ARG:
-		r->args[r->count++] = arg;
+		return ARGP_ERR_UNKNOWN; /* all of them at once */
+	case ARGP_KEY_ARGS:
+		r->chains = state->argv + state->next;
 		break;
 	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "which chains? expected FILE.lua, like those of ilp/chains/");
+		argp_error(state, "which chains? expected names or files, like those of ilp/chains/");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -38,20 +38,33 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 int verb_gen(int argc, char **argv)
 {
 	static const struct argp argp = {
-		options, parse, "FILE.lua...",
-		"Write the loops of chains as C: for each its loops, its header and its test, and a table of them all.\v"
+		options, parse, "CHAIN...",
+		"Write the loops of chains as C: for each its loops and its header, and chains.c, a table of them all. CHAIN is "
+		"a file, or the name of one in ilp/chains/.\v"
 		"A mistake in a description is told as file:line: what, expected, what to do; nothing is written then.\n\n"
 		"Example: tcpu gen -o loops ilp/chains/xdr_copy_sum.lua",
 		NULL, NULL, NULL
 	};
-	struct request r = { .out = ".", .args = calloc((size_t)argc + 2, sizeof *r.args), .count = 2 };
+	struct request r = { .out = "." };
 
-	if (!r.args)
-		return TCPU_FAILED;
 	argp_parse(&argp, argc, argv, 0, NULL, &r);
-	r.args[0] = "--out";
-	r.args[1] = r.out;
-	int status = generator(r.count, r.args);
-	free(r.args);
+	lua_State *L = generator_open();
+	if (!L)
+		return TCPU_FAILED;
+	const char *const first[] = { "--out", r.out };
+	int n = 0;
+	lua_newtable(L);
+	for (; n < 2; n++) {
+		lua_pushstring(L, first[n]);
+		lua_rawseti(L, -2, n + 1);
+	}
+	for (char **chain = r.chains; *chain; chain++) {
+		lua_pushstring(L, *chain);
+		lua_rawseti(L, -2, ++n);
+	}
+	int status = generator_call(L, "run", 1, 1);
+	if (status == TCPU_OK)
+		status = (int)lua_tointeger(L, -1);
+	lua_close(L);
 	return status;
 }

@@ -1,8 +1,7 @@
-/* The generator, run in an embedded LuaJIT as luajit would run it. */
+/* The generator (ilp/gen/), in an embedded LuaJIT. */
 #include "tools/tcpu.h"
 
 #include <lauxlib.h>
-#include <lua.h>
 #include <lualib.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,41 +11,44 @@
 #define TCPU_SHARE "." /* build.mk gives the folder of the sources */
 #endif
 
-int generator(int argc, const char *const *argv)
+lua_State *generator_open(void)
 {
 	const char *share = getenv("TCPU_SHARE");
-	char script[4096];
+	char path[4096];
 
 	if (!share)
 		share = TCPU_SHARE;
-	if ((size_t)snprintf(script, sizeof script, "%s/ilp/gen/main.lua", share) >= sizeof script ||
-		access(script, R_OK) != 0) {
+	if ((size_t)snprintf(path, sizeof path, "%s/ilp/gen/main.lua", share) >= sizeof path || access(path, R_OK) != 0) {
 		fprintf(stderr, "tcpu: the generator is not in '%s/ilp/gen': set TCPU_SHARE to the folder that holds ilp/\n",
 			share);
-		return TCPU_FAILED;
+		return NULL;
 	}
 	lua_State *L = luaL_newstate();
 	if (!L) {
 		fputs("tcpu: out of memory\n", stderr);
-		return TCPU_FAILED;
+		return NULL;
 	}
 	luaL_openlibs(L);
-	lua_createtable(L, argc, 1);
-	lua_pushstring(L, script);
-	lua_rawseti(L, -2, 0);
-	for (int i = 0; i < argc; i++) {
-		lua_pushstring(L, argv[i]);
-		lua_rawseti(L, -2, i + 1);
+	lua_getglobal(L, "package");
+	lua_pushfstring(L, "%s/ilp/?.lua", share);
+	lua_setfield(L, -2, "path");
+	lua_settop(L, 0);
+	lua_getglobal(L, "require");
+	lua_pushliteral(L, "gen.main");
+	if (lua_pcall(L, 1, 1, 0) != 0) {
+		fprintf(stderr, "tcpu: %s\n", lua_tostring(L, -1));
+		lua_close(L);
+		return NULL;
 	}
-	lua_setglobal(L, "arg");
-	int failed = luaL_loadfile(L, script);
-	if (!failed) {
-		for (int i = 0; i < argc; i++)
-			lua_pushstring(L, argv[i]);
-		failed = lua_pcall(L, argc, 0, 0);
-	}
-	if (failed)
-		fprintf(stderr, "%s\n", lua_tostring(L, -1));
-	lua_close(L);
-	return failed ? TCPU_FAILED : TCPU_OK;
+	return L;
+}
+
+int generator_call(lua_State *L, const char *name, int arguments, int results)
+{
+	lua_getfield(L, 1, name);
+	lua_insert(L, -1 - arguments);
+	if (lua_pcall(L, arguments, results, 0) == 0)
+		return TCPU_OK;
+	fprintf(stderr, "tcpu: the generator failed, which is a bug: %s\n", lua_tostring(L, -1));
+	return TCPU_FAILED;
 }

@@ -3,7 +3,7 @@
 #ifndef TOOLS_TCPU_H
 #define TOOLS_TCPU_H
 
-#include <stddef.h>
+#include <lua.h>
 #include <stdint.h>
 
 /* Exit statuses. */
@@ -19,7 +19,11 @@ uint64_t size_parse(const char *text);
 /* The other way, shortest: "8K". Returns text. */
 char *size_format(uint64_t bytes, char text[24]);
 
-/* Runs the generator (ilp/gen/main.lua) in an embedded LuaJIT with these arguments; returns an exit status. */
-int generator(int argc, const char *const *argv);
+/* An embedded LuaJIT whose only stack value is the generator's module (ilp/gen/main.lua); the caller's, for lua_close.
+ * NULL: it said why. */
+lua_State *generator_open(void);
+/* Calls a function of that module with the arguments on top of the stack, as lua_pcall does. An exit status; it has
+ * said why. */
+int generator_call(lua_State *, const char *name, int arguments, int results);
 
 #endif

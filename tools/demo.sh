@@ -1,0 +1,117 @@
+#!/bin/bash
+# demo.sh BUILD_DIR [FILE]: the whole way once. Checks the fused loops, measures them, and moves a file between two
+# processes three ways, interleaved: over TCPU with the fused chain, over TCPU with its layered twin, and over the
+# kernel's TCP with the same manipulations by library calls. What it finds stays in build/demo/.
+set -eu
+cd "$(dirname "$0")/.."
+bin=$1/bin file=${2-}
+out=build/demo
+chain=xdr_chacha20_copy_sum
+repeats=3
+mkdir -p "$out"
+
+# Whatever ends us, nothing that we started stays.
+dir='' receiver=''
+cleanup() {
+	[ -z "$receiver" ] || kill "$receiver" 2>/dev/null || true
+	[ -z "$dir" ] || rm -rf "$dir"
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM
+
+heading() { printf '\n%s\n' "$*"; }
+hash() { sha256sum <"$1" | cut -d ' ' -f 1; }
+member() { sed -nE "s/.*\"$1\": *([0-9.e+-]+).*/\1/p" "$2"; } # of a JSON object
+median() { sort -g | awk '{ v[NR] = $1 } END { print (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2 }'; }
+
+heading "1. The loops, against their descriptions run on plain numbers"
+mapfile -t tests <"$1/gen-tests.list"
+B=$1 tools/check.sh "${tests[@]/#/$1/tests/}"
+
+heading "2. What a byte costs"
+"$bin/tcpu" bench --sizes 1K,64K,1M --direction send --csv="$out/bench.csv" --json="$out/bench.json" \
+	copy_sum xdr_copy_sum "$chain" | tee "$out/table.txt"
+
+if [ -z "$file" ]; then
+	file=$out/data
+	if [ "$(stat -c %s "$file" 2>/dev/null || echo 0)" != 268435456 ]; then
+		head -c 268435456 /dev/urandom >"$file"
+	fi
+fi
+size=$(stat -L -c %s "$file")
+heading "3. $file, $((size / 1000000)) MB, from one process to another"
+sent=$(hash "$file") # reads it into memory, too
+
+# Where the copies go: memory if there is room, so that TCPs are compared and not a disk.
+if [ "$(df --output=avail -B1 /dev/shm 2>/dev/null | tail -n 1)" -gt $((2 * size)) ] 2>/dev/null; then
+	dir=$(mktemp -d /dev/shm/tcpu-demo.XXXXXX)
+	where="in memory (/dev/shm)"
+else
+	dir=$(mktemp -d "$out/copy.XXXXXX")
+	where="on disk, in its cache (build/demo): a disk may be what limits"
+fi
+head -c 32 /dev/urandom >"$dir/key"
+
+over_tcpu() { # schedule, where the JSON goes
+	local port
+	"$bin/xfer" recv --port 0 --key "$dir/key" --chain "$chain" --schedule "$1" --json "$dir/copy" >"$dir/recv.out" &
+	receiver=$!
+	port=
+	"$bin/xfer" send --key "$dir/key" --chain "$chain" --schedule "$1" --json "$file" "127.0.0.1:$port" >"$2"
+	wait "$receiver"
+	receiver=
+}
+over_kernel() {
+	"$bin/tcpu" baseline --json "$file" "$dir/copy" >"$1"
+}
+
+one() { # way, repetition
+	local json=$out/transfer.$1.$2.json
+	rm -f "$dir/copy"
+	if [ "$1" = kernel ]; then over_kernel "$json"; else over_tcpu "$1" "$json"; fi
+	if [ "$(hash "$dir/copy")" != "$sent" ]; then
+		echo "demo.sh: $1: what arrived is not what was sent" >&2
+		exit 1
+	fi
+}
+ways=(fused layered kernel)
+for ((i = 1; i <= repeats; i++)); do
+	for ((j = 0; j < 3; j++)); do
+		one "${ways[(i + j) % 3]}" "$i"
+	done
+done
+
+mb_per_s() { # of a way, the median
+	for ((i = 1; i <= repeats; i++)); do member mb_per_s "$out/transfer.$1.$i.json"; done | median
+}
+declare -A rate
+for way in "${ways[@]}"; do
+	rate[$way]=$(mb_per_s "$way")
+done
+declare -A title=(
+	[fused]="TCPU, $chain fused"
+	[layered]="TCPU, $chain layered"
+	[kernel]="kernel TCP (CUBIC), libtirpc + OpenSSL, one after another"
+)
+{
+	heading "Throughput: medians of $repeats interleaved repetitions, connect to last byte written $where;"
+	echo "SHA-256 of both ends equal in each"
+	for way in "${ways[@]}"; do
+		awk -v title="${title[$way]}" -v r="${rate[$way]}" -v k="${rate[kernel]}" \
+			'BEGIN { printf "  %-60s %8.0f MB/s %6.2f x\n", title, r, r / k }'
+	done
+} | tee -a "$out/table.txt"
+{
+	echo "way mb_per_s"
+	for way in "${ways[@]}"; do echo "$way ${rate[$way]}"; done
+} >"$out/transfer.dat"
+
+# For the plot: a block a chain, a row a size, a column a variant.
+awk -F , 'NR > 1 && $5 ~ /^(layered|tiled|fused)$/ {
+		if ($1 != chain) { printf "%s\"%s\"", chain == "" ? "" : "\n\n\n", $1; bytes = "" }
+		if ($4 != bytes) printf "\n%s", $4 >= 1048576 ? $4 / 1048576 "M" : $4 >= 1024 ? $4 / 1024 "K" : $4
+		printf " %s", $9
+		chain = $1; bytes = $4
+	} END { print "" }' "$out/bench.csv" >"$out/bench.dat"
+gnuplot -e "out='$out'" tools/demo.gp
+heading "Left in $out: table.txt, bench.json, bench.csv, transfer.*.json, plot.svg"
