@@ -236,7 +236,8 @@ static void sndbuf_round(uint32_t size, uint32_t mss)
 	struct sndbuf b = { 0 };
 	void *memory = malloc(sndbuf_memory(size));
 	static uint8_t all[1 << 20];
-	uint64_t written = 0;
+	uint64_t written = 0, last_off = 0;
+	bool last_record = false;
 
 	sndbuf_init(&b, memory, size, HEADER_MIN);
 	while (written < sizeof all - mss) {
@@ -247,6 +248,8 @@ static void sndbuf_round(uint32_t size, uint32_t mss)
 		bool extended = dst != NULL;
 		struct piece p;
 
+		/* Only what has not been sent grows, and no record does. */
+		ck_assert(!extended || (last_off >= unsent && !last_record));
 		if (!dst)
 			dst = sndbuf_reserve(&b, mss, &cap);
 		if (dst) {
@@ -258,6 +261,10 @@ static void sndbuf_round(uint32_t size, uint32_t mss)
 				sndbuf_extended(&b, n, tcpu_sum(dst, n), false);
 			else
 				sndbuf_commit(&b, n, tcpu_sum(dst, n), record, false);
+			if (!extended) {
+				last_off = written;
+				last_record = record;
+			}
 			written += n;
 			ck_assert_uint_eq(b.end, written);
 		}
@@ -308,6 +315,36 @@ START_TEST(sndbuf_never_fills_for_good)
 		ck_assert_uint_eq(b.count, 0);
 	}
 	free(memory);
+}
+END_TEST
+
+START_TEST(sndbuf_at_the_rings_very_end)
+{
+	/* Three spans fill the ring but for left bytes; one is acknowledged: what comes next goes to the begin. */
+	for (uint32_t left = 0; left < 100 + HEADER_MIN; left++) {
+		uint32_t size = 3 * (100 + HEADER_MIN) + left, cap;
+		void *memory = malloc(sndbuf_memory(size));
+		struct sndbuf b = { 0 };
+		uint8_t *dst;
+
+		sndbuf_init(&b, memory, size, HEADER_MIN);
+		for (int i = 0; i < 3; i++) {
+			dst = sndbuf_reserve(&b, 100, &cap);
+			memset(dst, i, 100);
+			sndbuf_commit(&b, 100, tcpu_sum(dst, 100), false, false);
+		}
+		ck_assert_ptr_null(sndbuf_reserve(&b, left > 20 ? left - 19 : 1, &cap));
+		dst = sndbuf_extend(&b, 0, 1000, &cap);
+		ck_assert_uint_eq(cap, left); /* only what is left behind it, never at the begin */
+		ck_assert(!dst == !left);
+		sndbuf_ack(&b, 100);
+		dst = sndbuf_extend(&b, 0, 1000, &cap);
+		ck_assert_uint_eq(cap, left);
+		dst = sndbuf_reserve(&b, 100, &cap);
+		ck_assert_ptr_eq(dst, b.ring + HEADER_MIN);
+		ck_assert_uint_eq(cap, 100);
+		free(memory);
+	}
 }
 END_TEST
 
@@ -390,7 +427,7 @@ int main(void)
 	const TTest *tests[] = { sum_of_the_rfcs_example, sum_and_copy_at_every_length_and_offset,
 		sum_of_much_that_is_all_ones, sums_join_at_every_cut, options_well_formed, options_that_lie,
 		options_differential, header_goes_and_comes, header_that_lies, siphash_reference, sndbuf_keeps_every_byte,
-		sndbuf_never_fills_for_good, rcvbuf_puts_all_in_place, plain_sink_wipes_what_was_bad };
+		sndbuf_never_fills_for_good, sndbuf_at_the_rings_very_end, rcvbuf_puts_all_in_place, plain_sink_wipes_what_was_bad };
 
 	for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
 		tcase_add_test(c, tests[i]);
