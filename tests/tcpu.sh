@@ -1,0 +1,74 @@
+#!/bin/bash
+# The command tcpu: exit statuses, messages, and that its verbs do what they say.
+#	tests/tcpu.sh [BUILD_DIR]
+set -u
+cd "$(dirname "$0")/.." || exit
+tcpu=${1:-${B:-build/gcc}}/bin/tcpu
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+
+checks=0 failures=0
+# expect STATUS PATTERN COMMAND...: it ends with STATUS, and stdout or stderr matches PATTERN.
+expect() {
+	local status=$1 pattern=$2 got=0
+	shift 2
+	checks=$((checks + 1))
+	"$@" >"$tmp/out" 2>"$tmp/err" || got=$?
+	if [ "$got" != "$status" ] || ! { cat "$tmp/out" "$tmp/err"; echo; } | grep -qE -- "$pattern"; then
+		failures=$((failures + 1))
+		echo "$*: status $got, expected $status and /$pattern/; it said:"
+		cat "$tmp/out" "$tmp/err"
+	fi
+}
+
+expect 0 'Verbs:' "$tcpu" --help
+expect 2 'verb is missing' "$tcpu"
+expect 2 "no verb 'fuse'" "$tcpu" fuse
+for verb in gen explain bench baseline; do
+	expect 0 'Example: tcpu' "$tcpu" "$verb" --help
+	expect 2 'unrecognized' "$tcpu" "$verb" --nonsense
+done
+
+# gen: whole, or nothing.
+expect 0 '' "$tcpu" gen -o "$tmp" ilp/chains/copy_sum.lua
+expect 0 '' gcc -std=gnu17 -I. -c -o "$tmp/copy_sum.o" "$tmp/copy_sum.c"
+expect 0 '' cmp "$tmp/copy_sum.c" build/gen/copy_sum.c
+mkdir "$tmp/bad"
+sed 's/copy_sum/bad_sum/; s/"inet_checksum"/"inet_chicksum"/' ilp/chains/copy_sum.lua >"$tmp/bad_sum.lua"
+expect 1 'bad_sum\.lua:[0-9]+: .*inet_chicksum' "$tcpu" gen -o "$tmp/bad" "$tmp/bad_sum.lua"
+expect 1 '' test -e "$tmp/bad/bad_sum.c"
+expect 2 'which chains' "$tcpu" gen
+expect 1 'set TCPU_SHARE' env TCPU_SHARE="$tmp" "$tcpu" gen -o "$tmp" copy_sum
+expect 0 '' env -C "$tmp" TCPU_SHARE="$PWD" "$PWD/$tcpu" gen copy_sum
+
+# explain
+expect 0 'copy_sum' "$tcpu" explain
+expect 0 'one loop' "$tcpu" explain xdr_copy_sum
+expect 0 '"chain"|"name"' "$tcpu" explain --json xdr_copy_sum
+expect 1 'nothing\.lua:1: no such file' "$tcpu" explain nothing
+
+# bench
+expect 0 'than layered' "$tcpu" bench --sizes 64 --rounds 3 copy_sum
+expect 0 'copy_sum,recv,.*,64,fused,' "$tcpu" bench --sizes 64,1K --rounds 3 --csv -d recv copy_sum
+expect 0 '"fused_is_faster_by"' "$tcpu" bench --sizes 64 --rounds 3 --json copy_sum
+expect 0 'ns per byte, cold' "$tcpu" bench --sizes 1M --rounds 1 --cold --csv="$tmp/csv" copy_sum
+expect 0 'copy_sum,send' cat "$tmp/csv"
+expect 2 "no chain 'nothing'" "$tcpu" bench nothing
+expect 2 "'64Q' is no size" "$tcpu" bench --sizes 64Q
+expect 1 'No such file' "$tcpu" bench --sizes 64 --rounds 1 --csv="$tmp/none/csv" copy_sum
+
+# baseline: files of awkward lengths arrive whole.
+for bytes in 0 1 131071 1000003; do
+	head -c $bytes /dev/urandom >"$tmp/file"
+	expect 0 "\"bytes\": $bytes," "$tcpu" baseline --json "$tmp/file" "$tmp/copy"
+	expect 0 '' cmp "$tmp/file" "$tmp/copy"
+done
+expect 0 'MB/s' "$tcpu" baseline --stages '' -p 64K "$tmp/file" "$tmp/copy"
+expect 0 '' cmp "$tmp/file" "$tmp/copy"
+expect 1 'No such file' "$tcpu" baseline "$tmp/nothing" "$tmp/copy"
+expect 1 'No such file' "$tcpu" baseline "$tmp/file" "$tmp/none/copy"
+expect 1 'rot13' "$tcpu" baseline -s rot13 "$tmp/file" "$tmp/copy"
+expect 2 'two files' "$tcpu" baseline "$tmp/file"
+
+echo "100%: Checks: $checks, Failures: $failures, Errors: 0"
+[ "$failures" = 0 ]
