@@ -85,11 +85,14 @@ ssize_t send_tcpu(int fd, const void *buffer, size_t length, int flags)
 
 /* ---- in ---- */
 
-/* A sink as the user's, that counts what it has taken. */
+/* A sink as the user's, that counts what it has taken. Where room is known, it has enough as soon as another segment
+ * like the last would not fit: that one is better left in the packet buffer, for the next call to take in one pass,
+ * than kept and copied again. */
 struct counted_sink {
 	struct seam_sink seam;
 	struct seam_sink *inner;
-	ssize_t taken;
+	size_t taken, room;
+	bool direct; /* the last bytes came straight from a segment */
 };
 
 static size_t counted_drain(void *ctx, uint64_t off, const uint8_t *data, size_t len, uint16_t *sum)
@@ -97,6 +100,7 @@ static size_t counted_drain(void *ctx, uint64_t off, const uint8_t *data, size_t
 	struct counted_sink *c = ctx;
 	size_t n = c->inner->drain(c->inner->ctx, off, data, len, sum);
 
+	c->direct = sum;
 	c->seam.done = c->inner->done;
 	return n;
 }
@@ -106,16 +110,16 @@ static void counted_settle(void *ctx, uint64_t off, size_t n, bool good)
 	struct counted_sink *c = ctx;
 
 	c->inner->settle(c->inner->ctx, off, n, good);
-	c->seam.done = c->inner->done;
 	if (good)
-		c->taken += (ssize_t)n;
+		c->taken += n;
+	c->seam.done = c->inner->done || (good && c->direct && c->room - c->taken < n);
 }
 
-static ssize_t drain(struct sock *s, struct seam_sink *sink, int flags)
+static ssize_t drain(struct sock *s, struct seam_sink *sink, size_t room, int flags)
 {
 	struct counted_sink c = { .seam = { .drain = counted_drain, .settle = counted_settle, .ctx = &c,
 					    .done = sink->done },
-				  .inner = sink };
+				  .inner = sink, .room = flags & MSG_WAITALL ? SIZE_MAX : room };
 	uint64_t until_us = sock_until(s, s->recv_timeout_us, flags);
 	bool all = flags & MSG_WAITALL;
 	int e = 0;
@@ -135,28 +139,29 @@ static ssize_t drain(struct sock *s, struct seam_sink *sink, int flags)
 			break;
 		}
 		if (!n || c.seam.done || (c.taken && !all))
-			return c.taken;
+			return (ssize_t)c.taken;
 		e = sock_wait(s, TCPU_IN, until_us, &c.seam);
 		if (e)
 			break;
 	}
 	if (c.taken && e && e != -EAGAIN && e != -EINTR)
 		s->error = -e;
-	return c.taken ? c.taken : e;
+	return c.taken ? (ssize_t)c.taken : e;
 }
 
 ssize_t drain_tcpu(int fd, struct seam_sink *sink, int flags)
 {
 	struct sock *s = sock_enter(fd);
 
-	return s ? sock_leave(s, drain(s, sink, flags)) : -1;
+	return s ? sock_leave(s, drain(s, sink, SIZE_MAX, flags)) : -1;
 }
 
 ssize_t recv_tcpu(int fd, void *buffer, size_t length, int flags)
 {
+	struct sock *s = sock_enter(fd);
 	struct plain_sink p;
 
 	plain_sink(&p, buffer, length);
 	p.seam.done = !length;
-	return drain_tcpu(fd, &p.seam, flags);
+	return s ? sock_leave(s, drain(s, &p.seam, length, flags)) : -1;
 }

@@ -1,0 +1,343 @@
+#include "tests/sim_net.h"
+
+#include "core/cksum.h"
+#include "core/plain.h"
+
+#include <arpa/inet.h>
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BATCH 16
+
+static void *take(void *ctx, size_t bytes)
+{
+	struct net_memory *m = ctx;
+	void *p = malloc(bytes);
+
+	ck_assert_ptr_nonnull(p);
+	memset(p, 0xa5, bytes); /* fresh memory is no zero memory */
+	m->blocks++;
+	m->bytes += bytes;
+	m->bytes_max = m->bytes > m->bytes_max ? m->bytes : m->bytes_max;
+	return p;
+}
+
+static void give(void *ctx, void *p, size_t bytes)
+{
+	struct net_memory *m = ctx;
+
+	ck_assert_uint_ge(m->bytes, bytes);
+	m->blocks--;
+	m->bytes -= bytes;
+	memset(p, 0x5a, bytes);
+	free(p);
+}
+
+void net_open(struct net *n, const struct net_config *c)
+{
+	memset(n, 0, sizeof *n);
+	n->now_us = NET_S;
+	n->app_wake_us = TCPU_NEVER;
+	n->sim = link_sim_new(c->seed);
+	ck_assert_ptr_nonnull(n->sim);
+	link_sim_clock(n->sim, n->now_us);
+	for (int i = 0; i < 2; i++) {
+		struct net_peer *p = &n->peer[i];
+		struct tcpu_config k = c->engine[i];
+
+		p->ip = htonl(0x0a000001U + (uint32_t)i);
+		p->link = link_sim_host(n->sim, p->ip, c->segment_max[i] ? c->segment_max[i] : 1480,
+					c->input_bytes[i] ? c->input_bytes[i] : 4 << 20);
+		if (i == 1 && c->scripted)
+			break;
+		k.link = p->link;
+		k.alloc = take;
+		k.free = give;
+		k.alloc_ctx = &p->memory;
+		k.now_us = n->now_us;
+		for (unsigned b = 0; b < sizeof k.secret; b++)
+			k.secret[b] = (uint8_t)link_sim_random(n->sim);
+		ck_assert_int_eq(tcpu_new(&k, &p->engine), 0);
+	}
+	for (int i = 0; i < 2; i++)
+		link_sim_path(n->sim, n->peer[i].ip, htonl(0x0a000002U - (uint32_t)i), &c->path[i]);
+}
+
+void net_close(struct net *n)
+{
+	for (int i = 0; i < 2; i++) {
+		if (!n->peer[i].engine)
+			continue;
+		tcpu_free(n->peer[i].engine);
+		ck_assert_uint_eq(n->peer[i].memory.blocks, 0);
+		ck_assert_uint_eq(n->peer[i].memory.bytes, 0);
+	}
+	link_sim_free(n->sim);
+}
+
+/* One peer's turn: what a driver does. */
+static void turn(struct net *n, int i)
+{
+	struct net_peer *p = &n->peer[i];
+	struct link_in in[BATCH];
+	int got;
+
+	if (!p->engine)
+		return;
+	tcpu_clock(p->engine, n->now_us);
+	while ((got = p->link->ops->recv(p->link, in, BATCH)) > 0)
+		for (int k = 0; k < got; k++) {
+			if (in[k].error)
+				tcpu_unreachable(p->engine, in[k].dst, in[k].src, in[k].error);
+			else
+				tcpu_input(p->engine, &in[k]);
+		}
+	if (n->app)
+		n->app(n, i, n->app_ctx);
+	tcpu_flush(p->engine);
+}
+
+static uint64_t next_event(const struct net *n)
+{
+	uint64_t next = link_sim_next(n->sim);
+
+	if (n->app_wake_us < next)
+		next = n->app_wake_us;
+	for (int i = 0; i < 2; i++) {
+		const struct net_peer *p = &n->peer[i];
+
+		if (!p->engine)
+			continue;
+		if (tcpu_deadline(p->engine) < next)
+			next = tcpu_deadline(p->engine);
+		if (link_sim_readable(p->link))
+			next = n->now_us;
+	}
+	return next > n->now_us ? next : n->now_us;
+}
+
+bool net_step(struct net *n, uint64_t until_us)
+{
+	uint64_t next = next_event(n);
+
+	if (next > until_us) {
+		n->now_us = until_us;
+		link_sim_clock(n->sim, n->now_us);
+		return false;
+	}
+	n->now_us = next;
+	if (n->app_wake_us <= next)
+		n->app_wake_us = TCPU_NEVER;
+	link_sim_clock(n->sim, n->now_us);
+	turn(n, 0);
+	turn(n, 1);
+	return true;
+}
+
+void net_run(struct net *n, uint64_t us)
+{
+	uint64_t until_us = n->now_us + us;
+
+	while (net_step(n, until_us))
+		continue;
+}
+
+bool net_until(struct net *n, bool (*done)(struct net *, void *ctx), void *ctx, uint64_t us)
+{
+	uint64_t until_us = n->now_us + us;
+
+	while (!done(n, ctx))
+		if (!net_step(n, until_us))
+			return done(n, ctx);
+	return true;
+}
+
+struct link_addr net_addr(const struct net *n, int peer, uint16_t port)
+{
+	return (struct link_addr){ n->peer[peer].ip, htons(port) };
+}
+
+struct tcb *net_listen(struct net *n, unsigned backlog)
+{
+	struct link_addr a = net_addr(n, 1, NET_PORT);
+	struct tcb *l;
+
+	ck_assert_int_eq(n->peer[1].link->ops->claim(n->peer[1].link, &a), 0);
+	ck_assert_int_eq(tcpu_listen(n->peer[1].engine, a, backlog, &l), 0);
+	return l;
+}
+
+struct tcb *net_connect(struct net *n)
+{
+	struct link_addr a = net_addr(n, 0, 0);
+	struct tcb *c;
+
+	ck_assert_int_eq(n->peer[0].link->ops->claim(n->peer[0].link, &a), 0);
+	tcpu_clock(n->peer[0].engine, n->now_us);
+	ck_assert_int_eq(tcpu_connect(n->peer[0].engine, a, net_addr(n, 1, NET_PORT), &c), 0);
+	return c;
+}
+
+void net_pair(struct net *n, struct tcb **client, struct tcb **server)
+{
+	struct tcb *l = net_listen(n, 1);
+	int e;
+
+	*client = net_connect(n);
+	while ((e = tcpu_accept(l, server)) == -11 /* EAGAIN */)
+		ck_assert(net_step(n, n->now_us + 60 * NET_S));
+	ck_assert_int_eq(e, 0);
+	ck_assert_int_eq(net_state(*client), TCPU_ESTABLISHED);
+	tcpu_close(l);
+}
+
+struct tcpu_info net_info(const struct tcb *c)
+{
+	struct tcpu_info i;
+
+	tcpu_info(c, &i);
+	return i;
+}
+
+enum tcpu_state net_state(const struct tcb *c)
+{
+	return net_info(c).state;
+}
+
+ssize_t net_send(struct tcb *c, const void *data, size_t len)
+{
+	struct plain_source p;
+
+	plain_source(&p, data, len);
+	return tcpu_send(c, &p.seam, true);
+}
+
+ssize_t net_recv(struct tcb *c, void *data, size_t cap)
+{
+	struct plain_sink p;
+
+	plain_sink(&p, data, cap);
+	return tcpu_recv(c, &p.seam);
+}
+
+/* ---- the wire ---- */
+
+static uint32_t get32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static void put32(uint8_t *p, uint32_t v)
+{
+	for (int i = 0; i < 4; i++)
+		p[i] = (uint8_t)(v >> (24 - 8 * i));
+}
+
+static void read_options(struct wire *w, const uint8_t *o, const uint8_t *end)
+{
+	w->scale = -1;
+	while (o < end && *o) {
+		if (*o == 1) {
+			o++;
+			continue;
+		}
+		if (end - o < 2 || o[1] < 2 || o[1] > end - o) {
+			w->good = false;
+			return;
+		}
+		if (o[0] == 2 && o[1] == 4)
+			w->mss = (uint16_t)(o[2] << 8 | o[3]);
+		if (o[0] == 3 && o[1] == 3)
+			w->scale = o[2];
+		o += o[1];
+	}
+}
+
+void wire_read(const struct link_sim_packet *p, struct wire *w)
+{
+	const uint8_t *s = p->segment;
+	uint16_t sum;
+
+	memset(w, 0, offsetof(struct wire, data));
+	w->src = p->src;
+	w->dst = p->dst;
+	w->time_us = p->time_us;
+	if (p->len < 20 || (s[12] >> 4) < 5 || (s[12] >> 4) * 4U > p->len)
+		return;
+	sum = tcpu_sum_fold((uint64_t)tcpu_sum_pseudo(p->src.ip, p->dst.ip, p->len) + tcpu_sum(s, p->len));
+	w->good = sum == 0xffff && !memcmp(s, &p->src.port, 2) && !memcmp(s + 2, &p->dst.port, 2);
+	w->seq = get32(s + 4);
+	w->ack = get32(s + 8);
+	w->flags = s[13] & 0x3f;
+	w->window = (uint16_t)(s[14] << 8 | s[15]);
+	w->header_len = (s[12] >> 4) * 4U;
+	w->len = p->len - w->header_len;
+	read_options(w, s + 20, s + w->header_len);
+	memcpy(w->data, s + w->header_len, w->len);
+}
+
+void script_sum(uint32_t src_ip, uint32_t dst_ip, uint8_t *segment, uint32_t len)
+{
+	uint16_t sum;
+
+	memset(segment + 16, 0, 2);
+	sum = tcpu_sum_fold((uint64_t)tcpu_sum_pseudo(src_ip, dst_ip, len) + tcpu_sum(segment, len));
+	sum = (uint16_t)~sum;
+	memcpy(segment + 16, &sum, 2);
+}
+
+void script_raw(struct net *n, uint16_t src_port, uint16_t dst_port, const void *segment, uint32_t len)
+{
+	link_sim_inject(n->sim, net_addr(n, 1, src_port), net_addr(n, 0, dst_port), segment, len, 0);
+	turn(n, 0);
+	link_sim_clock(n->sim, n->now_us);
+}
+
+void script_say(struct net *n, const struct say *say)
+{
+	uint8_t s[LINK_SIM_SEGMENT_MAX] = { 0 };
+	uint32_t header = 20 + say->options_len;
+	uint16_t src = htons(say->src_port), dst = htons(say->dst_port);
+
+	memcpy(s, &src, 2);
+	memcpy(s + 2, &dst, 2);
+	put32(s + 4, say->seq);
+	put32(s + 8, say->ack);
+	s[12] = (uint8_t)(header / 4 << 4);
+	s[13] = say->flags;
+	s[14] = (uint8_t)(say->window >> 8);
+	s[15] = (uint8_t)say->window;
+	if (say->options_len)
+		memcpy(s + 20, say->options, say->options_len);
+	if (say->len)
+		memcpy(s + header, say->data, say->len);
+	script_sum(n->peer[1].ip, n->peer[0].ip, s, header + say->len);
+	script_raw(n, say->src_port, say->dst_port, s, header + say->len);
+}
+
+bool script_hear(struct net *n, struct wire *w)
+{
+	struct link *link = n->peer[1].link;
+	struct link_in in;
+	struct link_sim_packet p;
+
+	if (link->ops->recv(link, &in, 1) != 1)
+		return false;
+	p = (struct link_sim_packet){ .src = in.src, .dst = in.dst, .time_us = n->now_us,
+				      .segment = (uint8_t *)in.segment, .len = in.len };
+	wire_read(&p, w);
+	return true;
+}
+
+unsigned script_forget(struct net *n)
+{
+	struct link *link = n->peer[1].link;
+	struct link_in in[BATCH];
+	unsigned count = 0;
+	int got;
+
+	while ((got = link->ops->recv(link, in, BATCH)) > 0)
+		count += (unsigned)got;
+	return count;
+}
