@@ -1,0 +1,257 @@
+/* The command line of xfer. */
+#include "adu-examples/xfer/xfer.h"
+
+#include <argp.h>
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+volatile sig_atomic_t interrupted;
+
+static const char doc[] =
+	"Sends a file from one process to another, as application data units over a TCP in user space, through one fused "
+	"loop.\v"
+	"Examples:\n"
+	"  xfer recv --once copy.iso &\n"
+	"  xfer send image.iso 127.0.0.1\n"
+	"\n"
+	"  head -c 32 /dev/urandom > key\n"
+	"  xfer recv --listen 0.0.0.0:2650 --key key incoming/\n"
+	"  xfer send --key key --chain xdr_chacha20_copy_sum image.iso host.example:2650\n"
+	"\n"
+	"Exit status:\n"
+	"  0  the file is whole at the other end\n"
+	"  1  the transfer failed\n"
+	"  2  wrong usage\n"
+	"  3  nobody answers at HOST:PORT\n"
+	"  4  FILE or the key's file cannot be read\n"
+	"  5  OUT cannot be written: disk full, no permission\n"
+	"  6  the keys of the two ends differ\n"
+	"  130  interrupted\n";
+
+enum { LISTEN = 256, KEY, CHAIN, SCHEDULE, ONCE, JSON, ADU, TIMEOUT, TCPK };
+
+static const struct argp_option both[] = {
+	{ "key", KEY, "FILE", 0, "encipher with this key: 32 bytes, or 64 hexadecimal digits", 0 },
+	{ "chain", CHAIN, "NAME", 0, "the chain of data manipulations; `list' lists them. send: copy_sum, or with a key "
+	  "chacha20_copy_sum; recv: whatever the sender uses", 0 },
+	{ "schedule", SCHEDULE, "HOW", 0, "fused (the default), layered or tiled, at this end", 0 },
+	{ "json", JSON, NULL, 0, "say how it went as JSON on standard output", 0 },
+	{ "timeout", TIMEOUT, "SECONDS", 0, "give up when the peer is silent for so long (30)", 0 },
+	{ "tcpk", TCPK, NULL, 0, "real TCP packets by TCPK, instead of UDP datagrams below", 0 },
+	{ 0 },
+};
+
+static const struct argp_option sending[] = {
+	{ "adu", ADU, "BYTES", 0, "size of an ADU; K and M are known (256K)", 0 },
+	{ 0 },
+};
+
+static const struct argp_option receiving[] = {
+	{ "listen", LISTEN, "ADDR:PORT", 0, "where to wait (127.0.0.1:2650); port 0 takes any, and says which", 0 },
+	{ "once", ONCE, NULL, 0, "end after one transfer, with its status", 0 },
+	{ 0 },
+};
+
+#define PORT "2650"
+
+/* ADDR:PORT, ADDR, or :PORT. */
+static void address(struct argp_state *state, const char *text, struct sockaddr_in *out)
+{
+	struct addrinfo hints = { .ai_family = AF_INET, .ai_socktype = SOCK_STREAM }, *found;
+	char *host = strdup(text), *colon = strrchr(host, ':');
+	const char *port = PORT;
+	int r;
+
+	if (colon) {
+		*colon = 0;
+		port = colon + 1;
+	}
+	r = getaddrinfo(*host ? host : "127.0.0.1", port, &hints, &found);
+	if (r)
+		argp_error(state, "%s: %s; expected ADDR:PORT", text, gai_strerror(r));
+	memcpy(out, found->ai_addr, sizeof *out);
+	freeaddrinfo(found);
+	free(host);
+}
+
+static uint32_t number(struct argp_state *state, const char *text, uint32_t low, uint32_t high)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	if (end != text && (*end == 'K' || *end == 'M') && n < 1ul << 40)
+		n <<= *end++ == 'K' ? 10 : 20;
+	if (end == text || *end || n < low || n > high)
+		argp_error(state, "%s: expected a number from %u to %u", text, low, high);
+	return (uint32_t)n;
+}
+
+static const struct ilp_chain *chain(struct argp_state *state, const char *name)
+{
+	const struct ilp_chain *found = ilp_find(name);
+
+	if (found)
+		return found;
+	for (const struct ilp_chain *const *c = ilp_chains; *c; c++)
+		fprintf(strcmp(name, "list") ? stderr : stdout, "%-24s %s\n", (*c)->name, (*c)->stages);
+	if (!strcmp(name, "list"))
+		exit(0);
+	argp_error(state, "%s: no chain has that name; expected one of the list above", name);
+	return NULL;
+}
+
+static enum ilp_schedule schedule(struct argp_state *state, const char *name)
+{
+	for (enum ilp_schedule s = 0; s < ILP_SCHEDULES; s++)
+		if (!strcmp(name, ilp_schedule_name(s)))
+			return s;
+	argp_error(state, "%s: expected fused, layered or tiled", name);
+	return ILP_FUSED;
+}
+
+static error_t parse_both(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+
+	switch (key) {
+	case KEY:
+		o->key_file = arg;
+		return 0;
+	case CHAIN:
+		o->chain = chain(state, arg);
+		return 0;
+	case SCHEDULE:
+		o->schedule = schedule(state, arg);
+		return 0;
+	case JSON:
+		o->json = true;
+		return 0;
+	case TIMEOUT:
+		o->timeout_s = number(state, arg, 1, 86400);
+		return 0;
+	case TCPK:
+		o->tcpk = true;
+		return 0;
+	case ARGP_KEY_END:
+		if (o->chain && peer_ciphers(o->chain) && !o->key_file)
+			argp_error(state, "chain %s enciphers: it needs a --key", o->chain->name);
+		if (o->chain && !peer_ciphers(o->chain) && o->key_file)
+			argp_error(state, "chain %s does not encipher: leave out --key, or take another", o->chain->name);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static error_t parse_send(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = o;
+		return 0;
+	case ADU:
+		o->adu_bytes = number(state, arg, ADU_MIN, ADU_LARGEST);
+		return 0;
+	case ARGP_KEY_ARG:
+		if (state->arg_num == 0)
+			o->file = arg;
+		else if (state->arg_num == 1)
+			address(state, arg, &o->address);
+		else
+			argp_usage(state);
+		return 0;
+	case ARGP_KEY_END:
+		if (state->arg_num < 2)
+			argp_usage(state);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static error_t parse_recv(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = o;
+		return 0;
+	case LISTEN:
+		address(state, arg, &o->address);
+		return 0;
+	case ONCE:
+		o->once = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (state->arg_num)
+			argp_usage(state);
+		o->file = arg;
+		return 0;
+	case ARGP_KEY_END:
+		if (!state->arg_num)
+			argp_usage(state);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp_both = { both, parse_both, NULL, NULL, NULL, NULL, NULL };
+static const struct argp_child children[] = { { &argp_both, 0, NULL, 0 }, { 0 } };
+static const struct argp argp_send = { sending, parse_send, "FILE HOST[:PORT]", doc, children, NULL, NULL };
+static const struct argp argp_recv = { receiving, parse_recv, "OUT", doc, children, NULL, NULL };
+static const struct argp argp_top = { NULL, NULL, "send [OPTION...] FILE HOST[:PORT]\nrecv [OPTION...] OUT", doc, NULL,
+				      NULL, NULL };
+
+static void on_signal(int signal)
+{
+	(void)signal;
+	interrupted = 1;
+}
+
+static void signals(void)
+{
+	/* The calls return; a second one kills. */
+	struct sigaction a = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
+
+	sigaction(SIGINT, &a, NULL);
+	sigaction(SIGTERM, &a, NULL);
+	sigaction(SIGHUP, &a, NULL);
+	signal(SIGXFSZ, SIG_IGN); /* EFBIG says it better */
+	signal(SIGPIPE, SIG_IGN);
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = { .adu_bytes = 256u << 10, .timeout_s = 30, .schedule = ILP_FUSED };
+	char name[] = "xfer send"; /* as usage and errors name it */
+	enum status s = OK;
+
+	argp_err_exit_status = USAGE;
+	if (argc > 1 && (!strcmp(argv[1], "send") || !strcmp(argv[1], "recv"))) {
+		o.receive = argv[1][0] == 'r';
+		memcpy(strchr(name, ' ') + 1, argv[1], 4);
+		argv[1] = name;
+		o.address = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(2650),
+						  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+		argp_parse(o.receive ? &argp_recv : &argp_send, argc - 1, argv + 1, 0, NULL, &o);
+	} else {
+		argp_parse(&argp_top, argc, argv, 0, NULL, &o);
+		argp_help(&argp_top, stderr, ARGP_HELP_STD_USAGE, name);
+		return USAGE;
+	}
+	if (o.key_file)
+		s = key_read(o.key_file, o.key);
+	o.keyed = o.key_file;
+	signals();
+	if (s == OK)
+		s = o.receive ? receive_files(&o) : send_file(&o);
+	ilp_wipe(&o, sizeof o);
+	return (int)s;
+}

@@ -1,0 +1,143 @@
+/* The other end of a transfer: ADUs to it and from it, and patience that ends. */
+#include "adu-examples/xfer/xfer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+int peer_socket(const struct options *o)
+{
+	return socket_tcpu(AF_INET, SOCK_STREAM, o->tcpk ? IPPROTO_TCPK : 0);
+}
+
+static enum status broken(struct peer *p)
+{
+	p->broken = true;
+	if (interrupted)
+		return INTERRUPTED;
+	if (errno == EAGAIN)
+		return complain(FAILED, "the peer has been silent for %u s", p->options->timeout_s);
+	if (errno == EBADMSG)
+		return complain(FAILED, "the peer went away, or does not speak xfer");
+	return complain(FAILED, "the connection broke: %s", strerror(errno));
+}
+
+bool peer_ciphers(const struct ilp_chain *chain)
+{
+	return strstr(chain->stages, "chacha20");
+}
+
+enum status peer_change(struct peer *p, const struct ilp_chain *chain, const uint8_t iv[12])
+{
+	bool keyed = peer_ciphers(chain);
+	struct alf_profile profile = {
+		.chain = chain,
+		.schedule = p->options->schedule,
+		.key = keyed ? p->options->key : NULL,
+		.iv = keyed ? iv : NULL,
+		.initiator = p->initiator,
+		.adu_max = ADU_LARGEST,
+	};
+
+	if (p->alf)
+		return alf_profile(p->alf, &profile) ? complain(FAILED, "chain %s: %s", chain->name, strerror(errno)) : OK;
+	p->alf = alf_open(p->fd, &profile);
+	return p->alf ? OK : complain(FAILED, "chain %s: %s", chain->name, strerror(errno));
+}
+
+enum status peer_open(struct peer *p, const struct options *o, int fd, bool initiator)
+{
+	struct timeval patience = { .tv_sec = o->timeout_s };
+	const struct ilp_chain *clear = ilp_find(CLEAR_CHAIN);
+
+	*p = (struct peer){ .options = o, .fd = fd, .initiator = initiator };
+	setsockopt_tcpu(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+	setsockopt_tcpu(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+	return clear ? peer_change(p, clear, NULL) : complain(FAILED, "built without the chain " CLEAR_CHAIN);
+}
+
+void peer_close(struct peer *p)
+{
+	alf_close(p->alf);
+	if (p->broken) /* nobody there to wait for */
+		fcntl_tcpu(p->fd, F_SETFL, O_NONBLOCK);
+	close_tcpu(p->fd);
+}
+
+/* A call ran out of time, though perhaps not because the peer is silent: an ADU is large, the path may be slow. */
+static bool moves(const struct peer *p, struct tcpu_info *before)
+{
+	struct tcpu_info now;
+
+	if (interrupted || (errno != EAGAIN && errno != EINTR) || info_tcpu(p->fd, &now))
+		return false;
+	if (errno == EAGAIN && now.acked_bytes == before->acked_bytes && now.received_bytes == before->received_bytes)
+		return false;
+	*before = now;
+	return true;
+}
+
+enum status peer_send(struct peer *p, enum adu_type type, const void *name, uint8_t name_len, const void *data, size_t len)
+{
+	struct adu_attr attr = { .type = (uint8_t)type, .name_len = name_len };
+	struct tcpu_info before = { 0 };
+
+	if (name_len)
+		memcpy(attr.name, name, name_len);
+	info_tcpu(p->fd, &before);
+	while (adu_send(p->alf, data, len, &attr) < 0)
+		if (!moves(p, &before))
+			return broken(p);
+	return OK;
+}
+
+enum status peer_tell(struct peer *p, enum status status, const char *text)
+{
+	uint8_t name = (uint8_t)status;
+
+	return peer_send(p, p->options->receive ? ANSWER : GIVE_UP, &name, 1, text, strlen(text));
+}
+
+/* What the peer told, in its words where they can be read. */
+static enum status told(const struct adu_attr *attr, const char *text, size_t len)
+{
+	enum status status = attr->name_len == 1 ? attr->name[0] : FAILED;
+
+	if (status == OK)
+		return OK;
+	if (status == WRONG_KEY)
+		return complain(status, "the key is wrong: the receiver's is another");
+	for (size_t i = 0; i < len; i++)
+		if ((uint8_t)text[i] < ' ' || (uint8_t)text[i] == 0x7f)
+			len = i; /* no escape sequences from afar */
+	/* Of all statuses only this one is the same at both ends. */
+	return complain(status == UNWRITABLE ? UNWRITABLE : FAILED, "the other end gives up: %.*s", (int)len, text);
+}
+
+enum status peer_recv(struct peer *p, void *buf, size_t cap, struct adu_attr *attr, size_t *len)
+{
+	struct tcpu_info before = { 0 };
+	ssize_t n;
+
+	info_tcpu(p->fd, &before);
+	while ((n = adu_recv(p->alf, buf, cap, attr, NULL)) < 0) {
+		if (errno == EMSGSIZE)
+			return complain(FAILED, "the peer sends an ADU that is too large here");
+		if (!moves(p, &before))
+			return broken(p);
+	}
+	*len = (size_t)n;
+	if (attr->number == 0)
+		return complain(FAILED, "the peer went away");
+	if (attr->type == (p->options->receive ? GIVE_UP : ANSWER))
+		return told(attr, buf, *len);
+	return OK;
+}
+
+bool peer_speaks(const struct peer *p)
+{
+	struct pollfd poll = { .fd = p->fd, .events = POLLIN };
+
+	return poll_tcpu(&poll, 1, 0) > 0;
+}

@@ -1,0 +1,125 @@
+/* xfer: a real file, sent as ADUs named (file, offset), written at its offsets at the other end.
+ *
+ *	sender                                             receiver
+ *	HELLO  size, mode, name, chain, iv, ADU size  -->          chain copy_sum: in clear
+ *	                                              <--  ANSWER  0, or why not
+ *	                      both change to the chain that HELLO names, with the key
+ *	CHECK  a known text                           -->          the right key makes it legible
+ *	                                              <--  ANSWER  0, or that the key is wrong
+ *	DATA   name: the offset, 8 bytes              -->          as many as it takes
+ *	END    ADUs sent, digest                      -->
+ *	                                              <--  ANSWER  0: the file is whole and has its name
+ *
+ * An ANSWER with a status may come at any time, and so may the sender's GIVE_UP. The status is the one byte of the
+ * ADU's name, which is never enciphered: it is an exit status, below, and the data says it in words.
+ *
+ * The digest is that of the file as it was read: the sum over the ADUs of digest.c, order being no matter. With the
+ * offsets, each of which must come exactly once, it finds what goes wrong between one disk and the other. It is no
+ * protection against attackers, and neither is the cipher without authentication. */
+#ifndef XFER_H
+#define XFER_H
+
+#include "alf/alf.h"
+
+#include <signal.h>
+
+enum status {
+	OK = 0,
+	FAILED = 1,      /* the connection or the transfer */
+	USAGE = 2,
+	ABSENT = 3,      /* nobody answers there */
+	UNREADABLE = 4,  /* the file to send, or the key's */
+	UNWRITABLE = 5,  /* the file to write: disk full, no permission, too large */
+	WRONG_KEY = 6,
+	INTERRUPTED = 130,
+};
+
+enum adu_type { HELLO = 1, ANSWER, CHECK, DATA, END, GIVE_UP };
+
+#define ADU_MIN 4096u
+#define ADU_LARGEST (16u << 20)
+#define MAGIC "TCPUxfer"
+#define CLEAR_CHAIN "copy_sum"
+#define CHECK_TEXT "is this the key that we agreed?"
+#define TEXT_MAX 256
+
+/* On the wire as they stand: big-endian, without gaps. */
+struct hello {
+	char magic[8];
+	uint32_t version, adu_bytes;
+	uint64_t size;
+	uint32_t mode;
+	uint8_t iv[12];
+	char chain[32], name[256]; /* end with 0 */
+};
+#define VERSION 1
+
+struct end {
+	uint64_t adus, digest;
+};
+
+#define NO_TCPK "this host has no TCPK (kernel/uapi/tcpk.h): leave out --tcpk, and UDP carries the segments"
+
+struct options {
+	bool receive, once, json, tcpk;
+	const char *file, *key_file;
+	const struct ilp_chain *chain; /* NULL: sender: by key; receiver: what the sender wants */
+	enum ilp_schedule schedule;
+	struct sockaddr_in address;
+	uint32_t adu_bytes;
+	unsigned timeout_s;
+	bool keyed;
+	uint8_t key[32];
+};
+
+/* The other end. */
+struct peer {
+	const struct options *options;
+	int fd;
+	struct alf *alf;
+	bool initiator, broken;
+};
+
+/* Set by SIGINT and SIGTERM; the calls of TCPU return then. */
+extern volatile sig_atomic_t interrupted;
+
+enum status send_file(const struct options *);
+enum status receive_files(const struct options *);
+
+/* key.c: 32 bytes or 64 hex digits. Complains. */
+enum status key_read(const char *file, uint8_t key[32]);
+
+/* digest.c */
+uint64_t digest(uint64_t offset, const void *data, size_t len);
+
+/* peer.c. Sockets: -1 with errno. Those that return a status have complained, unless it is OK. */
+int peer_socket(const struct options *);
+bool peer_ciphers(const struct ilp_chain *);
+enum status peer_open(struct peer *, const struct options *, int fd, bool initiator);
+/* Changes to another chain, from the next ADU on. iv is wanted when it has a cipher. */
+enum status peer_change(struct peer *, const struct ilp_chain *, const uint8_t iv[12]);
+void peer_close(struct peer *);
+enum status peer_send(struct peer *, enum adu_type, const void *name, uint8_t name_len, const void *data, size_t len);
+/* The next ADU and its length. An ADU of type answer (the sender's: GIVE_UP, the receiver's: ANSWER) with a status
+ * other than OK is said on stderr and becomes the result. */
+enum status peer_recv(struct peer *, void *buf, size_t cap, struct adu_attr *, size_t *len);
+/* Tells the peer, as ANSWER or GIVE_UP. */
+enum status peer_tell(struct peer *, enum status, const char *text);
+/* Whether the peer has something to say now. */
+bool peer_speaks(const struct peer *);
+
+/* progress.c: a bar on stderr if that is a terminal, and the last word. */
+struct progress {
+	const char *verb, *name;
+	uint64_t size, done, adus, start_ns, drawn_ns;
+	bool bar;
+};
+void progress_begin(struct progress *, const char *verb, const char *name, uint64_t size);
+void progress_add(struct progress *, size_t bytes);
+/* whole: also says how much it was, as text on stderr or as JSON on stdout. */
+void progress_end(struct progress *, const struct peer *, const struct ilp_chain *, bool whole);
+
+/* `xfer: ...` on stderr. Returns status. */
+__attribute__((format(printf, 2, 3))) enum status complain(enum status, const char *format, ...);
+
+#endif
