@@ -6,23 +6,7 @@ local sandbox = require "gen.sandbox"
 local M = {}
 local domain
 
-local OPERANDS = {
-	add = { "word", "word" },   -- modulo the width
-	sub = { "word", "word" },
-	xor = { "word", "word" },
-	and_ = { "word", "word" },
-	or_ = { "word", "word" },
-	rotl = { "word", "count" },
-	shl = { "word", "count" },
-	shr = { "word", "count" },
-	big = { "word" },           -- from the machine's order to most significant byte first, or back
-	little = { "word" },        -- the same, least significant byte first
-	choose = { "word", "word", "word" }, -- the second where the first is not 0, else the third; finish and join only
-}
-
-local expected = {}
-
-function expected.word(v, op, which)
+local function word(v, op, which)
 	local w = domain.word(v)
 	if w == nil then
 		sandbox.fail_here("operand %d of %s() is %s, expected a word (a result of word operations, or an integer from 0 to 2^%d - 1); correct it",
@@ -31,12 +15,50 @@ function expected.word(v, op, which)
 	return w
 end
 
-function expected.count(v, op, which)
+local function count(v, op, which)
 	if type(v) ~= "number" or v % 1 ~= 0 or v < 0 or v >= domain.bits then
 		sandbox.fail_here("operand %d of %s() is %s, expected a plain number of bits from 0 to %d; correct it",
 			which, op, sandbox.show(v), domain.bits - 1)
 	end
 	return v
+end
+
+-- That op may run now, and was not given more than it takes.
+local function check_call(op, takes, surplus)
+	if not domain then
+		sandbox.fail_here("%s() outside of the stage's functions, expected inside of them; move it into apply, step, block, …", op)
+	end
+	if surplus ~= nil then
+		sandbox.fail_here("%s() was given more than %d operands, expected %d; remove some", op, takes, takes)
+	end
+end
+
+-- The functions as the environment of a stage description holds them.
+M.names = {}
+
+-- add, sub: modulo the width. choose (finish and join only): the second where the first is not 0, else the third.
+for _, op in ipairs { "add", "sub", "xor", "and_", "or_" } do
+	M.names[op] = function(a, b, surplus)
+		check_call(op, 2, surplus)
+		return domain[op](word(a, op, 1), word(b, op, 2))
+	end
+end
+for _, op in ipairs { "rotl", "shl", "shr" } do
+	M.names[op] = function(a, n, surplus)
+		check_call(op, 2, surplus)
+		return domain[op](word(a, op, 1), count(n, op, 2))
+	end
+end
+-- From the machine's order to most (big) or least (little) significant byte first, or back.
+for _, op in ipairs { "big", "little" } do
+	M.names[op] = function(a, surplus)
+		check_call(op, 1, surplus)
+		return domain[op](word(a, op, 1))
+	end
+end
+function M.names.choose(c, a, b, surplus)
+	check_call("choose", 3, surplus)
+	return domain.choose(word(c, "choose", 1), word(a, "choose", 2), word(b, "choose", 3))
 end
 
 -- A tuple of words, from 1; n says how many, if that is known.
@@ -65,29 +87,9 @@ function M.word(v, what)
 	return w
 end
 
-local function inside(op)
-	if not domain then
-		sandbox.fail_here("%s() outside of the stage's functions, expected inside of them; move it into apply, step, block, …", op)
-	end
-end
-
--- The functions as the environment of a stage description holds them.
-M.names = {}
-for op, operands in pairs(OPERANDS) do
-	M.names[op] = function(...)
-		inside(op)
-		if select("#", ...) ~= #operands then
-			sandbox.fail_here("%s() was given %d operands, expected %d; add or remove some", op, select("#", ...), #operands)
-		end
-		local given = { ... }
-		for k, kind in ipairs(operands) do given[k] = expected[kind](given[k], op, k) end
-		return domain[op](unpack(given))
-	end
-end
-
 -- repeat_(n, f, words): f n times over a tuple of words. A loop in the emitted C as well.
-function M.names.repeat_(n, f, words)
-	inside("repeat_")
+function M.names.repeat_(n, f, words, surplus)
+	check_call("repeat_", 3, surplus)
 	if type(n) ~= "number" or n % 1 ~= 0 or n < 1 or type(f) ~= "function" then
 		sandbox.fail_here("repeat_(%s, %s, …), expected a number of turns, a function, and a table of words; correct it",
 			sandbox.show(n), sandbox.show(f))
