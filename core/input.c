@@ -286,6 +286,9 @@ static void synchronized_input(struct tcb *c, struct segment *s)
 			segment_refuse(c->engine, s);
 			return;
 		}
+		/* SYNs that came together may be more than the backlog: our SYN,ACK, sent again, asks once more. */
+		if (c->parent && c->parent->accept_count >= c->parent->backlog)
+			return;
 		c->snd_una = c->iss + 1;
 		tcb_established(c, s);
 	}

@@ -97,8 +97,9 @@ void tcb_send_ack(struct tcb *c)
 {
 	uint32_t edge = c->snd_una + c->snd_wnd;
 
-	/* SND.NXT, but not behind the window, where a probe may have led it: the peer would drop the segment. */
-	send(c, TH_ACK, seq_lt(edge, c->snd_max) ? edge : c->snd_max, NULL, NULL, 0);
+	/* SND.NXT, but not behind the window, where a probe may have led it: the peer would drop the segment. Before
+	 * the peer's first ACK its window is not known, and nothing but the SYN was sent. */
+	send(c, TH_ACK, is_synchronized(c) && seq_lt(edge, c->snd_max) ? edge : c->snd_max, NULL, NULL, 0);
 }
 
 void tcb_window_opened(struct tcb *c)

@@ -341,3 +341,96 @@ unsigned script_forget(struct net *n)
 		count += (unsigned)got;
 	return count;
 }
+
+/* ---- a conversation ---- */
+
+#define SCRIPT_ISS 7000u
+
+static void begin(struct talk *t, const struct net_config *config)
+{
+	struct net_config c = *config;
+
+	memset(t, 0, sizeof *t);
+	c.scripted = true;
+	net_open(&t->net, &c);
+	t->seq = SCRIPT_ISS;
+	t->window = 65535;
+}
+
+void talk_open(struct talk *t, const struct net_config *config, uint16_t mss)
+{
+	uint8_t option[4] = { 2, 4, (uint8_t)(mss >> 8), (uint8_t)mss };
+
+	begin(t, config);
+	t->c = net_connect(&t->net);
+	net_run(&t->net, 0);
+	ck_assert(script_hear(&t->net, &t->heard));
+	ck_assert_uint_eq(t->heard.flags, SYN);
+	t->port = ntohs(t->heard.src.port);
+	t->ack = t->heard.seq + 1;
+	script_say(&t->net, &(struct say){ .flags = SYN | ACK, .seq = t->seq++, .ack = t->ack, .window = t->window,
+					   .options = option, .options_len = 4, .src_port = NET_PORT,
+					   .dst_port = t->port });
+	talk_expect(t, ACK, 0);
+	ck_assert_int_eq(net_state(t->c), TCPU_ESTABLISHED);
+}
+
+void talk_accept(struct talk *t, const struct net_config *config, uint16_t mss)
+{
+	uint8_t option[4] = { 2, 4, (uint8_t)(mss >> 8), (uint8_t)mss };
+	struct tcb *l;
+
+	begin(t, config);
+	t->port = NET_PORT;
+	ck_assert_int_eq(tcpu_listen(t->net.peer[0].engine, net_addr(&t->net, 0, NET_PORT), 5, &l), 0);
+	script_say(&t->net, &(struct say){ .flags = SYN, .seq = t->seq++, .window = t->window, .options = option,
+					   .options_len = 4, .src_port = NET_PORT, .dst_port = t->port });
+	ck_assert(talk_hear(t));
+	ck_assert_uint_eq(t->heard.flags, SYN | ACK);
+	t->ack = t->heard.seq + 1;
+	talk_say(t, 0, NULL, 0);
+	ck_assert_int_eq(tcpu_accept(l, &t->c), 0);
+	tcpu_close(l);
+}
+
+void talk_say_at(struct talk *t, uint8_t flags, uint32_t seq, uint32_t ack, const void *data, uint32_t len)
+{
+	script_say(&t->net, &(struct say){ .flags = flags, .seq = seq, .ack = ack, .window = t->window, .data = data,
+					   .len = len, .src_port = NET_PORT, .dst_port = t->port });
+}
+
+void talk_say(struct talk *t, uint8_t flags, const void *data, uint32_t len)
+{
+	uint32_t seq = t->seq;
+
+	t->seq += len + !!(flags & SYN) + !!(flags & FIN);
+	talk_say_at(t, flags | ACK, seq, t->ack, data, len);
+}
+
+bool talk_hear(struct talk *t)
+{
+	link_sim_clock(t->net.sim, t->net.now_us);
+	if (!script_hear(&t->net, &t->heard))
+		return false;
+	ck_assert(t->heard.good);
+	if (t->heard.seq == t->ack && !(t->heard.flags & SYN))
+		t->ack += t->heard.len + !!(t->heard.flags & FIN);
+	return true;
+}
+
+void talk_expect(struct talk *t, uint8_t flags, uint32_t len)
+{
+	ck_assert_msg(talk_hear(t), "the engine is silent");
+	ck_assert_int_eq(t->heard.flags & ~PSH, flags);
+	ck_assert_uint_eq(t->heard.len, len);
+}
+
+void talk_expect_nothing(struct talk *t)
+{
+	ck_assert_msg(!talk_hear(t), "unexpected segment: flags %x, %u bytes", t->heard.flags, t->heard.len);
+}
+
+void talk_close(struct talk *t)
+{
+	net_close(&t->net);
+}

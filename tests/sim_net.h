@@ -104,6 +104,31 @@ void script_raw(struct net *, uint16_t src_port, uint16_t dst_port, const void *
 bool script_hear(struct net *, struct wire *);
 /* Forgets what peer 0 has sent so far; how many segments that was. */
 unsigned script_forget(struct net *);
+/* A connection of peer 0's engine with the script: what the script may send and acknowledge next. */
+struct talk {
+	struct net net;
+	struct tcb *c;
+	uint16_t port;     /* peer 0's, host byte order */
+	uint32_t seq, ack; /* the script's next sequence number, and what it has of the engine's */
+	uint16_t window;   /* that the script announces */
+	struct wire heard; /* the last segment */
+};
+
+/* The engine connects, the script accepts with the MSS option mss and without window scaling: ESTABLISHED. */
+void talk_open(struct talk *, const struct net_config *, uint16_t mss);
+/* The same the other way round: the engine listens at NET_PORT and accepts. */
+void talk_accept(struct talk *, const struct net_config *, uint16_t mss);
+/* Says a segment at seq, with ACK of all that was heard in order; and counts what it takes up. */
+void talk_say(struct talk *, uint8_t flags, const void *data, uint32_t len);
+/* The same at another place, without counting. */
+void talk_say_at(struct talk *, uint8_t flags, uint32_t seq, uint32_t ack, const void *data, uint32_t len);
+/* The next segment of the engine's into heard; what is in order moves ack. false: there is none. */
+bool talk_hear(struct talk *);
+/* Hears the next segment, and fails the test unless its flags, PSH aside, and its data's length are these. */
+void talk_expect(struct talk *, uint8_t flags, uint32_t len);
+void talk_expect_nothing(struct talk *);
+void talk_close(struct talk *);
+
 /* The checksum of a segment in memory, written at its place. */
 void script_sum(uint32_t src_ip, uint32_t dst_ip, uint8_t *segment, uint32_t len);
 
