@@ -29,9 +29,7 @@ NEED_DEMO  := $(NEED_BUILD) check gnuplot-nox
 NEED_LINT  := $(NEED_BUILD) check clang clang-tidy shellcheck lua-check
 need = @tools/need.sh
 
-PREFIX ?= /usr/local
-
-.PHONY: help all tests demo check check-asan bench lint install clean
+.PHONY: help all tests demo check check-asan bench lint clean
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' build.mk
 	@echo "  CC=gcc|clang chooses the compiler, V=1 shows the commands, FILE=path is what demo sends."
@@ -66,9 +64,6 @@ bench: all ## ns per byte and per call of every chain, schedule and direction
 lint: ## clang-tidy, shellcheck, luacheck, and what CONTRIBUTING.md asks for
 	$(need) $(NEED_LINT)
 	@$(BUILD) CC=clang lint
-
-install: all ## to $(DESTDIR)$(PREFIX): command, library, headers, the generator
-	@$(BUILD) install PREFIX=$(PREFIX)
 
 clean: ## remove build/
 	$(Q)rm -rf build
@@ -138,7 +133,7 @@ lint: $(LIB_C) $(RL_C)
 
 programs: $(LIB) $(PROGRAMS)
 gen-tests: $(LIB) $(GEN_TESTS)
-	$(Q)printf '%s\n' $(CHAINS:%='%_test $(GEN)/%.vec') > $(B)/gen-tests.list
+	$(Q)printf '%s\n' $(foreach c,$(CHAINS),'$(c)_test $(GEN)/$(c).vec') > $(B)/gen-tests.list
 # What tools/check.sh runs: a program of $(B)/tests, and its arguments.
 tests: programs gen-tests $(TESTS)
 	$(Q)printf '%s\n' $(TESTS_MAINS:tests/%.c=%) > $(B)/tests.list

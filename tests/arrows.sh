@@ -16,6 +16,8 @@ allowed() {
 	core/*) if [[ $1 =~ ^($public)$ ]]; then echo "$public"; else echo 'core/[^/]*'; fi ;;
 	ilp/ilp.h) echo 'ilp/run\.h' ;;
 	ilp/*) echo 'ilp/[^/]*|core/(seam|cksum)\.h' ;;
+	build/gen/*_test.c) echo '.*' ;;
+	build/gen/chains.c) echo 'ilp/ilp\.h' ;; # the table that ilp.h declares
 	build/gen/*) echo 'build/gen/.*|ilp/run\.h' ;;
 	alf/alf.h) echo "$public|ilp/ilp\.h" ;;
 	alf/*) echo "alf/.*|$public|ilp/ilp\.h" ;;
@@ -39,8 +41,7 @@ fail() {
 }
 
 mapfile -t files < <(find core ilp alf adu-examples tools kernel tests -name '*.[ch]' -o -name '*.rl' | sort
-	# A generated test is a test, wherever it lies.
-	grep -LE '#include <check.h>' build/gen/*.[ch] 2>/dev/null)
+	ls build/gen/*.[ch] 2>/dev/null)
 while IFS=: read -r file line text; do
 	what=$(sed -E 's/^[^"]*"([^"]*)".*/\1/' <<<"$text")
 	# Beside the file, or from the root.
