@@ -207,6 +207,7 @@ local function check_params(d)
 			fail(d, "params", "parameter %d is not { name, bytes }, expected a name and a multiple of 4 up to 128; correct it", k)
 		end
 		d.params[k] = { name = name, size = size }
+		d.param_bytes = d.param_bytes + size
 	end
 end
 

@@ -4,6 +4,7 @@ local isa_table = require "gen.isa"
 local fold = require "gen.fold"
 local stream = require "gen.stream"
 local loop = require "gen.loop"
+local prelude = require "gen.prelude"
 local text = require "gen.text"
 
 local M = {}
@@ -159,7 +160,7 @@ local function emit_passes(t, loops, isa, scratch)
 	local uses_at
 	for _, l in ipairs(loops) do
 		if l.only_moves then
-			t:line("__builtin_memcpy(%s, %s, n);", l.to, l.from)
+			t:line("copy_bytes(%s, %s, n);", l.to, l.from)
 		else
 			t:line("%s", loop.call(l, isa, "", "at", l.to, l.from, "n"))
 		end
@@ -277,11 +278,8 @@ local function emit_opening(t, plan)
 end
 
 function M.source(plan)
-	local t = text.new()
-	emit_opening(t, plan)
-	isa_table.emit(t, isa_table.list)
-	for line in loop.LAST:gmatch("(.-)\n") do t:raw(line) end
-	t:line("")
+	local opening, t = text.new(), text.new()
+	emit_opening(opening, plan)
 	for _, stage in ipairs(plan.folds) do
 		t:line("#define ZERO_%s %dull", stage.name, stage.fields.zero)
 		fold.emit_functions(t, stage)
@@ -307,7 +305,8 @@ function M.source(plan)
 	for _, direction in ipairs(DIRECTIONS) do emit_end(t, plan, direction) end
 	emit_sum(t, plan)
 	emit_table(t, plan)
-	return t:string()
+	local body = t:string()
+	return opening:string() .. prelude.of(body) .. "\n" .. body
 end
 
 -- The table of all chains, in order of name.

@@ -23,16 +23,6 @@ function M.double(width) return width == 4 and "uint64_t" or "d" .. width * 8 en
 -- What stands before a function of that instruction set.
 function M.attribute(isa) return isa.target and string.upper(isa.name) .. " " or "" end
 
-local function lanes(n, f)
-	local list = {}
-	for k = 0, n - 1 do list[k + 1] = tostring(f(k)) end
-	return table.concat(list, ", ")
-end
-
-local function bytes_of(width, f)
-	return lanes(width, function(k) return k - k % 4 + f(k % 4) end)
-end
-
 -- The two-operand shuffles by which blocks are brought from lanes into memory's order, with the distance of the
 -- vectors that they join. Each gives lane k of its result as { operand, lane }.
 local function interleave(size) -- within 16 bytes: the low, or high, groups of size words by turns
@@ -69,74 +59,6 @@ function M.shuffles(width)
 		distance = distance * 2
 	end
 	return levels
-end
-
--- Types and macros for vectors of that width.
-local function emit_width(t, width)
-	local n, bits = width / 4, width * 8
-	t:line("typedef uint32_t v%d __attribute__((vector_size(%d)));", bits, width)
-	t:line("typedef uint64_t d%d __attribute__((vector_size(%d)));", bits, width)
-	t:line("typedef uint8_t b%d __attribute__((vector_size(%d)));", bits, width)
-	t:line("#define COUNT_v%d ((v%d){ %s })", bits, bits, lanes(n, function(k) return k end))
-	t:line("#define SHUFFLE_v%d(x, ...) ((v%d)__builtin_shufflevector((b%d)(x), (b%d)(x), __VA_ARGS__))", bits, bits, bits, bits)
-	t:line("#define SWAP_v%d(x) SHUFFLE_v%d(x, %s)", bits, bits, bytes_of(width, function(k) return 3 - k end))
-	for _, by in ipairs { 8, 16, 24 } do
-		t:line("#define ROTL%d_v%d(x) BYTE_ORDERED(SHUFFLE_v%d(x, %s), \\", by, bits, bits,
-			bytes_of(width, function(k) return (k - by / 8) % 4 end))
-		t:line("\tSHUFFLE_v%d(x, %s))", bits, bytes_of(width, function(k) return (k + by / 8) % 4 end))
-	end
-	local done = {}
-	for _, level in ipairs(M.shuffles(width)) do
-		for side = 1, 2 do
-			local name = level.names[side]
-			if not done[name] then
-				t:line("#define %s_v%d(a, b) __builtin_shufflevector(a, b, %s)", name, bits, lanes(n, function(k)
-					local from = level.lane[side](k)
-					return from[1] * n + from[2]
-				end))
-			end
-			done[name] = true
-		end
-	end
-	t:line("")
-end
-
-local PRELUDE = [[
-#define LOAD(T, p) __extension__({ T loaded_; __builtin_memcpy(&loaded_, (p), sizeof loaded_); loaded_; })
-#define STORE(p, x) __builtin_memcpy((p), &(x), sizeof(x))
-#define SPLAT(T, x) ((T){0} + (x))
-#define ROTL(x, n) (((x) << (n)) | ((x) >> (32 - (n))))
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define BIG(T, x) SWAP_##T(x)
-#define LITTLE(T, x) (x)
-#define BYTE_ORDERED(little, big) little
-#else
-#define BIG(T, x) (x)
-#define LITTLE(T, x) SWAP_##T(x)
-#define BYTE_ORDERED(little, big) big
-#endif
-#define COUNT_uint32_t 0u
-#define SWAP_uint32_t(x) __builtin_bswap32(x)
-]]
-
--- All widths that the given instruction sets use, each once, and the macros that mark their functions.
-function M.emit(t, isas)
-	for text in PRELUDE:gmatch("(.-)\n") do t:raw(text) end
-	t:line("")
-	local done = { [4] = true }
-	for _, isa in ipairs(isas) do
-		for k = #isa.widths, 1, -1 do
-			local width = isa.widths[k]
-			if not done[width] then emit_width(t, width) end
-			done[width] = true
-		end
-	end
-	for _, isa in ipairs(isas) do
-		if isa.target then
-			t:line("#define %s __attribute__((target(\"%s\")))", M.attribute(isa):sub(1, -2), isa.target)
-		end
-	end
-	t:line("")
 end
 
 return M

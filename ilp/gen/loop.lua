@@ -104,26 +104,6 @@ local function emit_last(t, loop)
 	t:close()
 end
 
-M.LAST = [[
-/* The last n bytes, 1 to 3, as a word that zeros fill. */
-static inline __attribute__((unused)) uint32_t load_last(const uint8_t *p, size_t n)
-{
-	const uint8_t b[4] = { p[0], n > 1 ? p[1] : 0, n > 2 ? p[2] : 0, 0 };
-	return LOAD(uint32_t, b);
-}
-
-static inline __attribute__((unused)) void store_last(uint8_t *p, uint32_t x, size_t n)
-{
-	uint8_t b[4];
-	STORE(b, x);
-	p[0] = b[0];
-	if (n > 1)
-		p[1] = b[1];
-	if (n > 2)
-		p[2] = b[2];
-}
-]]
-
 local function begin_folds(t, loop)
 	each_fold(loop, function(stage) t:line("uint64_t %s = %dull;", stage.name, stage.fields.zero) end)
 end

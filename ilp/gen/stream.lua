@@ -11,6 +11,7 @@ local describe = require "gen.describe"
 local M = {}
 
 local WORDS = describe.BLOCK_WORDS
+M.WORDS = WORDS
 
 -- Writes the shuffles that bring x[0 .. WORDS), each holding one word of all blocks, into memory's order. Keeps
 -- track of what each lane holds, so that the order of the results is derived and not assumed. Returns the names.
