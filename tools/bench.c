@@ -131,7 +131,7 @@ int verb_bench(int argc, char **argv)
 		"after another) and a bare memcpy.\v"
 		"All variants run interleaved, in random order, in one process. Times are medians with their 95 % confidence "
 		"interval; a speedup is the median of the ratios within rounds. Slope and intercept are a line through the "
-		"sizes, by least squares of the relative error.\n\n"
+		"sizes that fit the first cache, by least squares of the relative error.\n\n"
 		"Example: tcpu bench --sizes 1K,1M --direction send xdr_chacha20_copy_sum",
 		NULL, NULL, NULL
 	};

@@ -43,7 +43,10 @@ struct bench_series {
 	enum ilp_direction direction;
 	enum ilp_isa isa;
 	struct bench_point point[BENCH_SIZES_MAX];
-	struct stats_line line[BENCH_VARIANTS]; /* slope: ns a byte; intercept: ns a call; when sizes are > 1 */
+	/* Slope: ns a byte; intercept: ns a call. Through the sizes that stay in the first cache when hot: beyond it
+	 * time is no line. Fitted when there are two such sizes. */
+	struct stats_line line[BENCH_VARIANTS];
+	bool fitted;
 };
 struct bench_results {
 	struct bench_series *series;

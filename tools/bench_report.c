@@ -27,7 +27,7 @@ static void speedup(FILE *f, const struct bench_point *p, enum bench_variant v)
 
 static void line(FILE *f, const struct bench_series *s, const char *what, bool slope)
 {
-	fprintf(f, "  %-8s", what);
+	fprintf(f, "  %-9s", what);
 	for (unsigned v = 0; v < BENCH_VARIANTS; v++)
 		cell(f, s->point[0].has[v], slope ? s->line[v].slope : s->line[v].intercept);
 	fputc('\n', f);
@@ -37,20 +37,22 @@ int bench_table(FILE *f, const struct bench_options *o, const struct bench_resul
 {
 	char text[24];
 
-	fprintf(f, "ns per byte, %s, medians of %u rounds; how many times faster the fused loop is (95 %% interval)\n",
-		o->cold ? "cold" : "hot", o->rounds);
+	fprintf(f, "ns per byte, %s, medians of %u rounds; how many times faster the fused loop is (95 %% interval)\n"
+		"%s", o->cold ? "cold" : "hot", o->rounds, r->count && r->series[0].fitted ? o->cold ?
+		"slope (ns/byte) and intercept (ns/call) of a line through all sizes\n" :
+		"slope (ns/byte) and intercept (ns/call) of a line through the sizes that fit the first cache\n" : "");
 	for (unsigned i = 0; i < r->count; i++) {
 		const struct bench_series *s = &r->series[i];
 
-		fprintf(f, "\n%s  %s  %s  (%s)\n  %-8s", s->chain->name, direction_names[s->direction], ilp_isa_name(s->isa),
+		fprintf(f, "\n%s  %s  %s  (%s)\n  %-9s", s->chain->name, direction_names[s->direction], ilp_isa_name(s->isa),
 			s->chain->stages, "bytes");
 		for (unsigned v = 0; v < BENCH_VARIANTS; v++)
 			fprintf(f, " %9s", bench_variant_names[v]);
-		fprintf(f, " %9s  %-17s  %-17s  %-17s\n", "GB/s", "than layered", "than tiled", "than library");
+		fprintf(f, " %9s  %-17s  %-17s  %s\n", "GB/s", "than layered", "than tiled", "than library");
 		for (unsigned j = 0; j < o->size_count; j++) {
 			const struct bench_point *p = &s->point[j];
 
-			fprintf(f, "  %-8s", size_format(p->bytes, text));
+			fprintf(f, "  %-9s", size_format(p->bytes, text));
 			for (unsigned v = 0; v < BENCH_VARIANTS; v++)
 				cell(f, p->has[v], p->ns[v].median / (double)p->bytes);
 			cell(f, true, (double)p->bytes / p->ns[BENCH_FUSED].median);
@@ -59,9 +61,9 @@ int bench_table(FILE *f, const struct bench_options *o, const struct bench_resul
 			speedup(f, p, BENCH_LIBRARY);
 			fputc('\n', f);
 		}
-		if (o->size_count > 1) {
-			line(f, s, "ns/byte", true);
-			line(f, s, "ns/call", false);
+		if (s->fitted) {
+			line(f, s, "slope", true);
+			line(f, s, "intercept", false);
 		}
 	}
 	return ferror(f) ? -EIO : 0;
@@ -112,7 +114,7 @@ static json_t *series_json(const struct bench_series *s, unsigned sizes)
 	for (unsigned j = 0; j < sizes; j++)
 		json_array_append_new(points, point_json(&s->point[j]));
 	for (unsigned v = 0; v < BENCH_VARIANTS; v++)
-		if (sizes > 1 && s->point[0].has[v])
+		if (s->fitted && s->point[0].has[v])
 			json_object_set_new(fit, bench_variant_names[v], json_pack("{s:f, s:f}", "ns_per_byte", s->line[v].slope,
 				"ns_per_call", s->line[v].intercept));
 	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "chain", s->chain->name, "stages", s->chain->stages,

@@ -298,17 +298,23 @@ static int summarize(struct bench_point *p, struct measure *const m[BENCH_VARIAN
 	return 0;
 }
 
-static void lines(struct bench_series *s, unsigned sizes)
+static void fit(struct bench_series *s, const struct bench_options *o)
 {
+	long first = sysconf(_SC_LEVEL1_DCACHE_SIZE);
+	uint64_t limit = o->cold ? UINT64_MAX : (uint64_t)(first > 0 ? first : 32 << 10) / 3; /* src, dst, tmp */
+
 	for (unsigned v = 0; v < BENCH_VARIANTS; v++) {
 		double x[BENCH_SIZES_MAX], y[BENCH_SIZES_MAX];
+		unsigned n = 0;
 
-		for (unsigned i = 0; i < sizes; i++) {
-			x[i] = (double)s->point[i].bytes;
-			y[i] = s->point[i].ns[v].median;
-		}
-		if (sizes > 1 && s->point[0].has[v])
-			s->line[v] = stats_line(x, y, sizes);
+		for (unsigned i = 0; i < o->size_count; i++)
+			if (s->point[i].bytes <= limit) {
+				x[n] = (double)s->point[i].bytes;
+				y[n++] = s->point[i].ns[v].median;
+			}
+		s->fitted = n > 1;
+		if (s->fitted && s->point[0].has[v])
+			s->line[v] = stats_line(x, y, n);
 	}
 }
 
@@ -368,7 +374,7 @@ static int conclude(struct bench_run *b, const struct bench_options *o, struct b
 			p->bytes = o->sizes[j];
 			error = summarize(p, b->of[i * o->size_count + j], o->rounds, &r->worst_noise);
 		}
-		lines(&r->series[i], o->size_count);
+		fit(&r->series[i], o);
 	}
 	return error;
 }

@@ -23,7 +23,7 @@ one() {
 		failed=1
 	fi
 	echo "$((passed - skipped)) $failed $skipped" >"$log.sum"
-	printf '  %-6s %-40s %6d passed %3d failed %s %6.1f s\n' "$([ "$failed" = 0 ] && echo ok || echo FAILED)" "$name" \
+	printf '  %-6s %-44s %6d passed %3d failed %s %6.1f s\n' "$([ "$failed" = 0 ] && echo ok || echo FAILED)" "$name" \
 		$((passed - skipped)) "$failed" "$([ "$skipped" = 0 ] || echo "$skipped skipped")" \
 		"$(awk "BEGIN { print $EPOCHREALTIME - $from }")"
 }
@@ -45,7 +45,7 @@ job() { # name, log, command
 }
 for arg; do
 	if [ ! -d "$arg" ]; then
-		job "${arg%% *}" "$B/log/$(basename "${arg%% *}")" "$arg"
+		job "$(basename "${arg%% *}")" "$B/log/$(basename "${arg%% *}")" "$arg"
 		continue
 	fi
 	mkdir -p "$arg/log"

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 bin=$1/bin file=${2-}
 out=build/demo
 chain=xdr_chacha20_copy_sum
-repeats=3
+repeats=5
 mkdir -p "$out"
 
 # Whatever ends us, nothing that we started stays.
@@ -21,6 +21,14 @@ trap 'exit 130' INT TERM
 
 heading() { printf '\n%s\n' "$*"; }
 hash() { sha256sum <"$1" | cut -d ' ' -f 1; }
+busy() { # the share of the processors that others use now, in percent
+	local from to
+	from=$(head -n 1 /proc/stat)
+	sleep 0.3
+	to=$(head -n 1 /proc/stat)
+	printf '%s\n' "$from" "$to" | awk '{ t = 0; for (i = 2; i <= 9; i++) t += $i; idle = $5 + $6
+		if (NR == 1) { t0 = t; idle0 = idle } else printf "%d", 100 * (1 - (idle - idle0) / (t - t0 + 1e-9)) }'
+}
 member() { sed -nE "s/.*\"$1\": *([0-9.e+-]+).*/\1/p" "$2"; } # of a JSON object
 median() { sort -g | awk '{ v[NR] = $1 } END { print (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2 }'; }
 
@@ -28,6 +36,10 @@ heading "1. The loops, against their descriptions run on plain numbers"
 mapfile -t tests <"$1/gen-tests.list"
 B=$1 tools/check.sh "${tests[@]/#/$1/tests/}"
 
+others=$(busy)
+if [ "$others" -gt 10 ]; then
+	heading "This machine is busy: others use $others % of its processors. The numbers below are theirs, too."
+fi
 heading "2. What a byte costs"
 "$bin/tcpu" bench --sizes 1K,64K,1M --direction send --csv="$out/bench.csv" --json="$out/bench.json" \
 	copy_sum xdr_copy_sum "$chain" | tee "$out/table.txt"
@@ -53,12 +65,16 @@ fi
 head -c 32 /dev/urandom >"$dir/key"
 
 over_tcpu() { # schedule, where the JSON goes
-	local port
-	"$bin/xfer" recv --port 0 --key "$dir/key" --chain "$chain" --schedule "$1" --json "$dir/copy" >"$dir/recv.out" &
+	local port='' how=(--key "$dir/key" --schedule "$1" --json)
+	: >"$dir/recv.log" # or the last one's port would be read
+	"$bin/xfer" recv "${how[@]}" --listen 127.0.0.1:0 --once "$dir/copy" >"$dir/recv.json" 2>"$dir/recv.log" &
 	receiver=$!
-	port=
-	"$bin/xfer" send --key "$dir/key" --chain "$chain" --schedule "$1" --json "$file" "127.0.0.1:$port" >"$2"
-	wait "$receiver"
+	while [ -z "$port" ]; do # it says where it listens
+		port=$(sed -nE 's/.*listening on .*:([0-9]+)$/\1/p' "$dir/recv.log")
+		kill -0 "$receiver" || { cat "$dir/recv.log" >&2; exit 1; }
+	done
+	"$bin/xfer" send "${how[@]}" --chain "$chain" "$file" "127.0.0.1:$port" >"$2"
+	wait "$receiver" || { cat "$dir/recv.log" >&2; exit 1; }
 	receiver=
 }
 over_kernel() {
@@ -81,12 +97,12 @@ for ((i = 1; i <= repeats; i++)); do
 	done
 done
 
-mb_per_s() { # of a way, the median
-	for ((i = 1; i <= repeats; i++)); do member mb_per_s "$out/transfer.$1.$i.json"; done | median
+seconds() { # of a way, the median
+	for ((i = 1; i <= repeats; i++)); do member seconds "$out/transfer.$1.$i.json"; done | median
 }
 declare -A rate
 for way in "${ways[@]}"; do
-	rate[$way]=$(mb_per_s "$way")
+	rate[$way]=$(awk -v bytes="$size" -v s="$(seconds "$way")" 'BEGIN { print bytes / s / 1e6 }')
 done
 declare -A title=(
 	[fused]="TCPU, $chain fused"
@@ -94,8 +110,8 @@ declare -A title=(
 	[kernel]="kernel TCP (CUBIC), libtirpc + OpenSSL, one after another"
 )
 {
-	heading "Throughput: medians of $repeats interleaved repetitions, connect to last byte written $where;"
-	echo "SHA-256 of both ends equal in each"
+	heading "Throughput: medians of $repeats interleaved repetitions, from connecting to the last byte written $where;"
+	echo "SHA-256 of both ends equal each time"
 	for way in "${ways[@]}"; do
 		awk -v title="${title[$way]}" -v r="${rate[$way]}" -v k="${rate[kernel]}" \
 			'BEGIN { printf "  %-60s %8.0f MB/s %6.2f x\n", title, r, r / k }'
@@ -109,7 +125,7 @@ declare -A title=(
 # For the plot: a block a chain, a row a size, a column a variant.
 awk -F , 'NR > 1 && $5 ~ /^(layered|tiled|fused)$/ {
 		if ($1 != chain) { printf "%s\"%s\"", chain == "" ? "" : "\n\n\n", $1; bytes = "" }
-		if ($4 != bytes) printf "\n%s", $4 >= 1048576 ? $4 / 1048576 "M" : $4 >= 1024 ? $4 / 1024 "K" : $4
+		if ($4 != bytes) printf "\n%s", ($4 >= 1048576 ? $4 / 1048576 "M" : $4 / 1024 "K")
 		printf " %s", $9
 		chain = $1; bytes = $4
 	} END { print "" }' "$out/bench.csv" >"$out/bench.dat"
