@@ -57,7 +57,7 @@ local function emit_begin(t, plan)
 	t:line("s->ilp.held_len = 0;")
 	for _, stage in ipairs(plan.streams) do stream.emit_begin(t, stage) end
 	for _, stage in ipairs(plan.folds) do
-		t:line("s->%s = (struct ilp_fold){ .value = ZERO_%s };", stage.name, stage.name)
+		t:line("s->%s = %s_nothing();", stage.name, stage.name)
 	end
 	t:endfunc()
 end
@@ -67,7 +67,7 @@ local function emit_sum(t, plan)
 	t:func("static uint16_t sum(void *state)")
 	t:line("struct chain *s = state;")
 	t:line("const uint16_t value = (uint16_t)s->%s.value;", plan.wire.name)
-	t:line("s->%s = (struct ilp_fold){ .value = ZERO_%s };", plan.wire.name, plan.wire.name)
+	t:line("s->%s = %s_nothing();", plan.wire.name, plan.wire.name)
 	t:line("return value;")
 	t:endfunc()
 end
@@ -280,10 +280,7 @@ end
 function M.source(plan)
 	local opening, t = text.new(), text.new()
 	emit_opening(opening, plan)
-	for _, stage in ipairs(plan.folds) do
-		t:line("#define ZERO_%s %dull", stage.name, stage.fields.zero)
-		fold.emit_functions(t, stage)
-	end
+	for _, stage in ipairs(plan.folds) do fold.emit_functions(t, stage) end
 	t:line("/* A schedule over n bytes, whole units unless the ADU ends with them; at is the place of the first in the ADU. */")
 	t:line("typedef void schedule(struct chain *s, uint64_t at, uint8_t *dst, const uint8_t *src, size_t n, uint8_t *tmp);")
 	t:line("")

@@ -39,12 +39,13 @@ end
 local function state_bytes(plan)
 	local bytes = 80 -- struct ilp_state
 	for _, s in ipairs(plan.streams) do bytes = bytes + s.state_words * 4 + s.param_bytes end
-	return bytes + 16 * #plan.folds
+	bytes = bytes + 16 * #plan.folds
+	return bytes + -bytes % 64 -- ILP_ALIGN
 end
 
 -- The page as plain tables, numbers and strings.
 function M.table(plan)
-	local page = { chain = plan.chain.name, verdict = plan.verdict, reasons = plan.reasons, unit = plan.unit,
+	local page = { chain = plan.chain.name, verdict = plan.verdict, reasons = plan.send.reasons, unit = plan.unit,
 		block = plan.block, state_bytes = state_bytes(plan), stages = {}, directions = {}, registers = {} }
 	for k, s in ipairs(plan.chain.stages) do
 		page.stages[k] = { name = s.name, kind = s.kind, unit = s.unit, standard = s.standard }

@@ -23,6 +23,13 @@ local function count_uses(graph)
 	return uses
 end
 
+-- The inputs that the graph's results depend on, by their place.
+function M.used_inputs(graph)
+	local uses, used = count_uses(graph), {}
+	for k, input in ipairs(graph.inputs) do used[k] = uses[input] ~= nil end
+	return used
+end
+
 -- Writes the statements of the graph to t and returns its results as C expressions.
 --	names   C expression of each input, in their order
 --	type    C type of a word
@@ -32,13 +39,16 @@ function M.emit(t, graph, names, type, prefix, isa)
 	local uses, text, home, counter = count_uses(graph), {}, {}, 0
 	for k, input in ipairs(graph.inputs) do text[input] = names[k] end
 
+	local scalar = type == "uint32_t" or type == "uint64_t"
 	local function constant(v)
 		local digits = string.format(v < 10 and "%d" or "0x%x", v)
 		return digits .. (graph.bits == 64 and "ull" or "u")
 	end
-	local function operand(n)
-		if n.op == "const" then return constant(n.value) end
-		return text[n]
+	-- A constant beside a vector is taken for each lane; one that stands alone must be made a vector.
+	local function operand(n, beside)
+		if n.op ~= "const" then return text[n] end
+		if scalar or beside and beside.op ~= "const" then return constant(n.value) end
+		return string.format("SPLAT(%s, %s)", type, constant(n.value))
 	end
 	local function rotate(n, x)
 		if isa and isa.rotl_by_bytes and type ~= "uint32_t" and n.count % 8 == 0 and n.count > 0 then
@@ -47,8 +57,11 @@ function M.emit(t, graph, names, type, prefix, isa)
 		return string.format("ROTL(%s, %d)", x, n.count)
 	end
 	local function expression(n)
+		if INFIX[n.op] then
+			local a, b = n.args[1], n.args[2]
+			return string.format("(%s %s %s)", operand(a, b), INFIX[n.op], operand(b, a))
+		end
 		local a = operand(n.args[1])
-		if INFIX[n.op] then return string.format("(%s %s %s)", a, INFIX[n.op], operand(n.args[2])) end
 		if n.op == "shl" then return string.format("(%s << %d)", a, n.count) end
 		if n.op == "shr" then return string.format("(%s >> %d)", a, n.count) end
 		if n.op == "rotl" then return rotate(n, a) end

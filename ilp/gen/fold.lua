@@ -10,11 +10,14 @@ local M = {}
 
 local function scalar(t, g, name, comment, parameters)
 	if comment then t:line("/* %s */", comment) end
-	local list, names = {}, {}
+	local list, names, used = {}, {}, expression.used_inputs(g)
 	for k, p in ipairs(parameters) do
 		list[k], names[k] = "uint64_t " .. p, p
 	end
 	t:func(string.format("static inline uint64_t %s(%s)", name, table.concat(list, ", ")))
+	for k, p in ipairs(parameters) do
+		if not used[k] then t:line("(void)%s;", p) end
+	end
 	t:line("return %s;", expression.emit(t, g, names, "uint64_t", "t")[1])
 	t:endfunc()
 end
@@ -26,6 +29,9 @@ function M.emit_functions(t, stage)
 	scalar(t, stage.merge, name .. "_merge", "Two lanes into one.", { "a", "b" })
 	scalar(t, stage.finish, name .. "_finish", "What the lanes come to.", { "acc" })
 	scalar(t, stage.join, name .. "_join", "What follows len_a bytes that came to a.", { "a", "b", "len_a" })
+	t:func(string.format("static inline struct ilp_fold %s_nothing(void)", name))
+	t:line("return (struct ilp_fold){ .value = %s_finish(%dull) };", name, stage.fields.zero)
+	t:endfunc()
 	t:func(string.format("static inline void %s_count(struct ilp_fold *f, uint64_t acc, size_t n)", name))
 	t:line("f->value = %s_join(f->value, %s_finish(acc), f->len);", name, name)
 	t:line("f->len += n;")

@@ -114,9 +114,11 @@ function M.run(arguments)
 	if not o then return usage(problem) end
 	if o.explain then
 		for _, chain in ipairs(o.chains) do
-			local page
-			page, problem = M.explain(chain)
-			if not page then break end
+			local page, more = M.explain(chain)
+			if not page then
+				problem = more
+				break
+			end
 			io.write(page)
 		end
 	end

@@ -139,7 +139,7 @@ function M.plan(chain)
 	for _, direction in ipairs { "send", "recv" } do
 		local steps = steps_of(chain, direction)
 		local way = { steps = steps, layered = layers(steps), entry = {} }
-		way.fused, plan.reasons = fuse(steps)
+		way.fused, way.reasons = fuse(steps)
 		way.scratch = { layered = place(way.layered), fused = place(way.fused) }
 		for _, step in ipairs(steps) do
 			if step.entry then table.insert(way.entry, step.stage) end

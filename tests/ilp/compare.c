@@ -280,6 +280,30 @@ START_TEST(pieces)
 }
 END_TEST
 
+/* Every loop of a direction leaves the same state, all folds included, as the first does, wherever the cut. */
+START_TEST(same_state)
+{
+	struct subject x, first;
+
+	if (!subject(_i, &x) || !subject(x.direction * ILP_SCHEDULES * ILP_ISAS, &first))
+		return;
+	for (size_t i = 3; i < vec.adus_len[x.direction]; i += 5) {
+		const struct vec_adu *adu = &vec.adus[x.direction][i];
+		const size_t half = random_below((uint32_t)adu->len + 1);
+		struct buffer dst = guarded(adu->len, 0);
+		struct ilp_any s, want;
+		set_up(&s);
+		set_up(&want);
+		const size_t n = call(&x, &s, dst.at, adu->in, half), m = call(&first, &want, dst.at, adu->in, half);
+		EXPECT(&x, n == m && memcmp(&s, &want, sizeof s) == 0, "length %zu: state after %zu", adu->len, half);
+		call(&x, &s, dst.at + n, adu->in + half, adu->len - half);
+		call(&first, &want, dst.at + m, adu->in + half, adu->len - half);
+		EXPECT(&x, memcmp(&s, &want, sizeof s) == 0, "length %zu: state at the end", adu->len);
+		free(dst.memory);
+	}
+}
+END_TEST
+
 /* What any loop sends, any loop of the other direction brings back. */
 START_TEST(there_and_back)
 {
@@ -319,6 +343,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(t, whole, 0, SUBJECTS);
 	tcase_add_loop_test(t, alignments, 0, SUBJECTS);
 	tcase_add_loop_test(t, pieces, 0, SUBJECTS);
+	tcase_add_loop_test(t, same_state, 0, SUBJECTS);
 	tcase_add_loop_test(t, there_and_back, 0, SUBJECTS);
 	suite_add_tcase(all, t);
 	return all;

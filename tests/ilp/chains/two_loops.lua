@@ -1,0 +1,6 @@
+-- Whatever the chains of ilp/ do not need: two streams, hence two loops; an inverse of its own; two folds, one of
+-- them between stages that change the data.
+return chain {
+	name = "two_loops",
+	stages = { "mask", "parity", "chacha20", "copy", "weave", "inet_checksum" },
+}
