@@ -1,0 +1,335 @@
+/* What a stranger may send: malformed segments and options, guesses into a connection (RFC 5961), nonsense. The
+ * engine neither falls nor believes it. */
+#include "tests/sim_net.h"
+
+#include <arpa/inet.h>
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct net net;
+static struct talk talk;
+
+/* A good data segment of the talk's, in memory: 24 bytes of header with 4 of options, and 4 of data. */
+static uint32_t segment(uint8_t *s, const uint8_t option[4])
+{
+	uint32_t seq = htonl(talk.seq), ack = htonl(talk.ack);
+	uint16_t src = htons(NET_PORT), dst = htons(talk.port);
+
+	memset(s, 0, 28);
+	memcpy(s, &src, 2);
+	memcpy(s + 2, &dst, 2);
+	memcpy(s + 4, &seq, 4);
+	memcpy(s + 8, &ack, 4);
+	s[12] = 6 << 4;
+	s[13] = ACK;
+	s[14] = 0xff;
+	memcpy(s + 20, option, 4);
+	memcpy(s + 24, "data", 4);
+	script_sum(talk.net.peer[1].ip, talk.net.peer[0].ip, s, 28);
+	return 28;
+}
+
+static ssize_t received(void)
+{
+	char got[100];
+
+	return net_recv(talk.c, got, sizeof got);
+}
+
+static const uint8_t nops[4] = { 1, 1, 1, 1 };
+
+/* A data offset below 5, or past the end, with a checksum that is right. */
+START_TEST(data_offset)
+{
+	uint8_t s[64];
+	uint32_t len;
+
+	talk_open(&talk, &(struct net_config){ 0 }, 1000);
+	len = segment(s, nops);
+	s[12] = (uint8_t)(_i << 4);
+	script_sum(talk.net.peer[1].ip, talk.net.peer[0].ip, s, len);
+	script_raw(&talk.net, NET_PORT, talk.port, s, len);
+	if (_i >= 5 && _i <= 7)
+		ck_assert_int_eq(received(), 28 - 4 * _i == 0 ? -EAGAIN : 28 - 4 * _i);
+	else
+		ck_assert_int_eq(received(), -EAGAIN);
+	talk_close(&talk);
+}
+END_TEST
+
+/* Every prefix of a segment, its checksum right for that length. */
+START_TEST(short_segments)
+{
+	uint8_t s[64];
+
+	talk_open(&talk, &(struct net_config){ 0 }, 1000);
+	for (uint32_t len = 0; len < 24; len++) {
+		uint8_t *exact = malloc(len ? len : 1); /* so that a sanitizer sees every byte too many */
+
+		segment(s, nops);
+		if (len >= 18)
+			script_sum(talk.net.peer[1].ip, talk.net.peer[0].ip, s, len);
+		memcpy(exact, s, len);
+		script_raw(&talk.net, NET_PORT, talk.port, exact, len);
+		free(exact);
+		ck_assert_int_eq(received(), -EAGAIN);
+	}
+	ck_assert_int_eq(net_state(talk.c), TCPU_ESTABLISHED);
+	talk_close(&talk);
+}
+END_TEST
+
+/* Options of length 0, 1, past the end, cut short, unknown: the data counts all the same, or nothing does; nothing
+ * else happens. */
+START_TEST(options)
+{
+	static const uint8_t cases[][4] = {
+		{ 2, 0, 0, 0 }, { 2, 1, 0, 0 }, { 2, 5, 1, 1 }, { 2, 255, 1, 1 }, { 1, 1, 1, 2 }, { 1, 1, 2, 4 },
+		{ 0, 2, 4, 0 }, { 254, 4, 0, 0 }, { 254, 0, 0, 0 }, { 3, 3, 255, 1 }, { 5, 2, 1, 1 }, { 5, 10, 0, 0 },
+		{ 8, 10, 0, 0 }, { 1, 3, 3, 14 }, { 2, 4, 0, 0 }, { 4, 2, 4, 2 },
+	};
+	uint8_t s[64];
+	ssize_t n;
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		talk_open(&talk, &(struct net_config){ 0 }, 1000);
+		script_raw(&talk.net, NET_PORT, talk.port, s, segment(s, cases[i]));
+		n = received();
+		ck_assert(n == 4 || n == -EAGAIN);
+		ck_assert_uint_eq(net_info(talk.c).mss, 1000);
+		ck_assert_int_eq(net_state(talk.c), TCPU_ESTABLISHED);
+		talk_close(&talk);
+	}
+}
+END_TEST
+
+/* The same in a SYN, where options count. RFC 7323 2.3: a scale above 14 is 14. */
+START_TEST(syn_options)
+{
+	static const struct {
+		uint8_t option[8];
+		uint32_t mss;
+	} cases[] = {
+		{ { 2, 4, 2, 0, 1, 1, 1, 1 }, 512 },  { { 1, 2, 4, 2, 0, 1, 1, 1 }, 512 },
+		{ { 2, 3, 2, 1, 1, 1, 1, 1 }, 536 },  { { 2, 4, 0, 0, 0, 0, 0, 0 }, 0 },
+		{ { 0, 2, 4, 2, 0, 0, 0, 0 }, 536 },  { { 2, 0, 2, 4, 2, 0, 1, 1 }, 536 },
+		{ { 1, 1, 1, 1, 1, 2, 4, 2 }, 536 },  { { 3, 3, 255, 2, 4, 2, 0, 1 }, 512 },
+		{ { 99, 3, 7, 2, 4, 2, 0, 1 }, 512 },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct tcb *l, *c;
+
+		net_open(&net, &(struct net_config){ .scripted = true });
+		ck_assert_int_eq(tcpu_listen(net.peer[0].engine, net_addr(&net, 0, 80), 5, &l), 0);
+		script_say(&net, &(struct say){ .flags = SYN, .seq = 5, .window = 65535, .options = cases[i].option,
+						.options_len = 8, .src_port = 9, .dst_port = 80 });
+		if (script_hear(&net, &talk.heard)) {
+			ck_assert_uint_eq(talk.heard.flags, SYN | ACK);
+			script_say(&net, &(struct say){ .flags = ACK, .seq = 6, .ack = talk.heard.seq + 1, .window = 1,
+							.src_port = 9, .dst_port = 80 });
+			ck_assert_int_eq(tcpu_accept(l, &c), 0);
+			if (cases[i].mss)
+				ck_assert_uint_eq(net_info(c).mss, cases[i].mss);
+			ck_assert_uint_le(net_info(c).snd_wnd_bytes, 1 << 14);
+		}
+		net_close(&net);
+	}
+}
+END_TEST
+
+/* Each bit of a good segment flipped: nothing is delivered, nothing answered; and the good one still is. */
+START_TEST(every_bit)
+{
+	uint8_t s[64], bad[64];
+	uint32_t len;
+
+	talk_open(&talk, &(struct net_config){ 0 }, 1000);
+	len = segment(s, nops);
+	for (uint32_t bit = 0; bit < 8 * len; bit++) {
+		memcpy(bad, s, len);
+		bad[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		script_raw(&talk.net, NET_PORT, talk.port, bad, len);
+		ck_assert_int_eq(received(), -EAGAIN);
+		ck_assert_uint_eq(script_forget(&talk.net), 0);
+	}
+	script_raw(&talk.net, NET_PORT, talk.port, s, len);
+	ck_assert_int_eq(received(), 4);
+	talk_close(&talk);
+}
+END_TEST
+
+/* RFC 5961 4.2: a SYN in a connection, anywhere, is challenged and changes nothing. */
+START_TEST(syn_in_connection)
+{
+	static const uint32_t off[] = { 0, 1000, UINT32_MAX, 0x40000000, 0xc0000000 };
+
+	talk_open(&talk, &(struct net_config){ 0 }, 1000);
+	for (int i = 0; i < 5; i++) {
+		talk_say_at(&talk, SYN, talk.seq + off[i], 0, NULL, 0);
+		talk_expect(&talk, ACK, 0);
+		ck_assert_uint_eq(talk.heard.ack, talk.seq);
+		ck_assert_int_eq(net_state(talk.c), TCPU_ESTABLISHED);
+	}
+	talk_close(&talk);
+}
+END_TEST
+
+/* RFC 5961 5.2: data with an ACK of what was never sent, or of long ago, is not taken. */
+START_TEST(ack_of_nothing)
+{
+	static const uint32_t off[] = { 1, 1000, 0x40000000, 0x80000001, 0xc0000000, (uint32_t)-200000 };
+
+	talk_open(&talk, &(struct net_config){ 0 }, 1000);
+	for (int i = 0; i < 6; i++) {
+		talk_say_at(&talk, ACK, talk.seq, talk.ack + off[i], "evil", 4);
+		ck_assert_int_eq(received(), -EAGAIN);
+		ck_assert_uint_le(script_forget(&talk.net), 1);
+	}
+	talk_say(&talk, 0, "good", 4);
+	ck_assert_int_eq(received(), 4);
+	talk_close(&talk);
+}
+END_TEST
+
+/* Two engines cannot be brought to answer one another's ACKs for ever. */
+START_TEST(no_ack_war)
+{
+	struct tcb *c, *s;
+	struct say evil = { .flags = ACK, .window = 1000, .src_port = NET_PORT };
+	uint64_t before, after;
+
+	net_open(&net, &(struct net_config){ .path = { { .delay_us = 1000 }, { .delay_us = 1000 } } });
+	net_pair(&net, &c, &s);
+	net_run(&net, NET_S);
+	evil.dst_port = ntohs(net_info(c).local.port);
+	before = link_sim_stats(net.sim, net.peer[0].ip, net.peer[1].ip).sent;
+	for (uint32_t i = 0; i < 16; i++) {
+		evil.seq = i << 28;
+		evil.ack = ~i << 28;
+		script_say(&net, &evil);
+		net_run(&net, NET_S);
+	}
+	after = link_sim_stats(net.sim, net.peer[0].ip, net.peer[1].ip).sent;
+	ck_assert_uint_le(after - before, 64);
+	ck_assert_int_eq(net_state(c), TCPU_ESTABLISHED);
+	net_close(&net);
+}
+END_TEST
+
+/* Flags that no TCP sends together, and none at all. */
+START_TEST(flags)
+{
+	struct tcb *l;
+
+	talk_open(&talk, &(struct net_config){ 0 }, 1000);
+	for (uint8_t f = 0; f < 64; f++) {
+		if (f & RST)
+			continue;
+		talk_say_at(&talk, f, talk.seq + 100000, talk.ack, NULL, 0);
+		ck_assert_int_eq(net_state(talk.c), TCPU_ESTABLISHED);
+	}
+	talk_close(&talk);
+	/* To a listener: only SYN makes anything of it. */
+	net_open(&net, &(struct net_config){ .scripted = true });
+	ck_assert_int_eq(tcpu_listen(net.peer[0].engine, net_addr(&net, 0, 80), 5, &l), 0);
+	for (uint8_t f = 0; f < 64; f++) {
+		bool opens = (f & (SYN | ACK | RST | FIN)) == SYN;
+		unsigned count = tcpu_count(net.peer[0].engine);
+
+		script_say(&net, &(struct say){ .flags = f, .seq = 9, .ack = 9, .src_port = (uint16_t)(f + 1),
+						.dst_port = 80 });
+		ck_assert_uint_eq(tcpu_count(net.peer[0].engine), count + opens);
+	}
+	net_close(&net);
+}
+END_TEST
+
+/* Urgent data, with every lie about where it ends, is ordinary data (RFC 6093). */
+START_TEST(urgent)
+{
+	static const uint16_t pointers[] = { 0, 1, 4, 5, 65535 };
+	uint8_t s[64];
+
+	talk_open(&talk, &(struct net_config){ 0 }, 1000);
+	for (int i = 0; i < 5; i++) {
+		uint16_t p = htons(pointers[i]);
+
+		segment(s, nops);
+		s[13] |= URG;
+		memcpy(s + 18, &p, 2);
+		script_sum(talk.net.peer[1].ip, talk.net.peer[0].ip, s, 28);
+		script_raw(&talk.net, NET_PORT, talk.port, s, 28);
+		ck_assert_int_eq(received(), 4);
+		talk.seq += 4;
+	}
+	talk_close(&talk);
+}
+END_TEST
+
+/* Random segments, checksums right, at a connection and a listener: nothing falls, memory stays bounded. */
+START_TEST(noise)
+{
+	uint8_t s[128];
+	struct tcb *l;
+
+	talk_open(&talk, &(struct net_config){ .seed = (uint64_t)_i + 1, .engine = { { .connections_max = 100 } } }, 1000);
+	ck_assert_int_eq(tcpu_listen(talk.net.peer[0].engine, net_addr(&talk.net, 0, 8), 5, &l), 0);
+	for (int i = 0; i < 5000; i++) {
+		uint32_t len = 20 + (uint32_t)(link_sim_random(talk.net.sim) % 100);
+		uint16_t port = link_sim_chance(talk.net.sim, 0.5) ? talk.port : 8;
+
+		for (uint32_t k = 0; k < len; k++)
+			s[k] = (uint8_t)link_sim_random(talk.net.sim);
+		s[2] = (uint8_t)(port >> 8);
+		s[3] = (uint8_t)port;
+		if (link_sim_chance(talk.net.sim, 0.8))
+			s[12] = (uint8_t)((5 + s[12] % 8) << 4);
+		if (link_sim_chance(talk.net.sim, 0.5)) {
+			uint32_t near = htonl(talk.seq + (s[7] & 15U) * 100);
+
+			memcpy(s + 4, &near, 4);
+		}
+		if (link_sim_chance(talk.net.sim, 0.5)) {
+			uint32_t near = htonl(talk.ack);
+
+			memcpy(s + 8, &near, 4);
+		}
+		script_sum(talk.net.peer[1].ip, talk.net.peer[0].ip, s, len);
+		script_raw(&talk.net, (uint16_t)(s[0] << 8 | s[1]), port, s, len);
+		if (i % 100 == 0)
+			net_run(&talk.net, NET_S);
+		script_forget(&talk.net);
+	}
+	ck_assert_uint_le(tcpu_count(talk.net.peer[0].engine), 101);
+	talk_close(&talk);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("core_guard");
+	TCase *tc = tcase_create("guard");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_loop_test(tc, data_offset, 0, 16);
+	tcase_add_test(tc, short_segments);
+	tcase_add_test(tc, options);
+	tcase_add_test(tc, syn_options);
+	tcase_add_test(tc, every_bit);
+	tcase_add_test(tc, syn_in_connection);
+	tcase_add_test(tc, ack_of_nothing);
+	tcase_add_test(tc, no_ack_war);
+	tcase_add_test(tc, flags);
+	tcase_add_test(tc, urgent);
+	tcase_add_loop_test(tc, noise, 0, 10);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
