@@ -23,6 +23,6 @@ set title "a file, process to process"
 set ylabel "MB/s"
 unset key
 set boxwidth 0.6
-plot out."/transfer.dat" using 2:xtic(1) every ::1 lc rgb "#7570b3", \
-	"" using 0:2:(sprintf("%.0f", $2)) every ::1 with labels offset 0,0.7
+plot out."/transfer.dat" using 2:xtic(1) lc rgb "#7570b3", \
+	"" using 0:2:(sprintf("%.0f", $2)) with labels offset 0,0.7
 unset multiplot

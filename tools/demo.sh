@@ -71,6 +71,7 @@ over_tcpu() { # schedule, where the JSON goes
 	receiver=$!
 	while [ -z "$port" ]; do # it says where it listens
 		port=$(sed -nE 's/.*listening on .*:([0-9]+)$/\1/p' "$dir/recv.log")
+		sleep 0.02
 		kill -0 "$receiver" || { cat "$dir/recv.log" >&2; exit 1; }
 	done
 	"$bin/xfer" send "${how[@]}" --chain "$chain" "$file" "127.0.0.1:$port" >"$2"
@@ -81,46 +82,56 @@ over_kernel() {
 	"$bin/tcpu" baseline --json "$file" "$dir/copy" >"$1"
 }
 
+# User and system time of the children that have ended, in ticks.
+cpu() {
+	local stat
+	read -ra stat <"/proc/$$/stat"
+	echo $((stat[15] + stat[16]))
+}
+ticks=$(getconf CLK_TCK)
+
 one() { # way, repetition
-	local json=$out/transfer.$1.$2.json
+	local json=$dir/$1.json from
 	rm -f "$dir/copy"
+	from=$(cpu)
 	if [ "$1" = kernel ]; then over_kernel "$json"; else over_tcpu "$1" "$json"; fi
+	printf '{"way": "%s", "bytes": %d, "seconds": %s, "cpu_seconds": %s}\n' "$1" "$size" "$(member seconds "$json")" \
+		"$(awk "BEGIN { print ($(cpu) - $from) / $ticks }")" >>"$out/transfers.json"
 	if [ "$(hash "$dir/copy")" != "$sent" ]; then
 		echo "demo.sh: $1: what arrived is not what was sent" >&2
 		exit 1
 	fi
 }
 ways=(fused layered kernel)
+: >"$out/transfers.json"
 for ((i = 1; i <= repeats; i++)); do
 	for ((j = 0; j < 3; j++)); do
 		one "${ways[(i + j) % 3]}" "$i"
 	done
 done
 
-seconds() { # of a way, the median
-	for ((i = 1; i <= repeats; i++)); do member seconds "$out/transfer.$1.$i.json"; done | median
+of() { # way, member: the median
+	grep "\"way\": \"$1\"" "$out/transfers.json" >"$dir/of"
+	member "$2" "$dir/of" | median
 }
-declare -A rate
-for way in "${ways[@]}"; do
-	rate[$way]=$(awk -v bytes="$size" -v s="$(seconds "$way")" 'BEGIN { print bytes / s / 1e6 }')
-done
 declare -A title=(
 	[fused]="TCPU, $chain fused"
 	[layered]="TCPU, $chain layered"
 	[kernel]="kernel TCP (CUBIC), libtirpc + OpenSSL, one after another"
 )
 {
-	heading "Throughput: medians of $repeats interleaved repetitions, from connecting to the last byte written $where;"
-	echo "SHA-256 of both ends equal each time"
+	heading "Medians of $repeats interleaved repetitions, from connecting to the last byte written $where;"
+	echo "CPU is that of both processes. SHA-256 of both ends was equal each time."
+	kernel=$(of kernel seconds)
 	for way in "${ways[@]}"; do
-		awk -v title="${title[$way]}" -v r="${rate[$way]}" -v k="${rate[kernel]}" \
-			'BEGIN { printf "  %-60s %8.0f MB/s %6.2f x\n", title, r, r / k }'
+		awk -v title="${title[$way]}" -v s="$(of "$way" seconds)" -v k="$kernel" -v c="$(of "$way" cpu_seconds)" \
+			-v mb="$size" 'BEGIN { mb /= 1e6
+				printf "  %-60s %6.0f MB/s %6.2f x %7.2f CPU s/GB\n", title, mb / s, k / s, c / mb * 1000 }'
 	done
 } | tee -a "$out/table.txt"
-{
-	echo "way mb_per_s"
-	for way in "${ways[@]}"; do echo "$way ${rate[$way]}"; done
-} >"$out/transfer.dat"
+for way in "${ways[@]}"; do
+	awk -v way="$way" -v s="$(of "$way" seconds)" -v b="$size" 'BEGIN { print way, b / s / 1e6 }'
+done >"$out/transfer.dat"
 
 # For the plot: a block a chain, a row a size, a column a variant.
 awk -F , 'NR > 1 && $5 ~ /^(layered|tiled|fused)$/ {
@@ -130,4 +141,4 @@ awk -F , 'NR > 1 && $5 ~ /^(layered|tiled|fused)$/ {
 		chain = $1; bytes = $4
 	} END { print "" }' "$out/bench.csv" >"$out/bench.dat"
 gnuplot -e "out='$out'" tools/demo.gp
-heading "Left in $out: table.txt, bench.json, bench.csv, transfer.*.json, plot.svg"
+heading "Left in $out: table.txt, bench.json, bench.csv, transfers.json, plot.svg"
