@@ -285,7 +285,7 @@ START_TEST(same_state)
 {
 	struct subject x, first;
 
-	if (!subject(_i, &x) || !subject(x.direction * ILP_SCHEDULES * ILP_ISAS, &first))
+	if (!subject(_i, &x) || !subject((int)x.direction * ILP_SCHEDULES * ILP_ISAS, &first))
 		return;
 	for (size_t i = 3; i < vec.adus_len[x.direction]; i += 5) {
 		const struct vec_adu *adu = &vec.adus[x.direction][i];

@@ -1,0 +1,247 @@
+-- Mistakes in descriptions: each gives one complaint, file:line: what, expected …; what to do, and writes no file.
+-- Then what the generator promises about its outputs. Run from the top of the source: luajit tests/ilp/describe.lua
+package.path = "ilp/?.lua;" .. package.path
+local main = require "gen.main"
+local plan = require "gen.plan"
+
+local passed, failed = 0, 0
+local function check(ok, name, detail)
+	if ok then
+		passed = passed + 1
+	else
+		failed = failed + 1
+		print("FAILED: " .. name .. (detail and ": " .. detail or ""))
+	end
+end
+
+local root = os.tmpname()
+os.remove(root)
+assert(os.execute("mkdir -p " .. root .. "/stages " .. root .. "/chains " .. root .. "/out") == 0)
+
+local function write(path, text)
+	local f = assert(io.open(root .. "/" .. path, "wb"))
+	f:write(text)
+	f:close()
+end
+local function read(path)
+	local f = io.open(path, "rb")
+	if not f then return nil end
+	local text = f:read("*a")
+	f:close()
+	return text
+end
+
+local function chain(list) return 'return chain {\n\tname = "c",\n\tstages = { ' .. list .. " },\n}\n" end
+
+-- Generating chains/c.lua complains about that line of file, says what, and leaves nothing behind.
+local function complains(name, file, line, what)
+	local ok, message = main.generate(root .. "/chains/c.lua", root .. "/out")
+	local place = string.format("%s/%s:%d: ", root, file, line)
+	check(not ok, name, "no complaint")
+	message = message or ""
+	check(message:sub(1, #place) == place, name .. " (line)", message)
+	check(message:find(what, 1, true), name .. " (what)", message)
+	check(message:match("expected .*; "), name .. " (form)", message)
+	check(not read(root .. "/out/c.c"), name .. " (no output)")
+end
+-- The same for a stage of that description, in the chain { copy, x }; and for a chain.
+local function stage_mistake(name, line, what, text)
+	write("stages/x.lua", text)
+	write("chains/c.lua", chain '"copy", "x"')
+	complains(name, "stages/x.lua", line, what)
+end
+local function chain_mistake(name, line, what, text)
+	write("chains/c.lua", text)
+	complains(name, "chains/c.lua", line, what)
+end
+
+-- Descriptions that are right but for what is replaced.
+local MAP = [[
+return stage {
+	name = "x",
+	standard = "none",
+	kind = "map",
+	unit = 4,
+	tail = "pass",
+	apply = function(w) return big(w) end,
+	inverse = "self",
+}
+]]
+local FOLD = [[
+return stage {
+	name = "x",
+	standard = "none",
+	kind = "fold",
+	unit = 4,
+	tail = "zero",
+	zero = 0,
+	step = function(acc, w) return xor(acc, w) end,
+	merge = function(a, b) return xor(a, b) end,
+	finish = function(acc) return and_(xor(acc, shr(acc, 16)), 0xffff) end,
+	join = function(a, b, len_a)
+		return xor(a, choose(and_(len_a, 1), or_(and_(shl(b, 8), 0xff00), shr(b, 8)), b))
+	end,
+}
+]]
+local STREAM = [[
+return stage {
+	name = "x",
+	standard = "none",
+	kind = "stream",
+	unit = 64,
+	params = { { "key", 4 } },
+	begin = function(p) return { p.key[1] } end,
+	block = function(s, i)
+		local out = {}
+		for k = 1, 16 do out[k] = add(s[1], i) end
+		return out
+	end,
+}
+]]
+local function change(text, from, to)
+	local a, b = text:find(from, 1, true)
+	assert(a, from)
+	return text:sub(1, a - 1) .. to .. text:sub(b + 1)
+end
+local function map(from, to) return change(MAP, from, to) end
+local function fold(from, to) return change(FOLD, from, to) end
+local function stream(from, to) return change(STREAM, from, to) end
+
+-- The unchanged descriptions are right.
+for name, text in pairs { map = MAP, fold = FOLD, stream = STREAM } do
+	write("stages/x.lua", text)
+	write("chains/c.lua", chain '"copy", "x"')
+	local ok, message = main.generate(root .. "/chains/c.lua", root .. "/out")
+	check(ok, name .. " as it should be", message)
+	os.remove(root .. "/out/c.c")
+	os.remove(root .. "/out/c.h")
+end
+
+stage_mistake("syntax", 7, "unexpected symbol", map("return big(w)", "return )"))
+stage_mistake("no description", 1, "returns nothing", "local x = 1\n")
+stage_mistake("a number instead", 1, "returns 7", "return 7\n")
+stage_mistake("a chain instead", 1, "unknown name 'chain'", "return chain { name = 'x' }\n")
+stage_mistake("no table", 1, "was given nothing", "return stage()\n")
+stage_mistake("missing name", 1, "field 'name' is missing", map('\tname = "x",\n', ""))
+stage_mistake("missing apply", 1, "field 'apply' is missing", map("\tapply = function(w) return big(w) end,\n", ""))
+stage_mistake("missing inverse", 1, "inverse is nothing", map('\tinverse = "self",\n', ""))
+stage_mistake("missing standard", 1, "field 'standard' is missing", map('\tstandard = "none",\n', ""))
+stage_mistake("name of another", 2, 'expected "x"', map('"x"', '"y"'))
+stage_mistake("name no identifier", 2, "lower-case", map('"x"', '"X-1"'))
+stage_mistake("wrong type", 7, 'apply is "big"', map("function(w) return big(w) end", '"big"'))
+stage_mistake("wrong kind", 4, 'kind is "mop"', map('"map"', '"mop"'))
+stage_mistake("wrong unit", 5, "unit is 3", map("unit = 4", "unit = 3"))
+stage_mistake("unit 1 that changes", 5, "unit is 1", map("unit = 4", "unit = 1"))
+stage_mistake("wrong tail", 6, 'tail is "drop"', map('"pass"', '"drop"'))
+stage_mistake("unknown field", 9, "unknown field 'inverted'", map('inverse = "self",', 'inverse = "self",\n\tinverted = 1,'))
+stage_mistake("apply returns nothing", 7, "what apply returns is nothing", map("return big(w)", "big(w)"))
+stage_mistake("apply returns a table", 7, "what apply returns is a table", map("return big(w)", "return { w }"))
+stage_mistake("moves and changes", 8, "changes the data of a stage that moves", map("\ttail", "\tmoves = true,\n\ttail"))
+stage_mistake("wrong inverse", 8, "inverse makes", map('"self"', "function(w) return add(w, 1) end"))
+stage_mistake("not its own inverse", 7, "inverse makes", map("big(w)", "add(w, 1)"))
+stage_mistake("global write", 7, "'t' is assigned as a global", map("return big(w)", "t = w return w"))
+stage_mistake("global read", 7, "unknown name 'os'", map("return big(w)", "return os.time()"))
+stage_mistake("no input and output", 7, "unknown name 'io'", map("return big(w)", 'io.write("x") return w'))
+stage_mistake("no require", 1, "unknown name 'require'", 'local ffi = require "ffi"\n' .. MAP)
+stage_mistake("operator", 7, "a Lua operator on a word", map("big(w)", "w + 1"))
+stage_mistake("comparison", 7, "attempt to compare", map("return big(w)", "if w < 7 then return w end return w"))
+stage_mistake("field of a word", 7, "field 'x' of a word", map("big(w)", "w.x"))
+stage_mistake("missing operand", 7, "operand 2 of add() is nothing", map("big(w)", "add(w)"))
+stage_mistake("surplus operand", 7, "more than 2 operands", map("big(w)", "add(w, 1, 2)"))
+stage_mistake("operand no word", 7, 'operand 2 of add() is "1"', map("big(w)", 'add(w, "1")'))
+stage_mistake("operand too large", 7, "operand 2 of add() is 4294967296", map("big(w)", "add(w, 4294967296)"))
+stage_mistake("operand negative", 7, "operand 2 of add() is -1", map("big(w)", "add(w, -1)"))
+stage_mistake("operand broken", 7, "operand 2 of add() is 0.5", map("big(w)", "add(w, 0.5)"))
+stage_mistake("count too large", 7, "operand 2 of rotl() is 32", map("big(w)", "rotl(w, 32)"))
+stage_mistake("count a word", 7, "operand 2 of shl() is a table", map("big(w)", "shl(w, w)"))
+stage_mistake("choice by data", 7, "choose() in apply", map("big(w)", "choose(w, w, big(w))"))
+stage_mistake("operation outside", 1, "outside of the stage's functions", "local k = add(1, 2)\n" .. MAP)
+stage_mistake("infinite loop", 7, "still running", map("return big(w)", "while true do end"))
+stage_mistake("infinite loop at load", 1, "still running", "while true do end\n" .. MAP)
+stage_mistake("endless recursion", 7, "overflow", map("return big(w)", "local function f(x) return 1 + f(x) end return f(w)"))
+stage_mistake("string of all memory", 7, "method 'rep'", map("return big(w)", 'local s = ("x"):rep(1e9) return w'))
+stage_mistake("index of nothing", 7, "attempt to index", map("return big(w)", "local t return t.x"))
+stage_mistake("repeat no function", 7, "repeat_(3, 4", map("big(w)", "repeat_(3, 4, { w })[1]"))
+stage_mistake("repeat no times", 7, "repeat_(0", map("big(w)", "repeat_(0, function(t) return t end, { w })[1]"))
+stage_mistake("repeat loses words", 7, "has 1 words, expected 2",
+	map("big(w)", "repeat_(2, function(t) return { t[1] } end, { w, w })[1]"))
+stage_mistake("compiled", 1, "compiled Lua", string.dump(loadstring("return 1")))
+
+stage_mistake("fold missing join", 1, "field 'join' is missing", (FOLD:gsub("\tjoin.*\n\tend,\n", "")))
+stage_mistake("step no word", 8, "what step returns is a boolean", fold("return xor(acc, w)", "return true"))
+stage_mistake("fold unit", 5, "unit is 2", fold("unit = 4", "unit = 2"))
+stage_mistake("fold zero", 7, "zero is", fold("zero = 0", 'zero = "0"'))
+stage_mistake("join forgets parity", 11, "joining 1 and 39 bytes", fold("and_(len_a, 1)", "0"))
+stage_mistake("merge loses a lane", 9, "merging two lanes", fold("xor(a, b) end,\n\tfinish", "a end,\n\tfinish"))
+stage_mistake("order of words counts", 11, "", fold("xor(acc, w)", "xor(rotl(acc, 1), w)"))
+
+stage_mistake("block returns 15", 11, "has 15 words, expected 16", stream("1, 16", "1, 15"))
+stage_mistake("block returns nothing", 11, "what block returns is nothing", stream("\t\treturn out\n", ""))
+stage_mistake("block returns a word", 9, "one word", stream("local out = {}", "do return s[1] end local out = {}"))
+stage_mistake("begin returns nothing", 7, "what begin returns is nothing", stream("return { p.key[1] }", ""))
+stage_mistake("no state", 7, "begin returns 0 words", stream("{ p.key[1] }", "{}"))
+stage_mistake("unknown parameter", 7, "attempt to index", stream("p.key", "p.kay"))
+stage_mistake("state that is not there", 10, "operand 1 of add() is nothing", stream("add(s[1]", "add(s[2]"))
+stage_mistake("parameter of odd size", 6, "parameter 1 is not", stream('"key", 4', '"key", 5'))
+stage_mistake("no parameters", 6, "params is empty", stream('{ { "key", 4 } }', "{}"))
+stage_mistake("stream unit", 5, "unit is 16", stream("unit = 64", "unit = 16"))
+
+write("stages/x.lua", map('"self"', "false"))
+chain_mistake("no inverse for the way back", 3, "'x' has no inverse", chain '"copy", "x"')
+chain_mistake("unknown stage", 3, "unknown stage 'nosuch'", chain '"copy", "nosuch"')
+chain_mistake("copy twice", 3, "moves the data after", chain '"copy", "copy"')
+chain_mistake("stage twice", 3, "'xdr_u32' stands twice", chain '"xdr_u32", "copy", "xdr_u32"')
+chain_mistake("no copy", 3, "no stage moves the data", chain '"xdr_u32"')
+chain_mistake("no stages", 3, "stages is empty", chain "")
+chain_mistake("stage no name", 3, "stage 2 is 7", chain '"copy", 7')
+chain_mistake("chain syntax", 3, "expected", 'return chain {\n\tname = "c"\n\tstages = {},\n}\n')
+chain_mistake("chain without name", 1, "field 'name' is missing", 'return chain {\n\tstages = { "copy" },\n}\n')
+chain_mistake("chain field", 4, "unknown field 'keys'", 'return chain {\n\tname = "c",\n\tstages = { "copy" },\n\tkeys = 1,\n}\n')
+chain_mistake("no operations in chains", 1, "unknown name 'add'", "local x = add(1, 2)\n" .. chain '"copy"')
+do
+	local ok, message = main.generate(root .. "/chains/none.lua", root .. "/out")
+	check(not ok and message:find("none.lua:1: no such file, expected", 1, true), "no such chain", message)
+end
+
+-- Outputs: the same for the same input, untouched when the same, whole or not at all.
+do
+	check(main.generate("xdr_copy_sum", root .. "/out"), "a chain by name")
+	local first = read(root .. "/out/xdr_copy_sum.c")
+	os.execute("touch -d '2001-01-01' " .. root .. "/out/xdr_copy_sum.c")
+	check(main.generate("ilp/chains/xdr_copy_sum.lua", root .. "/out"), "again")
+	check(read(root .. "/out/xdr_copy_sum.c") == first, "the same text again")
+	local age = io.popen("date +%Y -r " .. root .. "/out/xdr_copy_sum.c"):read("*l")
+	check(age == "2001", "what is the same is untouched", age)
+	local ok, message = main.generate("copy_sum", root .. "/nowhere")
+	check(not ok and message:find("nowhere"), "a folder that is not there", message)
+	check(io.popen("ls " .. root .. "/out | grep -c new"):read("*l") == "0", "no temporary file stays")
+end
+
+-- Explanations.
+do
+	local text, page = main.explain("xdr_chacha20_copy_sum")
+	check(text and page.verdict == "one loop" and page.unit == 4 and page.block == 64, "explain", text)
+	local fused = page.directions[1].schedules[3]
+	check(fused.loads == 1 and fused.stores == 1 and not fused.scratch, "fused touches each word once")
+	local layered = page.directions[1].schedules[1]
+	check(layered.loads == 4 and layered.stores == 3 and layered.scratch, "layered sends in four passes")
+	text, page = main.explain("tests/ilp/chains/two_loops.lua")
+	check(text and page.verdict == "2 loops" and page.reasons[1]:find("'chacha20' and 'weave'", 1, true), "explain a cut", text)
+	check(main.explain("tests/ilp/chains/nosuch.lua") == nil, "explain what is not there")
+	check(plan.lcm(4, 6) == 12, "lcm")
+end
+
+-- The command's exit status.
+do
+	local function status(arguments) return os.execute("luajit ilp/gen/main.lua " .. arguments .. " >/dev/null 2>&1") / 256 end
+	check(status("--out " .. root .. "/out copy_sum") == 0, "status of success")
+	check(status("--out " .. root .. "/out " .. root .. "/chains/c.lua") == 1, "status of a mistake")
+	check(status("") == 2, "status without arguments")
+	check(status("--outt x copy_sum") == 2, "status of an unknown option")
+	check(status("copy_sum") == 2, "status of nothing to do")
+	check(status("--out") == 2, "status of a missing value")
+end
+
+os.execute("rm -r " .. root)
+print(string.format("ilp descriptions: %d passed, %d failed", passed, failed))
+os.exit(failed == 0 and 0 or 1)
