@@ -1,0 +1,386 @@
+#!/bin/bash
+# xfer between two processes: what arrives, what is said, and which status is left, when all goes well and when the
+# peer, the file, the disk or the key does not do what it should.
+#	tests/xfer_cases.sh [CASE...]	runs these cases only; B=build/clang takes that build's xfer
+set -u
+cd "$(dirname "$0")/.." || exit 1
+xfer=$PWD/${B:-build/gcc}/bin/xfer
+dir=$(mktemp -d)
+checks=0 failures=0 receiver= wrap=
+cleanup() {
+	[ -z "$receiver" ] || kill "$receiver" 2>/dev/null
+	rm -rf "$dir"
+}
+trap cleanup EXIT
+cd "$dir" || exit 1
+
+check() { # what, command...: succeeds
+	local what=$1
+	shift
+	checks=$((checks + 1))
+	"$@" && return
+	failures=$((failures + 1))
+	echo "FAILED: $case: $what: $*"
+	tail -n 5 recv.err send.err 2>/dev/null
+}
+skip() {
+	checks=$((checks + 1))
+	echo "skipped, because $*"
+}
+
+# Nothing hangs for ever. pid.send and pid.recv say which process it is; $wrap starts it.
+under_watch() {
+	# shellcheck disable=SC2016,SC2086 # for the inner shell; words
+	timeout -k 5 60 sh -c 'echo $$ >"pid.$2" && exec '"$wrap"' "$@"' sh "$xfer" "$@"
+}
+# receive ARGUMENT...: starts a receiver in the background; $port is where it waits.
+receive() {
+	: >recv.err
+	under_watch recv --listen 127.0.0.1:0 --timeout 10 "$@" >recv.out 2>recv.err &
+	receiver=$!
+	for _ in $(seq 200); do
+		port=$(sed -n 's/^xfer: listening on .*:\([0-9]*\)$/\1/p' recv.err)
+		[ -z "$port" ] || return 0
+		sleep 0.05
+	done
+	echo "the receiver does not start:"
+	cat recv.err
+	return 1
+}
+# transmit ARGUMENT...: runs a sender; $sent is its status.
+transmit() {
+	under_watch send --timeout 10 "$@" >send.out 2>send.err
+	sent=$?
+}
+# A large file whose sender is at it when $dir/out is no more empty. It is all hole.
+transmit_for_long() {
+	truncate -s 1G file
+	under_watch send --timeout 3 file "127.0.0.1:$port" >send.out 2>send.err &
+	sender=$!
+	until [ -n "$(ls -A out)" ]; do sleep 0.02; done
+}
+sender_finished() {
+	wait "$sender" 2>/dev/null
+	sent=$?
+}
+# The receiver has ended by itself; $received is its status.
+finished() {
+	wait "$receiver" 2>/dev/null
+	received=$?
+	receiver=
+}
+statuses() { # sender's, receiver's
+	check "sender's status is $sent, expected $1" [ "$sent" = "$1" ]
+	check "receiver's status is $received, expected $2" [ "$received" = "$2" ]
+}
+says() { # file, expression
+	check "message" grep -qE "$2" "$1"
+}
+no_trace() { # nothing of a file, whole or temporary
+	check "nothing is left" [ -z "$(ls -A out 2>/dev/null)" ]
+}
+
+# ---- what goes well
+
+case_sizes() {
+	local n
+	for n in 0 1 3 4 5 4095 4096 4097 65537 1000003; do
+		head -c "$n" /dev/urandom >file
+		receive --once out/copy && transmit --adu 4K file "127.0.0.1:$port" && finished
+		statuses 0 0
+		check "$n bytes arrive" cmp file out/copy
+	done
+}
+
+case_chains() {
+	local chain schedule key
+	head -c 300001 /dev/urandom >file
+	head -c 32 /dev/urandom >key
+	for chain in $("$xfer" send --chain list | awk '{ print $1 }'); do
+		key=
+		[[ $chain != *chacha20* ]] || key="--key key"
+		for schedule in fused layered tiled; do
+			# shellcheck disable=SC2086
+			receive --once $key --schedule "$schedule" out/copy &&
+				transmit $key --chain "$chain" --schedule "$schedule" file "127.0.0.1:$port" && finished
+			statuses 0 0
+			check "$chain, $schedule" cmp file out/copy
+		done
+	done
+	# The two ends need not run it the same way.
+	receive --once --key key --schedule layered out/copy && transmit --key key file "127.0.0.1:$port" && finished
+	statuses 0 0
+	check "layered and fused are the same" cmp file out/copy
+}
+
+case_directory() {
+	head -c 10000 /dev/urandom >'a name: with spaces'
+	chmod 640 'a name: with spaces'
+	receive --once out && transmit 'a name: with spaces' "127.0.0.1:$port" && finished
+	statuses 0 0
+	check "it has its name" cmp 'a name: with spaces' 'out/a name: with spaces'
+	check "and its mode" [ "$(stat -c %a 'out/a name: with spaces')" = 640 ]
+	check "and nothing else is there" [ "$(find out -type f | wc -l)" = 1 ]
+}
+
+case_one_after_another() {
+	local i
+	receive out || return
+	for i in 1 2 3; do
+		head -c 50000 /dev/urandom >"file$i"
+		transmit "file$i" "127.0.0.1:$port"
+		check "transfer $i" [ "$sent" = 0 ]
+		check "file $i" cmp "file$i" "out/file$i"
+	done
+	kill -INT "$(cat pid.recv)"
+	finished
+	check "it ends when told to" [ "$received" = 130 ]
+}
+
+case_replaces() {
+	echo old >out/copy
+	head -c 10000 /dev/urandom >file
+	receive --once out/copy && transmit file "127.0.0.1:$port" && finished
+	statuses 0 0
+	check "the new one has the name" cmp file out/copy
+}
+
+case_json() {
+	head -c 1000000 /dev/urandom >file
+	receive --once --json out/copy && transmit --json file "127.0.0.1:$port" && finished
+	statuses 0 0
+	for f in send.out recv.out; do
+		says $f '^\{"role": .*"bytes": 1000000, "seconds": [0-9.]+, .*"adus": 4, .*"retransmits": [0-9]+\}$'
+	done
+	check "no bar where there is no terminal" [ "$(tr -d '\n' <recv.err | tr -dc '\r\033' | wc -c)" = 0 ]
+}
+
+case_bar() {
+	head -c 20000000 /dev/urandom >file
+	receive --once out/copy || return
+	script -qec "$xfer send file 127.0.0.1:$port" /dev/null >send.out 2>&1
+	sent=$?
+	finished
+	statuses 0 0
+	says send.out '\[#* *\] +[0-9]+%'
+}
+
+# ---- usage
+
+case_usage() {
+	transmit && :
+	check "no arguments" [ "$sent" = 2 ]
+	transmit --chain nonsense file 127.0.0.1:1
+	check "unknown chain" [ "$sent" = 2 ]
+	says send.err 'nonsense: no chain has that name'
+	transmit --adu 1 file 127.0.0.1:1
+	check "ADU too small" [ "$sent" = 2 ]
+	transmit --chain chacha20_copy_sum file 127.0.0.1:1
+	check "cipher without key" [ "$sent" = 2 ]
+	says send.err 'needs a --key'
+	transmit file 127.0.0.1:nonsense
+	check "no port" [ "$sent" = 2 ]
+	"$xfer" >send.out 2>send.err
+	check "no verb" [ $? = 2 ]
+	for verb in send recv; do
+		"$xfer" $verb --help >send.out
+		check "help" [ $? = 0 ]
+		says send.out 'Examples:'
+		says send.out 'Exit status:'
+		says send.out "$verb .*\[OPTION\.\.\.\]"
+	done
+}
+
+case_tcpk() {
+	head -c 100 /dev/urandom >file
+	if grep -qs tcpk /proc/net/protocols; then
+		skip "this host has TCPK"
+		return
+	fi
+	transmit --tcpk file 127.0.0.1:1
+	check "status" [ "$sent" = 1 ]
+	says send.err 'this host has no TCPK .*leave out --tcpk'
+	"$xfer" recv --tcpk out/copy 2>recv.err
+	check "status" [ $? = 1 ]
+	says recv.err 'this host has no TCPK'
+}
+
+# ---- what goes wrong
+
+case_peer_absent() {
+	echo x >file
+	transmit file 127.0.0.1:9
+	check "refused" [ "$sent" = 3 ]
+	says send.err '127.0.0.1:9: Connection refused: is .xfer recv. running there'
+	# Somebody has the port, and does not answer.
+	receive --once out/copy || return
+	kill -STOP "$(cat pid.recv)"
+	transmit --timeout 1 file "127.0.0.1:$port"
+	kill -KILL "$(cat pid.recv)"
+	finished
+	check "silent" [ "$sent" = 3 ]
+	says send.err 'timed out'
+}
+
+case_unreadable() {
+	mkdir -p folder
+	transmit folder 127.0.0.1:9
+	check "directory" [ "$sent" = 4 ]
+	says send.err 'folder: Is a directory'
+	transmit absent 127.0.0.1:9
+	check "absent" [ "$sent" = 4 ]
+	says send.err 'absent: No such file'
+	mkfifo -m 600 fifo
+	transmit fifo 127.0.0.1:9
+	check "FIFO" [ "$sent" = 4 ]
+	says send.err 'not a regular file'
+	echo x >secret
+	chmod 0 secret
+	if [ "$(id -u)" = 0 ]; then
+		chmod 755 .
+		checks=$((checks + 1))
+		setpriv --reuid=65534 --clear-groups "$xfer" send secret 127.0.0.1:9 2>send.err
+		[ $? = 4 ] || { failures=$((failures + 1)) && echo "FAILED: secret"; }
+	else
+		transmit secret 127.0.0.1:9
+		check "no permission" [ "$sent" = 4 ]
+	fi
+	says send.err 'secret: Permission denied'
+	transmit --key absent file 127.0.0.1:9
+	check "no key" [ "$sent" = 4 ]
+	echo short >key
+	transmit --key key file 127.0.0.1:9
+	check "not a key" [ "$sent" = 4 ]
+	says send.err 'a key is 32 bytes, or 64 hexadecimal digits'
+}
+
+case_too_large_to_write() {
+	head -c 3000000 /dev/urandom >file
+	wrap="prlimit --fsize=1048576"
+	receive --once out/copy && transmit file "127.0.0.1:$port" && finished
+	statuses 5 5
+	says send.err 'the other end gives up: .*File too large'
+	says recv.err 'File too large'
+	no_trace
+	wrap=
+}
+
+case_disk_full() {
+	head -c 3000000 /dev/urandom >file
+	if ! mount -t tmpfs -o size=1m none out 2>/dev/null; then
+		skip "mounting a small disk is for root"
+		return
+	fi
+	receive --once out/copy && transmit file "127.0.0.1:$port" && finished
+	statuses 5 5
+	says send.err 'the other end gives up: .*No space left'
+	says recv.err 'No space left'
+	no_trace
+	umount out
+}
+
+case_unwritable() {
+	head -c 3000 /dev/urandom >file
+	receive --once nowhere/copy && transmit file "127.0.0.1:$port" && finished
+	statuses 5 5
+	says send.err 'nowhere/.*No such file'
+}
+
+case_wrong_key() {
+	head -c 300000 /dev/urandom >file
+	head -c 32 /dev/urandom >key
+	head -c 32 /dev/urandom | od -An -tx1 >other # hexadecimal, with white space
+	receive --once --key other out/copy && transmit --key key file "127.0.0.1:$port" && finished
+	statuses 6 6
+	says send.err 'the key is wrong'
+	says recv.err 'the key is wrong'
+	no_trace
+	od -An -tx1 key >same
+	receive --once --key same out/copy && transmit --key key file "127.0.0.1:$port" && finished
+	statuses 0 0
+	check "hexadecimal is the same key" cmp file out/copy
+}
+
+case_no_agreement() {
+	head -c 3000 /dev/urandom >file
+	head -c 32 /dev/urandom >key
+	receive --once --chain xdr_copy_sum out/copy && transmit --chain copy_sum file "127.0.0.1:$port" && finished
+	statuses 1 1
+	says send.err 'chain is copy_sum, here it must be xdr_copy_sum'
+	says recv.err 'chain is copy_sum, here it must be xdr_copy_sum'
+	receive --once out/copy && transmit --key key file "127.0.0.1:$port" && finished
+	statuses 1 1
+	says send.err 'the receiver was given no --key'
+	receive --once --key key out/copy && transmit file "127.0.0.1:$port" && finished
+	statuses 1 1
+	says send.err 'the sender does not encipher'
+	no_trace
+}
+
+case_receiver_dies() {
+	receive --once out/copy && transmit_for_long || return
+	kill -KILL "$(cat pid.recv)"
+	sender_finished
+	finished
+	check "sender's status" [ "$sent" = 1 ]
+	says send.err 'the connection broke|the peer (has been silent|went away)'
+	check "no file has the name" [ ! -e out/copy ]
+	rm -f out/.copy.*
+}
+
+case_sender_dies() {
+	local signal
+	for signal in KILL INT; do
+		receive --once --timeout 2 out/copy && transmit_for_long || return
+		kill -$signal "$(cat pid.send)"
+		sender_finished
+		finished
+		[ $signal = KILL ] || check "interrupted" [ "$sent" = 130 ]
+		check "receiver's status $received" [ "$received" = 1 ]
+		says recv.err 'the peer (has been silent|went away)|the other end gives up|the connection broke'
+		no_trace
+	done
+}
+
+case_receiver_interrupted() {
+	receive --once out/copy && transmit_for_long || return
+	kill -INT "$(cat pid.recv)"
+	sender_finished
+	finished
+	statuses 1 130
+	no_trace
+}
+
+case_file_shrinks() {
+	receive --once out/copy && transmit_for_long || return
+	truncate -s 10 file
+	sender_finished
+	finished
+	statuses 4 1
+	says send.err 'became shorter while it was sent'
+	says recv.err 'the other end gives up: became shorter'
+	no_trace
+}
+
+# Not even TCP: datagrams of all kinds do not disturb it.
+case_garbage() {
+	local i
+	receive --once out/copy || return
+	for ((i = 0; i < 200; i++)); do
+		head -c $i /dev/urandom >"/dev/udp/127.0.0.1/$port"
+	done
+	head -c 100000 /dev/urandom >file
+	transmit file "127.0.0.1:$port"
+	finished
+	statuses 0 0
+	check "it arrives" cmp file out/copy
+}
+
+cases=${*:-$(declare -F | sed -n 's/^declare -f case_//p')}
+for case in $cases; do
+	rm -rf out
+	mkdir out
+	"case_$case"
+done
+echo "100%: Checks: $checks, Failures: $failures, Errors: 0"
+[ "$failures" = 0 ]
