@@ -1,7 +1,8 @@
 #!/bin/bash
 # check.sh DIR [DIR | COMMAND]...: runs all test programs of each build directory (DIR/tests.list names them) and the
 # other commands, scripts mostly; as many at a time as there are processors, with the first directory in $B, where the
-# logs go (or with $B as it is). A line for each, the log of what failed, and at the end what they sum to: N passed, N failed, N skipped.
+# logs go (or with $B as it is). A line for each, the log of what failed, and at the end what they sum to: N passed,
+# N failed, N skipped.
 #
 # A test says how it went as libcheck does, in lines like `100%: Checks: 12, Failures: 0, Errors: 0`; one that prints
 # none has failed. A line `skipped, because ...` says that one of these checks looked at nothing.
