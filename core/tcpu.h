@@ -42,8 +42,8 @@ ssize_t send_tcpu(int fd, const void *buffer, size_t length, int flags);
  * EAGAIN here, by SO_RCVTIMEO or O_NONBLOCK: a reader must know the end from a pause.) Bytes in order go from
  * the packet buffer to buffer in one pass. flags: MSG_DONTWAIT, MSG_WAITALL. */
 ssize_t recv_tcpu(int fd, void *buffer, size_t length, int flags);
-/* Sends what is buffered and FIN. A blocking descriptor waits until all is acknowledged and, at most a second
- * more, for the peer's FIN; then, and at once with O_NONBLOCK, what TCP still owes is done inside later calls.
+/* Sends what is buffered and FIN. A blocking descriptor waits until all data is acknowledged and, at most a second
+ * more, for both FINs; then, and at once with O_NONBLOCK, what TCP still owes is done inside later calls.
  * EIO: data could not be delivered (the connection broke first). */
 int close_tcpu(int fd);
 

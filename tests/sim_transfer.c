@@ -125,8 +125,8 @@ static size_t drain(void *ctx, uint64_t off, const uint8_t *data, size_t len, ui
 	if (!sum && len > 1 && link_sim_chance(e->net->sim, 0.2))
 		len = 1 + link_sim_random(e->net->sim) % (len - 1);
 	for (size_t i = 0; i < len; i++) {
-		if (!sum)
-			ck_assert_uint_eq(data[i], byte_at(!e->me, off + i));
+		if (!sum && data[i] != byte_at(!e->me, off + i))
+			ck_abort_msg("byte %llu is wrong", (unsigned long long)(off + i));
 		words += (uint32_t)data[i] << (i & 1 ? 8 : 0);
 		words = (words & 0xffff) + (words >> 16);
 		e->taken += data[i] == byte_at(!e->me, off + i);
@@ -169,7 +169,8 @@ static void read_slowly(struct run *r, struct end *e)
 	ck_assert_uint_le(r->t->read_max, sizeof byte);
 	n = net_recv(e->c, byte, r->t->read_max);
 	for (ssize_t i = 0; i < n; i++)
-		ck_assert_uint_eq(byte[i], byte_at(!e->me, before + (uint64_t)i));
+		if (byte[i] != byte_at(!e->me, before + (uint64_t)i))
+			ck_abort_msg("byte %llu is wrong", (unsigned long long)before + (unsigned long long)i);
 	e->come += n > 0 ? (uint64_t)n : 0;
 	e->ended = !n;
 	if (n > 0)

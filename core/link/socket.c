@@ -6,7 +6,7 @@
 
 #include <errno.h>
 
-#define FIN_WAIT_US 1000000 /* how long a blocking close waits for the peer's FIN */
+#define FIN_WAIT_US 1000000 /* how long a blocking close waits for FINs: a peer between its calls answers none */
 
 int socket_tcpu(int domain, int type, int protocol)
 {
@@ -265,27 +265,20 @@ static bool unread(struct sock *s)
 	return is;
 }
 
-/* Whether our FIN has been acknowledged, and what we wait for with it has come. */
-static bool over(const struct sock *s, bool *fin_wait)
-{
-	enum tcpu_state now = state(s);
-
-	*fin_wait = now == TCPU_FIN_WAIT_2;
-	return now == TCPU_TIME_WAIT || now == TCPU_CLOSED;
-}
-
 /* Waits for the end of the connection. -EIO: it broke. */
 static int linger(struct sock *s)
 {
 	uint64_t until_us = TCPU_NEVER;
-	bool fin_wait;
+	struct tcpu_info info;
 	int e;
 
-	e = tcpu_shutdown(s->tcb);
-	if (e)
+	if (tcpu_shutdown(s->tcb))
 		return 0; /* nothing was ever promised to a peer, or the error has been told */
-	while (!over(s, &fin_wait) && !unread(s)) {
-		if (fin_wait && until_us == TCPU_NEVER)
+	for (;;) {
+		tcpu_info(s->tcb, &info);
+		if (info.state == TCPU_TIME_WAIT || info.state == TCPU_CLOSED || unread(s))
+			break;
+		if (!info.buffered_bytes && until_us == TCPU_NEVER)
 			until_us = link_host_now_us() + FIN_WAIT_US;
 		e = sock_wait(s, TCPU_IN, until_us, NULL);
 		if (e == -EINTR)

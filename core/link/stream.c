@@ -140,6 +140,8 @@ static ssize_t drain(struct sock *s, struct seam_sink *sink, size_t room, int fl
 		}
 		if (!n || c.seam.done || (c.taken && !all))
 			return (ssize_t)c.taken;
+		if (n > 0)
+			continue; /* behind the bytes the end may stand */
 		e = sock_wait(s, TCPU_IN, until_us, &c.seam);
 		if (e)
 			break;

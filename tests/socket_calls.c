@@ -1,0 +1,751 @@
+/* The calls of core/tcpu.h over UDP on loopback, as an application uses them: blocking, without blocking, with
+ * timeouts, from threads, over fork; and the errno of each mistake. Peers are threads of this process, each with a
+ * socket of its own. */
+#include "core/tcpu.h"
+
+#include <arpa/inet.h>
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MIB (1U << 20)
+
+static struct sockaddr_in loopback(uint16_t port)
+{
+	return (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = port,
+				     .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+}
+
+static int new_socket(void)
+{
+	int fd = socket_tcpu(AF_INET, SOCK_STREAM, 0);
+
+	ck_assert_int_ge(fd, 0);
+	return fd;
+}
+
+static int listener(struct sockaddr_in *at)
+{
+	int fd = new_socket();
+	socklen_t len = sizeof *at;
+
+	*at = loopback(0);
+	ck_assert_int_eq(bind_tcpu(fd, at, sizeof *at), 0);
+	ck_assert_int_eq(getsockname_tcpu(fd, at, &len), 0);
+	ck_assert_uint_eq(len, sizeof *at);
+	ck_assert_uint_ne(at->sin_port, 0);
+	return fd;
+}
+
+/* For peers of one thread, of which none answers while the other waits. */
+static void close_both(int a, int b)
+{
+	ck_assert_int_eq(fcntl_tcpu(a, F_SETFL, O_NONBLOCK), 0);
+	ck_assert_int_eq(fcntl_tcpu(b, F_SETFL, O_NONBLOCK), 0);
+	ck_assert_int_eq(close_tcpu(a), 0);
+	ck_assert_int_eq(close_tcpu(b), 0);
+}
+
+/* A peer in a thread of its own. */
+struct peer {
+	pthread_t thread;
+	struct sockaddr_in at;
+	int fd;
+	size_t bytes;
+};
+
+static void start(struct peer *p, void *(*body)(void *))
+{
+	ck_assert_int_eq(pthread_create(&p->thread, NULL, body, p), 0);
+}
+
+static void *just_connect(void *ctx)
+{
+	struct peer *p = ctx;
+
+	p->fd = new_socket();
+	ck_assert_int_eq(connect_tcpu(p->fd, &p->at, sizeof p->at), 0);
+	return NULL;
+}
+
+/* Two descriptors that are connected: of the listener's driver, and one of its own. The listener is closed. */
+static void pair(int *server, int *client)
+{
+	struct peer p;
+	int l = listener(&p.at);
+
+	start(&p, just_connect);
+	*server = accept_tcpu(l, NULL, NULL);
+	ck_assert_int_ge(*server, 0);
+	pthread_join(p.thread, NULL);
+	*client = p.fd;
+	ck_assert_int_eq(close_tcpu(l), 0);
+}
+
+static uint8_t byte_at(size_t off)
+{
+	return (uint8_t)((off * 0x9e3779b97f4a7c15) >> 40);
+}
+
+static void *send_pattern(void *ctx)
+{
+	struct peer *p = ctx;
+	static const size_t chunk = 100000;
+	uint8_t *b = malloc(chunk);
+
+	for (size_t at = 0; at < p->bytes;) {
+		size_t n = p->bytes - at < chunk ? p->bytes - at : chunk;
+
+		for (size_t i = 0; i < n; i++)
+			b[i] = byte_at(at + i);
+		ck_assert_int_eq(send_tcpu(p->fd, b, n, 0), (ssize_t)n);
+		at += n;
+	}
+	free(b);
+	ck_assert_int_eq(close_tcpu(p->fd), 0);
+	return NULL;
+}
+
+static void *connect_and_send(void *ctx)
+{
+	just_connect(ctx);
+	return send_pattern(ctx);
+}
+
+/* Reads to the end; every byte must be the pattern's. */
+static size_t read_pattern(int fd, size_t chunk, int flags)
+{
+	uint8_t *b = malloc(chunk);
+	size_t at = 0;
+	ssize_t n;
+
+	while ((n = recv_tcpu(fd, b, chunk, flags)) > 0) {
+		for (ssize_t i = 0; i < n; i++)
+			if (b[i] != byte_at(at + (size_t)i))
+				ck_abort_msg("byte %zu is wrong", at + (size_t)i);
+		at += (size_t)n;
+	}
+	ck_assert_msg(n == 0, "recv: %s", strerror(errno));
+	free(b);
+	return at;
+}
+
+/* ---- errno ---- */
+
+#define FAILS(call, e) \
+	do { \
+		errno = 0; \
+		ck_assert_int_eq((call), -1); \
+		ck_assert_int_eq(errno, e); \
+	} while (0)
+
+START_TEST(not_a_socket)
+{
+	struct sockaddr_in a = loopback(0);
+	socklen_t len = sizeof a;
+	struct tcpu_info info;
+	int v = 1, fds[] = { -1, 0, 1000, 1 << 28 };
+	socklen_t vlen = sizeof v;
+	char b[1];
+
+	for (int i = 0; i < 4; i++) {
+		int fd = fds[i];
+
+		FAILS(bind_tcpu(fd, &a, len), EBADF);
+		FAILS(listen_tcpu(fd, 1), EBADF);
+		FAILS(accept_tcpu(fd, NULL, NULL), EBADF);
+		FAILS(connect_tcpu(fd, &a, len), EBADF);
+		FAILS(send_tcpu(fd, b, 1, 0), EBADF);
+		FAILS(recv_tcpu(fd, b, 1, 0), EBADF);
+		FAILS(shutdown_tcpu(fd, SHUT_WR), EBADF);
+		FAILS(close_tcpu(fd), EBADF);
+		FAILS(getsockname_tcpu(fd, &a, &len), EBADF);
+		FAILS(getpeername_tcpu(fd, &a, &len), EBADF);
+		FAILS(fcntl_tcpu(fd, F_GETFL, 0), EBADF);
+		FAILS(setsockopt_tcpu(fd, IPPROTO_TCP, TCP_NODELAY, &v, vlen), EBADF);
+		FAILS(getsockopt_tcpu(fd, IPPROTO_TCP, TCP_NODELAY, &v, &vlen), EBADF);
+		FAILS(info_tcpu(fd, &info), EBADF);
+	}
+	v = new_socket();
+	ck_assert_int_eq(close_tcpu(v), 0);
+	FAILS(close_tcpu(v), EBADF);
+}
+END_TEST
+
+START_TEST(wrong_arguments)
+{
+	struct sockaddr_in a = loopback(0), elsewhere = loopback(0), at;
+	int fd = new_socket(), l = listener(&at), v = 1;
+	socklen_t len = sizeof v;
+	char b[1];
+
+	FAILS(socket_tcpu(AF_INET6, SOCK_STREAM, 0), EAFNOSUPPORT);
+	FAILS(socket_tcpu(AF_INET, SOCK_DGRAM, 0), EPROTOTYPE);
+	FAILS(socket_tcpu(AF_INET, SOCK_STREAM, IPPROTO_TCPK), EPROTONOSUPPORT);
+	FAILS(bind_tcpu(fd, &a, 4), EINVAL);
+	a.sin_family = AF_UNIX;
+	FAILS(bind_tcpu(fd, &a, sizeof a), EAFNOSUPPORT);
+	FAILS(bind_tcpu(fd, &at, sizeof at), EADDRINUSE);
+	elsewhere.sin_addr.s_addr = htonl(0xc6336401); /* 198.51.100.1, RFC 5737 */
+	FAILS(bind_tcpu(fd, &elsewhere, sizeof elsewhere), EADDRNOTAVAIL);
+	FAILS(bind_tcpu(l, &at, sizeof at), EINVAL);
+	FAILS(send_tcpu(fd, b, 1, 0), ENOTCONN);
+	FAILS(recv_tcpu(fd, b, 1, 0), ENOTCONN);
+	FAILS(shutdown_tcpu(fd, SHUT_WR), ENOTCONN);
+	FAILS(shutdown_tcpu(fd, 17), EINVAL);
+	FAILS(getpeername_tcpu(fd, &at, &len), ENOTCONN);
+	FAILS(fcntl_tcpu(fd, F_DUPFD, 0), EINVAL);
+	FAILS(setsockopt_tcpu(fd, SOL_SOCKET, SO_BROADCAST, &v, sizeof v), ENOPROTOOPT);
+	FAILS(getsockopt_tcpu(fd, SOL_SOCKET, SO_BROADCAST, &v, &len), ENOPROTOOPT);
+	FAILS(setsockopt_tcpu(fd, IPPROTO_TCP, TCP_NODELAY, &v, 1), EINVAL);
+	ck_assert_int_eq(listen_tcpu(l, 1), 0);
+	ck_assert_int_eq(listen_tcpu(l, 5), 0);
+	FAILS(connect_tcpu(l, &at, sizeof at), EISCONN);
+	FAILS(setsockopt_tcpu(l, SOL_SOCKET, SO_RCVBUF, &v, sizeof v), EINVAL);
+	FAILS(recv_tcpu(l, b, 1, 0), ENOTCONN);
+	ck_assert_int_eq(close_tcpu(fd), 0);
+	ck_assert_int_eq(close_tcpu(l), 0);
+}
+END_TEST
+
+START_TEST(options)
+{
+	int fd = new_socket(), v = 40000;
+	struct timeval t = { 3, 250000 }, back = { 0 };
+	socklen_t len = sizeof v, tlen = sizeof back;
+
+	ck_assert_int_eq(setsockopt_tcpu(fd, SOL_SOCKET, SO_SNDBUF, &v, sizeof v), 0);
+	v = 0;
+	ck_assert_int_eq(getsockopt_tcpu(fd, SOL_SOCKET, SO_SNDBUF, &v, &len), 0);
+	ck_assert_int_eq(v, 40000);
+	ck_assert_int_eq(getsockopt_tcpu(fd, IPPROTO_TCP, TCP_NODELAY, &v, &len), 0);
+	ck_assert_int_eq(v, 0);
+	ck_assert_int_eq(setsockopt_tcpu(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t), 0);
+	ck_assert_int_eq(getsockopt_tcpu(fd, SOL_SOCKET, SO_RCVTIMEO, &back, &tlen), 0);
+	ck_assert_int_eq(back.tv_sec, 3);
+	ck_assert_int_eq(back.tv_usec, 250000);
+	t.tv_usec = 1000000;
+	FAILS(setsockopt_tcpu(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t), EDOM);
+	ck_assert_int_eq(fcntl_tcpu(fd, F_GETFL, 0) & O_NONBLOCK, 0);
+	ck_assert_int_eq(fcntl_tcpu(fd, F_SETFL, O_NONBLOCK), 0);
+	ck_assert_int_eq(fcntl_tcpu(fd, F_GETFL, 0) & O_NONBLOCK, O_NONBLOCK);
+	ck_assert_int_eq(close_tcpu(fd), 0);
+}
+END_TEST
+
+/* ---- connections ---- */
+
+START_TEST(names)
+{
+	struct sockaddr_in s, c, at;
+	socklen_t len = sizeof s;
+	struct tcpu_info info;
+	struct peer p;
+	int server, l = listener(&p.at);
+
+	start(&p, just_connect);
+	server = accept_tcpu(l, &at, &len);
+	ck_assert_uint_eq(len, sizeof at);
+	pthread_join(p.thread, NULL);
+	ck_assert_int_eq(getsockname_tcpu(p.fd, &c, &len), 0);
+	ck_assert_mem_eq(&at, &c, sizeof at);
+	ck_assert_int_eq(getpeername_tcpu(p.fd, &c, &len), 0);
+	ck_assert_int_eq(getsockname_tcpu(server, &s, &len), 0);
+	ck_assert_mem_eq(&s, &c, sizeof s);
+	ck_assert_int_eq(info_tcpu(p.fd, &info), 0);
+	ck_assert_int_eq(info.state, TCPU_ESTABLISHED);
+	ck_assert_uint_gt(info.mss, 60000);
+	FAILS(connect_tcpu(p.fd, &p.at, sizeof p.at), EISCONN);
+	FAILS(listen_tcpu(p.fd, 1), EINVAL);
+	FAILS(accept_tcpu(server, NULL, NULL), EINVAL);
+	close_both(p.fd, server);
+	ck_assert_int_eq(close_tcpu(l), 0);
+}
+END_TEST
+
+/* A port where nobody is: found by taking one and giving it back. */
+static struct sockaddr_in nobody(void)
+{
+	struct sockaddr_in at;
+	int l = listener(&at);
+
+	ck_assert_int_eq(close_tcpu(l), 0);
+	return at;
+}
+
+START_TEST(refused)
+{
+	struct sockaddr_in at = nobody();
+	int fd = new_socket();
+
+	FAILS(connect_tcpu(fd, &at, sizeof at), ECONNREFUSED);
+	/* And again: the socket is as before. */
+	FAILS(connect_tcpu(fd, &at, sizeof at), ECONNREFUSED);
+	ck_assert_int_eq(close_tcpu(fd), 0);
+}
+END_TEST
+
+/* Who first swallows the SYN and then goes: its repetition is refused. */
+START_TEST(refused_without_blocking)
+{
+	struct sockaddr_in at = loopback(0);
+	socklen_t at_len = sizeof at;
+	int fd = socket_tcpu(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), v = 0, ep = epoll_create1(0);
+	int silent = socket(AF_INET, SOCK_DGRAM, 0);
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	struct epoll_event ev = { .events = EPOLLIN };
+	socklen_t len = sizeof v;
+
+	ck_assert_int_eq(bind(silent, (struct sockaddr *)&at, sizeof at), 0);
+	ck_assert_int_eq(getsockname(silent, (struct sockaddr *)&at, &at_len), 0);
+	FAILS(connect_tcpu(fd, &at, sizeof at), EINPROGRESS);
+	close(silent);
+	if (_i) {
+		ck_assert_int_eq(epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev), 0);
+		while (!v) {
+			ck_assert_int_eq(epoll_wait(ep, &ev, 1, 5000), 1);
+			ck_assert_int_eq(getsockopt_tcpu(fd, SOL_SOCKET, SO_ERROR, &v, &len), 0);
+		}
+	} else {
+		ck_assert_int_eq(poll_tcpu(&p, 1, 5000), 1);
+		ck_assert_int_eq(p.revents & POLLERR, POLLERR);
+		ck_assert_int_eq(getsockopt_tcpu(fd, SOL_SOCKET, SO_ERROR, &v, &len), 0);
+	}
+	ck_assert_int_eq(v, ECONNREFUSED);
+	ck_assert_int_eq(getsockopt_tcpu(fd, SOL_SOCKET, SO_ERROR, &v, &len), 0);
+	ck_assert_int_eq(v, 0);
+	ck_assert_int_eq(close_tcpu(fd), 0);
+	close(ep);
+}
+END_TEST
+
+static void *accept_one(void *ctx)
+{
+	struct peer *p = ctx;
+	int l = p->fd;
+
+	p->fd = accept_tcpu(l, NULL, NULL);
+	ck_assert_int_ge(p->fd, 0);
+	return NULL;
+}
+
+START_TEST(connect_without_blocking)
+{
+	struct peer p;
+	int fd = socket_tcpu(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), v = 1, l = p.fd = listener(&p.at);
+	struct pollfd w = { .fd = fd, .events = POLLOUT };
+	socklen_t len = sizeof v;
+
+	FAILS(connect_tcpu(fd, &p.at, sizeof p.at), EINPROGRESS);
+	FAILS(connect_tcpu(fd, &p.at, sizeof p.at), EALREADY);
+	FAILS(send_tcpu(fd, "x", 1, 0), EAGAIN);
+	FAILS(recv_tcpu(fd, &v, 1, 0), EAGAIN);
+	ck_assert_int_eq(poll_tcpu(&w, 1, 0), 0);
+	start(&p, accept_one);
+	ck_assert_int_eq(poll_tcpu(&w, 1, 5000), 1);
+	ck_assert_int_eq(w.revents, POLLOUT);
+	ck_assert_int_eq(getsockopt_tcpu(fd, SOL_SOCKET, SO_ERROR, &v, &len), 0);
+	ck_assert_int_eq(v, 0);
+	ck_assert_int_eq(connect_tcpu(fd, &p.at, sizeof p.at), 0); /* as Linux: the first tells, the second complains */
+	FAILS(connect_tcpu(fd, &p.at, sizeof p.at), EISCONN);
+	/* The last ACK of the handshake has left; accept returns. */
+	pthread_join(p.thread, NULL);
+	close_both(fd, p.fd);
+	ck_assert_int_eq(close_tcpu(l), 0);
+}
+END_TEST
+
+START_TEST(nothing_yet)
+{
+	struct timeval t = { 0, 20000 };
+	struct sockaddr_in at;
+	int l = listener(&at), s, c;
+	char b[4];
+
+	ck_assert_int_eq(setsockopt_tcpu(l, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t), 0);
+	FAILS(accept_tcpu(l, NULL, NULL), EAGAIN);
+	ck_assert_int_eq(fcntl_tcpu(l, F_SETFL, O_NONBLOCK), 0);
+	FAILS(accept_tcpu(l, NULL, NULL), EAGAIN);
+	ck_assert_int_eq(close_tcpu(l), 0);
+	pair(&s, &c);
+	FAILS(recv_tcpu(c, b, sizeof b, MSG_DONTWAIT), EAGAIN);
+	ck_assert_int_eq(setsockopt_tcpu(c, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t), 0);
+	FAILS(recv_tcpu(c, b, sizeof b, 0), EAGAIN);
+	ck_assert_int_eq(send_tcpu(s, "abc", 3, TF_NODELAY), 3);
+	ck_assert_int_eq(recv_tcpu(c, b, sizeof b, MSG_WAITALL), 3); /* what there was when the time was over */
+	ck_assert_mem_eq(b, "abc", 3);
+	ck_assert_int_eq(recv_tcpu(c, b, 0, 0), 0);
+	close_both(s, c);
+}
+END_TEST
+
+/* A peer that does not read: the buffers fill, a call that may not wait says so, one with a timeout gives up. */
+START_TEST(no_room)
+{
+	static uint8_t b[MIB];
+	struct timeval t = { 0, 20000 };
+	int s, c;
+	ssize_t n, total = 0;
+
+	pair(&s, &c);
+	ck_assert_int_eq(setsockopt_tcpu(c, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t), 0);
+	while ((n = send_tcpu(c, b, sizeof b, MSG_DONTWAIT)) > 0)
+		total += n;
+	ck_assert_int_eq(errno, EAGAIN);
+	ck_assert_int_gt(total, 0);
+	ck_assert_int_lt(total, 2 * MIB);
+	FAILS(send_tcpu(c, b, sizeof b, 0), EAGAIN);
+	close_both(s, c);
+}
+END_TEST
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+}
+
+START_TEST(interrupted)
+{
+	struct sigaction sa = { .sa_handler = on_alarm };
+	struct itimerval often = { { 0, 2000 }, { 0, 2000 } }, never = { 0 };
+	struct sockaddr_in at;
+	int l = listener(&at), s, c;
+	char b[4];
+
+	sigaction(SIGALRM, &sa, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
+	FAILS(accept_tcpu(l, NULL, NULL), EINTR);
+	setitimer(ITIMER_REAL, &never, NULL);
+	ck_assert_int_eq(close_tcpu(l), 0);
+	pair(&s, &c);
+	setitimer(ITIMER_REAL, &often, NULL);
+	FAILS(recv_tcpu(c, b, 4, 0), EINTR);
+	setitimer(ITIMER_REAL, &never, NULL);
+	close_both(s, c);
+}
+END_TEST
+
+/* ---- bytes ---- */
+
+struct shape {
+	size_t bytes, chunk;
+	int mss, flags;
+};
+
+static const struct shape shapes[] = {
+	{ 64 * MIB, 65536, 0, 0 },	{ 64 * MIB, 65536, 1452, 0 }, { 8 * MIB, 100, 0, 0 },
+	{ 8 * MIB, 1000000, 536, 0 },	{ 8 * MIB, 77777, 0, MSG_WAITALL }, { 1, 10, 0, 0 }, { 0, 10, 0, 0 },
+};
+
+START_TEST(transfer)
+{
+	const struct shape *t = &shapes[_i];
+	struct peer p = { .bytes = t->bytes };
+	struct tcpu_info info;
+	int l = listener(&p.at), s;
+
+	if (t->mss)
+		ck_assert_int_eq(setsockopt_tcpu(l, IPPROTO_TCP, TCP_MAXSEG, &t->mss, sizeof t->mss), 0);
+	start(&p, connect_and_send);
+	s = accept_tcpu(l, NULL, NULL);
+	ck_assert_int_ge(s, 0);
+	ck_assert_uint_eq(read_pattern(s, t->chunk, t->flags), t->bytes);
+	ck_assert_int_eq(info_tcpu(s, &info), 0);
+	ck_assert_uint_eq(info.received_bytes, t->bytes);
+	ck_assert_uint_eq(info.bad_checksums, 0);
+	if (t->mss)
+		ck_assert_uint_eq(info.mss, (unsigned)t->mss);
+	ck_assert_int_eq(close_tcpu(s), 0);
+	pthread_join(p.thread, NULL);
+	ck_assert_int_eq(close_tcpu(l), 0);
+}
+END_TEST
+
+/* Several connections of one listener, each read by a thread of its own: they share its link and lock. */
+static void *read_all(void *ctx)
+{
+	struct peer *p = ctx;
+
+	ck_assert_uint_eq(read_pattern(p->fd, 30000, 0), p->bytes);
+	ck_assert_int_eq(close_tcpu(p->fd), 0);
+	return NULL;
+}
+
+START_TEST(threads)
+{
+	enum { N = 4 };
+	struct peer senders[N], readers[N];
+	struct sockaddr_in at;
+	int l = listener(&at);
+
+	for (int i = 0; i < N; i++) {
+		senders[i] = (struct peer){ .at = at, .bytes = 4 * MIB };
+		start(&senders[i], connect_and_send);
+	}
+	for (int i = 0; i < N; i++) {
+		readers[i] = (struct peer){ .fd = accept_tcpu(l, NULL, NULL), .bytes = 4 * MIB };
+		ck_assert_int_ge(readers[i].fd, 0);
+		start(&readers[i], read_all);
+	}
+	for (int i = 0; i < N; i++) {
+		pthread_join(readers[i].thread, NULL);
+		pthread_join(senders[i].thread, NULL);
+	}
+	ck_assert_int_eq(close_tcpu(l), 0);
+}
+END_TEST
+
+/* An epoll server without blocking, in one thread: it echoes what several clients send. */
+static void *echo_client(void *ctx)
+{
+	struct peer *p = ctx;
+	uint8_t b[5000];
+
+	just_connect(p);
+	for (size_t at = 0; at < p->bytes; at += sizeof b) {
+		for (size_t i = 0; i < sizeof b; i++)
+			b[i] = byte_at(at + i);
+		ck_assert_int_eq(send_tcpu(p->fd, b, sizeof b, TF_NODELAY), sizeof b);
+		memset(b, 0, sizeof b);
+		ck_assert_int_eq(recv_tcpu(p->fd, b, sizeof b, MSG_WAITALL), sizeof b);
+		for (size_t i = 0; i < sizeof b; i++)
+			if (b[i] != byte_at(at + i))
+				ck_abort_msg("byte %zu is wrong", at + i);
+	}
+	ck_assert_int_eq(close_tcpu(p->fd), 0);
+	return NULL;
+}
+
+/* Echoes until nothing more is there. true: the peer has closed. */
+static bool echo(int fd)
+{
+	uint8_t b[3000];
+	ssize_t n;
+
+	while ((n = recv_tcpu(fd, b, sizeof b, 0)) > 0)
+		ck_assert_int_eq(send_tcpu(fd, b, (size_t)n, TF_NODELAY), n);
+	ck_assert(n == 0 || errno == EAGAIN);
+	return n == 0;
+}
+
+START_TEST(event_loop)
+{
+	enum { N = 3 };
+	struct peer clients[N];
+	struct sockaddr_in at;
+	struct epoll_event ev = { .events = EPOLLIN };
+	int l = listener(&at), ep = epoll_create1(0), open = 0, seen = 0, fd;
+
+	ck_assert_int_eq(fcntl_tcpu(l, F_SETFL, O_NONBLOCK), 0);
+	ck_assert_int_eq(listen_tcpu(l, 10), 0);
+	ev.data.fd = l;
+	ck_assert_int_eq(epoll_ctl(ep, EPOLL_CTL_ADD, l, &ev), 0);
+	for (int i = 0; i < N; i++) {
+		clients[i] = (struct peer){ .at = at, .bytes = 500000 };
+		start(&clients[i], echo_client);
+	}
+	while (open || seen < N) {
+		ck_assert_int_eq(epoll_wait(ep, &ev, 1, 10000), 1);
+		if (ev.data.fd != l) {
+			fd = ev.data.fd;
+			if (echo(fd)) {
+				ck_assert_int_eq(close_tcpu(fd), 0);
+				open--;
+			}
+			continue;
+		}
+		while ((fd = accept_tcpu(l, NULL, NULL)) >= 0) {
+			ck_assert_int_eq(fcntl_tcpu(fd, F_SETFL, O_NONBLOCK), 0);
+			ev.data.fd = fd;
+			ev.events = EPOLLIN;
+			ck_assert_int_eq(epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev), 0);
+			open++;
+			seen++;
+		}
+		ck_assert_int_eq(errno, EAGAIN);
+	}
+	/* Closed without waiting, so the last ACKs are this process' to send in later calls. */
+	for (int i = 0; i < N; i++) {
+		struct pollfd p = { .fd = l, .events = POLLIN };
+
+		while (pthread_tryjoin_np(clients[i].thread, NULL))
+			ck_assert_int_ge(poll_tcpu(&p, 1, 1), 0);
+	}
+	ck_assert_int_eq(close_tcpu(l), 0);
+	close(ep);
+}
+END_TEST
+
+/* poll_tcpu: exact, and for other descriptors at the same time. */
+START_TEST(poll_exact)
+{
+	struct pollfd p[3];
+	int s, c, pipefd[2];
+	char b[8];
+
+	pair(&s, &c);
+	ck_assert_int_eq(pipe(pipefd), 0);
+	p[0] = (struct pollfd){ .fd = c, .events = POLLIN };
+	p[1] = (struct pollfd){ .fd = pipefd[0], .events = POLLIN };
+	p[2] = (struct pollfd){ .fd = s, .events = POLLIN };
+	ck_assert_int_eq(poll_tcpu(p, 3, 10), 0);
+	p[0].events = POLLIN | POLLOUT;
+	ck_assert_int_eq(poll_tcpu(p, 3, 10), 1);
+	ck_assert_int_eq(p[0].revents, POLLOUT);
+	p[0].events = POLLIN;
+	ck_assert_int_eq(write(pipefd[1], "x", 1), 1);
+	ck_assert_int_eq(send_tcpu(c, "hello", 5, TF_NODELAY), 5);
+	ck_assert_int_eq(poll_tcpu(p, 3, 5000), 2);
+	ck_assert_int_eq(p[0].revents, 0);
+	ck_assert_int_eq(p[1].revents, POLLIN);
+	ck_assert_int_eq(p[2].revents, POLLIN);
+	ck_assert_int_eq(recv_tcpu(s, b, 2, 0), 2);
+	ck_assert_int_eq(poll_tcpu(&p[2], 1, -1), 1); /* three bytes are left */
+	ck_assert_int_eq(recv_tcpu(s, b, 8, 0), 3);
+	ck_assert_int_eq(poll_tcpu(&p[2], 1, 0), 0);
+	ck_assert_int_eq(shutdown_tcpu(c, SHUT_WR), 0);
+	ck_assert_int_eq(poll_tcpu(&p[2], 1, 5000), 1);
+	ck_assert_int_eq(p[2].revents, POLLIN);
+	ck_assert_int_eq(recv_tcpu(s, b, 8, 0), 0);
+	p[0].fd = -1;
+	p[1].fd = 1 << 28;
+	ck_assert_int_eq(poll_tcpu(p, 2, 0), 1);
+	ck_assert_int_eq(p[1].revents, POLLNVAL);
+	close_both(s, c);
+	close(pipefd[0]);
+	close(pipefd[1]);
+}
+END_TEST
+
+/* ---- ends ---- */
+
+START_TEST(half_close)
+{
+	int s, c;
+	char b[16];
+
+	pair(&s, &c);
+	ck_assert_int_eq(send_tcpu(c, "question", 8, 0), 8);
+	ck_assert_int_eq(shutdown_tcpu(c, SHUT_WR), 0);
+	FAILS(send_tcpu(c, "x", 1, 0), EPIPE);
+	ck_assert_int_eq(recv_tcpu(s, b, 16, MSG_WAITALL), 8);
+	ck_assert_int_eq(recv_tcpu(s, b, 16, 0), 0);
+	ck_assert_int_eq(send_tcpu(s, "answer", 6, 0), 6);
+	ck_assert_int_eq(shutdown_tcpu(s, SHUT_RDWR), 0);
+	ck_assert_int_eq(recv_tcpu(c, b, 16, MSG_WAITALL), 6);
+	ck_assert_mem_eq(b, "answer", 6);
+	ck_assert_int_eq(recv_tcpu(c, b, 16, 0), 0);
+	ck_assert_int_eq(recv_tcpu(s, b, 16, 0), 0);
+	close_both(s, c);
+}
+END_TEST
+
+START_TEST(reset_by_close)
+{
+	int s, c;
+	char b[16];
+
+	pair(&s, &c);
+	ck_assert_int_eq(send_tcpu(c, "unread", 6, TF_NODELAY), 6);
+	ck_assert_int_eq(recv_tcpu(s, b, 1, 0), 1);
+	ck_assert_int_eq(close_tcpu(s), 0);
+	FAILS(recv_tcpu(c, b, 16, 0), ECONNRESET);
+	ck_assert_int_eq(recv_tcpu(c, b, 16, 0), 0);
+	FAILS(send_tcpu(c, b, 1, 0), EPIPE);
+	ck_assert_int_eq(close_tcpu(c), 0);
+}
+END_TEST
+
+/* The child connects and sends, the parent reads; then the child of an accepted connection goes on with it. */
+START_TEST(over_fork)
+{
+	struct peer p = { .bytes = MIB };
+	int l = listener(&p.at), s, status;
+	pid_t child;
+
+	ck_assert_int_eq(listen_tcpu(l, 1), 0);
+	child = fork();
+	if (!child) {
+		connect_and_send(&p);
+		_exit(0);
+	}
+	s = accept_tcpu(l, NULL, NULL);
+	ck_assert_int_ge(s, 0);
+	if (!fork()) {
+		size_t n = read_pattern(s, 10000, 0);
+
+		_exit(close_tcpu(s) != 0 || n != MIB);
+	}
+	for (int i = 0; i < 2; i++) {
+		wait(&status);
+		ck_assert_int_eq(status, 0);
+	}
+}
+END_TEST
+
+/* Many connections one after the other leave nothing open. */
+START_TEST(descriptors_come_back)
+{
+	int first = dup(0), last;
+
+	close(first);
+	for (int i = 0; i < 50; i++) {
+		struct peer p = { .bytes = 1000 };
+		int l = listener(&p.at), s;
+
+		start(&p, connect_and_send);
+		s = accept_tcpu(l, NULL, NULL);
+		ck_assert_uint_eq(read_pattern(s, 100, 0), 1000);
+		ck_assert_int_eq(close_tcpu(s), 0);
+		pthread_join(p.thread, NULL);
+		ck_assert_int_eq(close_tcpu(l), 0);
+	}
+	/* At most TIME-WAITs remain: one link each. */
+	last = dup(0);
+	ck_assert_int_le(last - first, 64 + 4);
+	close(last);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("socket_calls");
+	TCase *tc = tcase_create("calls");
+	SRunner *runner;
+	int failed;
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, not_a_socket);
+	tcase_add_test(tc, wrong_arguments);
+	tcase_add_test(tc, options);
+	tcase_add_test(tc, names);
+	tcase_add_test(tc, refused);
+	tcase_add_loop_test(tc, refused_without_blocking, 0, 2);
+	tcase_add_test(tc, connect_without_blocking);
+	tcase_add_test(tc, nothing_yet);
+	tcase_add_test(tc, no_room);
+	tcase_add_test(tc, interrupted);
+	tcase_add_loop_test(tc, transfer, 0, sizeof shapes / sizeof *shapes);
+	tcase_add_test(tc, threads);
+	tcase_add_test(tc, event_loop);
+	tcase_add_test(tc, poll_exact);
+	tcase_add_test(tc, half_close);
+	tcase_add_test(tc, reset_by_close);
+	tcase_add_test(tc, over_fork);
+	tcase_add_test(tc, descriptors_come_back);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
