@@ -226,11 +226,19 @@ ssize_t alf_receive_end(struct alf *a, struct adu_attr *attr)
 	return (ssize_t)total;
 }
 
+/* Waits until the sink has enough. Bytes that were taken hide why there are no more: that is asked for. */
+static ssize_t wait_for(struct alf *a)
+{
+	ssize_t n = drain_tcpu(a->fd, &a->sink, MSG_WAITALL);
+
+	while (n > 0 && !a->sink.done)
+		n = drain_tcpu(a->fd, &a->sink, MSG_DONTWAIT);
+	return n;
+}
+
 /* TCP has no more for now, or has failed, or the stream is over: n and errno as drain_tcpu gave them. */
 static int broken_off(struct alf *a, ssize_t n)
 {
-	if (n > 0)
-		return EAGAIN;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return errno;
 	if (n == 0 && alf_receive_idle(a))
@@ -243,7 +251,7 @@ ssize_t adu_recv(struct alf *a, void *buf, size_t cap, struct adu_attr *attr, si
 	int r = alf_receive_begin(a, buf, cap);
 
 	if (r == 0) {
-		ssize_t n = drain_tcpu(a->fd, &a->sink, MSG_WAITALL);
+		ssize_t n = wait_for(a);
 		if (a->rx.whole)
 			return alf_receive_end(a, attr);
 		r = a->too_big ? -EMSGSIZE : a->rx_error ? -a->rx_error : -broken_off(a, n);

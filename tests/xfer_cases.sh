@@ -6,7 +6,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 xfer=$PWD/${B:-build/gcc}/bin/xfer
 dir=$(mktemp -d)
-checks=0 failures=0 receiver= wrap=
+checks=0 failures=0 receiver='' wrap=''
 cleanup() {
 	[ -z "$receiver" ] || kill "$receiver" 2>/dev/null
 	rm -rf "$dir"
