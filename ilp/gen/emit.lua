@@ -81,7 +81,7 @@ end
 
 -- Folds at entry count bytes that are put into held.
 local function emit_count(t, plan, direction, from, n)
-	for _, stage in ipairs(plan[direction].entry) do t:line("%s_scalar(s, %s, %s);", stage.name, from, n) end
+	for _, stage in ipairs(plan[direction].entry) do t:line("%s_%s(s, %s, %s);", stage.name, isa_table.ends.name, from, n) end
 end
 
 -- What stands between the caller and a schedule's run: the bytes of an incomplete unit wait in held.
@@ -137,7 +137,7 @@ local function emit_end(t, plan, direction)
 	t:line("const size_t n = s->ilp.held_len;")
 	t:line("const uint64_t at = s->ilp.pos - n;")
 	t:line("uint8_t tmp[ILP_HELD_MAX];")
-	t:line("schedule *const run = %s_fused_scalar;", direction)
+	t:line("schedule *const run = %s_fused_%s;", direction, isa_table.ends.name)
 	t:line("")
 	t:line("if (n == 0)")
 	t:line("\treturn 0;")
@@ -192,13 +192,14 @@ local function emit_schedules(t, plan, isa, direction)
 	if not one then run("fused", function() emit_tiled(t, isa, direction, "partial") end) end
 end
 
--- The loops that any schedule of any direction uses, each once.
+-- The loops that any schedule of any direction uses, each once. Where bytes that are no whole words are held back,
+-- only the loops that end an ADU, and count what is held, see such.
 local function emit_loops(t, plan, isa)
-	local done = {}
+	local done, any_end = {}, plan.unit % 4 ~= 0 or isa == isa_table.ends
 	for _, direction in ipairs(DIRECTIONS) do
 		for _, list in ipairs { "layered", "fused" } do
 			for _, l in ipairs(plan[direction][list]) do
-				if not done[l.name] and not l.only_moves then loop.emit(t, l, isa) end
+				if not done[l.name] and not l.only_moves then loop.emit(t, l, isa, any_end) end
 				done[l.name] = true
 			end
 		end

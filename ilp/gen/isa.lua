@@ -16,6 +16,9 @@ M.list = {
 		registers = 32, guard = "defined(__x86_64__)", target = "avx512f,avx512bw,avx512vl" },
 }
 
+-- The one whose loops take the few bytes that are held back: any machine has it.
+M.ends = M.list[1]
+
 -- The C type of a vector of 32-bit words, and of the same width in 64-bit words.
 function M.word(width) return width == 4 and "uint32_t" or "v" .. width * 8 end
 function M.double(width) return width == 4 and "uint64_t" or "d" .. width * 8 end

@@ -111,12 +111,12 @@ local function end_folds(t, loop)
 	each_fold(loop, function(stage) t:line("%s_count(&s->%s, %s, n);", stage.name, stage.name, stage.name) end)
 end
 
-local function emit_light(t, loop, isa, suffix)
+local function emit_light(t, loop, isa, suffix, any_end)
 	t:func(head(loop, isa, suffix))
 	t:line("size_t i = 0;")
 	begin_folds(t, loop)
 	for k, width in ipairs(isa.widths) do emit_width(t, loop, isa, width, k == 1) end
-	emit_last(t, loop)
+	if any_end then emit_last(t, loop) end
 	end_folds(t, loop)
 	t:endfunc()
 end
@@ -168,12 +168,13 @@ local function emit_driver(t, loop, isa)
 	t:endfunc()
 end
 
-function M.emit(t, loop, isa)
+-- any_end: the loop may be given bytes that are no whole words.
+function M.emit(t, loop, isa, any_end)
 	t:line("/* %s */", table.concat(loop.names, ", then "))
 	if not loop.stream then
-		emit_light(t, loop, isa, "")
+		emit_light(t, loop, isa, "", any_end)
 	else
-		emit_light(t, loop, isa, "_near")
+		emit_light(t, loop, isa, "_near", any_end)
 		emit_wide(t, loop, isa)
 		emit_driver(t, loop, isa)
 	end
