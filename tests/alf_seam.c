@@ -559,6 +559,34 @@ START_TEST(nonces)
 }
 END_TEST
 
+static bool zeros(const void *p, size_t n)
+{
+	const uint8_t *at = p;
+
+	return n == 0 || (at[0] == 0 && !memcmp(at, at + 1, n - 1));
+}
+
+/* What an ADU's chain knew is gone with it, whether it came to its end or not. */
+START_TEST(states_are_wiped)
+{
+	struct alf *out = end_of(0, true), *in = end_of(0, false);
+	struct stream s = { 0 };
+	uint8_t data[200] = { 0 };
+	struct pipe p;
+
+	ck_assert_int_eq(stream_send(&s, out, data, sizeof data, NULL, 100), 0);
+	ck_assert(zeros(&out->tx.state, sizeof out->tx.state));
+	p = (struct pipe){ .bytes = s.bytes, .len = s.len, .cuts = s.ends, .n_cuts = s.segments };
+	ck_assert_int_eq(pipe_recv(&p, in, data, sizeof data, NULL), sizeof data);
+	ck_assert(zeros(&in->rx.state, sizeof in->rx.state));
+	ck_assert_int_eq(stream_send(&s, out, data, sizeof data, NULL, 20), -EMSGSIZE);
+	ck_assert(zeros(&out->tx.state, sizeof out->tx.state));
+	alf_close(out);
+	alf_close(in);
+	stream_free(&s);
+}
+END_TEST
+
 /* Pieces end where the next begins best, and waste little. */
 START_TEST(pieces)
 {
@@ -607,6 +635,7 @@ int main(void)
 	tcase_add_test(tc, profiles);
 	tcase_add_test(tc, profile_changes);
 	tcase_add_test(tc, nonces);
+	tcase_add_test(tc, states_are_wiped);
 	tcase_add_test(tc, pieces);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
