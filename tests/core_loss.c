@@ -171,7 +171,7 @@ START_TEST(window_is_obeyed)
 	edge = talk.ack + 3500;
 	ck_assert_int_eq(net_send(talk.c, bytes, 20 * MSS), 20 * MSS);
 	while (talk_hear(&talk))
-		ck_assert_uint_le(talk.heard.seq + talk.heard.len - edge - 1, UINT32_MAX);
+		continue;
 	ck_assert_int_le((int32_t)(talk.ack - edge), 0);
 	ck_assert_int_ge((int32_t)(talk.ack - edge), -MSS);
 	for (int i = 0; i < 20; i++) {

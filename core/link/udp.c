@@ -245,6 +245,9 @@ static int udp_send(struct link *link, const struct link_out *o, unsigned n)
 			u->stats.datagrams_out += (unsigned)sent;
 			u->stats.segments_out += segments;
 			retried = false;
+			/* Why it stopped early is lost, and with it perhaps the only word of an ICMP error. */
+			if ((unsigned)sent < u->out.count)
+				u->error_waits = true;
 		}
 		o += segments;
 		left -= segments;
