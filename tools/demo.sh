@@ -53,6 +53,7 @@ fi
 size=$(stat -L -c %s "$file")
 heading "3. $file, $((size / 1000000)) MB, from one process to another"
 sent=$(hash "$file") # reads it into memory, too
+echo "  SHA-256 $sent  of the file"
 
 # Where the copies go: memory if there is room, so that TCPs are compared and not a disk.
 if [ "$(df --output=avail -B1 /dev/shm 2>/dev/null | tail -n 1)" -gt $((2 * size)) ] 2>/dev/null; then
@@ -63,6 +64,12 @@ else
 	where="on disk, in its cache (build/demo): a disk may be what limits"
 fi
 head -c 32 /dev/urandom >"$dir/key"
+
+declare -A title=(
+	[fused]="TCPU, $chain fused"
+	[layered]="TCPU, $chain layered"
+	[kernel]="kernel TCP (CUBIC), libtirpc + OpenSSL, one after another"
+)
 
 over_tcpu() { # schedule, where the JSON goes
 	local port='' how=(--key "$dir/key" --schedule "$1" --json)
@@ -90,6 +97,11 @@ cpu() {
 }
 ticks=$(getconf CLK_TCK)
 
+wrong() {
+	echo "demo.sh: ${title[$1]}: what arrived is not what was sent" >&2
+	exit 1
+}
+
 one() { # way, repetition
 	local json=$dir/$1.json from
 	rm -f "$dir/copy"
@@ -97,9 +109,13 @@ one() { # way, repetition
 	if [ "$1" = kernel ]; then over_kernel "$json"; else over_tcpu "$1" "$json"; fi
 	printf '{"way": "%s", "bytes": %d, "seconds": %s, "cpu_seconds": %s}\n' "$1" "$size" "$(member seconds "$json")" \
 		"$(awk "BEGIN { print ($(cpu) - $from) / $ticks }")" >>"$out/transfers.json"
-	if [ "$(hash "$dir/copy")" != "$sent" ]; then
-		echo "demo.sh: $1: what arrived is not what was sent" >&2
-		exit 1
+	# The first by digest, as one would who has only one end; the others byte by byte, which takes less time.
+	if [ "$2" = 1 ]; then
+		arrived=$(hash "$dir/copy")
+		printf '  SHA-256 %s  %s\n' "$arrived" "over ${title[$1]}"
+		[ "$arrived" = "$sent" ] || wrong "$1"
+	else
+		cmp -s "$file" "$dir/copy" || wrong "$1"
 	fi
 }
 ways=(fused layered kernel)
@@ -114,14 +130,9 @@ of() { # way, member: the median
 	grep "\"way\": \"$1\"" "$out/transfers.json" >"$dir/of"
 	member "$2" "$dir/of" | median
 }
-declare -A title=(
-	[fused]="TCPU, $chain fused"
-	[layered]="TCPU, $chain layered"
-	[kernel]="kernel TCP (CUBIC), libtirpc + OpenSSL, one after another"
-)
 {
 	heading "Medians of $repeats interleaved repetitions, from connecting to the last byte written $where;"
-	echo "CPU is that of both processes. SHA-256 of both ends was equal each time."
+	echo "CPU is that of both processes"
 	kernel=$(of kernel seconds)
 	for way in "${ways[@]}"; do
 		awk -v title="${title[$way]}" -v s="$(of "$way" seconds)" -v k="$kernel" -v c="$(of "$way" cpu_seconds)" \
