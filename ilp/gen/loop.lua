@@ -129,14 +129,15 @@ local function emit_wide(t, loop, isa)
 	begin_folds(t, loop)
 	each_fold(loop, function(stage) fold.declare(t, stage, width, isa.sums) end)
 	t:open("for (size_t i = 0; i < n; i += %d) {", bytes)
-	t:line("%s k[%d];", T, bytes / width)
-	t:line("%s(s->%s_state, (uint32_t)((at + i) / %d), k);", stream.kernel_name(loop.stream, isa, width),
+	t:line("%s w[%d];", T, bytes / width)
+	t:line("%s(s->%s_state, (uint32_t)((at + i) / %d), w);", stream.kernel_name(loop.stream, isa, width),
 		loop.stream.name, loop.stream.unit)
-	for j = 0, bytes / width - 1 do
-		t:line("%s x%d = LOAD(%s, src + i + %d);", T, j, T, j * width)
-		emit_steps(t, loop, isa, width, "x" .. j, string.format("k[%d]", j), j % isa.sums)
-		t:line("STORE(dst + i + %d, x%d);", j * width, j)
-	end
+	stream.transpose(t, width, function(j, key)
+		local x = "x" .. j
+		t:line("%s %s = LOAD(%s, src + i + %d);", T, x, T, j * width)
+		emit_steps(t, loop, isa, width, x, key, j % isa.sums)
+		t:line("STORE(dst + i + %d, %s);", j * width, x)
+	end)
 	t:close()
 	each_fold(loop, function(stage) fold.reduce(t, stage, width, isa.sums) end)
 	end_folds(t, loop)

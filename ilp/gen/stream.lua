@@ -1,7 +1,7 @@
 -- Streams in C: the keystream's blocks, one in each lane, and their way into memory's order.
 --
--- kernel  makes as many blocks as the width has lanes, in registers: k[j] are bytes [j * width, (j + 1) * width)
--- blocks  the same into memory
+-- kernel  makes as many blocks as the width has lanes, in registers: w[j] is word j of each of them
+-- blocks  the same, in order, into memory
 -- ahead   as many bytes as are wanted, and some more, into memory: for pieces that begin or end within a block, and
 --         for those too short for the loop that keeps the keystream in registers
 local expression = require "gen.expression"
@@ -13,42 +13,53 @@ local M = {}
 local WORDS = describe.BLOCK_WORDS
 M.WORDS = WORDS
 
--- Writes the shuffles that bring x[0 .. WORDS), each holding one word of all blocks, into memory's order. Keeps
--- track of what each lane holds, so that the order of the results is derived and not assumed. Returns the names.
-local function transpose(t, width, x)
-	local n, T = width / 4, isa_table.word(width)
-	local slots, holds, counter = {}, {}, 0
-	for w = 0, WORDS - 1 do
-		slots[w], holds[w] = x[w + 1], {}
-		for b = 0, n - 1 do holds[w][b] = { block = b, word = w } end
+-- The bits of k, of which there are n values, in reverse.
+local function reversed(k, n)
+	local r = 0
+	while n > 1 do
+		r, k, n = r * 2 + k % 2, math.floor(k / 2), n / 2
 	end
-	for _, level in ipairs(isa_table.shuffles(width)) do
-		for w = 0, WORDS - 1 do
-			if math.floor(w / level.distance) % 2 == 0 then
-				local a, b = w, w + level.distance
-				local names, now = {}, {}
-				for side = 1, 2 do
-					names[side], now[side] = "s" .. counter, {}
-					counter = counter + 1
-					t:line("const %s %s = %s_%s(%s, %s);", T, names[side], level.names[side], T, slots[a], slots[b])
-					for lane = 0, n - 1 do
-						local from = level.lane[side](lane)
-						now[side][lane] = holds[from[1] == 0 and a or b][from[2]]
-					end
-				end
-				slots[a], slots[b], holds[a], holds[b] = names[1], names[2], now[1], now[2]
-			end
+	return r
+end
+
+-- Writes the shuffles that bring w[0 .. WORDS), each holding one word of all blocks, into memory's order, and calls
+-- output(j, name) for the vector that is j-th in memory. Each is finished as early as can be, so that what output
+-- writes goes on beside the shuffles, which have few execution units. What each lane holds is kept track of, so that
+-- the order of the results is derived and not assumed.
+function M.transpose(t, width, output)
+	local n, T, levels = width / 4, isa_table.word(width), isa_table.shuffles(width)
+	local made, counter = {}, 0
+
+	-- The vector in that slot after that many levels: { name, lanes }.
+	local function vector(level, slot)
+		if level == 0 then
+			local lanes = {}
+			for b = 0, n - 1 do lanes[b] = { block = b, word = slot } end
+			return { name = string.format("w[%d]", slot), lanes = lanes }
 		end
-	end
-	local ordered = {}
-	for w = 0, WORDS - 1 do
-		local first = holds[w][0]
+		local key, by = level * WORDS + slot, levels[level]
+		if made[key] then return made[key] end
+		local side = math.floor(slot / by.distance) % 2
+		local a, b = vector(level - 1, slot - side * by.distance), vector(level - 1, slot + (1 - side) * by.distance)
+		local v = { name = "s" .. counter, lanes = {} }
+		counter = counter + 1
+		t:line("const %s %s = %s_%s(%s, %s);", T, v.name, by.names[side + 1], T, a.name, b.name)
 		for lane = 0, n - 1 do
-			assert(holds[w][lane].block == first.block and holds[w][lane].word == first.word + lane)
+			local from = by.lane[side + 1](lane)
+			v.lanes[lane] = (from[1] == 0 and a or b).lanes[from[2]]
 		end
-		ordered[(first.block * WORDS + first.word) / n] = slots[w]
+		made[key] = v
+		return v
 	end
-	return ordered
+
+	for k = 0, WORDS - 1 do
+		local v = vector(#levels, k - k % n + reversed(k % n, n))
+		local first = v.lanes[0]
+		for lane = 0, n - 1 do
+			assert(v.lanes[lane].block == first.block and v.lanes[lane].word == first.word + lane)
+		end
+		output((first.block * WORDS + first.word) / n, v.name)
+	end
 end
 
 local function name(stage, what, isa, width)
@@ -63,20 +74,15 @@ function M.bytes(width) return width * WORDS end
 
 local function emit_kernel(t, stage, isa, width)
 	local T, n = isa_table.word(width), width / 4
-	t:line("/* %s: block%s of the keystream, from number i. */", stage.standard, n > 1 and "s, " .. n or "")
-	t:func(string.format("%sstatic inline __attribute__((always_inline)) void %s(const uint32_t *s, uint32_t i, %s k[%d])",
+	t:line("/* %s: the words of block i of the keystream%s. */", stage.standard,
+		n > 1 and string.format(", and of the %d after it in the further lanes", n - 1) or "")
+	t:func(string.format("%sstatic inline __attribute__((always_inline)) void %s(const uint32_t *s, uint32_t i, %s w[%d])",
 		isa_table.attribute(isa), M.kernel_name(stage, isa, width), T, WORDS))
 	local names = {}
-	for w = 1, stage.state_words do names[w] = string.format("SPLAT(%s, s[%d])", T, w - 1) end
+	for k = 1, stage.state_words do names[k] = string.format("SPLAT(%s, s[%d])", T, k - 1) end
 	names[#names + 1] = string.format("(SPLAT(%s, i) + COUNT_%s)", T, T)
 	local results = expression.emit(t, stage.block, names, T, "x", isa)
-	local words = {}
-	for w, r in ipairs(results) do
-		words[w] = n > 1 and "w" .. w - 1 or r
-		if n > 1 then t:line("const %s %s = %s;", T, words[w], r) end
-	end
-	local ordered = transpose(t, width, words)
-	for j = 0, WORDS - 1 do t:line("k[%d] = %s;", j, ordered[j]) end
+	for k, r in ipairs(results) do t:line("w[%d] = %s;", k - 1, r) end
 	t:endfunc()
 end
 
@@ -84,9 +90,9 @@ local function emit_blocks(t, stage, isa, width)
 	local T = isa_table.word(width)
 	t:func(string.format("%sstatic __attribute__((noinline)) void %s(const uint32_t *s, uint32_t i, uint8_t *to)",
 		isa_table.attribute(isa), name(stage, "blocks", isa, width)))
-	t:line("%s k[%d];", T, WORDS)
-	t:line("%s(s, i, k);", M.kernel_name(stage, isa, width))
-	for j = 0, WORDS - 1 do t:line("STORE(to + %d, k[%d]);", j * width, j) end
+	t:line("%s w[%d];", T, WORDS)
+	t:line("%s(s, i, w);", M.kernel_name(stage, isa, width))
+	M.transpose(t, width, function(j, vector) t:line("STORE(to + %d, %s);", j * width, vector) end)
 	t:endfunc()
 end
 
