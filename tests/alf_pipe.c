@@ -167,6 +167,29 @@ ssize_t pipe_recv(struct pipe *p, struct alf *a, void *buf, size_t cap, struct a
 	return alf_receive_end(a, attr);
 }
 
+struct alf_profile pipe_profile(const struct ilp_chain *chain, enum ilp_schedule schedule, bool initiator)
+{
+	static const uint8_t key[32] = "a key of thirty-two bytes no nul", iv[12] = "twelve bytes";
+	bool keyed = chain == &stub_chain || strstr(chain->stages, "chacha20");
+
+	return (struct alf_profile){
+		.chain = chain,
+		.schedule = schedule,
+		.key = keyed ? key : NULL,
+		.iv = keyed ? iv : NULL,
+		.initiator = initiator,
+	};
+}
+
+struct alf *pipe_open(int fd, const struct ilp_chain *chain, enum ilp_schedule schedule, bool initiator)
+{
+	struct alf_profile profile = pipe_profile(chain, schedule, initiator);
+	struct alf *a = alf_open(fd, &profile);
+
+	ck_assert_ptr_nonnull(a);
+	return a;
+}
+
 /* ---- the chain */
 
 struct stub {

@@ -41,6 +41,10 @@ ssize_t pipe_recv(struct pipe *, struct alf *, void *buf, size_t cap, struct adu
 uint64_t pipe_random(uint64_t *seed);
 void pipe_bytes(void *dst, size_t len, uint64_t seed);
 
+/* A profile for an end, with key and iv when the chain wants them. */
+struct alf_profile pipe_profile(const struct ilp_chain *, enum ilp_schedule, bool initiator);
+struct alf *pipe_open(int fd, const struct ilp_chain *, enum ilp_schedule, bool initiator);
+
 /* A chain written by hand: words are turned and enciphered by a toy. Its sum leaves out, for as long as it may, the
  * bytes that are held back. It has the parameters of chacha20. */
 extern const struct ilp_chain stub_chain;

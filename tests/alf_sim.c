@@ -128,19 +128,7 @@ static const struct ilp_chain *chain_of(uint64_t seed)
 
 static void open_end(struct end *e, struct tcb *tcb, uint64_t seed, bool initiator)
 {
-	static const uint8_t key[32] = "0123456789abcdef", iv[12] = "only once";
-	const struct ilp_chain *chain = chain_of(seed);
-	bool keyed = chain == &stub_chain || strstr(chain->stages, "chacha20");
-	struct alf_profile profile = {
-		.chain = chain,
-		.schedule = (enum ilp_schedule)(seed / 2 % ILP_SCHEDULES),
-		.key = keyed ? key : NULL,
-		.iv = keyed ? iv : NULL,
-		.initiator = initiator,
-	};
-
-	e->alf = alf_open(-1, &profile);
-	ck_assert_ptr_nonnull(e->alf);
+	e->alf = pipe_open(-1, chain_of(seed), (enum ilp_schedule)(seed / 2 % ILP_SCHEDULES), initiator);
 	e->tcb = tcb;
 	e->seed = 2 * seed + initiator;
 }
