@@ -11,6 +11,8 @@
 
 #define TCP_HEADER 20
 #define PUMPS_MAX 16
+#define FLUSH_BYTES (64 << 10) /* a quarter of the usual window */
+#define FLUSH_US 1000
 #define ORPHANS_MAX 64
 #define ORPHANS_EVERY_US 10000
 
@@ -49,18 +51,23 @@ int driver_start(struct driver *d, const struct sock *options)
 	struct tcpu_config c = {
 		.link = d->link, .alloc = link_host_alloc, .free = link_host_free, .now_us = link_host_now_us(),
 		.sndbuf_bytes = options->sndbuf_bytes, .rcvbuf_bytes = options->rcvbuf_bytes,
-		.delack_us = TCPU_ACK_ON_FLUSH,
+		.mss_max = options->mss, .delack_us = TCPU_ACK_ON_FLUSH,
 	};
 
 	if (d->engine)
 		return 0;
 	link_host_random(c.secret, sizeof c.secret);
-	if (options->mss && options->mss + TCP_HEADER < d->link->segment_max)
-		d->link->segment_max = options->mss + TCP_HEADER;
 	return tcpu_new(&c, &d->engine);
 }
 
-unsigned driver_pump(struct driver *d, const struct seam_sink *sink)
+static bool has_enough(const struct call_sink *sink, const struct link_in *next)
+{
+	uint32_t header = next->len >= TCP_HEADER ? (next->segment[12] >> 4) * 4U : next->len;
+
+	return sink->seam.done || (sink->taken && next->len > header && next->len - header > sink->room - sink->taken);
+}
+
+unsigned driver_pump(struct driver *d, const struct call_sink *sink)
 {
 	unsigned fed = 0;
 
@@ -74,16 +81,26 @@ unsigned driver_pump(struct driver *d, const struct seam_sink *sink)
 		d->at = 0;
 		d->count = n > 0 ? (unsigned)n : 0;
 	}
-	while (d->at < d->count && !(sink && sink->done)) {
+	while (d->at < d->count && !(sink && has_enough(sink, &d->pending[d->at]))) {
 		const struct link_in *in = &d->pending[d->at++];
 
 		fed++;
+		d->unflushed_bytes += in->len;
 		if (in->error)
 			tcpu_unreachable(d->engine, in->dst, in->src, in->error);
 		else
 			tcpu_input(d->engine, in);
 	}
 	return fed;
+}
+
+void driver_flush(struct driver *d)
+{
+	if (d->at < d->count && d->unflushed_bytes < FLUSH_BYTES && d->looked_us - d->flushed_us < FLUSH_US)
+		return;
+	d->unflushed_bytes = 0;
+	d->flushed_us = d->looked_us;
+	tcpu_flush(d->engine);
 }
 
 void driver_catch_up(struct driver *d)

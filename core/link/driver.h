@@ -29,6 +29,8 @@ struct driver {
 	struct link_in pending[DRIVER_BATCH];
 	unsigned count, at;     /* pending[at..count) came, and waits for a call that can take it */
 	uint64_t looked_us;     /* when the link was last asked */
+	uint64_t flushed_us;    /* when the engine last sent what it owed */
+	uint32_t unflushed_bytes; /* fed since */
 	int timer_fd;           /* -1: nobody watches */
 	uint64_t armed_us;
 	struct driver *next_orphan;
@@ -51,15 +53,25 @@ struct sock {
 	uint32_t sndbuf_bytes, rcvbuf_bytes, mss;  /* 0: the engine's and the link's */
 };
 
+/* What a call takes bytes with: a sink that knows how many it has taken and has room for. */
+struct call_sink {
+	struct seam_sink seam;
+	size_t taken, room;
+};
+
 /* -ENOMEM. */
 int driver_new(struct driver **out);
 /* Lets go of a driver without sockets: freed, or kept as an orphan as long as its engine holds connections. */
 void driver_drop(struct driver *);
 /* The engine, with the socket's options, if there is none yet. */
 int driver_start(struct driver *, const struct sock *options);
-/* Feeds the engine what came, at most a batch, and less when sink has enough; tells it the time. Returns how many
- * segments. sink may be NULL. */
-unsigned driver_pump(struct driver *, const struct seam_sink *sink);
+/* Feeds the engine what came, at most a batch, and less when sink has enough or the next segment would not fit: that
+ * one is better left in the packet buffer, for the next call to take in one pass, than kept and copied again. Tells
+ * the engine the time. Returns how many segments. sink may be NULL. */
+unsigned driver_pump(struct driver *, const struct call_sink *sink);
+/* ACKs and what else the engine owes go out when the link is drained (RR-2650 section 4.2), and before that only every
+ * now and then: a call that takes little at a time does not acknowledge each time. */
+void driver_flush(struct driver *);
 
 /* Pumps until nothing more has come; a flood does not hold it. */
 void driver_catch_up(struct driver *);
@@ -79,7 +91,7 @@ struct sock *sock_enter(int fd);
 ssize_t sock_leave(struct sock *, ssize_t result);
 /* Gets the engine further: feeds it a batch, or, when nothing has come, sleeps until something does; want says
  * for what. sink, where given, takes what comes for this socket. -EAGAIN: until_us has passed (0: no sleep); -EINTR. The lock is open during the sleep. */
-int sock_wait(struct sock *, unsigned want, uint64_t until_us, struct seam_sink *sink);
+int sock_wait(struct sock *, unsigned want, uint64_t until_us, struct call_sink *sink);
 /* Ready for what, of TCPU_IN ... . */
 unsigned sock_ready(const struct sock *);
 /* What the descriptor is watched for when no call is under way. */

@@ -194,7 +194,7 @@ static void settle(struct driver *d)
 {
 	if (!d->engine)
 		return;
-	tcpu_flush(d->engine);
+	driver_flush(d);
 	if (!d->watched)
 		return;
 	for (struct sock *s = d->socks; s; s = s->next)
@@ -269,19 +269,19 @@ int driver_sleep(struct pollfd *fds, nfds_t n, uint64_t until_us)
 }
 
 /* The sink is in place only while the lock is held: in a sleep another thread would run it. */
-static unsigned pump(struct sock *s, struct seam_sink *sink)
+static unsigned pump(struct sock *s, struct call_sink *sink)
 {
 	unsigned fed;
 
 	if (sink)
-		tcpu_sink(s->tcb, sink);
+		tcpu_sink(s->tcb, &sink->seam);
 	fed = driver_pump(s->driver, sink);
 	if (sink)
 		tcpu_sink(s->tcb, NULL);
 	return fed;
 }
 
-int sock_wait(struct sock *s, unsigned want, uint64_t until_us, struct seam_sink *sink)
+int sock_wait(struct sock *s, unsigned want, uint64_t until_us, struct call_sink *sink)
 {
 	struct driver *d = s->driver;
 	uint64_t deadline_us;

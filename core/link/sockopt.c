@@ -106,6 +106,8 @@ static int set(struct sock *s, int level, int name, const void *value, socklen_t
 	memcpy(&v, value, sizeof v);
 	if (!size) {
 		s->nodelay = v;
+		if (s->tcb && !s->listening)
+			tcpu_nodelay(s->tcb, v); /* what waited goes out */
 		return 0;
 	}
 	if (v <= 0 || s->driver->engine)

@@ -85,14 +85,10 @@ ssize_t send_tcpu(int fd, const void *buffer, size_t length, int flags)
 
 /* ---- in ---- */
 
-/* A sink as the user's, that counts what it has taken. Where room is known, it has enough as soon as another segment
- * like the last would not fit: that one is better left in the packet buffer, for the next call to take in one pass,
- * than kept and copied again. */
+/* A sink as the user's, that counts what it has taken. */
 struct counted_sink {
-	struct seam_sink seam;
+	struct call_sink call;
 	struct seam_sink *inner;
-	size_t taken, room;
-	bool direct; /* the last bytes came straight from a segment */
 };
 
 static size_t counted_drain(void *ctx, uint64_t off, const uint8_t *data, size_t len, uint16_t *sum)
@@ -100,8 +96,7 @@ static size_t counted_drain(void *ctx, uint64_t off, const uint8_t *data, size_t
 	struct counted_sink *c = ctx;
 	size_t n = c->inner->drain(c->inner->ctx, off, data, len, sum);
 
-	c->direct = sum;
-	c->seam.done = c->inner->done;
+	c->call.seam.done = c->inner->done;
 	return n;
 }
 
@@ -111,15 +106,19 @@ static void counted_settle(void *ctx, uint64_t off, size_t n, bool good)
 
 	c->inner->settle(c->inner->ctx, off, n, good);
 	if (good)
-		c->taken += n;
-	c->seam.done = c->inner->done || (good && c->direct && c->room - c->taken < n);
+		c->call.taken += n;
+	c->call.seam.done = c->inner->done;
 }
 
 static ssize_t drain(struct sock *s, struct seam_sink *sink, size_t room, int flags)
 {
-	struct counted_sink c = { .seam = { .drain = counted_drain, .settle = counted_settle, .ctx = &c,
-					    .done = sink->done },
-				  .inner = sink, .room = flags & MSG_WAITALL ? SIZE_MAX : room };
+	struct counted_sink counted = {
+		.call = { .seam = { .drain = counted_drain, .settle = counted_settle, .ctx = &counted,
+				    .done = sink->done },
+			  .room = flags & MSG_WAITALL ? SIZE_MAX : room },
+		.inner = sink,
+	};
+	struct call_sink *c = &counted.call;
 	uint64_t until_us = sock_until(s, s->recv_timeout_us, flags);
 	bool all = flags & MSG_WAITALL;
 	int e = 0;
@@ -132,23 +131,23 @@ static ssize_t drain(struct sock *s, struct seam_sink *sink, size_t room, int fl
 		return e;
 	}
 	while (!s->read_shut) {
-		ssize_t n = tcpu_recv(s->tcb, &c.seam);
+		ssize_t n = tcpu_recv(s->tcb, &c->seam);
 
 		if (n < 0 && n != -EAGAIN) {
 			e = (int)n;
 			break;
 		}
-		if (!n || c.seam.done || (c.taken && !all))
-			return (ssize_t)c.taken;
+		if (!n || c->seam.done || (c->taken && !all))
+			return (ssize_t)c->taken;
 		if (n > 0)
 			continue; /* behind the bytes the end may stand */
-		e = sock_wait(s, TCPU_IN, until_us, &c.seam);
+		e = sock_wait(s, TCPU_IN, until_us, c);
 		if (e)
 			break;
 	}
-	if (c.taken && e && e != -EAGAIN && e != -EINTR)
+	if (c->taken && e && e != -EAGAIN && e != -EINTR)
 		s->error = -e;
-	return c.taken ? (ssize_t)c.taken : e;
+	return c->taken ? (ssize_t)c->taken : e;
 }
 
 ssize_t drain_tcpu(int fd, struct seam_sink *sink, int flags)
