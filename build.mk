@@ -28,6 +28,7 @@ NEED_CHECK := $(NEED_BUILD) clang check
 NEED_DEMO  := $(NEED_BUILD) check gnuplot-nox
 NEED_LINT  := $(NEED_BUILD) check clang clang-tidy shellcheck lua-check
 need = @tools/need.sh
+TESTS_LUA := $(wildcard tests/*/*.lua)
 
 .PHONY: help all tests demo check check-asan bench lint clean
 help: ## this list
@@ -51,12 +52,12 @@ check: ## build with gcc and clang and run every test
 	$(need) $(NEED_CHECK)
 	@$(BUILD) CC=gcc tests
 	@$(BUILD) CC=clang tests
-	@tools/check.sh build/gcc build/clang tests/*.sh
+	@tools/check.sh build/gcc/tests.list build/clang/tests.list tests/*.sh $(TESTS_LUA:%="luajit %")
 
 check-asan: ## the same tests with gcc's address and undefined-behaviour sanitizers
 	$(need) $(NEED_CHECK)
 	@$(BUILD) CC=gcc SAN=1 tests
-	@tools/check.sh build/gcc-asan
+	@tools/check.sh build/gcc-asan/tests.list
 
 bench: all ## ns per byte and per call of every chain, schedule and direction
 	@build/$(CC)/bin/tcpu bench

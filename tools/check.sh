@@ -1,21 +1,30 @@
 #!/bin/bash
-# check.sh DIR [DIR | COMMAND]...: runs all test programs of each build directory (DIR/tests.list names them) and the
-# other commands, scripts mostly; as many at a time as there are processors, with the first directory in $B, where the
-# logs go (or with $B as it is). A line for each, the log of what failed, and at the end what they sum to: N passed,
-# N failed, N skipped.
+# check.sh LIST | COMMAND...: runs tests, as many at a time as there are processors. A LIST, build/gcc/tests.list say,
+# names programs of build/gcc/tests and their arguments; a COMMAND is a script mostly, and finds the build directory of
+# the first list in $B. A line for each, the log of what failed, and at the end what they sum to: N passed, N failed,
+# N skipped.
 #
-# A test says how it went as libcheck does, in lines like `100%: Checks: 12, Failures: 0, Errors: 0`; one that prints
-# none has failed. A line `skipped, because ...` says that one of these checks looked at nothing.
+# A test says how it went as libcheck does, in lines like `100%: Checks: 12, Failures: 0, Errors: 0`, or with a last
+# line `12 passed, 0 failed`; one that says nothing has failed. A line `skipped, because ...` says that one of these
+# checks looked at nothing.
 set -eu
 
 # One test: its log and, beside it, a line `passed failed skipped`.
 one() {
-	local n='([0-9]+)' name=$1 log=$2 rc=0 passed failed skipped from=$EPOCHREALTIME
+	local name=$1 log=$2 rc=0 passed failed skipped from=$EPOCHREALTIME
 	# shellcheck disable=SC2086 # a command and its arguments
 	$3 >"$log" 2>&1 </dev/null || rc=$?
 	skipped=$(grep -c '^skipped, because' "$log") || true
-	read -r passed failed < <(sed -nE "s/^[0-9]+%: Checks: $n, Failures: $n, Errors: $n.*/\\1 \\2 \\3/p" "$log" |
-		awk '{ f += $2 + $3; p += $1 - $2 - $3; n++ } END { print p + 0, n ? f + 0 : "none" }')
+	read -r passed failed < <(awk '
+		/^[0-9]+%: Checks: / { gsub(/[^0-9 ]/, ""); f += $3 + $4; p += $2 - $3 - $4; n++ }
+		{ last = $0 }
+		END {
+			if (!n && match(last, /[0-9]+ passed, [0-9]+ failed/)) {
+				split(substr(last, RSTART), word, " ")
+				p = word[1]; f = word[3]; n++
+			}
+			print p + 0, n ? f + 0 : "none"
+		}' "$log")
 	if [ "$failed" = none ]; then
 		echo "check.sh: $name printed no count of checks" >>"$log"
 		failed=1
@@ -36,7 +45,7 @@ if [ "$1" = --one ]; then
 fi
 
 export CK_DEFAULT_TIMEOUT=${CK_DEFAULT_TIMEOUT:-300}
-export B=${B:-$1}
+export B=${1%/*}
 mkdir -p "$B/log"
 jobs=()
 logs=()
@@ -45,14 +54,15 @@ job() { # name, log, command
 	logs+=("$2")
 }
 for arg; do
-	if [ ! -d "$arg" ]; then
-		job "$(basename "${arg%% *}")" "$B/log/$(basename "${arg%% *}")" "$arg"
+	if [[ $arg != *.list ]]; then
+		job "${arg##*/}" "$B/log/${arg##*/}" "$arg"
 		continue
 	fi
-	mkdir -p "$arg/log"
+	dir=${arg%/*}
+	mkdir -p "$dir/log"
 	while read -r t arguments && [ -n "$t" ]; do
-		job "${arg#build/} $t" "$arg/log/${t//\//.}" "$arg/tests/$t $arguments"
-	done <"$arg/tests.list"
+		job "${dir#build/} $t" "$dir/log/${t//\//.}" "$dir/tests/$t $arguments"
+	done <"$arg"
 done
 rm -f "${logs[@]}" "${logs[@]/%/.sum}"
 printf '%s\0' "${jobs[@]}" | xargs -0 -n 3 -P "$(nproc)" "$0" --one || true

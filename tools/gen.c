@@ -2,9 +2,13 @@
 #include "tools/tcpu.h"
 
 #include <argp.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 
 static const struct argp_option options[] = {
-	{ "out", 'o', "DIR", 0, "where the C goes [.]", 0 },
+	{ "out", 'o', "DIR", 0, "where it goes; made if need be [.]", 0 },
 	{ 0 },
 };
 
@@ -39,8 +43,8 @@ int verb_gen(int argc, char **argv)
 {
 	static const struct argp argp = {
 		options, parse, "CHAIN...",
-		"Write the loops of chains as C: for each its loops and its header, and chains.c, a table of them all. CHAIN is "
-		"a file, or the name of one in ilp/chains/.\v"
+		"Write the loops of chains as C: for each its loops, its header, its test and the vectors that this takes; and "
+		"chains.c, a table of them all. CHAIN is a file, or the name of one in ilp/chains/.\v"
 		"A mistake in a description is told as file:line: what, expected, what to do; nothing is written then.\n\n"
 		"Example: tcpu gen -o loops ilp/chains/xdr_copy_sum.lua",
 		NULL, NULL, NULL
@@ -51,10 +55,15 @@ int verb_gen(int argc, char **argv)
 	lua_State *L = generator_open();
 	if (!L)
 		return TCPU_FAILED;
-	const char *const first[] = { "--out", r.out };
+	if (mkdir(r.out, 0777) != 0 && errno != EEXIST) {
+		fprintf(stderr, "tcpu gen: %s: %s\n", r.out, strerror(errno));
+		lua_close(L);
+		return TCPU_FAILED;
+	}
+	const char *const first[] = { "--out", r.out, "--tests", r.out };
 	int n = 0;
 	lua_newtable(L);
-	for (; n < 2; n++) {
+	for (; n < 4; n++) {
 		lua_pushstring(L, first[n]);
 		lua_rawseti(L, -2, n + 1);
 	}
