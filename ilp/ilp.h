@@ -26,7 +26,8 @@ extern const struct ilp_chain *const ilp_chains[];
 const struct ilp_chain *ilp_find(const char *name);
 /* Writes a parameter into the state. -ENOENT: the chain has none of that name; -EINVAL: len is not its size. */
 int ilp_set(const struct ilp_chain *, void *state, const char *name, const void *value, size_t len);
-/* The loop for this CPU; ILP_ISA=scalar|avx2|avx512 in the environment lowers the choice. */
+/* The loop for this CPU; ILP_ISA=scalar|avx2|avx512 in the environment lowers the choice; other
+ * values change nothing. */
 ilp_loop *ilp_pick(const struct ilp_chain *, enum ilp_direction, enum ilp_schedule);
 /* Bytes of scratch memory that the loop wants for n bytes of input; 0: tmp may be NULL. */
 size_t ilp_scratch(const struct ilp_chain *, enum ilp_direction, enum ilp_schedule, size_t n);

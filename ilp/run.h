@@ -63,7 +63,8 @@ struct ilp_chain {
 	uint16_t (*sum)(void *state);
 	/* [direction][schedule][isa]; NULL where it was not generated. */
 	ilp_loop *loop[ILP_DIRECTIONS][ILP_SCHEDULES][ILP_ISAS];
-	/* The schedules (1 << ILP_LAYERED, …) that need scratch memory: stages that change bytes stand before copy. */
+	/* The schedules (1 << ILP_LAYERED, …) that need scratch memory: stages that change bytes stand before
+	 * copy. */
 	uint8_t scratch[ILP_DIRECTIONS];
 };
 

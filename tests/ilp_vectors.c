@@ -176,12 +176,15 @@ START_TEST(rfc8439)
 }
 END_TEST
 
-static void openssl(uint8_t *out, const uint8_t *in, size_t n, const uint8_t *key, const uint8_t *nonce, uint32_t counter)
+static void openssl(uint8_t *out, const uint8_t *in, size_t n, const uint8_t *key, const uint8_t *nonce,
+		    uint32_t counter)
 {
 	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-	uint8_t iv[16] = { (uint8_t)counter, (uint8_t)(counter >> 8), (uint8_t)(counter >> 16), (uint8_t)(counter >> 24) };
+	uint8_t iv[16];
 	int len = 0;
 
+	for (int i = 0; i < 4; i++)
+		iv[i] = (uint8_t)(counter >> 8 * i);
 	memcpy(iv + 4, nonce, 12);
 	ck_assert_int_eq(EVP_EncryptInit_ex(ctx, EVP_chacha20(), NULL, key, iv), 1);
 	ck_assert_int_eq(EVP_EncryptUpdate(ctx, out, &len, in, (int)n), 1);

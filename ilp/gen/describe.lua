@@ -1,5 +1,22 @@
 -- Loads descriptions of stages and chains and checks them: fields and their types, then what the functions
 -- return, by tracing them into graphs, then the laws they must obey, by running them on numbers.
+--
+-- A stage is `return stage { … }` in a file of its name, with name, standard (what it follows, or "none"), kind, unit
+-- (bytes), and, by kind:
+--
+--	map     changes the data word by word. apply(w) and inverse(w) return a word; inverse is "self" when apply
+--	        undoes itself, false when nothing does. tail = "pass": an incomplete last unit passes unchanged.
+--	        unit 4; or 1 with moves = true and apply the identity: here the data goes to its destination
+--	fold    computes a value of the data: words of 4 bytes into lanes of 64 bits, in any order. zero is an empty lane;
+--	        step(acc, w) takes a word; merge(a, b) joins two lanes; finish(acc) gives the value; join(a, b, len_a) the
+--	        value of len_a bytes that came to a followed by such that came to b. tail = "zero": an incomplete last
+--	        word counts as if zeros followed
+--	stream  is xored to the data. params lists { name, bytes }; begin(p) makes the words of a state of p.name[1 …],
+--	        words as memory holds them; block(state, i) gives the 16 words of block i, as memory is to hold them.
+--	        unit 64
+--
+-- The functions use the word operations of ops.lua, and Lua for what does not depend on the data.
+-- A chain is `return chain { name =, stages = { … } }`, the stages in send order.
 local sandbox = require "gen.sandbox"
 local ops = require "gen.ops"
 local graph = require "gen.graph"
@@ -189,7 +206,15 @@ function check.map(d)
 end
 
 function check.fold(d)
-	local function fold(field, inputs) return trace(d, field, 64, inputs, one_word(d, field)) end
+	local function fold(field, inputs)
+		local g = trace(d, field, 64, inputs, one_word(d, field))
+		local line = graph.find(g.scope, "big") or graph.find(g.scope, "little")
+		if line then
+			sandbox.fail(d.file, line, "big() or little() in %s, expected in map and stream only (lanes have no order of bytes); remove it",
+				field)
+		end
+		return g
+	end
 	d.step = no_choice(d, "step", fold("step", { "acc", "w" }))
 	d.merge = no_choice(d, "merge", fold("merge", { "a", "b" }))
 	d.finish = fold("finish", { "acc" })

@@ -162,7 +162,7 @@ local function emit_passes(t, loops, isa, scratch)
 		if l.only_moves then
 			t:line("copy_bytes(%s, %s, n);", l.to, l.from)
 		else
-			t:line("%s", loop.call(l, isa, "", "at", l.to, l.from, "n"))
+			t:line("%s", loop.call(l, isa, "", { dst = l.to, src = l.from }))
 		end
 		uses_at = uses_at or l.stream
 	end

@@ -30,111 +30,122 @@ function M.used_inputs(graph)
 	return used
 end
 
+-- Strips outer parentheses that belong together.
+local function bare(e)
+	local inner, depth = e:match("^%((.*)%)$"), 0
+	for c in (inner or ""):gmatch("[()]") do
+		depth = depth + (c == "(" and 1 or -1)
+		if depth < 0 then return e end
+	end
+	return inner or e
+end
+
+-- What is being written. uses: how often an operation is used; text: the C expression of each that has one; home: the
+-- scope an operation stands in.
+local Writer = {}
+Writer.__index = Writer
+
+function Writer:fresh()
+	self.counter = self.counter + 1
+	return self.prefix .. self.counter
+end
+
+-- What comes out of a loop has the name of the loop's variable.
+function Writer:name_of(n)
+	return n.op == "out" and self.text[n.loop.vars[n.k]] or self.text[n]
+end
+
+-- A constant beside a vector is taken for each lane; one that stands alone must be made a vector.
+function Writer:operand(n, beside)
+	if n.op ~= "const" then return self:name_of(n) end
+	local c = string.format(n.value < 10 and "%d" or "0x%x", n.value) .. (self.graph.bits == 64 and "ull" or "u")
+	if self.scalar or beside and beside.op ~= "const" then return c end
+	return string.format("SPLAT(%s, %s)", self.type, c)
+end
+
+function Writer:rotate(x, count)
+	if count == 0 then return x end
+	if self.graph.bits == 64 then return string.format("ROTL64(%s, %d)", x, count) end
+	if self.isa and self.isa.rotl_by_bytes and not self.scalar and count % 8 == 0 then
+		return string.format("ROTL%d_%s(%s)", count, self.type, x)
+	end
+	return string.format("ROTL(%s, %d)", x, count)
+end
+
+function Writer:expression(n)
+	local a, b = n.args[1], n.args[2]
+	if INFIX[n.op] then return string.format("(%s %s %s)", self:operand(a, b), INFIX[n.op], self:operand(b, a)) end
+	local x = self:operand(a)
+	if n.op == "shl" then return string.format("(%s << %d)", x, n.count) end
+	if n.op == "shr" then return string.format("(%s >> %d)", x, n.count) end
+	if n.op == "rotl" then return self:rotate(x, n.count) end
+	if n.op == "big" then return string.format("BIG(%s, %s)", self.type, x) end
+	if n.op == "little" then return string.format("LITTLE(%s, %s)", self.type, x) end
+	return string.format("(%s ? %s : %s)", x, self:operand(b), self:operand(n.args[3]))
+end
+
+function Writer:loop(loop)
+	for k, var in ipairs(loop.vars) do
+		self.text[var] = self:fresh()
+		self.t:line("%s %s = %s;", self.type, self.text[var], bare(self:operand(loop.init[k])))
+	end
+	self.t:open("for (unsigned turn = 0; turn < %d; turn++) {", loop.turns)
+	self:scope(loop.scope)
+	-- A word that only changes its place is read before it is overwritten.
+	local value = {}
+	for k, r in ipairs(loop.results) do
+		value[k] = bare(self:operand(r))
+		if r.op == "var" and r ~= loop.vars[k] then
+			value[k] = self:fresh()
+			self.t:line("const %s %s = %s;", self.type, value[k], self.text[r])
+		end
+	end
+	for k, var in ipairs(loop.vars) do
+		if loop.results[k] ~= var then self.t:line("%s = %s;", self.text[var], value[k]) end
+	end
+	self.t:close()
+end
+
+-- The operations of a scope that are used once, by another of them: they are written where they are used.
+function Writer:inlined(scope)
+	local inlined = {}
+	for _, n in ipairs(scope) do self.home[n] = scope end
+	for _, n in ipairs(scope) do
+		for _, a in ipairs(n.op == "loop" and {} or n.args) do
+			if self.uses[n] and self.uses[a] == 1 and self.home[a] == scope then inlined[a] = true end
+		end
+	end
+	return inlined
+end
+
+function Writer:scope(scope)
+	local inlined = self:inlined(scope)
+	for _, n in ipairs(scope) do
+		if n.op == "loop" then
+			self:loop(n)
+		elseif self.uses[n] then
+			self.text[n] = self:expression(n)
+			if not inlined[n] and (self.uses[n] > 1 or scope ~= self.graph.scope) then
+				local name = self:fresh()
+				self.t:line("const %s %s = %s;", self.type, name, bare(self.text[n]))
+				self.text[n] = name
+			end
+		end
+	end
+end
+
 -- Writes the statements of the graph to t and returns its results as C expressions.
 --	names   C expression of each input, in their order
 --	type    C type of a word
 --	prefix  of the temporaries' names, so that several graphs may stand in one block
---	isa     entry of isa.lua, for lowerings; NULL in 64-bit words
+--	isa     entry of isa.lua, for lowerings; nil where there are none
 function M.emit(t, graph, names, type, prefix, isa)
-	local uses, text, home, counter = count_uses(graph), {}, {}, 0
-	for k, input in ipairs(graph.inputs) do text[input] = names[k] end
-
-	local scalar = type == "uint32_t" or type == "uint64_t"
-	local function constant(v)
-		local digits = string.format(v < 10 and "%d" or "0x%x", v)
-		return digits .. (graph.bits == 64 and "ull" or "u")
-	end
-	-- A constant beside a vector is taken for each lane; one that stands alone must be made a vector.
-	local function operand(n, beside)
-		if n.op ~= "const" then return text[n] end
-		if scalar or beside and beside.op ~= "const" then return constant(n.value) end
-		return string.format("SPLAT(%s, %s)", type, constant(n.value))
-	end
-	local function rotate(n, x)
-		if isa and isa.rotl_by_bytes and type ~= "uint32_t" and n.count % 8 == 0 and n.count > 0 then
-			return string.format("ROTL%d_%s(%s)", n.count, type, x)
-		end
-		return string.format("ROTL(%s, %d)", x, n.count)
-	end
-	local function expression(n)
-		if INFIX[n.op] then
-			local a, b = n.args[1], n.args[2]
-			return string.format("(%s %s %s)", operand(a, b), INFIX[n.op], operand(b, a))
-		end
-		local a = operand(n.args[1])
-		if n.op == "shl" then return string.format("(%s << %d)", a, n.count) end
-		if n.op == "shr" then return string.format("(%s >> %d)", a, n.count) end
-		if n.op == "rotl" then return rotate(n, a) end
-		if n.op == "big" then return string.format("BIG(%s, %s)", type, a) end
-		if n.op == "little" then return string.format("LITTLE(%s, %s)", type, a) end
-		return string.format("(%s ? %s : %s)", a, operand(n.args[2]), operand(n.args[3]))
-	end
-	local function fresh()
-		counter = counter + 1
-		return prefix .. counter
-	end
-	local function bare(e) return (e:gsub("^%((.*)%)$", function(inner)
-		-- Strips the outer parentheses only if they belong together.
-		local depth = 0
-		for c in inner:gmatch("[()]") do
-			depth = depth + (c == "(" and 1 or -1)
-			if depth < 0 then return "(" .. inner .. ")" end
-		end
-		return inner
-	end)) end
-
-	local scope_statements
-	local function loop_statements(loop)
-		for k, var in ipairs(loop.vars) do
-			text[var] = fresh()
-			t:line("%s %s = %s;", type, text[var], operand(loop.init[k]))
-		end
-		t:open("for (unsigned turn = 0; turn < %d; turn++) {", loop.turns)
-		scope_statements(loop.scope)
-		-- A word that only changes its place is read before it is overwritten.
-		local value = {}
-		for k, r in ipairs(loop.results) do
-			value[k] = bare(operand(r))
-			if r.op == "var" and r ~= loop.vars[k] then
-				value[k] = fresh()
-				t:line("const %s %s = %s;", type, value[k], text[r])
-			end
-		end
-		for k, var in ipairs(loop.vars) do
-			if loop.results[k] ~= var then t:line("%s = %s;", text[var], value[k]) end
-		end
-		t:close()
-	end
-	function scope_statements(scope)
-		for _, n in ipairs(scope) do home[n] = scope end
-		-- An operation that is used once, in the same scope, is written where it is used.
-		local inlined = {}
-		for _, n in ipairs(scope) do
-			for _, a in ipairs(n.op == "loop" and {} or n.args) do
-				if uses[n] and uses[a] == 1 and home[a] == scope then inlined[a] = true end
-			end
-		end
-		for _, n in ipairs(scope) do
-			if n.op == "loop" then
-				loop_statements(n)
-			elseif uses[n] then
-				text[n] = expression(n)
-				if not inlined[n] and (uses[n] > 1 or scope ~= graph.scope) then
-					local name = fresh()
-					t:line("const %s %s = %s;", type, name, bare(text[n]))
-					text[n] = name
-				end
-			end
-		end
-	end
-
-	-- What comes out of a loop has the name of its variable.
-	setmetatable(text, { __index = function(_, n)
-		return n.op == "out" and text[n.loop.vars[n.k]] or nil
-	end })
-	scope_statements(graph.scope)
+	local w = setmetatable({ t = t, graph = graph, type = type, prefix = prefix, isa = isa, counter = 0,
+		uses = count_uses(graph), text = {}, home = {}, scalar = type == "uint32_t" or type == "uint64_t" }, Writer)
+	for k, input in ipairs(graph.inputs) do w.text[input] = names[k] end
+	w:scope(graph.scope)
 	local results = {}
-	for k, r in ipairs(graph.results) do results[k] = bare(operand(r)) end
+	for k, r in ipairs(graph.results) do results[k] = bare(w:operand(r)) end
 	return results
 end
 

@@ -13,27 +13,35 @@ local M = {}
 
 function M.name(loop, isa) return loop.name .. "_" .. isa.name end
 
--- Only what the loop uses is handed to it. suffix: "", "_near", "_wide".
+local TYPES = { s = "struct chain *", at = "uint64_t ", dst = "uint8_t *", src = "const uint8_t *",
+	ks = "const uint8_t *", n = "size_t " }
+
+-- What a loop is handed: only what it uses. suffix: "", "_near", "_wide".
+local function parameters(loop, suffix)
+	local near, list = suffix == "_near", {}
+	local function add(name, used)
+		if used then list[#list + 1] = name end
+	end
+	add("s", loop.folds or loop.stream and not near)
+	add("at", loop.stream and not near)
+	add("dst", loop.writes)
+	add("src", true)
+	add("ks", near)
+	add("n", true)
+	return list
+end
+
 local function head(loop, isa, suffix)
-	local list = {}
-	if loop.folds or loop.stream and suffix ~= "_near" then list[#list + 1] = "struct chain *s" end
-	if loop.stream and suffix ~= "_near" then list[#list + 1] = "uint64_t at" end
-	if loop.writes then list[#list + 1] = "uint8_t *dst" end
-	list[#list + 1] = "const uint8_t *src"
-	if suffix == "_near" then list[#list + 1] = "const uint8_t *ks" end
-	return string.format("%sstatic void %s%s(%s, size_t n)", isa_table.attribute(isa), M.name(loop, isa), suffix,
+	local list = parameters(loop, suffix)
+	for k, name in ipairs(list) do list[k] = TYPES[name] .. name end
+	return string.format("%sstatic void %s%s(%s)", isa_table.attribute(isa), M.name(loop, isa), suffix,
 		table.concat(list, ", "))
 end
 
--- The call of a loop, where s, at, and the places are the given C expressions.
-function M.call(loop, isa, suffix, at, dst, src, n, ks)
-	local list = {}
-	if loop.folds or loop.stream and suffix ~= "_near" then list[#list + 1] = "s" end
-	if loop.stream and suffix ~= "_near" then list[#list + 1] = at end
-	if loop.writes then list[#list + 1] = dst end
-	list[#list + 1] = src
-	if suffix == "_near" then list[#list + 1] = ks end
-	list[#list + 1] = n
+-- The call of a loop. given: C expressions for parameters that are called otherwise where the call stands.
+function M.call(loop, isa, suffix, given)
+	local list = parameters(loop, suffix)
+	for k, name in ipairs(list) do list[k] = given[name] or name end
 	return string.format("%s%s(%s);", M.name(loop, isa), suffix, table.concat(list, ", "))
 end
 
@@ -51,7 +59,8 @@ local function emit_steps(t, loop, isa, width, x, key, accumulator)
 		elseif step.kind == "stream" then
 			t:line("%s ^= %s;", x, key)
 		elseif not graph.is_identity(step.graph) then
-			t:line("%s = %s;", x, expression.emit(t, step.graph, { x }, isa_table.word(width), x .. "_", isa)[1])
+			local prefix = x .. "_" .. step.name .. "_"
+			t:line("%s = %s;", x, expression.emit(t, step.graph, { x }, isa_table.word(width), prefix, isa)[1])
 		end
 	end
 end
@@ -154,14 +163,14 @@ local function emit_driver(t, loop, isa)
 	t:line("const size_t skip = at %% %d;", unit)
 	t:line("size_t m = n - n %% %d;", most)
 	t:open("if (skip == 0 && m > 0) {")
-	t:line("%s", M.call(loop, isa, "_wide", "at", "dst", "src", "m"))
+	t:line("%s", M.call(loop, isa, "_wide", { n = "m" }))
 	t:close(" else {")
 	t.depth = t.depth + 1
 	t:line("const size_t made = %s(s->%s_state, (uint32_t)(at / %d), skip + n, ks);", stream.ahead_name(loop.stream, isa),
 		loop.stream.name, unit)
 	t:line("used = used < made ? made : used;")
 	t:line("m = n < made - skip ? n : made - skip;")
-	t:line("%s", M.call(loop, isa, "_near", "at", "dst", "src", "m", "ks + skip"))
+	t:line("%s", M.call(loop, isa, "_near", { ks = "ks + skip", n = "m" }))
 	t:close()
 	t:line("at += m, dst += m, src += m, n -= m;")
 	t:close()

@@ -105,6 +105,7 @@ local function definitions()
 		define "#define STORE(p, x) __builtin_memcpy((p), &(x), sizeof(x))",
 		define "#define SPLAT(T, x) ((T){0} + (x))",
 		define "#define ROTL(x, n) (((x) << (n)) | ((x) >> (32 - (n))))",
+		define "#define ROTL64(x, n) (((x) << (n)) | ((x) >> (64 - (n))))",
 		define "#define COUNT_uint32_t 0u",
 		define "#define SWAP_uint32_t(x) __builtin_bswap32(x)",
 		by_order("BIG(T, x)", "SWAP_##T(x)", "(x)"),

@@ -58,7 +58,7 @@ end
 
 local function environment(file, names)
 	local env = {
-		ipairs = ipairs, pairs = pairs, unpack = unpack,
+		ipairs = ipairs, unpack = unpack, -- no pairs: its order may differ from run to run
 		math = { floor = math.floor, min = math.min, max = math.max },
 		table = { insert = table.insert, remove = table.remove },
 	}

@@ -103,8 +103,8 @@ static void check_bytes(const struct subject *x, const uint8_t *got, const uint8
 {
 	for (size_t i = 0; i < n; i++)
 		if (got[i] != want[i])
-			EXPECT(x, got[i] == want[i], "length %zu: %s: byte %zu is %02x, expected %02x", n, what, i, got[i],
-			       want[i]);
+			EXPECT(x, got[i] == want[i], "length %zu: %s: byte %zu is %02x, expected %02x", n, what, i,
+			       got[i], want[i]);
 	EXPECT(x, got, "bytes");
 }
 
@@ -180,7 +180,8 @@ static void run_pieces(const struct subject *x, const struct vec_cut *cut, size_
 			memcpy(&s, &before, sizeof s);
 			n = call(x, &s, dst.at + out, cut->adu.in + in, p->len);
 		}
-		EXPECT(x, n == p->written, "length %zu, piece %zu of %zu bytes: %zu written", cut->adu.len, i, p->len, n);
+		EXPECT(x, n == p->written, "length %zu, piece %zu of %zu bytes: %zu written", cut->adu.len, i, p->len,
+		       n);
 		in += p->len;
 		out += n;
 		check_state(x, &s, cut->adu.in, in, p->held);

@@ -169,9 +169,10 @@ stage_mistake("compiled", 1, "compiled Lua", string.dump(loadstring("return 1"))
 
 stage_mistake("fold missing join", 1, "field 'join' is missing", (FOLD:gsub("\tjoin.*\n\tend,\n", "")))
 stage_mistake("step no word", 8, "what step returns is a boolean", fold("return xor(acc, w)", "return true"))
+stage_mistake("order of bytes in a lane", 8, "big() or little() in step", fold("xor(acc, w)", "xor(acc, big(w))"))
 stage_mistake("fold unit", 5, "unit is 2", fold("unit = 4", "unit = 2"))
 stage_mistake("fold zero", 7, "zero is", fold("zero = 0", 'zero = "0"'))
-stage_mistake("join forgets parity", 11, "joining 1 and 39 bytes", fold("and_(len_a, 1)", "0"))
+stage_mistake("join forgets parity", 11, "joining 1 and 24 bytes", fold("and_(len_a, 1)", "0"))
 stage_mistake("merge loses a lane", 9, "merging two lanes", fold("xor(a, b) end,\n\tfinish", "a end,\n\tfinish"))
 stage_mistake("order of words counts", 11, "", fold("xor(acc, w)", "xor(rotl(acc, 1), w)"))
 

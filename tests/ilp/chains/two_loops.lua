@@ -2,5 +2,5 @@
 -- them between stages that change the data.
 return chain {
 	name = "two_loops",
-	stages = { "mask", "parity", "chacha20", "copy", "weave", "inet_checksum" },
+	stages = { "mask", "xdr_u32", "spread", "parity", "chacha20", "copy", "weave", "inet_checksum" },
 }

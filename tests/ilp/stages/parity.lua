@@ -9,7 +9,7 @@ return stage {
 	step = function(acc, w) return xor(acc, w) end,
 	merge = function(a, b) return xor(a, b) end,
 	finish = function(acc)
-		acc = xor(acc, shr(acc, 16))
+		acc = xor(rotl(acc, 0), rotl(acc, 48)) -- the upper half of a lane is 0
 		return and_(xor(acc, shr(acc, 8)), 0xff)
 	end,
 	join = function(a, b, len_a) return xor(a, b) end,
