@@ -238,6 +238,40 @@ START_TEST(persist_without_answer)
 }
 END_TEST
 
+/* A peer takes its window back, with data on its way, and says so to every retransmission: it lives, so the connection
+ * does (RFC 9293 3.8.6, 3.8.6.1), for as long as it likes. */
+START_TEST(window_taken_back)
+{
+	uint32_t una;
+
+	talk_open(&talk, &(struct net_config){ .engine = { { .data_retries = 3, .rto_max_us = 2 * NET_S } } }, MSS);
+	una = talk.ack;
+	ck_assert_int_eq(net_send(talk.c, bytes, 3 * MSS), 3 * MSS);
+	while (talk_hear(&talk))
+		continue;
+	talk.window = 0;
+	for (int i = 0; i < 1000; i++) {
+		talk.ack = una;
+		talk_say(&talk, 0, NULL, 0);
+		do
+			net_run(&talk.net, 100 * NET_MS);
+		while (!talk_hear(&talk) && talk.net.now_us < 100 * NET_S);
+	}
+	ck_assert_int_eq(tcpu_error(talk.c), 0);
+	ck_assert_int_eq(net_state(talk.c), TCPU_ESTABLISHED);
+	talk.ack = una;
+	talk.window = 65535;
+	talk_say(&talk, 0, NULL, 0);
+	for (int i = 0; i < 100; i++) {
+		net_run(&talk.net, 100 * NET_MS);
+		while (talk_hear(&talk))
+			talk_say(&talk, 0, NULL, 0);
+	}
+	ck_assert_uint_eq(talk.ack, una + 3 * MSS);
+	talk_close(&talk);
+}
+END_TEST
+
 /* The other side: a full receive buffer closes the window; when the user reads, the peer hears of it. */
 START_TEST(window_update)
 {
@@ -413,6 +447,7 @@ int main(void)
 	tcase_add_test(tc, window_is_obeyed);
 	tcase_add_test(tc, persist);
 	tcase_add_test(tc, persist_without_answer);
+	tcase_add_test(tc, window_taken_back);
 	tcase_add_test(tc, window_update);
 	tcase_add_test(tc, beyond_the_window);
 	tcase_add_loop_test(tc, reassembly, 0, 20);

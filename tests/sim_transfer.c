@@ -75,6 +75,7 @@ struct end {
 	uint64_t taken;       /* by the sink and not yet settled */
 	size_t budget;        /* what the source gives in this turn */
 	bool direct;          /* leaves its sink in place */
+	bool late;            /* closes its direction only after the other */
 	bool shut, ended, closed;
 	uint64_t next_read_us;
 };
@@ -179,32 +180,44 @@ static void read_slowly(struct run *r, struct end *e)
 		r->net.app_wake_us = e->next_read_us < r->net.app_wake_us ? e->next_read_us : r->net.app_wake_us;
 }
 
-static void end_turn(struct run *r, struct end *e)
+static void end_send(struct run *r, struct end *e)
 {
 	ssize_t n;
 
+	e->budget = 1 + link_sim_random(r->net.sim) % 20000;
+	n = tcpu_send(e->c, &e->source, link_sim_chance(r->net.sim, 0.5));
+	ck_assert_msg(n >= 0 || n == -EAGAIN, "send: %s", strerror((int)-n));
+	/* More is at hand than this turn's budget; the engine need not wake us for it. */
+	if (e->sent < e->to_send && !e->budget)
+		r->net.app_wake_us = r->net.now_us + 1;
+	if (e->sent == e->to_send && (e->ended || !e->late) && (tcpu_ready(e->c) & TCPU_OUT)) {
+		e->shut = true;
+		ck_assert_int_eq(tcpu_shutdown(e->c), 0);
+	}
+}
+
+static void end_recv(struct run *r, struct end *e)
+{
+	ssize_t n;
+
+	if (r->t->read_max) {
+		read_slowly(r, e);
+		return;
+	}
+	while ((n = tcpu_recv(e->c, &e->sink)) > 0)
+		continue;
+	ck_assert_msg(n == 0 || n == -EAGAIN, "recv: %s", strerror((int)-n));
+	e->ended = n == 0;
+}
+
+static void end_turn(struct run *r, struct end *e)
+{
 	if (e->closed)
 		return;
-	if (!e->shut) {
-		e->budget = 1 + link_sim_random(r->net.sim) % 20000;
-		n = tcpu_send(e->c, &e->source, link_sim_chance(r->net.sim, 0.5));
-		ck_assert_msg(n >= 0 || n == -EAGAIN, "send: %s", strerror((int)-n));
-		/* More is at hand than this turn's budget; the engine need not wake us for it. */
-		if (e->sent < e->to_send && !e->budget)
-			r->net.app_wake_us = r->net.now_us + 1;
-		if (e->sent == e->to_send && (tcpu_ready(e->c) & TCPU_OUT)) {
-			e->shut = true;
-			ck_assert_int_eq(tcpu_shutdown(e->c), 0);
-		}
-	}
-	if (!e->ended && r->t->read_max)
-		read_slowly(r, e);
-	else if (!e->ended) {
-		while ((n = tcpu_recv(e->c, &e->sink)) > 0)
-			continue;
-		ck_assert_msg(n == 0 || n == -EAGAIN, "recv: %s", strerror((int)-n));
-		e->ended = n == 0;
-	}
+	if (!e->ended)
+		end_recv(r, e);
+	if (!e->shut)
+		end_send(r, e);
 	if (e->ended && e->shut) {
 		ck_assert_uint_eq(e->come, e->to_come);
 		tcpu_close(e->c);
@@ -294,6 +307,8 @@ static void run_transfer(const struct transfer *t, uint64_t seed)
 		e->direct = !t->read_max && link_sim_chance(r.net.sim, 0.7);
 		e->to_send = t->bytes[i] ? link_sim_random(r.net.sim) % t->bytes[i] : 0;
 	}
+	if (link_sim_chance(r.net.sim, 0.8))
+		r.end[link_sim_random(r.net.sim) & 1].late = true;
 	r.end[0].to_come = r.end[1].to_send;
 	r.end[1].to_come = r.end[0].to_send;
 	r.listener = net_listen(&r.net, 1);
