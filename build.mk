@@ -46,7 +46,7 @@ tests: ## all of that and the test programs, without running them
 demo: ## fuse, check, measure, and send a file: under a minute
 	$(need) $(NEED_DEMO)
 	@$(BUILD) programs gen-tests
-	@tools/demo.sh build/$(CC) $(FILE)
+	@tools/demo.sh build/$(notdir $(CC)) "$(FILE)"
 
 check: ## build with gcc and clang and run every test
 	$(need) $(NEED_CHECK)
@@ -60,7 +60,7 @@ check-asan: ## the same tests with gcc's address and undefined-behaviour sanitiz
 	@tools/check.sh build/gcc-asan/tests.list
 
 bench: all ## ns per byte and per call of every chain, schedule and direction
-	@build/$(CC)/bin/tcpu bench
+	@build/$(notdir $(CC))/bin/tcpu bench
 
 lint: ## clang-tidy, shellcheck, luacheck, and what CONTRIBUTING.md asks for
 	$(need) $(NEED_LINT)
@@ -91,7 +91,7 @@ GEN_TESTS_C := $(CHAINS:%=$(GEN)/%_test.c)
 $(GEN)/stamp: $(wildcard ilp/gen/*.lua ilp/stages/*.lua ilp/chains/*.lua)
 	$(call say,GEN)
 	$(Q)mkdir -p $(GEN) && luajit ilp/gen/main.lua --out $(GEN) --tests $(GEN) $(CHAINS:%=ilp/chains/%.lua) && touch $@
-$(GEN_C) $(GEN_TESTS_C): $(GEN)/stamp
+$(GEN_C) $(GEN_TESTS_C) $(CHAINS:%=$(GEN)/%.h): $(GEN)/stamp
 	@:
 
 # Wire grammars.
