@@ -40,7 +40,7 @@ struct alf_framer {
 	size_t (*trailer)(const struct alf_piece *, uint8_t *dst);
 	/* Takes header bytes from *data, which it advances, however the stream was cut. Going in, *piece is what comes
 	 * next if the peer does everything right; when the header is whole, the framer has overwritten what that
-	 * says (name and total: in the first piece). The caller compares.
+	 * says (name and total: in the first piece). The caller compares. A piece without data is the first one.
 	 * 1: whole, the data comes next, the parser is zeros again; 0: wants more bytes; -EBADMSG. */
 	int (*parse)(struct alf_parser *, struct alf_piece *, const uint8_t **data, const uint8_t *end);
 };

@@ -34,7 +34,7 @@ static int announce(struct alf *a, uint32_t number, uint8_t type)
 		return -EBADMSG;
 	if (p->len > p->total - p->offset || p->last != (p->offset + p->len == p->total))
 		return -EBADMSG;
-	if (!p->first && (p->type != type || p->len == 0))
+	if (!p->first && p->type != type)
 		return -EBADMSG;
 	if (p->first) {
 		rx->begun = true;

@@ -148,6 +148,19 @@ START_TEST(pieces_out_of_place)
 }
 END_TEST
 
+START_TEST(room)
+{
+	struct alf_piece piece = { .first = true, .name_len = 5 };
+
+	ck_assert_int_eq(alf_ddp.room(&piece, 36), 0); /* 2 + 18 + 4 + 8 + 4 */
+	ck_assert_int_eq(alf_ddp.room(&piece, 35), -4);
+	ck_assert_int_eq(alf_ddp.room(&piece, 43), 4);
+	piece.first = false;
+	ck_assert_int_eq(alf_ddp.room(&piece, 1460), 1436);
+	ck_assert_int_le(alf_ddp.room(&piece, 1 << 20), UINT16_MAX - 18); /* ULPDU_Length has 16 bits */
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("alf_ddp");
@@ -155,6 +168,7 @@ int main(void)
 	SRunner *runner;
 	int failed;
 
+	tcase_add_test(tc, room);
 	tcase_add_test(tc, golden);
 	tcase_add_test(tc, every_header_byte);
 	tcase_add_loop_test(tc, pieces_out_of_place, 0, 2);

@@ -78,7 +78,8 @@ static bool moves(const struct peer *p, struct tcpu_info *before)
 	return true;
 }
 
-enum status peer_send(struct peer *p, enum adu_type type, const void *name, uint8_t name_len, const void *data, size_t len)
+enum status peer_send(struct peer *p, enum adu_type type, const void *name, uint8_t name_len, const void *data,
+		      size_t len)
 {
 	struct adu_attr attr = { .type = (uint8_t)type, .name_len = name_len };
 	struct tcpu_info before = { 0 };
@@ -99,6 +100,15 @@ enum status peer_tell(struct peer *p, enum status status, const char *text)
 	return peer_send(p, p->options->receive ? ANSWER : GIVE_UP, &name, 1, text, strlen(text));
 }
 
+size_t peer_legible(const char *text, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && (uint8_t)text[n] >= ' ' && text[n] != 0x7f)
+		n++;
+	return n;
+}
+
 /* What the peer told, in its words where they can be read. */
 static enum status told(const struct adu_attr *attr, const char *text, size_t len)
 {
@@ -108,11 +118,9 @@ static enum status told(const struct adu_attr *attr, const char *text, size_t le
 		return OK;
 	if (status == WRONG_KEY)
 		return complain(status, "the key is wrong: the receiver's is another");
-	for (size_t i = 0; i < len; i++)
-		if ((uint8_t)text[i] < ' ' || (uint8_t)text[i] == 0x7f)
-			len = i; /* no escape sequences from afar */
-	/* Of all statuses only this one is the same at both ends. */
-	return complain(status == UNWRITABLE ? UNWRITABLE : FAILED, "the other end gives up: %.*s", (int)len, text);
+	/* Of all statuses that are left only this one is the same at both ends. */
+	return complain(status == UNWRITABLE ? UNWRITABLE : FAILED, "the other end gives up: %.*s",
+			(int)peer_legible(text, len), text);
 }
 
 enum status peer_recv(struct peer *p, void *buf, size_t cap, struct adu_attr *attr, size_t *len)

@@ -48,7 +48,10 @@ static enum status refuse_errno(struct incoming *x, const char *what)
 
 static bool name_is_plain(const char *name)
 {
-	return *name && !strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+	size_t len = strlen(name);
+
+	return len && peer_legible(name, len) == len && !strchr(name, '/') && strcmp(name, ".") != 0 &&
+	       strcmp(name, "..") != 0;
 }
 
 static enum status read_hello(struct incoming *x)
@@ -67,7 +70,7 @@ static enum status read_hello(struct incoming *x)
 	h->adu_bytes = be32toh(h->adu_bytes);
 	h->size = be64toh(h->size);
 	h->mode = be32toh(h->mode) & 0777;
-	h->chain[sizeof h->chain - 1] = 0;
+	h->chain[peer_legible(h->chain, sizeof h->chain - 1)] = 0;
 	h->name[sizeof h->name - 1] = 0;
 	if (h->adu_bytes < ADU_MIN || h->adu_bytes > ADU_LARGEST || h->size > INT64_MAX || h->size / h->adu_bytes >= ADUS_MAX)
 		return refuse(x, FAILED, "ADUs of that size, or so many, are not taken here");

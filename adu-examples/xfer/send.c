@@ -6,7 +6,6 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,15 +85,14 @@ static enum status agree(struct outgoing *x)
 		.size = htobe64((uint64_t)x->stat.st_size),
 		.mode = htobe32(x->stat.st_mode & 0777),
 	};
-	char *path = strdup(x->o->file);
+	const char *slash = strrchr(x->o->file, '/');
 	enum status s;
 
-	if (!path || getrandom(hello.iv, sizeof hello.iv, 0) != sizeof hello.iv)
-		return complain(FAILED, "%s", strerror(errno));
+	if (getrandom(hello.iv, sizeof hello.iv, 0) != sizeof hello.iv)
+		return complain(FAILED, "getrandom: %s", strerror(errno));
 	memcpy(hello.magic, MAGIC, sizeof hello.magic);
 	snprintf(hello.chain, sizeof hello.chain, "%s", x->chain->name);
-	snprintf(hello.name, sizeof hello.name, "%s", basename(path));
-	free(path);
+	snprintf(hello.name, sizeof hello.name, "%s", slash ? slash + 1 : x->o->file);
 	s = peer_send(&x->peer, HELLO, NULL, 0, &hello, sizeof hello);
 	if (s == OK)
 		s = answer(x);

@@ -99,12 +99,15 @@ enum status peer_open(struct peer *, const struct options *, int fd, bool initia
 /* Changes to another chain, from the next ADU on. iv is wanted when it has a cipher. */
 enum status peer_change(struct peer *, const struct ilp_chain *, const uint8_t iv[12]);
 void peer_close(struct peer *);
-enum status peer_send(struct peer *, enum adu_type, const void *name, uint8_t name_len, const void *data, size_t len);
+enum status peer_send(struct peer *, enum adu_type, const void *name, uint8_t name_len, const void *data,
+		      size_t len);
 /* The next ADU and its length. An ADU of type answer (the sender's: GIVE_UP, the receiver's: ANSWER) with a status
  * other than OK is said on stderr and becomes the result. */
 enum status peer_recv(struct peer *, void *buf, size_t cap, struct adu_attr *, size_t *len);
 /* Tells the peer, as ANSWER or GIVE_UP. */
 enum status peer_tell(struct peer *, enum status, const char *text);
+/* How much of a text from afar can be shown: no control characters, no escape sequences. */
+size_t peer_legible(const char *text, size_t len);
 /* Whether the peer has something to say now. */
 bool peer_speaks(const struct peer *);
 
