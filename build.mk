@@ -23,7 +23,8 @@ ifndef INNER
 JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 BUILD = $(MAKE) INNER=1 $(JOBS)
 
-NEED_BUILD := gcc libc6-dev pkg-config ragel luajit libluajit-5.1-dev libjansson-dev libssl-dev libtirpc-dev
+NEED_BUILD := gcc libc6-dev pkg-config ragel luajit libluajit-5.1-dev libjansson-dev libssl-dev libtirpc-dev \
+	$(filter clang,$(CC))
 NEED_CHECK := $(NEED_BUILD) clang check
 NEED_DEMO  := $(NEED_BUILD) check gnuplot-nox
 NEED_LINT  := $(NEED_BUILD) check clang clang-tidy shellcheck lua-check
@@ -40,7 +41,7 @@ all: ## the library, the command tcpu and the examples, in build/gcc (the defaul
 	@$(BUILD) programs
 
 tests: ## all of that and the test programs, without running them
-	$(need) $(NEED_CHECK)
+	$(need) $(NEED_BUILD) check
 	@$(BUILD) tests
 
 demo: ## fuse, check, measure, and send a file: under a minute
@@ -64,7 +65,7 @@ bench: all ## ns per byte and per call of every chain, schedule and direction
 
 lint: ## clang-tidy, shellcheck, luacheck, and what CONTRIBUTING.md asks for
 	$(need) $(NEED_LINT)
-	@$(BUILD) CC=clang lint
+	@$(BUILD) lint
 
 clean: ## remove build/
 	$(Q)rm -rf build
@@ -73,10 +74,10 @@ else
 # ------------------------------------------------------------------------------------------- what is built
 B := build/$(notdir $(CC))$(if $(SAN),-asan)
 
-PKGS := check luajit libtirpc jansson libcrypto
+PKGS := luajit libtirpc jansson libcrypto
 CPPFLAGS_ := -I. -D_GNU_SOURCE $(shell pkg-config --cflags $(PKGS))
 WARN := -Wall -Wextra -Wconversion -Wshadow -Werror
-CFLAGS_ := -std=gnu17 -O2 -g -pthread -fno-strict-overflow $(WARN)
+CFLAGS_ := -std=gnu17 -O2 -g -pthread $(WARN)
 LDLIBS_ := -Wl,--as-needed $(shell pkg-config --libs $(PKGS)) -lm -pthread
 ifdef SAN
 CFLAGS_ += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -145,7 +146,7 @@ $(LIB): $(LIB_O)
 	$(Q)rm -f $@ && ar rcs $@ $(LIB_O)
 
 compile = $(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS_) $(CPPFLAGS) $(CFLAGS_) $(CFLAGS) -MMD -MP -c -o $@ $<
-link = $(Q)mkdir -p $(@D) && $(CC) $(CFLAGS_) $(LDFLAGS) -o $@ $^ $(LDLIBS_)
+link = $(Q)mkdir -p $(@D) && $(CC) $(CFLAGS_) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS_) $(LDLIBS)
 
 $(B)/%.o: %.c build.mk
 	$(call say,CC)
@@ -169,10 +170,11 @@ $(B)/bin/$(1): $(call object,$(wildcard adu-examples/$(1)/*.c)) $(LIB)
 	$$(link)
 endef
 $(foreach e,$(EXAMPLES),$(eval $(call example,$(e))))
-$(TESTS_MAINS:tests/%.c=$(B)/tests/%): $(B)/tests/%: $(B)/tests/%.o $(TESTS_O) $(TOOLS_O) $(LIB)
+$(TESTS) $(GEN_TESTS): LDLIBS = $(shell pkg-config --libs check)
+$(TESTS): $(B)/tests/%: $(B)/tests/%.o $(TESTS_O) $(TOOLS_O) $(LIB)
 	$(call say,LD)
 	$(link)
-$(GEN_TESTS): $(B)/tests/%: $(B)/gen/%.o $(TESTS_O) $(LIB)
+$(GEN_TESTS): $(B)/tests/%: $(B)/gen/%.o $(filter $(B)/tests/ilp/%,$(TESTS_O)) $(LIB)
 	$(call say,LD)
 	$(link)
 

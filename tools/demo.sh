@@ -1,8 +1,8 @@
 #!/bin/bash
 # demo.sh BUILD_DIR [FILE]: the whole way once. Checks the fused loops, measures them, and moves a file between two
-# processes three ways, interleaved: over TCPU with the fused chain, over TCPU with its layered twin, and over the
-# kernel's TCP with the same manipulations by library calls. What it finds stays in build/demo/.
-set -eu
+# processes, interleaved: over TCPU with the fused chain, over TCPU with its layered twin, over the kernel's TCP with
+# the same manipulations by library calls, and over the kernel's TCP with none. What it finds stays in build/demo/.
+set -eu -o pipefail
 cd "$(dirname "$0")/.."
 bin=$1/bin file=${2-}
 out=build/demo
@@ -35,13 +35,14 @@ median() { sort -g | awk '{ v[NR] = $1 } END { print (v[int((NR + 1) / 2)] + v[i
 heading "1. The loops, against their descriptions run on plain numbers"
 tools/check.sh "$1/gen-tests.list"
 
-others=$(busy)
-if [ "$others" -gt 10 ]; then
-	heading "This machine is busy: others use $others % of its processors. The numbers below are theirs, too."
-fi
 heading "2. What a byte costs"
+{
+	echo "$(nproc) processors, $(sed -n '/^model name/{s/.*: //p;q}' /proc/cpuinfo)"
+	others=$(busy)
+	[ "$others" -le 10 ] || echo "Busy: others use $others % of the processors. The numbers below are theirs, too."
+} | tee "$out/table.txt"
 "$bin/tcpu" bench --sizes 1K,64K,1M --direction send --csv="$out/bench.csv" --json="$out/bench.json" \
-	copy_sum xdr_copy_sum "$chain" | tee "$out/table.txt"
+	copy_sum xdr_copy_sum "$chain" | tee -a "$out/table.txt"
 
 if [ -z "$file" ]; then
 	file=$out/data
@@ -50,6 +51,7 @@ if [ -z "$file" ]; then
 	fi
 fi
 size=$(stat -L -c %s "$file")
+[ "$size" -gt 0 ] || { echo "demo.sh: $file is empty: there is nothing to measure" >&2; exit 1; }
 heading "3. $file, $((size / 1000000)) MB, from one process to another"
 sent=$(hash "$file") # reads it into memory, too
 echo "  SHA-256 $sent  of the file"
@@ -68,6 +70,7 @@ declare -A title=(
 	[fused]="TCPU, $chain fused"
 	[layered]="TCPU, $chain layered"
 	[kernel]="kernel TCP (CUBIC), libtirpc + OpenSSL, one after another"
+	[bare]="kernel TCP (CUBIC), nothing done to the bytes: a bound"
 )
 
 over_tcpu() { # schedule, where the JSON goes
@@ -84,8 +87,8 @@ over_tcpu() { # schedule, where the JSON goes
 	wait "$receiver" || { cat "$dir/recv.log" >&2; exit 1; }
 	receiver=
 }
-over_kernel() {
-	"$bin/tcpu" baseline --json "$file" "$dir/copy" >"$1"
+over_kernel() { # stages, where the JSON goes
+	"$bin/tcpu" baseline --stages "$1" --json "$file" "$dir/copy" >"$2"
 }
 
 # User and system time of the children that have ended, in ticks.
@@ -105,9 +108,13 @@ one() { # way, repetition
 	local json=$dir/$1.json from
 	rm -f "$dir/copy"
 	from=$(cpu)
-	if [ "$1" = kernel ]; then over_kernel "$json"; else over_tcpu "$1" "$json"; fi
+	case $1 in
+	kernel) over_kernel "xdr_u32 chacha20" "$json" ;; # copy and sum are the kernel's
+	bare) over_kernel "" "$json" ;;
+	*) over_tcpu "$1" "$json" ;;
+	esac
 	printf '{"way": "%s", "bytes": %d, "seconds": %s, "cpu_seconds": %s}\n' "$1" "$size" "$(member seconds "$json")" \
-		"$(awk "BEGIN { print ($(cpu) - $from) / $ticks }")" >>"$out/transfers.json"
+		"$(awk "BEGIN { print ($(cpu) - $from) / $ticks }")" >>"$out/transfers.jsonl"
 	# The first by digest, as one would who has only one end; the others byte by byte, which takes less time.
 	if [ "$2" = 1 ]; then
 		arrived=$(hash "$dir/copy")
@@ -117,16 +124,16 @@ one() { # way, repetition
 		cmp -s "$file" "$dir/copy" || wrong "$1"
 	fi
 }
-ways=(fused layered kernel)
-: >"$out/transfers.json"
+ways=(fused layered kernel bare)
+: >"$out/transfers.jsonl"
 for ((i = 1; i <= repeats; i++)); do
-	for ((j = 0; j < 3; j++)); do
-		one "${ways[(i + j) % 3]}" "$i"
+	for ((j = 0; j < ${#ways[@]}; j++)); do
+		one "${ways[(i + j) % ${#ways[@]}]}" "$i"
 	done
 done
 
 of() { # way, member: the median
-	grep "\"way\": \"$1\"" "$out/transfers.json" >"$dir/of"
+	grep "\"way\": \"$1\"" "$out/transfers.jsonl" >"$dir/of"
 	member "$2" "$dir/of" | median
 }
 {
@@ -151,4 +158,4 @@ awk -F , 'NR > 1 && $5 ~ /^(layered|tiled|fused)$/ {
 		chain = $1; bytes = $4
 	} END { print "" }' "$out/bench.csv" >"$out/bench.dat"
 gnuplot -e "out='$out'" tools/demo.gp
-heading "Left in $out: table.txt, bench.json, bench.csv, transfers.json, plot.svg"
+heading "Left in $out: table.txt, bench.json, bench.csv, transfers.jsonl, plot.svg"
