@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -585,6 +586,167 @@ START_TEST(event_loop)
 }
 END_TEST
 
+/* Two connections of a listener: one thread waits on the first while another, on the second, takes from their link
+ * what the first waits for. It must be woken. */
+struct waiter {
+	pthread_t thread;
+	int fd;
+	sem_t got;
+};
+
+static void *wait_for_bytes(void *ctx)
+{
+	struct waiter *w = ctx;
+	char b;
+
+	while (recv_tcpu(w->fd, &b, 1, 0) == 1)
+		sem_post(&w->got);
+	return NULL;
+}
+
+START_TEST(woken_by_another_thread)
+{
+	struct peer p[2];
+	struct waiter w;
+	struct sockaddr_in at;
+	int l = listener(&at), s[2];
+	char b;
+
+	for (int i = 0; i < 2; i++) {
+		p[i].at = at;
+		start(&p[i], just_connect);
+		s[i] = accept_tcpu(l, NULL, NULL);
+		ck_assert_int_ge(s[i], 0);
+		pthread_join(p[i].thread, NULL);
+	}
+	w.fd = s[0];
+	sem_init(&w.got, 0, 0);
+	ck_assert_int_eq(pthread_create(&w.thread, NULL, wait_for_bytes, &w), 0);
+	for (int i = 0; i < 2000; i++) {
+		ck_assert_int_eq(send_tcpu(p[0].fd, "x", 1, TF_NODELAY), 1);
+		for (int k = 0; k < 10; k++)
+			FAILS(recv_tcpu(s[1], &b, 1, MSG_DONTWAIT), EAGAIN);
+		ck_assert_int_eq(sem_wait(&w.got), 0);
+	}
+	ck_assert_int_eq(shutdown_tcpu(p[0].fd, SHUT_WR), 0);
+	pthread_join(w.thread, NULL);
+	close_both(p[0].fd, p[1].fd);
+	close_both(s[0], s[1]);
+	ck_assert_int_eq(close_tcpu(l), 0);
+}
+END_TEST
+
+static void *accept_and_read(void *ctx)
+{
+	struct peer *p = ctx;
+	int l = p->fd, fd = accept_tcpu(l, NULL, NULL);
+
+	ck_assert_int_ge(fd, 0);
+	p->bytes = read_pattern(fd, 20000, 0);
+	ck_assert_int_eq(close_tcpu(fd), 0);
+	ck_assert_int_eq(close_tcpu(l), 0);
+	return NULL;
+}
+
+/* Connects and sends without blocking; the descriptor in an epoll set tells when there is room again. */
+START_TEST(writable_by_epoll)
+{
+	enum { TOTAL = 4 * MIB };
+	struct peer p;
+	struct epoll_event ev = { .events = EPOLLIN };
+	int fd = socket_tcpu(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), ep = epoll_create1(0), v = -1;
+	uint8_t *b = malloc(TOTAL);
+	socklen_t len = sizeof v;
+	size_t sent = 0;
+	ssize_t n;
+
+	for (size_t i = 0; i < TOTAL; i++)
+		b[i] = byte_at(i);
+	p.fd = listener(&p.at);
+	FAILS(connect_tcpu(fd, &p.at, sizeof p.at), EINPROGRESS);
+	ck_assert_int_eq(epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev), 0);
+	start(&p, accept_and_read);
+	do /* until connected: what wakes may be less than that */
+		ck_assert_int_eq(epoll_wait(ep, &ev, 1, 5000), 1);
+	while (connect_tcpu(fd, &p.at, sizeof p.at) && errno == EALREADY);
+	ck_assert_int_eq(getsockopt_tcpu(fd, SOL_SOCKET, SO_ERROR, &v, &len), 0);
+	ck_assert_int_eq(v, 0);
+	while (sent < TOTAL) {
+		n = send_tcpu(fd, b + sent, TOTAL - sent, 0);
+		if (n < 0) {
+			ck_assert_int_eq(errno, EAGAIN);
+			ck_assert_int_eq(epoll_wait(ep, &ev, 1, 5000), 1);
+		} else {
+			sent += (size_t)n;
+		}
+	}
+	ck_assert_int_eq(fcntl_tcpu(fd, F_SETFL, 0), 0);
+	ck_assert_int_eq(close_tcpu(fd), 0);
+	pthread_join(p.thread, NULL);
+	ck_assert_uint_eq(p.bytes, TOTAL);
+	free(b);
+	close(ep);
+}
+END_TEST
+
+/* What a closed descriptor still owes is done inside later calls on others. */
+START_TEST(closed_without_waiting)
+{
+	static uint8_t b[200000];
+	struct peer p;
+	struct sockaddr_in at;
+	struct pollfd other = { .fd = listener(&at), .events = POLLIN };
+	int fd = new_socket();
+
+	for (size_t i = 0; i < sizeof b; i++)
+		b[i] = byte_at(i);
+	ck_assert_int_eq(listen_tcpu(other.fd, 1), 0);
+	p.fd = listener(&p.at);
+	start(&p, accept_and_read);
+	ck_assert_int_eq(connect_tcpu(fd, &p.at, sizeof p.at), 0);
+	ck_assert_int_eq(send_tcpu(fd, b, sizeof b, 0), sizeof b);
+	ck_assert_int_eq(fcntl_tcpu(fd, F_SETFL, O_NONBLOCK), 0);
+	ck_assert_int_eq(close_tcpu(fd), 0);
+	while (pthread_tryjoin_np(p.thread, NULL))
+		ck_assert_int_eq(poll_tcpu(&other, 1, 1), 0);
+	ck_assert_uint_eq(p.bytes, sizeof b);
+	ck_assert_int_eq(close_tcpu(other.fd), 0);
+}
+END_TEST
+
+/* A reader that takes a little each time it is woken, and no more: what waits must wake it again. */
+START_TEST(a_little_at_a_time)
+{
+	struct peer p = { .bytes = 200000 };
+	struct epoll_event ev = { .events = EPOLLIN };
+	int l = listener(&p.at), s, ep = epoll_create1(0), mss = 1000;
+	uint8_t b[1500];
+	size_t at = 0;
+	ssize_t n;
+
+	ck_assert_int_eq(setsockopt_tcpu(l, IPPROTO_TCP, TCP_MAXSEG, &mss, sizeof mss), 0);
+	start(&p, connect_and_send);
+	s = accept_tcpu(l, NULL, NULL);
+	ck_assert_int_eq(fcntl_tcpu(s, F_SETFL, O_NONBLOCK), 0);
+	ck_assert_int_eq(epoll_ctl(ep, EPOLL_CTL_ADD, s, &ev), 0);
+	do {
+		ck_assert_int_eq(epoll_wait(ep, &ev, 1, 5000), 1);
+		n = recv_tcpu(s, b, sizeof b, 0);
+		ck_assert(n >= 0 || errno == EAGAIN);
+		for (ssize_t i = 0; i < n; i++)
+			if (b[i] != byte_at(at + (size_t)i))
+				ck_abort_msg("byte %zu is wrong", at + (size_t)i);
+		at += n > 0 ? (size_t)n : 0;
+	} while (n);
+	ck_assert_uint_eq(at, p.bytes);
+	ck_assert_int_eq(fcntl_tcpu(s, F_SETFL, 0), 0);
+	ck_assert_int_eq(close_tcpu(s), 0);
+	pthread_join(p.thread, NULL);
+	ck_assert_int_eq(close_tcpu(l), 0);
+	close(ep);
+}
+END_TEST
+
 /* poll_tcpu: exact, and for other descriptors at the same time. */
 START_TEST(poll_exact)
 {
@@ -737,6 +899,10 @@ int main(void)
 	tcase_add_loop_test(tc, transfer, 0, sizeof shapes / sizeof *shapes);
 	tcase_add_test(tc, threads);
 	tcase_add_test(tc, event_loop);
+	tcase_add_test(tc, woken_by_another_thread);
+	tcase_add_test(tc, writable_by_epoll);
+	tcase_add_test(tc, closed_without_waiting);
+	tcase_add_test(tc, a_little_at_a_time);
 	tcase_add_test(tc, poll_exact);
 	tcase_add_test(tc, half_close);
 	tcase_add_test(tc, reset_by_close);
