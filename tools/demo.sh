@@ -69,8 +69,8 @@ head -c 32 /dev/urandom >"$dir/key"
 declare -A title=(
 	[fused]="TCPU, $chain fused"
 	[layered]="TCPU, $chain layered"
-	[kernel]="kernel TCP (CUBIC), libtirpc + OpenSSL, one after another"
-	[bare]="kernel TCP (CUBIC), nothing done to the bytes: a bound"
+	[kernel]="kernel TCP, libtirpc + OpenSSL, one after another"
+	[bare]="kernel TCP, nothing done to the bytes: a bound"
 )
 
 over_tcpu() { # schedule, where the JSON goes
@@ -138,7 +138,8 @@ of() { # way, member: the median
 }
 {
 	heading "Medians of $repeats interleaved repetitions, from connecting to the last byte written $where;"
-	echo "CPU is that of both processes"
+	echo "CPU is that of both processes; the kernel's congestion control is $(sed -E 's/.*"congestion": "([^"]*).*/\1/' \
+		"$dir/kernel.json")"
 	kernel=$(of kernel seconds)
 	for way in "${ways[@]}"; do
 		awk -v title="${title[$way]}" -v s="$(of "$way" seconds)" -v k="$kernel" -v c="$(of "$way" cpu_seconds)" \
