@@ -714,6 +714,53 @@ START_TEST(closed_without_waiting)
 }
 END_TEST
 
+/* Segments that one call has left in the driver make the descriptor readable, though the link holds nothing more. */
+START_TEST(left_in_the_driver)
+{
+	static const uint8_t b[1000];
+	uint8_t got[1500];
+	struct pollfd p = { .events = POLLIN };
+	int s, c;
+
+	pair(&s, &c);
+	p.fd = s;
+	ck_assert_int_eq(fcntl_tcpu(s, F_SETFL, O_NONBLOCK), 0);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(send_tcpu(c, b, sizeof b, TF_NODELAY), sizeof b);
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(poll(&p, 1, 0), 1);
+		ck_assert_int_eq(recv_tcpu(s, got, sizeof got, 0), sizeof b);
+	}
+	ck_assert_int_eq(poll(&p, 1, 0), 0);
+	close_both(s, c);
+}
+END_TEST
+
+/* Acknowledgments that a call for something else has taken in: the descriptor still tells of the room they made. */
+START_TEST(room_that_another_call_made)
+{
+	static uint8_t b[MIB];
+	struct pollfd p = { .events = POLLIN };
+	int s, c;
+	ssize_t n;
+
+	pair(&s, &c);
+	p.fd = c;
+	ck_assert_int_eq(fcntl_tcpu(c, F_SETFL, O_NONBLOCK), 0);
+	ck_assert_int_eq(fcntl_tcpu(s, F_SETFL, O_NONBLOCK), 0);
+	while ((n = send_tcpu(c, b, sizeof b, 0)) > 0)
+		continue;
+	ck_assert_int_eq(errno, EAGAIN);
+	ck_assert_int_eq(poll(&p, 1, 0), 0);
+	while (recv_tcpu(s, b, sizeof b, 0) > 0)
+		continue;
+	FAILS(recv_tcpu(c, b, 1, 0), EAGAIN);
+	ck_assert_int_eq(poll(&p, 1, 0), 1);
+	ck_assert_int_gt(send_tcpu(c, b, sizeof b, 0), 0);
+	close_both(s, c);
+}
+END_TEST
+
 /* A reader that takes a little each time it is woken, and no more: what waits must wake it again. */
 START_TEST(a_little_at_a_time)
 {
@@ -902,6 +949,8 @@ int main(void)
 	tcase_add_test(tc, woken_by_another_thread);
 	tcase_add_test(tc, writable_by_epoll);
 	tcase_add_test(tc, closed_without_waiting);
+	tcase_add_test(tc, left_in_the_driver);
+	tcase_add_test(tc, room_that_another_call_made);
 	tcase_add_test(tc, a_little_at_a_time);
 	tcase_add_test(tc, poll_exact);
 	tcase_add_test(tc, half_close);
