@@ -57,7 +57,11 @@ transmit_for_long() {
 	truncate -s 1G file
 	under_watch send --timeout 3 file "127.0.0.1:$port" >send.out 2>send.err &
 	sender=$!
-	until [ -n "$(ls -A out)" ]; do sleep 0.02; done
+	for _ in $(seq 500); do
+		[ -z "$(ls -A out)" ] || return 0
+		sleep 0.02
+	done
+	check "the transfer begins" false
 }
 sender_finished() {
 	wait "$sender" 2>/dev/null
