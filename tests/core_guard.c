@@ -275,7 +275,8 @@ START_TEST(noise)
 	uint8_t s[128];
 	struct tcb *l;
 
-	talk_open(&talk, &(struct net_config){ .seed = (uint64_t)_i + 1, .engine = { { .connections_max = 100 } } }, 1000);
+	talk_open(&talk, &(struct net_config){ .seed = (uint64_t)_i + 1,
+						.engine = { { .connections_max = 100 } } }, 1000);
 	ck_assert_int_eq(tcpu_listen(talk.net.peer[0].engine, net_addr(&talk.net, 0, 8), 5, &l), 0);
 	for (int i = 0; i < 5000; i++) {
 		uint32_t len = 20 + (uint32_t)(link_sim_random(talk.net.sim) % 100);

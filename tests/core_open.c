@@ -213,8 +213,8 @@ START_TEST(half_open_goes)
 	net_open(&net, &(struct net_config){ .scripted = true });
 	ck_assert_int_eq(tcpu_listen(net.peer[0].engine, net_addr(&net, 0, NET_PORT), 5, &l), 0);
 	for (uint16_t i = 0; i < 50; i++)
-		script_say(&net, &(struct say){ .flags = SYN, .seq = i, .window = 1000, .src_port = (uint16_t)(1000 + i),
-						.dst_port = NET_PORT });
+		script_say(&net, &(struct say){ .flags = SYN, .seq = i, .window = 1000,
+						.src_port = (uint16_t)(1000 + i), .dst_port = NET_PORT });
 	ck_assert_uint_eq(tcpu_count(net.peer[0].engine), 51);
 	net_run(&net, 1000 * NET_S);
 	ck_assert_uint_eq(tcpu_count(net.peer[0].engine), 1);

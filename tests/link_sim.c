@@ -98,7 +98,8 @@ static void near(uint64_t count, double p)
 {
 	double mean = N * p, off = (double)count - mean;
 
-	ck_assert_msg(off * off <= 16 * mean * (1 - p) + 1, "%llu of %u instead of %.0f", (unsigned long long)count, N, mean);
+	ck_assert_msg(off * off <= 16 * mean * (1 - p) + 1, "%llu of %u instead of %.0f",
+		      (unsigned long long)count, N, mean);
 }
 
 START_TEST(rates)

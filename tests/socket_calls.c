@@ -305,6 +305,27 @@ START_TEST(reset_by_close)
 }
 END_TEST
 
+/* The application learns from close, if from nothing before, that its data did not arrive. */
+START_TEST(close_tells_of_loss)
+{
+	int s, c;
+	char b[1];
+
+	pair(&s, &c);
+	ck_assert_int_eq(send_tcpu(c, "unread", 6, TF_NODELAY), 6);
+	ck_assert_int_eq(recv_tcpu(s, b, 1, 0), 1);
+	ck_assert_int_eq(close_tcpu(s), 0);
+	if (_i) { /* the RST has been seen, but not told */
+		struct pollfd p = { .fd = c, .events = 0 };
+
+		ck_assert_int_eq(poll_tcpu(&p, 1, 5000), 1);
+		ck_assert_int_eq(p.revents & POLLERR, POLLERR);
+	}
+	FAILS(close_tcpu(c), EIO);
+	FAILS(close_tcpu(c), EBADF);
+}
+END_TEST
+
 /* The child connects and sends, the parent reads; then the child of an accepted connection goes on with it. */
 START_TEST(over_fork)
 {
@@ -375,6 +396,7 @@ int main(void)
 	tcase_add_loop_test(tc, transfer, 0, sizeof shapes / sizeof *shapes);
 	tcase_add_test(tc, half_close);
 	tcase_add_test(tc, reset_by_close);
+	tcase_add_loop_test(tc, close_tells_of_loss, 0, 2);
 	tcase_add_test(tc, over_fork);
 	tcase_add_test(tc, descriptors_come_back);
 	suite_add_tcase(suite, tc);

@@ -1,4 +1,4 @@
-/* Sockets of TCPU and their peers on loopback, for tests: a peer is a thread of this process with a socket of its own. */
+/* Sockets of TCPU and their peers on loopback, for tests: a peer is a thread of this process with its own socket. */
 #ifndef TESTS_SOCKET_PEER_H
 #define TESTS_SOCKET_PEER_H
 

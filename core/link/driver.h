@@ -89,8 +89,9 @@ struct sock *sock_find(int fd);
 struct sock *sock_enter(int fd);
 /* Unlocks; returns result, or -1 with errno for a negative one. */
 ssize_t sock_leave(struct sock *, ssize_t result);
-/* Gets the engine further: feeds it a batch, or, when nothing has come, sleeps until something does; want says
- * for what. sink, where given, takes what comes for this socket. -EAGAIN: until_us has passed (0: no sleep); -EINTR. The lock is open during the sleep. */
+/* Gets the engine further: feeds it a batch, or, when nothing has come, sleeps until something does; want says for
+ * what. sink, where given, takes what comes for this socket. The lock is open during the sleep.
+ * -EAGAIN: until_us has passed (0: no sleep); -EINTR. */
 int sock_wait(struct sock *, unsigned want, uint64_t until_us, struct call_sink *sink);
 /* Ready for what, of TCPU_IN ... . */
 unsigned sock_ready(const struct sock *);

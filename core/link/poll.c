@@ -10,7 +10,8 @@
 static short exact(const struct sock *s, short events)
 {
 	unsigned ready = sock_ready(s);
-	short all = (short)((ready & TCPU_IN ? POLLIN | POLLRDNORM : 0) | (ready & TCPU_OUT ? POLLOUT | POLLWRNORM : 0));
+	short all = (short)((ready & TCPU_IN ? POLLIN | POLLRDNORM : 0) |
+			    (ready & TCPU_OUT ? POLLOUT | POLLWRNORM : 0));
 
 	return (short)((all & events) | (ready & TCPU_ERR ? POLLERR : 0) | (ready & TCPU_HUP ? POLLHUP : 0));
 }

@@ -108,13 +108,18 @@ static int accept_(struct sock *s, struct sockaddr_in *addr, socklen_t *addrlen)
 
 	if (e)
 		return e;
+	while (!(sock_ready(s) & TCPU_IN)) {
+		e = sock_wait(s, TCPU_IN, until_us, NULL);
+		if (e)
+			return e;
+	}
 	/* The descriptor first: what fails leaves the connection in the backlog. */
 	e = sock_new(s->driver, &n);
 	if (e)
 		return e;
 	e = sock_add_link(n);
-	while (!e && (e = tcpu_accept(s->tcb, &n->tcb)) == -EAGAIN)
-		e = sock_wait(s, TCPU_IN, until_us, NULL);
+	if (!e)
+		e = tcpu_accept(s->tcb, &n->tcb);
 	if (e) {
 		sock_free(n);
 		return e;
@@ -261,20 +266,21 @@ static bool unread(struct sock *s)
 	bool is = false;
 	struct seam_sink probe = { .drain = notice, .settle = nothing, .ctx = &is };
 
+	/* Nothing will be reset any more, and the error that may wait is not for tcpu_recv to take. */
+	if (state(s) == TCPU_CLOSED)
+		return false;
 	tcpu_recv(s->tcb, &probe);
 	return is;
 }
 
-/* Waits for the end of the connection. -EIO: it broke. */
+/* Waits for the end of the connection. -EIO: it broke, and nobody has told yet. */
 static int linger(struct sock *s)
 {
 	uint64_t until_us = TCPU_NEVER;
 	struct tcpu_info info;
-	int e;
+	int e = tcpu_shutdown(s->tcb);
 
-	if (tcpu_shutdown(s->tcb))
-		return 0; /* nothing was ever promised to a peer, or the error has been told */
-	for (;;) {
+	while (!e) {
 		tcpu_info(s->tcb, &info);
 		if (info.state == TCPU_TIME_WAIT || info.state == TCPU_CLOSED || unread(s))
 			break;
@@ -283,11 +289,8 @@ static int linger(struct sock *s)
 		e = sock_wait(s, TCPU_IN, until_us, NULL);
 		if (e == -EINTR)
 			return e;
-		if (e)
-			break;
 	}
-	e = tcpu_error(s->tcb);
-	return e ? -EIO : 0;
+	return s->error || tcpu_error(s->tcb) ? -EIO : 0;
 }
 
 int close_tcpu(int fd)

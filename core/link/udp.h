@@ -33,14 +33,15 @@ struct link_udp_stats {
 	uint64_t refused_out;                    /* segments that the kernel would not send: lost */
 	uint64_t contradictions;                 /* segments dropped whose TCP ports are not UDP's */
 	uint64_t errors_in;                      /* ICMP messages */
-	bool gso_refused;                        /* the kernel refused a super-datagram; each segment goes alone since */
+	bool gso_refused;                        /* the kernel refused a super-datagram: no more of them */
 };
 
 /* -ENOMEM. The link has no socket, and fd is -1, until claim. claim: -EBUSY when something is claimed already.
  * It sets segment_max from the MTU of the interface that has the address; without an address, from the largest MTU
  * there is, since a peer's MSS option and IP's fragmentation make good what is too large. window_max follows the
  * receive buffer that the kernel granted: half of what it says, because it counts a packet's memory, not its bytes
- * (measured: 1.6 times as much for 1,460 bytes alone, 2.4 times for 1,000, hardly more where GRO joins). It bounds one connection: many that share the socket can still overflow it, which TCP takes for congestion.
+ * (measured: 1.6 times as much for 1,460 bytes alone, 2.4 times for 1,000, hardly more where GRO joins). It bounds
+ * one connection: many that share the socket can still overflow it, which TCP takes for congestion.
  * send: a full socket buffer leaves the rest to the caller, and its own packets' acknowledgments will wake him. */
 int link_udp_open(const struct link_udp_config *, struct link **out);
 /* The address that packets to ip leave from, and, unless config.mtu was set, segment_max from the path's MTU as the
