@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <check.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -188,7 +189,7 @@ void net_pair(struct net *n, struct tcb **client, struct tcb **server)
 	int e;
 
 	*client = net_connect(n);
-	while ((e = tcpu_accept(l, server)) == -11 /* EAGAIN */)
+	while ((e = tcpu_accept(l, server)) == -EAGAIN)
 		ck_assert(net_step(n, n->now_us + 60 * NET_S));
 	ck_assert_int_eq(e, 0);
 	ck_assert_int_eq(net_state(*client), TCPU_ESTABLISHED);
