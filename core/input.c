@@ -24,6 +24,41 @@ static void received(struct tcb *c, uint32_t n)
 	tcb_flush_later(c);
 }
 
+/* Our FIN was acknowledged. false: the connection is gone. */
+static bool fin_acked(struct tcb *c)
+{
+	switch (c->state) {
+	case TCPU_FIN_WAIT_1:
+		c->state = TCPU_FIN_WAIT_2;
+		/* Nobody waits for the peer any more: it has as long as TIME-WAIT takes. */
+		if (c->detached)
+			timer_set(c, TIMER_2MSL, c->engine->now + 2 * (uint64_t)c->engine->config.msl_us);
+		return true;
+	case TCPU_CLOSING:
+		timer_time_wait(c);
+		return true;
+	case TCPU_LAST_ACK:
+		tcb_drop(c, 0);
+		return false;
+	default:
+		return true;
+	}
+}
+
+/* Fifth check. false: the segment is to be dropped, or the connection is gone. */
+static bool ack_arrives(struct tcb *c, const struct segment *s)
+{
+	bool was_acked = c->fin_acked;
+
+	return ack_input(c, s) && (was_acked || !c->fin_acked || fin_acked(c));
+}
+
+/* The states in which the peer may send text. */
+static bool is_receiving(const struct tcb *c)
+{
+	return c->state == TCPU_ESTABLISHED || c->state == TCPU_FIN_WAIT_1 || c->state == TCPU_FIN_WAIT_2;
+}
+
 /* true: the segment is done with. */
 static bool direct(struct tcb *c, const struct segment *s, bool vouched)
 {
@@ -31,7 +66,7 @@ static bool direct(struct tcb *c, const struct segment *s, bool vouched)
 	uint16_t sum;
 	size_t n;
 
-	if (c->state != TCPU_ESTABLISHED || !c->sink || c->sink->done || (s->flags & ~TH_PSH) != TH_ACK ||
+	if (!is_receiving(c) || !c->sink || c->sink->done || (s->flags & ~TH_PSH) != TH_ACK ||
 		s->seq != c->rcv_nxt || s->len == 0 || s->len > rcvbuf_room(&c->rcv) || !rcvbuf_empty(&c->rcv) ||
 		c->fin_known || seq_gt(s->ack, c->snd_max) || seq_lt(s->ack, c->snd_una - c->max_snd_wnd))
 		return false;
@@ -55,7 +90,7 @@ static bool direct(struct tcb *c, const struct segment *s, bool vouched)
 			n = s->len;
 	}
 	received(c, (uint32_t)n);
-	ack_input(c, s);
+	ack_arrives(c, s);
 	return true;
 }
 
@@ -176,27 +211,6 @@ static void reset_input(struct tcb *c, const struct segment *s)
 	}
 }
 
-/* Our FIN was acknowledged. false: the connection is gone. */
-static bool fin_acked(struct tcb *c)
-{
-	switch (c->state) {
-	case TCPU_FIN_WAIT_1:
-		c->state = TCPU_FIN_WAIT_2;
-		/* Nobody waits for the peer any more: it has as long as TIME-WAIT takes. */
-		if (c->detached)
-			timer_set(c, TIMER_2MSL, c->engine->now + 2 * (uint64_t)c->engine->config.msl_us);
-		return true;
-	case TCPU_CLOSING:
-		timer_time_wait(c);
-		return true;
-	case TCPU_LAST_ACK:
-		tcb_drop(c, 0);
-		return false;
-	default:
-		return true;
-	}
-}
-
 /* Sixth and seventh: text. */
 static void text_input(struct tcb *c, const struct segment *s)
 {
@@ -239,7 +253,7 @@ static void fin_input(struct tcb *c)
 /* RFC 9293 3.10.7.4 from the sixth check on: what is new in the segment. */
 static void content_input(struct tcb *c, const struct segment *s)
 {
-	bool open = c->state == TCPU_ESTABLISHED || c->state == TCPU_FIN_WAIT_1 || c->state == TCPU_FIN_WAIT_2;
+	bool open = is_receiving(c);
 
 	if (s->len && open && c->detached) {
 		/* Data for a user who is gone: RFC 9293 3.6.1 */
@@ -258,8 +272,6 @@ static void content_input(struct tcb *c, const struct segment *s)
 
 static void synchronized_input(struct tcb *c, struct segment *s)
 {
-	bool was_acked = c->fin_acked;
-
 	if (c->state == TCPU_SYN_RECEIVED && (s->flags & (TH_SYN | TH_ACK)) == TH_SYN && s->seq == c->irs) {
 		tcb_send_syn(c); /* the peer has not got our SYN,ACK */
 		return;
@@ -293,11 +305,8 @@ static void synchronized_input(struct tcb *c, struct segment *s)
 		tcb_established(c, s);
 	}
 	tcb_flush_later(c); /* ack_now may have been set above */
-	if (!ack_input(c, s))
-		return;
-	if (c->fin_acked && !was_acked && !fin_acked(c))
-		return;
-	content_input(c, s);
+	if (ack_arrives(c, s))
+		content_input(c, s);
 }
 
 void tcpu_input(struct tcpu *e, const struct link_in *in)

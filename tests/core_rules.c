@@ -1,4 +1,5 @@
 /* Rules that whole transfers survive without: each test here was written for a planted fault that no other saw. */
+#include "core/plain.h"
 #include "tests/sim_net.h"
 
 #include <arpa/inet.h>
@@ -213,11 +214,33 @@ START_TEST(full_backlog_is_silent)
 }
 END_TEST
 
+/* Whoever has closed his own direction still reads, and by the short way. */
+START_TEST(short_way_after_half_close)
+{
+	static uint8_t got[2 * MSS];
+	struct plain_sink sink;
+
+	talk_open(&talk, &(struct net_config){ 0 }, MSS);
+	tcpu_shutdown(talk.c);
+	talk_expect(&talk, FIN | ACK, 0);
+	plain_sink(&sink, got, sizeof got);
+	tcpu_sink(talk.c, &sink.seam);
+	talk_say_at(&talk, ACK, talk.seq, talk.ack - 1, bytes, MSS); /* FIN-WAIT-1 */
+	ck_assert_uint_eq(net_info(talk.c).direct_bytes, MSS);
+	talk.seq += MSS;
+	talk_say(&talk, 0, bytes, MSS); /* its ACK makes it FIN-WAIT-2 */
+	ck_assert_int_eq(net_state(talk.c), TCPU_FIN_WAIT_2);
+	ck_assert_uint_eq(net_info(talk.c).direct_bytes, 2 * MSS);
+	ck_assert_uint_eq(sink.got, 2 * MSS);
+	talk_close(&talk);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = { timer_rests, timer_starts_anew, rtt_arithmetic, old_segment_moves_no_window,
 		probe_opens_the_other_window, receiver_announces_no_crumbs, sender_sends_no_crumbs, no_scale_without_both,
-		isn_follows_the_clock, full_backlog_is_silent };
+		isn_follows_the_clock, full_backlog_is_silent, short_way_after_half_close };
 	Suite *suite = suite_create("core_rules");
 	TCase *tc = tcase_create("rules");
 
