@@ -352,6 +352,7 @@ case_receiver_interrupted() {
 	sender_finished
 	finished
 	statuses 1 130
+	says send.err 'the other end gives up: interrupted'
 	no_trace
 }
 

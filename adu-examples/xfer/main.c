@@ -223,6 +223,7 @@ static void signals(void)
 	sigaction(SIGINT, &a, NULL);
 	sigaction(SIGTERM, &a, NULL);
 	sigaction(SIGHUP, &a, NULL);
+	sigaction(SIGALRM, &a, NULL); /* peer_close */
 	signal(SIGXFSZ, SIG_IGN); /* EFBIG says it better */
 	signal(SIGPIPE, SIG_IGN);
 }

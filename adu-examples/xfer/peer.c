@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 int peer_socket(const struct options *o)
 {
@@ -13,9 +14,9 @@ int peer_socket(const struct options *o)
 
 static enum status broken(struct peer *p)
 {
-	p->broken = true;
 	if (interrupted)
 		return INTERRUPTED;
+	p->broken = true;
 	if (errno == EAGAIN)
 		return complain(FAILED, "the peer has been silent for %u s", p->options->timeout_s);
 	if (errno == EBADMSG)
@@ -62,6 +63,8 @@ void peer_close(struct peer *p)
 	alf_close(p->alf);
 	if (p->broken) /* nobody there to wait for */
 		fcntl_tcpu(p->fd, F_SETFL, O_NONBLOCK);
+	if (interrupted) /* the other end should hear of it, but the user does not wait long */
+		alarm(PARTING_S);
 	close_tcpu(p->fd);
 }
 

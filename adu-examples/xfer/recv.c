@@ -205,10 +205,10 @@ static enum status take_all(struct incoming *x)
 
 	for (;;) {
 		enum status s = peer_recv(&x->peer, x->buf, x->hello.adu_bytes, &attr, &len);
-		if (s != OK)
-			return s;
 		if (interrupted)
 			return refuse(x, INTERRUPTED, "interrupted");
+		if (s != OK)
+			return s;
 		if (attr.type == END)
 			return take_end(x, len);
 		s = attr.type == DATA ? take_data(x, &attr, len) : refuse(x, FAILED, "the peer does not speak xfer");
@@ -247,7 +247,7 @@ static enum status transfer(struct incoming *x)
 /* What was said must be read before unread bytes make TCP reset the connection: the sender is heard out. */
 static void part(struct incoming *x)
 {
-	struct timeval patience = { .tv_sec = 2 };
+	struct timeval patience = { .tv_sec = PARTING_S };
 	ssize_t n;
 
 	if (x->peer.broken)

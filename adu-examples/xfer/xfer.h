@@ -54,6 +54,8 @@ struct hello {
 };
 #define VERSION 1
 
+#define PARTING_S 2 /* how long one tries to part in peace */
+
 struct end {
 	uint64_t adus, digest;
 };
@@ -80,7 +82,7 @@ struct peer {
 	bool initiator, broken;
 };
 
-/* Set by SIGINT and SIGTERM; the calls of TCPU return then. */
+/* Set by SIGINT, SIGTERM and SIGHUP; the calls of TCPU return then. */
 extern volatile sig_atomic_t interrupted;
 
 enum status send_file(const struct options *);
