@@ -79,6 +79,33 @@ START_TEST(connect_without_blocking)
 }
 END_TEST
 
+/* Poll has told that the connection stands: everything holds for it, no second connect_tcpu is needed. */
+START_TEST(connected_by_poll)
+{
+	struct peer p;
+	struct sockaddr_in at;
+	socklen_t len = sizeof at;
+	int fd = socket_tcpu(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	struct pollfd w = { .fd = fd, .events = POLLOUT };
+
+	p.fd = listener(&p.at);
+	FAILS(connect_tcpu(fd, &p.at, sizeof p.at), EINPROGRESS);
+	FAILS(getpeername_tcpu(fd, &at, &len), ENOTCONN);
+	FAILS(shutdown_tcpu(fd, SHUT_WR), ENOTCONN);
+	start(&p, accept_and_read);
+	ck_assert_int_eq(poll_tcpu(&w, 1, 5000), 1);
+	ck_assert_int_eq(getpeername_tcpu(fd, &at, &len), 0);
+	ck_assert_uint_eq(at.sin_port, p.at.sin_port);
+	ck_assert_int_eq(fcntl_tcpu(fd, F_SETFL, 0), 0);
+	ck_assert_int_eq(send_tcpu(fd, (uint8_t[]){ byte_at(0), byte_at(1) }, 2, 0), 2);
+	if (_i)
+		ck_assert_int_eq(shutdown_tcpu(fd, SHUT_WR), 0);
+	ck_assert_int_eq(close_tcpu(fd), 0); /* waits: the bytes arrive */
+	pthread_join(p.thread, NULL);
+	ck_assert_uint_eq(p.bytes, 2);
+}
+END_TEST
+
 /* Several connections of one listener, each read by a thread of its own: they share its link and lock. */
 static void *read_all(void *ctx)
 {
@@ -441,6 +468,7 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, refused_without_blocking, 0, 2);
 	tcase_add_test(tc, connect_without_blocking);
+	tcase_add_loop_test(tc, connected_by_poll, 0, 2);
 	tcase_add_test(tc, threads);
 	tcase_add_test(tc, event_loop);
 	tcase_add_test(tc, woken_by_another_thread);

@@ -68,7 +68,7 @@ head -c 32 /dev/urandom >"$dir/key"
 
 declare -A title=(
 	[fused]="TCPU, $chain fused"
-	[layered]="TCPU, $chain layered"
+	[layered]="TCPU, $chain layered (a pass a stage, segment by segment)"
 	[kernel]="kernel TCP, libtirpc + OpenSSL, one after another"
 	[bare]="kernel TCP, nothing done to the bytes: a bound"
 )
@@ -144,7 +144,7 @@ of() { # way, member: the median
 	for way in "${ways[@]}"; do
 		awk -v title="${title[$way]}" -v s="$(of "$way" seconds)" -v k="$kernel" -v c="$(of "$way" cpu_seconds)" \
 			-v mb="$size" 'BEGIN { mb /= 1e6
-				printf "  %-60s %6.0f MB/s %6.2f x %7.2f CPU s/GB\n", title, mb / s, k / s, c / mb * 1000 }'
+				printf "  %-72s %6.0f MB/s %6.2f x %7.2f CPU s/GB\n", title, mb / s, k / s, c / mb * 1000 }'
 	done
 } | tee -a "$out/table.txt"
 for way in "${ways[@]}"; do

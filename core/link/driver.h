@@ -47,7 +47,8 @@ struct sock {
 	bool raised;
 	bool timed;      /* the driver's timerfd is part of the descriptor */
 	int error;       /* a positive errno: found beside bytes, so for the next call to report */
-	bool listening, connecting, read_shut, nonblock, nodelay;
+	bool listening, read_shut, nonblock, nodelay;
+	bool connecting; /* connect_tcpu has begun, and has not yet told how it went */
 	bool want_out;   /* a call without waiting found no room: tell when there is */
 	uint64_t send_timeout_us, recv_timeout_us; /* 0: none */
 	uint32_t sndbuf_bytes, rcvbuf_bytes, mss;  /* 0: the engine's and the link's */
@@ -93,6 +94,13 @@ ssize_t sock_leave(struct sock *, ssize_t result);
  * what. sink, where given, takes what comes for this socket. The lock is open during the sleep.
  * -EAGAIN: until_us has passed (0: no sleep); -EINTR. */
 int sock_wait(struct sock *, unsigned want, uint64_t until_us, struct call_sink *sink);
+/* TCPU_CLOSED also where there is no connection yet. */
+enum tcpu_state sock_state(const struct sock *);
+/* The handshake is over, and the connection is not. */
+static inline bool sock_is_open(const struct sock *s)
+{
+	return sock_state(s) >= TCPU_ESTABLISHED;
+}
 /* Ready for what, of TCPU_IN ... . */
 unsigned sock_ready(const struct sock *);
 /* What the descriptor is watched for when no call is under way. */

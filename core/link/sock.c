@@ -110,6 +110,15 @@ void sock_free(struct sock *s)
 
 /* ---- readiness ---- */
 
+enum tcpu_state sock_state(const struct sock *s)
+{
+	struct tcpu_info info = { .state = TCPU_CLOSED };
+
+	if (s->tcb)
+		tcpu_info(s->tcb, &info);
+	return info.state;
+}
+
 unsigned sock_ready(const struct sock *s)
 {
 	unsigned ready = s->tcb ? tcpu_ready(s->tcb) : TCPU_OUT | TCPU_HUP; /* as an unconnected socket */

@@ -140,24 +140,16 @@ int accept_tcpu(int fd, struct sockaddr_in *addr, socklen_t *addrlen)
 	return s ? (int)sock_leave(s, accept_(s, addr, addrlen)) : -1;
 }
 
-static enum tcpu_state state(const struct sock *s)
-{
-	struct tcpu_info info;
-
-	tcpu_info(s->tcb, &info);
-	return info.state;
-}
-
 /* 0: established; -EINPROGRESS; or why it failed, and then the socket may connect again. */
 static int connected(struct sock *s)
 {
 	int e;
 
-	if (state(s) == TCPU_SYN_SENT || state(s) == TCPU_SYN_RECEIVED)
+	if (sock_state(s) == TCPU_SYN_SENT || sock_state(s) == TCPU_SYN_RECEIVED)
 		return -EINPROGRESS;
 	s->connecting = false;
 	e = tcpu_error(s->tcb);
-	if (!e && state(s) != TCPU_CLOSED)
+	if (!e && sock_is_open(s))
 		return 0;
 	tcpu_close(s->tcb);
 	s->tcb = NULL;
@@ -192,7 +184,7 @@ static int connect_(struct sock *s, const struct sockaddr_in *addr, socklen_t ad
 	if (e || s->listening)
 		return e ? e : -EISCONN;
 	if (s->tcb && !s->connecting) {
-		if (state(s) != TCPU_CLOSED)
+		if (sock_is_open(s))
 			return -EISCONN;
 		connected(s); /* failed, and SO_ERROR has told */
 	}
@@ -226,7 +218,7 @@ static int shutdown_(struct sock *s, int how)
 
 	if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR)
 		return -EINVAL;
-	if (!s->tcb || s->listening || s->connecting)
+	if (!sock_is_open(s))
 		return -ENOTCONN;
 	if (how != SHUT_RD)
 		e = tcpu_shutdown(s->tcb);
@@ -267,7 +259,7 @@ static bool unread(struct sock *s)
 	struct seam_sink probe = { .drain = notice, .settle = nothing, .ctx = &is };
 
 	/* Nothing will be reset any more, and the error that may wait is not for tcpu_recv to take. */
-	if (state(s) == TCPU_CLOSED)
+	if (sock_state(s) == TCPU_CLOSED)
 		return false;
 	tcpu_recv(s->tcb, &probe);
 	return is;
@@ -303,7 +295,8 @@ int close_tcpu(int fd)
 	if (!s)
 		return -1;
 	d = s->driver;
-	if (s->tcb && !s->listening && !s->connecting && !s->nonblock && !unread(s))
+	/* What never was open has nothing to wait for, and its failure is connect_tcpu's to tell. */
+	if (s->tcb && !s->listening && !(s->connecting && connected(s)) && !s->nonblock && !unread(s))
 		e = linger(s);
 	if (s->tcb)
 		tcpu_close(s->tcb);

@@ -41,7 +41,7 @@ int getpeername_tcpu(int fd, struct sockaddr_in *addr, socklen_t *addrlen)
 
 	if (!s)
 		return -1;
-	e = s->connecting ? -ENOTCONN : info(s, &i);
+	e = sock_is_open(s) ? info(s, &i) : -ENOTCONN;
 	if (!e)
 		sock_give_address(i.remote, addr, addrlen);
 	return (int)sock_leave(s, e);
