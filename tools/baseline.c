@@ -2,9 +2,9 @@
  *
  * The sender reads a mapped file, converts and encrypts each piece into a buffer and sends that; the receiver does the
  * inverse and writes the file. The chain's copy and sum are the kernel's own (send() copies into the socket's buffer,
- * and on loopback nobody sums): they are not done twice. Blocking sockets, a piece a call. Congestion control is pinned,
- * since BBR, the default of some machines, is several times slower on loopback: to CUBIC, or where only root may choose
- * it (net.ipv4.tcp_allowed_congestion_control) to Reno, which on a path without loss is as good. */
+ * and on loopback nobody sums): they are not done twice. Blocking sockets, a piece a call. Congestion control is
+ * pinned, since BBR, the default of some machines, is several times slower on loopback: to CUBIC, or where only root
+ * may choose it (net.ipv4.tcp_allowed_congestion_control) to Reno, which on a path without loss is as good. */
 #include "tools/library.h"
 #include "tools/measure.h"
 #include "tools/tcpu.h"

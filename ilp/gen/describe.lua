@@ -190,7 +190,8 @@ function check.map(d)
 	d.apply = no_choice(d, "apply", trace(d, "apply", 32, { "w" }, one_word(d, "apply")))
 	d.moves = f.moves or false
 	if d.moves and not graph.is_identity(d.apply) then
-		fail(d, "apply", "apply changes the data of a stage that moves it, expected function(w) return w end; make it a stage of its own")
+		fail(d, "apply", "apply changes the data of a stage that moves it, expected function(w) return w end; "
+			.. "make it a stage of its own")
 	end
 	if d.moves and f.unit == 1 then
 		d.unit = 1
@@ -210,8 +211,8 @@ function check.fold(d)
 		local g = trace(d, field, 64, inputs, one_word(d, field))
 		local line = graph.find(g.scope, "big") or graph.find(g.scope, "little")
 		if line then
-			sandbox.fail(d.file, line, "big() or little() in %s, expected in map and stream only (lanes have no order of bytes); remove it",
-				field)
+			sandbox.fail(d.file, line, "big() or little() in %s, "
+				.. "expected in map and stream only (lanes have no order of bytes); remove it", field)
 		end
 		return g
 	end
@@ -229,7 +230,8 @@ local function check_params(d)
 		local name, size = type(p) == "table" and p[1], type(p) == "table" and p[2]
 		if type(name) ~= "string" or not name:match("^[a-z][a-z0-9_]*$") or type(size) ~= "number"
 		or size < 4 or size > 128 or size % 4 ~= 0 then
-			fail(d, "params", "parameter %d is not { name, bytes }, expected a name and a multiple of 4 up to 128; correct it", k)
+			fail(d, "params",
+				"parameter %d is not { name, bytes }, expected a name and a multiple of 4 up to 128; correct it", k)
 		end
 		d.params[k] = { name = name, size = size }
 		d.param_bytes = d.param_bytes + size
@@ -288,7 +290,9 @@ function M.chain(file, folders)
 	check_known(d, CHAIN)
 	check_name(d)
 	d.name, d.stages = d.fields.name, {}
-	if #d.fields.stages == 0 then fail(d, "stages", "stages is empty, expected names of stages in send order; add \"copy\"") end
+	if #d.fields.stages == 0 then
+		fail(d, "stages", "stages is empty, expected names of stages in send order; add \"copy\"")
+	end
 	for k, name in ipairs(d.fields.stages) do
 		if type(name) ~= "string" then
 			fail(d, "stages", "stage %d is %s, expected the name of a stage; correct it", k, sandbox.show(name))
@@ -297,7 +301,8 @@ function M.chain(file, folders)
 			d.stages[k] = d.stages[k] or M.stage(folder .. "/" .. name .. ".lua")
 		end
 		if not d.stages[k] then
-			sandbox.fail(file, line_of_word(d, name), "unknown stage '%s', expected a file of that name in %s; correct the name or describe the stage",
+			sandbox.fail(file, line_of_word(d, name),
+				"unknown stage '%s', expected a file of that name in %s; correct the name or describe the stage",
 				name, table.concat(folders, " or "))
 		end
 	end

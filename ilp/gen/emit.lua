@@ -11,6 +11,8 @@ local M = {}
 
 local DIRECTIONS = { "send", "recv" }
 local SCHEDULES = { "layered", "tiled", "fused" }
+-- The last parameters of all that runs over data.
+local DATA = "uint8_t *dst, const uint8_t *src, size_t n, uint8_t *tmp"
 
 local function stage_names(chain, between)
 	local names = {}
@@ -74,21 +76,24 @@ end
 
 -- Runs over bytes in held, whose share of the folds that count at entry is in already.
 local function emit_held(t, plan, direction, n)
-	for _, stage in ipairs(plan[direction].entry) do t:line("const struct ilp_fold %s = s->%s;", stage.name, stage.name) end
+	for _, stage in ipairs(plan[direction].entry) do
+		t:line("const struct ilp_fold %s = s->%s;", stage.name, stage.name)
+	end
 	t:line("run(s, at, dst, s->ilp.held, %s, tmp);", n)
 	for _, stage in ipairs(plan[direction].entry) do t:line("s->%s = %s;", stage.name, stage.name) end
 end
 
 -- Folds at entry count bytes that are put into held.
 local function emit_count(t, plan, direction, from, n)
-	for _, stage in ipairs(plan[direction].entry) do t:line("%s_%s(s, %s, %s);", stage.name, isa_table.ends.name, from, n) end
+	for _, stage in ipairs(plan[direction].entry) do
+		t:line("%s_%s(s, %s, %s);", stage.name, isa_table.ends.name, from, n)
+	end
 end
 
 -- What stands between the caller and a schedule's run: the bytes of an incomplete unit wait in held.
 local function emit_frame(t, plan, direction)
 	local unit = plan.unit
-	t:func(string.format("static inline size_t %s(schedule *run, struct chain *s, uint8_t *dst, const uint8_t *src, size_t n, uint8_t *tmp)",
-		direction))
+	t:func(string.format("static inline size_t %s(schedule *run, struct chain *s, %s)", direction, DATA))
 	if unit == 1 then
 		t:line("if (n > 0)")
 		t:line("\trun(s, s->ilp.pos, dst, src, n, tmp);")
@@ -151,8 +156,8 @@ end
 -- Schedules ------------------------------------------------------------------------------------------------------
 
 local function run_head(isa, direction, schedule)
-	return string.format("%sstatic void %s_%s_%s(struct chain *s, uint64_t at, uint8_t *dst, const uint8_t *src, size_t n, uint8_t *tmp)",
-		isa_table.attribute(isa), direction, schedule, isa.name)
+	return string.format("%sstatic void %s_%s_%s(struct chain *s, uint64_t at, %s)",
+		isa_table.attribute(isa), direction, schedule, isa.name, DATA)
 end
 
 -- The loops one after another, each over all of it.
@@ -210,7 +215,7 @@ local function emit_callables(t, isa)
 	for _, direction in ipairs(DIRECTIONS) do
 		for _, schedule in ipairs(SCHEDULES) do
 			local run = string.format("%s_%s_%s", direction, schedule, isa.name)
-			t:func(string.format("static size_t %s_loop(void *state, uint8_t *dst, const uint8_t *src, size_t n, uint8_t *tmp)", run))
+			t:func(string.format("static size_t %s_loop(void *state, %s)", run, DATA))
 			t:line("return %s(%s, state, dst, src, n, tmp);", direction, run)
 			t:endfunc()
 		end
@@ -282,8 +287,9 @@ function M.source(plan)
 	local opening, t = text.new(), text.new()
 	emit_opening(opening, plan)
 	for _, stage in ipairs(plan.folds) do fold.emit_functions(t, stage) end
-	t:line("/* A schedule over n bytes, whole units unless the ADU ends with them; at is the place of the first in the ADU. */")
-	t:line("typedef void schedule(struct chain *s, uint64_t at, uint8_t *dst, const uint8_t *src, size_t n, uint8_t *tmp);")
+	t:line("/* A schedule over n bytes, whole units unless the ADU ends with them; "
+		.. "at is the place of the first in the ADU. */")
+	t:line("typedef void schedule(struct chain *s, uint64_t at, %s);", DATA)
 	t:line("")
 	for k, isa in ipairs(isa_table.list) do
 		t:line("/* ---- %s ---- */", isa.name)

@@ -68,15 +68,15 @@ end
 -- One turn over count vectors at src + i. All loads come first: dst may be src.
 local function emit_turn(t, loop, isa, width, count)
 	local T = isa_table.word(width)
+	local function place(j) return "i" .. (j > 0 and " + " .. j * width or "") end
 	for j = 0, count - 1 do
-		t:line("%s%s x%d = LOAD(%s, src + i%s);", loop.changes and "" or "const ", T, j, T, j > 0 and " + " .. j * width or "")
+		t:line("%s%s x%d = LOAD(%s, src + %s);", loop.changes and "" or "const ", T, j, T, place(j))
 	end
 	for j = 0, count - 1 do
-		local at = "ks + i" .. (j > 0 and " + " .. j * width or "")
-		emit_steps(t, loop, isa, width, "x" .. j, string.format("LOAD(%s, %s)", T, at), j % isa.sums)
+		emit_steps(t, loop, isa, width, "x" .. j, string.format("LOAD(%s, ks + %s)", T, place(j)), j % isa.sums)
 	end
 	if loop.writes then
-		for j = 0, count - 1 do t:line("STORE(dst + i%s, x%d);", j > 0 and " + " .. j * width or "", j) end
+		for j = 0, count - 1 do t:line("STORE(dst + %s, x%d);", place(j), j) end
 	end
 end
 

@@ -66,7 +66,8 @@ function M.explain(chain)
 end
 
 local function usage(problem)
-	io.stderr:write(problem, "\nusage: luajit ilp/gen/main.lua [--out DIR] [--tests DIR] [--order little|big] [--explain] CHAIN…\n")
+	io.stderr:write(problem, "\nusage: luajit ilp/gen/main.lua ",
+		"[--out DIR] [--tests DIR] [--order little|big] [--explain] CHAIN…\n")
 	return 2
 end
 

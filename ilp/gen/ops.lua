@@ -9,7 +9,8 @@ local domain
 local function word(v, op, which)
 	local w = domain.word(v)
 	if w == nil then
-		sandbox.fail_here("operand %d of %s() is %s, expected a word (a result of word operations, or an integer from 0 to 2^%d - 1); correct it",
+		sandbox.fail_here("operand %d of %s() is %s, expected a word "
+			.. "(a result of word operations, or an integer from 0 to 2^%d - 1); correct it",
 			which, op, sandbox.show(v), domain.bits)
 	end
 	return w
@@ -26,7 +27,8 @@ end
 -- That op may run now, and was not given more than it takes.
 local function check_call(op, takes, surplus)
 	if not domain then
-		sandbox.fail_here("%s() outside of the stage's functions, expected inside of them; move it into apply, step, block, …", op)
+		sandbox.fail_here("%s() outside of the stage's functions, expected inside of them; "
+			.. "move it into apply, step, block, …", op)
 	end
 	if surplus ~= nil then
 		sandbox.fail_here("%s() was given more than %d operands, expected %d; remove some", op, takes, takes)
@@ -64,7 +66,8 @@ end
 -- A tuple of words, from 1; n says how many, if that is known.
 function M.tuple(t, what, n)
 	if type(t) ~= "table" or domain.word(t) then
-		sandbox.fail_here("%s is %s, expected a table of words; return one", what, domain.word(t) and "one word" or sandbox.show(t))
+		sandbox.fail_here("%s is %s, expected a table of words; return one",
+			what, domain.word(t) and "one word" or sandbox.show(t))
 	end
 	if n and #t ~= n then
 		sandbox.fail_here("%s has %d words, expected %d; add or remove some", what, #t, n)

@@ -20,32 +20,34 @@ function M.lcm(a, b) return a / gcd(a, b) * b end
 -- Chains that no schedule can run: complains in terms of the stages concerned.
 local function check_legal(chain)
 	local seen, copy, unit, widest = {}, nil, 1, nil
+	local function fail(stage, what, ...) describe.fail_stage(chain, stage.name, what, ...) end
 	for _, stage in ipairs(chain.stages) do
 		if stage.moves then
 			if copy then
-				describe.fail_stage(chain, stage.name, "'%s' moves the data after '%s' did, expected one stage that moves; remove one",
+				fail(stage, "'%s' moves the data after '%s' did, expected one stage that moves; remove one",
 					stage.name, copy.name)
 			end
 			copy = stage
 		elseif seen[stage.name] then
-			describe.fail_stage(chain, stage.name, "'%s' stands twice, expected each stage once (state and parameters go by its name); remove one",
-				stage.name)
+			fail(stage, "'%s' stands twice, expected each stage once (state and parameters go by its name); "
+				.. "remove one", stage.name)
 		end
 		seen[stage.name] = true
 		if stage.kind == "map" then
 			unit = M.lcm(unit, stage.unit)
 			if unit > describe.HELD_MAX then
-				describe.fail_stage(chain, stage.name, "'%s' (unit %d) and '%s' (unit %d) have a common unit of %d bytes, expected at most %d; split the chain",
+				fail(stage, "'%s' (unit %d) and '%s' (unit %d) have a common unit of %d bytes, "
+					.. "expected at most %d; split the chain",
 					widest.name, widest.unit, stage.name, stage.unit, unit, describe.HELD_MAX)
 			end
 			widest = stage
 			if not stage.inverse then
-				describe.fail_stage(chain, stage.name, "'%s' has no inverse, expected one for ILP_RECV; describe it (%s)", stage.name, stage.file)
+				fail(stage, "'%s' has no inverse, expected one for ILP_RECV; describe it (%s)", stage.name, stage.file)
 			end
 		end
 	end
 	if not copy then
-		describe.fail_stage(chain, chain.stages[1].name, "no stage moves the data, expected \"copy\"; add it where the data leaves")
+		fail(chain.stages[1], "no stage moves the data, expected \"copy\"; add it where the data leaves")
 	end
 	return unit
 end

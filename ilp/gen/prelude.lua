@@ -65,8 +65,13 @@ end
 
 local function define(text) return { name = text:match("^#define ([%w_]+)"), text = text } end
 local function by_order(name, little, big)
-	return { name = name:match("^[%w_]+"), text = string.format(
-		"#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__\n#define %s %s\n#else\n#define %s %s\n#endif", name, little, name, big) }
+	return { name = name:match("^[%w_]+"), text = table.concat({
+		"#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__",
+		"#define " .. name .. " " .. little,
+		"#else",
+		"#define " .. name .. " " .. big,
+		"#endif",
+	}, "\n") }
 end
 
 local LAST = [[

@@ -7,7 +7,8 @@
 --	u32 bytes of input, u16 inputs, each that many bytes: an ADU is a prefix of one of them
 --	for send, then recv:
 --		u16 ADUs, each: u16 input, u16 length, the bytes that come out, 2 bytes sum
---		u16 cut ADUs, each: u16 input, u16 length, the bytes that come out, u16 pieces, each: u16 length, u16 bytes out, u8 bytes held, 2 bytes sum;
+--		u16 cut ADUs, each: u16 input, u16 length, the bytes that come out,
+--			u16 pieces, each: u16 length, u16 bytes out, u8 bytes held, 2 bytes sum;
 --			then of end: u8 bytes out, 2 bytes sum
 local oracle = require "gen.oracle"
 local text = require "gen.text"
@@ -17,6 +18,8 @@ local M = {}
 local FULL = 512     -- every length up to this
 local LONGEST = 6200 -- more than one turn of the widest loop, and more than two tiles
 local CUT_ADUS = 160
+-- Of the inputs that are all ones and all zeros: about the widths of words and vectors.
+local EDGES = { 1, 2, 3, 4, 31, 32, 33, 63, 64, 65, 255, 511, 1024, LONGEST }
 
 -- A generator of numbers that is the same on every machine (Lehmer, 2^31 - 1).
 local function random(seed)
@@ -62,7 +65,7 @@ local function adus(next)
 	for n = 0, FULL do list[#list + 1] = { 1, n } end
 	for _, n in ipairs(long_lengths(next)) do list[#list + 1] = { 1, n } end
 	for _, input in ipairs { 2, 3 } do
-		for _, n in ipairs { 1, 2, 3, 4, 31, 32, 33, 63, 64, 65, 255, 511, 1024, LONGEST } do list[#list + 1] = { input, n } end
+		for _, n in ipairs(EDGES) do list[#list + 1] = { input, n } end
 	end
 	return list
 end

@@ -133,10 +133,12 @@ stage_mistake("wrong kind", 4, 'kind is "mop"', map('"map"', '"mop"'))
 stage_mistake("wrong unit", 5, "unit is 3", map("unit = 4", "unit = 3"))
 stage_mistake("unit 1 that changes", 5, "unit is 1", map("unit = 4", "unit = 1"))
 stage_mistake("wrong tail", 6, 'tail is "drop"', map('"pass"', '"drop"'))
-stage_mistake("unknown field", 9, "unknown field 'inverted'", map('inverse = "self",', 'inverse = "self",\n\tinverted = 1,'))
+stage_mistake("unknown field", 9, "unknown field 'inverted'",
+	map('inverse = "self",', 'inverse = "self",\n\tinverted = 1,'))
 stage_mistake("apply returns nothing", 7, "what apply returns is nothing", map("return big(w)", "big(w)"))
 stage_mistake("apply returns a table", 7, "what apply returns is a table", map("return big(w)", "return { w }"))
-stage_mistake("moves and changes", 8, "changes the data of a stage that moves", map("\ttail", "\tmoves = true,\n\ttail"))
+stage_mistake("moves and changes", 8, "changes the data of a stage that moves",
+	map("\ttail", "\tmoves = true,\n\ttail"))
 stage_mistake("wrong inverse", 8, "inverse makes", map('"self"', "function(w) return add(w, 1) end"))
 stage_mistake("not its own inverse", 7, "inverse makes", map("big(w)", "add(w, 1)"))
 stage_mistake("global write", 7, "'t' is assigned as a global", map("return big(w)", "t = w return w"))
@@ -158,7 +160,8 @@ stage_mistake("choice by data", 7, "choose() in apply", map("big(w)", "choose(w,
 stage_mistake("operation outside", 1, "outside of the stage's functions", "local k = add(1, 2)\n" .. MAP)
 stage_mistake("infinite loop", 7, "still running", map("return big(w)", "while true do end"))
 stage_mistake("infinite loop at load", 1, "still running", "while true do end\n" .. MAP)
-stage_mistake("endless recursion", 7, "overflow", map("return big(w)", "local function f(x) return 1 + f(x) end return f(w)"))
+stage_mistake("endless recursion", 7, "overflow",
+	map("return big(w)", "local function f(x) return 1 + f(x) end return f(w)"))
 stage_mistake("string of all memory", 7, "method 'rep'", map("return big(w)", 'local s = ("x"):rep(1e9) return w'))
 stage_mistake("index of nothing", 7, "attempt to index", map("return big(w)", "local t return t.x"))
 stage_mistake("repeat no function", 7, "repeat_(3, 4", map("big(w)", "repeat_(3, 4, { w })[1]"))
@@ -197,7 +200,8 @@ chain_mistake("no stages", 3, "stages is empty", chain "")
 chain_mistake("stage no name", 3, "stage 2 is 7", chain '"copy", 7')
 chain_mistake("chain syntax", 3, "expected", 'return chain {\n\tname = "c"\n\tstages = {},\n}\n')
 chain_mistake("chain without name", 1, "field 'name' is missing", 'return chain {\n\tstages = { "copy" },\n}\n')
-chain_mistake("chain field", 4, "unknown field 'keys'", 'return chain {\n\tname = "c",\n\tstages = { "copy" },\n\tkeys = 1,\n}\n')
+chain_mistake("chain field", 4, "unknown field 'keys'",
+	'return chain {\n\tname = "c",\n\tstages = { "copy" },\n\tkeys = 1,\n}\n')
 chain_mistake("no operations in chains", 1, "unknown name 'add'", "local x = add(1, 2)\n" .. chain '"copy"')
 do
 	local ok, message = main.generate(root .. "/chains/none.lua", root .. "/out")
@@ -227,14 +231,17 @@ do
 	local layered = page.directions[1].schedules[1]
 	check(layered.loads == 4 and layered.stores == 3 and layered.scratch, "layered sends in four passes")
 	text, page = main.explain("tests/ilp/chains/two_loops.lua")
-	check(text and page.verdict == "2 loops" and page.reasons[1]:find("'chacha20' and 'weave'", 1, true), "explain a cut", text)
+	check(text and page.verdict == "2 loops" and page.reasons[1]:find("'chacha20' and 'weave'", 1, true),
+		"explain a cut", text)
 	check(main.explain("tests/ilp/chains/nosuch.lua") == nil, "explain what is not there")
 	check(plan.lcm(4, 6) == 12, "lcm")
 end
 
 -- The command's exit status.
 do
-	local function status(arguments) return os.execute("luajit ilp/gen/main.lua " .. arguments .. " >/dev/null 2>&1") / 256 end
+	local function status(arguments)
+		return os.execute("luajit ilp/gen/main.lua " .. arguments .. " >/dev/null 2>&1") / 256
+	end
 	check(status("--out " .. root .. "/out copy_sum") == 0, "status of success")
 	check(status("--out " .. root .. "/out " .. root .. "/chains/c.lua") == 1, "status of a mistake")
 	check(status("") == 2, "status without arguments")
