@@ -31,7 +31,7 @@ NEED_LINT  := $(NEED_BUILD) check clang clang-tidy shellcheck lua-check
 need = @tools/need.sh
 TESTS_LUA := $(wildcard tests/*/*.lua)
 
-.PHONY: help all tests demo check check-asan bench lint clean
+.PHONY: help all tests demo check check-asan faults bench lint clean
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' build.mk
 	@echo "  CC=gcc|clang chooses the compiler, V=1 shows the commands, FILE=path is what demo sends."
@@ -59,6 +59,11 @@ check-asan: ## the same tests with gcc's address and undefined-behaviour sanitiz
 	$(need) $(NEED_CHECK)
 	@$(BUILD) CC=gcc SAN=1 tests
 	@tools/check.sh build/gcc-asan/tests.list
+
+faults: ## plant faults in generated loops: their tests must see each (a minute)
+	$(need) $(NEED_CHECK)
+	@$(BUILD) gen-tests
+	@tests/ilp/faults.sh build/gen $(CC)
 
 bench: all ## ns per byte and per call of every chain, schedule and direction
 	@build/$(notdir $(CC))/bin/tcpu bench
