@@ -4,50 +4,50 @@
 
 #include <stdlib.h>
 
+#define CWND_MAX (1u << 30)
 #define CLOCK_GRANULARITY_US 1000 /* RFC 6298's G: how finely drivers sleep */
-
-static void rto_from_estimate(struct tcb *c)
-{
-	const struct tcpu_config *k = &c->engine->config;
-
-	if (!c->srtt)
-		return;
-	/* (2.3); the variance term has the minimum, as Linux does, so that a steady path is not cut fine */
-	c->rto = c->srtt + max_u32(max_u32(CLOCK_GRANULARITY_US, 4 * c->rttvar), k->rto_min_us);
-	c->rto = min_u32(c->rto, k->rto_max_us);
-}
 
 /* RFC 6298 (2.2), (2.3); r in microseconds */
 static void rtt_sample(struct tcb *c, uint64_t elapsed)
 {
+	const struct tcpu_config *k = &c->engine->config;
 	uint32_t r = elapsed < 1 ? 1 : elapsed > 60000000 ? 60000000 : (uint32_t)elapsed;
 
 	if (!c->srtt) {
 		c->srtt = r;
 		c->rttvar = r / 2;
-		return;
-	}
-	uint32_t delta = c->srtt > r ? c->srtt - r : r - c->srtt;
+	} else {
+		uint32_t delta = c->srtt > r ? c->srtt - r : r - c->srtt;
 
-	c->rttvar = (uint32_t)(((uint64_t)c->rttvar * 3 + delta) / 4);
-	c->srtt = (uint32_t)(((uint64_t)c->srtt * 7 + r) / 8);
+		c->rttvar = (uint32_t)(((uint64_t)c->rttvar * 3 + delta) / 4);
+		c->srtt = (uint32_t)(((uint64_t)c->srtt * 7 + r) / 8);
+	}
+	/* (2.3); the variance term has the minimum, as Linux does, so that a steady path is not cut fine */
+	c->rto = c->srtt + max_u32(max_u32(CLOCK_GRANULARITY_US, 4 * c->rttvar), k->rto_min_us);
+	c->rto = min_u32(c->rto, k->rto_max_us);
+}
+
+uint32_t congestion_initial(const struct tcb *c)
+{
+	uint32_t segs = c->engine->config.initial_cwnd;
+
+	/* RFC 6928, in bytes: min (10 MSS, max (2 MSS, 14600)), with the configured number for 10 */
+	return min_u32(segs * c->mss, max_u32(2 * c->mss, segs * 1460));
 }
 
 void ack_established(struct tcb *c, const struct segment *s)
 {
-	const struct tcpu_config *k = &c->engine->config;
-	/* RFC 6928, in bytes: min (10 MSS, max (2 MSS, 14600)), with the configured number for 10 */
-	uint32_t initial = min_u32(k->initial_cwnd * c->mss, max_u32(2 * c->mss, k->initial_cwnd * 1460));
-
-	/* (5.7) of RFC 6298 and RFC 5681 3.1: after a lost SYN the window begins with one segment. */
-	c->cwnd = c->retries ? c->mss : initial;
+	/* RFC 5681 3.1: after a lost SYN the window begins with one segment. */
+	c->cwnd = c->retries ? c->mss : congestion_initial(c);
 	c->ssthresh = UINT32_MAX / 2;
 	c->recover = c->iss;
-	if (c->rtt_timing && !c->retries)
+	if (c->retries)
+		c->rto = 3000000; /* RFC 6298 (5.7) */
+	else
 		rtt_sample(c, c->engine->now - c->rtt_start);
 	c->rtt_timing = false;
 	c->retries = 0;
-	rto_from_estimate(c);
+	c->sent_at = c->engine->now;
 	timer_stop(c, TIMER_RTO);
 	c->snd_wnd = s->flags & TH_SYN ? s->wnd : s->wnd << c->snd_scale;
 	c->max_snd_wnd = c->snd_wnd;
@@ -79,7 +79,7 @@ void congestion_timeout(struct tcb *c)
 static void grow(struct tcb *c, uint32_t acked, uint32_t flight_before)
 {
 	/* A window that was not used says nothing about the path: RFC 7661 in its simplest form. */
-	if ((uint64_t)flight_before * 2 < c->cwnd || c->cwnd > 1u << 30)
+	if ((uint64_t)flight_before * 2 < c->cwnd || c->cwnd > CWND_MAX)
 		return;
 	if (c->cwnd < c->ssthresh) {
 		/* Slow start counts bytes, all of them, since one ACK stands for a whole batch: RFC 3465, L without limit */
@@ -112,7 +112,7 @@ static void duplicate_ack(struct tcb *c)
 {
 	c->dupacks++;
 	if (c->in_recovery) {
-		c->cwnd += c->mss;
+		c->cwnd += c->cwnd < CWND_MAX ? c->mss : 0;
 	} else if (c->dupacks == 3 && seq_gt(c->snd_una, c->recover)) {
 		halve(c);
 		c->recover = c->snd_max;
@@ -146,9 +146,11 @@ static void new_ack(struct tcb *c, uint32_t ack)
 		recovery_ack(c, acked);
 	else
 		grow(c, acked, before);
+	/* RFC 6582's recover is never left behind by more than a window, or the comparison would wrap. */
+	if (!c->in_recovery && seq_gt(ack - 1, c->recover))
+		c->recover = ack - 1;
 	c->dupacks = 0;
-	c->retries = 0;
-	rto_from_estimate(c);
+	c->retries = 0; /* but rto stays backed off until a round trip is measured: RFC 6298 section 3 */
 	if (ack == c->snd_max)
 		timer_stop(c, TIMER_RTO); /* RFC 6298 (5.2) */
 	else
@@ -165,8 +167,7 @@ static void update_window(struct tcb *c, const struct segment *s)
 		return;
 	if (wnd > c->snd_wnd) {
 		c->output_wanted = true;
-		if (c->timer[TIMER_PERSIST] != TCPU_NEVER)
-			rto_from_estimate(c); /* its back-off is over */
+		c->probes = 0;
 	}
 	c->snd_wnd = wnd;
 	c->max_snd_wnd = max_u32(c->max_snd_wnd, wnd);
@@ -180,11 +181,15 @@ bool ack_input(struct tcb *c, const struct segment *s)
 
 	/* RFC 5961 5.2: SND.UNA - MAX.SND.WND <= SEG.ACK <= SND.NXT, else it is answered and dropped. */
 	if (seq_gt(s->ack, c->snd_max) || seq_lt(s->ack, c->snd_una - c->max_snd_wnd)) {
-		c->ack_now = true;
+		if (s->len)
+			c->ack_now = true;
+		else
+			tcb_challenge(c);
 		return false;
 	}
-	if (c->timer[TIMER_PERSIST] != TCPU_NEVER)
-		c->retries = 0; /* the peer answers probes */
+	/* The peer answers, though its window is shut: it lives. Once the user has gone, that is not enough. */
+	if ((c->timer[TIMER_PERSIST] != TCPU_NEVER || s->wnd == 0) && !c->detached)
+		c->retries = 0;
 	/* RFC 5681 section 2, a duplicate: data outstanding, no data, no FIN, same number, same window */
 	duplicate = s->ack == c->snd_una && c->snd_una != c->snd_max && s->len == 0 && !(s->flags & (TH_SYN | TH_FIN)) &&
 		s->wnd << c->snd_scale == c->snd_wnd;

@@ -55,8 +55,8 @@ uint64_t tcpu_deadline(const struct tcpu *);
 /* A segment came in. */
 void tcpu_input(struct tcpu *, const struct link_in *);
 /* The network says that what local sends to remote does not arrive; error: a positive errno. A connection that is
- * opening fails with it, one that waits only for the end of its close is gone; for any other it is a soft error,
- * which retransmission survives (RFC 5927 5.2). Unknown pairs are ignored. */
+ * opening fails with it, one that has had all its data acknowledged and owes only its end is gone; for any other
+ * it is a soft error, which retransmission survives (RFC 5927 5.2). Unknown pairs are ignored. */
 void tcpu_unreachable(struct tcpu *, struct link_addr local, struct link_addr remote, int error);
 /* The link's input is drained: ACKs that waited for it, and segments not yet handed to the link, go out. */
 void tcpu_flush(struct tcpu *);
@@ -94,7 +94,7 @@ void tcpu_abort(struct tcb *);
 
 enum { TCPU_IN = 1, TCPU_OUT = 2, TCPU_ERR = 4, TCPU_HUP = 8 };
 /* What a call would not wait for: TCPU_IN (data, end of stream, a connection to accept), TCPU_OUT (room in the
- * buffer on an established connection), TCPU_ERR (an error waits), TCPU_HUP (both directions are over). */
+ * buffer, or a write would fail at once), TCPU_ERR (an error waits), TCPU_HUP (both directions are over). */
 unsigned tcpu_ready(const struct tcb *);
 /* The error that waits, as a positive errno, and clears it: ECONNREFUSED, ECONNRESET, ETIMEDOUT. */
 int tcpu_error(struct tcb *);

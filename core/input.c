@@ -94,8 +94,8 @@ static bool direct(struct tcb *c, const struct segment *s, bool vouched)
 	return true;
 }
 
-/* LISTEN: RFC 9293 3.10.7.2 */
-static void listener_input(struct tcb *l, const struct segment *s)
+/* LISTEN: RFC 9293 3.10.7.2. above: the last number of an earlier connection of these addresses, if there was one. */
+static void listener_input(struct tcb *l, const struct segment *s, const uint32_t *above)
 {
 	struct tcb *c;
 
@@ -115,6 +115,8 @@ static void listener_input(struct tcb *l, const struct segment *s)
 		return;
 	c->parent = l;
 	l->half_open++;
+	if (above && seq_leq(c->iss, *above))
+		tcb_set_iss(c, *above + 250000); /* RFC 9293 3.6.1: larger than any that was used */
 	c->state = TCPU_SYN_RECEIVED;
 	tcb_syn_received(c, s);
 	tcb_send_syn(c);
@@ -166,8 +168,9 @@ static bool acceptable(struct tcb *c, struct segment *s)
 		}
 		return true;
 	}
+	/* A bare ACK may stand at the right edge: a peer that has filled our window has no other place for it. */
 	if (end == s->seq)
-		return seq_geq(s->seq, c->rcv_nxt) && seq_lt(s->seq, c->rcv_nxt + wnd);
+		return seq_geq(s->seq, c->rcv_nxt) && seq_leq(s->seq, c->rcv_nxt + wnd);
 	if (seq_leq(end, c->rcv_nxt) || seq_geq(s->seq, c->rcv_nxt + wnd))
 		return false;
 	if (seq_lt(s->seq, c->rcv_nxt)) {
@@ -194,7 +197,7 @@ static bool acceptable(struct tcb *c, struct segment *s)
 static void reset_input(struct tcb *c, const struct segment *s)
 {
 	if (s->seq != c->rcv_nxt) {
-		tcb_send_ack(c); /* RFC 5961 3.2: challenge */
+		tcb_challenge(c); /* RFC 5961 3.2 */
 		return;
 	}
 	switch (c->state) {
@@ -202,9 +205,10 @@ static void reset_input(struct tcb *c, const struct segment *s)
 		tcb_drop(c, ECONNREFUSED);
 		break;
 	case TCPU_CLOSING:
-	case TCPU_LAST_ACK:
-	case TCPU_TIME_WAIT:
-		tcb_drop(c, 0);
+	case TCPU_LAST_ACK: /* entered at the user's call, when there may have been data to send */
+		tcb_drop(c, c->snd.una == c->snd.end ? 0 : ECONNRESET);
+		break;
+	case TCPU_TIME_WAIT: /* RFC 1337: ignored */
 		break;
 	default:
 		tcb_drop(c, ECONNRESET);
@@ -216,11 +220,13 @@ static void text_input(struct tcb *c, const struct segment *s)
 {
 	uint64_t off = c->rcv.next + (s->seq - c->rcv_nxt), before = c->rcv.next;
 
-	if (s->seq != c->rcv_nxt || c->rcv.nranges) {
-		c->info.out_of_order += s->seq != c->rcv_nxt;
-		c->ack_now = true; /* RFC 5681 4.2: at once, out of order or filling a hole */
-	}
 	tcb_flush_later(c);
+	if (s->seq != c->rcv_nxt) {
+		c->info.out_of_order++;
+		tcb_send_ack(c); /* RFC 5681 4.2: at once, and for each of a batch: the peer counts them */
+	} else if (c->rcv.nranges) {
+		c->ack_now = true; /* RFC 5681 4.2: a hole is filled */
+	}
 	if (tcb_take_rcvbuf(c) < 0 || !rcvbuf_keep(&c->rcv, off, s->data, s->len))
 		return;
 	received(c, (uint32_t)(c->rcv.next - before));
@@ -251,16 +257,18 @@ static void fin_input(struct tcb *c)
 }
 
 /* RFC 9293 3.10.7.4 from the sixth check on: what is new in the segment. */
-static void content_input(struct tcb *c, const struct segment *s)
+static void content_input(struct tcb *c, struct segment *s)
 {
 	bool open = is_receiving(c);
 
 	if (s->len && open && c->detached) {
 		/* Data for a user who is gone: RFC 9293 3.6.1 */
-		tcb_send_rst(c, c->snd_max);
+		tcb_send_rst(c);
 		tcb_drop(c, 0);
 		return;
 	}
+	if (c->fin_known && seq_gt(s->seq + s->len, c->fin_seq)) /* nothing stands behind a FIN */
+		s->len = seq_lt(s->seq, c->fin_seq) ? c->fin_seq - s->seq : 0;
 	if (s->len && open && !c->fin_taken)
 		text_input(c, s);
 	if ((s->flags & TH_FIN) && !c->fin_known) {
@@ -270,6 +278,12 @@ static void content_input(struct tcb *c, const struct segment *s)
 	fin_input(c);
 }
 
+/* The peer's FIN once more, just as it stood. */
+static bool is_last_fin(const struct tcb *c, const struct segment *s)
+{
+	return (s->flags & (TH_FIN | TH_ACK)) == (TH_FIN | TH_ACK) && s->seq + s->len == c->rcv_nxt - 1;
+}
+
 static void synchronized_input(struct tcb *c, struct segment *s)
 {
 	if (c->state == TCPU_SYN_RECEIVED && (s->flags & (TH_SYN | TH_ACK)) == TH_SYN && s->seq == c->irs) {
@@ -277,10 +291,17 @@ static void synchronized_input(struct tcb *c, struct segment *s)
 		return;
 	}
 	if (!acceptable(c, s)) {
-		if (c->state == TCPU_TIME_WAIT && (s->flags & TH_FIN))
-			timer_time_wait(c); /* its last ACK was lost */
-		if (!(s->flags & TH_RST))
+		bool text = segment_length(s) && !(s->flags & TH_SYN);
+
+		if (s->flags & TH_RST)
+			return;
+		if (c->state == TCPU_TIME_WAIT && is_last_fin(c, s))
+			timer_time_wait(c); /* our last ACK was lost */
+		/* Text that comes again asks for the ACK that was lost; the rest is answered now and then. */
+		if (text)
 			tcb_send_ack(c);
+		else
+			tcb_challenge(c);
 		return;
 	}
 	if (s->flags & TH_RST) {
@@ -288,7 +309,7 @@ static void synchronized_input(struct tcb *c, struct segment *s)
 		return;
 	}
 	if (s->flags & TH_SYN) {
-		tcb_send_ack(c); /* RFC 5961 4.2: challenge */
+		tcb_challenge(c); /* RFC 5961 4.2 */
 		return;
 	}
 	if (!(s->flags & TH_ACK))
@@ -313,6 +334,7 @@ void tcpu_input(struct tcpu *e, const struct link_in *in)
 {
 	struct segment s;
 	struct tcb *c, *l;
+	uint32_t last, *above = NULL;
 
 	if (!segment_read(in, &s))
 		return;
@@ -331,6 +353,8 @@ void tcpu_input(struct tcpu *e, const struct link_in *in)
 	/* A SYN beyond what TIME-WAIT has seen begins a new connection: RFC 9293 3.6.1 */
 	if (c && c->state == TCPU_TIME_WAIT && l && (s.flags & (TH_SYN | TH_ACK | TH_RST)) == TH_SYN &&
 		seq_gt(s.seq, c->rcv_nxt)) {
+		last = c->snd_max;
+		above = &last;
 		tcb_drop(c, 0);
 		c = NULL;
 	}
@@ -344,7 +368,7 @@ void tcpu_input(struct tcpu *e, const struct link_in *in)
 	} else if (c) {
 		synchronized_input(c, &s);
 	} else if (l) {
-		listener_input(l, &s);
+		listener_input(l, &s, above);
 	} else {
 		segment_refuse(e, &s);
 	}

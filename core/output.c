@@ -54,9 +54,7 @@ static void emit(struct tcpu *e, struct segment *s, uint8_t *header, const uint8
  * silly windows. */
 static uint32_t window(struct tcb *c)
 {
-	/* One step of the scale is kept back, because send() rounds up: RFC 7323 2.4, no window may seem to shrink. */
-	uint32_t room = rcvbuf_room(&c->rcv), step = (1u << c->rcv_scale) - 1;
-	room = min_u32(room > step ? room - step : 0, 0xffffu << c->rcv_scale);
+	uint32_t room = min_u32(rcvbuf_room(&c->rcv), 0xffffu << c->rcv_scale);
 	uint32_t told = seq_gt(c->rcv_adv, c->rcv_nxt) ? c->rcv_adv - c->rcv_nxt : 0;
 
 	if (room < told || room - told < min_u32(c->rcv.size / 2, c->mss))
@@ -68,7 +66,10 @@ static void send(struct tcb *c, uint8_t flags, uint32_t seq, const struct piece 
 	uint32_t options_len)
 {
 	uint8_t scale = flags & TH_SYN ? 0 : c->rcv_scale; /* RFC 7323 2.2: a SYN's window is not scaled */
-	uint32_t wnd = min_u32((window(c) + (1u << scale) - 1) >> scale, 0xffff);
+	/* RFC 7323 2.4: rounded up, or the right edge would seem to move back; but never beyond what the buffer holds.
+	 * rcv_adv keeps the old edge, so that what was promised once is still taken. */
+	uint32_t wnd = (window(c) + (1u << scale) - 1) >> scale;
+	wnd = min_u32(min_u32(wnd, rcvbuf_room(&c->rcv) >> scale), 0xffff);
 	struct segment s = { .src = c->local, .dst = c->remote, .seq = seq, .flags = flags, .wnd = wnd };
 
 	if (flags & TH_ACK) {
@@ -93,13 +94,26 @@ void tcb_send_syn(struct tcb *c)
 	send(c, reply ? TH_SYN | TH_ACK : TH_SYN, c->iss, NULL, options, c->scaling ? 8 : 4);
 }
 
-void tcb_send_ack(struct tcb *c)
+/* The number of segments without data: SND.NXT, but not behind the window, where a probe may have led it: the peer would
+ * drop the segment. Before the peer's first ACK its window is not known, and nothing but the SYN was sent. */
+static uint32_t next_seq(const struct tcb *c)
 {
 	uint32_t edge = c->snd_una + c->snd_wnd;
 
-	/* SND.NXT, but not behind the window, where a probe may have led it: the peer would drop the segment. Before
-	 * the peer's first ACK its window is not known, and nothing but the SYN was sent. */
-	send(c, TH_ACK, is_synchronized(c) && seq_lt(edge, c->snd_max) ? edge : c->snd_max, NULL, NULL, 0);
+	return is_synchronized(c) && seq_lt(edge, c->snd_max) ? edge : c->snd_max;
+}
+
+void tcb_send_ack(struct tcb *c)
+{
+	send(c, TH_ACK, next_seq(c), NULL, NULL, 0);
+}
+
+void tcb_challenge(struct tcb *c)
+{
+	if (c->engine->now < c->challenge_at)
+		return;
+	c->challenge_at = c->engine->now + CHALLENGE_US;
+	tcb_send_ack(c);
 }
 
 void tcb_window_opened(struct tcb *c)
@@ -112,9 +126,9 @@ void tcb_window_opened(struct tcb *c)
 	}
 }
 
-void tcb_send_rst(struct tcb *c, uint32_t seq)
+void tcb_send_rst(struct tcb *c)
 {
-	send(c, is_synchronized(c) || c->state == TCPU_SYN_RECEIVED ? TH_RST | TH_ACK : TH_RST, seq, NULL, NULL, 0);
+	send(c, is_synchronized(c) || c->state == TCPU_SYN_RECEIVED ? TH_RST | TH_ACK : TH_RST, next_seq(c), NULL, NULL, 0);
 }
 
 void segment_refuse(struct tcpu *e, const struct segment *s)
@@ -149,6 +163,7 @@ static void send_piece(struct tcb *c, const struct piece *p, uint64_t off)
 			c->rtt_start = c->engine->now;
 		}
 	}
+	c->sent_at = c->engine->now;
 	c->snd_nxt += p->len + fin;
 	if (seq_gt(c->snd_nxt, c->snd_max))
 		c->snd_max = c->snd_nxt;
@@ -181,7 +196,7 @@ static uint32_t allowed(const struct tcb *c, const struct piece *p, uint64_t off
 
 static bool fin_due(const struct tcb *c)
 {
-	/* A FIN needs no window that a peer with a full buffer would have to open: it is tried again until it fits. */
+	/* A FIN does not wait for a window: it is tried again, as a probe would be, until the peer takes it. */
 	return c->fin_queued && !c->fin_acked && snd_off(c, c->snd_nxt) == c->snd.end;
 }
 
@@ -192,6 +207,9 @@ void tcb_output(struct tcb *c)
 	c->output_wanted = false;
 	if (!is_synchronized(c) || c->state == TCPU_TIME_WAIT)
 		return;
+	/* RFC 5681 4.1: after an idle time the path is not what it was. */
+	if (c->snd_una == c->snd_max && c->engine->now - c->sent_at > c->rto)
+		c->cwnd = min_u32(c->cwnd, congestion_initial(c));
 	for (;;) {
 		uint64_t off = snd_off(c, c->snd_nxt);
 

@@ -55,7 +55,9 @@ struct tcb {
 	/* Round trip and retransmission: RFC 6298. In microseconds; srtt 0: none yet. */
 	uint32_t srtt, rttvar, rto, retries;
 	uint32_t rtt_seq;
-	uint64_t rtt_start;
+	uint64_t rtt_start, sent_at; /* sent_at: data, last */
+	uint32_t probes;        /* of a shut window, in a row */
+	uint64_t challenge_at;  /* when the next challenge ACK may be sent */
 
 	/* A listener's */
 	uint32_t backlog, accept_count, half_open;
@@ -66,6 +68,7 @@ struct tcb {
 	struct tcpu_info info;  /* its counters only; tcpu_info fills in the rest */
 };
 
+#define CHALLENGE_US 500000
 #define MSS_MIN 48       /* bytes: a smaller MSS option is an attack */
 #define HEAP_OUT UINT32_MAX
 #define BATCH 64 /* segments handed to the link in one call */
@@ -97,11 +100,12 @@ void tcb_drop(struct tcb *, int error);
 uint32_t tcb_isn(const struct tcb *);
 int tcb_take_sndbuf(struct tcb *); /* -ENOMEM */
 int tcb_take_rcvbuf(struct tcb *); /* -ENOMEM */
-/* tcpu_flush looks at it: ack_now, output_wanted, or data not acknowledged. */
+/* tcpu_flush looks at it: ack_now, output_wanted, or received data that we have not acknowledged. */
 void tcb_flush_later(struct tcb *);
 
 /* user.c */
 void tcb_init(struct tcb *); /* sizes and first values */
+void tcb_set_iss(struct tcb *, uint32_t iss);
 void tcb_syn_received(struct tcb *, const struct segment *); /* what the peer's SYN says */
 void tcb_established(struct tcb *, const struct segment *);
 
@@ -111,7 +115,9 @@ void tcb_output(struct tcb *);
 void tcb_send_syn(struct tcb *);  /* SYN, or SYN,ACK in SYN-RECEIVED */
 void tcb_send_ack(struct tcb *);
 void tcb_window_opened(struct tcb *); /* the user has read: tells the peer if it is worthwhile */
-void tcb_send_rst(struct tcb *, uint32_t seq);
+/* ACK to a segment that was not acceptable and brings no data: now and then one, RFC 5961 section 7 */
+void tcb_challenge(struct tcb *);
+void tcb_send_rst(struct tcb *);
 void tcb_send_probe(struct tcb *);
 void tcb_retransmit(struct tcb *); /* the first segment not acknowledged */
 void segment_refuse(struct tcpu *, const struct segment *); /* RST for a segment of no connection */
@@ -120,6 +126,7 @@ void segment_refuse(struct tcpu *, const struct segment *); /* RST for a segment
 void ack_established(struct tcb *, const struct segment *); /* the window and congestion state at the beginning */
 bool ack_input(struct tcb *, const struct segment *);       /* false: the segment is to be dropped */
 void congestion_timeout(struct tcb *);
+uint32_t congestion_initial(const struct tcb *); /* the initial window, RFC 6928 */
 
 /* timer.c */
 void timer_set(struct tcb *, enum timer, uint64_t when);

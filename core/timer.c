@@ -91,16 +91,6 @@ void timer_time_wait(struct tcb *c)
 	timer_set(c, TIMER_2MSL, c->engine->now + 2 * (uint64_t)c->engine->config.msl_us);
 }
 
-/* RFC 6298 (5.5): the timer is backed off. false: it was in vain too often. */
-static bool back_off(struct tcb *c, uint32_t retries_max)
-{
-	const struct tcpu_config *k = &c->engine->config;
-
-	if (c->retries++ >= retries_max)
-		return false;
-	c->rto = c->rto < k->rto_max_us / 2 ? 2 * c->rto : k->rto_max_us;
-	return true;
-}
 
 static void on_rto(struct tcb *c)
 {
@@ -108,10 +98,11 @@ static void on_rto(struct tcb *c)
 	const struct tcpu_config *k = &c->engine->config;
 
 	c->info.timeouts++;
-	if (!back_off(c, opening ? k->syn_retries : k->data_retries)) {
+	if (c->retries++ >= (opening ? k->syn_retries : k->data_retries)) {
 		tcb_drop(c, ETIMEDOUT);
 		return;
 	}
+	c->rto = c->rto < k->rto_max_us / 2 ? 2 * c->rto : k->rto_max_us; /* RFC 6298 (5.5) */
 	c->rtt_timing = false; /* Karn: RFC 6298 section 3 */
 	if (opening) {
 		c->info.retransmits++;
@@ -126,13 +117,18 @@ static void on_rto(struct tcb *c)
 
 static void on_persist(struct tcb *c)
 {
+	const struct tcpu_config *k = &c->engine->config;
+	uint64_t wait;
+
 	/* RFC 9293 3.8.6.1: probes go on as long as the peer answers; retries counts those without an answer. */
-	if (!back_off(c, c->engine->config.data_retries)) {
+	if (c->retries++ >= k->data_retries) {
 		tcb_drop(c, ETIMEDOUT);
 		return;
 	}
+	c->probes += c->probes < 16;
+	wait = (uint64_t)c->rto << c->probes;
 	tcb_send_probe(c);
-	timer_set(c, TIMER_PERSIST, c->engine->now + c->rto);
+	timer_set(c, TIMER_PERSIST, c->engine->now + (wait < k->rto_max_us ? wait : k->rto_max_us));
 }
 
 static void fire(struct tcb *c, enum timer t)

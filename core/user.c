@@ -7,6 +7,12 @@
 #define MSS_DEFAULT 536 /* RFC 9293 3.7.1, when the peer's SYN has no MSS option */
 #define RTO_INITIAL_US 1000000 /* RFC 6298 (2.1) */
 
+void tcb_set_iss(struct tcb *c, uint32_t iss)
+{
+	c->iss = c->snd_una = iss;
+	c->snd_nxt = c->snd_max = iss + 1; /* behind the SYN */
+}
+
 void tcb_init(struct tcb *c)
 {
 	const struct tcpu_config *k = &c->engine->config;
@@ -21,9 +27,7 @@ void tcb_init(struct tcb *c)
 	while (c->rcv_scale < 14 && c->rcv.size >> c->rcv_scale > 0xffff)
 		c->rcv_scale++;
 	c->scaling = true;
-	c->iss = tcb_isn(c);
-	c->snd_una = c->iss;
-	c->snd_nxt = c->snd_max = c->iss + 1; /* behind the SYN */
+	tcb_set_iss(c, tcb_isn(c));
 	c->rto = max_u32(RTO_INITIAL_US, k->rto_min_us);
 	c->rtt_timing = true;
 	c->rtt_start = c->engine->now;
@@ -305,7 +309,7 @@ void tcpu_abort(struct tcb *c)
 	c->detached = true;
 	/* RFC 9293 3.10.5 */
 	if (c->state != TCPU_CLOSED && c->state != TCPU_SYN_SENT && c->state != TCPU_TIME_WAIT) {
-		tcb_send_rst(c, c->snd_max);
+		tcb_send_rst(c);
 		batch_send(e);
 	}
 	tcb_drop(c, 0);
@@ -325,7 +329,8 @@ void tcpu_unreachable(struct tcpu *e, struct link_addr local, struct link_addr r
 	case TCPU_CLOSING:
 	case TCPU_LAST_ACK:
 	case TCPU_TIME_WAIT:
-		tcb_drop(c, 0);
+		if (c->snd.una == c->snd.end) /* only the end itself is owed */
+			tcb_drop(c, 0);
 		break;
 	default: /* RFC 5927 section 5.2: a soft error; timeouts will tell */
 		break;
@@ -341,10 +346,10 @@ unsigned tcpu_ready(const struct tcb *c)
 		return c->accept_first ? TCPU_IN : 0;
 	if (rcvbuf_peek(&c->rcv, &data) || c->fin_taken || c->state == TCPU_CLOSED)
 		ready |= TCPU_IN;
-	if (can_send(c) && !c->fin_queued && has_room(c))
-		ready |= TCPU_OUT;
+	if ((can_send(c) && has_room(c)) || c->fin_queued || c->state == TCPU_CLOSED)
+		ready |= TCPU_OUT; /* to be written to, or to fail at once */
 	if (c->error)
-		ready |= TCPU_ERR | TCPU_OUT;
+		ready |= TCPU_ERR;
 	if (c->state == TCPU_CLOSED || (c->fin_taken && c->fin_queued))
 		ready |= TCPU_HUP;
 	return ready;

@@ -1,16 +1,20 @@
 /* Rules that whole transfers survive without: each test here was written for a planted fault that no other saw. */
+#include "core/cksum.h"
 #include "core/plain.h"
+#include "core/segment.h"
+#include "core/tcb.h"
 #include "tests/sim_net.h"
 
 #include <arpa/inet.h>
 #include <check.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MSS 1000
 
 static struct talk talk;
-static uint8_t bytes[100000];
+static uint8_t bytes[100000], pattern[1 << 19];
 
 /* RFC 6298 (5.2): all is acknowledged, so the timer is off; nothing happens for however long. */
 START_TEST(timer_rests)
@@ -236,16 +240,348 @@ START_TEST(short_way_after_half_close)
 }
 END_TEST
 
+/* Scaled windows are rounded: however a peer's pieces fall, it is never told of room that is not there. */
+START_TEST(scaled_window_never_exceeds_the_buffer)
+{
+	static const size_t piece[] = { 1, 1001, 1460 };
+	static uint8_t got[1 << 19];
+	static struct net net;
+	struct tcb *client, *server;
+	size_t sent = 0, have = 0;
+	ssize_t n;
+
+	net_open(&net, &(struct net_config){ 0 });
+	net_pair(&net, &client, &server);
+	tcpu_nodelay(client, true);
+	while (sent < sizeof pattern && (n = net_send(client, pattern + sent, piece[_i])) > 0) {
+		sent += (size_t)n;
+		net_run(&net, NET_MS);
+	}
+	net_run(&net, 10 * NET_S);
+	ck_assert_uint_le(net_info(server).received_bytes, 256 << 10);
+	while (have < sent && (n = net_recv(server, got + have, sizeof got - have)) != 0) {
+		have += n > 0 ? (size_t)n : 0;
+		net_run(&net, NET_MS);
+	}
+	ck_assert_uint_eq(have, sent);
+	ck_assert_mem_eq(got, pattern, sent);
+	net_close(&net);
+}
+END_TEST
+
+/* RFC 6298 section 3 and 5: what was backed off stays so until a round trip has been measured. A path that has become
+ * slower than the RTO is learnt, and not retransmitted into for ever. */
+START_TEST(slower_path_is_learnt)
+{
+	uint64_t timeouts;
+
+	talk_open(&talk, &(struct net_config){ 0 }, MSS);
+	for (int i = 0; i < 8; i++) { /* 10 ms */
+		net_send(talk.c, bytes, MSS);
+		talk_expect(&talk, ACK, MSS);
+		net_run(&talk.net, 10 * NET_MS);
+		talk_say(&talk, 0, NULL, 0);
+	}
+	for (int i = 0; i < 8; i++) { /* 600 ms */
+		net_send(talk.c, bytes, MSS);
+		talk_expect(&talk, ACK, MSS);
+		net_run(&talk.net, 600 * NET_MS);
+		while (talk_hear(&talk))
+			continue;
+		talk_say(&talk, 0, NULL, 0);
+	}
+	timeouts = net_info(talk.c).timeouts;
+	ck_assert_uint_le(timeouts, 4);
+	ck_assert_uint_ge(net_info(talk.c).srtt_us, 300 * NET_MS);
+	talk_close(&talk);
+}
+END_TEST
+
+/* RFC 6298 (5.7): after a lost SYN the data's RTO is 3 s, not what the SYN's had grown to. */
+START_TEST(rto_after_lost_syns)
+{
+	static struct net net;
+	struct wire heard;
+	struct tcb *c;
+
+	net_open(&net, &(struct net_config){ .scripted = true });
+	c = net_connect(&net);
+	net_run(&net, 16 * NET_S);
+	while (script_hear(&net, &heard))
+		continue;
+	script_say(&net, &(struct say){ .flags = SYN | ACK, .seq = 1, .ack = heard.seq + 1, .window = 1000,
+		.src_port = NET_PORT, .dst_port = ntohs(heard.src.port) });
+	ck_assert_int_eq(net_state(c), TCPU_ESTABLISHED);
+	ck_assert_uint_eq(net_info(c).rto_us, 3 * NET_S);
+	net_close(&net);
+}
+END_TEST
+
+/* Shut down in CLOSE-WAIT with data still to send: the state is LAST-ACK already, but an end now is a loss. */
+START_TEST(last_ack_with_data)
+{
+	struct talk *t = &talk;
+
+	talk_open(t, &(struct net_config){ 0 }, MSS);
+	t->window = 0;
+	talk_say(t, FIN, NULL, 0);
+	net_send(t->c, bytes, 10 * MSS);
+	tcpu_shutdown(t->c);
+	ck_assert_int_eq(net_state(t->c), TCPU_LAST_ACK);
+	tcpu_unreachable(t->net.peer[0].engine, net_addr(&t->net, 0, t->port), net_addr(&t->net, 1, NET_PORT), EHOSTUNREACH);
+	ck_assert_int_eq(net_state(t->c), TCPU_LAST_ACK); /* RFC 9293 (MUST-56): soft */
+	talk_say_at(t, RST, t->seq, 0, NULL, 0);
+	ck_assert_int_eq(net_state(t->c), TCPU_CLOSED);
+	ck_assert_int_eq(tcpu_error(t->c), ECONNRESET);
+	talk_close(t);
+}
+END_TEST
+
+/* RFC 5961 section 7: segments without data that are not acceptable are answered, but not all; else two ends that
+ * forged bytes have put out of step would answer each other for ever, and anybody could make us send. */
+START_TEST(challenges_are_few)
+{
+	unsigned answers;
+
+	talk_open(&talk, &(struct net_config){ 0 }, MSS);
+	for (int i = 0; i < 1000; i++) {
+		talk_say_at(&talk, _i == 0 ? SYN : _i == 1 ? ACK : RST, talk.seq + (_i == 1 ? 500000 : 77), talk.ack, NULL, 0);
+		net_run(&talk.net, NET_MS);
+	}
+	answers = script_forget(&talk.net);
+	ck_assert_uint_ge(answers, 1);
+	ck_assert_uint_le(answers, 4);
+	/* Data is another matter: a peer that repeats it has not got our ACK. */
+	talk_say(&talk, 0, "x", 1);
+	net_run(&talk.net, NET_S);
+	script_forget(&talk.net);
+	for (int i = 0; i < 5; i++)
+		talk_say_at(&talk, ACK, talk.seq - 1, talk.ack, "x", 1);
+	ck_assert_uint_eq(script_forget(&talk.net), 5);
+	talk_close(&talk);
+}
+END_TEST
+
+/* Each segment that comes out of order is answered at once, those of one batch too: RFC 5681 4.2. */
+START_TEST(batch_behind_a_hole)
+{
+	struct link_in in[6];
+	uint8_t segment[6][20 + 10];
+
+	talk_open(&talk, &(struct net_config){ 0 }, MSS);
+	for (int i = 0; i < 6; i++) {
+		struct segment s = { .src = net_addr(&talk.net, 1, NET_PORT), .dst = net_addr(&talk.net, 0, talk.port),
+			.seq = talk.seq + 10 * (uint32_t)(i + 1), .ack = talk.ack, .wnd = 1000, .flags = ACK };
+
+		memcpy(segment[i] + 20, bytes, 10);
+		segment_write(segment[i], &s, NULL, 0, 10, tcpu_sum(bytes, 10));
+		in[i] = (struct link_in){ .src = s.src, .dst = s.dst, .segment = segment[i], .len = sizeof segment[i] };
+		tcpu_input(talk.net.peer[0].engine, &in[i]);
+	}
+	tcpu_flush(talk.net.peer[0].engine);
+	net_run(&talk.net, 0);
+	ck_assert_uint_ge(script_forget(&talk.net), 3);
+	talk_close(&talk);
+}
+END_TEST
+
+/* A probe leads SND.NXT beyond the window; RST must be where the peer takes it. */
+START_TEST(reset_after_a_probe)
+{
+	uint32_t una;
+
+	talk_open(&talk, &(struct net_config){ 0 }, MSS);
+	talk.window = 0;
+	talk_say(&talk, 0, NULL, 0);
+	una = talk.ack;
+	net_send(talk.c, bytes, MSS);
+	net_run(&talk.net, 2 * NET_S);
+	ck_assert_uint_ge(script_forget(&talk.net), 1);
+	tcpu_abort(talk.c);
+	net_run(&talk.net, 0);
+	ck_assert(talk_hear(&talk));
+	ck_assert_uint_eq(talk.heard.flags, RST | ACK);
+	ck_assert_uint_eq(talk.heard.seq, una);
+	talk_close(&talk);
+}
+END_TEST
+
+/* A peer that keeps its window shut does not keep us for ever once the user has gone; nor does it lose us our FIN as
+ * long as the user is there. */
+START_TEST(shut_window_and_close)
+{
+	talk_open(&talk, &(struct net_config){ .engine = { { .data_retries = 4, .rto_max_us = 2 * NET_S } } }, MSS);
+	talk.window = 0;
+	talk_say(&talk, 0, NULL, 0);
+	if (_i == 0)
+		net_send(talk.c, bytes, MSS);
+	if (_i == 1)
+		tcpu_shutdown(talk.c);
+	else
+		tcpu_close(talk.c);
+	for (int i = 0; i < 1000; i++) { /* 100 s */
+		net_run(&talk.net, 100 * NET_MS);
+		if (script_forget(&talk.net))
+			talk_say(&talk, 0, NULL, 0);
+	}
+	if (_i == 1)
+		ck_assert_int_eq(net_state(talk.c), TCPU_FIN_WAIT_1);
+	else
+		ck_assert_uint_eq(tcpu_count(talk.net.peer[0].engine), 0);
+	talk_close(&talk);
+}
+END_TEST
+
+/* RFC 6582's recover keeps up with the stream, or after 2 GiB without a loss the next one would wait for a timeout. */
+START_TEST(recover_keeps_up)
+{
+	talk_open(&talk, &(struct net_config){ 0 }, MSS);
+	for (int i = 0; i < 3; i++) {
+		net_send(talk.c, bytes, MSS);
+		talk_expect(&talk, ACK, MSS);
+		talk_say(&talk, 0, NULL, 0);
+		ck_assert_uint_eq(talk.c->recover, talk.c->snd_una - 1);
+	}
+	talk_close(&talk);
+}
+END_TEST
+
+/* RFC 9293 3.6.1: a connection that begins in TIME-WAIT numbers on from the last one, however much that has sent. */
+START_TEST(reopened_above_the_last)
+{
+	struct say syn = { .flags = SYN, .window = 1000, .src_port = 5555, .dst_port = NET_PORT };
+	uint32_t last;
+	struct tcb *l;
+
+	talk_accept(&talk, &(struct net_config){ 0 }, MSS);
+	tcpu_shutdown(talk.c);
+	talk_expect(&talk, FIN | ACK, 0);
+	talk_say(&talk, FIN, NULL, 0);
+	talk_expect(&talk, ACK, 0);
+	ck_assert_int_eq(net_state(talk.c), TCPU_TIME_WAIT);
+	last = talk.c->snd_max += 1u << 30; /* as if it had sent a gigabyte */
+	if (tcpu_listen(talk.net.peer[0].engine, net_addr(&talk.net, 0, NET_PORT), 5, &l) < 0)
+		l = NULL; /* it still listens */
+	syn.seq = talk.seq + 1000;
+	syn.src_port = ntohs(talk.c->remote.port);
+	script_say(&talk.net, &syn);
+	ck_assert(script_hear(&talk.net, &talk.heard));
+	ck_assert_uint_eq(talk.heard.flags, SYN | ACK);
+	ck_assert_int_gt((int32_t)(talk.heard.seq - last), 0);
+	talk_close(&talk);
+}
+END_TEST
+
+/* Into TIME-WAIT, with the peer's FIN as its last segment. */
+static void time_wait(struct talk *t, const struct net_config *config)
+{
+	talk_open(t, config, MSS);
+	tcpu_shutdown(t->c);
+	talk_expect(t, FIN | ACK, 0);
+	talk_say(t, FIN, NULL, 0);
+	talk_expect(t, ACK, 0);
+	ck_assert_int_eq(net_state(t->c), TCPU_TIME_WAIT);
+}
+
+/* RFC 1337: RST does not end TIME-WAIT; and only the peer's own FIN, come again, prolongs it. */
+START_TEST(time_wait_is_what_it_is)
+{
+	time_wait(&talk, &(struct net_config){ .engine = { { .msl_us = 10 * NET_S } } });
+	talk_say_at(&talk, RST, talk.seq, 0, NULL, 0);
+	ck_assert_int_eq(net_state(talk.c), TCPU_TIME_WAIT);
+	for (int i = 0; i < 19; i++) {
+		net_run(&talk.net, NET_S);
+		talk_say_at(&talk, FIN, talk.seq - 7777, 0, NULL, 0); /* blind */
+	}
+	net_run(&talk.net, NET_S);
+	ck_assert_int_eq(net_state(talk.c), TCPU_CLOSED);
+	talk_close(&talk);
+
+	time_wait(&talk, &(struct net_config){ .engine = { { .msl_us = 10 * NET_S } } });
+	net_run(&talk.net, 15 * NET_S);
+	talk_say_at(&talk, FIN | ACK, talk.seq - 1, talk.ack, NULL, 0);
+	net_run(&talk.net, 15 * NET_S);
+	ck_assert_int_eq(net_state(talk.c), TCPU_TIME_WAIT);
+	talk_close(&talk);
+}
+END_TEST
+
+/* What stands behind the peer's FIN is not the stream's: the end stays where the FIN was. */
+START_TEST(nothing_behind_the_fin)
+{
+	uint8_t got[300];
+
+	talk_open(&talk, &(struct net_config){ 0 }, MSS);
+	talk_say_at(&talk, FIN | ACK, talk.seq + 50, talk.ack, NULL, 0);
+	talk_say_at(&talk, ACK, talk.seq, talk.ack, bytes, 100);
+	ck_assert_int_eq(net_recv(talk.c, got, sizeof got), 50);
+	ck_assert_int_eq(net_recv(talk.c, got, sizeof got), 0);
+	ck_assert_int_eq(net_state(talk.c), TCPU_CLOSE_WAIT);
+	talk_close(&talk);
+}
+END_TEST
+
+/* A pure ACK exactly at the window's right edge brings its news: a peer that has filled our window has no other place. */
+START_TEST(ack_at_the_edge)
+{
+	talk_open(&talk, &(struct net_config){ .engine = { { .rcvbuf_bytes = 4 * MSS } } }, MSS);
+	net_send(talk.c, bytes, MSS);
+	talk_expect(&talk, ACK, MSS);
+	talk_say_at(&talk, ACK, talk.seq + 4 * MSS, talk.ack, NULL, 0);
+	ck_assert_uint_eq(net_info(talk.c).buffered_bytes, 0);
+	talk_close(&talk);
+}
+END_TEST
+
+/* RFC 5681 4.1: after an idle time cwnd is no more than the initial window. */
+START_TEST(idle_restarts_slowly)
+{
+	talk_open(&talk, &(struct net_config){ 0 }, MSS);
+	for (int i = 0; i < 6; i++) {
+		net_send(talk.c, bytes, 60 * MSS);
+		while (talk_hear(&talk))
+			talk_say(&talk, 0, NULL, 0);
+	}
+	ck_assert_uint_gt(net_info(talk.c).cwnd_bytes, 20 * MSS);
+	net_run(&talk.net, 3600 * NET_S);
+	tcpu_clock(talk.net.peer[0].engine, talk.net.now_us);
+	net_send(talk.c, bytes, 60 * MSS);
+	net_run(&talk.net, 0);
+	ck_assert_uint_eq(script_forget(&talk.net), 10);
+	talk_close(&talk);
+}
+END_TEST
+
+/* Whoever has shut down does not wait to write: the next write fails at once, and that is readiness. */
+START_TEST(ready_to_fail)
+{
+	talk_open(&talk, &(struct net_config){ 0 }, MSS);
+	tcpu_shutdown(talk.c);
+	ck_assert_uint_eq(tcpu_ready(talk.c) & TCPU_OUT, TCPU_OUT);
+	ck_assert_int_eq(net_send(talk.c, bytes, 1), -EPIPE);
+	talk_close(&talk);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = { timer_rests, timer_starts_anew, rtt_arithmetic, old_segment_moves_no_window,
 		probe_opens_the_other_window, receiver_announces_no_crumbs, sender_sends_no_crumbs, no_scale_without_both,
-		isn_follows_the_clock, full_backlog_is_silent, short_way_after_half_close };
+		isn_follows_the_clock, full_backlog_is_silent, short_way_after_half_close, slower_path_is_learnt,
+		rto_after_lost_syns, last_ack_with_data, batch_behind_a_hole, reset_after_a_probe, time_wait_is_what_it_is,
+		nothing_behind_the_fin, ack_at_the_edge, idle_restarts_slowly, ready_to_fail,
+		recover_keeps_up, reopened_above_the_last };
 	Suite *suite = suite_create("core_rules");
 	TCase *tc = tcase_create("rules");
 
+	for (size_t i = 0; i < sizeof pattern; i++)
+		pattern[i] = (uint8_t)(i * 2654435761u >> 13);
+
 	for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
 		tcase_add_test(tc, tests[i]);
+	tcase_add_loop_test(tc, scaled_window_never_exceeds_the_buffer, 0, 3);
+	tcase_add_loop_test(tc, challenges_are_few, 0, 3);
+	tcase_add_loop_test(tc, shut_window_and_close, 0, 3);
 	suite_add_tcase(suite, tc);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
