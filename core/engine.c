@@ -180,23 +180,24 @@ static void unlink_from(struct tcb **list, const struct tcb *c)
 	*list = c->hash_next;
 }
 
-static void leave_parent(struct tcb *c)
+void queue_add(struct queue *q, struct tcb *c)
 {
-	struct tcb *parent = c->parent, *before = NULL;
+	*(q->last ? &q->last->queue_next : &q->first) = c;
+	q->last = c;
+	q->count++;
+}
 
-	if (!parent)
-		return;
-	c->parent = NULL;
-	if (!c->queued) {
-		parent->half_open--;
-		return;
-	}
-	for (struct tcb *i = parent->accept_first; i != c; i = i->accept_next)
+void queue_remove(struct queue *q, struct tcb *c)
+{
+	struct tcb *before = NULL;
+
+	for (struct tcb *i = q->first; i != c; i = i->queue_next)
 		before = i;
-	*(before ? &before->accept_next : &parent->accept_first) = c->accept_next;
-	if (parent->accept_last == c)
-		parent->accept_last = before;
-	parent->accept_count--;
+	*(before ? &before->queue_next : &q->first) = c->queue_next;
+	if (q->last == c)
+		q->last = before;
+	c->queue_next = NULL;
+	q->count--;
 }
 
 static void leave_flush(struct tcb *c)
@@ -232,8 +233,10 @@ void tcb_drop(struct tcb *c, int error)
 	if (error && !c->error)
 		c->error = error;
 	if (c->state != TCPU_CLOSED || c->heap_at != HEAP_OUT) {
+		if (c->parent)
+			queue_remove(c->state == TCPU_SYN_RECEIVED ? &c->parent->half_open : &c->parent->complete, c);
+		c->parent = NULL;
 		c->state = TCPU_CLOSED;
-		leave_parent(c);
 		leave_flush(c);
 		heap_remove(c);
 		unlink_from(bucket(e, c), c);

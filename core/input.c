@@ -107,14 +107,17 @@ static void listener_input(struct tcb *l, const struct segment *s, const uint32_
 	}
 	if (!(s->flags & TH_SYN) || (s->flags & TH_FIN))
 		return;
-	/* Full queues drop the SYN in silence: it comes again. */
-	if (l->accept_count >= l->backlog || l->half_open >= HALF_OPEN_MAX)
+	/* A full queue drops the SYN in silence: it comes again. */
+	if (l->complete.count >= l->backlog)
 		return;
+	/* In a flood of SYNs the oldest makes room: one that meant it has had the longest time to say so. */
+	if (l->half_open.count >= HALF_OPEN_MAX)
+		tcb_drop(l->half_open.first, 0);
 	c = tcb_new(l->engine, s->dst, s->src);
 	if (!c)
 		return;
 	c->parent = l;
-	l->half_open++;
+	queue_add(&l->half_open, c);
 	if (above && seq_leq(c->iss, *above))
 		tcb_set_iss(c, *above + 250000); /* RFC 9293 3.6.1: larger than any that was used */
 	c->state = TCPU_SYN_RECEIVED;
@@ -320,7 +323,7 @@ static void synchronized_input(struct tcb *c, struct segment *s)
 			return;
 		}
 		/* SYNs that came together may be more than the backlog: our SYN,ACK, sent again, asks once more. */
-		if (c->parent && c->parent->accept_count >= c->parent->backlog)
+		if (c->parent && c->parent->complete.count >= c->parent->backlog)
 			return;
 		c->snd_una = c->iss + 1;
 		tcb_established(c, s);

@@ -19,12 +19,14 @@ struct tcb {
 	struct tcb *hash_next;  /* in the table of connections, or the lists of listeners and held ones */
 	struct tcb *flush_next; /* in the list of those that tcpu_flush looks at */
 	struct tcb *parent;     /* the listener that it came from and that has not handed it out yet */
-	struct tcb *accept_next; /* of a connection: behind it in its parent's queue */
-	struct tcb *accept_first, *accept_last; /* of a listener: complete connections */
+	struct tcb *queue_next; /* of a connection: behind it in its parent's queue */
+	struct queue {
+		struct tcb *first, *last;
+		uint32_t count;
+	} half_open, complete;  /* of a listener: connections in SYN-RECEIVED; those that wait for accept */
 	struct link_addr local, remote;
 	enum tcpu_state state;
 	bool detached;          /* the user has let go */
-	bool queued;            /* in parent's accept queue */
 	bool on_flush, ack_now, output_wanted;
 	bool nodelay;
 	bool fin_queued;        /* the user has closed his direction */
@@ -60,7 +62,7 @@ struct tcb {
 	uint64_t challenge_at;  /* when the next challenge ACK may be sent */
 
 	/* A listener's */
-	uint32_t backlog, accept_count, half_open;
+	uint32_t backlog;
 
 	uint64_t timer[TIMERS]; /* TCPU_NEVER: off */
 	uint64_t deadline;      /* the earliest of them */
@@ -97,6 +99,8 @@ struct tcb *listener_find(const struct tcpu *, struct link_addr local);
 /* The connection is over: no timer, no place in the table. Freed, unless the user holds it and has yet to see how it
  * ended: the caller must not touch it again. */
 void tcb_drop(struct tcb *, int error);
+void queue_add(struct queue *, struct tcb *);
+void queue_remove(struct queue *, struct tcb *);
 uint32_t tcb_isn(const struct tcb *);
 int tcb_take_sndbuf(struct tcb *); /* -ENOMEM */
 int tcb_take_rcvbuf(struct tcb *); /* -ENOMEM */

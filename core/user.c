@@ -57,11 +57,8 @@ void tcb_established(struct tcb *c, const struct segment *s)
 	c->output_wanted = true;
 	if (!l)
 		return;
-	l->half_open--;
-	l->accept_count++;
-	c->queued = true;
-	*(l->accept_last ? &l->accept_last->accept_next : &l->accept_first) = c;
-	l->accept_last = c;
+	queue_remove(&l->half_open, c);
+	queue_add(&l->complete, c);
 }
 
 int tcpu_listen(struct tcpu *e, struct link_addr local, unsigned backlog, struct tcb **out)
@@ -88,18 +85,14 @@ int tcpu_listen(struct tcpu *e, struct link_addr local, unsigned backlog, struct
 
 int tcpu_accept(struct tcb *l, struct tcb **out)
 {
-	struct tcb *c = l->accept_first;
+	struct tcb *c = l->complete.first;
 
 	if (l->state != TCPU_LISTEN)
 		return -EINVAL;
 	if (!c)
 		return -EAGAIN;
-	l->accept_first = c->accept_next;
-	if (!l->accept_first)
-		l->accept_last = NULL;
-	l->accept_count--;
-	c->parent = c->accept_next = NULL;
-	c->queued = false;
+	queue_remove(&l->complete, c);
+	c->parent = NULL;
 	*out = c;
 	return 0;
 }
@@ -343,7 +336,7 @@ unsigned tcpu_ready(const struct tcb *c)
 	unsigned ready = 0;
 
 	if (c->state == TCPU_LISTEN)
-		return c->accept_first ? TCPU_IN : 0;
+		return c->complete.first ? TCPU_IN : 0;
 	if (rcvbuf_peek(&c->rcv, &data) || c->fin_taken || c->state == TCPU_CLOSED)
 		ready |= TCPU_IN;
 	if ((can_send(c) && has_room(c)) || c->fin_queued || c->state == TCPU_CLOSED)

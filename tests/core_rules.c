@@ -472,6 +472,31 @@ START_TEST(reopened_above_the_last)
 }
 END_TEST
 
+/* A flood of SYNs does not shut a listener: who means it still gets in. */
+START_TEST(flood_of_syns)
+{
+	static struct net net;
+	struct wire heard;
+	struct link_addr here;
+	struct tcb *l, *c;
+
+	net_open(&net, &(struct net_config){ .scripted = true });
+	here = net_addr(&net, 0, NET_PORT);
+	ck_assert_int_eq(net.peer[0].link->ops->claim(net.peer[0].link, &here), 0);
+	ck_assert_int_eq(tcpu_listen(net.peer[0].engine, here, 5, &l), 0);
+	for (uint16_t port = 10000; port <= 12000; port++)
+		script_say(&net, &(struct say){ .flags = SYN, .seq = port, .window = 1000, .src_port = port,
+			.dst_port = NET_PORT });
+	ck_assert_uint_le(tcpu_count(net.peer[0].engine), 300);
+	while (script_hear(&net, &heard)) /* the last one's SYN,ACK */
+		continue;
+	script_say(&net, &(struct say){ .flags = ACK, .seq = 12001, .ack = heard.seq + 1, .window = 1000,
+		.src_port = 12000, .dst_port = NET_PORT });
+	ck_assert_int_eq(tcpu_accept(l, &c), 0);
+	net_close(&net);
+}
+END_TEST
+
 /* Into TIME-WAIT, with the peer's FIN as its last segment. */
 static void time_wait(struct talk *t, const struct net_config *config)
 {
@@ -570,6 +595,7 @@ int main(void)
 		isn_follows_the_clock, full_backlog_is_silent, short_way_after_half_close, slower_path_is_learnt,
 		rto_after_lost_syns, last_ack_with_data, batch_behind_a_hole, reset_after_a_probe, time_wait_is_what_it_is,
 		nothing_behind_the_fin, ack_at_the_edge, idle_restarts_slowly, ready_to_fail,
+		flood_of_syns,
 		recover_keeps_up, reopened_above_the_last };
 	Suite *suite = suite_create("core_rules");
 	TCase *tc = tcase_create("rules");
