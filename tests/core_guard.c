@@ -374,11 +374,11 @@ END_TEST
 /* What stands behind the peer's FIN is not the stream's: the end stays where the FIN was. */
 START_TEST(nothing_behind_the_fin)
 {
-	uint8_t got[300];
+	static uint8_t text[100], got[300];
 
 	talk_open(&talk, &(struct net_config){ 0 }, MSS);
 	talk_say_at(&talk, FIN | ACK, talk.seq + 50, talk.ack, NULL, 0);
-	talk_say_at(&talk, ACK, talk.seq, talk.ack, bytes, 100);
+	talk_say_at(&talk, ACK, talk.seq, talk.ack, text, 100);
 	ck_assert_int_eq(net_recv(talk.c, got, sizeof got), 50);
 	ck_assert_int_eq(net_recv(talk.c, got, sizeof got), 0);
 	ck_assert_int_eq(net_state(talk.c), TCPU_CLOSE_WAIT);
