@@ -458,6 +458,29 @@ START_TEST(poll_exact)
 }
 END_TEST
 
+/* A deadline makes the descriptor readable, and a call, poll_tcpu as any other, quiet again: what it would sleep on
+ * would wake it at once. The peer is silent, so deadlines are all that comes. */
+START_TEST(deadlines_are_met)
+{
+	int s, c, turns = 0;
+	struct pollfd p = { .events = POLLIN };
+
+	pair(&s, &c);
+	p.fd = c;
+	ck_assert_int_eq(fcntl_tcpu(c, F_SETFL, O_NONBLOCK), 0);
+	ck_assert_int_eq(send_tcpu(c, "x", 1, TF_NODELAY), 1);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(poll(&p, 1, 5000), 1);
+		/* More than one turn only if the next deadline comes meanwhile. */
+		for (turns = 0; poll(&p, 1, 0); turns++) {
+			ck_assert_int_lt(turns, 100);
+			ck_assert_int_eq(poll_tcpu(&p, 1, 0), 0);
+		}
+	}
+	close_both(s, c);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("socket_wait");
@@ -478,6 +501,7 @@ int main(void)
 	tcase_add_test(tc, room_that_another_call_made);
 	tcase_add_test(tc, a_little_at_a_time);
 	tcase_add_test(tc, poll_exact);
+	tcase_add_test(tc, deadlines_are_met);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

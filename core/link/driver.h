@@ -74,6 +74,8 @@ unsigned driver_pump(struct driver *, const struct call_sink *sink);
  * now and then: a call that takes little at a time does not acknowledge each time. */
 void driver_flush(struct driver *);
 
+/* How every turn ends: driver_flush, and descriptors that are watched are brought up to date. */
+void driver_settle(struct driver *);
 /* Pumps until nothing more has come; a flood does not hold it. */
 void driver_catch_up(struct driver *);
 /* Sleeps until one of fds is ready, or so long; orphans are served meanwhile, so it may return before either.

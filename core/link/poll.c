@@ -39,17 +39,16 @@ static int look(struct pollfd *fds, struct pollfd *real, nfds_t n, bool watch, u
 		driver_catch_up(s->driver);
 		fds[i].revents = exact(s, fds[i].events);
 		ready += fds[i].revents != 0;
-		if (s->driver->engine) {
-			uint64_t due_us;
-
-			tcpu_flush(s->driver->engine);
-			due_us = tcpu_deadline(s->driver->engine);
-			if (due_us < *deadline_us)
-				*deadline_us = due_us;
-		}
 		/* Without room for an eventfd, the link's descriptor still wakes. */
 		if (watch && s->tcb)
 			sock_watch(s, want_of(fds[i].events));
+		driver_settle(s->driver); /* a deadline that was met makes nothing readable any more */
+		if (s->driver->engine) {
+			uint64_t due_us = tcpu_deadline(s->driver->engine);
+
+			if (due_us < *deadline_us)
+				*deadline_us = due_us;
+		}
 		pthread_mutex_unlock(&s->driver->lock);
 	}
 	return ready;

@@ -199,7 +199,7 @@ static void set_timer(struct driver *d)
 	timerfd_settime(d->timer_fd, TFD_TIMER_ABSTIME, &t, NULL);
 }
 
-static void settle(struct driver *d)
+void driver_settle(struct driver *d)
 {
 	if (!d->engine)
 		return;
@@ -247,7 +247,7 @@ ssize_t sock_leave(struct sock *s, ssize_t result)
 
 	if (want != s->want)
 		sock_watch(s, want); /* on failure the link's descriptor and poll_tcpu still serve */
-	settle(d);
+	driver_settle(d);
 	pthread_mutex_unlock(&d->lock);
 	if (result >= 0)
 		return result;
@@ -302,7 +302,7 @@ int sock_wait(struct sock *s, unsigned want, uint64_t until_us, struct call_sink
 		return 0;
 	if (d->looked_us >= until_us)
 		return -EAGAIN;
-	settle(d);
+	driver_settle(d);
 	/* Another thread may take from the link what this one waits for. */
 	if (d->sock_count > 1) {
 		e = sock_watch(s, want | TCPU_ERR | TCPU_HUP);
