@@ -285,25 +285,40 @@ static int linger(struct sock *s)
 	return s->error || tcpu_error(s->tcb) ? -EIO : 0;
 }
 
+/* What there is to wait for, and to tell. */
+static int finish(struct sock *s)
+{
+	struct tcpu_info info;
+	int e = 0;
+
+	/* What never was open has neither, and its failure is connect_tcpu's to tell. */
+	if (!s->tcb || s->listening || (s->connecting && connected(s)))
+		return 0;
+	driver_catch_up(s->driver); /* what has come decides between FIN and RST, and whether anything is lost */
+	if (!s->nonblock && !unread(s))
+		e = linger(s);
+	tcpu_info(s->tcb, &info);
+	if (info.buffered_bytes && (unread(s) || s->error || tcpu_error(s->tcb)))
+		e = -EIO;
+	return e;
+}
+
 int close_tcpu(int fd)
 {
 	struct sock *s = sock_enter(fd);
 	struct driver *d;
 	bool last;
-	int e = 0;
+	int e;
 
 	if (!s)
 		return -1;
 	d = s->driver;
-	/* What never was open has nothing to wait for, and its failure is connect_tcpu's to tell. */
-	if (s->tcb && !s->listening && !(s->connecting && connected(s)) && !s->nonblock && !unread(s))
-		e = linger(s);
+	e = finish(s);
 	if (s->tcb)
 		tcpu_close(s->tcb);
 	s->tcb = NULL;
 	sock_free(s);
-	if (d->engine)
-		tcpu_flush(d->engine);
+	driver_settle(d); /* others may have been given what they wait for */
 	last = !d->sock_count;
 	pthread_mutex_unlock(&d->lock);
 	if (last)

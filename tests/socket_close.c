@@ -1,0 +1,130 @@
+/* How closes end: what close_tcpu tells of data that did not arrive, and what is done inside later calls. */
+#include "tests/socket_peer.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+
+/* As much of the stream as goes in without waiting. Returns how much. */
+static size_t stuff(int fd)
+{
+	static uint8_t b[MIB];
+	ssize_t n;
+
+	for (size_t i = 0; i < sizeof b; i++)
+		b[i] = byte_at(i);
+	n = send_tcpu(fd, b, sizeof b, MSG_DONTWAIT);
+	ck_assert_int_gt(n, 0);
+	ck_assert_int_lt(n, sizeof b);
+	return (size_t)n;
+}
+
+static void set_nonblock(int fd)
+{
+	ck_assert_int_eq(fcntl_tcpu(fd, F_SETFL, O_NONBLOCK), 0);
+}
+
+/* RFC 2525 2.17 asks for RST when data was not read. It takes with it what was still to be sent, and close says so:
+ * without blocking as well, and also when the bytes have yet to be taken from the link. */
+START_TEST(abort_with_data)
+{
+	int s, c;
+	char b[2];
+
+	pair(&s, &c);
+	stuff(c);
+	ck_assert_int_eq(send_tcpu(s, "xy", 2, TF_NODELAY), 2);
+	if (_i & 1)
+		ck_assert_int_eq(recv_tcpu(c, b, 1, 0), 1);
+	if (_i & 2)
+		set_nonblock(c);
+	FAILS(close_tcpu(c), EIO);
+	FAILS(close_tcpu(s), EIO); /* it has been reset */
+}
+END_TEST
+
+/* The same with nothing to be sent, though the last acknowledgment still waits in the link. */
+START_TEST(abort_without_data)
+{
+	int s, c;
+	char b[3];
+
+	pair(&s, &c);
+	ck_assert_int_eq(send_tcpu(s, "xy", 2, TF_NODELAY), 2);
+	ck_assert_int_eq(recv_tcpu(c, b, 1, 0), 1);
+	ck_assert_int_eq(send_tcpu(c, "abc", 3, TF_NODELAY), 3);
+	ck_assert_int_eq(recv_tcpu(s, b, 3, 0), 3);
+	if (_i)
+		set_nonblock(c);
+	ck_assert_int_eq(close_tcpu(c), 0);
+	FAILS(recv_tcpu(s, b, 1, 0), ECONNRESET);
+	ck_assert_int_eq(close_tcpu(s), 0);
+}
+END_TEST
+
+/* A peer that has reset the connection: a close without blocking tells of it where data is lost, and once. */
+START_TEST(reset_with_data)
+{
+	int s, c;
+	char b[1];
+
+	pair(&s, &c);
+	stuff(c);
+	ck_assert_int_eq(recv_tcpu(s, b, 1, 0), 1);
+	ck_assert_int_eq(close_tcpu(s), 0);
+	if (_i)
+		FAILS(recv_tcpu(c, b, 1, 0), ECONNRESET);
+	set_nonblock(c);
+	if (_i)
+		ck_assert_int_eq(close_tcpu(c), 0);
+	else
+		FAILS(close_tcpu(c), EIO);
+}
+END_TEST
+
+/* A close takes in what has come for other connections of its link: their descriptors tell of it. */
+START_TEST(close_tells_the_others)
+{
+	struct sockaddr_in at;
+	int l = listener(&at), s[2];
+	struct peer p[2];
+	struct pollfd w = { .events = POLLIN };
+
+	for (int i = 0; i < 2; i++) {
+		p[i].at = at;
+		start(&p[i], just_connect);
+		s[i] = accept_tcpu(l, NULL, NULL);
+		ck_assert_int_ge(s[i], 0);
+		pthread_join(p[i].thread, NULL);
+		set_nonblock(s[i]);
+	}
+	w.fd = s[1];
+	ck_assert_int_eq(send_tcpu(p[1].fd, "x", 1, TF_NODELAY), 1);
+	ck_assert_int_eq(close_tcpu(s[0]), 0);
+	ck_assert_int_eq(poll(&w, 1, 0), 1);
+	close_both(p[0].fd, p[1].fd);
+	ck_assert_int_eq(close_tcpu(s[1]), 0);
+	ck_assert_int_eq(close_tcpu(l), 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("socket_close");
+	TCase *tc = tcase_create("close");
+	SRunner *runner;
+	int failed;
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_loop_test(tc, abort_with_data, 0, 4);
+	tcase_add_loop_test(tc, abort_without_data, 0, 2);
+	tcase_add_loop_test(tc, reset_with_data, 0, 2);
+	tcase_add_test(tc, close_tells_the_others);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
