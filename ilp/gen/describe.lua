@@ -49,7 +49,7 @@ local function line_of(d, field)
 	local n, first = 0, 1
 	for text in (d.text .. "\n"):gmatch("(.-)\n") do
 		n = n + 1
-		if text:match("^%s*" .. field .. "%s*=") then return n end
+		if text:match("^%s*([%w_]+)%s*=") == field then return n end
 		if text:match("^return ") then first = n end
 	end
 	return first
@@ -96,6 +96,16 @@ local function check_field(d, name, want)
 		fail(d, name, "field '%s' is missing, expected a %s; add it", name, want)
 	elseif type(v) ~= want then
 		fail(d, name, "%s is %s, expected a %s; correct it", name, sandbox.show(v), want)
+	end
+end
+
+-- What stands in a comment of the C must stay in it.
+local function check_comment(d, name)
+	local v = d.fields[name]
+	local what = v:find("%c") and "a control character" or v:find("*/", 1, true) and '"*/"'
+		or v:find("/*", 1, true) and '"/*"' or v:find("\\$") and "a backslash at its end"
+	if what then
+		fail(d, name, "%s holds %s, expected text that may stand in a comment of the C; reword it", name, what)
 	end
 end
 
@@ -146,7 +156,9 @@ local function load(file, kind, names)
 		sandbox.fail(file, 1, "the file returns %s, expected `return %s { … }`; add it at the end",
 			sandbox.show(value), kind)
 	end
-	return { file = file, text = text, fields = value.fields }
+	local fields = {} -- a copy: functions that run later may write to the table that was given
+	for name, v in pairs(value.fields) do fields[name] = v end
+	return { file = file, text = text, fields = fields }
 end
 
 -- Graphs ---------------------------------------------------------------------------------------------------------
@@ -207,6 +219,10 @@ function check.map(d)
 end
 
 function check.fold(d)
+	local zero = d.fields.zero
+	if zero % 1 ~= 0 or zero < 0 or zero >= 2^53 then
+		fail(d, "zero", "zero is %s, expected an integer from 0 to 2^53 - 1; correct it", tostring(zero))
+	end
 	local function fold(field, inputs)
 		local g = trace(d, field, 64, inputs, one_word(d, field))
 		local line = graph.find(g.scope, "big") or graph.find(g.scope, "little")
@@ -236,6 +252,8 @@ local function check_params(d)
 		d.params[k] = { name = name, size = size }
 		d.param_bytes = d.param_bytes + size
 	end
+	d.fields.params = {} -- a copy, as the fields are
+	for k, p in ipairs(d.params) do d.fields.params[k] = { p.name, p.size } end
 end
 
 function check.stream(d)
@@ -272,6 +290,7 @@ function M.stage(file)
 	check_fields(d, FIELDS[d.fields.kind])
 	check_known(d, COMMON, FIELDS[d.fields.kind])
 	check_name(d)
+	check_comment(d, "standard")
 	d.name, d.kind, d.unit, d.standard = d.fields.name, d.fields.kind, d.fields.unit, d.fields.standard
 	if d.kind ~= "map" and not UNITS[d.kind][d.unit] then
 		fail(d, "unit", "unit is %s, expected %s; correct it", tostring(d.unit), UNITS[d.kind].expected)

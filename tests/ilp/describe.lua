@@ -44,11 +44,11 @@ local function complains(name, file, line, what)
 	check(message:match("expected .*; "), name .. " (form)", message)
 	check(not read(root .. "/out/c.c"), name .. " (no output)")
 end
--- The same for a stage of that description, in the chain { copy, x }; and for a chain.
+-- The same for a stage of that description, in the chain { copy, probe }; and for a chain.
 local function stage_mistake(name, line, what, text)
-	write("stages/x.lua", text)
-	write("chains/c.lua", chain '"copy", "x"')
-	complains(name, "stages/x.lua", line, what)
+	write("stages/probe.lua", text)
+	write("chains/c.lua", chain '"copy", "probe"')
+	complains(name, "stages/probe.lua", line, what)
 end
 local function chain_mistake(name, line, what, text)
 	write("chains/c.lua", text)
@@ -58,7 +58,7 @@ end
 -- Descriptions that are right but for what is replaced.
 local MAP = [[
 return stage {
-	name = "x",
+	name = "probe",
 	standard = "none",
 	kind = "map",
 	unit = 4,
@@ -69,7 +69,7 @@ return stage {
 ]]
 local FOLD = [[
 return stage {
-	name = "x",
+	name = "probe",
 	standard = "none",
 	kind = "fold",
 	unit = 4,
@@ -85,7 +85,7 @@ return stage {
 ]]
 local STREAM = [[
 return stage {
-	name = "x",
+	name = "probe",
 	standard = "none",
 	kind = "stream",
 	unit = 64,
@@ -109,8 +109,8 @@ local function stream(from, to) return change(STREAM, from, to) end
 
 -- The unchanged descriptions are right.
 for name, text in pairs { map = MAP, fold = FOLD, stream = STREAM } do
-	write("stages/x.lua", text)
-	write("chains/c.lua", chain '"copy", "x"')
+	write("stages/probe.lua", text)
+	write("chains/c.lua", chain '"copy", "probe"')
 	local ok, message = main.generate(root .. "/chains/c.lua", root .. "/out")
 	check(ok, name .. " as it should be", message)
 	os.remove(root .. "/out/c.c")
@@ -122,12 +122,12 @@ stage_mistake("no description", 1, "returns nothing", "local x = 1\n")
 stage_mistake("a number instead", 1, "returns 7", "return 7\n")
 stage_mistake("a chain instead", 1, "unknown name 'chain'", "return chain { name = 'x' }\n")
 stage_mistake("no table", 1, "was given nothing", "return stage()\n")
-stage_mistake("missing name", 1, "field 'name' is missing", map('\tname = "x",\n', ""))
+stage_mistake("missing name", 1, "field 'name' is missing", map('\tname = "probe",\n', ""))
 stage_mistake("missing apply", 1, "field 'apply' is missing", map("\tapply = function(w) return big(w) end,\n", ""))
 stage_mistake("missing inverse", 1, "inverse is nothing", map('\tinverse = "self",\n', ""))
 stage_mistake("missing standard", 1, "field 'standard' is missing", map('\tstandard = "none",\n', ""))
-stage_mistake("name of another", 2, 'expected "x"', map('"x"', '"y"'))
-stage_mistake("name no identifier", 2, "lower-case", map('"x"', '"X-1"'))
+stage_mistake("name of another", 2, 'expected "probe"', map('"probe"', '"y"'))
+stage_mistake("name no identifier", 2, "lower-case", map('"probe"', '"X-1"'))
 stage_mistake("wrong type", 7, 'apply is "big"', map("function(w) return big(w) end", '"big"'))
 stage_mistake("wrong kind", 4, 'kind is "mop"', map('"map"', '"mop"'))
 stage_mistake("wrong unit", 5, "unit is 3", map("unit = 4", "unit = 3"))
@@ -168,6 +168,14 @@ stage_mistake("repeat no function", 7, "repeat_(3, 4", map("big(w)", "repeat_(3,
 stage_mistake("repeat no times", 7, "repeat_(0", map("big(w)", "repeat_(0, function(t) return t end, { w })[1]"))
 stage_mistake("repeat loses words", 7, "has 1 words, expected 2",
 	map("big(w)", "repeat_(2, function(t) return { t[1] } end, { w, w })[1]"))
+for what, text in pairs { ['"*/"'] = "*/ int pwned; /*", ['"/*"'] = "a /* b", ["a control character"] = "a\\nb",
+		["a backslash"] = "a \\\\" } do
+	stage_mistake("standard that ends the comment", 3, what, map('standard = "none"', 'standard = "' .. text .. '"'))
+end
+for _, zero in ipairs { "0.5", "-1", "1 / 0", "0 / 0", "2^60" } do
+	stage_mistake("fold zero " .. zero, 7, "zero is", fold("zero = 0", "zero = " .. zero))
+end
+stage_mistake("unknown field that is a pattern", 1, "unknown field '('", map("\ttail", '\t["("] = 1,\n\ttail'))
 stage_mistake("compiled", 1, "compiled Lua", string.dump(loadstring("return 1")))
 
 stage_mistake("fold missing join", 1, "field 'join' is missing", (FOLD:gsub("\tjoin.*\n\tend,\n", "")))
@@ -190,8 +198,8 @@ stage_mistake("parameter of odd size", 6, "parameter 1 is not", stream('"key", 4
 stage_mistake("no parameters", 6, "params is empty", stream('{ { "key", 4 } }', "{}"))
 stage_mistake("stream unit", 5, "unit is 16", stream("unit = 64", "unit = 16"))
 
-write("stages/x.lua", map('"self"', "false"))
-chain_mistake("no inverse for the way back", 3, "'x' has no inverse", chain '"copy", "x"')
+write("stages/probe.lua", map('"self"', "false"))
+chain_mistake("no inverse for the way back", 3, "'probe' has no inverse", chain '"copy", "probe"')
 chain_mistake("unknown stage", 3, "unknown stage 'nosuch'", chain '"copy", "nosuch"')
 chain_mistake("copy twice", 3, "moves the data after", chain '"copy", "copy"')
 chain_mistake("stage twice", 3, "'xdr_u32' stands twice", chain '"xdr_u32", "copy", "xdr_u32"')
