@@ -45,7 +45,9 @@ ssize_t recv_tcpu(int fd, void *buffer, size_t length, int flags);
 /* Sends what is buffered and FIN. A blocking descriptor waits until all data is acknowledged and, at most a second
  * more, for both FINs; then, and at once with O_NONBLOCK, what TCP still owes is done inside later calls.
  * Received bytes that nobody has read end the connection by RST at once (RFC 2525 2.17).
- * EIO: data could not be delivered, since the connection broke, or was reset over unread bytes, first. */
+ * A peer that reads nothing holds up a blocking close without end, or as long as SO_SNDTIMEO says.
+ * The descriptor is gone in any case, and after EAGAIN (SO_SNDTIMEO) and EINTR the rest is done inside later calls
+ * as well. EIO: data could not be delivered, since the connection broke, or was reset over unread bytes, first. */
 int close_tcpu(int fd);
 
 /* how: SHUT_WR or SHUT_RDWR: FIN after what is buffered. SHUT_RD alone: later reads return 0. */

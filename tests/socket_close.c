@@ -109,6 +109,49 @@ START_TEST(close_tells_the_others)
 }
 END_TEST
 
+/* A peer that reads nothing holds up a close for so long as SO_SNDTIMEO says. Nothing is lost: the rest goes out
+ * inside later calls. */
+START_TEST(close_times_out)
+{
+	struct timeval t = { 0, 20000 };
+	struct pollfd w = { .events = POLLIN };
+	uint8_t b[20000];
+	size_t sent, got = 0;
+	int s, c;
+	ssize_t n;
+
+	pair(&s, &c);
+	w.fd = s;
+	sent = stuff(c);
+	ck_assert_int_eq(setsockopt_tcpu(c, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t), 0);
+	FAILS(close_tcpu(c), EAGAIN);
+	FAILS(close_tcpu(c), EBADF);
+	do {
+		ck_assert_int_eq(poll_tcpu(&w, 1, 10000), 1);
+		n = recv_tcpu(s, b, sizeof b, 0);
+		ck_assert_int_ge(n, 0);
+		for (ssize_t i = 0; i < n; i++)
+			ck_assert_uint_eq(b[i], byte_at(got + (size_t)i));
+		got += (size_t)n;
+	} while (n);
+	ck_assert_uint_eq(got, sent);
+	ck_assert_int_eq(close_tcpu(s), 0);
+}
+END_TEST
+
+/* All is acknowledged, and only the peer's FIN is missing: no failure. */
+START_TEST(close_times_out_without_data)
+{
+	struct timeval t = { 0, 20000 };
+	int s, c;
+
+	pair(&s, &c);
+	ck_assert_int_eq(setsockopt_tcpu(c, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t), 0);
+	ck_assert_int_eq(close_tcpu(c), 0);
+	ck_assert_int_eq(close_tcpu(s), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("socket_close");
@@ -121,6 +164,8 @@ int main(void)
 	tcase_add_loop_test(tc, abort_without_data, 0, 2);
 	tcase_add_loop_test(tc, reset_with_data, 0, 2);
 	tcase_add_test(tc, close_tells_the_others);
+	tcase_add_test(tc, close_times_out);
+	tcase_add_test(tc, close_times_out_without_data);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

@@ -265,24 +265,27 @@ static bool unread(struct sock *s)
 	return is;
 }
 
-/* Waits for the end of the connection. -EIO: it broke, and nobody has told yet. */
+/* Waits for the end of the connection. -EIO: it broke, and nobody has told yet; -EAGAIN: the wait was too long for
+ * SO_SNDTIMEO, and data is not yet acknowledged. */
 static int linger(struct sock *s)
 {
-	uint64_t until_us = TCPU_NEVER;
-	struct tcpu_info info;
+	uint64_t until_us = sock_until(s, s->send_timeout_us, 0), fin_until_us = TCPU_NEVER;
+	struct tcpu_info info = { 0 };
 	int e = tcpu_shutdown(s->tcb);
 
 	while (!e) {
 		tcpu_info(s->tcb, &info);
 		if (info.state == TCPU_TIME_WAIT || info.state == TCPU_CLOSED || unread(s))
 			break;
-		if (!info.buffered_bytes && until_us == TCPU_NEVER)
-			until_us = link_host_now_us() + FIN_WAIT_US;
-		e = sock_wait(s, TCPU_IN, until_us, NULL);
+		if (!info.buffered_bytes && fin_until_us == TCPU_NEVER)
+			fin_until_us = link_host_now_us() + FIN_WAIT_US;
+		e = sock_wait(s, TCPU_IN, fin_until_us < until_us ? fin_until_us : until_us, NULL);
 		if (e == -EINTR)
 			return e;
 	}
-	return s->error || tcpu_error(s->tcb) ? -EIO : 0;
+	if (s->error || tcpu_error(s->tcb))
+		return -EIO;
+	return info.buffered_bytes ? e : 0;
 }
 
 /* What there is to wait for, and to tell. */
