@@ -9,9 +9,9 @@
 
 static void defaults(struct tcpu_config *k)
 {
-	const struct tcpu_config d = { .sndbuf_bytes = 256 << 10, .rcvbuf_bytes = 256 << 10, .delack_us = 40000,
-		.rto_min_us = 200000, .rto_max_us = 60000000, .msl_us = 30000000, .initial_cwnd = 10, .syn_retries = 6,
-		.data_retries = 15, .connections_max = 4096 };
+	const struct tcpu_config d = { .sndbuf_bytes = TCPU_SNDBUF_DEFAULT, .rcvbuf_bytes = TCPU_RCVBUF_DEFAULT,
+		.delack_us = 40000, .rto_min_us = 200000, .rto_max_us = 60000000, .msl_us = 30000000, .initial_cwnd = 10,
+		.syn_retries = 6, .data_retries = 15, .connections_max = 4096 };
 
 #define DEFAULT(field) (k->field = k->field ? k->field : d.field)
 	DEFAULT(sndbuf_bytes);

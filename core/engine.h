@@ -20,6 +20,8 @@ struct tcpu; /* an engine: one link, its connections */
 struct tcb;  /* a connection, or a listener */
 
 #define TCPU_NEVER UINT64_MAX
+#define TCPU_SNDBUF_DEFAULT (256U << 10)
+#define TCPU_RCVBUF_DEFAULT (256U << 10)
 
 /* 0 in a field asks for the default in brackets. */
 struct tcpu_config {
@@ -29,8 +31,8 @@ struct tcpu_config {
 	void (*free)(void *ctx, void *p, size_t bytes);
 	void *alloc_ctx;
 	uint64_t now_us;
-	uint32_t sndbuf_bytes;    /* retransmission buffer of a connection [256 KiB] */
-	uint32_t rcvbuf_bytes;    /* receive buffer of a connection [256 KiB] */
+	uint32_t sndbuf_bytes;    /* retransmission buffer of a connection [TCPU_SNDBUF_DEFAULT] */
+	uint32_t rcvbuf_bytes;    /* receive buffer of a connection [TCPU_RCVBUF_DEFAULT] */
 	uint32_t delack_us;       /* longest delay of an ACK; TCPU_ACK_ON_FLUSH: at tcpu_flush [40 ms] */
 	uint32_t rto_min_us;      /* [200 ms] (RFC 6298 2.4 says 1 s; as Linux, BSD) */
 	uint32_t rto_max_us;      /* [60 s] */

@@ -85,10 +85,16 @@ END_TEST
 
 START_TEST(options)
 {
-	int fd = new_socket(), v = 40000;
+	int fd = new_socket(), v = 0;
 	struct timeval t = { 3, 250000 }, back = { 0 };
 	socklen_t len = sizeof v, tlen = sizeof back;
 
+	/* Not set: what a connection will have. */
+	ck_assert_int_eq(getsockopt_tcpu(fd, SOL_SOCKET, SO_SNDBUF, &v, &len), 0);
+	ck_assert_int_eq(v, 256 << 10);
+	ck_assert_int_eq(getsockopt_tcpu(fd, SOL_SOCKET, SO_RCVBUF, &v, &len), 0);
+	ck_assert_int_eq(v, 256 << 10);
+	v = 40000;
 	ck_assert_int_eq(setsockopt_tcpu(fd, SOL_SOCKET, SO_SNDBUF, &v, sizeof v), 0);
 	v = 0;
 	ck_assert_int_eq(getsockopt_tcpu(fd, SOL_SOCKET, SO_SNDBUF, &v, &len), 0);
@@ -116,8 +122,10 @@ START_TEST(names)
 	socklen_t len = sizeof s;
 	struct tcpu_info info;
 	struct peer p;
-	int server, l = listener(&p.at);
+	int server, l = listener(&p.at), v = 40000;
+	socklen_t vlen = sizeof v;
 
+	ck_assert_int_eq(setsockopt_tcpu(l, SOL_SOCKET, SO_RCVBUF, &v, sizeof v), 0);
 	start(&p, just_connect);
 	server = accept_tcpu(l, &at, &len);
 	ck_assert_uint_eq(len, sizeof at);
@@ -127,6 +135,9 @@ START_TEST(names)
 	ck_assert_int_eq(getpeername_tcpu(p.fd, &c, &len), 0);
 	ck_assert_int_eq(getsockname_tcpu(server, &s, &len), 0);
 	ck_assert_mem_eq(&s, &c, sizeof s);
+	v = 0;
+	ck_assert_int_eq(getsockopt_tcpu(server, SOL_SOCKET, SO_RCVBUF, &v, &vlen), 0);
+	ck_assert_int_eq(v, 40000); /* as the listener's */
 	ck_assert_int_eq(info_tcpu(p.fd, &info), 0);
 	ck_assert_int_eq(info.state, TCPU_ESTABLISHED);
 	ck_assert_uint_gt(info.mss, 60000);

@@ -51,7 +51,8 @@ struct sock {
 	bool connecting; /* connect_tcpu has begun, and has not yet told how it went */
 	bool want_out;   /* a call without waiting found no room: tell when there is */
 	uint64_t send_timeout_us, recv_timeout_us; /* 0: none */
-	uint32_t sndbuf_bytes, rcvbuf_bytes, mss;  /* 0: the engine's and the link's */
+	uint32_t sndbuf_bytes, rcvbuf_bytes;
+	uint32_t mss;    /* 0: as the link carries */
 };
 
 /* What a call takes bytes with: a sink that knows how many it has taken and has room for. */

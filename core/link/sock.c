@@ -81,6 +81,8 @@ int sock_new(struct driver *d, struct sock **out)
 	}
 	s->fd = fd;
 	s->event_fd = -1;
+	s->sndbuf_bytes = TCPU_SNDBUF_DEFAULT;
+	s->rcvbuf_bytes = TCPU_RCVBUF_DEFAULT;
 	s->driver = d;
 	s->next = d->socks;
 	d->socks = s;

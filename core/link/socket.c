@@ -125,6 +125,8 @@ static int accept_(struct sock *s, struct sockaddr_in *addr, socklen_t *addrlen)
 		return e;
 	}
 	n->nodelay = s->nodelay;
+	n->sndbuf_bytes = s->sndbuf_bytes;
+	n->rcvbuf_bytes = s->rcvbuf_bytes;
 	n->send_timeout_us = s->send_timeout_us;
 	n->recv_timeout_us = s->recv_timeout_us;
 	tcpu_info(n->tcb, &info);
