@@ -78,7 +78,7 @@ end
 
 local function is_one_of(v, allowed)
 	for _, a in ipairs(allowed) do
-		if v == a or type(v) == a and a == "function" then return true end
+		if a == "function" and type(v) == a or a ~= "function" and v == a then return true end
 	end
 	return v == nil and allowed.optional
 end
@@ -158,7 +158,10 @@ local function load(file, kind, names)
 	end
 	local fields = {} -- a copy: functions that run later may write to the table that was given
 	for name, v in pairs(value.fields) do fields[name] = v end
-	return { file = file, text = text, fields = fields }
+	local d = { file = file, text = text, fields = fields }
+	-- The line on which the function of that field begins; that of the field if it is none of this file.
+	function d.line(field) return sandbox.begins(file, fields[field]) or line_of(d, field) end
+	return d
 end
 
 -- Graphs ---------------------------------------------------------------------------------------------------------
@@ -177,7 +180,7 @@ local function trace(d, field, bits, inputs, check)
 		arguments[k] = type(input) == "function" and input(fresh) or fresh(input)
 	end
 	ops.with(domain, function()
-		sandbox.run(d.file, function(...) g.results = check(d.fields[field](...)) end, unpack(arguments))
+		sandbox.run(d.file, d.line(field), function(...) g.results = check(d.fields[field](...)) end, unpack(arguments))
 	end)
 	return g
 end

@@ -8,13 +8,8 @@ local M = {}
 
 local SAMPLES = { 0, 1, 0x80, 0x01020304, 0x7fffffff, 0x80000000, 0xdeadbeef, 0xfffffffe, 0xffffffff }
 
--- Where the function of that field begins.
-local function line(d, field)
-	return type(d.fields[field]) == "function" and debug.getinfo(d.fields[field], "S").linedefined or 1
-end
-
-local function run(d, bits, f)
-	return ops.with(number.new(bits, "little"), function() return sandbox.run(d.file, f) end)
+local function run(d, bits, field, f)
+	return ops.with(number.new(bits, "little"), function() return sandbox.run(d.file, d.line(field), f) end)
 end
 
 function M.map(d)
@@ -23,9 +18,9 @@ function M.map(d)
 	if not back then return end
 	for _, w in ipairs(SAMPLES) do
 		local there, here
-		run(d, 32, function() there = f.apply(w); here = back(there) end)
+		run(d, 32, "apply", function() there = f.apply(w); here = back(there) end)
 		if here ~= w then
-			sandbox.fail(d.file, line(d, f.inverse == "self" and "apply" or "inverse"),
+			sandbox.fail(d.file, d.line(f.inverse == "self" and "apply" or "inverse"),
 				"inverse makes 0x%x of apply's 0x%x, expected 0x%x again; correct either", here, there, w)
 		end
 	end
@@ -50,7 +45,7 @@ end
 
 local function same(d, field, got, want, what, ...)
 	if got ~= want then
-		sandbox.fail(d.file, line(d, field), "%s: %s, expected %s; correct %s", string.format(what, ...),
+		sandbox.fail(d.file, d.line(field), "%s: %s, expected %s; correct %s", string.format(what, ...),
 			tostring(got), tostring(want), field)
 	end
 end
@@ -62,7 +57,7 @@ function M.fold(d)
 		seed = (seed * 1103515245 + 12345) % 2^31
 		bytes[i] = i <= 6 and 255 or math.floor(seed / 65536) % 256
 	end
-	run(d, 64, function()
+	run(d, 64, "step", function()
 		local whole = M.fold_bytes(f, bytes)
 		for _, cut in ipairs { 0, 1, 2, 4, 7, #bytes } do
 			local a, b = M.fold_bytes(f, part(bytes, 1, cut)), M.fold_bytes(f, part(bytes, cut + 1, #bytes))

@@ -1,7 +1,8 @@
 -- What a chain comes to: its stages one after another, word by word, on plain numbers. It takes from a description
--- nothing but its own functions and fields, and knows neither plan nor emitter; loops are compared with it.
+-- nothing but its own functions and fields, runs them in the sandbox, and knows neither plan nor emitter; loops are compared with it.
 local ops = require "gen.ops"
 local number = require "gen.number"
+local sandbox = require "gen.sandbox"
 
 local M = {}
 
@@ -27,7 +28,7 @@ local function run_map(f, unit, bytes, order)
 	local out = {}
 	for i = 1, #bytes do out[i] = bytes[i] end
 	if unit < 4 then return out end
-	for i = 1, #bytes - 3, 4 do store(out, i, f(load(bytes, i, order)), order) end
+	for i = 1, #bytes - 3, 4 do store(out, i, ops.word(f(load(bytes, i, order)), "what a map returns"), order) end
 	return out
 end
 
@@ -35,7 +36,8 @@ local function run_stream(f, state, bytes, order)
 	local out, bit = {}, require "bit"
 	for from = 0, #bytes - 1, 64 do
 		local key = {}
-		for k, w in ipairs(f.block({ unpack(state) }, from / 64)) do store(key, 4 * k - 3, w, order) end
+		local words = ops.tuple(f.block({ unpack(state) }, from / 64), "what block returns", 16)
+		for k, w in ipairs(words) do store(key, 4 * k - 3, w, order) end
 		for k = 1, math.min(64, #bytes - from) do out[from + k] = bit.bxor(bytes[from + k], key[k]) end
 	end
 	return out
@@ -47,7 +49,7 @@ local function run_fold(f, bytes, from, to, order)
 	for i = from + 1, to do piece[i - from] = bytes[i] end
 	local acc = f.zero
 	for i = 1, #piece, 4 do acc = f.step(acc, load(piece, i, order)) end
-	return tonumber(f.finish(acc))
+	return tonumber(ops.word(f.finish(acc), "what finish returns"))
 end
 
 -- The words that begin makes of parameters, whose values are tables of bytes by name "stage.param".
@@ -58,7 +60,12 @@ local function begin(stage, values, order)
 		for k = 1, param[2] / 4 do words[k] = load(bytes, 4 * k - 3, order) end
 		p[param[1]] = words
 	end
-	return stage.fields.begin(p)
+	return ops.tuple(stage.fields.begin(p), "what begin returns")
+end
+
+-- Calls f, which runs the function of that field many times, with the words of the given domain.
+local function within(stage, field, domain, f)
+	return ops.with(domain, function() return sandbox.run_long(stage.file, stage.line(field), f) end)
 end
 
 -- Runs an ADU through the chain in one direction. Returns the bytes that come out, and the bytes as the
@@ -72,12 +79,13 @@ function M.run(chain, direction, values, bytes, order)
 		local stage = chain.stages[k]
 		local f, given = stage.fields, bytes
 		if stage.kind == "map" then
-			local way = f.apply
-			if direction == "recv" and f.inverse ~= "self" then way = f.inverse end
-			bytes = ops.with(narrow, function() return run_map(way, f.unit, given, order) end)
+			local way = direction == "recv" and f.inverse ~= "self" and "inverse" or "apply"
+			bytes = within(stage, way, narrow, function() return run_map(f[way], f.unit, given, order) end)
 			wide = wide or f.unit > 1
 		elseif stage.kind == "stream" then
-			bytes = ops.with(narrow, function() return run_stream(f, begin(stage, values, order), given, order) end)
+			bytes = within(stage, "block", narrow, function()
+				return run_stream(f, begin(stage, values, order), given, order)
+			end)
 		elseif stage.name == "inet_checksum" then
 			summed, entry = bytes, not wide
 		end
@@ -89,7 +97,9 @@ end
 function M.sum(chain, summed, from, to, order)
 	for _, stage in ipairs(chain.stages) do
 		if stage.name == "inet_checksum" then
-			return ops.with(number.new(64, order), function() return run_fold(stage.fields, summed, from, to, order) end)
+			return within(stage, "step", number.new(64, order), function()
+				return run_fold(stage.fields, summed, from, to, order)
+			end)
 		end
 	end
 end

@@ -1,10 +1,15 @@
 -- Where descriptions run: an environment with the word operations and little else, so that the same description
--- always means the same, under a limit of instructions; and the form of every complaint about them,
+-- always means the same, under limits of instructions and memory; and the form of every complaint about them,
 -- `file:line: what, expected …; what to do`.
+local util = require "jit.util"
+
 local M = {}
 
-local LIMIT = 2e6 -- instructions that one call of a description's function may take
-local last        -- { file, line }: where a description was last seen; tail calls leave no frame to ask
+local LIMIT = 2e6  -- instructions that one call of a description's function may take
+local LONG = 2e8   -- those of the many calls of run_long
+local STEP = 100   -- instructions between two looks at what is left
+local MEMORY = 256 -- MB by which memory may grow meanwhile
+local last         -- { file, line }: where a description was last seen; tail calls leave no frame to ask
 local sources = {} -- chunk name of a description → its file
 
 -- Raises a complaint. It is a table, so that it is told from a mistake of the generator.
@@ -13,12 +18,30 @@ function M.fail(file, line, what, ...)
 	error({ complaint = string.format("%s:%d: %s", file, line, what) }, 0)
 end
 
+-- Where the description is: as the hook saw it, or, where none looks at lines, as the stack tells.
+local function here()
+	local level, info = 2, nil
+	repeat
+		level = level + 1
+		info = last.long and debug.getinfo(level, "Sl")
+		if info and sources[info.source] then return sources[info.source], info.currentline end
+	until not info
+	return last.file, last.line
+end
+
 -- The same for the line of the description that runs now.
 function M.fail_here(what, ...)
-	M.fail(last.file, last.line, what, ...)
+	local file, line = here()
+	M.fail(file, line, what, ...)
 end
 
 function M.line() return last and last.line end
+
+-- The line on which f begins, if it is of that file.
+function M.begins(file, f)
+	local info = type(f) == "function" and debug.getinfo(f, "S")
+	return info and sources[info.source] == file and info.linedefined or nil
+end
 
 -- What stands for a value in a message.
 function M.show(v)
@@ -28,39 +51,86 @@ function M.show(v)
 	return "a " .. type(v)
 end
 
-local function watch(event, line)
-	local file = sources[debug.getinfo(2, "S").source]
-	if event == "line" then
-		if file then last = { file = file, line = line } end
-	else
-		M.fail_here("still running after %d instructions, expected an end; look for a loop that does not stop", LIMIT)
+local function check_memory(most)
+	if collectgarbage "count" <= most then return end
+	collectgarbage()
+	if collectgarbage "count" <= most then return end
+	M.fail_here("takes more than %d MB, expected less; look for a table that grows", MEMORY)
+end
+
+-- The hook that sees to a run's limits.
+local function watch(limit)
+	local left, most = limit, collectgarbage "count" + MEMORY * 1024
+	return function(event, line)
+		if event == "line" then
+			local file = sources[debug.getinfo(2, "S").source]
+			if file then last = { file = file, line = line } end
+			return
+		end
+		left = left - STEP
+		check_memory(most)
+		if left <= 0 then
+			M.fail_here("still running after %d instructions, expected an end; look for a loop that does not stop", limit)
+		end
 	end
 end
 
--- Runs f of the description in file under the limit and returns its results. Hooks do not see compiled code, so
--- load() keeps descriptions from being compiled. Strings lose their methods meanwhile: they could take all memory.
-function M.run(file, f, ...)
+-- Hooks do not see compiled code, so load() keeps descriptions from being compiled. Strings lose their methods
+-- meanwhile: they could take all memory.
+local function run(start, events, limit, f, ...)
 	local strings = getmetatable("")
 	local methods, outer = strings.__index, last
-	last = { file = file, line = debug.getinfo(f, "S").linedefined }
+	last = start
+	local function place(problem)
+		if type(problem) == "table" then return problem end
+		local file, line = here()
+		return { file = file, line = line, text = string.gsub(tostring(problem), "^[^:]*:%d+: ", "") }
+	end
 	strings.__index = {}
-	debug.sethook(watch, "l", LIMIT)
-	local result = { pcall(f, ...) }
+	debug.sethook(watch(limit), events, STEP)
+	local result = { xpcall(f, place, ...) }
 	debug.sethook()
 	strings.__index = methods
-	local at = last
 	last = outer
 	if result[1] then return unpack(result, 2, table.maxn(result)) end
-	if type(result[2]) == "table" then error(result[2], 0) end
-	M.fail(at.file, at.line, "%s, expected word operations on words; mend the line",
-		(tostring(result[2]):gsub("^[^:]*:%d+: ", "")))
+	local problem = result[2]
+	if type(problem) ~= "table" then problem = { file = start.file, line = start.line, text = tostring(problem) } end
+	if problem.complaint then error(problem, 0) end
+	M.fail(problem.file, problem.line, "%s, expected word operations on words; mend the line", problem.text)
+end
+
+-- Runs f, which belongs to the description in file and begins on that line, under the limits and returns its results.
+function M.run(file, line, f, ...) return run({ file = file, line = line }, "l", LIMIT, f, ...) end
+
+-- The same for an f that calls the description's functions many times: its limit is larger, and it is faster, since
+-- lines are looked up only when there is a complaint.
+function M.run_long(file, line, f, ...) return run({ file = file, line = line, long = true }, "", LONG, f, ...) end
+
+-- As table.insert and table.remove, but at the end only: elsewhere one call moves the whole table, which no limit of
+-- instructions sees.
+local function check_end(name, n, takes)
+	if n ~= takes then
+		M.fail_here("table.%s() was given %d operands, expected %d (it works at the end only); write t[k] = …",
+			name, n, takes)
+	end
+end
+local function insert(t, v, ...)
+	check_end("insert", 2 + select("#", ...), 2)
+	t[#t + 1] = v
+end
+local function remove(t, ...)
+	check_end("remove", 1 + select("#", ...), 1)
+	local n = #t
+	local v = t[n]
+	t[n] = nil
+	return v
 end
 
 local function environment(file, names)
 	local env = {
 		ipairs = ipairs, unpack = unpack, -- no pairs: its order may differ from run to run
 		math = { floor = math.floor, min = math.min, max = math.max },
-		table = { insert = table.insert, remove = table.remove },
+		table = { insert = insert, remove = remove },
 	}
 	for name, value in pairs(names) do env[name] = value end
 	return setmetatable(env, {
@@ -72,6 +142,27 @@ local function environment(file, names)
 			M.fail_here("'%s' is assigned as a global, expected a local; write `local %s`", tostring(name), tostring(name))
 		end,
 	})
+end
+
+-- Strings that are joined double with every turn: memory is gone before the hook is called.
+local JOIN = util.funcbc(function(a, b) return a .. b end, 3) % 256
+local function check_joins(file, f)
+	local pc, k = 1, -1
+	local instruction = util.funcbc(f, pc)
+	while instruction do
+		if instruction % 256 == JOIN then
+			M.fail(file, util.funcinfo(f, pc).currentline, "'..' joins strings, expected none in a description; "
+				.. "keep what belongs together in a table")
+		end
+		pc = pc + 1
+		instruction = util.funcbc(f, pc)
+	end
+	local constant = util.funck(f, k)
+	while constant ~= nil do
+		if type(constant) == "proto" then check_joins(file, constant) end
+		k = k - 1
+		constant = util.funck(f, k)
+	end
 end
 
 -- Runs a description file whose environment holds names besides; returns its value and its text.
@@ -90,9 +181,10 @@ function M.load(file, names)
 		local line, what = problem:match(":(%d+): (.*)$")
 		M.fail(file, tonumber(line) or 1, "%s, expected Lua; mend the syntax", what or problem)
 	end
+	check_joins(file, chunk)
 	jit.off(chunk, true)
 	setfenv(chunk, environment(file, names))
-	return M.run(file, chunk), text
+	return M.run(file, 1, chunk), text
 end
 
 return M

@@ -170,7 +170,7 @@ stage_mistake("repeat loses words", 7, "has 1 words, expected 2",
 	map("big(w)", "repeat_(2, function(t) return { t[1] } end, { w, w })[1]"))
 for what, text in pairs { ['"*/"'] = "*/ int pwned; /*", ['"/*"'] = "a /* b", ["a control character"] = "a\\nb",
 		["a backslash"] = "a \\\\" } do
-	stage_mistake("standard that ends the comment", 3, what, map('standard = "none"', 'standard = "' .. text .. '"'))
+	stage_mistake("standard that is no comment", 3, what, map('"none"', '"' .. text .. '"'))
 end
 for _, zero in ipairs { "0.5", "-1", "1 / 0", "0 / 0", "2^60" } do
 	stage_mistake("fold zero " .. zero, 7, "zero is", fold("zero = 0", "zero = " .. zero))
@@ -215,6 +215,44 @@ do
 	local ok, message = main.generate(root .. "/chains/none.lua", root .. "/out")
 	check(not ok and message:find("none.lua:1: no such file, expected", 1, true), "no such chain", message)
 end
+
+-- Limits of memory and time.
+stage_mistake("strings that double", 7, "'..' joins strings",
+	map("return big(w)", 'local s = "x" while true do s = s .. s end return w'))
+stage_mistake("strings joined within", 1, "'..' joins strings",
+	"local function f() return function(a) return a .. a end end\n" .. MAP)
+stage_mistake("tables without end", 7, "more than 256 MB",
+	map("return big(w)", "local t = {} for i = 1, 7000 do t[i] = i end "
+		.. "local u = {} while true do u[#u + 1] = { unpack(t) } end"))
+stage_mistake("insertion at a place", 7, "table.insert() was given 3 operands",
+	map("return big(w)", "local t = {} for i = 1, 400000 do table.insert(t, 1, i) end return w"))
+stage_mistake("removal at a place", 7, "table.remove() was given 2 operands",
+	map("return big(w)", "table.remove({ 1, 2 }, 1) return big(w)"))
+-- Functions that are not the file's own, and names of types instead of functions.
+stage_mistake("inverse of ours", 8, "inverse makes", map('"self"', "little"))
+stage_mistake("apply of ours", 7, "operand 2 of shl() is nothing", map("function(w) return big(w) end", "shl"))
+stage_mistake("apply of Lua's", 7, "expected", map("function(w) return big(w) end", "math.floor"))
+stage_mistake("inverse is a word", 8, 'inverse is "function"', map('"self"', '"function"'))
+stage_mistake("step of ours", 8, "operand 2 of rotl() is", fold("function(acc, w) return xor(acc, w) end", "rotl"))
+
+-- What goes wrong only after many calls, while the test is written: told as any mistake, and soon.
+for what, does in pairs {
+	["still running after 200000000 instructions"] = "while true do end",
+	["method 'rep'"] = '("x"):rep(1e9)',
+	["attempt to index"] = "i = i.x.y",
+	["operand 2 of add() is -1"] = "i = add(i, -1)",
+	["has 0 words, expected 16"] = "return {}",
+} do
+	write("stages/probe.lua", "local n = 0\n" .. stream("\t\treturn out",
+		"\t\tn = n + 1\n\t\tif n > 5000 then " .. does .. " end\n\t\treturn out"))
+	write("chains/c.lua", chain '"copy", "probe"')
+	os.execute(string.format("luajit ilp/gen/main.lua --tests %s/out %s/chains/c.lua 2>%s/log", root, root, root))
+	local message = read(root .. "/log")
+	local line = does == "return {}" and 9 or 13
+	check(message:find(string.format("%s/stages/probe.lua:%d: ", root, line), 1, true) == 1
+		and message:find(what, 1, true), "late: " .. what, message)
+end
+write("chains/c.lua", chain '"copy", "nosuch"')
 
 -- Outputs: the same for the same input, untouched when the same, whole or not at all.
 do
