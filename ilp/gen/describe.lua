@@ -171,9 +171,9 @@ local function trace(d, field, bits, inputs, check)
 	local domain = graph.new(bits)
 	local g = { bits = bits, inputs = {}, scope = domain.scope }
 	local function fresh(name)
-		local input = domain.input(name)
+		local input, handle = domain.input(name)
 		g.inputs[#g.inputs + 1] = input
-		return input
+		return handle
 	end
 	local arguments = {}
 	for k, input in ipairs(inputs) do
@@ -282,6 +282,7 @@ function check.stream(d)
 	d.block = no_choice(d, "block", trace(d, "block", 32, { state, "i" }, function(v)
 		return ops.tuple(v, "what block returns", M.BLOCK_WORDS)
 	end))
+	laws.stream(d)
 end
 
 -- What the generator knows of a stage: file, name, kind, unit, standard, the description's own functions in

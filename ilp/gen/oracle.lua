@@ -1,5 +1,6 @@
 -- What a chain comes to: its stages one after another, word by word, on plain numbers. It takes from a description
--- nothing but its own functions and fields, runs them in the sandbox, and knows neither plan nor emitter; loops are compared with it.
+-- nothing but its own functions and fields, runs them in the sandbox, and knows neither plan nor emitter; loops are
+-- compared with it.
 local ops = require "gen.ops"
 local number = require "gen.number"
 local sandbox = require "gen.sandbox"

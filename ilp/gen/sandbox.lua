@@ -20,7 +20,7 @@ end
 
 -- Where the description is: as the hook saw it, or, where none looks at lines, as the stack tells.
 local function here()
-	local level, info = 2, nil
+	local level, info = 2
 	repeat
 		level = level + 1
 		info = last.long and debug.getinfo(level, "Sl")
@@ -48,6 +48,7 @@ function M.show(v)
 	if v == nil then return "nothing" end
 	if type(v) == "string" then return string.format("%q", v) end
 	if type(v) == "number" then return tostring(v) end
+	if type(v) == "cdata" then return "a word" end
 	return "a " .. type(v)
 end
 

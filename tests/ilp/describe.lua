@@ -146,7 +146,7 @@ stage_mistake("global read", 7, "unknown name 'os'", map("return big(w)", "retur
 stage_mistake("no input and output", 7, "unknown name 'io'", map("return big(w)", 'io.write("x") return w'))
 stage_mistake("no require", 1, "unknown name 'require'", 'local ffi = require "ffi"\n' .. MAP)
 stage_mistake("operator", 7, "a Lua operator on a word", map("big(w)", "w + 1"))
-stage_mistake("comparison", 7, "attempt to compare", map("return big(w)", "if w < 7 then return w end return w"))
+stage_mistake("comparison", 7, "a Lua operator on a word", map("return big(w)", "if w < 7 then return w end return w"))
 stage_mistake("field of a word", 7, "field 'x' of a word", map("big(w)", "w.x"))
 stage_mistake("missing operand", 7, "operand 2 of add() is nothing", map("big(w)", "add(w)"))
 stage_mistake("surplus operand", 7, "more than 2 operands", map("big(w)", "add(w, 1, 2)"))
@@ -155,7 +155,7 @@ stage_mistake("operand too large", 7, "operand 2 of add() is 4294967296", map("b
 stage_mistake("operand negative", 7, "operand 2 of add() is -1", map("big(w)", "add(w, -1)"))
 stage_mistake("operand broken", 7, "operand 2 of add() is 0.5", map("big(w)", "add(w, 0.5)"))
 stage_mistake("count too large", 7, "operand 2 of rotl() is 32", map("big(w)", "rotl(w, 32)"))
-stage_mistake("count a word", 7, "operand 2 of shl() is a table", map("big(w)", "shl(w, w)"))
+stage_mistake("count a word", 7, "operand 2 of shl() is a word", map("big(w)", "shl(w, w)"))
 stage_mistake("choice by data", 7, "choose() in apply", map("big(w)", "choose(w, w, big(w))"))
 stage_mistake("operation outside", 1, "outside of the stage's functions", "local k = add(1, 2)\n" .. MAP)
 stage_mistake("infinite loop", 7, "still running", map("return big(w)", "while true do end"))
@@ -215,6 +215,29 @@ do
 	local ok, message = main.generate(root .. "/chains/none.lua", root .. "/out")
 	check(not ok and message:find("none.lua:1: no such file, expected", 1, true), "no such chain", message)
 end
+
+-- Data must not decide: a word that is compared, looked into or asked for its parts cannot be traced.
+for what, does in pairs {
+	["a word is compared"] = "if w == 0xdeadbeef then return 0 end return w",
+	["a word is compared "] = "if 0xdeadbeef ~= w then return w end return 0",
+	["a word is compared,"] = "if big(w) == w then return w end return 0",
+	["field 'op' of a word"] = 'if w.op == "input" then return w end return big(w)',
+	["field 'line' of a word"] = "w.line = 7 return w",
+	["a Lua operator on a word"] = "for k = 1, #w do w = big(w) end return w",
+	["expected word operations on words"] = "for k in ipairs(w) do return w end return w",
+} do
+	stage_mistake("data decides: " .. does, 7, what:gsub(" $", ""), map("return big(w)", does))
+end
+stage_mistake("data decides by a table", 8, "apply gives 0x00000007 for the word 0xdeadbeef, but 0xdeadbeef",
+	"local t = { [0xdeadbeef] = 7 }\n" .. map("big(w)", "t[w] or w"))
+stage_mistake("data decides the inverse", 10, "inverse gives 0x00000007 for the word 0x",
+	"local t = { [0x12345679] = 7 }\n\n" .. map('"self"', "function(w) return t[w] or big(w) end"))
+stage_mistake("data decides a block", 9, "block gives 0x",
+	"local t = { [99] = 7 }\n" .. stream("add(s[1], i)", "add(t[i] or s[1], i)"))
+stage_mistake("data decides a state", 8, "begin gives 0x00000007 for the word 0x00000063, but 0x00000063",
+	"local t = { [99] = 7 }\n" .. stream("{ p.key[1] }", "{ t[p.key[1]] or p.key[1] }"))
+stage_mistake("what earlier calls left decides", 9, "step gives 0x",
+	"local n = 0\n" .. fold("return xor(acc, w)", "n = n + 1 return n % 50 > 0 and xor(acc, w) or acc"))
 
 -- Limits of memory and time.
 stage_mistake("strings that double", 7, "'..' joins strings",
