@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 
 #define IPPROTO_TCPK 253 /* RFC 3692's experimental number, as in kernel/uapi/tcpk.h */
+#define TCPU_CLOSING_MAX 128 /* sockets closed that still owe something; close_tcpu */
 #define TF_NODELAY 0x01000000 /* flag of send_tcpu: send at once, whatever Nagle's rule says */
 
 /* domain AF_INET, type SOCK_STREAM (SOCK_NONBLOCK may be or'ed in). protocol IPPROTO_TCPK: TCPK below, real
@@ -47,7 +48,8 @@ ssize_t recv_tcpu(int fd, void *buffer, size_t length, int flags);
  * Received bytes that nobody has read end the connection by RST at once (RFC 2525 2.17).
  * A peer that reads nothing holds up a blocking close without end, or as long as SO_SNDTIMEO says.
  * The descriptor is gone in any case, and after EAGAIN (SO_SNDTIMEO) and EINTR the rest is done inside later calls
- * as well. EIO: data could not be delivered, since the connection broke, or was reset over unread bytes, first. */
+ * as well; that of at most TCPU_CLOSING_MAX sockets (those that one listener has accepted count as one, with it), and
+ * beyond that the one that was closed first is forgotten. EIO: data could not be delivered, since the connection broke, or was reset over unread bytes, first. */
 int close_tcpu(int fd);
 
 /* how: SHUT_WR or SHUT_RDWR: FIN after what is buffered. SHUT_RD alone: later reads return 0. */

@@ -2,6 +2,7 @@
 #include "tests/socket_peer.h"
 
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
@@ -152,6 +153,79 @@ START_TEST(close_times_out_without_data)
 }
 END_TEST
 
+/* ---- what is done inside later calls ---- */
+
+enum { OWED = 4000, MSS = 100 }; /* more than the first congestion window */
+
+/* A listener whose connections have small segments. */
+static int narrow_listener(struct sockaddr_in *at)
+{
+	int l = listener(at), mss = MSS;
+
+	ck_assert_int_eq(setsockopt_tcpu(l, IPPROTO_TCP, TCP_MAXSEG, &mss, sizeof mss), 0);
+	return l;
+}
+
+static void join(int l, struct sockaddr_in at, int *server, int *client)
+{
+	struct peer p = { .at = at };
+
+	start(&p, just_connect);
+	*server = accept_tcpu(l, NULL, NULL);
+	ck_assert_int_ge(*server, 0);
+	pthread_join(p.thread, NULL);
+	*client = p.fd;
+}
+
+/* Closes without waiting; most of what was sent is still to go out. */
+static void close_owing(int fd)
+{
+	uint8_t b[OWED];
+
+	for (size_t i = 0; i < OWED; i++)
+		b[i] = byte_at(i);
+	ck_assert_int_eq(send_tcpu(fd, b, OWED, 0), OWED);
+	set_nonblock(fd);
+	ck_assert_int_eq(close_tcpu(fd), 0);
+}
+
+/* Reads to the end, with poll_tcpu to serve what is closed. Returns how much; *error says how it ended. */
+static size_t read_rest(int fd, int *error)
+{
+	struct pollfd w = { .fd = fd, .events = POLLIN };
+	uint8_t b[OWED];
+	size_t got = 0;
+	ssize_t n;
+
+	do {
+		ck_assert_int_eq(poll_tcpu(&w, 1, 20000), 1);
+		n = recv_tcpu(fd, b, sizeof b, 0);
+		for (ssize_t i = 0; i < n; i++)
+			ck_assert_uint_eq(b[i], byte_at(got + (size_t)i));
+		got += n > 0 ? (size_t)n : 0;
+	} while (n > 0);
+	*error = n < 0 ? errno : 0;
+	return got;
+}
+
+/* So many closes may be under way, and lose nothing. */
+START_TEST(many_closes)
+{
+	int s[TCPU_CLOSING_MAX], c[TCPU_CLOSING_MAX], e;
+	struct sockaddr_in at;
+	int l = narrow_listener(&at);
+
+	for (int i = 0; i < TCPU_CLOSING_MAX; i++)
+		join(l, at, &s[i], &c[i]);
+	for (int i = 0; i < TCPU_CLOSING_MAX; i++)
+		close_owing(c[i]);
+	for (int i = 0; i < TCPU_CLOSING_MAX; i++) {
+		ck_assert_uint_eq(read_rest(s[i], &e), OWED);
+		ck_assert_int_eq(e, 0);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("socket_close");
@@ -166,6 +240,7 @@ int main(void)
 	tcase_add_test(tc, close_tells_the_others);
 	tcase_add_test(tc, close_times_out);
 	tcase_add_test(tc, close_times_out_without_data);
+	tcase_add_test(tc, many_closes);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

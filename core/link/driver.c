@@ -13,7 +13,6 @@
 #define PUMPS_MAX 16
 #define FLUSH_BYTES (64 << 10) /* a quarter of the usual window */
 #define FLUSH_US 1000
-#define ORPHANS_MAX 64
 #define ORPHANS_EVERY_US 10000
 
 int driver_new(struct driver **out)
@@ -131,6 +130,23 @@ static bool finished(struct driver *d)
 	return !tcpu_count(d->engine);
 }
 
+/* The turn of each; orphans.lock is held. */
+static void serve(void)
+{
+	struct driver **at = &orphans.first, *d;
+
+	orphans.served_us = link_host_now_us();
+	while ((d = *at)) {
+		if (!finished(d)) {
+			at = &d->next_orphan;
+			continue;
+		}
+		*at = d->next_orphan;
+		orphans.count--;
+		driver_free(d);
+	}
+}
+
 void driver_drop(struct driver *d)
 {
 	struct driver *oldest = NULL;
@@ -139,10 +155,15 @@ void driver_drop(struct driver *d)
 		driver_free(d);
 		return;
 	}
+	if (d->timer_fd >= 0) /* nobody is left whom it could wake */
+		close(d->timer_fd);
+	d->timer_fd = -1;
 	pthread_mutex_lock(&orphans.lock);
+	if (orphans.count >= TCPU_CLOSING_MAX)
+		serve();
 	d->next_orphan = orphans.first;
 	orphans.first = d;
-	if (orphans.count++ == ORPHANS_MAX) {
+	if (orphans.count++ >= TCPU_CLOSING_MAX) {
 		struct driver **last = &orphans.first;
 
 		while ((*last)->next_orphan)
@@ -158,23 +179,9 @@ void driver_drop(struct driver *d)
 
 void orphans_serve(void)
 {
-	uint64_t now_us = link_host_now_us();
-
 	if (pthread_mutex_trylock(&orphans.lock))
 		return; /* another thread is at it */
-	if (now_us - orphans.served_us >= ORPHANS_EVERY_US) {
-		struct driver **at = &orphans.first, *d;
-
-		orphans.served_us = now_us;
-		while ((d = *at)) {
-			if (!finished(d)) {
-				at = &d->next_orphan;
-				continue;
-			}
-			*at = d->next_orphan;
-			orphans.count--;
-			driver_free(d);
-		}
-	}
+	if (link_host_now_us() - orphans.served_us >= ORPHANS_EVERY_US)
+		serve();
 	pthread_mutex_unlock(&orphans.lock);
 }
