@@ -162,7 +162,7 @@ end
 
 -- The loops one after another, each over all of it.
 local function emit_passes(t, loops, isa, scratch)
-	local uses_at
+	local uses_at, uses_s
 	for _, l in ipairs(loops) do
 		if l.only_moves then
 			t:line("copy_bytes(%s, %s, n);", l.to, l.from)
@@ -170,7 +170,9 @@ local function emit_passes(t, loops, isa, scratch)
 			t:line("%s", loop.call(l, isa, "", { dst = l.to, src = l.from }))
 		end
 		uses_at = uses_at or l.stream
+		uses_s = uses_s or l.stream or l.folds
 	end
+	if not uses_s then t:line("(void)s;") end
 	if not uses_at then t:line("(void)at;") end
 	if not scratch then t:line("(void)tmp;") end
 end

@@ -291,6 +291,21 @@ do
 	check(io.popen("ls " .. root .. "/out | grep -c new"):read("*l") == "0", "no temporary file stays")
 end
 
+-- What is legal compiles, under the flags of build.mk.
+local FLAGS = "-std=gnu17 -O1 -Wall -Wextra -Wconversion -Wshadow -Werror -D_GNU_SOURCE -I. -c -o /dev/null "
+local function compiles(name, list)
+	write("chains/c.lua", chain(list))
+	local ok, message = main.generate(root .. "/chains/c.lua", root .. "/out")
+	check(ok, name .. " (generated)", message)
+	check(ok and os.execute((os.getenv "CC" or "cc") .. " " .. FLAGS .. root .. "/out/c.c") == 0, name .. " (compiled)")
+	os.remove(root .. "/out/c.c")
+	os.remove(root .. "/out/c.h")
+end
+for _, list in ipairs { '"copy"', '"copy", "xdr_u32"', '"xdr_u32", "copy"', '"copy", "chacha20"', '"chacha20", "copy"',
+		'"inet_checksum", "copy"', '"inet_checksum", "copy", "xdr_u32"', '"chacha20", "copy", "xdr_u32"' } do
+	compiles("the chain " .. list, list)
+end
+
 -- Explanations.
 do
 	local text, page = main.explain("xdr_chacha20_copy_sum")
@@ -312,6 +327,7 @@ do
 		return os.execute("luajit ilp/gen/main.lua " .. arguments .. " >/dev/null 2>&1") / 256
 	end
 	check(status("--out " .. root .. "/out copy_sum") == 0, "status of success")
+	write("chains/c.lua", chain '"copy", "nosuch"')
 	check(status("--out " .. root .. "/out " .. root .. "/chains/c.lua") == 1, "status of a mistake")
 	check(status("") == 2, "status without arguments")
 	check(status("--outt x copy_sum") == 2, "status of an unknown option")
