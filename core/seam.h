@@ -10,6 +10,9 @@
  * its two bytes are those of the wire), counted as if the first byte stood at an even offset.
  * Offsets count the bytes of the stream, from 0 for the first byte after the SYN.
  *
+ * fill, drain and settle run in the middle of TCP's work. None of them may call into TCP, be it for their connection
+ * or for another of the same engine (core/tcpu.h: of the same listener).
+ *
  * Braun, Diot, Hoglander, Roca, INRIA RR-2650 (1995), section 4.1; Clark and Tennenhouse, SIGCOMM '90. */
 #ifndef CORE_SEAM_H
 #define CORE_SEAM_H
@@ -21,7 +24,7 @@
 struct seam_source {
 	/* Write the next bytes of the stream, which begin at offset off, to dst; at most cap of them.
 	 * Returns how many were written; 0 says that there are no more for now. When sum is not NULL,
-	 * *sum receives the sum of exactly these bytes. It may not call into TCP. */
+	 * *sum receives the sum of exactly these bytes. */
 	size_t (*fill)(void *ctx, uint64_t off, uint8_t *dst, size_t cap, uint16_t *sum);
 	void *ctx;
 	/* Each fill is a record (a framed piece of an ADU): it gets a span, and so a segment, of its own,

@@ -7,7 +7,15 @@
  *
  * A descriptor is a real one. It polls readable whenever a call on it might get further: then call, with
  * O_NONBLOCK set or after poll_tcpu, which gives exact answers. Descriptors may be used from any thread, one
- * thread at a time for each connection; connections of one listener share a lock, others share nothing. */
+ * thread at a time for each connection; connections of one listener share a lock, others share nothing.
+ *
+ * After fork(2) both processes hold the whole TCP of each connection, and what comes reaches only one of them. So one
+ * process goes on with a listener and all that it has accepted, or with a socket that has connected; the other leaves
+ * their descriptors alone until it ends or calls execve(2), which closes them: it makes no call on them, neither
+ * close_tcpu, which would send FIN or RST into the connection, nor close(2), after which the number would still pass
+ * for the socket. What sockets closed before the fork still owe, any call serves, in both processes: fork before that,
+ * or make calls in one process only. No other thread may be inside a call at the fork: the child would find its lock
+ * taken. */
 #ifndef CORE_TCPU_H
 #define CORE_TCPU_H
 
@@ -48,8 +56,10 @@ ssize_t recv_tcpu(int fd, void *buffer, size_t length, int flags);
  * Received bytes that nobody has read end the connection by RST at once (RFC 2525 2.17).
  * A peer that reads nothing holds up a blocking close without end, or as long as SO_SNDTIMEO says.
  * The descriptor is gone in any case, and after EAGAIN (SO_SNDTIMEO) and EINTR the rest is done inside later calls
- * as well; that of at most TCPU_CLOSING_MAX sockets (those that one listener has accepted count as one, with it), and
- * beyond that the one that was closed first is forgotten. EIO: data could not be delivered, since the connection broke, or was reset over unread bytes, first. */
+ * as well.
+ * Later calls serve at most TCPU_CLOSING_MAX sockets (a listener and those that it has accepted count as one). Beyond
+ * that the one that was closed first is forgotten.
+ * EIO: data could not be delivered, since the connection broke, or was reset over unread bytes, first. */
 int close_tcpu(int fd);
 
 /* how: SHUT_WR or SHUT_RDWR: FIN after what is buffered. SHUT_RD alone: later reads return 0. */
