@@ -252,6 +252,11 @@ local function check_params(d)
 			fail(d, "params",
 				"parameter %d is not { name, bytes }, expected a name and a multiple of 4 up to 128; correct it", k)
 		end
+		for _, other in ipairs(d.params) do
+			if other.name == name then
+				fail(d, "params", "parameter '%s' is given twice, expected each name once; rename one", name)
+			end
+		end
 		d.params[k] = { name = name, size = size }
 		d.param_bytes = d.param_bytes + size
 	end

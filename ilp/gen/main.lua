@@ -14,6 +14,8 @@ if not package.path:find(here .. "/?.lua", 1, true) then package.path = here .. 
 
 local describe = require "gen.describe"
 local planner = require "gen.plan"
+local names = require "gen.names"
+local sandbox = require "gen.sandbox"
 local emit = require "gen.emit"
 local files = require "gen.files"
 
@@ -37,7 +39,9 @@ local function find(chain)
 end
 
 local function plan(chain)
-	return planner.plan(describe.chain(find(chain)))
+	local p = planner.plan(describe.chain(find(chain)))
+	names.check(p)
+	return p
 end
 
 local function loops(p, dir)
@@ -95,9 +99,30 @@ local function parse(arguments)
 	return o
 end
 
+-- The plans of the chains; no two may be of one name, since they would be the same files and symbols.
+local function plans_of(chains)
+	local plans, seen = {}, {}
+	for k, chain in ipairs(chains) do
+		local p = plan(chain)
+		local c = p.chain
+		if seen[c.name] then
+			sandbox.fail(c.file, c.line("name"), "chain '%s' is named twice, the first being %s, expected each name once; "
+				.. "leave one out or rename it", c.name, seen[c.name])
+		end
+		plans[k], seen[c.name] = p, c.file
+	end
+	for _, p in ipairs(plans) do
+		local c, tested = p.chain, p.chain.name:match("^(.*)_test$")
+		if seen[tested or ""] then
+			sandbox.fail(c.file, c.line("name"), "chain '%s' is called as the test of '%s', expected another name; rename it",
+				c.name, tested)
+		end
+	end
+	return plans
+end
+
 local function outputs_of(o)
-	local outputs, plans = {}, {}
-	for k, chain in ipairs(o.chains) do plans[k] = plan(chain) end
+	local outputs, plans = {}, plans_of(o.chains)
 	if o.out then
 		for _, p in ipairs(plans) do append(outputs, loops(p, o.out)) end
 		append(outputs, { { path = o.out .. "/chains.c", content = emit.list(plans) } })

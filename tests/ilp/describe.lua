@@ -306,6 +306,76 @@ for _, list in ipairs { '"copy"', '"copy", "xdr_u32"', '"xdr_u32", "copy"', '"co
 	compiles("the chain " .. list, list)
 end
 
+-- Names that are legal in Lua but mean something in C.
+local names = require "gen.names"
+local function stage_named(name, text)
+	write("stages/" .. name .. ".lua", (text:gsub('"probe"', '"' .. name .. '"')))
+end
+for _, name in ipairs { "int", "double", "ilp", "s", "n", "at", "dst", "src", "x", "x0", "chain", "run", "schedule",
+		"tmp", "ks", "v256", "uint32_t", "x0_probe_1", "ilp_fold", "linux" } do
+	stage_named(name, FOLD)
+	write("chains/c.lua", chain('"copy", "' .. name .. '"'))
+	complains("fold called " .. name, "stages/" .. name .. ".lua", 2, "means nothing in the C")
+end
+for _, name in ipairs { "long", "uint8_t", "chain", "unix" } do
+	stage_mistake("parameter called " .. name, 6, "is a word of the C", (STREAM:gsub("key", name)))
+end
+stage_mistake("parameter twice", 6, "'key' is given twice", stream('{ "key", 4 }', '{ "key", 4 }, { "key", 8 }'))
+for _, name in ipairs { "parity_upper_0", "parity_step" } do
+	stage_named("parity", FOLD)
+	stage_named(name, FOLD)
+	write("chains/c.lua", chain('"copy", "parity", "' .. name .. '"'))
+	complains("parity and " .. name, "chains/c.lua", 3, "would both be")
+end
+stage_named("sum_", FOLD)
+compiles("names that do not meet", '"copy", "sum_", "parity"')
+for _, name in ipairs { "send_layered", "send_end", "recv_fused" } do
+	stage_named(name, FOLD)
+	write("chains/c.lua", chain('"copy", "' .. name .. '"'))
+	complains("fold called " .. name, "chains/c.lua", 3, "would both be")
+end
+stage_named("probe", STREAM:gsub("key", "n"))
+compiles("a parameter of one letter", '"copy", "probe"')
+-- The table of such names is whole: no word of the emitter's is missing.
+do
+	local missing = {}
+	for _, file in ipairs { "tests/ilp/chains/two_loops.lua", "ilp/chains/xdr_chacha20_copy_sum.lua" } do
+		check(main.generate(file, root .. "/out"))
+		local base = root .. "/out/" .. file:match("([^/]*)%.lua$")
+		local text = (read(base .. ".c") .. read(base .. ".h")):gsub("/%*.-%*/", ""):gsub('"[^"]*"', "")
+		for stage in read(file):match("stages = (%b{})"):gmatch("[%w_]+") do
+			text = text:gsub("[%w_]*" .. stage .. "[%w_]*", "")
+		end
+		for _, given in ipairs { "key", "nonce", "counter", "seed" } do
+			text = text:gsub("%f[%w_]" .. given .. "%f[^%w_]", "")
+		end
+		for word in text:gmatch("%f[%w_]%l[%l%d_]*%f[^%w_]") do
+			if not (names.taken(word) or word:match("^send_") or word:match("^recv_")) then missing[#missing + 1] = word end
+		end
+	end
+	check(#missing == 0, "emitter's words that a stage may be called", table.concat(missing, " "))
+end
+
+-- Chains that would be the same files.
+do
+	local function complaint(arguments, what)
+		os.execute(string.format("luajit ilp/gen/main.lua --out %s/out %s 2>%s/log", root, arguments, root))
+		local message = read(root .. "/log")
+		check(message:match("^[^:]*:%d+: .*expected .*; ") and message:find(what, 1, true), arguments, message)
+	end
+	complaint("copy_sum copy_sum", "'copy_sum' is named twice")
+	assert(os.execute("mkdir -p " .. root .. "/other") == 0)
+	write("chains/c.lua", chain '"copy"')
+	write("other/c.lua", chain '"copy"')
+	write("chains/c_test.lua", (chain '"copy"':gsub('"c"', '"c_test"')))
+	write("chains/chains.lua", (chain '"copy"':gsub('"c"', '"chains"')))
+	write("chains/stdint.lua", (chain '"copy"':gsub('"c"', '"stdint"')))
+	complaint(root .. "/chains/c.lua " .. root .. "/other/c.lua", "'c' is named twice")
+	complaint(root .. "/chains/c.lua " .. root .. "/chains/c_test.lua", "called as the test of 'c'")
+	complaint(root .. "/chains/chains.lua", 'name is "chains"')
+	complaint(root .. "/chains/stdint.lua", 'name is "stdint"')
+end
+
 -- Explanations.
 do
 	local text, page = main.explain("xdr_chacha20_copy_sum")
