@@ -109,6 +109,24 @@ local function check_comment(d, name)
 	end
 end
 
+-- A list has no holes: what follows one would be left out. Returns its length.
+local function check_list(d, field, t)
+	local n, odd = 0, nil
+	for k in pairs(t) do
+		n = n + 1
+		odd = odd or (type(k) ~= "number" or k % 1 ~= 0) and k or nil
+	end
+	if odd == nil then
+		for k = 1, n do
+			if t[k] == nil then
+				fail(d, field, "%s has nothing at place %d, expected %d entries without holes; remove the hole", field, k, n)
+			end
+		end
+		return n
+	end
+	fail(d, field, "%s has an entry '%s', expected places from 1 only; remove it", field, tostring(odd))
+end
+
 -- In alphabetical order, so that the same mistake always gives the same message.
 local function check_fields(d, want)
 	local names = {}
@@ -244,7 +262,7 @@ end
 
 local function check_params(d)
 	d.params, d.param_bytes = {}, 0
-	if #d.fields.params == 0 then fail(d, "params", "params is empty, expected { { \"key\", 32 }, … }; add the key") end
+	if check_list(d, "params", d.fields.params) == 0 then fail(d, "params", "params is empty, expected { { \"key\", 32 }, … }; add the key") end
 	for k, p in ipairs(d.fields.params) do
 		local name, size = type(p) == "table" and p[1], type(p) == "table" and p[2]
 		if type(name) ~= "string" or not name:match("^[a-z][a-z0-9_]*$") or type(size) ~= "number"
@@ -318,7 +336,7 @@ function M.chain(file, folders)
 	check_known(d, CHAIN)
 	check_name(d)
 	d.name, d.stages = d.fields.name, {}
-	if #d.fields.stages == 0 then
+	if check_list(d, "stages", d.fields.stages) == 0 then
 		fail(d, "stages", "stages is empty, expected names of stages in send order; add \"copy\"")
 	end
 	for k, name in ipairs(d.fields.stages) do

@@ -2,6 +2,8 @@
 -- not build again what is the same.
 local M = {}
 
+local ENOENT = 2
+
 local function read(path)
 	local handle = io.open(path, "rb")
 	if not handle then return nil end
@@ -15,8 +17,11 @@ function M.write(outputs)
 	for _, out in ipairs(outputs) do
 		if read(out.path) ~= out.content then
 			local temporary = out.path .. ".new"
-			local handle, problem = io.open(temporary, "wb")
-			if not handle then return nil, problem end
+			local handle, problem, errno = io.open(temporary, "wb")
+			if not handle then
+				local folder = out.path:match("^(.*)/") or "."
+				return nil, problem .. (errno == ENOENT and "; make the folder first: mkdir -p " .. folder or "")
+			end
 			local ok = handle:write(out.content)
 			ok = handle:close() and ok
 			if not ok then

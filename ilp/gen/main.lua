@@ -1,6 +1,6 @@
 -- The generator: chains in, loops out.
 --
---	luajit ilp/gen/main.lua [--out DIR] [--tests DIR] [--order little|big] [--explain] CHAIN…
+--	luajit ilp/gen/main.lua [--out DIR] [--tests DIR] [--order little|big] [--explain] [--] CHAIN…
 --
 -- CHAIN is a file, or the name of one in ilp/chains/. --out writes NAME.c and NAME.h of each chain, and chains.c, the
 -- table of all that were named. --tests writes NAME_test.c and NAME.vec, what the descriptions come to on plain
@@ -71,16 +71,19 @@ end
 
 local function usage(problem)
 	io.stderr:write(problem, "\nusage: luajit ilp/gen/main.lua ",
-		"[--out DIR] [--tests DIR] [--order little|big] [--explain] CHAIN…\n")
+		"[--out DIR] [--tests DIR] [--order little|big] [--explain] [--] CHAIN…\n")
 	return 2
 end
 
 local function parse(arguments)
 	local o, k = { chains = {}, order = require("ffi").abi("le") and "little" or "big" }, 1
+	local ended -- "--" ends the options
 	while k <= #arguments do
 		local a = arguments[k]
-		local name = a:match("^%-%-(.*)$")
-		if name == "explain" then
+		local name = not ended and a:match("^%-%-(.*)$")
+		if name == "" then
+			ended = true
+		elseif name == "explain" then
 			o.explain = true
 		elseif name == "out" or name == "tests" or name == "order" then
 			k = k + 1

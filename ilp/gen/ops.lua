@@ -72,6 +72,12 @@ function M.tuple(t, what, n)
 	if n and #t ~= n then
 		sandbox.fail_here("%s has %d words, expected %d; add or remove some", what, #t, n)
 	end
+	for k in pairs(t) do
+		if type(k) ~= "number" or k % 1 ~= 0 or k < 1 or k > #t then
+			sandbox.fail_here("%s has an entry '%s' beside words 1 to %d, expected words without holes; remove it",
+				what, tostring(k), #t)
+		end
+	end
 	local words = {}
 	for k = 1, #t do
 		words[k] = domain.word(t[k])

@@ -166,12 +166,28 @@ local function check_joins(file, f)
 	end
 end
 
--- Runs a description file whose environment holds names besides; returns its value and its text.
-function M.load(file, names)
-	local handle = io.open(file, "rb")
-	if not handle then return nil end
-	local text = handle:read("*a")
+-- The text of a file; nil when there is none.
+local ENOENT, ENOTDIR = 2, 20
+local function read(file)
+	local handle, problem, errno = io.open(file, "rb")
+	if not handle then
+		if errno == ENOENT or errno == ENOTDIR then return nil end
+		M.fail(file, 1, "%s, expected a description that can be read; see to its permissions",
+			(problem:gsub("^.*: ", "")))
+	end
+	local text
+	text, problem = handle:read("*a")
 	handle:close()
+	if not text then
+		M.fail(file, 1, "%s, expected a description; name a file", (problem or "cannot be read"))
+	end
+	return text
+end
+
+-- Runs a description file whose environment holds names besides; returns its value and its text. nil: no such file.
+function M.load(file, names)
+	local text = read(file)
+	if not text then return nil end
 	if text:sub(1, 1) == "\27" then
 		M.fail(file, 1, "compiled Lua, expected its text; give the .lua source")
 	end

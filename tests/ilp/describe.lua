@@ -195,6 +195,12 @@ stage_mistake("no state", 7, "begin returns 0 words", stream("{ p.key[1] }", "{}
 stage_mistake("unknown parameter", 7, "attempt to index", stream("p.key", "p.kay"))
 stage_mistake("state that is not there", 10, "operand 1 of add() is nothing", stream("add(s[1]", "add(s[2]"))
 stage_mistake("parameter of odd size", 6, "parameter 1 is not", stream('"key", 4', '"key", 5'))
+chain_mistake("stages with a hole", 3, "stages has nothing at place 2",
+	chain '"copy", [2] = nil, [3] = "inet_checksum"')
+chain_mistake("a stage by name", 3, "stages has an entry 'x'", chain '"copy", x = "inet_checksum"')
+stage_mistake("parameters with a hole", 6, "params has nothing at place 2",
+	stream('{ { "key", 4 } }', '{ { "key", 4 }, nil, { "more", 4 } }'))
+stage_mistake("state with a hole", 7, "beside words 1 to 1", stream("{ p.key[1] }", "{ p.key[1], nil, nil, [7] = 1 }"))
 stage_mistake("no parameters", 6, "params is empty", stream('{ { "key", 4 } }', "{}"))
 stage_mistake("stream unit", 5, "unit is 16", stream("unit = 64", "unit = 16"))
 
@@ -214,6 +220,12 @@ chain_mistake("no operations in chains", 1, "unknown name 'add'", "local x = add
 do
 	local ok, message = main.generate(root .. "/chains/none.lua", root .. "/out")
 	check(not ok and message:find("none.lua:1: no such file, expected", 1, true), "no such chain", message)
+	ok, message = main.generate(root .. "/chains", root .. "/out")
+	check(not ok and message:find("chains:1: Is a directory, expected a description; ", 1, true), "a folder", message)
+	os.execute("ln -s loop.lua " .. root .. "/chains/loop.lua")
+	ok, message = main.generate(root .. "/chains/loop.lua", root .. "/out")
+	check(not ok and message:find("loop.lua:1: Too many levels of symbolic links, expected", 1, true),
+		"a file that cannot be opened", message)
 end
 
 -- Data must not decide: a word that is compared, looked into or asked for its parts cannot be traced.
@@ -287,7 +299,8 @@ do
 	local age = io.popen("date +%Y -r " .. root .. "/out/xdr_copy_sum.c"):read("*l")
 	check(age == "2001", "what is the same is untouched", age)
 	local ok, message = main.generate("copy_sum", root .. "/nowhere")
-	check(not ok and message:find("nowhere"), "a folder that is not there", message)
+	check(not ok and message:find("make the folder first: mkdir -p " .. root .. "/nowhere", 1, true),
+		"a folder that is not there", message)
 	check(io.popen("ls " .. root .. "/out | grep -c new"):read("*l") == "0", "no temporary file stays")
 end
 
@@ -403,6 +416,8 @@ do
 	check(status("--outt x copy_sum") == 2, "status of an unknown option")
 	check(status("copy_sum") == 2, "status of nothing to do")
 	check(status("--out") == 2, "status of a missing value")
+	check(status("--out " .. root .. "/out -- copy_sum") == 0, "status of a chain after --")
+	check(status("--out " .. root .. "/out -- --explain copy_sum") == 1, "status of a chain called --explain")
 end
 
 os.execute("rm -r " .. root)
