@@ -4,7 +4,10 @@
  * inverse and writes the file. The chain's copy and sum are the kernel's own (send() copies into the socket's buffer,
  * and on loopback nobody sums): they are not done twice. Blocking sockets, a piece a call. Congestion control is
  * pinned, since BBR, the default of some machines, is several times slower on loopback: to CUBIC, or where only root
- * may choose it (net.ipv4.tcp_allowed_congestion_control) to Reno, which on a path without loss is as good. */
+ * may choose it (net.ipv4.tcp_allowed_congestion_control) to Reno, which on a path without loss is as good.
+ *
+ * It is what xfer is compared with, so the clock runs as xfer's does: from before connect to the receiver's last word,
+ * and the receiver asks for the file's blocks within it. */
 #include "tools/library.h"
 #include "tools/measure.h"
 #include "tools/tcpu.h"
@@ -17,9 +20,11 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -130,40 +135,54 @@ static bool write_all(int fd, const uint8_t *data, size_t n)
 /* Any key does: its secrecy is not what is measured. */
 static const uint8_t key[32] = "a key for benchmarks, no secret.", nonce[12] = "a nonce 4 it";
 
-static int receive(int listener, const struct request *r)
+/* What the receiver ends with when it is the sender that has failed, and has said why. */
+#define CUT_SHORT 3
+
+/* What comes, until len bytes of it are written. */
+static int take(int fd, int out, size_t len, const struct request *r)
 {
 	struct library *library = library_open(r->stages, key, nonce, r->piece);
 	uint8_t *wire = malloc(r->piece), *plain = malloc(r->piece);
-	int out = open(r->to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	const uint8_t *data = *r->stages ? plain : wire;
 
-	if (!library || !wire || !plain || out < 0)
-		return fail(out < 0 ? r->to : r->stages);
-	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	if (fd < 0)
-		return fail("accept");
-	for (;;) {
+	if (!library || !wire || !plain)
+		return fail(r->stages);
+	if (len && fallocate(out, 0, 0, (off_t)len) != 0 && errno != EOPNOTSUPP)
+		return fail(r->to);
+	while (len) {
 		ssize_t n = recv(fd, wire, r->piece, MSG_WAITALL);
 
 		if (n < 0)
 			return fail("recv");
 		if (n == 0)
-			break;
+			return CUT_SHORT;
 		if (*r->stages)
 			library_recv(library, plain, wire, (size_t)n);
-		if (!write_all(out, *r->stages ? plain : wire, (size_t)n))
+		if (!write_all(out, data, (size_t)n))
 			return fail(r->to);
+		len -= (size_t)n;
 	}
-	if (close(out) != 0)
-		return fail(r->to);
-	/* The sender's clock stops here: the file is written. */
-	return send_all(fd, (const uint8_t *)"", 1) ? TCPU_OK : fail("send");
+	library_close(library);
+	free(wire);
+	free(plain);
+	return close(out) != 0 ? fail(r->to) : TCPU_OK;
 }
 
-static int transmit(int fd, const uint8_t *data, size_t len, const struct request *r)
+static int receive(int listener, int out, size_t len, const struct request *r)
+{
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	int status = fd < 0 ? fail("accept") : take(fd, out, len, r);
+
+	/* The sender's clock stops here: the file is written. */
+	return status || send_all(fd, (const uint8_t *)"", 1) ? status : fail("send");
+}
+
+/* NULL, or what failed, with errno. */
+static const char *transmit(int fd, const uint8_t *data, size_t len, const struct request *r)
 {
 	struct library *library = library_open(r->stages, key, nonce, r->piece);
 	uint8_t *wire = malloc(r->piece), done;
-	int failed = library && wire ? TCPU_OK : fail(r->stages);
+	const char *failed = library && wire ? NULL : r->stages;
 
 	for (size_t at = 0; at < len && !failed;) {
 		size_t n = len - at < r->piece ? len - at : r->piece;
@@ -171,15 +190,14 @@ static int transmit(int fd, const uint8_t *data, size_t len, const struct reques
 		if (*r->stages)
 			library_send(library, wire, data + at, n);
 		if (!send_all(fd, *r->stages ? wire : data + at, n))
-			failed = fail("send");
+			failed = "send";
 		at += n;
 	}
 	library_close(library);
 	free(wire);
 	shutdown(fd, SHUT_WR);
-	if (!failed && recv(fd, &done, 1, 0) != 1)
-		failed = fail("the receiver is gone");
-	return failed;
+	errno = failed ? errno : ECONNRESET;
+	return failed || recv(fd, &done, 1, 0) == 1 ? failed : "the receiver is gone";
 }
 
 static int report(const struct request *r, const char *congestion, uint64_t bytes, double seconds)
@@ -200,12 +218,13 @@ static int report(const struct request *r, const char *congestion, uint64_t byte
 }
 
 /* Both processes; returns when both are done. */
-static int transfer(const struct request *r, const uint8_t *data, size_t len)
+static int transfer(const struct request *r, const uint8_t *data, size_t len, int out)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t to_len = sizeof to;
-	const char *congestion;
+	const char *congestion, *failed;
 	int listener = stream(&congestion), fd = stream(&congestion), status;
+	pid_t parent = getpid();
 
 	if (listener < 0 || fd < 0)
 		return fail("a socket with CUBIC or Reno");
@@ -215,16 +234,52 @@ static int transfer(const struct request *r, const uint8_t *data, size_t len)
 	pid_t child = fork();
 	if (child < 0)
 		return fail("fork");
-	if (child == 0)
-		_exit(receive(listener, r));
+	if (child == 0) { /* who waits for a sender that was killed would wait for ever */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		_exit(getppid() != parent ? CUT_SHORT : receive(listener, out, len, r));
+	}
 	close(listener); /* so that a receiver that dies refuses us */
 	uint64_t from = measure_now_ns();
-	int failed = connect(fd, (struct sockaddr *)&to, to_len) != 0 ? fail("connect") : transmit(fd, data, len, r);
+	failed = connect(fd, (struct sockaddr *)&to, to_len) != 0 ? "connect" : transmit(fd, data, len, r);
 	double seconds = (double)(measure_now_ns() - from) / 1e9;
+	int error = errno;
 	close(fd);
-	if (waitpid(child, &status, 0) != child || status != 0)
-		failed = TCPU_FAILED; /* it said why */
-	return failed ? failed : report(r, congestion, len, seconds);
+	if (waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == TCPU_FAILED)
+		return TCPU_FAILED; /* it said why, and what went wrong here follows from that */
+	errno = error;
+	return failed ? fail(failed) : report(r, congestion, len, seconds);
+}
+
+static int refuse(const char *file, const char *why)
+{
+	fprintf(stderr, "tcpu baseline: %s: %s\n", file, why);
+	return TCPU_FAILED;
+}
+
+static const char *not_regular(mode_t mode)
+{
+	return S_ISREG(mode) ? NULL : S_ISDIR(mode) ? strerror(EISDIR) : "not a regular file";
+}
+
+/* Regular files, and two of them: nothing is cut before that is known. O_NONBLOCK, or a FIFO is waited for. */
+static int open_both(const struct request *r, int *from, int *to, size_t *len)
+{
+	struct stat source, copy;
+
+	*from = open(r->from, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (*from < 0 || fstat(*from, &source) != 0)
+		return fail(r->from);
+	if (not_regular(source.st_mode))
+		return refuse(r->from, not_regular(source.st_mode));
+	if (stat(r->to, &copy) == 0 && not_regular(copy.st_mode))
+		return refuse(r->to, not_regular(copy.st_mode));
+	*to = open(r->to, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
+	if (*to < 0 || fstat(*to, &copy) != 0)
+		return fail(r->to);
+	if (copy.st_dev == source.st_dev && copy.st_ino == source.st_ino)
+		return refuse(r->to, "this is the file to send: expected another name for the copy");
+	*len = (size_t)source.st_size;
+	return ftruncate(*to, 0) != 0 ? fail(r->to) : TCPU_OK;
 }
 
 int verb_baseline(int argc, char **argv)
@@ -233,11 +288,12 @@ int verb_baseline(int argc, char **argv)
 		options, parse, "FILE COPY",
 		"Send FILE to another process over the kernel's TCP on loopback, converted and encrypted by libraries "
 		"(libtirpc, OpenSSL), and write it there as COPY.\v"
-		"The time is from connect to COPY written.\n\nExample: tcpu baseline /usr/bin/gdb /dev/shm/copy",
+		"The time is from connect to COPY written, its blocks allocated first as xfer does.\n\nExample: tcpu baseline /usr/bin/gdb /dev/shm/copy",
 		NULL, NULL, NULL
 	};
 	struct request request = { .stages = "xdr_u32 chacha20", .piece = 128 << 10 };
-	struct stat st;
+	int from, to;
+	size_t len;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &request);
 	struct library *library = library_open(request.stages, key, nonce, 1);
@@ -247,16 +303,16 @@ int verb_baseline(int argc, char **argv)
 		return TCPU_FAILED;
 	}
 	library_close(library);
-	int fd = open(request.from, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) != 0)
-		return fail(request.from);
-	size_t len = (size_t)st.st_size;
-	const uint8_t *data = len ? mmap(NULL, len, PROT_READ, MAP_SHARED, fd, 0) : NULL;
+	int status = open_both(&request, &from, &to, &len);
+	if (status)
+		return status;
+	const uint8_t *data = len ? mmap(NULL, len, PROT_READ, MAP_SHARED, from, 0) : NULL;
 	if (data == MAP_FAILED)
 		return fail(request.from);
-	int status = transfer(&request, data, len);
+	status = transfer(&request, data, len, to);
 	if (len)
 		munmap((void *)data, len);
-	close(fd);
+	close(from);
+	close(to);
 	return status;
 }

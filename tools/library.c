@@ -122,6 +122,8 @@ static uint16_t run(struct library *l, bool send, uint8_t *dst, const uint8_t *s
 		}
 		at = to;
 	}
+	if (at == src && n) /* nothing but folds */
+		memcpy(dst, src, n);
 	return sum;
 }
 

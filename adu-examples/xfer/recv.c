@@ -238,7 +238,8 @@ static enum status transfer(struct incoming *x)
 	s = peer_tell(&x->peer, OK, "");
 	if (s != OK)
 		return s;
-	progress_begin(&x->progress, "received", x->path, x->hello.size);
+	x->progress.name = x->path;
+	x->progress.size = x->hello.size;
 	s = take_all(x);
 	progress_end(&x->progress, &x->peer, x->chain, s == OK);
 	return s;
@@ -265,8 +266,11 @@ static void part(struct incoming *x)
 static enum status receive_one(const struct options *o, int fd)
 {
 	struct incoming x = { .o = o, .file = -1 };
-	enum status s = peer_open(&x.peer, o, fd, false);
+	enum status s;
 
+	/* From the connection to the last answer; the name and the size are told on the way. */
+	progress_begin(&x.progress, "received", o->file, 0);
+	s = peer_open(&x.peer, o, fd, false);
 	if (s == OK)
 		s = transfer(&x);
 	if (x.file >= 0)

@@ -171,7 +171,6 @@ static enum status transfer(struct outgoing *x)
 	if (!x->buf)
 		return give_up(x, FAILED, strerror(ENOMEM));
 	posix_fadvise(x->file, 0, 0, POSIX_FADV_SEQUENTIAL);
-	progress_begin(&x->progress, "sent", x->o->file, (uint64_t)x->stat.st_size);
 	s = send_data(x);
 	if (s == OK)
 		s = finish(x);
@@ -189,6 +188,8 @@ enum status send_file(const struct options *o)
 	if (!x.chain)
 		x.chain = ilp_find(o->keyed ? "chacha20_copy_sum" : CLEAR_CHAIN);
 	s = open_file(&x);
+	/* A transfer's time is the user's: from here, where nobody has been asked yet, to the receiver's last answer. */
+	progress_begin(&x.progress, "sent", o->file, (uint64_t)x.stat.st_size);
 	if (s == OK)
 		s = connect_to(&x, &fd);
 	if (s == OK) {
