@@ -2,20 +2,28 @@
 
 #include "core/cksum.h"
 #include "core/plain.h"
+#include "core/tcb.h"
 
 #include <arpa/inet.h>
 #include <check.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define BATCH 16
+#define RECV_MAX 16
+#define FIRST_PORT 49152 /* that a claim of any port gets */
 
-static void *take(void *ctx, size_t bytes)
+void *net_take(void *ctx, size_t bytes)
 {
 	struct net_memory *m = ctx;
-	void *p = malloc(bytes);
+	void *p;
 
+	if (++m->calls == m->fail_at || (m->fail_chance > 0 && link_sim_chance(m->sim, m->fail_chance))) {
+		m->failed++;
+		return NULL;
+	}
+	p = malloc(bytes);
 	ck_assert_ptr_nonnull(p);
 	memset(p, 0xa5, bytes); /* fresh memory is no zero memory */
 	m->blocks++;
@@ -24,7 +32,7 @@ static void *take(void *ctx, size_t bytes)
 	return p;
 }
 
-static void give(void *ctx, void *p, size_t bytes)
+void net_give(void *ctx, void *p, size_t bytes)
 {
 	struct net_memory *m = ctx;
 
@@ -35,6 +43,33 @@ static void give(void *ctx, void *p, size_t bytes)
 	free(p);
 }
 
+static int gate_send(struct link *gate, const struct link_out *out, unsigned count)
+{
+	struct net_peer *p = (struct net_peer *)((char *)gate - offsetof(struct net_peer, gate));
+	unsigned n = count < p->gate_room ? count : p->gate_room;
+	int e = p->gate_error;
+
+	if (e) {
+		p->gate_error = 0;
+		return e;
+	}
+	if (p->gate_room != NET_ROOM)
+		p->gate_room -= n;
+	return n ? p->link->ops->send(p->link, out, n) : 0;
+}
+
+static const struct link_ops gate_ops = { .send = gate_send };
+
+/* The clock that gives the ISN asked for: it counts 4 us (RFC 6528). */
+static uint64_t clock_for(const struct net *n, int i, const struct tcpu_config *config, uint32_t below)
+{
+	struct tcpu e = { .config = *config, .now = n->now_us };
+	struct link_addr from = net_addr(n, 0, FIRST_PORT), to = net_addr(n, 1, NET_PORT);
+	struct tcb c = { .engine = &e, .local = i ? to : from, .remote = i ? from : to };
+
+	return (uint64_t)(0 - below - tcb_isn(&c)) * 4;
+}
+
 void net_open(struct net *n, const struct net_config *c)
 {
 	memset(n, 0, sizeof *n);
@@ -43,22 +78,28 @@ void net_open(struct net *n, const struct net_config *c)
 	n->sim = link_sim_new(c->seed);
 	ck_assert_ptr_nonnull(n->sim);
 	link_sim_clock(n->sim, n->now_us);
+	for (int i = 0; i < 2; i++)
+		n->peer[i].ip = htonl(0x0a000001U + (uint32_t)i);
 	for (int i = 0; i < 2; i++) {
 		struct net_peer *p = &n->peer[i];
 		struct tcpu_config k = c->engine[i];
 
-		p->ip = htonl(0x0a000001U + (uint32_t)i);
 		p->link = link_sim_host(n->sim, p->ip, c->segment_max[i] ? c->segment_max[i] : 1480,
 					c->input_bytes[i] ? c->input_bytes[i] : 4 << 20);
 		if (i == 1 && c->scripted)
 			break;
-		k.link = p->link;
-		k.alloc = take;
-		k.free = give;
+		p->gate = (struct link){ .ops = &gate_ops, .segment_max = p->link->segment_max,
+					 .window_max = p->link->window_max };
+		p->gate_room = NET_ROOM;
+		p->memory.sim = n->sim;
+		k.link = &p->gate;
+		k.alloc = net_take;
+		k.free = net_give;
 		k.alloc_ctx = &p->memory;
-		k.now_us = n->now_us;
 		for (unsigned b = 0; b < sizeof k.secret; b++)
 			k.secret[b] = (uint8_t)link_sim_random(n->sim);
+		p->ahead_us = c->below_wrap[i] ? clock_for(n, i, &k, c->below_wrap[i]) : 0;
+		k.now_us = n->now_us + p->ahead_us;
 		ck_assert_int_eq(tcpu_new(&k, &p->engine), 0);
 	}
 	for (int i = 0; i < 2; i++)
@@ -77,22 +118,23 @@ void net_close(struct net *n)
 	link_sim_free(n->sim);
 }
 
-/* One peer's turn: what a driver does. */
-static void turn(struct net *n, int i)
+void net_turn(struct net *n, int i)
 {
 	struct net_peer *p = &n->peer[i];
-	struct link_in in[BATCH];
+	struct link_in in[RECV_MAX];
 	int got;
 
 	if (!p->engine)
 		return;
-	tcpu_clock(p->engine, n->now_us);
-	while ((got = p->link->ops->recv(p->link, in, BATCH)) > 0)
+	tcpu_clock(p->engine, n->now_us + p->ahead_us);
+	while ((got = p->link->ops->recv(p->link, in, RECV_MAX)) > 0)
 		for (int k = 0; k < got; k++) {
-			if (in[k].error)
+			if (in[k].error) {
 				tcpu_unreachable(p->engine, in[k].dst, in[k].src, in[k].error);
-			else
-				tcpu_input(p->engine, &in[k]);
+				continue;
+			}
+			in[k].vouched = p->vouches;
+			tcpu_input(p->engine, &in[k]);
 		}
 	if (n->app)
 		n->app(n, i, n->app_ctx);
@@ -110,8 +152,8 @@ static uint64_t next_event(const struct net *n)
 
 		if (!p->engine)
 			continue;
-		if (tcpu_deadline(p->engine) < next)
-			next = tcpu_deadline(p->engine);
+		if (tcpu_deadline(p->engine) - p->ahead_us < next) /* never is later than all there is */
+			next = tcpu_deadline(p->engine) - p->ahead_us;
 		if (link_sim_readable(p->link))
 			next = n->now_us;
 	}
@@ -131,8 +173,8 @@ bool net_step(struct net *n, uint64_t until_us)
 	if (n->app_wake_us <= next)
 		n->app_wake_us = TCPU_NEVER;
 	link_sim_clock(n->sim, n->now_us);
-	turn(n, 0);
-	turn(n, 1);
+	net_turn(n, 0);
+	net_turn(n, 1);
 	return true;
 }
 
@@ -141,8 +183,8 @@ void net_run(struct net *n, uint64_t us)
 	uint64_t until_us = n->now_us + us;
 
 	/* The test may have made calls, and a driver's turn ends with what they left to do. */
-	turn(n, 0);
-	turn(n, 1);
+	net_turn(n, 0);
+	net_turn(n, 1);
 	while (net_step(n, until_us))
 		continue;
 }
@@ -155,6 +197,43 @@ bool net_until(struct net *n, bool (*done)(struct net *, void *ctx), void *ctx, 
 		if (!net_step(n, until_us))
 			return done(n, ctx);
 	return true;
+}
+
+static void trace(void *ctx, enum link_sim_event event, const struct link_sim_packet *p)
+{
+	static struct wire w;
+	const struct net *n = ctx;
+
+	wire_read(p, &w);
+	printf("%11.6f %s %s %u-%u %s%s%s%s%s seq %u:%u ack %u win %u%s\n", (double)p->time_us / 1e6,
+	       p->src.ip == n->peer[0].ip ? ">" : "<", event == LINK_SIM_SENT ? "sent" : "came", ntohs(w.src.port),
+	       ntohs(w.dst.port), w.flags & SYN ? "S" : "", w.flags & FIN ? "F" : "", w.flags & RST ? "R" : "",
+	       w.flags & PSH ? "P" : "", w.flags & ACK ? "." : "", w.seq, w.seq + w.len, w.ack, w.window,
+	       w.good ? "" : " BAD");
+}
+
+void net_trace(struct net *n)
+{
+	if (getenv("TCPU_TRACE"))
+		link_sim_tap(n->sim, trace, n);
+}
+
+static char repeat[160];
+
+static void print_repeat(void)
+{
+	if (repeat[0])
+		fprintf(stderr, "repeat with: %s %s\n", repeat, program_invocation_name);
+}
+
+void net_repeat(const char *environment)
+{
+	static bool registered;
+
+	snprintf(repeat, sizeof repeat, "%s", environment ? environment : "");
+	if (!registered)
+		atexit(print_repeat); /* Check's child leaves by exit when an assertion fails */
+	registered = true;
 }
 
 struct link_addr net_addr(const struct net *n, int peer, uint16_t port)
@@ -178,7 +257,7 @@ struct tcb *net_connect(struct net *n)
 	struct tcb *c;
 
 	ck_assert_int_eq(n->peer[0].link->ops->claim(n->peer[0].link, &a), 0);
-	tcpu_clock(n->peer[0].engine, n->now_us);
+	tcpu_clock(n->peer[0].engine, n->now_us + n->peer[0].ahead_us);
 	ck_assert_int_eq(tcpu_connect(n->peer[0].engine, a, net_addr(n, 1, NET_PORT), &c), 0);
 	return c;
 }
@@ -294,11 +373,11 @@ void script_sum(uint32_t src_ip, uint32_t dst_ip, uint8_t *segment, uint32_t len
 void script_raw(struct net *n, uint16_t src_port, uint16_t dst_port, const void *segment, uint32_t len)
 {
 	link_sim_inject(n->sim, net_addr(n, 1, src_port), net_addr(n, 0, dst_port), segment, len, 0);
-	turn(n, 0);
+	net_turn(n, 0);
 	link_sim_clock(n->sim, n->now_us);
 }
 
-void script_say(struct net *n, const struct say *say)
+void script_put(struct net *n, const struct say *say)
 {
 	uint8_t s[LINK_SIM_SEGMENT_MAX] = { 0 };
 	uint32_t header = 20 + say->options_len;
@@ -317,7 +396,14 @@ void script_say(struct net *n, const struct say *say)
 	if (say->len)
 		memcpy(s + header, say->data, say->len);
 	script_sum(n->peer[1].ip, n->peer[0].ip, s, header + say->len);
-	script_raw(n, say->src_port, say->dst_port, s, header + say->len);
+	link_sim_inject(n->sim, net_addr(n, 1, say->src_port), net_addr(n, 0, say->dst_port), s, header + say->len, 0);
+}
+
+void script_say(struct net *n, const struct say *say)
+{
+	script_put(n, say);
+	net_turn(n, 0);
+	link_sim_clock(n->sim, n->now_us);
 }
 
 bool script_hear(struct net *n, struct wire *w)
@@ -337,11 +423,11 @@ bool script_hear(struct net *n, struct wire *w)
 unsigned script_forget(struct net *n)
 {
 	struct link *link = n->peer[1].link;
-	struct link_in in[BATCH];
+	struct link_in in[RECV_MAX];
 	unsigned count = 0;
 	int got;
 
-	while ((got = link->ops->recv(link, in, BATCH)) > 0)
+	while ((got = link->ops->recv(link, in, RECV_MAX)) > 0)
 		count += (unsigned)got;
 	return count;
 }

@@ -6,6 +6,8 @@
 #include "core/engine.h"
 #include "core/link/sim.h"
 
+#include <limits.h>
+
 #define NET_PORT 80 /* host byte order: where peer 1 listens */
 #define NET_MS 1000ULL
 #define NET_S 1000000ULL
@@ -13,13 +15,29 @@
 struct net_memory {
 	size_t blocks, bytes; /* live */
 	size_t bytes_max;
+	uint64_t calls, failed;
+	uint64_t fail_at;     /* the call with this number, from 1, finds no memory; 0: none */
+	double fail_chance;   /* and so does each other, with this probability */
+	struct link_sim *sim; /* whose chance */
 };
+
+/* The allocator of the engines, ctx a struct net_memory. */
+void *net_take(void *ctx, size_t bytes);
+void net_give(void *ctx, void *p, size_t bytes);
+
+#define NET_ROOM UINT_MAX
 
 struct net_peer {
 	uint32_t ip;
-	struct link *link;
+	struct link *link;   /* the network's */
 	struct tcpu *engine; /* NULL: scripted */
 	struct net_memory memory;
+	bool vouches;        /* the link says so of what comes (it should be right, then) */
+	/* The engine's way to link: takes so many segments more [NET_ROOM: without end], then it is full; or fails once */
+	struct link gate;
+	unsigned gate_room;
+	int gate_error;      /* a negative errno */
+	uint64_t ahead_us;   /* how far the engine's clock is ahead of the net's */
 };
 
 struct net {
@@ -39,6 +57,9 @@ struct net_config {
 	uint32_t segment_max[2];      /* [1480] */
 	uint32_t input_bytes[2];      /* [4 MiB] */
 	struct tcpu_config engine[2]; /* link, memory, secret and time are set by net_open */
+	/* Not 0: peer i's ISN lies so far below 2^32 (as near as 1 us of clock may tell, 4 of which are one number) in the
+	 * connection that peer 0 opens from its first port to NET_PORT, if it does so at once. */
+	uint32_t below_wrap[2];
 	bool scripted;                /* peer 1 has no engine */
 };
 
@@ -51,6 +72,13 @@ bool net_step(struct net *, uint64_t until_us);
 void net_run(struct net *, uint64_t us);
 /* Until done says so; false: not within so many microseconds, or nothing happens any more. */
 bool net_until(struct net *, bool (*done)(struct net *, void *ctx), void *ctx, uint64_t us);
+
+/* One peer's turn, as a driver has it: clock, input, the application, flush. */
+void net_turn(struct net *, int peer);
+/* Prints each segment when the environment has TCPU_TRACE. */
+void net_trace(struct net *);
+/* What to run again, for which environment, when the test fails between this and net_repeat(NULL). */
+void net_repeat(const char *environment);
 
 /* An address of a peer's, port in host byte order. */
 struct link_addr net_addr(const struct net *, int peer, uint16_t port);
@@ -96,7 +124,9 @@ struct say {
 	uint16_t src_port, dst_port; /* host byte order */
 };
 
-/* Puts the segment into peer 0's input, its checksum right, and runs the engine's turn. */
+/* Puts the segment into peer 0's input, its checksum right. */
+void script_put(struct net *, const struct say *);
+/* The same, and runs the engine's turn. */
 void script_say(struct net *, const struct say *);
 /* The same with bytes as they are: src, dst as link_sim_inject. */
 void script_raw(struct net *, uint16_t src_port, uint16_t dst_port, const void *segment, uint32_t len);

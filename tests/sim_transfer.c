@@ -19,7 +19,10 @@ struct transfer {
 	struct link_sim_path path[2];
 	uint32_t segment_max[2], sndbuf[2], rcvbuf[2];
 	uint32_t read_max;        /* a slow reader takes so much at a time, 0: all */
+	bool read_odd;            /* or less: pieces of one odd size for a while, then of another */
+	uint64_t read_from_us;    /* beginning not before */
 	uint64_t read_every_us;   /* and so often */
+	uint32_t wrap_max;        /* ISNs lie less than so much below 2^32, 0: anywhere */
 	uint64_t limit_us;        /* of virtual time, until both ends are closed */
 };
 
@@ -57,6 +60,16 @@ static const struct transfer transfers[] = {
 	  .segment_max = { 65507, 65507 }, .limit_us = 600 * NET_S },
 	{ "slow_reader", 48, { 60 * KIB, 0 }, BOTH(.loss = 0.02, .delay_us = 3000), .rcvbuf = { 0, 8000 },
 	  .read_max = 3000, .read_every_us = 2 * NET_S, .limit_us = 1200 * NET_S },
+	/* The default buffer and so a scaled window, which is rounded, filled to the last byte before the reader wakes. */
+	{ "odd_reader", 48, { 400 * KIB, 0 }, BOTH(.delay_us = 1000), .read_max = 1460, .read_odd = true,
+	  .read_from_us = 20 * NET_S, .read_every_us = 20 * NET_MS, .limit_us = 1200 * NET_S },
+	{ "odd_reader_loss", 48, { 400 * KIB, 0 }, BOTH(.loss = 0.02, .reorder = 0.05, .reorder_us = 3000, .delay_us = 1000),
+	  .read_max = 1460, .read_odd = true, .read_from_us = 20 * NET_S, .read_every_us = 20 * NET_MS,
+	  .limit_us = 1200 * NET_S },
+	{ "wrap", 64, { 80 * KIB, 80 * KIB }, BOTH(.loss = 0.05, .reorder = 0.1, .reorder_us = 20000, .delay_us = 10000),
+	  .wrap_max = 50000, .limit_us = 1200 * NET_S },
+	{ "wrap_at_once", 48, { 40 * KIB, 40 * KIB }, BOTH(.loss = 0.1, .delay_us = 0), .wrap_max = 3,
+	  .limit_us = 1200 * NET_S },
 	{ "long_delay", 32, { 300 * KIB, 10 * KIB }, BOTH(.loss = 0.005, .delay_us = 3 * NET_S),
 	  .limit_us = 7200 * NET_S },
 };
@@ -78,6 +91,7 @@ struct end {
 	bool late;            /* closes its direction only after the other */
 	bool shut, ended, closed;
 	uint64_t next_read_us;
+	uint32_t piece, pieces; /* of an odd reader: the size, and how many more */
 };
 
 struct run {
@@ -156,6 +170,19 @@ static void settle(void *ctx, uint64_t off, size_t n, bool good)
 	e->taken = 0;
 }
 
+static uint32_t next_piece(struct run *r, struct end *e)
+{
+	static const uint32_t odd[] = { 1, 1001, 1460 };
+
+	if (!r->t->read_odd)
+		return r->t->read_max;
+	if (!e->pieces--) {
+		e->piece = odd[link_sim_random(r->net.sim) % 3];
+		e->pieces = (uint32_t)(link_sim_random(r->net.sim) % 100);
+	}
+	return e->piece;
+}
+
 /* A slow reader's limit: takes at most what it may at a time. */
 static void read_slowly(struct run *r, struct end *e)
 {
@@ -168,7 +195,7 @@ static void read_slowly(struct run *r, struct end *e)
 		return;
 	}
 	ck_assert_uint_le(r->t->read_max, sizeof byte);
-	n = net_recv(e->c, byte, r->t->read_max);
+	n = net_recv(e->c, byte, next_piece(r, e));
 	for (ssize_t i = 0; i < n; i++)
 		if (byte[i] != byte_at(!e->me, before + (uint64_t)i))
 			ck_abort_msg("byte %llu is wrong", (unsigned long long)before + (unsigned long long)i);
@@ -245,18 +272,6 @@ static void app(struct net *n, int peer, void *ctx)
 
 /* ---- a run ---- */
 
-static void trace(void *ctx, enum link_sim_event event, const struct link_sim_packet *p)
-{
-	static struct wire w;
-	const struct run *r = ctx;
-
-	wire_read(p, &w);
-	printf("%11.6f %s %s %s%s%s%s%s seq %u:%u ack %u win %u%s\n", (double)p->time_us / 1e6,
-	       p->src.ip == r->net.peer[0].ip ? ">" : "<", event == LINK_SIM_SENT ? "sent" : "came",
-	       w.flags & SYN ? "S" : "", w.flags & FIN ? "F" : "", w.flags & RST ? "R" : "", w.flags & PSH ? "P" : "",
-	       w.flags & ACK ? "." : "", w.seq, w.seq + w.len, w.ack, w.window, w.good ? "" : " BAD");
-}
-
 static bool both_closed(struct net *n, void *ctx)
 {
 	struct run *r = ctx;
@@ -278,6 +293,7 @@ static void configure(struct run *r, uint64_t seed)
 	for (int i = 0; i < 2; i++) {
 		c.path[i] = r->t->path[i];
 		c.segment_max[i] = r->t->segment_max[i];
+		c.below_wrap[i] = r->t->wrap_max ? 1 + (uint32_t)(seed * 7919 * (1 + (unsigned)i)) % r->t->wrap_max : 0;
 		c.engine[i].sndbuf_bytes = r->t->sndbuf[i];
 		c.engine[i].rcvbuf_bytes = r->t->rcvbuf[i];
 		/* Every other seed acknowledges as the inline driver does. */
@@ -295,8 +311,7 @@ static void run_transfer(const struct transfer *t, uint64_t seed)
 	memset(&r, 0, sizeof r);
 	r.t = t;
 	configure(&r, seed);
-	if (getenv("TCPU_TRACE"))
-		link_sim_tap(r.net.sim, trace, &r);
+	net_trace(&r.net);
 	for (int i = 0; i < 2; i++) {
 		struct end *e = &r.end[i];
 
@@ -304,6 +319,7 @@ static void run_transfer(const struct transfer *t, uint64_t seed)
 		e->sink = (struct seam_sink){ .drain = drain, .settle = settle, .ctx = e };
 		e->net = &r.net;
 		e->me = i;
+		e->next_read_us = t->read_from_us;
 		e->direct = !t->read_max && link_sim_chance(r.net.sim, 0.7);
 		e->to_send = t->bytes[i] ? link_sim_random(r.net.sim) % t->bytes[i] : 0;
 	}
@@ -343,23 +359,16 @@ static void check_name(const char *name)
 /* Check hands a test one number: of the case, and of the seed. */
 #define SEEDS_MAX 1000000
 
-static char repeat[128];
-
-static void print_repeat(void)
-{
-	fputs(repeat, stderr);
-}
-
 START_TEST(seed)
 {
 	const struct transfer *t = &transfers[_i / SEEDS_MAX];
 	int chosen = _i % SEEDS_MAX;
+	char environment[100];
 
-	snprintf(repeat, sizeof repeat, "repeat with: TCPU_CASE=%s TCPU_SEED=%d %s\n", t->name, chosen,
-		 program_invocation_name);
-	atexit(print_repeat); /* Check's child leaves by exit when an assertion fails */
+	snprintf(environment, sizeof environment, "TCPU_CASE=%s TCPU_SEED=%d", t->name, chosen);
+	net_repeat(environment);
 	run_transfer(t, (uint64_t)chosen);
-	repeat[0] = '\0';
+	net_repeat(NULL);
 }
 END_TEST
 
