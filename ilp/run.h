@@ -59,7 +59,11 @@ struct ilp_chain {
 	 * many. Their share of the folds is in the next sum. */
 	size_t (*end[ILP_DIRECTIONS])(void *state, uint8_t *dst);
 	/* The Internet sum (core/seam.h) of the bytes on the wire's side since the last call, as if they began at an
-	 * even offset; begins anew. NULL when the chain has no inet_checksum on the wire's side. */
+	 * even offset; begins anew. NULL when the chain has no inet_checksum on the wire's side.
+	 * Bytes that a cut holds back are summed as the checksum's place in that direction has it: by the call that
+	 * takes them in, where it stands before the first stage with a unit (ILP_RECV of "xdr_u32 copy inet_checksum"),
+	 * since these are the wire's bytes as they came; by the call, or end, that writes them, where it stands after
+	 * (ILP_SEND), since they are not the wire's before. Either way the sums of all calls and end make the ADU's. */
 	uint16_t (*sum)(void *state);
 	/* [direction][schedule][isa]; NULL where it was not generated. */
 	ilp_loop *loop[ILP_DIRECTIONS][ILP_SCHEDULES][ILP_ISAS];
