@@ -262,7 +262,9 @@ end
 
 local function check_params(d)
 	d.params, d.param_bytes = {}, 0
-	if check_list(d, "params", d.fields.params) == 0 then fail(d, "params", "params is empty, expected { { \"key\", 32 }, … }; add the key") end
+	if check_list(d, "params", d.fields.params) == 0 then
+		fail(d, "params", "params is empty, expected { { \"key\", 32 }, … }; add the key")
+	end
 	for k, p in ipairs(d.fields.params) do
 		local name, size = type(p) == "table" and p[1], type(p) == "table" and p[2]
 		if type(name) ~= "string" or not name:match("^[a-z][a-z0-9_]*$") or type(size) ~= "number"
