@@ -48,14 +48,15 @@ expect 0 '"chain"|"name"' "$tcpu" explain --json xdr_copy_sum
 expect 1 'nothing\.lua:1: no such file' "$tcpu" explain nothing
 
 # bench
-expect 0 'than layered' "$tcpu" bench --sizes 64 --rounds 3 copy_sum
-expect 0 'copy_sum,recv,.*,64,fused,' "$tcpu" bench --sizes 64,1K --rounds 3 --csv -d recv copy_sum
-expect 0 '"fused_is_faster_by"' "$tcpu" bench --sizes 64 --rounds 3 --json copy_sum
-expect 0 'ns per byte, cold' "$tcpu" bench --sizes 1M --rounds 1 --cold --csv="$tmp/csv" copy_sum
+expect 0 'than layered' "$tcpu" bench --sizes 64 --rounds 6 copy_sum
+expect 0 'copy_sum,recv,.*,64,fused,' "$tcpu" bench --sizes 64,1K --rounds 6 --csv -d recv copy_sum
+expect 0 '"fused_is_faster_by"' "$tcpu" bench --sizes 64 --rounds 6 --json copy_sum
+expect 0 'ns per byte, cold' "$tcpu" bench --sizes 1M --rounds 6 --cold --csv="$tmp/csv" copy_sum
 expect 0 'copy_sum,send' cat "$tmp/csv"
 expect 2 "no chain 'nothing'" "$tcpu" bench nothing
+expect 2 'from 6 to' "$tcpu" bench --rounds 5 copy_sum # no 95 % interval
 expect 2 "'64Q' is no size" "$tcpu" bench --sizes 64Q
-expect 1 'No such file' "$tcpu" bench --sizes 64 --rounds 1 --csv="$tmp/none/csv" copy_sum
+expect 1 'No such file' "$tcpu" bench --sizes 64 --rounds 6 --csv="$tmp/none/csv" copy_sum
 
 # baseline: files of awkward lengths arrive whole.
 for bytes in 0 1 131071 1000003; do

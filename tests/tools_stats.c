@@ -23,10 +23,12 @@ START_TEST(interval_has_the_sign_tests_ranks)
 	static const struct {
 		size_t n, leave;
 	} table[] = { { 5, 0 }, { 6, 0 }, { 8, 0 }, { 9, 1 }, { 11, 1 }, { 12, 2 }, { 15, 3 }, { 20, 5 }, { 25, 7 },
-		{ 41, 13 }, { 100, 39 } };
+		{ 41, 13 }, { 100, 39 },
+		/* worked out in whole numbers: 0.5^1075 is no double */
+		{ 1074, 504 }, { 1075, 504 }, { 2000, 955 }, { 10000, 4901 } };
 
 	for (size_t t = 0; t < sizeof table / sizeof *table; t++) {
-		double sample[128];
+		static double sample[10000];
 
 		for (size_t i = 0; i < table[t].n; i++)
 			sample[i] = (double)i; /* a value is its rank */

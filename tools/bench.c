@@ -18,7 +18,7 @@ static const struct argp_option options[] = {
 	{ "direction", 'd', "send|recv|both", 0, "[both]", 0 },
 	{ "isa", OPT_ISA, "all", 0, "every instruction set that is here [the one that ilp_pick takes]", 0 },
 	{ "cold", OPT_COLD, NULL, 0, "data not in any cache [in the nearest that holds it]", 0 },
-	{ "rounds", OPT_ROUNDS, "N", 0, "samples of each [41]", 0 },
+	{ "rounds", OPT_ROUNDS, "N", 0, "samples of each, 6 at least for an interval [41]", 0 },
 	{ "seed", OPT_SEED, "N", 0, "of data and order [1]", 0 },
 	{ "json", OPT_JSON, "FILE", OPTION_ARG_OPTIONAL, "write JSON instead of the table, or to FILE beside it", 0 },
 	{ "csv", OPT_CSV, "FILE", OPTION_ARG_OPTIONAL, "write CSV, likewise", 0 },
@@ -48,15 +48,15 @@ static void parse_sizes(char *list, struct argp_state *state, struct bench_optio
 	}
 }
 
-static unsigned long parse_number(const char *arg, struct argp_state *state, unsigned long max)
+static unsigned long parse_number(const char *arg, struct argp_state *state, unsigned long min, unsigned long max)
 {
 	char *end;
 	unsigned long n;
 
 	errno = 0;
 	n = strtoul(arg, &end, 10);
-	if (*end || end == arg || errno || n < 1 || n > max)
-		argp_error(state, "'%s': expected a number from 1 to %lu", arg, max);
+	if (*end || end == arg || errno || n < min || n > max)
+		argp_error(state, "'%s': expected a number from %lu to %lu", arg, min, max);
 	return n;
 }
 
@@ -83,10 +83,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		r->options.cold = true;
 		break;
 	case OPT_ROUNDS:
-		r->options.rounds = (unsigned)parse_number(arg, state, 100000);
+		r->options.rounds = (unsigned)parse_number(arg, state, STATS_LEAST, 100000);
 		break;
 	case OPT_SEED:
-		r->options.seed = parse_number(arg, state, UINT64_MAX);
+		r->options.seed = parse_number(arg, state, 1, UINT64_MAX);
 		break;
 	case OPT_JSON:
 		r->json = true;

@@ -13,18 +13,18 @@ static int ascending(const void *a, const void *b)
 }
 
 /* The largest rank k (from 0) for which P(k or fewer of n samples lie below the median) is at most 2.5 %, plus one:
- * samples k and n-1-k then enclose the median with at least 95 %. */
+ * samples k and n-1-k then enclose the median with at least 95 %. By logarithms: 0.5^n is no double when n is large. */
 static size_t rank95(size_t n)
 {
-	double term = pow(0.5, (double)n); /* binomial(n, i) / 2^n */
+	double term = (double)n * log(0.5); /* log(binomial(n, i) / 2^n) */
 	double tail = 0;
 	size_t i;
 
 	for (i = 0; i < n / 2; i++) {
-		tail += term;
+		tail += exp(term);
 		if (tail > 0.025)
 			break;
-		term *= (double)(n - i) / (double)(i + 1);
+		term += log((double)(n - i) / (double)(i + 1));
 	}
 	return i > 0 ? i - 1 : 0;
 }

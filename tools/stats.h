@@ -5,7 +5,8 @@
 #include <stddef.h>
 
 /* A median and, by order statistics, its 95 % confidence interval: no assumption about the distribution but that the
- * samples are independent. Fewer than 6 samples cannot give one: low and high are then the extremes. */
+ * samples are independent. Fewer than STATS_LEAST samples cannot give one: low and high are then the extremes. */
+#define STATS_LEAST 6
 struct stats_median {
 	double median, low, high;
 };
