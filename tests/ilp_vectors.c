@@ -254,6 +254,51 @@ START_TEST(counter_wraps)
 }
 END_TEST
 
+/* Places of which 32 bits do not hold the byte, or not the block: 2^32 bytes, 2^38 bytes. What came before is not run:
+ * the state of an ADU under way is its place alone. */
+static void check_far(const struct ilp_chain *c, enum ilp_direction d, enum ilp_schedule k, ilp_loop *loop)
+{
+	static const uint64_t edges[] = { UINT64_C(1) << 32, UINT64_C(5) << 32, UINT64_C(1) << 38, UINT64_C(7) << 38 };
+	static const unsigned before[] = { 4096, 1024, 576, 68, 4, 0 };
+	static uint8_t in[ROOM], out[ROOM + 64], got[ROOM], tmp[ROOM];
+	const size_t n = 6000; /* whole units, and more than the widest turns on either side of the edge */
+	const bool xdr = strstr(c->stages, "xdr_u32") != NULL;
+
+	(void)k;
+	for (size_t i = 0; i < 24; i++) {
+		const uint64_t pos = edges[i / 6] - before[i % 6];
+		const size_t skip = pos % 64;
+		uint8_t key[32], nonce[12];
+		struct ilp_any s = {0};
+		struct ilp_state head;
+		const uint32_t counter = 0x01020304;
+		fill(key, 32);
+		fill(nonce, 12);
+		fill(in, n);
+		set_cipher(c, &s, key, nonce, counter);
+		c->begin(&s);
+		memcpy(&head, &s, sizeof head);
+		head.pos = pos;
+		memcpy(&s, &head, sizeof head);
+		memcpy(out + skip, in, n);
+		if (xdr && d == ILP_SEND)
+			plain_xdr(out + skip, n);
+		openssl(out, out, skip + n, key, nonce, counter + (uint32_t)(pos / 64));
+		if (xdr && d == ILP_RECV)
+			plain_xdr(out + skip, n);
+		ck_assert_uint_eq(loop(&s, got, in, n, tmp), n);
+		expect_mem("far from the beginning", got, out + skip, n);
+	}
+}
+
+START_TEST(far_places)
+{
+	srandom(38);
+	each_loop("chacha20_copy_sum", check_far);
+	each_loop("xdr_chacha20_copy_sum", check_far);
+}
+END_TEST
+
 /* The Internet checksum ---------------------------------------------------------------------------------------- */
 
 static void check_rfc1071(const struct ilp_chain *c, enum ilp_direction d, enum ilp_schedule k, ilp_loop *loop)
@@ -359,6 +404,7 @@ int main(void)
 	tcase_add_test(t, rfc8439);
 	tcase_add_test(t, against_openssl);
 	tcase_add_test(t, counter_wraps);
+	tcase_add_test(t, far_places);
 	tcase_add_test(t, rfc1071);
 	tcase_add_test(t, rfc4506);
 	tcase_add_test(t, calls);

@@ -13,6 +13,7 @@ seen=0 missed=0
 
 flags=(-std=gnu17 -D_GNU_SOURCE -O1 -w -I. "-I$dir")
 read -ra libs < <(pkg-config --libs check)
+read -ra crypto < <(pkg-config --libs libcrypto)
 for file in ilp/ilp.c tests/ilp/vec.c tests/ilp/compare.c; do
 	$cc "${flags[@]}" -c $file -o "$work/$(basename $file .c).o" || exit 2
 done
@@ -33,20 +34,38 @@ miss() {
 	echo "$*"
 	missed=$((missed + 1))
 }
-# fault NAME FUNCTION COMMANDS: the test of $chain must fail when these sed commands have changed that function, or any
-# line if it is `anywhere`.
-fault() {
+# plant NAME FUNCTION COMMANDS: writes $chain's C with these sed commands done to that function, or to any line if it is
+# `anywhere`.
+plant() {
 	local name="$chain: $1" script="/^[A-Z0-9]* *static.* $2(/,/^}/ { $3 }"
 	[ "$2" != anywhere ] || script=$3
 	sed "$script" "$dir/$chain.c" >"$work/$chain.c" || exit 2
-	if cmp -s "$dir/$chain.c" "$work/$chain.c"; then
-		miss "fault changes nothing: $name"
-		return
-	fi
+	cmp -s "$dir/$chain.c" "$work/$chain.c" || return 0
+	miss "fault changes nothing: $name"
+	return 1
+}
+# fault NAME FUNCTION COMMANDS: the test of $chain must fail then.
+fault() {
+	plant "$@" || return
 	$cc "${flags[@]}" "$work/$chain.c" "$work/chains.c" "$dir/${chain}_test.c" "$work"/{ilp,vec,compare}.o \
 		-o "$work/test" "${libs[@]}" || exit 2
 	if CK_DEFAULT_TIMEOUT=20 timeout 120 "$work/test" "$dir/$chain.vec" >"$work/log" 2>&1; then
-		miss "not seen: $name"
+		miss "not seen: $chain: $1"
+	else
+		seen=$((seen + 1))
+	fi
+}
+# The same for tests/ilp_vectors.c, which sees places that a .vec file does not reach.
+vector_fault() {
+	plant "$@" || return
+	local c others=()
+	for c in chacha20_copy_sum copy_sum xdr_chacha20_copy_sum xdr_copy_sum; do
+		[ $c = "$chain" ] || others+=("$dir/$c.c")
+	done
+	$cc "${flags[@]}" "$work/$chain.c" "${others[@]}" "$dir/chains.c" tests/ilp_vectors.c "$work/ilp.o" \
+		-o "$work/test" "${libs[@]}" "${crypto[@]}" || exit 2
+	if timeout 120 "$work/test" >"$work/log" 2>&1; then
+		miss "not seen by ilp_vectors: $chain: $1"
 	else
 		seen=$((seen + 1))
 	fi
@@ -104,6 +123,8 @@ fault "tiles all at the first place" send_tiled_avx512 's/at + i/at/'
 fault "end at another place" send_end 's/s->ilp.pos - n/s->ilp.pos/'
 fault "wrong place after held bytes" send 's/at += 4, //'
 fault "order of stages" ${fused}_avx2_wide 's/x4 = BIG(v256, x4);//; s/x4 ^= \(.*\);/x4 ^= \1; x4 = BIG(v256, x4);/'
+vector_fault "place in 32 bits, wide" ${fused}_avx512_wide 's/(uint32_t)((at + i) \/ 64)/(uint32_t)(at + i) \/ 64/'
+vector_fault "place in 32 bits, near" ${fused}_scalar 's/(uint32_t)(at \/ 64)/(uint32_t)at \/ 64/'
 
 echo "$seen passed, $missed failed"
 [ $missed = 0 ]
