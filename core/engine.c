@@ -338,3 +338,23 @@ unsigned tcpu_count(const struct tcpu *e)
 {
 	return e->connections + e->listeners_count;
 }
+
+unsigned tcpu_owing(const struct tcpu *e)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < e->table_size; i++)
+		for (const struct tcb *c = e->table[i]; c; c = c->hash_next)
+			n += c->state != TCPU_FIN_WAIT_2 && c->state != TCPU_TIME_WAIT;
+	return n;
+}
+
+void tcpu_abort_closed(struct tcpu *e)
+{
+	for (uint32_t i = 0; i < e->table_size; i++)
+		for (struct tcb *c = e->table[i], *next; c; c = next) {
+			next = c->hash_next;
+			if (c->detached)
+				tcpu_abort(c);
+		}
+}

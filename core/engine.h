@@ -64,6 +64,10 @@ void tcpu_unreachable(struct tcpu *, struct link_addr local, struct link_addr re
 void tcpu_flush(struct tcpu *);
 /* How many connections and listeners the engine still holds, closed ones in TIME-WAIT included. */
 unsigned tcpu_count(const struct tcpu *);
+/* Of them: connections with data or FIN that the peer has not acknowledged, or with an open handshake. */
+unsigned tcpu_owing(const struct tcpu *);
+/* RST and gone, as tcpu_abort, for all that tcpu_close has let go of. */
+void tcpu_abort_closed(struct tcpu *);
 
 /* Passive open on a claimed address (ip 0: any). Connections complete up to backlog wait for accept.
  * -EADDRINUSE, -ENOMEM. */

@@ -58,7 +58,8 @@ ssize_t recv_tcpu(int fd, void *buffer, size_t length, int flags);
  * The descriptor is gone in any case, and after EAGAIN (SO_SNDTIMEO) and EINTR the rest is done inside later calls
  * as well.
  * Later calls serve at most TCPU_CLOSING_MAX sockets (a listener and those that it has accepted count as one). Beyond
- * that the one that was closed first is forgotten.
+ * that one that only sits out its TIME-WAIT is forgotten; if there is none, the one that was closed first is reset, so
+ * that its peer knows.
  * EIO: data could not be delivered, since the connection broke, or was reset over unread bytes, first. */
 int close_tcpu(int fd);
 

@@ -226,6 +226,52 @@ START_TEST(many_closes)
 }
 END_TEST
 
+/* One more, and the first is reset; the others lose nothing. */
+START_TEST(too_many_closes)
+{
+	enum { N = TCPU_CLOSING_MAX + 1 };
+	int s[N], c[N], e;
+	struct sockaddr_in at;
+	int l = narrow_listener(&at);
+
+	for (int i = 0; i < N; i++)
+		join(l, at, &s[i], &c[i]);
+	for (int i = 0; i < N; i++)
+		close_owing(c[i]);
+	ck_assert_uint_lt(read_rest(s[0], &e), OWED);
+	ck_assert_int_eq(e, ECONNRESET);
+	for (int i = 1; i < N; i++) {
+		ck_assert_uint_eq(read_rest(s[i], &e), OWED);
+		ck_assert_int_eq(e, 0);
+	}
+}
+END_TEST
+
+/* As many, but all except the first are done, and only sit out their TIME-WAIT: they go before it does. */
+START_TEST(time_wait_goes_first)
+{
+	int s, c, l, owing, e;
+	struct sockaddr_in at;
+
+	l = narrow_listener(&at);
+	join(l, at, &owing, &c);
+	ck_assert_int_eq(close_tcpu(l), 0);
+	close_owing(c);
+	l = narrow_listener(&at);
+	for (int i = 0; i < TCPU_CLOSING_MAX; i++) {
+		join(l, at, &s, &c);
+		set_nonblock(c);
+		ck_assert_int_eq(close_tcpu(c), 0);
+		ck_assert_uint_eq(read_rest(s, &e), 0);
+		ck_assert_int_eq(e, 0);
+		set_nonblock(s);
+		ck_assert_int_eq(close_tcpu(s), 0);
+	}
+	ck_assert_uint_eq(read_rest(owing, &e), OWED);
+	ck_assert_int_eq(e, 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("socket_close");
@@ -241,6 +287,8 @@ int main(void)
 	tcase_add_test(tc, close_times_out);
 	tcase_add_test(tc, close_times_out_without_data);
 	tcase_add_test(tc, many_closes);
+	tcase_add_test(tc, too_many_closes);
+	tcase_add_test(tc, time_wait_goes_first);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

@@ -110,7 +110,8 @@ void driver_catch_up(struct driver *d)
 
 /* ---- orphans ---- */
 
-/* Newest first, so that the one that has lasted longest is dropped when there are too many. */
+/* Newest first. When there are too many, the one that has lasted longest is reset: of those that owe nothing any more
+ * (TIME-WAIT), and only where there is none, of all. */
 static struct {
 	pthread_mutex_t lock;
 	struct driver *first;
@@ -149,7 +150,7 @@ static void serve(void)
 
 void driver_drop(struct driver *d)
 {
-	struct driver *oldest = NULL;
+	struct driver *victim = NULL;
 
 	if (!d->engine || finished(d)) {
 		driver_free(d);
@@ -164,17 +165,20 @@ void driver_drop(struct driver *d)
 	d->next_orphan = orphans.first;
 	orphans.first = d;
 	if (orphans.count++ >= TCPU_CLOSING_MAX) {
-		struct driver **last = &orphans.first;
+		struct driver **at = &orphans.first, **last = NULL, **idle = NULL;
 
-		while ((*last)->next_orphan)
-			last = &(*last)->next_orphan;
-		oldest = *last;
-		*last = NULL;
+		for (; *at; at = &(*at)->next_orphan)
+			*(tcpu_owing((*at)->engine) ? &last : &idle) = at;
+		at = idle ? idle : last;
+		victim = *at;
+		*at = victim->next_orphan;
 		orphans.count--;
 	}
 	pthread_mutex_unlock(&orphans.lock);
-	if (oldest)
-		driver_free(oldest);
+	if (!victim)
+		return;
+	tcpu_abort_closed(victim->engine);
+	driver_free(victim);
 }
 
 void orphans_serve(void)
