@@ -288,7 +288,8 @@ int verb_baseline(int argc, char **argv)
 		options, parse, "FILE COPY",
 		"Send FILE to another process over the kernel's TCP on loopback, converted and encrypted by libraries "
 		"(libtirpc, OpenSSL), and write it there as COPY.\v"
-		"The time is from connect to COPY written, its blocks allocated first as xfer does.\n\nExample: tcpu baseline /usr/bin/gdb /dev/shm/copy",
+		"The time is from connect to COPY written, its blocks allocated first, as xfer does.\n\n"
+		"Example: tcpu baseline /usr/bin/gdb /dev/shm/copy",
 		NULL, NULL, NULL
 	};
 	struct request request = { .stages = "xdr_u32 chacha20", .piece = 128 << 10 };
