@@ -38,6 +38,11 @@ sed 's/copy_sum/bad_sum/; s/"inet_checksum"/"inet_chicksum"/' ilp/chains/copy_su
 expect 1 'bad_sum\.lua:[0-9]+: .*inet_chicksum' "$tcpu" gen -o "$tmp/bad" "$tmp/bad_sum.lua"
 expect 1 '' test -e "$tmp/bad/bad_sum.c"
 expect 2 'which chains' "$tcpu" gen
+expect 1 'inet_chicksum' "$tcpu" gen -o "$tmp/a/b/c" "$tmp/bad_sum.lua"
+expect 1 '' test -e "$tmp/a"
+expect 0 '' "$tcpu" gen -o "$tmp/a/b/c" copy_sum
+expect 0 '' test -e "$tmp/a/b/c/copy_sum.c"
+expect 1 'explain' "$tcpu" gen -o "$tmp/a" -- --explain copy_sum # a name that no chain has
 expect 1 'set TCPU_SHARE' env TCPU_SHARE="$tmp" "$tcpu" gen -o "$tmp" copy_sum
 expect 0 '' env -C "$tmp" TCPU_SHARE="$PWD" "$PWD/$tcpu" gen copy_sum
 
@@ -47,12 +52,23 @@ expect 0 'one loop' "$tcpu" explain xdr_copy_sum
 expect 0 '"chain"|"name"' "$tcpu" explain --json xdr_copy_sum
 expect 1 'nothing\.lua:1: no such file' "$tcpu" explain nothing
 
+expect 2 'which chains' "$tcpu" explain --json
+
+# What cannot be written is told.
+for command in 'explain' 'explain copy_sum' 'explain --json copy_sum' 'bench --sizes 64 --rounds 6 copy_sum'; do
+	expect 1 'No space left' sh -c "'$tcpu' $command >/dev/full"
+done
+
 # bench
+expect 2 'same place' "$tcpu" bench --json --csv copy_sum
+expect 2 'same place' "$tcpu" bench --json=x --csv=x copy_sum
 expect 0 'than layered' "$tcpu" bench --sizes 64 --rounds 6 copy_sum
 expect 0 'copy_sum,recv,.*,64,fused,' "$tcpu" bench --sizes 64,1K --rounds 6 --csv -d recv copy_sum
 expect 0 '"fused_is_faster_by"' "$tcpu" bench --sizes 64 --rounds 6 --json copy_sum
 expect 0 'ns per byte, cold' "$tcpu" bench --sizes 1M --rounds 6 --cold --csv="$tmp/csv" copy_sum
 expect 0 'copy_sum,send' cat "$tmp/csv"
+expect 1 '' sh -c "'$tcpu' bench --sizes 64,64 --rounds 6 copy_sum | grep -iE 'nan|slope'" # one size is no line
+expect 1 'more than half' "$tcpu" bench --sizes 1G,1G,1G,1G,1G,1G,1G,1G,1G,1G,1G,1G,1G,1G,1G,1G
 expect 2 "no chain 'nothing'" "$tcpu" bench nothing
 expect 2 'from 6 to' "$tcpu" bench --rounds 5 copy_sum # no 95 % interval
 expect 2 "'64Q' is no size" "$tcpu" bench --sizes 64Q

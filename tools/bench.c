@@ -5,8 +5,11 @@
 
 #include <argp.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* Half a confidence interval may be this share of its median before the tool says that it is noisy. */
 #define NOISE_MAX 0.05
@@ -32,6 +35,7 @@ struct request {
 	bool table;
 	bool json, csv;                    /* asked for; */
 	const char *json_file, *csv_file; /* NULL: on stdout, instead of the table */
+	FILE *json_out, *csv_out;
 };
 
 static void parse_sizes(char *list, struct argp_state *state, struct bench_options *o)
@@ -103,20 +107,39 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (!r->chains[r->count++])
 			argp_error(state, "there is no chain '%s' compiled in: `tcpu explain` lists them", arg);
 		break;
+	case ARGP_KEY_END:
+		if (r->json && r->csv && (!r->json_file ? !r->csv_file : r->csv_file && !strcmp(r->json_file, r->csv_file)))
+			argp_error(state, "--json and --csv to the same place: give one of them another FILE");
+		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
 	return 0;
 }
 
-/* To the file, or to stdout where there is none. */
-static int put(const char *file, int (*write)(FILE *, const struct bench_options *, const struct bench_results *),
+/* The file, or stdout where there is none; before anything is measured. What the file holds stays until put(). */
+static FILE *open_output(const char *file)
+{
+	int fd = file ? open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0666) : -1;
+	FILE *f = file ? fd < 0 ? NULL : fdopen(fd, "w") : stdout;
+
+	if (!f)
+		fprintf(stderr, "tcpu bench: %s: %s\n", file, strerror(errno));
+	return f;
+}
+
+static int put(FILE *f, const char *file,
+	int (*write)(FILE *, const struct bench_options *, const struct bench_results *),
 	const struct bench_options *o, const struct bench_results *r)
 {
-	FILE *f = file ? fopen(file, "w") : stdout;
-	int error = !f ? -errno : write(f, o, r);
+	struct stat st;
+	int error = 0;
 
-	if (f && (file ? fclose(f) : fflush(f)) != 0 && !error)
+	if (file && fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode) && ftruncate(fileno(f), 0) != 0)
+		error = -errno;
+	if (!error)
+		error = write(f, o, r);
+	if ((file ? fclose(f) : fflush(f)) != 0 && !error)
 		error = -errno;
 	if (error)
 		fprintf(stderr, "tcpu bench: %s: %s\n", file ? file : "output", strerror(-error));
@@ -146,6 +169,9 @@ int verb_bench(int argc, char **argv)
 	if (!request.chains)
 		return TCPU_FAILED;
 	argp_parse(&argp, argc, argv, 0, NULL, &request);
+	if ((request.json && !(request.json_out = open_output(request.json_file))) ||
+		(request.csv && !(request.csv_out = open_output(request.csv_file))))
+		return TCPU_FAILED;
 	request.options.chains = request.count ? request.chains : ilp_chains;
 	int error = bench_run(&request.options, &results);
 	if (error) {
@@ -155,11 +181,11 @@ int verb_bench(int argc, char **argv)
 		return TCPU_FAILED;
 	}
 	if (request.table)
-		error = put(NULL, bench_table, &request.options, &results);
+		error = put(stdout, NULL, bench_table, &request.options, &results);
 	if (request.json && !error)
-		error = put(request.json_file, bench_json, &request.options, &results);
+		error = put(request.json_out, request.json_file, bench_json, &request.options, &results);
 	if (request.csv && !error)
-		error = put(request.csv_file, bench_csv, &request.options, &results);
+		error = put(request.csv_out, request.csv_file, bench_csv, &request.options, &results);
 	if (results.worst_noise > NOISE_MAX)
 		fprintf(stderr, "tcpu bench: noisy: a confidence interval is ± %.0f %% of its median (%.0f %% would do): "
 			"differences below that say nothing; try more --rounds on a quieter machine\n",

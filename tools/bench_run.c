@@ -1,8 +1,9 @@
 /* Builds every way to run every chain at every size over the same memory, sees that they compute the same, and times
  * them interleaved. A call is what a user of ilp/ilp.h does for an ADU: begin, loop, end, sum.
  *
- * Hot: the same buffers again and again, after one run that is not counted. Cold: each call takes the next slot, in
- * random order, of memory twice the size of the last cache; misses of the TLB are part of it. */
+ * Hot: the same buffers again and again, after one run that is not counted. Cold: each size has a share of memory that
+ * is twice as large as the last cache, and each call, whichever way's it is, takes the next slot of its size's share, in
+ * random order: nobody finds what another has just read. Misses of the TLB are part of it. */
 #include "tools/bench.h"
 #include "tools/library.h"
 #include "tools/measure.h"
@@ -27,6 +28,7 @@ struct arena {
 	uint8_t *base; /* borrowed */
 	size_t half;   /* from src to dst, and from dst to the next slot */
 	size_t slots;
+	size_t next;     /* in the order: one for all ways */
 	uint32_t *order; /* of the slots */
 };
 
@@ -37,8 +39,7 @@ struct way {
 	struct library *library;
 	enum ilp_direction direction;
 	size_t bytes;
-	const struct arena *arena;
-	size_t next; /* slot */
+	struct arena *arena;
 	uint8_t *tmp;
 	struct ilp_any state;
 	uint16_t sum; /* of the last call; storing it keeps the call from being optimized away */
@@ -57,12 +58,12 @@ static uint8_t *dst_of(const struct arena *a, size_t slot)
 static void run(void *ctx)
 {
 	struct way *w = ctx;
-	size_t slot = w->arena->order[w->next];
+	size_t slot = w->arena->order[w->arena->next];
 	const uint8_t *src = src_of(w->arena, slot);
 	uint8_t *dst = dst_of(w->arena, slot);
 
-	if (++w->next == w->arena->slots)
-		w->next = 0;
+	if (++w->arena->next == w->arena->slots)
+		w->arena->next = 0;
 	if (w->loop) {
 		w->chain->begin(&w->state);
 		size_t n = w->loop(&w->state, dst, src, w->bytes, w->tmp);
@@ -100,22 +101,30 @@ static int arena_open(struct arena *a, uint8_t *base, size_t size, uint64_t byte
 	return 0;
 }
 
-/* The memory that all sizes share, filled with random bytes. */
-static uint8_t *memory(const struct bench_options *o, size_t *size, uint64_t *random)
+/* What src and dst of all sizes take; share: of it, what a size may use: all when hot, its own part when cold. */
+static size_t room(const struct bench_options *o, size_t *share)
 {
-	*size = 0;
+	*share = 0;
 	for (unsigned i = 0; i < o->size_count; i++)
-		if (2 * half_of(o->sizes[i]) > *size)
-			*size = 2 * half_of(o->sizes[i]);
+		if (2 * half_of(o->sizes[i]) > *share)
+			*share = 2 * half_of(o->sizes[i]);
 	if (o->cold) {
 		long last = sysconf(_SC_LEVEL3_CACHE_SIZE);
 		size_t want = last > 0 && 2 * (size_t)last > COLD_MIN ? 2 * (size_t)last : COLD_MIN;
 
-		*size = want > *size ? want : *size;
+		want = (want / o->size_count + PAGE - 1) / PAGE * PAGE;
+		*share = want > *share ? want : *share;
 	}
-	*size = (*size + PAGE - 1) / PAGE * PAGE;
-	uint8_t *base = aligned_alloc(PAGE, *size);
-	for (size_t i = 0; base && i < *size; i += sizeof *random) {
+	*share = (*share + PAGE - 1) / PAGE * PAGE;
+	return o->cold ? *share * o->size_count : *share;
+}
+
+/* Filled with random bytes. */
+static uint8_t *memory(size_t size, uint64_t *random)
+{
+	uint8_t *base = aligned_alloc(PAGE, size);
+
+	for (size_t i = 0; base && i < size; i += sizeof *random) {
 		uint64_t word = measure_random(random);
 
 		memcpy(base + i, &word, sizeof word);
@@ -152,7 +161,7 @@ static ilp_loop *loop_of(const struct bench_series *s, enum bench_variant v)
 }
 
 /* The way, or NULL with errno 0 when there is none. */
-static struct way *way_open(const struct bench_series *s, enum bench_variant v, size_t bytes, const struct arena *a)
+static struct way *way_open(const struct bench_series *s, enum bench_variant v, size_t bytes, struct arena *a)
 {
 	ilp_loop *loop = loop_of(s, v);
 
@@ -219,7 +228,7 @@ static int same(struct way *const ways[BENCH_VARIANTS], const struct bench_serie
 		uint8_t *dst = dst_of(w->arena, w->arena->order[0]);
 
 		memset(dst, 0, w->bytes);
-		w->next = 0;
+		w->arena->next = 0;
 		run(w);
 		if (!expected) {
 			expected = malloc(w->bytes);
@@ -298,6 +307,15 @@ static int summarize(struct bench_point *p, struct measure *const m[BENCH_VARIAN
 	return 0;
 }
 
+/* A size that was named before: two points at one place make no line. */
+static bool seen(const struct bench_options *o, unsigned at)
+{
+	for (unsigned i = 0; i < at; i++)
+		if (o->sizes[i] == o->sizes[at])
+			return true;
+	return false;
+}
+
 static void fit(struct bench_series *s, const struct bench_options *o)
 {
 	long first = sysconf(_SC_LEVEL1_DCACHE_SIZE);
@@ -308,7 +326,7 @@ static void fit(struct bench_series *s, const struct bench_options *o)
 		unsigned n = 0;
 
 		for (unsigned i = 0; i < o->size_count; i++)
-			if (s->point[i].bytes <= limit) {
+			if (s->point[i].bytes <= limit && !seen(o, i)) {
 				x[n] = (double)s->point[i].bytes;
 				y[n++] = s->point[i].ns[v].median;
 			}
@@ -327,7 +345,7 @@ struct bench_run {
 };
 
 /* The ways of one point, and the proof that they agree. */
-static int prepare_point(struct bench_run *b, const struct bench_series *s, const struct arena *a, uint64_t bytes,
+static int prepare_point(struct bench_run *b, const struct bench_series *s, struct arena *a, uint64_t bytes,
 	struct measure *of[BENCH_VARIANTS])
 {
 	struct way *ways[BENCH_VARIANTS];
@@ -344,19 +362,48 @@ static int prepare_point(struct bench_run *b, const struct bench_series *s, cons
 	return same(ways, s);
 }
 
+/* -EPROTO, and says so, when all that will be allocated is more than half of what is free. */
+static int fits(const struct bench_options *o, const struct bench_results *r, size_t total)
+{
+	unsigned long long free_kib = 0;
+	char line[128];
+	FILE *f = fopen("/proc/meminfo", "r");
+
+	while (f && fgets(line, sizeof line, f) && sscanf(line, "MemAvailable: %llu", &free_kib) != 1)
+		;
+	if (f)
+		fclose(f);
+	for (unsigned i = 0; i < r->count; i++)
+		for (unsigned j = 0; j < o->size_count; j++) {
+			total += o->sizes[j]; /* the library's */
+			for (unsigned v = 0; v <= BENCH_FUSED; v++)
+				if (loop_of(&r->series[i], (enum bench_variant)v))
+					total += ilp_scratch(r->series[i].chain, r->series[i].direction, (enum ilp_schedule)v,
+						o->sizes[j]);
+		}
+	if (!free_kib || total / 1024 <= free_kib / 2)
+		return 0;
+	fprintf(stderr, "tcpu bench: this takes %zu MiB, more than half of the %llu MiB of memory that are free: name "
+		"smaller --sizes, or fewer chains\n", total >> 20, free_kib >> 10);
+	return -EPROTO;
+}
+
 static int prepare(struct bench_run *b, const struct bench_options *o, const struct bench_results *r)
 {
-	size_t points = (size_t)r->count * o->size_count, size;
+	size_t points = (size_t)r->count * o->size_count, share, size = room(o, &share);
 	uint64_t random = o->seed | 1;
-	int error = 0;
+	int error = fits(o, r, size);
 
-	b->memory = memory(o, &size, &random);
+	if (error)
+		return error;
+	b->memory = memory(size, &random);
 	b->all = calloc(points * BENCH_VARIANTS + 1, sizeof *b->all);
 	b->of = calloc(points + 1, sizeof *b->of);
 	if (!b->memory || !b->all || !b->of)
 		return -ENOMEM;
 	for (unsigned i = 0; i < o->size_count && !error; i++)
-		error = arena_open(&b->arena[i], b->memory, size, o->sizes[i], o->cold, &random);
+		error = arena_open(&b->arena[i], b->memory + (o->cold ? i * share : 0), share, o->sizes[i], o->cold,
+			&random);
 	for (size_t at = 0; at < points && !error; at++)
 		error = prepare_point(b, &r->series[at / o->size_count], &b->arena[at % o->size_count],
 			o->sizes[at % o->size_count], b->of[at]);

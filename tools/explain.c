@@ -33,6 +33,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_ARGS:
 		r->chains = state->argv + state->next;
 		break;
+	case ARGP_KEY_END:
+		if (r->json && !r->chains)
+			argp_error(state, "--json of which chains? without it, and without a chain, they are listed");
+		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}

@@ -2,6 +2,7 @@
 #include "tools/tcpu.h"
 
 #include <argp.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,7 +66,12 @@ int main(int argc, char **argv)
 
 		snprintf(title, sizeof title, "tcpu %s", name);
 		argv[at] = title;
-		return verbs[i].run(argc - at, argv + at);
+		int status = verbs[i].run(argc - at, argv + at);
+		if ((ferror(stdout) | fclose(stdout)) && status == TCPU_OK) {
+			fprintf(stderr, "%s: output: %s\n", title, strerror(errno));
+			return TCPU_FAILED;
+		}
+		return status;
 	}
 	fprintf(stderr, "tcpu: there is no verb '%s': `tcpu --help` lists them\n", name);
 	return TCPU_USAGE;
