@@ -94,8 +94,8 @@ void tcb_send_syn(struct tcb *c)
 	send(c, reply ? TH_SYN | TH_ACK : TH_SYN, c->iss, NULL, options, c->scaling ? 8 : 4);
 }
 
-/* The number of segments without data: SND.NXT, but not behind the window, where a probe may have led it: the peer would
- * drop the segment. Before the peer's first ACK its window is not known, and nothing but the SYN was sent. */
+/* The number of segments without data: SND.NXT, but not behind the window, where a probe may have led it: the peer
+ * would drop the segment. Before the peer's first ACK its window is not known, and nothing but the SYN was sent. */
 static uint32_t next_seq(const struct tcb *c)
 {
 	uint32_t edge = c->snd_una + c->snd_wnd;

@@ -448,7 +448,8 @@ START_TEST(reopened_above_the_last)
 }
 END_TEST
 
-/* A pure ACK exactly at the window's right edge brings its news: a peer that has filled our window has no other place. */
+/* A pure ACK exactly at the window's right edge brings its news: a peer that has filled our window has no other place
+ * for it. */
 START_TEST(ack_at_the_edge)
 {
 	talk_open(&talk, &(struct net_config){ .engine = { { .rcvbuf_bytes = 4 * MSS } } }, MSS);
