@@ -13,6 +13,10 @@ SHELL := /bin/sh
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 Q := $(if $(V),,@)
 
+# As it was given, and by the environment: neither make nor the shell looks into a file's name.
+override FILE := $(value FILE)
+export FILE
+
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 
@@ -47,7 +51,7 @@ tests: ## all of that and the test programs, without running them
 demo: ## fuse, check, measure, and send a file: under a minute
 	$(need) $(NEED_DEMO)
 	@$(BUILD) programs gen-tests
-	@tools/demo.sh build/$(notdir $(CC)) "$(FILE)"
+	@tools/demo.sh build/$(notdir $(CC)) "$$FILE"
 
 check: ## build with gcc and clang and run every test
 	$(need) $(NEED_CHECK)
@@ -94,7 +98,11 @@ GEN := build/gen
 CHAINS := $(patsubst ilp/chains/%.lua,%,$(wildcard ilp/chains/*.lua))
 GEN_C := $(CHAINS:%=$(GEN)/%.c) $(GEN)/chains.c
 GEN_TESTS_C := $(CHAINS:%=$(GEN)/%_test.c)
-$(GEN)/stamp: $(wildcard ilp/gen/*.lua ilp/stages/*.lua ilp/chains/*.lua)
+# Rewritten only when it changes: a chain that goes, or comes with an old date, is a change that no file's date tells.
+$(GEN)/chains.list: FORCE
+	$(Q)mkdir -p $(GEN) && echo '$(CHAINS)' | cmp -s - $@ || echo '$(CHAINS)' >$@
+FORCE:
+$(GEN)/stamp: $(GEN)/chains.list $(wildcard ilp/gen/*.lua ilp/stages/*.lua ilp/chains/*.lua)
 	$(call say,GEN)
 	$(Q)mkdir -p $(GEN) && luajit ilp/gen/main.lua --out $(GEN) --tests $(GEN) $(CHAINS:%=ilp/chains/%.lua) && touch $@
 $(GEN_C) $(GEN_TESTS_C) $(CHAINS:%=$(GEN)/%.h): $(GEN)/stamp
@@ -143,7 +151,7 @@ PROGRAMS := $(TOOLS_MAINS:tools/%.c=$(B)/bin/%) \
 GEN_TESTS := $(GEN_TESTS_C:$(GEN)/%.c=$(B)/tests/%)
 TESTS := $(TESTS_MAINS:tests/%.c=$(B)/tests/%)
 
-.PHONY: programs tests gen-tests lint
+.PHONY: programs tests gen-tests lint FORCE
 lint: $(LIB_C) $(RL_C)
 	$(Q)tools/lint.sh '-std=gnu17 $(CPPFLAGS_)'
 

@@ -38,7 +38,8 @@ int bench_table(FILE *f, const struct bench_options *o, const struct bench_resul
 	char text[24];
 
 	fprintf(f, "ns per byte, %s, medians of %u rounds; how many times faster the fused loop is (95 %% interval)\n"
-		"library: where a chain has xdr_u32, libtirpc's conversion, a call a word, is most of its cost\n%s", o->cold ? "cold" : "hot", o->rounds, r->count && r->series[0].fitted ? o->cold ?
+		"library: where a chain has xdr_u32, libtirpc's conversion, a call a word, is most of its cost\n%s",
+		o->cold ? "cold" : "hot", o->rounds, r->count && r->series[0].fitted ? o->cold ?
 		"slope (ns/byte) and intercept (ns/call) of a line through all sizes\n" :
 		"slope (ns/byte) and intercept (ns/call) of a line through the sizes that fit the first cache\n" : "");
 	for (unsigned i = 0; i < r->count; i++) {

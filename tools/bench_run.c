@@ -2,8 +2,8 @@
  * them interleaved. A call is what a user of ilp/ilp.h does for an ADU: begin, loop, end, sum.
  *
  * Hot: the same buffers again and again, after one run that is not counted. Cold: each size has a share of memory that
- * is twice as large as the last cache, and each call, whichever way's it is, takes the next slot of its size's share, in
- * random order: nobody finds what another has just read. Misses of the TLB are part of it. */
+ * is twice as large as the last cache, and each call, whichever way's it is, takes the next slot of its size's share,
+ * in random order: nobody finds what another has just read. Misses of the TLB are part of it. */
 #include "tools/bench.h"
 #include "tools/library.h"
 #include "tools/measure.h"

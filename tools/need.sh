@@ -1,13 +1,23 @@
 #!/bin/sh
-# need.sh PACKAGE...: installs what is missing of these Debian packages. Without the right to, it prints the command
-# that would and stops.
+# need.sh PACKAGE...: sees whether what these Debian packages hold is here, from wherever it came, and installs what is
+# missing. Without the right to, it prints the command that would and stops.
 set -eu
+here() {
+	case $1 in
+	libc6-dev) echo '#include <argp.h>' | gcc -E -x c - >/dev/null 2>&1 ;;
+	libluajit-5.1-dev) pkg-config --exists luajit ;;
+	libjansson-dev) pkg-config --exists jansson ;;
+	libssl-dev) pkg-config --exists libcrypto ;;
+	libtirpc-dev) pkg-config --exists libtirpc ;;
+	check) pkg-config --exists check ;;
+	gnuplot-nox) command -v gnuplot ;;
+	lua-check) command -v luacheck ;;
+	*) command -v "$1" ;;
+	esac >/dev/null 2>&1
+}
 missing=
 for p in "$@"; do
-	case $(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null || true) in
-	installed*) ;;
-	*) missing="$missing $p" ;;
-	esac
+	here "$p" || missing="$missing $p"
 done
 [ -n "$missing" ] || exit 0
 
