@@ -182,7 +182,7 @@ static const char *transmit(int fd, const uint8_t *data, size_t len, const struc
 {
 	struct library *library = library_open(r->stages, key, nonce, r->piece);
 	uint8_t *wire = malloc(r->piece), done;
-	const char *failed = library && wire ? NULL : r->stages;
+	const char *failed = library && wire ? NULL : "memory";
 
 	for (size_t at = 0; at < len && !failed;) {
 		size_t n = len - at < r->piece ? len - at : r->piece;

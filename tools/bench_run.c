@@ -8,6 +8,7 @@
 #include "tools/library.h"
 #include "tools/measure.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,7 +89,9 @@ static int arena_open(struct arena *a, uint8_t *base, size_t size, uint64_t byte
 {
 	a->base = base;
 	a->half = half_of(bytes);
-	a->slots = cold ? size / (2 * a->half) : 1;
+	size_t slot = 2 * a->half;
+	assert(slot > 0); /* sizes end at 1 GiB */
+	a->slots = cold ? size / slot : 1;
 	a->order = calloc(a->slots, sizeof *a->order);
 	if (!a->order)
 		return -ENOMEM;
@@ -112,7 +115,7 @@ static size_t room(const struct bench_options *o, size_t *share)
 		long last = sysconf(_SC_LEVEL3_CACHE_SIZE);
 		size_t want = last > 0 && 2 * (size_t)last > COLD_MIN ? 2 * (size_t)last : COLD_MIN;
 
-		want = (want / o->size_count + PAGE - 1) / PAGE * PAGE;
+		want = (want / (o->size_count ? o->size_count : 1) + PAGE - 1) / PAGE * PAGE;
 		*share = want > *share ? want : *share;
 	}
 	*share = (*share + PAGE - 1) / PAGE * PAGE;
@@ -369,8 +372,9 @@ static int fits(const struct bench_options *o, const struct bench_results *r, si
 	char line[128];
 	FILE *f = fopen("/proc/meminfo", "r");
 
-	while (f && fgets(line, sizeof line, f) && sscanf(line, "MemAvailable: %llu", &free_kib) != 1)
-		;
+	while (f && !free_kib && fgets(line, sizeof line, f))
+		if (!strncmp(line, "MemAvailable:", 13))
+			free_kib = strtoull(line + 13, NULL, 10);
 	if (f)
 		fclose(f);
 	for (unsigned i = 0; i < r->count; i++)
