@@ -579,6 +579,7 @@ int main(void)
 	runner = srunner_create(suite);
 	if (seed)
 		srunner_set_fork_status(runner, CK_NOFORK);
+	net_repeat_open();
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

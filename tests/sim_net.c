@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define RECV_MAX 16
 #define FIRST_PORT 49152 /* that a claim of any port gets */
@@ -218,22 +220,36 @@ void net_trace(struct net *n)
 		link_sim_tap(n->sim, trace, n);
 }
 
-static char repeat[160];
+/* Shared with Check's children, which leave by _exit when an assertion fails, or by a signal. */
+static struct repeats {
+	pid_t owner;
+	unsigned count; /* tests under way, or failed */
+	char environment[16][100];
+} *repeats;
 
-static void print_repeat(void)
+static void print_repeats(void)
 {
-	if (repeat[0])
-		fprintf(stderr, "repeat with: %s %s\n", repeat, program_invocation_name);
+	if (getpid() != repeats->owner)
+		return;
+	for (unsigned i = 0; i < repeats->count && i < 16; i++)
+		fprintf(stderr, "repeat with: %s %s\n", repeats->environment[i], program_invocation_name);
+}
+
+void net_repeat_open(void)
+{
+	repeats = mmap(NULL, sizeof *repeats, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (repeats == MAP_FAILED)
+		abort(); /* no test runs yet that could fail */
+	repeats->owner = getpid();
+	atexit(print_repeats);
 }
 
 void net_repeat(const char *environment)
 {
-	static bool registered;
-
-	snprintf(repeat, sizeof repeat, "%s", environment ? environment : "");
-	if (!registered)
-		atexit(print_repeat); /* Check's child leaves by exit when an assertion fails */
-	registered = true;
+	if (!environment)
+		repeats->count--;
+	else if (repeats->count++ < 16)
+		snprintf(repeats->environment[repeats->count - 1], 100, "%s", environment);
 }
 
 struct link_addr net_addr(const struct net *n, int peer, uint16_t port)

@@ -77,7 +77,9 @@ bool net_until(struct net *, bool (*done)(struct net *, void *ctx), void *ctx, u
 void net_turn(struct net *, int peer);
 /* Prints each segment when the environment has TCPU_TRACE. */
 void net_trace(struct net *);
-/* What to run again, for which environment, when the test fails between this and net_repeat(NULL). */
+/* Of a program whose tests have seeds: says at its end what to run again. To be called before tests run. */
+void net_repeat_open(void);
+/* In which environment, when the test fails between this and net_repeat(NULL). */
 void net_repeat(const char *environment);
 
 /* An address of a peer's, port in host byte order. */

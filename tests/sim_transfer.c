@@ -392,6 +392,7 @@ int main(void)
 	}
 	if (seed_text)
 		srunner_set_fork_status(runner, CK_NOFORK);
+	net_repeat_open();
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
