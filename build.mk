@@ -99,22 +99,28 @@ CHAINS := $(patsubst ilp/chains/%.lua,%,$(wildcard ilp/chains/*.lua))
 GEN_C := $(CHAINS:%=$(GEN)/%.c) $(GEN)/chains.c
 GEN_TESTS_C := $(CHAINS:%=$(GEN)/%_test.c)
 # Rewritten only when it changes: a chain that goes, or comes with an old date, is a change that no file's date tells.
+list = $(Q)mkdir -p $(@D) && echo '$(1)' | cmp -s - $@ || echo '$(1)' >$@
 $(GEN)/chains.list: FORCE
-	$(Q)mkdir -p $(GEN) && echo '$(CHAINS)' | cmp -s - $@ || echo '$(CHAINS)' >$@
+	$(call list,$(CHAINS))
 FORCE:
 $(GEN)/stamp: $(GEN)/chains.list $(wildcard ilp/gen/*.lua ilp/stages/*.lua ilp/chains/*.lua)
 	$(call say,GEN)
 	$(Q)mkdir -p $(GEN) && luajit ilp/gen/main.lua --out $(GEN) --tests $(GEN) $(CHAINS:%=ilp/chains/%.lua) && touch $@
 $(GEN_C) $(GEN_TESTS_C) $(CHAINS:%=$(GEN)/%.h): $(GEN)/stamp
 	@:
-# A chain made for the tests alone: two streams, inverses that are no self-inverses, a fold that is no sum. Apart from
-# the others, since a list of chains is one for each program.
+# Chains made for the tests alone: two streams, inverses that are no self-inverses, a fold that is no sum, no fold. Apart
+# from the others, since a list of chains is one for each program.
 FIX := build/gen-fixture
-FIX_C := $(FIX)/two_loops.c $(FIX)/chains.c
-$(FIX)/stamp: $(wildcard ilp/gen/*.lua ilp/stages/*.lua tests/ilp/stages/*.lua tests/ilp/chains/*.lua)
+FIX_CHAINS := $(patsubst tests/ilp/chains/%.lua,%,$(wildcard tests/ilp/chains/*.lua))
+FIX_C := $(FIX_CHAINS:%=$(FIX)/%.c) $(FIX)/chains.c
+FIX_TESTS_C := $(FIX_CHAINS:%=$(FIX)/%_test.c)
+$(FIX)/chains.list: FORCE
+	$(call list,$(FIX_CHAINS))
+$(FIX)/stamp: $(FIX)/chains.list $(wildcard ilp/gen/*.lua ilp/stages/*.lua tests/ilp/stages/*.lua tests/ilp/chains/*.lua)
 	$(call say,GEN)
-	$(Q)mkdir -p $(FIX) && luajit ilp/gen/main.lua --out $(FIX) --tests $(FIX) tests/ilp/chains/two_loops.lua && touch $@
-$(FIX_C) $(FIX)/two_loops_test.c $(FIX)/two_loops.h: $(FIX)/stamp
+	$(Q)mkdir -p $(FIX) && luajit ilp/gen/main.lua --out $(FIX) --tests $(FIX) \
+		$(FIX_CHAINS:%=tests/ilp/chains/%.lua) && touch $@
+$(FIX_C) $(FIX_TESTS_C) $(FIX_CHAINS:%=$(FIX)/%.h): $(FIX)/stamp
 	@:
 
 # Wire grammars.
@@ -149,6 +155,7 @@ TESTS_O := $(call object,$(filter-out $(TESTS_MAINS),$(TESTS_C)))
 PROGRAMS := $(TOOLS_MAINS:tools/%.c=$(B)/bin/%) \
 	$(foreach e,$(EXAMPLES),$(if $(wildcard adu-examples/$(e)/*.c),$(B)/bin/$(e)))
 GEN_TESTS := $(GEN_TESTS_C:$(GEN)/%.c=$(B)/tests/%)
+FIX_TESTS := $(FIX_TESTS_C:$(FIX)/%.c=$(B)/tests/%)
 TESTS := $(TESTS_MAINS:tests/%.c=$(B)/tests/%)
 
 .PHONY: programs tests gen-tests lint FORCE
@@ -159,10 +166,10 @@ programs: $(LIB) $(PROGRAMS)
 gen-tests: $(LIB) $(GEN_TESTS)
 	$(Q)printf '%s\n' $(foreach c,$(CHAINS),'$(c)_test $(GEN)/$(c).vec') > $(B)/gen-tests.list
 # What tools/check.sh runs: a program of $(B)/tests, and its arguments.
-tests: programs gen-tests $(TESTS) $(B)/tests/two_loops_test
+tests: programs gen-tests $(TESTS) $(FIX_TESTS)
 	$(Q)printf '%s\n' $(TESTS_MAINS:tests/%.c=%) > $(B)/tests.list
 	$(Q)cat $(B)/gen-tests.list >> $(B)/tests.list
-	$(Q)echo 'two_loops_test $(FIX)/two_loops.vec' >> $(B)/tests.list
+	$(Q)printf '%s\n' $(foreach c,$(FIX_CHAINS),'$(c)_test $(FIX)/$(c).vec') >> $(B)/tests.list
 
 $(LIB): $(LIB_O)
 	$(call say,AR)
@@ -193,7 +200,7 @@ $(B)/bin/$(1): $(call object,$(wildcard adu-examples/$(1)/*.c)) $(LIB)
 	$$(link)
 endef
 $(foreach e,$(EXAMPLES),$(eval $(call example,$(e))))
-$(TESTS) $(GEN_TESTS) $(B)/tests/two_loops_test: LDLIBS = $(shell pkg-config --libs check)
+$(TESTS) $(GEN_TESTS) $(FIX_TESTS): LDLIBS = $(shell pkg-config --libs check)
 $(TESTS): $(B)/tests/%: $(B)/tests/%.o $(TESTS_O) $(TOOLS_O) $(LIB)
 	$(call say,LD)
 	$(link)
@@ -201,7 +208,7 @@ $(GEN_TESTS): $(B)/tests/%: $(B)/gen/%.o $(filter $(B)/tests/ilp/%,$(TESTS_O)) $
 	$(call say,LD)
 	$(link)
 
-$(B)/tests/two_loops_test: $(B)/gen-fixture/two_loops_test.o $(call object,$(FIX_C)) \
+$(FIX_TESTS): $(B)/tests/%: $(B)/gen-fixture/%.o $(call object,$(FIX_C)) \
 		$(filter $(B)/tests/ilp/%,$(TESTS_O)) $(LIB)
 	$(call say,LD)
 	$(link)
