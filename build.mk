@@ -105,11 +105,11 @@ $(GEN)/chains.list: FORCE
 FORCE:
 $(GEN)/stamp: $(GEN)/chains.list $(wildcard ilp/gen/*.lua ilp/stages/*.lua ilp/chains/*.lua)
 	$(call say,GEN)
-	$(Q)mkdir -p $(GEN) && luajit ilp/gen/main.lua --out $(GEN) --tests $(GEN) $(CHAINS:%=ilp/chains/%.lua) && touch $@
+	$(Q)luajit ilp/gen/main.lua --out $(GEN) --tests $(GEN) $(CHAINS:%=ilp/chains/%.lua) && touch $@
 $(GEN_C) $(GEN_TESTS_C) $(CHAINS:%=$(GEN)/%.h): $(GEN)/stamp
 	@:
-# Chains made for the tests alone: two streams, inverses that are no self-inverses, a fold that is no sum, no fold. Apart
-# from the others, since a list of chains is one for each program.
+# Chains made for the tests alone: two streams, inverses that are no self-inverses, a fold that is no sum, no fold.
+# Apart from the others, since a list of chains is one for each program.
 FIX := build/gen-fixture
 FIX_CHAINS := $(patsubst tests/ilp/chains/%.lua,%,$(wildcard tests/ilp/chains/*.lua))
 FIX_C := $(FIX_CHAINS:%=$(FIX)/%.c) $(FIX)/chains.c
@@ -118,8 +118,7 @@ $(FIX)/chains.list: FORCE
 	$(call list,$(FIX_CHAINS))
 $(FIX)/stamp: $(FIX)/chains.list $(wildcard ilp/gen/*.lua ilp/stages/*.lua tests/ilp/stages/*.lua tests/ilp/chains/*.lua)
 	$(call say,GEN)
-	$(Q)mkdir -p $(FIX) && luajit ilp/gen/main.lua --out $(FIX) --tests $(FIX) \
-		$(FIX_CHAINS:%=tests/ilp/chains/%.lua) && touch $@
+	$(Q)luajit ilp/gen/main.lua --out $(FIX) --tests $(FIX) $(FIX_CHAINS:%=tests/ilp/chains/%.lua) && touch $@
 $(FIX_C) $(FIX_TESTS_C) $(FIX_CHAINS:%=$(FIX)/%.h): $(FIX)/stamp
 	@:
 
