@@ -116,7 +116,8 @@ FIX_C := $(FIX_CHAINS:%=$(FIX)/%.c) $(FIX)/chains.c
 FIX_TESTS_C := $(FIX_CHAINS:%=$(FIX)/%_test.c)
 $(FIX)/chains.list: FORCE
 	$(call list,$(FIX_CHAINS))
-$(FIX)/stamp: $(FIX)/chains.list $(wildcard ilp/gen/*.lua ilp/stages/*.lua tests/ilp/stages/*.lua tests/ilp/chains/*.lua)
+$(FIX)/stamp: $(FIX)/chains.list \
+		$(wildcard ilp/gen/*.lua ilp/stages/*.lua tests/ilp/stages/*.lua tests/ilp/chains/*.lua)
 	$(call say,GEN)
 	$(Q)luajit ilp/gen/main.lua --out $(FIX) --tests $(FIX) $(FIX_CHAINS:%=tests/ilp/chains/%.lua) && touch $@
 $(FIX_C) $(FIX_TESTS_C) $(FIX_CHAINS:%=$(FIX)/%.h): $(FIX)/stamp
