@@ -1,5 +1,6 @@
 /* adu_send and adu_recv over real descriptors of TCPU on loopback: waiting, not waiting, refusing, ending. */
 #include "tests/alf_pipe.h"
+#include "tests/run.h"
 
 #include <arpa/inet.h>
 #include <check.h>
@@ -193,16 +194,10 @@ int main(void)
 {
 	Suite *suite = suite_create("alf_calls");
 	TCase *tc = tcase_create("alf_calls");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tc, without_waiting);
 	tcase_add_test(tc, waiting);
 	tcase_add_test(tc, wrong_peer);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(srunner_create(suite));
 }

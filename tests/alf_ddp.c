@@ -1,5 +1,6 @@
 /* The default framer's wire: byte for byte as alf/ddp.c draws it, and whatever a peer may make of it. */
 #include "tests/alf_pipe.h"
+#include "tests/run.h"
 
 #include <check.h>
 #include <errno.h>
@@ -165,17 +166,11 @@ int main(void)
 {
 	Suite *suite = suite_create("alf_ddp");
 	TCase *tc = tcase_create("alf_ddp");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tc, room);
 	tcase_add_test(tc, golden);
 	tcase_add_test(tc, every_header_byte);
 	tcase_add_loop_test(tc, pieces_out_of_place, 0, 2);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(srunner_create(suite));
 }

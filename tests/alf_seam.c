@@ -1,5 +1,6 @@
 /* ADUs against the seam alone: tests/alf_pipe.c stands for TCP. Every chain in every schedule, every cut. */
 #include "tests/alf_pipe.h"
+#include "tests/run.h"
 
 #include <check.h>
 #include <errno.h>
@@ -466,8 +467,7 @@ int main(void)
 {
 	Suite *suite = suite_create("alf_seam");
 	TCase *tc = tcase_create("alf_seam");
-	int loops = (int)n_chains() * ILP_SCHEDULES, failed;
-	SRunner *runner;
+	int loops = (int)n_chains() * ILP_SCHEDULES;
 
 	tcase_add_loop_test(tc, every_cut, 0, loops);
 	tcase_add_loop_test(tc, cuts_by_chance, 0, loops);
@@ -482,9 +482,5 @@ int main(void)
 	tcase_add_test(tc, states_are_wiped);
 	tcase_add_loop_test(tc, pieces, 0, 2);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(srunner_create(suite));
 }

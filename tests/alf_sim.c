@@ -4,6 +4,7 @@
  *	CK_RUN_CASE=corrupt build/gcc/tests/alf_sim	runs one kind of fault; a failure names the seed
  *	ALF_SEED=17 CK_FORK=no ...			starts from another seed */
 #include "tests/alf_pipe.h"
+#include "tests/run.h"
 #include "tests/sim_net.h"
 
 #include <check.h>
@@ -172,17 +173,11 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("alf_sim");
-	SRunner *runner;
-	int failed;
 
 	for (int f = 0; f < FAULTS; f++) {
 		TCase *tc = tcase_create(faults[f].name);
 		tcase_add_loop_test(tc, transfer, f * SEEDS, (f + 1) * SEEDS);
 		suite_add_tcase(suite, tc);
 	}
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(srunner_create(suite));
 }

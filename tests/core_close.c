@@ -1,4 +1,5 @@
 /* Connections end: RFC 9293 3.6, in every order of FIN, and by RST (RFC 2525 2.17, RFC 1337, RFC 5961). */
+#include "tests/run.h"
 #include "tests/sim_net.h"
 
 #include <check.h>
@@ -366,8 +367,6 @@ int main(void)
 {
 	Suite *suite = suite_create("core_close");
 	TCase *tc = tcase_create("close");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tc, one_after_the_other);
 	tcase_add_test(tc, both_at_once);
@@ -386,9 +385,5 @@ int main(void)
 	tcase_add_test(tc, abort_resets);
 	tcase_add_test(tc, syn_in_time_wait);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(srunner_create(suite));
 }

@@ -1,5 +1,6 @@
 /* What a stranger may send: malformed segments and options, guesses into a connection (RFC 5961), nonsense. The
  * engine neither falls nor believes it. */
+#include "tests/run.h"
 #include "tests/sim_net.h"
 
 #include <arpa/inet.h>
@@ -414,8 +415,6 @@ int main(void)
 {
 	Suite *suite = suite_create("core_guard");
 	TCase *tc = tcase_create("guard");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_loop_test(tc, data_offset, 0, 16);
 	tcase_add_test(tc, short_segments);
@@ -433,9 +432,5 @@ int main(void)
 	tcase_add_test(tc, nothing_behind_the_fin);
 	tcase_add_test(tc, flood_of_syns);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(srunner_create(suite));
 }

@@ -1,5 +1,6 @@
 /* What runs out: memory, the link's room, windows, backlogs, sequence numbers, places for connections. */
 #include "core/plain.h"
+#include "tests/run.h"
 #include "tests/sim_net.h"
 
 #include <arpa/inet.h>
@@ -590,9 +591,5 @@ int main(void)
 		tcase_add_loop_test(tc, tests[i].test, tests[i].from, tests[i].to);
 	tcase_set_timeout(tc, 60);
 	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(srunner_create(suite));
 }

@@ -1,6 +1,7 @@
 /* What is lost is sent again, and no faster than the network and the peer bear: RFC 5681, 6298, 6582; RFC 9293 3.8.6
  * (windows, probes, silly windows, Nagle). */
 #include "core/plain.h"
+#include "tests/run.h"
 #include "tests/sim_net.h"
 
 #include <check.h>
@@ -435,8 +436,6 @@ int main(void)
 {
 	Suite *suite = suite_create("core_loss");
 	TCase *tc = tcase_create("loss");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tc, fast_retransmit);
 	tcase_add_test(tc, partial_ack);
@@ -456,9 +455,5 @@ int main(void)
 	tcase_add_test(tc, nagle);
 	tcase_add_test(tc, recovers_without_timeout);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(srunner_create(suite));
 }

@@ -1,4 +1,5 @@
 /* Connections begin: RFC 9293 3.5, and what happens when they do not. */
+#include "tests/run.h"
 #include "tests/sim_net.h"
 
 #include <check.h>
@@ -324,8 +325,6 @@ int main(void)
 {
 	Suite *suite = suite_create("core_open");
 	TCase *tc = tcase_create("open");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tc, three_segments_open);
 	tcase_add_loop_test(tc, a_lost_segment_of_the_handshake, 0, 3);
@@ -341,9 +340,5 @@ int main(void)
 	tcase_add_loop_test(tc, mss, 0, 4);
 	tcase_add_test(tc, isn);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(srunner_create(suite));
 }

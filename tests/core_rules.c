@@ -4,6 +4,7 @@
 #include "core/plain.h"
 #include "core/segment.h"
 #include "core/tcb.h"
+#include "tests/run.h"
 #include "tests/sim_net.h"
 
 #include <arpa/inet.h>
@@ -508,9 +509,5 @@ int main(void)
 	tcase_add_loop_test(tc, scaled_window_never_exceeds_the_buffer, 0, 3);
 	tcase_add_loop_test(tc, shut_window_and_close, 0, 3);
 	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(srunner_create(suite));
 }

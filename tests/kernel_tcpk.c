@@ -2,6 +2,7 @@
  * there is none says so. */
 #include "core/tcpu.h"
 #include "kernel/uapi/tcpk.h"
+#include "tests/run.h"
 
 #include <check.h>
 #include <errno.h>
@@ -37,14 +38,8 @@ int main(void)
 {
 	Suite *suite = suite_create("kernel_tcpk");
 	TCase *tc = tcase_create("kernel_tcpk");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tc, no_tcpk_says_so);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(srunner_create(suite));
 }

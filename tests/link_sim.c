@@ -1,6 +1,7 @@
 /* The test bed itself: rates match what was asked for, the same seed gives the same trace, and nothing is lost that
  * was not to be. */
 #include "core/link/sim.h"
+#include "tests/run.h"
 
 #include <arpa/inet.h>
 #include <check.h>
@@ -279,8 +280,6 @@ int main(void)
 {
 	Suite *suite = suite_create("link_sim");
 	TCase *tc = tcase_create("sim");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tc, clean);
 	tcase_add_test(tc, rates);
@@ -291,9 +290,5 @@ int main(void)
 	tcase_add_test(tc, claims);
 	tcase_add_test(tc, filter_tap_inject);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(srunner_create(suite));
 }

@@ -1,6 +1,7 @@
 /* TCP in UDP on loopback: batches arrive as they left, whatever their sizes and memory; what UDP_SEGMENT and UDP_GRO
  * join is cut again; ICMP is told of; a full window fits the socket's buffer. */
 #include "core/link/udp.h"
+#include "tests/run.h"
 
 #include <arpa/inet.h>
 #include <check.h>
@@ -296,8 +297,6 @@ int main(void)
 {
 	Suite *suite = suite_create("link_udp");
 	TCase *tc = tcase_create("udp");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_loop_test(tc, batches, 0, 4 * (int)(sizeof shapes / sizeof *shapes));
 	tcase_add_test(tc, two_peers);
@@ -307,9 +306,5 @@ int main(void)
 	tcase_add_loop_test(tc, window_fits, 0, 12);
 	tcase_add_test(tc, sizes);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(srunner_create(suite));
 }

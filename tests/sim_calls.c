@@ -8,6 +8,7 @@
  *	TCPU_TRACE=1 ...				and prints each segment */
 #include "core/cksum.h"
 #include "core/tcb.h"
+#include "tests/run.h"
 #include "tests/sim_net.h"
 
 #include <arpa/inet.h>
@@ -568,7 +569,7 @@ END_TEST
 int main(void)
 {
 	const char *seed = getenv("TCPU_SEED"), *seeds = getenv("TCPU_SEEDS");
-	int from = seed ? atoi(seed) : 0, count = seed ? 1 : seeds ? atoi(seeds) : SEEDS, failed;
+	int from = seed ? atoi(seed) : 0, count = seed ? 1 : seeds ? atoi(seeds) : SEEDS;
 	Suite *suite = suite_create("sim_calls");
 	TCase *tc = tcase_create("calls");
 	SRunner *runner;
@@ -580,8 +581,5 @@ int main(void)
 	if (seed)
 		srunner_set_fork_status(runner, CK_NOFORK);
 	net_repeat_open();
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(runner);
 }

@@ -4,6 +4,7 @@
  *	TCPU_CASE=loss_5 build/gcc/tests/sim_transfer			runs one case
  *	TCPU_CASE=loss_5 TCPU_SEED=17 build/gcc/tests/sim_transfer	one seed of it, any, without forking
  *	TCPU_TRACE=1 ...						and prints each segment */
+#include "tests/run.h"
 #include "tests/sim_net.h"
 
 #include <check.h>
@@ -375,7 +376,7 @@ END_TEST
 int main(void)
 {
 	const char *name = getenv("TCPU_CASE"), *seed_text = getenv("TCPU_SEED");
-	int from = seed_text ? atoi(seed_text) : 0, failed;
+	int from = seed_text ? atoi(seed_text) : 0;
 	Suite *suite = suite_create("sim_transfer");
 	SRunner *runner = srunner_create(suite);
 
@@ -393,8 +394,5 @@ int main(void)
 	if (seed_text)
 		srunner_set_fork_status(runner, CK_NOFORK);
 	net_repeat_open();
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(runner);
 }

@@ -1,5 +1,6 @@
 /* The calls of core/tcpu.h over UDP on loopback, as an application uses them, and the errno of each mistake.
  * socket_wait.c tests what does not block. */
+#include "tests/run.h"
 #include "tests/socket_peer.h"
 
 #include <arpa/inet.h>
@@ -392,8 +393,6 @@ int main(void)
 {
 	Suite *suite = suite_create("socket_calls");
 	TCase *tc = tcase_create("calls");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, not_a_socket);
@@ -411,9 +410,5 @@ int main(void)
 	tcase_add_test(tc, over_fork);
 	tcase_add_test(tc, descriptors_come_back);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(srunner_create(suite));
 }

@@ -1,4 +1,5 @@
 /* How closes end: what close_tcpu tells of data that did not arrive, and what is done inside later calls. */
+#include "tests/run.h"
 #include "tests/socket_peer.h"
 
 #include <fcntl.h>
@@ -276,8 +277,6 @@ int main(void)
 {
 	Suite *suite = suite_create("socket_close");
 	TCase *tc = tcase_create("close");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, abort_with_data, 0, 4);
@@ -290,9 +289,5 @@ int main(void)
 	tcase_add_test(tc, too_many_closes);
 	tcase_add_test(tc, time_wait_goes_first);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(srunner_create(suite));
 }

@@ -1,4 +1,5 @@
 /* The calls of core/tcpu.h without blocking, with poll_tcpu and epoll, and from several threads. */
+#include "tests/run.h"
 #include "tests/socket_peer.h"
 
 #include <fcntl.h>
@@ -485,8 +486,6 @@ int main(void)
 {
 	Suite *suite = suite_create("socket_wait");
 	TCase *tc = tcase_create("wait");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, refused_without_blocking, 0, 2);
@@ -503,9 +502,5 @@ int main(void)
 	tcase_add_test(tc, poll_exact);
 	tcase_add_test(tc, deadlines_are_met);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(srunner_create(suite));
 }

@@ -1,5 +1,6 @@
 /* The baseline by libraries computes what the chains compute: it is a fair comparison, and an oracle from outside. */
 #include "ilp/ilp.h"
+#include "tests/run.h"
 #include "tools/library.h"
 
 #include <check.h>
@@ -113,9 +114,5 @@ int main(void)
 	tcase_add_test(c, same_as_the_fused_loop);
 	Suite *s = suite_create("tools/library");
 	suite_add_tcase(s, c);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return run_tests(srunner_create(s));
 }

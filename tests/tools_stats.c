@@ -1,4 +1,5 @@
 /* Statistics against values worked out by hand or known from tables. */
+#include "tests/run.h"
 #include "tools/stats.h"
 
 #include <check.h>
@@ -96,9 +97,5 @@ int main(void)
 	tcase_add_test(c, line_is_found);
 	Suite *s = suite_create("tools/stats");
 	suite_add_tcase(s, c);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return run_tests(srunner_create(s));
 }

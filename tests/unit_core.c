@@ -6,6 +6,7 @@
 #include "core/segment.h"
 #include "core/siphash.h"
 #include "core/sndbuf.h"
+#include "tests/run.h"
 
 #include <arpa/inet.h>
 #include <check.h>
@@ -432,9 +433,5 @@ int main(void)
 	for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
 		tcase_add_test(c, tests[i]);
 	suite_add_tcase(s, c);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return run_tests(srunner_create(s));
 }

@@ -3,6 +3,7 @@
 #include "adu-examples/xfer/digest.c" // NOLINT(bugprone-suspicious-include)
 
 #include "tests/alf_pipe.h"
+#include "tests/run.h"
 
 #include <check.h>
 
@@ -50,15 +51,9 @@ int main(void)
 {
 	Suite *suite = suite_create("xfer_digest");
 	TCase *tc = tcase_create("xfer_digest");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tc, every_byte_counts);
 	tcase_add_test(tc, order_counts);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(srunner_create(suite));
 }
