@@ -12,14 +12,6 @@
 #define COUNTER_FIRST 1u
 #define CHACHA20_MAX ((uint64_t)(UINT32_MAX - COUNTER_FIRST) * 64)
 
-static bool has_param(const struct ilp_chain *chain, const char *name)
-{
-	for (const struct ilp_param *p = chain->params; p && p->name; p++)
-		if (!strcmp(p->name, name))
-			return true;
-	return false;
-}
-
 /* Nothing changes when it fails. */
 static int set_profile(struct alf *a, const struct alf_profile *p)
 {
@@ -29,7 +21,7 @@ static int set_profile(struct alf *a, const struct alf_profile *p)
 
 	if (!p->chain || !p->chain->sum || p->schedule < 0 || p->schedule >= ILP_SCHEDULES)
 		return -EINVAL;
-	keyed = has_param(p->chain, "chacha20.key");
+	keyed = ilp_takes(p->chain, "chacha20.key");
 	if (!p->key == keyed || !p->iv == keyed)
 		return -EINVAL;
 	out = ilp_scratch(p->chain, ILP_SEND, p->schedule, PIECE_MAX);

@@ -45,7 +45,6 @@ void ack_established(struct tcb *c, const struct segment *s)
 		c->rto = 3000000; /* RFC 6298 (5.7) */
 	else
 		rtt_sample(c, c->engine->now - c->rtt_start);
-	c->rtt_timing = false;
 	c->retries = 0;
 	c->sent_at = c->engine->now;
 	timer_stop(c, TIMER_RTO);

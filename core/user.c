@@ -29,8 +29,7 @@ void tcb_init(struct tcb *c)
 	c->scaling = true;
 	tcb_set_iss(c, tcb_isn(c));
 	c->rto = max_u32(RTO_INITIAL_US, k->rto_min_us);
-	c->rtt_timing = true;
-	c->rtt_start = c->engine->now;
+	c->rtt_start = c->engine->now; /* of the SYN, unless it is sent again */
 }
 
 void tcb_syn_received(struct tcb *c, const struct segment *s)

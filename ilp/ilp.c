@@ -78,15 +78,27 @@ const struct ilp_chain *ilp_find(const char *name)
 	return NULL;
 }
 
+static const struct ilp_param *find_param(const struct ilp_chain *c, const char *name)
+{
+	for (const struct ilp_param *p = c->params; p && p->name; p++)
+		if (!strcmp(p->name, name))
+			return p;
+	return NULL;
+}
+
+bool ilp_takes(const struct ilp_chain *c, const char *name)
+{
+	return find_param(c, name);
+}
+
 int ilp_set(const struct ilp_chain *c, void *state, const char *name, const void *value, size_t len)
 {
-	for (const struct ilp_param *p = c->params; p->name; p++) {
-		if (strcmp(p->name, name) != 0)
-			continue;
-		if (len != p->size)
-			return -EINVAL;
-		memcpy((uint8_t *)state + p->offset, value, len);
-		return 0;
-	}
-	return -ENOENT;
+	const struct ilp_param *p = find_param(c, name);
+
+	if (!p)
+		return -ENOENT;
+	if (len != p->size)
+		return -EINVAL;
+	memcpy((uint8_t *)state + p->offset, value, len);
+	return 0;
 }

@@ -24,6 +24,8 @@ struct ilp_any {
 extern const struct ilp_chain *const ilp_chains[];
 /* By name; NULL when there is none. */
 const struct ilp_chain *ilp_find(const char *name);
+/* Whether the chain has a parameter of that name: "chacha20.key" says that it enciphers. */
+bool ilp_takes(const struct ilp_chain *, const char *name);
 /* Writes a parameter into the state. -ENOENT: the chain has none of that name; -EINVAL: len is not its size. */
 int ilp_set(const struct ilp_chain *, void *state, const char *name, const void *value, size_t len);
 /* The loop for this CPU; ILP_ISA=scalar|avx2|avx512 in the environment lowers the choice; other
