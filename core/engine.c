@@ -7,24 +7,50 @@
 
 #define TABLE_MIN 8
 
-static void defaults(struct tcpu_config *k)
+/* Fills in what is 0. */
+void options_complete(struct tcpu_options *o, const struct tcpu_options *defaults)
 {
-	const struct tcpu_config d = { .sndbuf_bytes = TCPU_SNDBUF_DEFAULT, .rcvbuf_bytes = TCPU_RCVBUF_DEFAULT,
-		.delack_us = 40000, .rto_min_us = 200000, .rto_max_us = 60000000, .msl_us = 30000000, .initial_cwnd = 10,
-		.syn_retries = 6, .data_retries = 15, .connections_max = 4096 };
-
-#define DEFAULT(field) (k->field = k->field ? k->field : d.field)
+#define DEFAULT(field) (o->field = o->field ? o->field : defaults->field)
 	DEFAULT(sndbuf_bytes);
 	DEFAULT(rcvbuf_bytes);
+	DEFAULT(mss_max);
+	DEFAULT(syn_retries);
+	DEFAULT(data_retries);
+	DEFAULT(user_timeout_us);
+	DEFAULT(fin_wait_us);
+	DEFAULT(keep_idle_us);
+	DEFAULT(keep_interval_us);
+	DEFAULT(keep_probes);
+	DEFAULT(keepalive);
+	DEFAULT(nodelay);
+	DEFAULT(quickack);
+	DEFAULT(pacing_max_bps);
+#undef DEFAULT
+	if (!o->congestion[0])
+		memcpy(o->congestion, defaults->congestion, sizeof o->congestion);
+}
+
+static void defaults(struct tcpu_config *k)
+{
+	const struct tcpu_config d = { .delack_us = 40000, .rto_initial_us = 1000000, .rto_min_us = 200000,
+		.rto_max_us = 60000000, .msl_us = 30000000, .initial_cwnd = 10, .rcvbuf_max = 4 << 20, .syn_backlog = 256,
+		.connections_max = 4096 };
+	const struct tcpu_options o = { .sndbuf_bytes = TCPU_SNDBUF_DEFAULT, .syn_retries = 6, .data_retries = 15,
+		.fin_wait_us = 60000000, .keep_idle_us = 7200000000, .keep_interval_us = 75000000, .keep_probes = 9,
+		.congestion = "cubic" };
+
+#define DEFAULT(field) (k->field = k->field ? k->field : d.field)
 	DEFAULT(delack_us);
+	DEFAULT(rto_initial_us);
 	DEFAULT(rto_min_us);
 	DEFAULT(rto_max_us);
 	DEFAULT(msl_us);
 	DEFAULT(initial_cwnd);
-	DEFAULT(syn_retries);
-	DEFAULT(data_retries);
+	DEFAULT(rcvbuf_max);
+	DEFAULT(syn_backlog);
 	DEFAULT(connections_max);
 #undef DEFAULT
+	options_complete(&k->options, &o);
 }
 
 static void *take(struct tcpu *e, size_t bytes)
@@ -146,7 +172,7 @@ static void grow(struct tcpu *e)
 	give(e, old, old_size * sizeof *old);
 }
 
-struct tcb *tcb_new(struct tcpu *e, struct link_addr local, struct link_addr remote)
+struct tcb *tcb_new(struct tcpu *e, struct link_addr local, struct link_addr remote, const struct tcpu_options *options)
 {
 	struct tcb *c;
 
@@ -154,6 +180,7 @@ struct tcb *tcb_new(struct tcpu *e, struct link_addr local, struct link_addr rem
 		return NULL;
 	memset(c, 0, sizeof *c);
 	c->engine = e;
+	c->options = *options;
 	c->local = local;
 	c->remote = remote;
 	for (int i = 0; i < TIMERS; i++)
@@ -261,7 +288,7 @@ uint32_t tcb_isn(const struct tcb *c)
 
 int tcb_take_sndbuf(struct tcb *c)
 {
-	uint32_t size = max_u32(c->engine->config.sndbuf_bytes, 4 * (c->mss + HEADER_MIN));
+	uint32_t size = max_u32(c->options.sndbuf_bytes, 4 * (c->mss + HEADER_MIN));
 	void *memory;
 
 	if (c->snd.span)

@@ -23,25 +23,54 @@ struct tcb;  /* a connection, or a listener */
 #define TCPU_SNDBUF_DEFAULT (256U << 10)
 #define TCPU_RCVBUF_DEFAULT (256U << 10)
 
+/* What a connection, or all that come from a listener, may be told. 0 in a field, and "" in congestion, ask for what
+ * the engine's configuration says, and there for the default in brackets. */
+struct tcpu_options {
+	uint32_t sndbuf_bytes;     /* retransmission buffer [TCPU_SNDBUF_DEFAULT]; before the first byte is sent */
+	/* Receive buffer; before connect or listen. Set, it stays as it is; not set, it begins with [TCPU_RCVBUF_DEFAULT]
+	 * and grows with what the application takes in a round trip, up to rcvbuf_max. */
+	uint32_t rcvbuf_bytes;
+	uint32_t mss_max;          /* data bytes of a segment, both ways [what the link carries]; before connect or listen */
+	uint32_t syn_retries;      /* timeouts of SYN or SYN,ACK in a row before ETIMEDOUT [6] */
+	uint32_t data_retries;     /* timeouts of data in a row before ETIMEDOUT [15] */
+	uint64_t user_timeout_us;  /* RFC 5482: data that long unacknowledged ends the connection with ETIMEDOUT [never] */
+	uint64_t fin_wait_us;      /* how long a closed connection waits for the peer's FIN [60 s] */
+	uint64_t keep_idle_us;     /* RFC 1122 4.2.3.6: silence before the first keepalive probe [2 h] */
+	uint64_t keep_interval_us; /* between probes [75 s] */
+	uint32_t keep_probes;      /* unanswered ones before ETIMEDOUT [9] */
+	bool keepalive;
+	bool nodelay;              /* Nagle's rule (RFC 9293 3.7.4) does not hold */
+	bool quickack;             /* no ACK is delayed */
+	uint64_t pacing_max_bps;   /* bytes a second; only with tcpu_config.pacing [no limit] */
+	char congestion[16];       /* "cubic" (RFC 9438, HyStart++) or "reno" [cubic] */
+};
+
+/* What an engine does not offer or accept: for tests, and for peers that cannot bear it. */
+enum { TCPU_NO_SACK = 1, TCPU_NO_TIMESTAMPS = 2, TCPU_NO_SCALE = 4, TCPU_NO_ECN = 8 };
+
 /* 0 in a field asks for the default in brackets. */
 struct tcpu_config {
 	struct link *link;  /* borrowed: outlives the engine */
-	uint8_t secret[16]; /* random: keys ISNs (RFC 6528) */
+	uint8_t secret[16]; /* random: keys ISNs (RFC 6528), timestamp offsets, SYN cookies */
 	void *(*alloc)(void *ctx, size_t bytes); /* NULL when out of memory */
 	void (*free)(void *ctx, void *p, size_t bytes);
 	void *alloc_ctx;
 	uint64_t now_us;
-	uint32_t sndbuf_bytes;    /* retransmission buffer of a connection [TCPU_SNDBUF_DEFAULT] */
-	uint32_t rcvbuf_bytes;    /* receive buffer of a connection [TCPU_RCVBUF_DEFAULT] */
 	uint32_t delack_us;       /* longest delay of an ACK; TCPU_ACK_ON_FLUSH: at tcpu_flush [40 ms] */
+	uint32_t rto_initial_us;  /* [1 s] (RFC 6298 2.1) */
 	uint32_t rto_min_us;      /* [200 ms] (RFC 6298 2.4 says 1 s; as Linux, BSD) */
 	uint32_t rto_max_us;      /* [60 s] */
 	uint32_t msl_us;          /* TIME-WAIT lasts 2 MSL [30 s] */
 	uint32_t initial_cwnd;    /* segments [10] (RFC 6928) */
-	uint32_t syn_retries;     /* [6] */
-	uint32_t data_retries;    /* timeouts in a row before ETIMEDOUT [15] */
-	uint32_t mss_max;         /* data bytes of a segment, both ways [what the link carries] */
+	uint32_t rcvbuf_max;      /* bytes to which receive buffers grow [4 MiB] */
+	uint32_t syn_backlog;     /* half-open connections of a listener before SYN cookies (RFC 4987) [256] */
 	uint32_t connections_max; /* [4096] connections and half-open ones together */
+	unsigned without;         /* TCPU_NO_SACK ... */
+	bool ecn;                 /* ask for ECN (RFC 3168) when connecting; it is granted to who asks in any case */
+	bool pacing;              /* spread segments over the round trip: for drivers that keep deadlines to 100 us or so */
+	bool isn_fixed;           /* ISNs begin with isn, for scripts: never outside tests */
+	uint32_t isn;
+	struct tcpu_options options; /* of connections that say nothing else */
 };
 #define TCPU_ACK_ON_FLUSH UINT32_MAX
 
@@ -54,12 +83,12 @@ void tcpu_free(struct tcpu *);
 void tcpu_clock(struct tcpu *, uint64_t now_us);
 /* When tcpu_clock must be called next; TCPU_NEVER when nothing waits for time. */
 uint64_t tcpu_deadline(const struct tcpu *);
-/* A segment came in. */
+/* A segment came in; or, with error set, word of the network that what dst sent to src does not arrive (ICMP). A
+ * connection that is opening fails with such an error, one that has had all its data acknowledged and owes only its
+ * end is gone; for any other it is a soft error, which retransmission survives (RFC 5927 5.2). EMSGSIZE with
+ * path_mtu makes segments smaller, as RFC 1191 and RFC 5927 7.2 say. Word of segments that are not under way, and of
+ * unknown pairs, is ignored. */
 void tcpu_input(struct tcpu *, const struct link_in *);
-/* The network says that what local sends to remote does not arrive; error: a positive errno. A connection that is
- * opening fails with it, one that has had all its data acknowledged and owes only its end is gone; for any other
- * it is a soft error, which retransmission survives (RFC 5927 5.2). Unknown pairs are ignored. */
-void tcpu_unreachable(struct tcpu *, struct link_addr local, struct link_addr remote, int error);
 /* The link's input is drained: ACKs that waited for it, and segments not yet handed to the link, go out. */
 void tcpu_flush(struct tcpu *);
 /* How many connections and listeners the engine still holds, closed ones in TIME-WAIT included. */
@@ -69,24 +98,34 @@ unsigned tcpu_owing(const struct tcpu *);
 /* RST and gone, as tcpu_abort, for all that tcpu_close has let go of. */
 void tcpu_abort_closed(struct tcpu *);
 
-/* Passive open on a claimed address (ip 0: any). Connections complete up to backlog wait for accept.
- * -EADDRINUSE, -ENOMEM. */
-int tcpu_listen(struct tcpu *, struct link_addr local, unsigned backlog, struct tcb **out);
+/* Passive open on a claimed address (ip 0: any). Connections complete up to backlog wait for accept. options may be
+ * NULL: as configured.
+ * -EADDRINUSE, -ENOMEM; -ENOENT: no such congestion control. */
+int tcpu_listen(struct tcpu *, struct link_addr local, unsigned backlog, const struct tcpu_options *, struct tcb **out);
+/* So many may wait from now on. */
+void tcpu_backlog(struct tcb *listener, unsigned backlog);
 /* -EAGAIN when none waits; -EINVAL when not a listener. */
 int tcpu_accept(struct tcb *listener, struct tcb **out);
 /* Active open: sends SYN. Then tcpu_ready says TCPU_OUT (established) or TCPU_ERR (tcpu_error says why).
- * -EADDRINUSE: that pair of addresses is in use; -ENOMEM; -ENFILE: connections_max. */
-int tcpu_connect(struct tcpu *, struct link_addr local, struct link_addr remote, struct tcb **out);
+ * options may be NULL: as configured.
+ * -EADDRINUSE: that pair of addresses is in use; -ENOMEM; -ENFILE: connections_max; -ENOENT: no such congestion
+ * control. */
+int tcpu_connect(struct tcpu *, struct link_addr local, struct link_addr remote, const struct tcpu_options *,
+	struct tcb **out);
+/* What a connection or listener was told, no field 0; and telling it anew: fields that bind before connect or listen
+ * are left as they were. -ENOENT: no such congestion control, and nothing was changed. */
+void tcpu_options(const struct tcb *, struct tcpu_options *);
+int tcpu_set_options(struct tcb *, const struct tcpu_options *);
 
 /* Calls source->fill until it returns 0 or the retransmission buffer is full, and sends what the windows
  * allow. Returns the bytes taken in; -EAGAIN: no room, or not established yet; -EPIPE after shutdown;
  * or the connection's error once. nodelay overrides Nagle for what this call takes in. */
 ssize_t tcpu_send(struct tcb *, const struct seam_source *source, bool nodelay);
-/* Nagle's rule (RFC 9293 3.7.4) does not hold for this connection. */
-void tcpu_nodelay(struct tcb *, bool on);
 /* Gives what waits in the receive buffer to the sink. Returns the bytes taken; 0: end of stream;
  * -EAGAIN: nothing there, or the sink declined; or the connection's error once. */
 ssize_t tcpu_recv(struct tcb *, struct seam_sink *sink);
+/* As recv(2) with MSG_PEEK: copies at most len bytes of what waits, and leaves it there. Results as tcpu_recv. */
+ssize_t tcpu_peek(struct tcb *, void *buffer, size_t len);
 /* Installs the sink that in-order segments go to straight from the packet buffer; NULL takes it away. */
 void tcpu_sink(struct tcb *, struct seam_sink *sink);
 
@@ -118,12 +157,21 @@ struct tcpu_info {
 	uint32_t mss;            /* effective: data bytes of a full segment sent */
 	uint32_t cwnd_bytes, ssthresh_bytes;
 	uint32_t snd_wnd_bytes, rcv_wnd_bytes;
-	uint32_t srtt_us, rttvar_us, rto_us;
+	uint32_t srtt_us, rttvar_us, rto_us, min_rtt_us;
 	uint32_t buffered_bytes; /* in the retransmission buffer, acknowledged ones not counted */
+	uint32_t unsent_bytes;   /* of them: never sent */
+	uint32_t waiting_bytes;  /* received in order, and not yet read */
+	uint32_t flight_bytes;   /* sent, and neither acknowledged, nor SACKed, nor taken for lost (RFC 6675's pipe) */
+	uint32_t sndbuf_bytes, rcvbuf_bytes; /* sizes of the buffers now */
+	uint32_t path_mtu;       /* bytes of an IP packet */
+	char congestion[16];
+	bool sack, timestamps, ecn, scaling; /* agreed upon */
 	uint64_t sent_bytes, acked_bytes, received_bytes; /* of the stream, each byte once */
 	uint64_t direct_bytes;   /* of received_bytes: taken by a sink straight from the packet buffer */
 	uint64_t segments_out, segments_in;
-	uint64_t retransmits, timeouts, fast_retransmits;
+	uint64_t retransmits, timeouts, fast_retransmits, tail_probes;
+	uint64_t spurious;       /* recoveries undone: nothing had been lost */
+	uint64_t dsacks_in, dsacks_out, paws_drops, ecn_marks_in, ecn_reductions;
 	uint64_t bad_checksums, out_of_order, duplicates;
 };
 void tcpu_info(const struct tcb *, struct tcpu_info *);

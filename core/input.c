@@ -113,7 +113,7 @@ static void listener_input(struct tcb *l, const struct segment *s, const uint32_
 	/* In a flood of SYNs the oldest makes room: one that meant it has had the longest time to say so. */
 	if (l->half_open.count >= HALF_OPEN_MAX)
 		tcb_drop(l->half_open.first, 0);
-	c = tcb_new(l->engine, s->dst, s->src);
+	c = tcb_new(l->engine, s->dst, s->src, &l->options);
 	if (!c)
 		return;
 	c->parent = l;
@@ -339,6 +339,10 @@ void tcpu_input(struct tcpu *e, const struct link_in *in)
 	struct tcb *c, *l;
 	uint32_t last, *above = NULL;
 
+	if (in->error) {
+		icmp_input(e, in);
+		return;
+	}
 	if (!segment_read(in, &s))
 		return;
 	c = tcb_find(e, s.dst, s.src);

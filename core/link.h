@@ -20,15 +20,20 @@ struct link_out {
 	const uint8_t *header; /* the TCP header, complete, its checksum done */
 	const uint8_t *data;
 	uint32_t header_len, data_len;
+	uint8_t ecn;           /* ECN field of the IP header, RFC 3168: 2 is ECT(0), 0 none; a link without may drop it */
 };
 
-/* A segment that came; or, with error set and len 0, word that what was sent from dst to src cannot arrive. */
+/* A segment that came; or, with error set, word that what was sent from dst to src cannot arrive. */
 struct link_in {
 	struct link_addr src, dst; /* port: of the carrier where it has one (UDP), else as in the TCP header */
-	const uint8_t *segment;    /* TCP header and data; readable and unchanged until the next recv */
+	/* TCP header and data; readable and unchanged until the next recv. With error: what the message quotes of the
+	 * segment, from its first byte on; len 0 when it quotes nothing. */
+	const uint8_t *segment;
 	uint32_t len;
 	bool vouched; /* the link knows that the TCP checksum is right or not needed */
-	int error;    /* 0, or a positive errno (ECONNREFUSED, EHOSTUNREACH, ...): for tcpu_unreachable */
+	uint8_t ecn;  /* as it came: 3 is CE */
+	int error;    /* 0, or a positive errno: ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EMSGSIZE, ... */
+	uint32_t path_mtu; /* with EMSGSIZE: bytes of the largest IP packet that would have passed; 0: not said */
 };
 
 struct link;

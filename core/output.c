@@ -186,7 +186,7 @@ static uint32_t allowed(const struct tcb *c, const struct piece *p, uint64_t off
 		len = usable;
 		return len && len >= c->max_snd_wnd / 2 ? len : 0;
 	}
-	if (len >= c->mss || p->push || c->nodelay || seq_lt(c->snd_nxt, c->snd_max))
+	if (len >= c->mss || p->push || c->options.nodelay || seq_lt(c->snd_nxt, c->snd_max))
 		return len;
 	if (off + len < c->snd.end)
 		return len; /* more stands behind it in another span: it will not grow */

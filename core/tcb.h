@@ -28,7 +28,6 @@ struct tcb {
 	enum tcpu_state state;
 	bool detached;          /* the user has let go */
 	bool on_flush, ack_now, output_wanted;
-	bool nodelay;
 	bool fin_queued;        /* the user has closed his direction */
 	bool fin_acked;
 	bool fin_known;         /* the peer has closed its own; fin_seq says where */
@@ -63,6 +62,7 @@ struct tcb {
 
 	/* A listener's */
 	uint32_t backlog;
+	struct tcpu_options options; /* complete */
 
 	uint64_t timer[TIMERS]; /* TCPU_NEVER: off */
 	uint64_t deadline;      /* the earliest of them */
@@ -93,7 +93,9 @@ struct tcpu {
 };
 
 /* engine.c */
-struct tcb *tcb_new(struct tcpu *, struct link_addr local, struct link_addr remote); /* NULL: no memory, too many */
+void options_complete(struct tcpu_options *, const struct tcpu_options *defaults);
+/* NULL: no memory, too many. options are complete. */
+struct tcb *tcb_new(struct tcpu *, struct link_addr local, struct link_addr remote, const struct tcpu_options *);
 struct tcb *tcb_find(const struct tcpu *, struct link_addr local, struct link_addr remote);
 struct tcb *listener_find(const struct tcpu *, struct link_addr local);
 /* The connection is over: no timer, no place in the table. Freed, unless the user holds it and has yet to see how it
@@ -131,6 +133,9 @@ void ack_established(struct tcb *, const struct segment *); /* the window and co
 bool ack_input(struct tcb *, const struct segment *);       /* false: the segment is to be dropped */
 void congestion_timeout(struct tcb *);
 uint32_t congestion_initial(const struct tcb *); /* the initial window, RFC 6928 */
+
+/* icmp.c */
+void icmp_input(struct tcpu *, const struct link_in *);
 
 /* timer.c */
 void timer_set(struct tcb *, enum timer, uint64_t when);

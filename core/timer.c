@@ -98,7 +98,7 @@ static void on_rto(struct tcb *c)
 	const struct tcpu_config *k = &c->engine->config;
 
 	c->info.timeouts++;
-	if (c->retries++ >= (opening ? k->syn_retries : k->data_retries)) {
+	if (c->retries++ >= (opening ? c->options.syn_retries : c->options.data_retries)) {
 		tcb_drop(c, ETIMEDOUT);
 		return;
 	}
@@ -121,7 +121,7 @@ static void on_persist(struct tcb *c)
 	uint64_t wait;
 
 	/* RFC 9293 3.8.6.1: probes go on as long as the peer answers; retries counts those without an answer. */
-	if (c->retries++ >= k->data_retries) {
+	if (c->retries++ >= c->options.data_retries) {
 		tcb_drop(c, ETIMEDOUT);
 		return;
 	}

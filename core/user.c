@@ -5,7 +5,6 @@
 #include <string.h>
 
 #define MSS_DEFAULT 536 /* RFC 9293 3.7.1, when the peer's SYN has no MSS option */
-#define RTO_INITIAL_US 1000000 /* RFC 6298 (2.1) */
 
 void tcb_set_iss(struct tcb *c, uint32_t iss)
 {
@@ -19,16 +18,17 @@ void tcb_init(struct tcb *c)
 	const struct link *link = c->engine->link;
 
 	c->rcv_mss = link->segment_max - HEADER_MIN;
-	if (k->mss_max)
-		c->rcv_mss = min_u32(c->rcv_mss, max_u32(k->mss_max, MSS_MIN));
+	if (c->options.mss_max)
+		c->rcv_mss = min_u32(c->rcv_mss, max_u32(c->options.mss_max, MSS_MIN));
 	c->rcv_mss = min_u32(c->rcv_mss, 0xffff);
 	c->mss = min_u32(c->rcv_mss, MSS_DEFAULT);
-	c->rcv.size = min_u32(k->rcvbuf_bytes, link->window_max ? link->window_max : UINT32_MAX);
+	c->rcv.size = c->options.rcvbuf_bytes ? c->options.rcvbuf_bytes : TCPU_RCVBUF_DEFAULT;
+	c->rcv.size = min_u32(c->rcv.size, link->window_max ? link->window_max : UINT32_MAX);
 	while (c->rcv_scale < 14 && c->rcv.size >> c->rcv_scale > 0xffff)
 		c->rcv_scale++;
 	c->scaling = true;
 	tcb_set_iss(c, tcb_isn(c));
-	c->rto = max_u32(RTO_INITIAL_US, k->rto_min_us);
+	c->rto = max_u32(k->rto_initial_us, k->rto_min_us);
 	c->rtt_start = c->engine->now; /* of the SYN, unless it is sent again */
 }
 
@@ -60,7 +60,17 @@ void tcb_established(struct tcb *c, const struct segment *s)
 	queue_add(&l->complete, c);
 }
 
-int tcpu_listen(struct tcpu *e, struct link_addr local, unsigned backlog, struct tcb **out)
+/* What the user says, completed by the engine's configuration. */
+static struct tcpu_options complete(const struct tcpu *e, const struct tcpu_options *said)
+{
+	struct tcpu_options o = said ? *said : (struct tcpu_options){ 0 };
+
+	options_complete(&o, &e->config.options);
+	return o;
+}
+
+int tcpu_listen(struct tcpu *e, struct link_addr local, unsigned backlog, const struct tcpu_options *options,
+	struct tcb **out)
 {
 	struct tcb *l;
 
@@ -74,12 +84,18 @@ int tcpu_listen(struct tcpu *e, struct link_addr local, unsigned backlog, struct
 	l->engine = e;
 	l->state = TCPU_LISTEN;
 	l->local = local;
+	l->options = complete(e, options);
 	l->backlog = backlog ? backlog : 1;
 	l->hash_next = e->listeners;
 	e->listeners = l;
 	e->listeners_count++;
 	*out = l;
 	return 0;
+}
+
+void tcpu_backlog(struct tcb *l, unsigned backlog)
+{
+	l->backlog = backlog ? backlog : 1;
 }
 
 int tcpu_accept(struct tcb *l, struct tcb **out)
@@ -96,8 +112,10 @@ int tcpu_accept(struct tcb *l, struct tcb **out)
 	return 0;
 }
 
-int tcpu_connect(struct tcpu *e, struct link_addr local, struct link_addr remote, struct tcb **out)
+int tcpu_connect(struct tcpu *e, struct link_addr local, struct link_addr remote, const struct tcpu_options *options,
+	struct tcb **out)
 {
+	struct tcpu_options o = complete(e, options);
 	struct tcb *c;
 
 	if (!local.ip || !local.port || !remote.ip || !remote.port)
@@ -106,7 +124,7 @@ int tcpu_connect(struct tcpu *e, struct link_addr local, struct link_addr remote
 		return -EADDRINUSE;
 	if (e->connections >= e->config.connections_max)
 		return -ENFILE;
-	c = tcb_new(e, local, remote);
+	c = tcb_new(e, local, remote, &o);
 	if (!c)
 		return -ENOMEM;
 	c->state = TCPU_SYN_SENT;
@@ -175,7 +193,7 @@ ssize_t tcpu_send(struct tcb *c, const struct seam_source *source, bool nodelay)
 	batch_send(c->engine);
 	if (c->engine->batch)
 		return -EAGAIN;
-	while ((n = fill_span(c, source, nodelay || c->nodelay))) {
+	while ((n = fill_span(c, source, nodelay || c->options.nodelay))) {
 		taken += (ssize_t)n;
 		tcb_output(c); /* while the span is in the cache */
 	}
@@ -212,18 +230,58 @@ ssize_t tcpu_recv(struct tcb *c, struct seam_sink *sink)
 	return -EAGAIN;
 }
 
+ssize_t tcpu_peek(struct tcb *c, void *buffer, size_t len)
+{
+	struct rcvbuf at = c->rcv;
+	const uint8_t *data;
+	ssize_t taken = 0;
+	uint32_t n;
+
+	if (c->state == TCPU_LISTEN)
+		return -ENOTCONN;
+	while ((size_t)taken < len && (n = rcvbuf_peek(&at, &data))) {
+		n = len - (size_t)taken < n ? (uint32_t)(len - (size_t)taken) : n;
+		memcpy((uint8_t *)buffer + taken, data, n);
+		rcvbuf_consume(&at, n);
+		taken += n;
+	}
+	if (taken || (len == 0 && rcvbuf_peek(&at, &data)))
+		return taken;
+	if (c->error)
+		return take_error(c);
+	return c->fin_taken || c->state == TCPU_CLOSED ? 0 : -EAGAIN;
+}
+
 void tcpu_sink(struct tcb *c, struct seam_sink *sink)
 {
 	c->sink = sink;
 }
 
-void tcpu_nodelay(struct tcb *c, bool on)
+void tcpu_options(const struct tcb *c, struct tcpu_options *out)
 {
-	c->nodelay = on;
-	if (on && is_synchronized(c)) {
+	*out = c->options;
+}
+
+int tcpu_set_options(struct tcb *c, const struct tcpu_options *options)
+{
+	struct tcpu_options o = complete(c->engine, options);
+
+	/* Of these 0 is a value of its own. */
+	o.keepalive = options->keepalive;
+	o.nodelay = options->nodelay;
+	o.quickack = options->quickack;
+	o.user_timeout_us = options->user_timeout_us;
+	o.pacing_max_bps = options->pacing_max_bps;
+	if (c->snd.span)
+		o.sndbuf_bytes = c->options.sndbuf_bytes;
+	o.rcvbuf_bytes = c->options.rcvbuf_bytes;
+	o.mss_max = c->options.mss_max;
+	c->options = o;
+	if (o.nodelay && is_synchronized(c)) {
 		tcb_output(c);
 		batch_send(c->engine);
 	}
+	return 0;
 }
 
 int tcpu_shutdown(struct tcb *c)
@@ -305,28 +363,6 @@ void tcpu_abort(struct tcb *c)
 		batch_send(e);
 	}
 	tcb_drop(c, 0);
-}
-
-void tcpu_unreachable(struct tcpu *e, struct link_addr local, struct link_addr remote, int error)
-{
-	struct tcb *c = tcb_find(e, local, remote);
-
-	if (!c)
-		return;
-	switch (c->state) {
-	case TCPU_SYN_SENT:
-	case TCPU_SYN_RECEIVED:
-		tcb_drop(c, error);
-		break;
-	case TCPU_CLOSING:
-	case TCPU_LAST_ACK:
-	case TCPU_TIME_WAIT:
-		if (c->snd.una == c->snd.end) /* only the end itself is owed */
-			tcb_drop(c, 0);
-		break;
-	default: /* RFC 5927 section 5.2: a soft error; timeouts will tell */
-		break;
-	}
 }
 
 unsigned tcpu_ready(const struct tcb *c)

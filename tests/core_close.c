@@ -247,7 +247,7 @@ START_TEST(close_with_zero_window)
 	size_t got = 0;
 	ssize_t n;
 
-	pair(&(struct net_config){ .engine = { { 0 }, { .rcvbuf_bytes = 8000 } } });
+	pair(&(struct net_config){ .engine = { { 0 }, { .options.rcvbuf_bytes = 8000 } } });
 	for (size_t i = 0; i < sizeof out; i++)
 		out[i] = (uint8_t)(i * 7 >> 3);
 	ck_assert_int_eq(net_send(c, out, sizeof out), sizeof out);
@@ -349,7 +349,7 @@ START_TEST(syn_in_time_wait)
 	struct tcb *l, *again;
 
 	talk_accept(&talk, &(struct net_config){ 0 }, 1460);
-	ck_assert_int_eq(tcpu_listen(talk.net.peer[0].engine, net_addr(&talk.net, 0, NET_PORT), 5, &l), 0);
+	ck_assert_int_eq(tcpu_listen(talk.net.peer[0].engine, net_addr(&talk.net, 0, NET_PORT), 5, NULL, &l), 0);
 	tcpu_close(talk.c);
 	talk_expect(&talk, FIN | ACK, 0);
 	talk_say(&talk, FIN, NULL, 0);

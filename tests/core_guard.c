@@ -126,7 +126,7 @@ START_TEST(syn_options)
 		struct tcb *l, *c;
 
 		net_open(&net, &(struct net_config){ .scripted = true });
-		ck_assert_int_eq(tcpu_listen(net.peer[0].engine, net_addr(&net, 0, 80), 5, &l), 0);
+		ck_assert_int_eq(tcpu_listen(net.peer[0].engine, net_addr(&net, 0, 80), 5, NULL, &l), 0);
 		script_say(&net, &(struct say){ .flags = SYN, .seq = 5, .window = 65535, .options = cases[i].option,
 						.options_len = 8, .src_port = 9, .dst_port = 80 });
 		if (script_hear(&net, &talk.heard)) {
@@ -238,7 +238,7 @@ START_TEST(flags)
 	talk_close(&talk);
 	/* To a listener: only SYN makes anything of it. */
 	net_open(&net, &(struct net_config){ .scripted = true });
-	ck_assert_int_eq(tcpu_listen(net.peer[0].engine, net_addr(&net, 0, 80), 5, &l), 0);
+	ck_assert_int_eq(tcpu_listen(net.peer[0].engine, net_addr(&net, 0, 80), 5, NULL, &l), 0);
 	for (uint8_t f = 0; f < 64; f++) {
 		bool opens = (f & (SYN | ACK | RST | FIN)) == SYN;
 		unsigned count = tcpu_count(net.peer[0].engine);
@@ -281,7 +281,7 @@ START_TEST(noise)
 
 	talk_open(&talk, &(struct net_config){ .seed = (uint64_t)_i + 1,
 						.engine = { { .connections_max = 100 } } }, 1000);
-	ck_assert_int_eq(tcpu_listen(talk.net.peer[0].engine, net_addr(&talk.net, 0, 8), 5, &l), 0);
+	ck_assert_int_eq(tcpu_listen(talk.net.peer[0].engine, net_addr(&talk.net, 0, 8), 5, NULL, &l), 0);
 	for (int i = 0; i < 5000; i++) {
 		uint32_t len = 20 + (uint32_t)(link_sim_random(talk.net.sim) % 100);
 		uint16_t port = link_sim_chance(talk.net.sim, 0.5) ? talk.port : 8;
@@ -397,7 +397,7 @@ START_TEST(flood_of_syns)
 	net_open(&net, &(struct net_config){ .scripted = true });
 	here = net_addr(&net, 0, NET_PORT);
 	ck_assert_int_eq(net.peer[0].link->ops->claim(net.peer[0].link, &here), 0);
-	ck_assert_int_eq(tcpu_listen(net.peer[0].engine, here, 5, &l), 0);
+	ck_assert_int_eq(tcpu_listen(net.peer[0].engine, here, 5, NULL, &l), 0);
 	for (uint16_t port = 10000; port <= 12000; port++)
 		script_say(&net, &(struct say){ .flags = SYN, .seq = port, .window = 1000, .src_port = port,
 			.dst_port = NET_PORT });

@@ -160,13 +160,13 @@ static void scarce_open(struct scarce *x)
 	ssize_t e;
 
 	do
-		e = tcpu_listen(net.peer[1].engine, net_addr(&net, 1, NET_PORT), PAIRS, &x->l);
+		e = tcpu_listen(net.peer[1].engine, net_addr(&net, 1, NET_PORT), PAIRS, NULL, &x->l);
 	while (refused(x, e));
 	ck_assert_int_eq(e, 0);
 	for (uint16_t i = 0; i < PAIRS; i++) {
 		do
 			e = tcpu_connect(net.peer[0].engine, net_addr(&net, 0, (uint16_t)(100 + i)),
-					 net_addr(&net, 1, NET_PORT), &x->c[i]);
+					 net_addr(&net, 1, NET_PORT), NULL, &x->c[i]);
 		while (refused(x, e));
 		ck_assert_int_eq(e, 0);
 	}
@@ -275,7 +275,7 @@ END_TEST
 START_TEST(cut_at_the_right_edge)
 {
 	make_bytes();
-	talk_open(&talk, &(struct net_config){ .engine = { { .rcvbuf_bytes = 2500 } } }, MSS);
+	talk_open(&talk, &(struct net_config){ .engine = { { .options.rcvbuf_bytes = 2500 } } }, MSS);
 	talk_say(&talk, 0, bytes, MSS);
 	talk_say(&talk, 0, bytes + MSS, MSS);
 	script_forget(&talk.net);
@@ -343,12 +343,12 @@ START_TEST(mss_max)
 {
 	static const uint32_t asked[] = { 500, 10, 1 << 20 }, got_mss[] = { 500, 48, 1460 };
 
-	talk_open(&talk, &(struct net_config){ .engine = { { .mss_max = asked[_i] } } }, 1460);
+	talk_open(&talk, &(struct net_config){ .engine = { { .options.mss_max = asked[_i] } } }, 1460);
 	ck_assert_uint_eq(net_info(talk.c).mss, got_mss[_i]);
 	ck_assert_int_eq(net_send(talk.c, bytes, 2000), 2000);
 	talk_expect(&talk, ACK, got_mss[_i]);
 	talk_close(&talk);
-	net_open(&net, &(struct net_config){ .scripted = true, .engine = { { .mss_max = asked[_i] } } });
+	net_open(&net, &(struct net_config){ .scripted = true, .engine = { { .options.mss_max = asked[_i] } } });
 	net_connect(&net);
 	net_run(&net, 0);
 	ck_assert(script_hear(&net, &talk.heard));
@@ -384,7 +384,7 @@ static struct tcb *listen_at(uint32_t ip, uint16_t port, int expected)
 {
 	struct tcb *l = NULL;
 
-	ck_assert_int_eq(tcpu_listen(net.peer[0].engine, (struct link_addr){ ip, htons(port) }, 10, &l), expected);
+	ck_assert_int_eq(tcpu_listen(net.peer[0].engine, (struct link_addr){ ip, htons(port) }, 10, NULL, &l), expected);
 	return l;
 }
 
@@ -397,21 +397,21 @@ START_TEST(connections_max)
 	listen_at(0, NET_PORT, 0);
 	for (int i = 0; i < 2; i++)
 		ck_assert_int_eq(tcpu_connect(net.peer[0].engine, net_addr(&net, 0, (uint16_t)(10 + i)),
-					      net_addr(&net, 1, 9), &c[i]), 0);
+					      net_addr(&net, 1, 9), NULL, &c[i]), 0);
 	net_run(&net, 0);
 	script_forget(&net);
 	say_syn(7);
 	ck_assert(hears(SYN | ACK, 7));
 	say_syn(8);
 	ck_assert(!script_hear(&net, &talk.heard));
-	ck_assert_int_eq(tcpu_connect(net.peer[0].engine, net_addr(&net, 0, 12), net_addr(&net, 1, 9), &more), -ENFILE);
+	ck_assert_int_eq(tcpu_connect(net.peer[0].engine, net_addr(&net, 0, 12), net_addr(&net, 1, 9), NULL, &more), -ENFILE);
 	ck_assert_uint_eq(tcpu_count(net.peer[0].engine), 4);
 	tcpu_close(c[0]);
 	say_syn(8);
 	ck_assert(hears(SYN | ACK, 8));
 	tcpu_abort(c[1]);
-	ck_assert_int_eq(tcpu_connect(net.peer[0].engine, net_addr(&net, 0, 12), net_addr(&net, 1, 9), &more), 0);
-	ck_assert_int_eq(tcpu_connect(net.peer[0].engine, net_addr(&net, 0, 12), net_addr(&net, 1, 9), &more),
+	ck_assert_int_eq(tcpu_connect(net.peer[0].engine, net_addr(&net, 0, 12), net_addr(&net, 1, 9), NULL, &more), 0);
+	ck_assert_int_eq(tcpu_connect(net.peer[0].engine, net_addr(&net, 0, 12), net_addr(&net, 1, 9), NULL, &more),
 			 -EADDRINUSE);
 	net_close(&net);
 }

@@ -93,7 +93,7 @@ START_TEST(rto_doubles)
 {
 	uint64_t last, rto;
 
-	talk_open(&talk, &(struct net_config){ .engine = { { .data_retries = 5 } } }, MSS);
+	talk_open(&talk, &(struct net_config){ .engine = { { .options.data_retries = 5 } } }, MSS);
 	ck_assert_int_eq(net_send(talk.c, bytes, MSS), MSS);
 	talk_expect(&talk, ACK, MSS);
 	last = talk.net.now_us;
@@ -194,7 +194,7 @@ START_TEST(persist)
 	unsigned probes = 0;
 	uint32_t una;
 
-	talk_open(&talk, &(struct net_config){ .engine = { { .data_retries = 3, .rto_max_us = 4 * NET_S } } }, MSS);
+	talk_open(&talk, &(struct net_config){ .engine = { { .options.data_retries = 3, .rto_max_us = 4 * NET_S } } }, MSS);
 	talk.window = 0;
 	talk_say(&talk, 0, NULL, 0);
 	una = talk.ack;
@@ -228,7 +228,7 @@ END_TEST
 /* A peer that does not even answer probes is dead after data_retries. */
 START_TEST(persist_without_answer)
 {
-	talk_open(&talk, &(struct net_config){ .engine = { { .data_retries = 4 } } }, MSS);
+	talk_open(&talk, &(struct net_config){ .engine = { { .options.data_retries = 4 } } }, MSS);
 	talk.window = 0;
 	talk_say(&talk, 0, NULL, 0);
 	net_send(talk.c, bytes, MSS);
@@ -245,7 +245,7 @@ START_TEST(window_taken_back)
 {
 	uint32_t una;
 
-	talk_open(&talk, &(struct net_config){ .engine = { { .data_retries = 3, .rto_max_us = 2 * NET_S } } }, MSS);
+	talk_open(&talk, &(struct net_config){ .engine = { { .options.data_retries = 3, .rto_max_us = 2 * NET_S } } }, MSS);
 	una = talk.ack;
 	ck_assert_int_eq(net_send(talk.c, bytes, 3 * MSS), 3 * MSS);
 	while (talk_hear(&talk))
@@ -279,7 +279,7 @@ START_TEST(window_update)
 	static uint8_t got[8000];
 	uint16_t before;
 
-	talk_open(&talk, &(struct net_config){ .engine = { { .rcvbuf_bytes = 8000 } } }, MSS);
+	talk_open(&talk, &(struct net_config){ .engine = { { .options.rcvbuf_bytes = 8000 } } }, MSS);
 	before = talk.heard.window;
 	ck_assert_uint_gt(before, 4000);
 	for (int i = 0; i < 8; i++) {
@@ -308,7 +308,7 @@ START_TEST(beyond_the_window)
 {
 	static uint8_t got[20000];
 
-	talk_open(&talk, &(struct net_config){ .engine = { { .rcvbuf_bytes = 4000 } } }, MSS);
+	talk_open(&talk, &(struct net_config){ .engine = { { .options.rcvbuf_bytes = 4000 } } }, MSS);
 	talk_say_at(&talk, ACK, talk.seq + 5000, talk.ack, bytes, MSS);
 	talk_expect(&talk, ACK, 0);
 	ck_assert_uint_eq(talk.heard.ack, talk.seq);

@@ -84,7 +84,7 @@ START_TEST(simultaneous_open)
 
 	net_open(&net, &(struct net_config){ .path = { { .delay_us = 1000 }, { .delay_us = 1000 } } });
 	for (int i = 0; i < 2; i++)
-		ck_assert_int_eq(tcpu_connect(net.peer[i].engine, net_addr(&net, i, 80), net_addr(&net, !i, 80), &c[i]),
+		ck_assert_int_eq(tcpu_connect(net.peer[i].engine, net_addr(&net, i, 80), net_addr(&net, !i, 80), NULL, &c[i]),
 				 0);
 	net_run(&net, 10 * NET_S);
 	for (int i = 0; i < 2; i++)
@@ -149,7 +149,7 @@ START_TEST(syn_is_repeated_then_given_up)
 	struct watch w = { .flags = SYN, .drop = 100 };
 	struct tcb *c;
 
-	net_open(&net, &(struct net_config){ .engine = { { .syn_retries = 4 } } });
+	net_open(&net, &(struct net_config){ .engine = { { .options.syn_retries = 4 } } });
 	w.from = net.peer[0].ip;
 	link_sim_filter(net.sim, watch_filter, &w);
 	c = net_connect(&net);
@@ -212,7 +212,7 @@ START_TEST(half_open_goes)
 	struct tcb *l;
 
 	net_open(&net, &(struct net_config){ .scripted = true });
-	ck_assert_int_eq(tcpu_listen(net.peer[0].engine, net_addr(&net, 0, NET_PORT), 5, &l), 0);
+	ck_assert_int_eq(tcpu_listen(net.peer[0].engine, net_addr(&net, 0, NET_PORT), 5, NULL, &l), 0);
 	for (uint16_t i = 0; i < 50; i++)
 		script_say(&net, &(struct say){ .flags = SYN, .seq = i, .window = 1000,
 						.src_port = (uint16_t)(1000 + i), .dst_port = NET_PORT });
@@ -232,7 +232,7 @@ START_TEST(syn_received)
 	uint32_t iss;
 
 	net_open(&net, &(struct net_config){ .scripted = true });
-	ck_assert_int_eq(tcpu_listen(net.peer[0].engine, net_addr(&net, 0, NET_PORT), 5, &l), 0);
+	ck_assert_int_eq(tcpu_listen(net.peer[0].engine, net_addr(&net, 0, NET_PORT), 5, NULL, &l), 0);
 	script_say(&net, &syn);
 	ck_assert(script_hear(&net, &talk.heard));
 	ck_assert_uint_eq(talk.heard.flags, SYN | ACK);

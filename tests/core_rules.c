@@ -95,7 +95,7 @@ END_TEST
  * counts though the probe's byte does not. Else both would probe for ever. */
 START_TEST(probe_opens_the_other_window)
 {
-	talk_open(&talk, &(struct net_config){ .engine = { { .rcvbuf_bytes = 2 * MSS } } }, MSS);
+	talk_open(&talk, &(struct net_config){ .engine = { { .options.rcvbuf_bytes = 2 * MSS } } }, MSS);
 	talk.window = 0;
 	talk_say(&talk, 0, bytes, MSS);
 	talk_say(&talk, 0, bytes, MSS);
@@ -118,7 +118,7 @@ START_TEST(receiver_announces_no_crumbs)
 {
 	static uint8_t got[10 * MSS];
 
-	talk_open(&talk, &(struct net_config){ .engine = { { .rcvbuf_bytes = 10 * MSS } } }, MSS);
+	talk_open(&talk, &(struct net_config){ .engine = { { .options.rcvbuf_bytes = 10 * MSS } } }, MSS);
 	for (int i = 0; i < 10; i++)
 		talk_say(&talk, 0, bytes, MSS);
 	net_run(&talk.net, 100 * NET_MS);
@@ -163,7 +163,7 @@ END_TEST
 /* RFC 7323 2.2: a peer without the option gets windows as they are, and so do we. */
 START_TEST(no_scale_without_both)
 {
-	talk_open(&talk, &(struct net_config){ .engine = { { .rcvbuf_bytes = 1 << 20 } } }, MSS);
+	talk_open(&talk, &(struct net_config){ .engine = { { .options.rcvbuf_bytes = 1 << 20 } } }, MSS);
 	ck_assert_uint_eq(talk.heard.window, 65535);
 	talk.window = 5000;
 	talk_say(&talk, 0, NULL, 0);
@@ -183,7 +183,7 @@ START_TEST(isn_follows_the_clock)
 	struct link_addr here = net_addr(&net, 0, NET_PORT);
 	struct tcb *l;
 	ck_assert_int_eq(net.peer[0].link->ops->claim(net.peer[0].link, &here), 0);
-	ck_assert_int_eq(tcpu_listen(net.peer[0].engine, here, 5, &l), 0);
+	ck_assert_int_eq(tcpu_listen(net.peer[0].engine, here, 5, NULL, &l), 0);
 	script_say(&net, &syn);
 	ck_assert(script_hear(&net, &first));
 	script_say(&net, &(struct say){ .flags = RST, .seq = 8, .src_port = 5555, .dst_port = NET_PORT });
@@ -208,7 +208,7 @@ START_TEST(full_backlog_is_silent)
 	struct link_addr here = net_addr(&net, 0, NET_PORT);
 	struct tcb *l;
 	ck_assert_int_eq(net.peer[0].link->ops->claim(net.peer[0].link, &here), 0);
-	ck_assert_int_eq(tcpu_listen(net.peer[0].engine, here, 1, &l), 0);
+	ck_assert_int_eq(tcpu_listen(net.peer[0].engine, here, 1, NULL, &l), 0);
 	script_say(&net, &say);
 	ck_assert(script_hear(&net, &heard));
 	say = (struct say){ .flags = ACK, .seq = 8, .ack = heard.seq + 1, .window = 1000, .src_port = 5555,
@@ -254,7 +254,7 @@ START_TEST(scaled_window_never_exceeds_the_buffer)
 
 	net_open(&net, &(struct net_config){ 0 });
 	net_pair(&net, &client, &server);
-	tcpu_nodelay(client, true);
+	tcpu_set_options(client, &(struct tcpu_options){ .nodelay = true });
 	while (sent < sizeof pattern && (n = net_send(client, pattern + sent, piece[_i])) > 0) {
 		sent += (size_t)n;
 		net_run(&net, NET_MS);
@@ -330,7 +330,8 @@ START_TEST(last_ack_with_data)
 	net_send(t->c, bytes, 10 * MSS);
 	tcpu_shutdown(t->c);
 	ck_assert_int_eq(net_state(t->c), TCPU_LAST_ACK);
-	tcpu_unreachable(t->net.peer[0].engine, net_addr(&t->net, 0, t->port), net_addr(&t->net, 1, NET_PORT), EHOSTUNREACH);
+	tcpu_input(t->net.peer[0].engine, &(struct link_in){ .src = net_addr(&t->net, 1, NET_PORT),
+		.dst = net_addr(&t->net, 0, t->port), .error = EHOSTUNREACH });
 	ck_assert_int_eq(net_state(t->c), TCPU_LAST_ACK); /* RFC 9293 (MUST-56): soft */
 	talk_say_at(t, RST, t->seq, 0, NULL, 0);
 	ck_assert_int_eq(net_state(t->c), TCPU_CLOSED);
@@ -387,7 +388,7 @@ END_TEST
  * long as the user is there. */
 START_TEST(shut_window_and_close)
 {
-	talk_open(&talk, &(struct net_config){ .engine = { { .data_retries = 4, .rto_max_us = 2 * NET_S } } }, MSS);
+	talk_open(&talk, &(struct net_config){ .engine = { { .options.data_retries = 4, .rto_max_us = 2 * NET_S } } }, MSS);
 	talk.window = 0;
 	talk_say(&talk, 0, NULL, 0);
 	if (_i == 0)
@@ -437,7 +438,7 @@ START_TEST(reopened_above_the_last)
 	talk_expect(&talk, ACK, 0);
 	ck_assert_int_eq(net_state(talk.c), TCPU_TIME_WAIT);
 	last = talk.c->snd_max += 1u << 30; /* as if it had sent a gigabyte */
-	if (tcpu_listen(talk.net.peer[0].engine, net_addr(&talk.net, 0, NET_PORT), 5, &l) < 0)
+	if (tcpu_listen(talk.net.peer[0].engine, net_addr(&talk.net, 0, NET_PORT), 5, NULL, &l) < 0)
 		l = NULL; /* it still listens */
 	syn.seq = talk.seq + 1000;
 	syn.src_port = ntohs(talk.c->remote.port);
@@ -453,7 +454,7 @@ END_TEST
  * for it. */
 START_TEST(ack_at_the_edge)
 {
-	talk_open(&talk, &(struct net_config){ .engine = { { .rcvbuf_bytes = 4 * MSS } } }, MSS);
+	talk_open(&talk, &(struct net_config){ .engine = { { .options.rcvbuf_bytes = 4 * MSS } } }, MSS);
 	net_send(talk.c, bytes, MSS);
 	talk_expect(&talk, ACK, MSS);
 	talk_say_at(&talk, ACK, talk.seq + 4 * MSS, talk.ack, NULL, 0);

@@ -278,7 +278,7 @@ static void call_listen(int me)
 		return;
 	}
 	a.ip = rnd(2) ? a.ip : 0;
-	e = tcpu_listen(net.peer[me].engine, a, (unsigned)(1 + rnd(4)), &listener[me]);
+	e = tcpu_listen(net.peer[me].engine, a, (unsigned)(1 + rnd(4)), NULL, &listener[me]);
 	must(e == 0 || (e == -ENOMEM && no_memory));
 	if (e)
 		listener[me] = NULL;
@@ -307,11 +307,11 @@ static void call_connect(int me)
 		to = fresh ? from : (uint16_t)(FIRST_PORT + rnd(OLD_PORTS));
 	local = net_addr(&net, me, from);
 	remote = net_addr(&net, !me, to);
-	e = tcpu_connect(net.peer[me].engine, local, remote, &c);
+	e = tcpu_connect(net.peer[me].engine, local, remote, NULL, &c);
 	must(!e || e == -ENFILE || (e == -EADDRINUSE && !fresh) || (e == -ENOMEM && no_memory));
 	if (!e)
 		hold(me, c);
-	if (to == from && !tcpu_connect(net.peer[!me].engine, remote, local, &c)) {
+	if (to == from && !tcpu_connect(net.peer[!me].engine, remote, local, NULL, &c)) {
 		if (flow_count[!me] < FLOWS)
 			hold(!me, c);
 		else
@@ -370,14 +370,18 @@ static void call_close(struct flow *f)
 
 static void call_others(struct flow *f)
 {
+	struct tcpu_options o;
 	struct tcpu_info info;
 
 	tcpu_info(f->c, &info);
 	allowed(-tcpu_error(f->c));
 	tcpu_ready(f->c);
-	tcpu_nodelay(f->c, rnd(2));
+	tcpu_options(f->c, &o);
+	o.nodelay = rnd(2);
+	tcpu_set_options(f->c, &o);
 	if (!rnd(20))
-		tcpu_unreachable(net.peer[f->me].engine, info.local, info.remote, EHOSTUNREACH);
+		tcpu_input(net.peer[f->me].engine, &(struct link_in){ .src = info.remote, .dst = info.local,
+			.error = EHOSTUNREACH });
 }
 
 static void call(int me)
@@ -458,14 +462,14 @@ static void begin(uint64_t seed)
 		c.segment_max[i] = (uint32_t)(r[0] & 1 ? 1480 : 108 + r[0] % 65400);
 		c.below_wrap[i] = (uint32_t)(r[1] & 1 ? 0 : 1 + r[1] % 100000);
 		c.engine[i] = (struct tcpu_config){
-			.sndbuf_bytes = (uint32_t)(r[2] & 1 ? 0 : 2000 + r[2] % 50000),
-			.rcvbuf_bytes = (uint32_t)(r[3] & 1 ? 0 : 1 + r[3] % 40000),
+			.options.sndbuf_bytes = (uint32_t)(r[2] & 1 ? 0 : 2000 + r[2] % 50000),
+			.options.rcvbuf_bytes = (uint32_t)(r[3] & 1 ? 0 : 1 + r[3] % 40000),
 			.delack_us = r[4] & 1 ? TCPU_ACK_ON_FLUSH : 0,
 			.connections_max = r[5] % 3 ? 0 : 20,
 			.msl_us = r[6] & 1 ? (uint32_t)NET_S : 0,
-			.mss_max = (uint32_t)(r[7] % 3 ? 0 : 1 + r[7] % 2000),
-			.syn_retries = 3,
-			.data_retries = 4,
+			.options.mss_max = (uint32_t)(r[7] % 3 ? 0 : 1 + r[7] % 2000),
+			.options.syn_retries = 3,
+			.options.data_retries = 4,
 		};
 	}
 	link_sim_free(dice);

@@ -131,11 +131,7 @@ void net_turn(struct net *n, int i)
 	tcpu_clock(p->engine, n->now_us + p->ahead_us);
 	while ((got = p->link->ops->recv(p->link, in, RECV_MAX)) > 0)
 		for (int k = 0; k < got; k++) {
-			if (in[k].error) {
-				tcpu_unreachable(p->engine, in[k].dst, in[k].src, in[k].error);
-				continue;
-			}
-			in[k].vouched = p->vouches;
+			in[k].vouched = !in[k].error && p->vouches;
 			tcpu_input(p->engine, &in[k]);
 		}
 	if (n->app)
@@ -263,7 +259,7 @@ struct tcb *net_listen(struct net *n, unsigned backlog)
 	struct tcb *l;
 
 	ck_assert_int_eq(n->peer[1].link->ops->claim(n->peer[1].link, &a), 0);
-	ck_assert_int_eq(tcpu_listen(n->peer[1].engine, a, backlog, &l), 0);
+	ck_assert_int_eq(tcpu_listen(n->peer[1].engine, a, backlog, NULL, &l), 0);
 	return l;
 }
 
@@ -274,7 +270,7 @@ struct tcb *net_connect(struct net *n)
 
 	ck_assert_int_eq(n->peer[0].link->ops->claim(n->peer[0].link, &a), 0);
 	tcpu_clock(n->peer[0].engine, n->now_us + n->peer[0].ahead_us);
-	ck_assert_int_eq(tcpu_connect(n->peer[0].engine, a, net_addr(n, 1, NET_PORT), &c), 0);
+	ck_assert_int_eq(tcpu_connect(n->peer[0].engine, a, net_addr(n, 1, NET_PORT), NULL, &c), 0);
 	return c;
 }
 
@@ -488,7 +484,7 @@ void talk_accept(struct talk *t, const struct net_config *config, uint16_t mss)
 
 	begin(t, config);
 	t->port = NET_PORT;
-	ck_assert_int_eq(tcpu_listen(t->net.peer[0].engine, net_addr(&t->net, 0, NET_PORT), 5, &l), 0);
+	ck_assert_int_eq(tcpu_listen(t->net.peer[0].engine, net_addr(&t->net, 0, NET_PORT), 5, NULL, &l), 0);
 	script_say(&t->net, &(struct say){ .flags = SYN, .seq = t->seq++, .window = t->window, .options = option,
 					   .options_len = 4, .src_port = NET_PORT, .dst_port = t->port });
 	ck_assert(talk_hear(t));

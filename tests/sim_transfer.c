@@ -295,12 +295,12 @@ static void configure(struct run *r, uint64_t seed)
 		c.path[i] = r->t->path[i];
 		c.segment_max[i] = r->t->segment_max[i];
 		c.below_wrap[i] = r->t->wrap_max ? 1 + (uint32_t)(seed * 7919 * (1 + (unsigned)i)) % r->t->wrap_max : 0;
-		c.engine[i].sndbuf_bytes = r->t->sndbuf[i];
-		c.engine[i].rcvbuf_bytes = r->t->rcvbuf[i];
+		c.engine[i].options.sndbuf_bytes = r->t->sndbuf[i];
+		c.engine[i].options.rcvbuf_bytes = r->t->rcvbuf[i];
 		/* Every other seed acknowledges as the inline driver does. */
 		c.engine[i].delack_us = seed & 1 ? TCPU_ACK_ON_FLUSH : 0;
 		/* On a path that loses a fifth, 15 timeouts in a row are not rare enough. */
-		c.engine[i].data_retries = c.engine[i].syn_retries = 40;
+		c.engine[i].options.data_retries = c.engine[i].options.syn_retries = 40;
 	}
 	net_open(&r->net, &c);
 }

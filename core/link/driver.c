@@ -49,8 +49,9 @@ int driver_start(struct driver *d, const struct sock *options)
 {
 	struct tcpu_config c = {
 		.link = d->link, .alloc = link_host_alloc, .free = link_host_free, .now_us = link_host_now_us(),
-		.sndbuf_bytes = options->sndbuf_bytes, .rcvbuf_bytes = options->rcvbuf_bytes,
-		.mss_max = options->mss, .delack_us = TCPU_ACK_ON_FLUSH,
+		.options = { .sndbuf_bytes = options->sndbuf_bytes, .rcvbuf_bytes = options->rcvbuf_bytes,
+			     .mss_max = options->mss },
+		.delack_us = TCPU_ACK_ON_FLUSH,
 	};
 
 	if (d->engine)
@@ -85,10 +86,7 @@ unsigned driver_pump(struct driver *d, const struct call_sink *sink)
 
 		fed++;
 		d->unflushed_bytes += in->len;
-		if (in->error)
-			tcpu_unreachable(d->engine, in->dst, in->src, in->error);
-		else
-			tcpu_input(d->engine, in);
+		tcpu_input(d->engine, in);
 	}
 	return fed;
 }

@@ -87,7 +87,7 @@ static int listen_(struct sock *s, int backlog)
 	if (!e)
 		e = driver_start(d, s);
 	if (!e)
-		e = tcpu_listen(d->engine, d->local, backlog > 0 ? (unsigned)backlog : 1, &s->tcb);
+		e = tcpu_listen(d->engine, d->local, backlog > 0 ? (unsigned)backlog : 1, NULL, &s->tcb);
 	s->listening = !e;
 	return e;
 }
@@ -171,7 +171,7 @@ static int connect_start(struct sock *s, struct link_addr remote)
 	if (!e)
 		e = driver_start(d, s);
 	if (!e)
-		e = tcpu_connect(d->engine, local, remote, &s->tcb);
+		e = tcpu_connect(d->engine, local, remote, NULL, &s->tcb);
 	s->connecting = !e;
 	return e;
 }

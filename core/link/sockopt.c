@@ -87,6 +87,7 @@ static int set(struct sock *s, int level, int name, const void *value, socklen_t
 {
 	uint64_t *timeout_us = timeout_of(s, level, name);
 	uint32_t *size = size_of(s, level, name);
+	struct tcpu_options o;
 	struct timeval t;
 	int v;
 
@@ -106,8 +107,11 @@ static int set(struct sock *s, int level, int name, const void *value, socklen_t
 	memcpy(&v, value, sizeof v);
 	if (!size) {
 		s->nodelay = v;
-		if (s->tcb && !s->listening)
-			tcpu_nodelay(s->tcb, v); /* what waited goes out */
+		if (s->tcb && !s->listening) {
+			tcpu_options(s->tcb, &o);
+			o.nodelay = v;
+			tcpu_set_options(s->tcb, &o); /* what waited goes out */
+		}
 		return 0;
 	}
 	if (v <= 0 || s->driver->engine)
