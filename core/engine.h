@@ -41,6 +41,7 @@ struct tcpu_options {
 	bool keepalive;
 	bool nodelay;              /* Nagle's rule (RFC 9293 3.7.4) does not hold */
 	bool quickack;             /* no ACK is delayed */
+	bool cork;                 /* a segment that is not full waits for more, 200 ms at most */
 	uint64_t pacing_max_bps;   /* bytes a second; only with tcpu_config.pacing [no limit] */
 	char congestion[16];       /* "cubic" (RFC 9438, HyStart++) or "reno" [cubic] */
 };
@@ -119,8 +120,10 @@ int tcpu_set_options(struct tcb *, const struct tcpu_options *);
 
 /* Calls source->fill until it returns 0 or the retransmission buffer is full, and sends what the windows
  * allow. Returns the bytes taken in; -EAGAIN: no room, or not established yet; -EPIPE after shutdown;
- * or the connection's error once. nodelay overrides Nagle for what this call takes in. */
-ssize_t tcpu_send(struct tcb *, const struct seam_source *source, bool nodelay);
+ * or the connection's error once. how: TCPU_SEND_NOW overrides Nagle for what this call takes in, TCPU_SEND_MORE
+ * says that more follows at once: a segment that is not full waits for it. */
+enum { TCPU_SEND_NOW = 1, TCPU_SEND_MORE = 2 };
+ssize_t tcpu_send(struct tcb *, const struct seam_source *source, unsigned how);
 /* Gives what waits in the receive buffer to the sink. Returns the bytes taken; 0: end of stream;
  * -EAGAIN: nothing there, or the sink declined; or the connection's error once. */
 ssize_t tcpu_recv(struct tcb *, struct seam_sink *sink);

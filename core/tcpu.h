@@ -1,21 +1,27 @@
 /* TCPU's socket-like calls: the seven of RR-2650 (figure 3) with its semantics, and beside them what a socket
  * user expects. Each returns -1 and sets errno as the call of the same name does for sockets.
  *
- * Driven inline, as in the report: the protocol runs inside these calls and only there. A call receives what
- * has come, runs the timers that are due, and acknowledges when the input is drained; a blocking call sleeps
- * on the link's descriptor and the next deadline. Between calls nothing is answered.
+ * A socket stands on a stack: a link, an engine, a lock. socket_tcpu gives each socket a stack of its own, over UDP,
+ * which the connections that it accepts share; stack_tcpu makes one that many sockets share.
+ *
+ * A stack is driven in one of three ways. *Inline*, as in the report and unless something else is said: the protocol
+ * runs inside these calls and only there. A call receives what has come, runs the timers that are due, and acknowledges
+ * when the input is drained; a blocking call sleeps on the link's descriptor and the next deadline. Between calls
+ * nothing is answered. By a *thread* (the report's conclusion; TCPU_THREAD): a helper takes over whenever no call is
+ * under way, so that ACKs, retransmissions and keepalives go on while the application computes. Or *by turns*: the
+ * application has an event loop of its own and calls stack_turn_tcpu.
  *
  * A descriptor is a real one. It polls readable whenever a call on it might get further: then call, with
- * O_NONBLOCK set or after poll_tcpu, which gives exact answers. Descriptors may be used from any thread, one
- * thread at a time for each connection; connections of one listener share a lock, others share nothing.
+ * O_NONBLOCK set or after poll_tcpu, which gives exact answers. Descriptors may be used from any thread; connections of
+ * one stack share a lock, others share nothing.
  *
  * After fork(2) both processes hold the whole TCP of each connection, and what comes reaches only one of them. So one
  * process goes on with a listener and all that it has accepted, or with a socket that has connected; the other leaves
  * their descriptors alone until it ends or calls execve(2), which closes them: it makes no call on them, neither
  * close_tcpu, which would send FIN or RST into the connection, nor close(2), after which the number would still pass
  * for the socket. What sockets closed before the fork still owe, any call serves, in both processes: fork before that,
- * or make calls in one process only. No other thread may be inside a call at the fork: the child would find its lock
- * taken. */
+ * or make calls in one process only. No other thread, TCPU's helper included, may be inside a call at the fork: the
+ * child would find its lock taken; the helper does not exist in the child. */
 #ifndef CORE_TCPU_H
 #define CORE_TCPU_H
 
@@ -24,18 +30,20 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #define IPPROTO_TCPK 253 /* RFC 3692's experimental number, as in kernel/uapi/tcpk.h */
 #define TCPU_CLOSING_MAX 128 /* sockets closed that still owe something; close_tcpu */
 #define TF_NODELAY 0x01000000 /* flag of send_tcpu: send at once, whatever Nagle's rule says */
 
 /* domain AF_INET, type SOCK_STREAM (SOCK_NONBLOCK may be or'ed in). protocol IPPROTO_TCPK: TCPK below, real
- * addresses and ports of the host; anything else: UDP datagrams below, which needs no privilege.
+ * addresses and ports of the host; anything else: the default stack (stack_default_tcpu) or, where there is none, UDP
+ * datagrams below, which needs no privilege.
  * EAFNOSUPPORT, EPROTOTYPE; EPROTONOSUPPORT: no TCPK on this host; EMFILE, ENOMEM. */
 int socket_tcpu(int domain, int type, int protocol);
 /* Local address and port; port 0 takes any. EADDRINUSE, EADDRNOTAVAIL, EACCES; EINVAL: bound already. */
 int bind_tcpu(int fd, const struct sockaddr_in *addr, socklen_t addrlen);
-/* Opens the socket passively; at most backlog complete connections wait. EINVAL: connected. */
+/* Opens the socket passively; at most backlog complete connections wait. Again: another backlog. EINVAL: connected. */
 int listen_tcpu(int fd, int backlog);
 /* The next connection; listens first where listen_tcpu was not called (the report's listen and accept in one).
  * addr and addrlen may be NULL. A new descriptor; it blocks, whatever fd does. EAGAIN; EINVAL: connected. */
@@ -44,16 +52,24 @@ int accept_tcpu(int fd, struct sockaddr_in *addr, socklen_t *addrlen);
  * SO_ERROR why; ECONNREFUSED, ETIMEDOUT, EISCONN, EALREADY. */
 int connect_tcpu(int fd, const struct sockaddr_in *addr, socklen_t addrlen);
 /* Passes length bytes to TCPU; waits while the retransmission buffer is full, and loses nothing: returns length,
- * or less when interrupted (EINTR when nothing was passed). flags: TF_NODELAY, MSG_DONTWAIT, MSG_NOSIGNAL (always
- * so: no signal is raised). EAGAIN, EPIPE, ECONNRESET, ETIMEDOUT, ENOTCONN. */
+ * or less when interrupted (EINTR when nothing was passed). flags: TF_NODELAY, MSG_DONTWAIT, MSG_MORE (a segment
+ * that is not full waits for more), MSG_NOSIGNAL (always so: no signal is raised). EAGAIN, EPIPE, ECONNRESET,
+ * ETIMEDOUT, ENOTCONN; EOPNOTSUPP: another flag. */
 ssize_t send_tcpu(int fd, const void *buffer, size_t length, int flags);
 /* Waits for bytes, and returns how many; 0 at the end of the stream. (The report's 0 after a silent interval is
  * EAGAIN here, by SO_RCVTIMEO or O_NONBLOCK: a reader must know the end from a pause.) Bytes in order go from
- * the packet buffer to buffer in one pass. flags: MSG_DONTWAIT, MSG_WAITALL. */
+ * the packet buffer to buffer in one pass. flags: MSG_DONTWAIT, MSG_WAITALL, MSG_PEEK (what is there, and it stays).
+ * EOPNOTSUPP: another flag. */
 ssize_t recv_tcpu(int fd, void *buffer, size_t length, int flags);
+/* The same from and to n pieces of memory. EINVAL: n over IOV_MAX, or lengths that sum to more than SSIZE_MAX. */
+ssize_t writev_tcpu(int fd, const struct iovec *pieces, int n);
+ssize_t readv_tcpu(int fd, const struct iovec *pieces, int n);
 /* Sends what is buffered and FIN. A blocking descriptor waits until all data is acknowledged and, at most a second
- * more, for both FINs; then, and at once with O_NONBLOCK, what TCP still owes is done inside later calls.
+ * more, for both FINs; then, and at once with O_NONBLOCK, what TCP still owes is done inside later calls (on a stack
+ * with a thread or by turns, there, and close_tcpu does not wait unless SO_LINGER says so).
  * Received bytes that nobody has read end the connection by RST at once (RFC 2525 2.17).
+ * SO_LINGER: on with 0 seconds, RST at once, what is unsent is lost; on with seconds, waits at most so long for the
+ * data's acknowledgment, then EAGAIN, whatever O_NONBLOCK says; off, as above.
  * A peer that reads nothing holds up a blocking close without end, or as long as SO_SNDTIMEO says.
  * The descriptor is gone in any case, and after EAGAIN (SO_SNDTIMEO) and EINTR the rest is done inside later calls
  * as well.
@@ -69,11 +85,23 @@ int getsockname_tcpu(int fd, struct sockaddr_in *addr, socklen_t *addrlen);
 int getpeername_tcpu(int fd, struct sockaddr_in *addr, socklen_t *addrlen);
 /* F_GETFL and F_SETFL with O_NONBLOCK. EINVAL for the rest. */
 int fcntl_tcpu(int fd, int cmd, int arg);
-/* SOL_SOCKET: SO_SNDBUF, SO_RCVBUF (before connect or listen), SO_SNDTIMEO, SO_RCVTIMEO, SO_ERROR (get).
- * IPPROTO_TCP: TCP_NODELAY, TCP_MAXSEG (get; set before connect or listen: the largest segment's data, in
- * bytes). ENOPROTOOPT for the rest. */
+/* FIONREAD (SIOCINQ): bytes that wait to be read; SIOCOUTQ: bytes sent or to be sent, not acknowledged; SIOCOUTQNSD: of
+ * them, not sent yet; FIONBIO. arg: an int. ENOTTY for the rest; EINVAL: a listener. */
+int ioctl_tcpu(int fd, unsigned long request, int *arg);
+/* Names and numbers, units and types are Linux's.
+ * SOL_SOCKET: SO_REUSEADDR (on or off, and heeded by links with ports of their own: a port in TIME-WAIT may be claimed),
+ *   SO_KEEPALIVE, SO_LINGER, SO_SNDBUF, SO_RCVBUF (what is set is what there is: not doubled), SO_SNDTIMEO,
+ *   SO_RCVTIMEO, SO_ERROR, SO_TYPE, SO_ACCEPTCONN, SO_PROTOCOL, SO_DOMAIN (get), SO_MAX_PACING_RATE.
+ * IPPROTO_TCP: TCP_NODELAY, TCP_CORK, TCP_MAXSEG, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_USER_TIMEOUT,
+ *   TCP_LINGER2, TCP_SYNCNT, TCP_QUICKACK, TCP_CONGESTION, TCP_INFO (get; struct tcp_info as far as there is
+ *   something to say, the rest 0).
+ * IPPROTO_TCPK: TCPU_THREAD (on or off, for the whole stack; it is never on by itself).
+ * Set on a listener, an option counts for what it accepts. SO_SNDBUF after the first send, SO_RCVBUF and TCP_MAXSEG
+ * after connect or listen: EINVAL. EDOM, EINVAL: a value out of range; ENOENT: no such congestion control; ENOPROTOOPT
+ * for the rest. */
 int setsockopt_tcpu(int fd, int level, int name, const void *value, socklen_t len);
 int getsockopt_tcpu(int fd, int level, int name, void *value, socklen_t *len);
+#define TCPU_THREAD 1
 /* As poll(2), with exact readiness, for TCPU's descriptors and any others together. */
 int poll_tcpu(struct pollfd *fds, nfds_t n, int timeout_ms);
 /* State and counts of a connection. */
@@ -83,8 +111,31 @@ int info_tcpu(int fd, struct tcpu_info *info);
  * returns the bytes taken in; flags and errors as send_tcpu.
  * drain_tcpu feeds the sink: returns when sink->done, or when some bytes were taken and no more are at hand
  * (MSG_WAITALL: only when done, or at the end); the bytes taken, 0 at the end of the stream; flags and errors
- * as recv_tcpu. */
+ * as recv_tcpu, without MSG_PEEK. */
 ssize_t fill_tcpu(int fd, const struct seam_source *source, int flags);
 ssize_t drain_tcpu(int fd, struct seam_sink *sink, int flags);
+
+/* ---- stacks ---- */
+
+struct tcpu_stack;
+struct tcpu_stack_config {
+	struct link *link;         /* its own from then on, and closed with it: core/link/tun.h has one with an address */
+	struct tcpu_config engine; /* link, memory and time are the stack's to set, and the secret where it is all zero */
+	bool thread;               /* as TCPU_THREAD */
+	bool turns;                /* by turns: calls drive it as well, but close_tcpu need not */
+};
+/* ENOMEM, EINVAL (the link is the caller's still), EAGAIN (no thread). */
+int stack_tcpu(const struct tcpu_stack_config *, struct tcpu_stack **out);
+/* A socket on it; type as socket_tcpu's. EPROTOTYPE, EMFILE, ENOMEM. */
+int stack_socket_tcpu(struct tcpu_stack *, int type);
+/* Makes it the one that socket_tcpu uses; NULL: none again, as at the beginning. */
+void stack_default_tcpu(struct tcpu_stack *);
+/* A turn: receives what has come, runs timers, sends what is due. Returns when the next one is due at the latest
+ * (CLOCK_MONOTONIC in microseconds; TCPU_NEVER), unless the descriptor polls readable first. */
+uint64_t stack_turn_tcpu(struct tcpu_stack *);
+/* Polls readable when a turn would get further: the link's. */
+int stack_fd_tcpu(const struct tcpu_stack *);
+/* Ends all connections that are closed and still owe something by RST, and frees the stack. EBUSY: sockets are open. */
+int stack_close_tcpu(struct tcpu_stack *);
 
 #endif

@@ -175,7 +175,7 @@ static int take_error(struct tcb *c)
 	return -error;
 }
 
-ssize_t tcpu_send(struct tcb *c, const struct seam_source *source, bool nodelay)
+ssize_t tcpu_send(struct tcb *c, const struct seam_source *source, unsigned how)
 {
 	ssize_t taken = 0;
 	size_t n;
@@ -193,7 +193,7 @@ ssize_t tcpu_send(struct tcb *c, const struct seam_source *source, bool nodelay)
 	batch_send(c->engine);
 	if (c->engine->batch)
 		return -EAGAIN;
-	while ((n = fill_span(c, source, nodelay || c->options.nodelay))) {
+	while ((n = fill_span(c, source, how & TCPU_SEND_NOW || c->options.nodelay))) {
 		taken += (ssize_t)n;
 		tcb_output(c); /* while the span is in the cache */
 	}

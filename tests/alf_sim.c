@@ -57,7 +57,7 @@ static void send_some(struct end *e)
 			pipe_bytes(e->out, len, e->seed ^ e->sent);
 		memcpy(attr.name, &e->sent, 4);
 		ck_assert_int_eq(alf_send_begin(e->alf, e->out, len, &attr), 0);
-		n = tcpu_send(e->tcb, &e->alf->tx.source, true);
+		n = tcpu_send(e->tcb, &e->alf->tx.source, TCPU_SEND_NOW);
 		ck_assert_msg(n >= 0 || n == -EAGAIN, "seed %lu: tcpu_send: %zd", e->seed, n);
 		if (e->alf->tx.busy)
 			return;

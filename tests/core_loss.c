@@ -389,7 +389,7 @@ START_TEST(nagle)
 	talk_open(&talk, &(struct net_config){ 0 }, MSS);
 	for (int i = 0; i < 3; i++) {
 		plain_source(&p, "abc", 3);
-		ck_assert_int_eq(tcpu_send(talk.c, &p.seam, false), 3);
+		ck_assert_int_eq(tcpu_send(talk.c, &p.seam, 0), 3);
 	}
 	talk_expect(&talk, ACK, 3);
 	talk_expect_nothing(&talk);

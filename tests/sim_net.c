@@ -305,7 +305,7 @@ ssize_t net_send(struct tcb *c, const void *data, size_t len)
 	struct plain_source p;
 
 	plain_source(&p, data, len);
-	return tcpu_send(c, &p.seam, true);
+	return tcpu_send(c, &p.seam, TCPU_SEND_NOW);
 }
 
 ssize_t net_recv(struct tcb *c, void *data, size_t cap)

@@ -1,12 +1,26 @@
-/* What the engine wants of the machine it runs on: time, secrets, memory. */
+/* What the engine and the calls want of the machine they run on: time, sleep, secrets, memory. */
 #ifndef CORE_LINK_HOST_H
 #define CORE_LINK_HOST_H
 
+#include <poll.h>
 #include <stddef.h>
 #include <stdint.h>
 
+/* Another machine: virtual time, for tests (tests/script). Not to be changed while a socket is open. */
+struct link_host {
+	void *ctx;
+	uint64_t (*now_us)(void *ctx);
+	/* As link_host_sleep. */
+	int (*sleep)(void *ctx, struct pollfd *fds, nfds_t n, uint64_t until_us);
+	void (*random)(void *ctx, void *p, size_t bytes);
+};
+/* NULL: the real one, which it is from the beginning. Borrowed. */
+void link_host_use(const struct link_host *);
+
 /* CLOCK_MONOTONIC: microseconds. */
 uint64_t link_host_now_us(void);
+/* As ppoll(2) until a time (UINT64_MAX: without end): how many of fds are ready; -EINTR. */
+int link_host_sleep(struct pollfd *fds, nfds_t n, uint64_t until_us);
 /* Fills p with random bytes from the kernel; waits for its entropy early in a boot. */
 void link_host_random(void *p, size_t bytes);
 /* For struct tcpu_config: malloc and free. */

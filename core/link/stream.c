@@ -33,7 +33,7 @@ static ssize_t fill(struct sock *s, const struct seam_source *source, int flags)
 	struct watched_source w = { .seam = { .fill = watched_fill, .ctx = &w, .record = source->record },
 				    .inner = source };
 	uint64_t until_us = sock_until(s, s->send_timeout_us, flags);
-	bool nodelay = s->nodelay || flags & TF_NODELAY;
+	unsigned how = s->nodelay || flags & TF_NODELAY ? TCPU_SEND_NOW : 0;
 	ssize_t total = 0;
 	int e = 0;
 
@@ -47,7 +47,7 @@ static ssize_t fill(struct sock *s, const struct seam_source *source, int flags)
 	if (link_host_now_us() - s->driver->looked_us >= LOOK_US)
 		driver_pump(s->driver, NULL);
 	for (;;) {
-		ssize_t n = tcpu_send(s->tcb, &w.seam, nodelay);
+		ssize_t n = tcpu_send(s->tcb, &w.seam, how);
 
 		if (n > 0)
 			total += n;
