@@ -326,7 +326,7 @@ static void call_send(struct flow *f)
 
 	f->budget = 1 + rnd(rnd(2) ? 100 : 60000);
 	f->source.record = !rnd(4);
-	n = tcpu_send(f->c, &f->source, rnd(2));
+	n = tcpu_send(f->c, &f->source, (unsigned)rnd(2));
 	must(f->sent - before == (n > 0 ? (uint64_t)n : 0));
 	allowed(n < 0 ? (int)n : 0);
 }

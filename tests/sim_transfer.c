@@ -213,7 +213,7 @@ static void end_send(struct run *r, struct end *e)
 	ssize_t n;
 
 	e->budget = 1 + link_sim_random(r->net.sim) % 20000;
-	n = tcpu_send(e->c, &e->source, link_sim_chance(r->net.sim, 0.5));
+	n = tcpu_send(e->c, &e->source, link_sim_chance(r->net.sim, 0.5) ? TCPU_SEND_NOW : 0);
 	ck_assert_msg(n >= 0 || n == -EAGAIN, "send: %s", strerror((int)-n));
 	/* More is at hand than this turn's budget; the engine need not wake us for it. */
 	if (e->sent < e->to_send && !e->budget)
