@@ -43,7 +43,10 @@ struct link_ops {
 	/* Take a local address and port: port 0 asks for any. *local receives what was taken.
 	 * -EADDRINUSE, -EADDRNOTAVAIL, -EACCES. */
 	int (*claim)(struct link *, struct link_addr *local);
+	/* Others may claim it. What it was claimed for may still have something to send. */
 	void (*release)(struct link *, const struct link_addr *local);
+	/* The address that segments to remote_ip leave from, of those that the link has. NULL: the one that was claimed. */
+	int (*route)(struct link *, uint32_t remote_ip, uint32_t *local_ip);
 	/* Send n segments. Returns how many left or were dropped as a network drops; when fewer than n, the
 	 * link is full and the rest are the caller's still. The memory is the caller's again on return. */
 	int (*send)(struct link *, const struct link_out *, unsigned n);

@@ -3,6 +3,7 @@
 #define CORE_LINK_HOST_H
 
 #include <poll.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,8 @@ struct link_host {
 };
 /* NULL: the real one, which it is from the beginning. Borrowed. */
 void link_host_use(const struct link_host *);
+/* Time is the kernel's as well: its timers may be used. */
+bool link_host_is_real(void);
 
 /* CLOCK_MONOTONIC: microseconds. */
 uint64_t link_host_now_us(void);

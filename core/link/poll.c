@@ -1,6 +1,6 @@
 /* poll_tcpu: exact readiness, computed from the connections; the system's poll is for sleeping, and for descriptors
  * that are not TCPU's. */
-#include "core/link/driver.h"
+#include "core/link/stack.h"
 
 #include "core/link/host.h"
 
@@ -36,20 +36,20 @@ static int look(struct pollfd *fds, struct pollfd *real, nfds_t n, bool watch, u
 		if (!s)
 			continue;
 		real[i].events = POLLIN;
-		driver_catch_up(s->driver);
+		stack_catch_up(s->stack);
 		fds[i].revents = exact(s, fds[i].events);
 		ready += fds[i].revents != 0;
 		/* Without room for an eventfd, the link's descriptor still wakes. */
 		if (watch && s->tcb)
 			sock_watch(s, want_of(fds[i].events));
-		driver_settle(s->driver); /* a deadline that was met makes nothing readable any more */
-		if (s->driver->engine) {
-			uint64_t due_us = tcpu_deadline(s->driver->engine);
+		stack_settle(s->stack); /* a deadline that was met makes nothing readable any more */
+		if (s->stack->engine) {
+			uint64_t due_us = tcpu_deadline(s->stack->engine);
 
 			if (due_us < *deadline_us)
 				*deadline_us = due_us;
 		}
-		pthread_mutex_unlock(&s->driver->lock);
+		pthread_mutex_unlock(&s->stack->lock);
 	}
 	return ready;
 }
@@ -67,7 +67,7 @@ static void unwatch(const struct pollfd *fds, nfds_t n)
 /* Polls what the system knows; adds those that are not TCPU's to fds. Returns how many those are. */
 static int sleep_and_merge(struct pollfd *fds, struct pollfd *real, nfds_t n, uint64_t until_us)
 {
-	int ready = driver_sleep(real, n, until_us);
+	int ready = stack_sleep(real, n, until_us);
 
 	if (ready)
 		return ready;

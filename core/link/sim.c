@@ -351,6 +351,13 @@ static void sim_release(struct link *link, const struct link_addr *local)
 		}
 }
 
+static int sim_route(struct link *link, uint32_t remote_ip, uint32_t *local_ip)
+{
+	(void)remote_ip;
+	*local_ip = ((struct host *)link)->ip;
+	return 0;
+}
+
 static int sim_send(struct link *link, const struct link_out *out, unsigned n)
 {
 	struct host *h = (struct host *)link;
@@ -391,7 +398,7 @@ static void sim_close(struct link *link)
 }
 
 static const struct link_ops sim_ops = {
-	.claim = sim_claim, .release = sim_release, .send = sim_send, .recv = sim_recv, .fd = sim_fd,
+	.claim = sim_claim, .release = sim_release, .route = sim_route, .send = sim_send, .recv = sim_recv, .fd = sim_fd,
 	.close = sim_close,
 };
 

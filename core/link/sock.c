@@ -1,5 +1,5 @@
-/* Sockets below the calls: the table of descriptors, readiness, waiting. See driver.h. */
-#include "core/link/driver.h"
+/* Sockets below the calls: the table of descriptors, readiness, waiting. See stack.h. */
+#include "core/link/stack.h"
 
 #include "core/link/host.h"
 
@@ -10,7 +10,6 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #define ORPHAN_SLICE_US 20000 /* a sleep is at most so long while orphans want to be served */
@@ -58,35 +57,69 @@ static int join(const struct sock *s, int fd)
 	return epoll_ctl(s->fd, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
 }
 
-int sock_add_link(struct sock *s)
+/* A link may have none, or none before it has claimed an address. */
+static int join_link(struct sock *s)
 {
-	return join(s, s->driver->link->ops->fd(s->driver->link));
+	int fd = stack_fd_tcpu(s->stack), e = fd < 0 || s->linked ? 0 : join(s, fd);
+
+	s->linked = s->linked || (fd >= 0 && !e);
+	return e;
 }
 
-int sock_new(struct driver *d, struct sock **out)
+static void claim_drop(struct tcpu_stack *k, struct claim *c)
+{
+	if (!c || --c->users)
+		return;
+	k->link->ops->release(k->link, &c->local);
+	free(c);
+}
+
+int sock_claim(struct sock *s, struct link_addr want)
+{
+	struct claim *c = malloc(sizeof *c);
+	struct link *link = s->stack->link;
+	int e = c ? link->ops->claim(link, &want) : -ENOMEM;
+
+	if (e) {
+		free(c);
+		return e;
+	}
+	*c = (struct claim){ .local = want, .users = 1 };
+	e = join_link(s);
+	if (e)
+		claim_drop(s->stack, c);
+	else
+		s->claim = c;
+	return e;
+}
+
+int sock_new(struct tcpu_stack *k, struct claim *claim, struct sock **out)
 {
 	struct sock *s = calloc(1, sizeof *s);
 	struct sock *_Atomic *at;
-	int fd = s ? epoll_create1(EPOLL_CLOEXEC) : -1;
+	int fd = s ? epoll_create1(EPOLL_CLOEXEC) : -1, e;
 
 	if (fd < 0) {
+		e = s ? -errno : -ENOMEM;
 		free(s);
-		return s ? -errno : -ENOMEM;
-	}
-	at = slot(fd, true);
-	if (!at) {
-		close(fd);
-		free(s);
-		return fd < PAGE * PAGES ? -ENOMEM : -EMFILE;
+		return e;
 	}
 	s->fd = fd;
 	s->event_fd = -1;
-	s->sndbuf_bytes = TCPU_SNDBUF_DEFAULT;
-	s->rcvbuf_bytes = TCPU_RCVBUF_DEFAULT;
-	s->driver = d;
-	s->next = d->socks;
-	d->socks = s;
-	d->sock_count++;
+	s->stack = k;
+	at = slot(fd, true);
+	e = at ? join_link(s) : fd < PAGE * PAGES ? -ENOMEM : -EMFILE;
+	if (e) {
+		close(fd);
+		free(s);
+		return e;
+	}
+	s->claim = claim;
+	if (claim)
+		claim->users++;
+	s->next = k->socks;
+	k->socks = s;
+	k->sock_count++;
 	atomic_store_explicit(at, s, memory_order_release);
 	*out = s;
 	return 0;
@@ -94,14 +127,15 @@ int sock_new(struct driver *d, struct sock **out)
 
 void sock_free(struct sock *s)
 {
-	struct driver *d = s->driver;
-	struct sock **at = &d->socks;
+	struct tcpu_stack *k = s->stack;
+	struct sock **at = &k->socks;
 
 	while (*at != s)
 		at = &(*at)->next;
 	*at = s->next;
-	d->sock_count--;
-	d->watched -= s->want != 0;
+	k->sock_count--;
+	k->watched -= s->want != 0;
+	claim_drop(k, s->claim);
 	/* Before the number can be given to another file. */
 	atomic_store_explicit(slot(s->fd, false), NULL, memory_order_release);
 	if (s->event_fd >= 0)
@@ -137,16 +171,16 @@ unsigned sock_usual_want(const struct sock *s)
 	return TCPU_IN | TCPU_ERR | TCPU_HUP | (s->want_out ? TCPU_OUT : 0);
 }
 
-/* Raises or lowers the eventfd when that changes. Segments that wait in the driver count for every socket: nobody
+/* Raises or lowers the eventfd when that changes. Segments that wait in the stack count for every socket: nobody
  * can know whose they are. */
-static void tell(struct sock *s)
+void sock_tell(struct sock *s)
 {
-	const struct driver *d = s->driver;
+	const struct tcpu_stack *k = s->stack;
 	uint64_t one = 1;
 	bool raise;
 
 	s->told = s->want ? sock_ready(s) & s->want : 0;
-	raise = s->told || (s->want && d->at < d->count);
+	raise = s->told || (s->want && k->at < k->count);
 	if (raise == s->raised)
 		return;
 	s->raised = raise;
@@ -157,7 +191,7 @@ static void tell(struct sock *s)
 
 int sock_watch(struct sock *s, unsigned want)
 {
-	struct driver *d = s->driver;
+	struct tcpu_stack *k = s->stack;
 
 	if (want && s->event_fd < 0) {
 		int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), e;
@@ -171,48 +205,15 @@ int sock_watch(struct sock *s, unsigned want)
 		}
 		s->event_fd = fd;
 	}
-	if (want && d->timer_fd < 0)
-		d->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-	if (want && d->timer_fd >= 0 && !s->timed)
-		s->timed = !join(s, d->timer_fd);
-	d->watched = d->watched + (want != 0) - (s->want != 0);
+	if (want && k->timer_fd < 0 && link_host_is_real())
+		k->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (want && k->timer_fd >= 0 && !s->timed)
+		s->timed = !join(s, k->timer_fd);
+	k->watched = k->watched + (want != 0) - (s->want != 0);
 	s->want = want;
 	if (s->event_fd >= 0)
-		tell(s);
+		sock_tell(s);
 	return 0;
-}
-
-/* The timerfd fires at the engine's deadline. Set anew only for an earlier one: when it fires too early, the call
- * that comes of it sets it right, which is rarer than deadlines that move. */
-static void set_timer(struct driver *d)
-{
-	uint64_t deadline_us = tcpu_deadline(d->engine);
-	struct itimerspec t = { .it_value = { .tv_sec = (time_t)(deadline_us / 1000000),
-					      .tv_nsec = (long)(deadline_us % 1000000) * 1000 + 1 } };
-	uint64_t expirations;
-
-	if (d->armed_us <= d->looked_us) {
-		if (read(d->timer_fd, &expirations, sizeof expirations) > 0 || errno == EAGAIN)
-			d->armed_us = TCPU_NEVER;
-	}
-	if (deadline_us >= d->armed_us)
-		return;
-	d->armed_us = deadline_us;
-	timerfd_settime(d->timer_fd, TFD_TIMER_ABSTIME, &t, NULL);
-}
-
-void driver_settle(struct driver *d)
-{
-	if (!d->engine)
-		return;
-	driver_flush(d);
-	if (!d->watched)
-		return;
-	for (struct sock *s = d->socks; s; s = s->next)
-		if (s->want)
-			tell(s);
-	if (d->timer_fd >= 0)
-		set_timer(d);
 }
 
 /* ---- a call's frame ---- */
@@ -228,7 +229,7 @@ struct sock *sock_enter(int fd)
 		errno = EBADF;
 		return NULL;
 	}
-	pthread_mutex_lock(&s->driver->lock);
+	pthread_mutex_lock(&s->stack->lock);
 	if (s->told & TCPU_OUT)
 		s->want_out = false;
 	return s;
@@ -244,13 +245,13 @@ void sock_give_address(struct link_addr from, struct sockaddr_in *addr, socklen_
 
 ssize_t sock_leave(struct sock *s, ssize_t result)
 {
-	struct driver *d = s->driver;
+	struct tcpu_stack *k = s->stack;
 	unsigned want = sock_usual_want(s);
 
 	if (want != s->want)
 		sock_watch(s, want); /* on failure the link's descriptor and poll_tcpu still serve */
-	driver_settle(d);
-	pthread_mutex_unlock(&d->lock);
+	stack_settle(k);
+	pthread_mutex_unlock(&k->lock);
 	if (result >= 0)
 		return result;
 	errno = (int)-result;
@@ -264,19 +265,14 @@ uint64_t sock_until(const struct sock *s, uint64_t timeout_us, int flags)
 	return timeout_us ? link_host_now_us() + timeout_us : TCPU_NEVER;
 }
 
-int driver_sleep(struct pollfd *fds, nfds_t n, uint64_t until_us)
+int stack_sleep(struct pollfd *fds, nfds_t n, uint64_t until_us)
 {
-	uint64_t now_us = link_host_now_us(), us = until_us > now_us ? until_us - now_us : 0;
-	struct timespec t;
+	uint64_t slice_us = orphans_any() ? link_host_now_us() + ORPHAN_SLICE_US : TCPU_NEVER;
+	int ready = link_host_sleep(fds, n, until_us < slice_us ? until_us : slice_us);
 
-	if (orphans_any() && us > ORPHAN_SLICE_US)
-		us = ORPHAN_SLICE_US;
-	t = (struct timespec){ (time_t)(us / 1000000), (long)(us % 1000000) * 1000 };
-	if (ppoll(fds, n, until_us == TCPU_NEVER && !orphans_any() ? NULL : &t, NULL) < 0)
-		return -errno;
-	if (orphans_any())
+	if (ready >= 0 && orphans_any())
 		orphans_serve();
-	return 0;
+	return ready < 0 ? ready : 0;
 }
 
 /* The sink is in place only while the lock is held: in a sleep another thread would run it. */
@@ -286,7 +282,7 @@ static unsigned pump(struct sock *s, struct call_sink *sink)
 
 	if (sink)
 		tcpu_sink(s->tcb, &sink->seam);
-	fed = driver_pump(s->driver, sink);
+	fed = stack_pump(s->stack, sink);
 	if (sink)
 		tcpu_sink(s->tcb, NULL);
 	return fed;
@@ -294,7 +290,7 @@ static unsigned pump(struct sock *s, struct call_sink *sink)
 
 int sock_wait(struct sock *s, unsigned want, uint64_t until_us, struct call_sink *sink)
 {
-	struct driver *d = s->driver;
+	struct tcpu_stack *k = s->stack;
 	uint64_t deadline_us;
 	struct pollfd fds[2];
 	nfds_t n = 1;
@@ -302,21 +298,21 @@ int sock_wait(struct sock *s, unsigned want, uint64_t until_us, struct call_sink
 
 	if (pump(s, sink))
 		return 0;
-	if (d->looked_us >= until_us)
+	if (k->looked_us >= until_us)
 		return -EAGAIN;
-	driver_settle(d);
-	/* Another thread may take from the link what this one waits for. */
-	if (d->sock_count > 1) {
+	stack_settle(k);
+	fds[0] = (struct pollfd){ .fd = stack_fd_tcpu(k), .events = POLLIN };
+	/* Others may take from the link what this one waits for. */
+	if (k->sock_count > 1 || k->turns || fds[0].fd < 0) {
 		e = sock_watch(s, want | TCPU_ERR | TCPU_HUP);
 		if (e)
 			return e;
 		fds[n++] = (struct pollfd){ .fd = s->event_fd, .events = POLLIN };
 	}
-	fds[0] = (struct pollfd){ .fd = d->link->ops->fd(d->link), .events = POLLIN };
-	deadline_us = tcpu_deadline(d->engine);
-	pthread_mutex_unlock(&d->lock);
-	e = driver_sleep(fds, n, deadline_us < until_us ? deadline_us : until_us);
-	pthread_mutex_lock(&d->lock);
+	deadline_us = tcpu_deadline(k->engine);
+	pthread_mutex_unlock(&k->lock);
+	e = stack_sleep(fds, n, deadline_us < until_us ? deadline_us : until_us);
+	pthread_mutex_lock(&k->lock);
 	if (n > 1)
 		sock_watch(s, sock_usual_want(s));
 	pump(s, sink);

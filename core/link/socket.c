@@ -1,39 +1,11 @@
 /* The calls of core/tcpu.h that make, name, open and close. */
-#include "core/link/driver.h"
+#include "core/link/stack.h"
 
 #include "core/link/host.h"
-#include "core/link/udp.h"
 
 #include <errno.h>
 
 #define FIN_WAIT_US 1000000 /* how long a blocking close waits for FINs: a peer between its calls answers none */
-
-int socket_tcpu(int domain, int type, int protocol)
-{
-	struct driver *d;
-	struct sock *s;
-	int e = 0;
-
-	if (domain != AF_INET)
-		e = -EAFNOSUPPORT;
-	else if ((type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) != SOCK_STREAM)
-		e = -EPROTOTYPE;
-	else if (protocol == IPPROTO_TCPK)
-		e = -EPROTONOSUPPORT;
-	if (!e)
-		e = driver_new(&d);
-	if (!e) {
-		e = sock_new(d, &s);
-		if (e)
-			driver_drop(d);
-	}
-	if (e) {
-		errno = -e;
-		return -1;
-	}
-	s->nonblock = type & SOCK_NONBLOCK;
-	return s->fd;
-}
 
 static int address(const struct sockaddr_in *addr, socklen_t addrlen, struct link_addr *out)
 {
@@ -45,17 +17,6 @@ static int address(const struct sockaddr_in *addr, socklen_t addrlen, struct lin
 	return 0;
 }
 
-static int claim(struct sock *s, struct link_addr want)
-{
-	struct driver *d = s->driver;
-	int e = d->link->ops->claim(d->link, &want);
-
-	if (e)
-		return e;
-	d->local = want;
-	return sock_add_link(s);
-}
-
 static int bind_(struct sock *s, const struct sockaddr_in *addr, socklen_t addrlen)
 {
 	struct link_addr want;
@@ -63,7 +24,7 @@ static int bind_(struct sock *s, const struct sockaddr_in *addr, socklen_t addrl
 
 	if (e)
 		return e;
-	return s->driver->local.port ? -EINVAL : claim(s, want);
+	return s->claim ? -EINVAL : sock_claim(s, want);
 }
 
 int bind_tcpu(int fd, const struct sockaddr_in *addr, socklen_t addrlen)
@@ -75,19 +36,19 @@ int bind_tcpu(int fd, const struct sockaddr_in *addr, socklen_t addrlen)
 
 static int listen_(struct sock *s, int backlog)
 {
-	struct driver *d = s->driver;
+	unsigned most = backlog > 0 ? (unsigned)backlog : 1;
 	int e = 0;
 
-	if (s->listening)
+	if (s->listening) {
+		tcpu_backlog(s->tcb, most);
 		return 0;
+	}
 	if (s->tcb)
 		return -EINVAL;
-	if (!d->local.port)
-		e = claim(s, (struct link_addr){ 0 });
+	if (!s->claim)
+		e = sock_claim(s, (struct link_addr){ 0 });
 	if (!e)
-		e = driver_start(d, s);
-	if (!e)
-		e = tcpu_listen(d->engine, d->local, backlog > 0 ? (unsigned)backlog : 1, NULL, &s->tcb);
+		e = tcpu_listen(s->stack->engine, s->claim->local, most, &s->options, &s->tcb);
 	s->listening = !e;
 	return e;
 }
@@ -104,7 +65,7 @@ static int accept_(struct sock *s, struct sockaddr_in *addr, socklen_t *addrlen)
 	uint64_t until_us = sock_until(s, s->recv_timeout_us, 0);
 	struct tcpu_info info;
 	struct sock *n;
-	int e = listen_(s, SOMAXCONN);
+	int e = s->listening ? 0 : listen_(s, SOMAXCONN);
 
 	if (e)
 		return e;
@@ -114,19 +75,14 @@ static int accept_(struct sock *s, struct sockaddr_in *addr, socklen_t *addrlen)
 			return e;
 	}
 	/* The descriptor first: what fails leaves the connection in the backlog. */
-	e = sock_new(s->driver, &n);
+	e = sock_new(s->stack, s->claim, &n);
 	if (e)
 		return e;
-	e = sock_add_link(n);
-	if (!e)
-		e = tcpu_accept(s->tcb, &n->tcb);
+	e = tcpu_accept(s->tcb, &n->tcb);
 	if (e) {
 		sock_free(n);
 		return e;
 	}
-	n->nodelay = s->nodelay;
-	n->sndbuf_bytes = s->sndbuf_bytes;
-	n->rcvbuf_bytes = s->rcvbuf_bytes;
 	n->send_timeout_us = s->send_timeout_us;
 	n->recv_timeout_us = s->recv_timeout_us;
 	tcpu_info(n->tcb, &info);
@@ -160,18 +116,21 @@ static int connected(struct sock *s)
 
 static int connect_start(struct sock *s, struct link_addr remote)
 {
-	struct driver *d = s->driver;
-	struct link_addr local = d->local;
-	int e = link_udp_route(d->link, remote.ip, &local.ip);
+	struct tcpu_stack *k = s->stack;
+	struct link_addr local = { 0 };
+	int e = 0;
 
-	if (!e && !local.port) {
-		e = claim(s, local);
-		local = d->local;
-	}
-	if (!e)
-		e = driver_start(d, s);
-	if (!e)
-		e = tcpu_connect(d->engine, local, remote, NULL, &s->tcb);
+	if (s->claim)
+		local = s->claim->local;
+	if (k->link->ops->route)
+		e = k->link->ops->route(k->link, remote.ip, &local.ip);
+	if (!e && !s->claim)
+		e = sock_claim(s, local);
+	if (e)
+		return e;
+	local = (struct link_addr){ local.ip ? local.ip : s->claim->local.ip, s->claim->local.port };
+	stack_clock(k);
+	e = tcpu_connect(k->engine, local, remote, &s->options, &s->tcb);
 	s->connecting = !e;
 	return e;
 }
@@ -222,6 +181,7 @@ static int shutdown_(struct sock *s, int how)
 		return -EINVAL;
 	if (!sock_is_open(s))
 		return -ENOTCONN;
+	stack_clock(s->stack);
 	if (how != SHUT_RD)
 		e = tcpu_shutdown(s->tcb);
 	if (how != SHUT_WR)
@@ -299,8 +259,8 @@ static int finish(struct sock *s)
 	/* What never was open has neither, and its failure is connect_tcpu's to tell. */
 	if (!s->tcb || s->listening || (s->connecting && connected(s)))
 		return 0;
-	driver_catch_up(s->driver); /* what has come decides between FIN and RST, and whether anything is lost */
-	if (!s->nonblock && !unread(s))
+	stack_catch_up(s->stack); /* what has come decides between FIN and RST, and whether anything is lost */
+	if (!s->nonblock && !s->stack->turns && !unread(s))
 		e = linger(s);
 	tcpu_info(s->tcb, &info);
 	if (info.buffered_bytes && (unread(s) || s->error || tcpu_error(s->tcb)))
@@ -311,23 +271,22 @@ static int finish(struct sock *s)
 int close_tcpu(int fd)
 {
 	struct sock *s = sock_enter(fd);
-	struct driver *d;
-	bool last;
+	struct tcpu_stack *k;
 	int e;
 
 	if (!s)
 		return -1;
-	d = s->driver;
+	k = s->stack;
 	e = finish(s);
 	if (s->tcb)
 		tcpu_close(s->tcb);
 	s->tcb = NULL;
 	sock_free(s);
-	driver_settle(d); /* others may have been given what they wait for */
-	last = !d->sock_count;
-	pthread_mutex_unlock(&d->lock);
-	if (last)
-		driver_drop(d);
+	stack_settle(k); /* others may have been given what they wait for */
+	if (k->sock_count)
+		pthread_mutex_unlock(&k->lock);
+	else
+		stack_drop(k);
 	if (!e)
 		return 0;
 	errno = -e;

@@ -1,5 +1,5 @@
 /* The calls of core/tcpu.h that ask and set. */
-#include "core/link/driver.h"
+#include "core/link/stack.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +29,7 @@ int getsockname_tcpu(int fd, struct sockaddr_in *addr, socklen_t *addrlen)
 
 	if (!s)
 		return -1;
-	sock_give_address(info(s, &i) ? s->driver->local : i.local, addr, addrlen);
+	sock_give_address(!info(s, &i) ? i.local : s->claim ? s->claim->local : (struct link_addr){ 0 }, addr, addrlen);
 	return (int)sock_leave(s, 0);
 }
 
@@ -74,20 +74,28 @@ static uint64_t *timeout_of(struct sock *s, int level, int name)
 }
 
 /* The options that are sizes, and bind when the connection begins. */
-static uint32_t *size_of(struct sock *s, int level, int name)
+static uint32_t *size_of(struct tcpu_options *o, int level, int name)
 {
 	if (level == SOL_SOCKET && name == SO_SNDBUF)
-		return &s->sndbuf_bytes;
+		return &o->sndbuf_bytes;
 	if (level == SOL_SOCKET && name == SO_RCVBUF)
-		return &s->rcvbuf_bytes;
-	return level == IPPROTO_TCP && name == TCP_MAXSEG ? &s->mss : NULL;
+		return &o->rcvbuf_bytes;
+	return level == IPPROTO_TCP && name == TCP_MAXSEG ? &o->mss_max : NULL;
+}
+
+static void options_of(const struct sock *s, struct tcpu_options *o)
+{
+	if (s->tcb)
+		tcpu_options(s->tcb, o);
+	else
+		*o = s->options;
 }
 
 static int set(struct sock *s, int level, int name, const void *value, socklen_t len)
 {
 	uint64_t *timeout_us = timeout_of(s, level, name);
-	uint32_t *size = size_of(s, level, name);
 	struct tcpu_options o;
+	uint32_t *size = size_of(&o, level, name);
 	struct timeval t;
 	int v;
 
@@ -105,18 +113,16 @@ static int set(struct sock *s, int level, int name, const void *value, socklen_t
 	if (len < sizeof v)
 		return -EINVAL;
 	memcpy(&v, value, sizeof v);
-	if (!size) {
-		s->nodelay = v;
-		if (s->tcb && !s->listening) {
-			tcpu_options(s->tcb, &o);
-			o.nodelay = v;
-			tcpu_set_options(s->tcb, &o); /* what waited goes out */
-		}
-		return 0;
-	}
-	if (v <= 0 || s->driver->engine)
+	options_of(s, &o);
+	if (size && (v <= 0 || s->tcb))
 		return -EINVAL;
-	*size = (uint32_t)v;
+	if (size)
+		*size = (uint32_t)v;
+	else
+		o.nodelay = v;
+	if (s->tcb)
+		return tcpu_set_options(s->tcb, &o);
+	s->options = o;
 	return 0;
 }
 
@@ -132,7 +138,7 @@ static int take_error(struct sock *s)
 {
 	int e = s->error;
 
-	driver_catch_up(s->driver);
+	stack_catch_up(s->stack);
 	s->error = 0;
 	return e || !s->tcb || s->listening ? e : tcpu_error(s->tcb);
 }
@@ -140,7 +146,8 @@ static int take_error(struct sock *s)
 static int get(struct sock *s, int level, int name, void *value, socklen_t *len)
 {
 	uint64_t *timeout_us = timeout_of(s, level, name);
-	uint32_t *size = size_of(s, level, name);
+	struct tcpu_options o;
+	uint32_t *size = size_of(&o, level, name);
 	struct tcpu_info i;
 	struct timeval t;
 	int v;
@@ -153,12 +160,13 @@ static int get(struct sock *s, int level, int name, void *value, socklen_t *len)
 		*len = sizeof t;
 		return 0;
 	}
-	if (size == &s->mss && !info(s, &i))
+	options_of(s, &o);
+	if (size == &o.mss_max && !info(s, &i))
 		v = (int)i.mss;
 	else if (size)
-		v = (int)*size;
+		v = (int)(*size ? *size : size == &o.mss_max ? 0 : TCPU_RCVBUF_DEFAULT);
 	else if (level == IPPROTO_TCP && name == TCP_NODELAY)
-		v = s->nodelay;
+		v = o.nodelay;
 	else if (level == SOL_SOCKET && name == SO_ERROR)
 		v = take_error(s);
 	else

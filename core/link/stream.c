@@ -1,5 +1,5 @@
 /* The calls of core/tcpu.h that move bytes. Each tries, and gets the engine further until it need not try again. */
-#include "core/link/driver.h"
+#include "core/link/stack.h"
 
 #include "core/link/host.h"
 #include "core/plain.h"
@@ -33,7 +33,7 @@ static ssize_t fill(struct sock *s, const struct seam_source *source, int flags)
 	struct watched_source w = { .seam = { .fill = watched_fill, .ctx = &w, .record = source->record },
 				    .inner = source };
 	uint64_t until_us = sock_until(s, s->send_timeout_us, flags);
-	unsigned how = s->nodelay || flags & TF_NODELAY ? TCPU_SEND_NOW : 0;
+	unsigned how = flags & TF_NODELAY ? TCPU_SEND_NOW : 0;
 	ssize_t total = 0;
 	int e = 0;
 
@@ -44,8 +44,8 @@ static ssize_t fill(struct sock *s, const struct seam_source *source, int flags)
 		s->error = 0;
 		return e;
 	}
-	if (link_host_now_us() - s->driver->looked_us >= LOOK_US)
-		driver_pump(s->driver, NULL);
+	if (link_host_now_us() - s->stack->looked_us >= LOOK_US)
+		stack_pump(s->stack, NULL);
 	for (;;) {
 		ssize_t n = tcpu_send(s->tcb, &w.seam, how);
 

@@ -1,7 +1,6 @@
 /* The link of udp.h. udp(7), and the kernel's net/ipv4/udp.c for what it refuses. */
 #include "core/link/udp.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <ifaddrs.h>
 #include <linux/errqueue.h>
@@ -58,6 +57,7 @@ struct udp {
 	struct link_addr local;
 	uint32_t route_mtu; /* of link_udp_route */
 	int fd;
+	bool released;
 	bool gso;
 	bool error_waits; /* the kernel has told of one; the error queue is to be read */
 	struct outbox out;
@@ -225,7 +225,8 @@ static int udp_send(struct link *link, const struct link_out *o, unsigned n)
 	unsigned left = n, alone = 0;
 	bool retried = false;
 
-	assert(u->fd >= 0);
+	if (u->fd < 0) /* what was claimed last is gone, and nothing has come in its place */
+		return (int)n;
 	while (left) {
 		int sent;
 		unsigned segments = 0;
@@ -413,6 +414,16 @@ static void set_buffers(struct udp *u)
 	u->link.window_max = (uint32_t)granted / 2;
 }
 
+static void shut(struct udp *u)
+{
+	if (u->fd >= 0)
+		close(u->fd);
+	u->fd = -1;
+	u->released = false;
+	u->local = (struct link_addr){ 0 };
+	u->in.at = u->in.count = 0;
+}
+
 static int udp_claim(struct link *link, struct link_addr *local)
 {
 	struct udp *u = of(link);
@@ -420,8 +431,9 @@ static int udp_claim(struct link *link, struct link_addr *local)
 	socklen_t len = sizeof a;
 	int fd, off = 0;
 
-	if (u->fd >= 0)
+	if (u->fd >= 0 && !u->released)
 		return -EBUSY;
+	shut(u);
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
@@ -450,11 +462,7 @@ static void udp_release(struct link *link, const struct link_addr *local)
 {
 	struct udp *u = of(link);
 
-	if (u->fd < 0 || local->port != u->local.port)
-		return;
-	close(u->fd);
-	u->fd = -1;
-	u->in.at = u->in.count = 0;
+	u->released = u->fd >= 0 && local->port == u->local.port;
 }
 
 static int udp_fd(const struct link *link)
@@ -466,14 +474,36 @@ static void udp_close(struct link *link)
 {
 	struct udp *u = of(link);
 
-	udp_release(link, &u->local);
+	shut(u);
 	free(u->arena);
 	free(u);
 }
 
+int link_udp_route(struct link *link, uint32_t ip, uint32_t *source_ip)
+{
+	struct udp *u = of(link);
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = ip };
+	socklen_t len = sizeof a, mtu_len = sizeof(int);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), mtu = 0, e = 0;
+
+	if (fd < 0)
+		return -errno;
+	/* Connecting a UDP socket sends nothing; it looks up the route. */
+	if (connect(fd, (struct sockaddr *)&a, sizeof a) || getsockname(fd, (struct sockaddr *)&a, &len))
+		e = errno;
+	else
+		*source_ip = u->local.ip ? u->local.ip : a.sin_addr.s_addr;
+	if (!e && !u->config.mtu && !getsockopt(fd, IPPROTO_IP, IP_MTU, &mtu, &mtu_len)) {
+		u->route_mtu = (uint32_t)mtu;
+		set_segment_max(u, u->route_mtu);
+	}
+	close(fd);
+	return -e;
+}
+
 static const struct link_ops udp_ops = {
-	.claim = udp_claim, .release = udp_release, .send = udp_send, .recv = udp_recv, .fd = udp_fd,
-	.close = udp_close,
+	.claim = udp_claim, .release = udp_release, .route = link_udp_route, .send = udp_send, .recv = udp_recv,
+	.fd = udp_fd, .close = udp_close,
 };
 
 int link_udp_open(const struct link_udp_config *config, struct link **out)
@@ -500,28 +530,6 @@ int link_udp_open(const struct link_udp_config *config, struct link **out)
 	}
 	*out = &u->link;
 	return 0;
-}
-
-int link_udp_route(struct link *link, uint32_t ip, uint32_t *source_ip)
-{
-	struct udp *u = of(link);
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = ip };
-	socklen_t len = sizeof a, mtu_len = sizeof(int);
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), mtu = 0, e = 0;
-
-	if (fd < 0)
-		return -errno;
-	/* Connecting a UDP socket sends nothing; it looks up the route. */
-	if (connect(fd, (struct sockaddr *)&a, sizeof a) || getsockname(fd, (struct sockaddr *)&a, &len))
-		e = errno;
-	else
-		*source_ip = u->local.ip ? u->local.ip : a.sin_addr.s_addr;
-	if (!e && !u->config.mtu && !getsockopt(fd, IPPROTO_IP, IP_MTU, &mtu, &mtu_len)) {
-		u->route_mtu = (uint32_t)mtu;
-		set_segment_max(u, u->route_mtu);
-	}
-	close(fd);
-	return -e;
 }
 
 struct link_udp_stats link_udp_stats(const struct link *link)

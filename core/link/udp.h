@@ -42,10 +42,11 @@ struct link_udp_stats {
  * receive buffer that the kernel granted: half of what it says, because it counts a packet's memory, not its bytes
  * (measured: 1.6 times as much for 1,460 bytes alone, 2.4 times for 1,000, hardly more where GRO joins). It bounds
  * one connection: many that share the socket can still overflow it, which TCP takes for congestion.
+ * release: the socket serves on what still belongs to its connections, until the next claim or close.
  * send: a full socket buffer leaves the rest to the caller, and its own packets' acknowledgments will wake him. */
 int link_udp_open(const struct link_udp_config *, struct link **out);
-/* The address that packets to ip leave from, and, unless config.mtu was set, segment_max from the path's MTU as the
- * kernel knows it: for a link that is to carry one connection. -ENETUNREACH, -EACCES (broadcast). */
+/* The link's route: the address that packets to ip leave from, and, unless config.mtu was set, segment_max from the
+ * path's MTU as the kernel knows it: for a link that is to carry one connection. -ENETUNREACH, -EACCES (broadcast). */
 int link_udp_route(struct link *, uint32_t ip, uint32_t *source_ip);
 struct link_udp_stats link_udp_stats(const struct link *);
 

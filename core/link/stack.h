@@ -1,58 +1,67 @@
-/* The inline driver: what stands between the calls of core/tcpu.h and the engine. Private to core/link/.
+/* Stacks: what stands between the calls of core/tcpu.h and the engine. Private to core/link/.
  *
- * A socket made by socket_tcpu has a driver of its own: a link, an engine, a lock; sockets that it accepts share it.
- * A call takes the driver's lock (sock_enter), tries, gets the engine further until it need not try again
- * (sock_wait), and lets go (sock_leave), which sends what is due and brings descriptors up to date.
+ * A stack is a link, an engine, a lock. A socket made by socket_tcpu has one of its own, over UDP, which goes with
+ * the last socket on it; one made by stack_tcpu stays until it is closed. A call takes the stack's lock (sock_enter),
+ * tries, gets the engine further until it need not try again (sock_wait), and lets go (sock_leave), which sends what is
+ * due and brings descriptors up to date.
  *
  * A descriptor of the application's is an epoll descriptor that holds the link's descriptor, and, once somebody
- * watches it (O_NONBLOCK, poll_tcpu, or a blocking call beside other threads), an eventfd that is raised while the
- * connection is ready without the link being readable, and the driver's timerfd. Blocking calls of an only socket
- * need neither and pay for neither. */
-#ifndef CORE_LINK_DRIVER_H
-#define CORE_LINK_DRIVER_H
+ * watches it (O_NONBLOCK, poll_tcpu, or a blocking call beside others that get the stack further), an eventfd that is
+ * raised while the connection is ready without the link being readable, and the stack's timerfd. Blocking calls of an
+ * only socket need neither and pay for neither. */
+#ifndef CORE_LINK_STACK_H
+#define CORE_LINK_STACK_H
 
 #include "core/engine.h"
 #include "core/tcpu.h"
 
 #include <pthread.h>
 
-#define DRIVER_BATCH 128 /* segments of a recv */
+#define STACK_BATCH 128 /* segments of a recv */
 
-struct driver {
+struct tcpu_stack {
 	pthread_mutex_t lock;
 	struct link *link;
-	struct tcpu *engine;    /* NULL before connect or listen */
-	struct link_addr local; /* claimed; port 0: not yet */
+	struct tcpu *engine;
+	bool kept;              /* made by stack_tcpu: it outlives its sockets */
+	bool turns;
 	struct sock *socks;
 	unsigned sock_count;
 	unsigned watched;       /* of them: those with a want */
-	struct link_in pending[DRIVER_BATCH];
+	struct link_in pending[STACK_BATCH];
 	unsigned count, at;     /* pending[at..count) came, and waits for a call that can take it */
 	uint64_t looked_us;     /* when the link was last asked */
 	uint64_t flushed_us;    /* when the engine last sent what it owed */
 	uint32_t unflushed_bytes; /* fed since */
 	int timer_fd;           /* -1: nobody watches */
 	uint64_t armed_us;
-	struct driver *next_orphan;
+	bool orphan;
+	struct tcpu_stack *next_orphan;
+};
+
+/* An address of the link's: of a socket that was bound, and of all that it accepts. */
+struct claim {
+	struct link_addr local;
+	unsigned users;
 };
 
 struct sock {
 	struct sock *next;
-	struct driver *driver;
+	struct tcpu_stack *stack;
+	struct claim *claim; /* NULL: not bound */
 	struct tcb *tcb; /* NULL before connect or listen */
 	int fd;
 	int event_fd;    /* -1: nobody has watched yet */
 	unsigned want;   /* TCPU_IN ...: what somebody watches the descriptor for; 0: nobody does */
 	unsigned told;   /* of want: why event_fd is raised */
 	bool raised;
-	bool timed;      /* the driver's timerfd is part of the descriptor */
+	bool linked, timed; /* the link's descriptor, the stack's timerfd are part of the descriptor */
 	int error;       /* a positive errno: found beside bytes, so for the next call to report */
-	bool listening, read_shut, nonblock, nodelay;
+	bool listening, read_shut, nonblock;
 	bool connecting; /* connect_tcpu has begun, and has not yet told how it went */
 	bool want_out;   /* a call without waiting found no room: tell when there is */
 	uint64_t send_timeout_us, recv_timeout_us; /* 0: none */
-	uint32_t sndbuf_bytes, rcvbuf_bytes;
-	uint32_t mss;    /* 0: as the link carries */
+	struct tcpu_options options; /* until there is a tcb, which then has them */
 };
 
 /* What a call takes bytes with: a sink that knows how many it has taken and has room for. */
@@ -61,35 +70,37 @@ struct call_sink {
 	size_t taken, room;
 };
 
-/* -ENOMEM. */
-int driver_new(struct driver **out);
-/* Lets go of a driver without sockets: freed, or kept as an orphan as long as its engine holds connections. */
-void driver_drop(struct driver *);
-/* The engine, with the socket's options, if there is none yet. */
-int driver_start(struct driver *, const struct sock *options);
+/* Unlocks a stack that has lost its last socket: it is an orphan as long as its engine holds connections, and freed
+ * then, unless it is kept. */
+void stack_drop(struct tcpu_stack *);
+/* A turn; whether the engine holds nothing any more. */
+bool stack_finished(struct tcpu_stack *);
+void stack_free(struct tcpu_stack *);
 /* Feeds the engine what came, at most a batch, and less when sink has enough or the next segment would not fit: that
  * one is better left in the packet buffer, for the next call to take in one pass, than kept and copied again. Tells
  * the engine the time. Returns how many segments. sink may be NULL. */
-unsigned driver_pump(struct driver *, const struct call_sink *sink);
-/* ACKs and what else the engine owes go out when the link is drained (RR-2650 section 4.2), and before that only every
- * now and then: a call that takes little at a time does not acknowledge each time. */
-void driver_flush(struct driver *);
-
-/* How every turn ends: driver_flush, and descriptors that are watched are brought up to date. */
-void driver_settle(struct driver *);
-/* Pumps until nothing more has come; a flood does not hold it. */
-void driver_catch_up(struct driver *);
+unsigned stack_pump(struct tcpu_stack *, const struct call_sink *sink);
+/* Pumps until nothing more has come; a flood does not hold it: false, there may be more. */
+bool stack_catch_up(struct tcpu_stack *);
+/* Tells the engine the time, for a call that goes on without asking the link. */
+void stack_clock(struct tcpu_stack *);
+/* How every turn ends: ACKs and what else the engine owes go out when the link is drained (RR-2650 section 4.2), and
+ * before that only every now and then: a call that takes little at a time does not acknowledge each time. Descriptors
+ * that are watched are brought up to date. */
+void stack_settle(struct tcpu_stack *);
 /* Sleeps until one of fds is ready, or so long; orphans are served meanwhile, so it may return before either.
  * -EINTR. */
-int driver_sleep(struct pollfd *fds, nfds_t n, uint64_t until_us);
+int stack_sleep(struct pollfd *fds, nfds_t n, uint64_t until_us);
 
-/* A socket with a new descriptor. -EMFILE, -ENFILE, -ENOMEM. */
-int sock_new(struct driver *, struct sock **out);
-/* The descriptor is the system's again on return. */
+/* A socket with a new descriptor; it shares the claim, which may be NULL. -EMFILE, -ENFILE, -ENOMEM. */
+int sock_new(struct tcpu_stack *, struct claim *, struct sock **out);
+/* The descriptor is the system's again on return, and the claim the link's when nobody else has it. */
 void sock_free(struct sock *);
+/* Binds it. Errors of the link's claim; -ENOMEM. */
+int sock_claim(struct sock *, struct link_addr);
 /* NULL when fd is none of ours. */
 struct sock *sock_find(int fd);
-/* Finds a socket and locks its driver. NULL, with errno EBADF. */
+/* Finds a socket and locks its stack. NULL, with errno EBADF. */
 struct sock *sock_enter(int fd);
 /* Unlocks; returns result, or -1 with errno for a negative one. */
 ssize_t sock_leave(struct sock *, ssize_t result);
@@ -104,6 +115,8 @@ static inline bool sock_is_open(const struct sock *s)
 {
 	return sock_state(s) >= TCPU_ESTABLISHED;
 }
+/* Brings its descriptor up to date. */
+void sock_tell(struct sock *);
 /* Ready for what, of TCPU_IN ... . */
 unsigned sock_ready(const struct sock *);
 /* What the descriptor is watched for when no call is under way. */
@@ -114,10 +127,12 @@ int sock_watch(struct sock *, unsigned want);
 uint64_t sock_until(const struct sock *, uint64_t timeout_us, int flags);
 /* As getsockname gives an address: at most *addrlen bytes of it, and *addrlen its true size. */
 void sock_give_address(struct link_addr, struct sockaddr_in *addr, socklen_t *addrlen);
-/* The link's descriptor becomes part of every descriptor of the driver's. */
-int sock_add_link(struct sock *);
 
-/* What is put off to later calls: connections of sockets that are closed. */
+/* ---- orphans: connections of sockets that are closed, put off to later calls ---- */
+
+/* The stack is locked, and without sockets. */
+void orphan_add(struct tcpu_stack *);
+void orphan_remove(struct tcpu_stack *);
 bool orphans_any(void);
 void orphans_serve(void);
 

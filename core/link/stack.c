@@ -1,0 +1,278 @@
+/* Stacks: the engine's turn, and the calls that make and drive them. See stack.h. */
+#include "core/link/stack.h"
+
+#include "core/link/host.h"
+#include "core/link/udp.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#define TCP_HEADER 20
+#define PUMPS_MAX 16
+#define FLUSH_BYTES (64 << 10) /* a quarter of the usual window */
+#define FLUSH_US 1000
+
+static struct tcpu_stack *_Atomic default_stack;
+
+/* ---- making and ending ---- */
+
+static int make(struct link *link, const struct tcpu_config *config, struct tcpu_stack **out)
+{
+	static const uint8_t none[sizeof config->secret];
+	struct tcpu_stack *k = calloc(1, sizeof *k);
+	struct tcpu_config c = *config;
+	int e;
+
+	if (!k)
+		return -ENOMEM;
+	c.link = k->link = link;
+	c.alloc = link_host_alloc;
+	c.free = link_host_free;
+	c.now_us = k->looked_us = k->flushed_us = link_host_now_us();
+	if (!memcmp(c.secret, none, sizeof none))
+		link_host_random(c.secret, sizeof c.secret);
+	e = tcpu_new(&c, &k->engine);
+	explicit_bzero(c.secret, sizeof c.secret);
+	if (e) {
+		free(k);
+		return e;
+	}
+	pthread_mutex_init(&k->lock, NULL);
+	k->timer_fd = -1;
+	k->armed_us = TCPU_NEVER;
+	*out = k;
+	return 0;
+}
+
+void stack_free(struct tcpu_stack *k)
+{
+	tcpu_free(k->engine);
+	k->link->ops->close(k->link);
+	if (k->timer_fd >= 0)
+		close(k->timer_fd);
+	pthread_mutex_destroy(&k->lock);
+	free(k);
+}
+
+/* What has no stack_tcpu: a stack over UDP, for one socket and what it accepts. */
+static int stack_new(struct tcpu_stack **out)
+{
+	struct link *link;
+	int e = link_udp_open(&(struct link_udp_config){ 0 }, &link);
+
+	if (e)
+		return e;
+	e = make(link, &(struct tcpu_config){ .delack_us = TCPU_ACK_ON_FLUSH }, out);
+	if (e)
+		link->ops->close(link);
+	return e;
+}
+
+bool stack_finished(struct tcpu_stack *k)
+{
+	stack_catch_up(k);
+	tcpu_flush(k->engine);
+	return !tcpu_count(k->engine);
+}
+
+void stack_drop(struct tcpu_stack *k)
+{
+	bool done = stack_finished(k);
+
+	if (!done && !k->turns)
+		orphan_add(k);
+	pthread_mutex_unlock(&k->lock);
+	if (done && !k->kept)
+		stack_free(k);
+}
+
+/* ---- turns ---- */
+
+static bool has_enough(const struct call_sink *sink, const struct link_in *next)
+{
+	uint32_t header = next->len >= TCP_HEADER ? (next->segment[12] >> 4) * 4U : next->len;
+
+	return sink->seam.done || (sink->taken && next->len > header && next->len - header > sink->room - sink->taken);
+}
+
+void stack_clock(struct tcpu_stack *k)
+{
+	tcpu_clock(k->engine, link_host_now_us());
+}
+
+unsigned stack_pump(struct tcpu_stack *k, const struct call_sink *sink)
+{
+	unsigned fed = 0;
+
+	k->looked_us = link_host_now_us();
+	tcpu_clock(k->engine, k->looked_us);
+	if (k->at == k->count) {
+		int n = k->link->ops->recv(k->link, k->pending, STACK_BATCH);
+
+		k->at = 0;
+		k->count = n > 0 ? (unsigned)n : 0;
+	}
+	while (k->at < k->count && !(sink && has_enough(sink, &k->pending[k->at]))) {
+		const struct link_in *in = &k->pending[k->at++];
+
+		fed++;
+		k->unflushed_bytes += in->len;
+		tcpu_input(k->engine, in);
+	}
+	return fed;
+}
+
+bool stack_catch_up(struct tcpu_stack *k)
+{
+	int pumps = 0;
+
+	while (pumps < PUMPS_MAX && stack_pump(k, NULL))
+		pumps++;
+	return pumps < PUMPS_MAX;
+}
+
+static void flush(struct tcpu_stack *k)
+{
+	if (k->at < k->count && k->unflushed_bytes < FLUSH_BYTES && k->looked_us - k->flushed_us < FLUSH_US)
+		return;
+	k->unflushed_bytes = 0;
+	k->flushed_us = k->looked_us;
+	tcpu_flush(k->engine);
+}
+
+/* The timerfd fires at the engine's deadline. Set anew only for an earlier one: when it fires too early, the call
+ * that comes of it sets it right, which is rarer than deadlines that move. */
+static void set_timer(struct tcpu_stack *k)
+{
+	uint64_t deadline_us = tcpu_deadline(k->engine);
+	struct itimerspec t = { .it_value = { .tv_sec = (time_t)(deadline_us / 1000000),
+					      .tv_nsec = (long)(deadline_us % 1000000) * 1000 + 1 } };
+	uint64_t expirations;
+
+	if (k->armed_us <= k->looked_us) {
+		if (read(k->timer_fd, &expirations, sizeof expirations) > 0 || errno == EAGAIN)
+			k->armed_us = TCPU_NEVER;
+	}
+	if (deadline_us >= k->armed_us)
+		return;
+	k->armed_us = deadline_us;
+	timerfd_settime(k->timer_fd, TFD_TIMER_ABSTIME, &t, NULL);
+}
+
+void stack_settle(struct tcpu_stack *k)
+{
+	flush(k);
+	if (!k->watched)
+		return;
+	for (struct sock *s = k->socks; s; s = s->next)
+		if (s->want)
+			sock_tell(s);
+	if (k->timer_fd >= 0)
+		set_timer(k);
+}
+
+/* ---- calls ---- */
+
+static int stack_type(int type)
+{
+	return (type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) == SOCK_STREAM ? 0 : -EPROTOTYPE;
+}
+
+int stack_tcpu(const struct tcpu_stack_config *config, struct tcpu_stack **out)
+{
+	struct tcpu_config engine = config->engine;
+	int e;
+
+	if (!engine.delack_us && !config->turns)
+		engine.delack_us = TCPU_ACK_ON_FLUSH;
+	e = config->link ? make(config->link, &engine, out) : -EINVAL;
+	if (e) {
+		errno = -e;
+		return -1;
+	}
+	(*out)->kept = true;
+	(*out)->turns = config->turns;
+	return 0;
+}
+
+int stack_socket_tcpu(struct tcpu_stack *k, int type)
+{
+	struct sock *s;
+	int e = stack_type(type);
+
+	pthread_mutex_lock(&k->lock);
+	if (!e)
+		e = sock_new(k, NULL, &s);
+	if (!e) {
+		s->nonblock = type & SOCK_NONBLOCK;
+		e = s->fd;
+	}
+	if (k->sock_count)
+		pthread_mutex_unlock(&k->lock);
+	else
+		stack_drop(k);
+	if (e >= 0)
+		return e;
+	errno = -e;
+	return -1;
+}
+
+int socket_tcpu(int domain, int type, int protocol)
+{
+	struct tcpu_stack *k = atomic_load_explicit(&default_stack, memory_order_acquire);
+	int e = domain == AF_INET ? stack_type(type) : -EAFNOSUPPORT;
+
+	if (!e && protocol == IPPROTO_TCPK)
+		e = -EPROTONOSUPPORT;
+	if (!e && !k)
+		e = stack_new(&k);
+	if (!e)
+		return stack_socket_tcpu(k, type);
+	errno = -e;
+	return -1;
+}
+
+void stack_default_tcpu(struct tcpu_stack *k)
+{
+	atomic_store_explicit(&default_stack, k, memory_order_release);
+}
+
+uint64_t stack_turn_tcpu(struct tcpu_stack *k)
+{
+	uint64_t due_us;
+	bool all;
+
+	pthread_mutex_lock(&k->lock);
+	all = stack_catch_up(k);
+	stack_settle(k);
+	due_us = all ? tcpu_deadline(k->engine) : k->looked_us;
+	pthread_mutex_unlock(&k->lock);
+	return due_us;
+}
+
+int stack_fd_tcpu(const struct tcpu_stack *k)
+{
+	return k->link->ops->fd(k->link);
+}
+
+int stack_close_tcpu(struct tcpu_stack *k)
+{
+	struct tcpu_stack *mine = k;
+
+	pthread_mutex_lock(&k->lock);
+	if (k->sock_count) {
+		pthread_mutex_unlock(&k->lock);
+		errno = EBUSY;
+		return -1;
+	}
+	atomic_compare_exchange_strong(&default_stack, &mine, NULL);
+	orphan_remove(k);
+	tcpu_abort_closed(k->engine);
+	pthread_mutex_unlock(&k->lock);
+	stack_free(k);
+	return 0;
+}

@@ -1,0 +1,316 @@
+/* Stacks that many sockets share: claims, turns, the default stack, what closing one does. In virtual time. */
+#include "tests/run.h"
+#include "tests/socket_machine.h"
+#include "tests/socket_peer.h"
+
+#include "core/link/udp.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <string.h>
+
+static struct machine m;
+
+static struct sockaddr_in name_of(int fd)
+{
+	struct sockaddr_in at;
+	socklen_t len = sizeof at;
+
+	ck_assert_int_eq(getsockname_tcpu(fd, &at, &len), 0);
+	return at;
+}
+
+static void exchange(int a, int b)
+{
+	char got[8] = { 0 };
+
+	ck_assert_int_eq(send_tcpu(a, "ping", 4, 0), 4);
+	ck_assert_int_eq(recv_tcpu(b, got, sizeof got, 0), 4);
+	ck_assert_mem_eq(got, "ping", 4);
+	ck_assert_int_eq(send_tcpu(b, "pong!", 5, 0), 5);
+	ck_assert_int_eq(recv_tcpu(a, got, sizeof got, 0), 5);
+	ck_assert_mem_eq(got, "pong!", 5);
+}
+
+START_TEST(mistakes)
+{
+	struct tcpu_stack_config none = { 0 };
+	struct tcpu_stack *k = NULL;
+	struct link tiny = { 0 };
+	int fd;
+
+	machine_start(&m, NULL);
+	FAILS(stack_tcpu(&none, &k), EINVAL);
+	none.link = &tiny;
+	FAILS(stack_tcpu(&none, &k), EINVAL);
+	FAILS(stack_socket_tcpu(m.stack[0], SOCK_DGRAM), EPROTOTYPE);
+	ck_assert_int_eq(stack_fd_tcpu(m.stack[0]), -1);
+	fd = stack_socket_tcpu(m.stack[0], SOCK_STREAM | SOCK_NONBLOCK);
+	ck_assert_int_eq(fcntl_tcpu(fd, F_GETFL, 0) & O_NONBLOCK, O_NONBLOCK);
+	FAILS(stack_close_tcpu(m.stack[0]), EBUSY);
+	ck_assert_int_eq(close_tcpu(fd), 0);
+	machine_stop(&m);
+}
+END_TEST
+
+/* Listeners and connections of several ports over one link; each connection knows its own. */
+START_TEST(many_ports)
+{
+	enum { N = 6 };
+	int l[2], here[N], there[N];
+
+	machine_start(&m, NULL);
+	for (int i = 0; i < 2; i++)
+		l[i] = machine_listener(&m, 80U + (unsigned)i);
+	for (int i = 0; i < N; i++) {
+		machine_pair(&m, l[i % 2], 80U + (unsigned)i % 2, &here[i], &there[i]);
+		ck_assert_uint_eq(ntohs(name_of(there[i]).sin_port), 80U + (unsigned)i % 2);
+		ck_assert_uint_eq(name_of(here[i]).sin_addr.s_addr, HERE_IP);
+		for (int k = 0; k < i; k++)
+			ck_assert_uint_ne(name_of(here[i]).sin_port, name_of(here[k]).sin_port);
+	}
+	for (int i = 0; i < N; i++)
+		exchange(here[i], there[i]);
+	for (int i = 0; i < N; i++)
+		close_both(here[i], there[i]);
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(close_tcpu(l[i]), 0);
+	machine_stop(&m);
+}
+END_TEST
+
+/* A port is taken as long as the listener, or a connection that it has accepted, has a descriptor. */
+START_TEST(claims_are_shared)
+{
+	struct sockaddr_in at = machine_at(THERE_IP, 80);
+	int l, fd, here, there;
+
+	machine_start(&m, NULL);
+	l = machine_listener(&m, 80);
+	fd = stack_socket_tcpu(m.stack[1], SOCK_STREAM);
+	FAILS(bind_tcpu(fd, &at, sizeof at), EADDRINUSE);
+	FAILS(bind_tcpu(l, &at, sizeof at), EINVAL);
+	machine_pair(&m, l, 80, &here, &there);
+	ck_assert_int_eq(close_tcpu(l), 0);
+	FAILS(bind_tcpu(fd, &at, sizeof at), EADDRINUSE);
+	exchange(here, there);
+	ck_assert_int_eq(close_tcpu(here), 0);
+	ck_assert_int_eq(close_tcpu(there), 0);
+	machine_pass(&m, 61000000); /* TIME-WAIT */
+	ck_assert_int_eq(bind_tcpu(fd, &at, sizeof at), 0);
+	ck_assert_int_eq(close_tcpu(fd), 0);
+	machine_stop(&m);
+}
+END_TEST
+
+/* Bound to any address, a socket connects from the link's. */
+START_TEST(bound_to_any)
+{
+	struct sockaddr_in any = machine_at(0, 4000), at = machine_at(THERE_IP, 80);
+	int l, there, here;
+
+	machine_start(&m, NULL);
+	l = machine_listener(&m, 80);
+	here = stack_socket_tcpu(m.stack[0], SOCK_STREAM);
+	ck_assert_int_eq(bind_tcpu(here, &any, sizeof any), 0);
+	ck_assert_int_eq(connect_tcpu(here, &at, sizeof at), 0);
+	ck_assert_uint_eq(name_of(here).sin_port, htons(4000));
+	ck_assert_uint_eq(name_of(here).sin_addr.s_addr, HERE_IP);
+	there = accept_tcpu(l, NULL, NULL);
+	exchange(here, there);
+	close_both(here, there);
+	ck_assert_int_eq(close_tcpu(l), 0);
+	machine_stop(&m);
+}
+END_TEST
+
+START_TEST(default_stack)
+{
+	struct sockaddr_in at = machine_at(THERE_IP, 80);
+	int l, here, there;
+
+	machine_start(&m, NULL);
+	l = machine_listener(&m, 80);
+	stack_default_tcpu(m.stack[0]);
+	here = new_socket();
+	FAILS(socket_tcpu(AF_INET, SOCK_STREAM, IPPROTO_TCPK), EPROTONOSUPPORT);
+	ck_assert_int_eq(connect_tcpu(here, &at, sizeof at), 0); /* only from that stack is there a way */
+	there = accept_tcpu(l, NULL, NULL);
+	exchange(here, there);
+	close_both(here, there);
+	ck_assert_int_eq(close_tcpu(l), 0);
+	machine_stop(&m);
+	/* It is gone, and so not the default any more. */
+	here = new_socket();
+	at = loopback(0);
+	ck_assert_int_eq(bind_tcpu(here, &at, sizeof at), 0);
+	ck_assert_int_eq(close_tcpu(here), 0);
+}
+END_TEST
+
+/* Bare ACKs that are sent from there. */
+static unsigned acks;
+
+static void count_acks(void *ctx, enum link_sim_event event, const struct link_sim_packet *p)
+{
+	(void)ctx;
+	acks += event == LINK_SIM_SENT && p->src.ip == THERE_IP && p->len == (p->segment[12] >> 4) * 4U;
+}
+
+/* Inline, what is received is acknowledged when the input is drained; by turns, after the delay, or as configured. */
+START_TEST(delayed_acks)
+{
+	struct tcpu_stack_config c = { .turns = _i > 0, .engine = { .delack_us = _i == 2 ? 100000 : 0 } };
+	uint64_t delay_us[] = { 0, 40000, 100000 };
+	int l, here, there;
+	char b;
+
+	machine_start(&m, &c);
+	l = machine_listener(&m, 80);
+	machine_pair(&m, l, 80, &here, &there);
+	exchange(here, there); /* with it the window goes to its full size */
+	machine_pass(&m, 1000000);
+	link_sim_tap(m.sim, count_acks, NULL);
+	acks = 0;
+	ck_assert_int_eq(send_tcpu(here, "x", 1, TF_NODELAY), 1);
+	ck_assert_int_eq(recv_tcpu(there, &b, 1, 0), 1);
+	if (_i) {
+		machine_pass(&m, delay_us[_i] - 1000);
+		ck_assert_uint_eq(acks, 0);
+		machine_pass(&m, 1000);
+	}
+	ck_assert_uint_eq(acks, 1);
+	close_both(here, there);
+	ck_assert_int_eq(close_tcpu(l), 0);
+	machine_stop(&m);
+}
+END_TEST
+
+/* By turns, close_tcpu leaves the rest to them; closing the stack resets what still owes something. */
+START_TEST(stack_close_resets)
+{
+	int l, here, there;
+	uint64_t before_us;
+	char b[8];
+
+	machine_start(&m, NULL);
+	l = machine_listener(&m, 80);
+	machine_pair(&m, l, 80, &here, &there);
+	ck_assert_int_eq(send_tcpu(here, "late", 4, 0), 4);
+	before_us = m.now_us;
+	ck_assert_int_eq(close_tcpu(here), 0);
+	ck_assert_uint_eq(m.now_us, before_us);
+	if (_i) {
+		machine_pass(&m, 100000);
+		ck_assert_int_eq(recv_tcpu(there, b, sizeof b, 0), 4);
+		ck_assert_int_eq(recv_tcpu(there, b, sizeof b, 0), 0);
+		ck_assert_int_eq(close_tcpu(there), 0);
+	}
+	ck_assert_int_eq(stack_close_tcpu(m.stack[0]), 0);
+	m.stack[0] = m.stack[1];
+	machine_pass(&m, 100000);
+	if (!_i) {
+		/* Bytes, FIN and RST have come together. */
+		ck_assert_int_eq(recv_tcpu(there, b, sizeof b, 0), 4);
+		FAILS(recv_tcpu(there, b, sizeof b, 0), ECONNRESET);
+		ck_assert_int_eq(close_tcpu(there), 0);
+	}
+	ck_assert_int_eq(close_tcpu(l), 0);
+	ck_assert_int_eq(stack_close_tcpu(m.stack[1]), 0);
+	link_sim_free(m.sim);
+}
+END_TEST
+
+/* Inline, calls on sockets of another stack serve what a stack without sockets still owes. */
+START_TEST(owing_without_sockets)
+{
+	struct tcpu_stack_config c = { .turns = false };
+	int l, here, there;
+	uint8_t b[40000] = { 0 };
+
+	machine_start(&m, &c);
+	l = machine_listener(&m, 80);
+	machine_pair(&m, l, 80, &here, &there);
+	ck_assert_int_eq(send_tcpu(here, b, sizeof b, 0), sizeof b); /* more than one window */
+	ck_assert_int_eq(fcntl_tcpu(here, F_SETFL, O_NONBLOCK), 0);
+	ck_assert_int_eq(close_tcpu(here), 0);
+	m.turned = 2; /* only that of there takes turns of its own */
+	ck_assert_int_eq(recv_tcpu(there, b, sizeof b, MSG_WAITALL), sizeof b);
+	ck_assert_int_eq(recv_tcpu(there, b, 1, 0), 0);
+	ck_assert_int_eq(fcntl_tcpu(there, F_SETFL, O_NONBLOCK), 0);
+	ck_assert_int_eq(close_tcpu(there), 0);
+	/* And with a socket again it is as before. */
+	m.turned = 3;
+	machine_pair(&m, l, 80, &here, &there);
+	exchange(here, there);
+	close_both(here, there);
+	ck_assert_int_eq(close_tcpu(l), 0);
+	machine_stop(&m);
+}
+END_TEST
+
+/* A stack over the link that needs no privilege; its descriptor tells of what comes. In real time. */
+START_TEST(over_udp)
+{
+	struct tcpu_stack_config c = { .turns = true };
+	struct tcpu_stack *k;
+	struct pollfd p = { .events = POLLIN };
+	struct sockaddr_in at = loopback(0);
+	socklen_t len = sizeof at;
+	int l, second, here, there;
+	char b;
+
+	ck_assert_int_eq(link_udp_open(&(struct link_udp_config){ 0 }, &c.link), 0);
+	ck_assert_int_eq(stack_tcpu(&c, &k), 0);
+	l = stack_socket_tcpu(k, SOCK_STREAM);
+	ck_assert_int_eq(stack_fd_tcpu(k), -1);
+	ck_assert_int_eq(bind_tcpu(l, &at, sizeof at), 0);
+	ck_assert_int_eq(listen_tcpu(l, 1), 0);
+	ck_assert_int_eq(getsockname_tcpu(l, &at, &len), 0);
+	second = stack_socket_tcpu(k, SOCK_STREAM);
+	FAILS(listen_tcpu(second, 1), EBUSY); /* that link has one port */
+	here = socket_tcpu(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	FAILS(connect_tcpu(here, &at, sizeof at), EINPROGRESS);
+	p.fd = stack_fd_tcpu(k);
+	ck_assert_int_eq(poll(&p, 1, 5000), 1);
+	stack_turn_tcpu(k);
+	ck_assert_int_eq(poll(&p, 1, 0), 0);
+	p = (struct pollfd){ .fd = here, .events = POLLOUT };
+	ck_assert_int_eq(poll_tcpu(&p, 1, 5000), 1);
+	there = accept_tcpu(l, NULL, NULL);
+	ck_assert_int_ge(there, 0);
+	ck_assert_int_eq(send_tcpu(here, "x", 1, 0), 1);
+	ck_assert_int_eq(recv_tcpu(there, &b, 1, 0), 1);
+	/* Closed, the descriptor of the link is open as long as its last FIN is not acknowledged. */
+	ck_assert_int_eq(close_tcpu(l), 0);
+	ck_assert_int_eq(close_tcpu(there), 0);
+	p = (struct pollfd){ .fd = here, .events = POLLIN };
+	ck_assert_int_eq(poll_tcpu(&p, 1, 5000), 1);
+	ck_assert_int_eq(recv_tcpu(here, &b, 1, 0), 0);
+	ck_assert_int_eq(close_tcpu(here), 0);
+	ck_assert_int_eq(listen_tcpu(second, 1), 0); /* another port */
+	ck_assert_uint_ne(name_of(second).sin_port, at.sin_port);
+	ck_assert_int_eq(close_tcpu(second), 0);
+	ck_assert_int_eq(stack_close_tcpu(k), 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("socket_stack");
+	TCase *tc = tcase_create("stack");
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, mistakes);
+	tcase_add_test(tc, many_ports);
+	tcase_add_test(tc, claims_are_shared);
+	tcase_add_test(tc, bound_to_any);
+	tcase_add_test(tc, default_stack);
+	tcase_add_loop_test(tc, delayed_acks, 0, 3);
+	tcase_add_loop_test(tc, stack_close_resets, 0, 2);
+	tcase_add_test(tc, owing_without_sockets);
+	tcase_add_test(tc, over_udp);
+	suite_add_tcase(suite, tc);
+	return run_tests(srunner_create(suite));
+}
