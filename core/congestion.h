@@ -23,17 +23,18 @@ struct hystart {
 /* RFC 9438 */
 struct cubic {
 	uint64_t epoch_us;      /* when this congestion avoidance stage began; 0: not yet */
+	uint64_t acked_us;      /* the last ACK of this stage */
 	uint64_t k_us;
-	uint32_t w_max, w_est;  /* bytes */
-	uint32_t cwnd_prior;
-	uint32_t w_est_acked;   /* bytes that w_est has not been credited with yet */
+	uint32_t w_max;         /* bytes; 0: undefined */
+	uint32_t cwnd_prior;    /* bytes; 0: ssthresh was never set */
+	uint32_t w_est, w_est_rest; /* bytes; and 1/cwnd of a byte, not credited yet */
 };
 
 struct cc {
 	const struct congestion *algorithm;
-	uint32_t cwnd, ssthresh; /* bytes */
-	uint32_t mss;            /* bytes; recovery.c keeps it what the connection's is */
-	uint32_t bytes_acked;    /* towards the next segment of growth */
+	uint32_t cwnd, ssthresh; /* bytes; an ssthresh above CWND_MAX: there was no congestion yet */
+	uint32_t mss;            /* bytes, at least 48; recovery.c keeps it what the connection's is */
+	uint32_t bytes_acked;    /* reno: towards the next segment of growth; cubic: 1/cwnd of a byte, not grown yet */
 	struct hystart hystart;
 	struct cubic cubic;      /* nothing in it counts for other algorithms */
 };
@@ -54,10 +55,11 @@ struct congestion {
 	void (*begin)(struct cc *);
 	void (*acked)(struct cc *, const struct cc_ack *);
 	/* Loss, or ECN's mark, was noticed: sets ssthresh; cwnd is recovery's to bring there. flight: bytes under way
-	 * before the event was noticed (FlightSize). */
+	 * before the event was noticed (FlightSize), without what limited transmit sent. cwnd is as it was, here and in
+	 * timeout. */
 	void (*reduce)(struct cc *, uint32_t flight, uint64_t now_us);
 	/* Retransmission timeout, the first for this data: sets ssthresh and what the next slow start needs; cwnd is set
-	 * to one segment by the caller. */
+	 * to one segment by the caller, afterwards. */
 	void (*timeout)(struct cc *, uint32_t flight, uint64_t now_us);
 	/* Nothing was under way for so long, more than an RTO. The caller has set cwnd (RFC 5681 4.1). */
 	void (*idle)(struct cc *, uint64_t idle_us);
@@ -69,8 +71,13 @@ const struct congestion *congestion_find(const char *name);
 
 /* ---- for algorithms ---- */
 
-/* Slow start with HyStart++ (RFC 9406, RFC 3465): cwnd grows; on leaving it ssthresh becomes cwnd. */
+/* Slow start, the first one with HyStart++ (RFC 9406, RFC 3465): cwnd grows to ssthresh at most; when HyStart++ leaves
+ * it, ssthresh becomes cwnd. */
 void hystart_begin(struct cc *);
 void hystart_acked(struct cc *, const struct cc_ack *);
+/* cwnd grows by so much, to CWND_MAX at most. */
+void congestion_grow(struct cc *, uint64_t bytes);
+/* Congestion: ssthresh becomes share, or two segments (RFC 5681 (4)); later slow starts are not the first. */
+void congestion_shrink(struct cc *, uint32_t share);
 
 #endif
