@@ -246,7 +246,7 @@ static void free_buffers(struct tcb *c)
 	c->engine->batch = 0;
 	if (c->snd.span)
 		give(c->engine, c->snd.span, sndbuf_memory(c->snd.size));
-	give(c->engine, c->rcv.ring, c->rcv.size);
+	give(c->engine, c->rcv.ring, rcvbuf_memory(c->rcv.size));
 	c->snd.span = NULL;
 	c->snd.count = 0;
 	c->rcv.ring = NULL;
@@ -278,12 +278,18 @@ void tcb_drop(struct tcb *c, int error)
 	give(e, c, sizeof *c);
 }
 
+/* A number that nobody can foresee, for each connection and purpose another. */
+static uint32_t secret_number(const struct tcb *c, uint32_t purpose)
+{
+	uint32_t key[4] = { c->local.ip, c->remote.ip, (uint32_t)c->local.port << 16 | c->remote.port, purpose };
+
+	return (uint32_t)siphash(c->engine->config.secret, key, sizeof key);
+}
+
 uint32_t tcb_isn(const struct tcb *c)
 {
 	/* RFC 6528 section 3: ISN = M + F(addresses, secret); M counts 4 us. */
-	uint32_t key[4] = { c->local.ip, c->remote.ip, (uint32_t)c->local.port << 16 | c->remote.port, 0x49534e };
-
-	return (uint32_t)(c->engine->now / 4) + (uint32_t)siphash(c->engine->config.secret, key, sizeof key);
+	return (uint32_t)(c->engine->now / 4) + secret_number(c, 0x49534e);
 }
 
 int tcb_take_sndbuf(struct tcb *c)
@@ -302,9 +308,15 @@ int tcb_take_sndbuf(struct tcb *c)
 
 int tcb_take_rcvbuf(struct tcb *c)
 {
-	if (!c->rcv.ring)
-		c->rcv.ring = take(c->engine, c->rcv.size);
-	return c->rcv.ring ? 0 : -ENOMEM;
+	void *memory = c->rcv.ring;
+
+	if (memory)
+		return 0;
+	memory = take(c->engine, rcvbuf_memory(c->rcv.size));
+	if (!memory)
+		return -ENOMEM;
+	rcvbuf_init(&c->rcv, memory, secret_number(c, 0x524e47));
+	return 0;
 }
 
 void tcb_flush_later(struct tcb *c)

@@ -156,6 +156,15 @@ static bool syn_sent_input(struct tcb *c, const struct segment *s)
 	return true;
 }
 
+/* RFC 2883: what of the segment's text lies below RCV.NXT has come before. */
+static void text_again(struct tcb *c, const struct segment *s)
+{
+	uint32_t back = c->rcv_nxt - c->fin_taken - s->seq;
+
+	if (s->len && !(s->flags & TH_SYN) && back < INT32_MAX && back <= c->rcv.next)
+		rcvbuf_again(&c->rcv, c->rcv.next - back, c->rcv.next - back + min_u32(back, s->len));
+}
+
 /* RFC 9293 3.10.7.4, first check. Cuts the segment to the window; false: nothing of it is in the window. */
 static bool acceptable(struct tcb *c, struct segment *s)
 {
@@ -179,6 +188,7 @@ static bool acceptable(struct tcb *c, struct segment *s)
 	if (seq_lt(s->seq, c->rcv_nxt)) {
 		cut = c->rcv_nxt - s->seq;
 		c->info.duplicates++;
+		text_again(c, s);
 		if (s->flags & TH_SYN) {
 			s->flags &= (uint8_t)~TH_SYN;
 			cut--;
@@ -222,17 +232,17 @@ static void reset_input(struct tcb *c, const struct segment *s)
 static void text_input(struct tcb *c, const struct segment *s)
 {
 	uint64_t off = c->rcv.next + (s->seq - c->rcv_nxt), before = c->rcv.next;
+	bool in_order = s->seq == c->rcv_nxt;
 
 	tcb_flush_later(c);
-	if (s->seq != c->rcv_nxt) {
+	if (in_order && c->rcv.over.count)
+		c->ack_now = true; /* RFC 5681 4.2: a hole is filled */
+	if (tcb_take_rcvbuf(c) == 0 && rcvbuf_keep(&c->rcv, off, s->data, s->len))
+		received(c, (uint32_t)(c->rcv.next - before));
+	if (!in_order) {
 		c->info.out_of_order++;
 		tcb_send_ack(c); /* RFC 5681 4.2: at once, and for each of a batch: the peer counts them */
-	} else if (c->rcv.nranges) {
-		c->ack_now = true; /* RFC 5681 4.2: a hole is filled */
 	}
-	if (tcb_take_rcvbuf(c) < 0 || !rcvbuf_keep(&c->rcv, off, s->data, s->len))
-		return;
-	received(c, (uint32_t)(c->rcv.next - before));
 }
 
 /* Eighth: FIN, once all before it has come. */
@@ -301,6 +311,7 @@ static void synchronized_input(struct tcb *c, struct segment *s)
 		if (c->state == TCPU_TIME_WAIT && is_last_fin(c, s))
 			timer_time_wait(c); /* our last ACK was lost */
 		/* Text that comes again asks for the ACK that was lost; the rest is answered now and then. */
+		text_again(c, s);
 		if (text)
 			tcb_send_ack(c);
 		else

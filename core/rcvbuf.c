@@ -2,25 +2,30 @@
 
 #include <string.h>
 
-/* Adds [begin, end) to the ranges, joining those that it touches. */
-static bool note(struct rcvbuf *b, uint64_t begin, uint64_t end)
-{
-	uint32_t i = 0, j;
+#define RANGES_MIN 16
 
-	while (i < b->nranges && b->range[i].end < begin)
-		i++;
-	for (j = i; j < b->nranges && b->range[j].begin <= end; j++) {
-		if (b->range[j].begin < begin)
-			begin = b->range[j].begin;
-		if (b->range[j].end > end)
-			end = b->range[j].end;
-	}
-	if (i == j && b->nranges == RCVBUF_RANGES)
-		return false;
-	memmove(&b->range[i + 1], &b->range[j], (b->nranges - j) * sizeof b->range[0]);
-	b->range[i] = (struct range){ begin, end };
-	b->nranges += 1 + i - j;
-	return true;
+uint32_t rcvbuf_ranges_max(uint32_t size)
+{
+	uint32_t max = size / 64 / sizeof(struct ranges_node);
+
+	return max > RANGES_MIN ? max : RANGES_MIN;
+}
+
+/* Where the ranges' memory begins. */
+static size_t ranges_at(uint32_t size)
+{
+	return ((size_t)size + 7) & ~(size_t)7;
+}
+
+size_t rcvbuf_memory(uint32_t size)
+{
+	return ranges_at(size) + ranges_memory(rcvbuf_ranges_max(size));
+}
+
+void rcvbuf_init(struct rcvbuf *b, void *memory, uint32_t seed)
+{
+	b->ring = memory;
+	ranges_init(&b->over, b->ring + ranges_at(b->size), rcvbuf_ranges_max(b->size), seed);
 }
 
 static void put(struct rcvbuf *b, uint64_t off, const uint8_t *data, uint32_t len)
@@ -32,23 +37,88 @@ static void put(struct rcvbuf *b, uint64_t off, const uint8_t *data, uint32_t le
 	memcpy(b->ring, data + first, len - first);
 }
 
+void rcvbuf_grow(struct rcvbuf *b, void *memory, uint32_t size)
+{
+	struct rcvbuf old = *b;
+	uint32_t at = (uint32_t)(old.read % old.size);
+
+	b->ring = memory;
+	b->size = size;
+	ranges_move(&b->over, b->ring + ranges_at(size), rcvbuf_ranges_max(size));
+	if (rcvbuf_empty(&old))
+		return;
+	/* The whole window, from where the user reads: what lies in holes does no harm. */
+	put(b, old.read, old.ring + at, old.size - at);
+	put(b, old.read + old.size - at, old.ring, at);
+}
+
+static bool is_none(const struct range *r)
+{
+	return r->begin == r->end;
+}
+
+void rcvbuf_again(struct rcvbuf *b, uint64_t begin, uint64_t end)
+{
+	if (is_none(&b->duplicate))
+		b->duplicate = (struct range){ begin, end };
+}
+
+/* RFC 2883 section 4 (2), (3): the first contiguous sequence of those in [begin, end) that are here already. */
+static void note_duplicate(struct rcvbuf *b, uint64_t begin, uint64_t end)
+{
+	struct range met;
+
+	if (ranges_meet(&b->over, begin, end, &met))
+		rcvbuf_again(b, met.begin > begin ? met.begin : begin, met.end < end ? met.end : end);
+}
+
+static void fill_hole(struct rcvbuf *b, uint64_t end)
+{
+	struct range first;
+
+	b->next = end;
+	while (ranges_first(&b->over, &first) && first.begin <= b->next) {
+		b->next = first.end > b->next ? first.end : b->next;
+		ranges_pop(&b->over);
+	}
+}
+
 bool rcvbuf_keep(struct rcvbuf *b, uint64_t off, const uint8_t *data, uint32_t len)
 {
+	if (b->over.count)
+		note_duplicate(b, off, off + len);
 	if (off > b->next) {
-		if (!note(b, off, off + len))
+		if (!ranges_add(&b->over, off, off + len))
 			return false;
 		put(b, off, data, len);
 		return true;
 	}
 	put(b, off, data, len);
-	b->next = off + len;
-	while (b->nranges && b->range[0].begin <= b->next) {
-		if (b->range[0].end > b->next)
-			b->next = b->range[0].end;
-		b->nranges--;
-		memmove(&b->range[0], &b->range[1], b->nranges * sizeof b->range[0]);
-	}
+	if (b->over.count)
+		fill_hole(b, off + len);
+	else
+		b->next = off + len;
 	return true;
+}
+
+uint32_t rcvbuf_blocks(struct rcvbuf *b, struct range *out, uint32_t n)
+{
+	struct range latest[SACK_BLOCKS], whole = { 0, 0 };
+	uint32_t count = 0, found;
+
+	n = n < SACK_BLOCKS ? n : SACK_BLOCKS;
+	if (n && !is_none(&b->duplicate)) {
+		out[count++] = b->duplicate;
+		/* RFC 2883 section 4 (4): over a hole, and behind it the block that it is part of */
+		if (ranges_meet(&b->over, b->duplicate.begin, b->duplicate.end, &whole) && count < n)
+			out[count++] = whole;
+		b->duplicate = (struct range){ 0, 0 };
+	}
+	found = ranges_latest(&b->over, latest, n);
+	for (uint32_t i = 0; i < found && count < n; i++)
+		if (latest[i].begin != whole.begin)
+			out[count++] = latest[i];
+	return count;
 }
 
 uint32_t rcvbuf_peek(const struct rcvbuf *b, const uint8_t **data)

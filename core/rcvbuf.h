@@ -1,33 +1,45 @@
 /* The receive buffer: a ring in which every byte of the window has its place, so that what comes out of order is
- * put where it belongs at once, and a short sorted list of the ranges that came over holes. What a sink takes
- * straight from the packet buffer never passes here. Offsets count the bytes of the stream. Memory is taken at the
- * first write. */
+ * put where it belongs at once, and the ranges that came over holes (core/ranges.h). What a sink takes straight from
+ * the packet buffer never passes here. Offsets count the bytes of the stream.
+ *
+ * Memory is the caller's, one piece for the ring and the ranges, and not needed before the first byte is kept. */
 #ifndef CORE_RCVBUF_H
 #define CORE_RCVBUF_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-/* A peer that makes more holes than this at once has what lies behind the last one dropped; it comes again. */
-#define RCVBUF_RANGES 16
-
-struct range {
-	uint64_t begin, end;
-};
+#include "core/ranges.h"
 
 struct rcvbuf {
-	uint8_t *ring;
-	uint32_t size;      /* bytes */
-	uint32_t nranges;
+	uint8_t *ring;      /* where the memory begins; NULL: none yet */
+	uint32_t size;      /* bytes: of the ring, and the window at most */
 	uint64_t read;      /* offset of the first byte not given to the user */
 	uint64_t next;      /* offset behind the last byte without a hole: RCV.NXT */
-	struct range range[RCVBUF_RANGES]; /* behind next, ascending, apart from each other */
+	struct ranges over; /* what came over holes */
+	/* RFC 2883: what came again, to be reported once; begin == end: nothing. */
+	struct range duplicate;
 };
 
-/* Keeps data[0..len) at off; bytes before next or behind read + size must have been cut off. false: too many
- * holes, nothing kept. next moves when the hole at next is filled. */
+#define SACK_BLOCKS 4 /* as many as fit into the options of a segment */
+
+/* How many ranges over holes a buffer of size bytes keeps at most, in 1/64 of its size: a peer that makes more holes at
+ * once has what lies behind them dropped; it comes again. Every other segment of a window may be lost when a segment
+ * has 1280 bytes, or every fifth at random when it has 410. */
+uint32_t rcvbuf_ranges_max(uint32_t size);
+/* Bytes of memory for a buffer of size bytes, aligned as a uint64_t. */
+size_t rcvbuf_memory(uint32_t size);
+/* size is set, and the memory is for as much. seed: unknown to the peer. */
+void rcvbuf_init(struct rcvbuf *, void *memory, uint32_t seed);
+/* Moves all that is kept to memory for a larger size; the old memory is the caller's again. */
+void rcvbuf_grow(struct rcvbuf *, void *memory, uint32_t size);
+/* Keeps data[0..len), len > 0, at off; bytes before next or behind read + size must have been cut off. false: too many
+ * holes; nothing was kept. next moves when the hole at next is filled. What was here already becomes the duplicate
+ * (of several pieces the first), unless one waits to be reported. */
 bool rcvbuf_keep(struct rcvbuf *, uint64_t off, const uint8_t *data, uint32_t len);
+/* Bytes [begin, end) have come although they were here already (they are cut off before rcvbuf_keep): the duplicate,
+ * unless one waits to be reported. */
+void rcvbuf_again(struct rcvbuf *, uint64_t begin, uint64_t end);
+/* The SACK blocks to report, at most n (and SACK_BLOCKS): RFC 2018 section 4, the one with the latest segment first,
+ * and RFC 2883 section 4, a duplicate in front of all, which is then forgotten. Returns how many. */
+uint32_t rcvbuf_blocks(struct rcvbuf *, struct range *out, uint32_t n);
 /* Bytes that wait in order, as one piece of memory (the ring's end cuts it); 0: none. */
 uint32_t rcvbuf_peek(const struct rcvbuf *, const uint8_t **data);
 /* n of them were given to the user. */
@@ -35,7 +47,7 @@ void rcvbuf_consume(struct rcvbuf *, uint32_t n);
 /* n bytes at next went to the user past the ring, which is empty. */
 void rcvbuf_pass(struct rcvbuf *, uint32_t n);
 
-static inline bool rcvbuf_empty(const struct rcvbuf *b) { return b->read == b->next && b->nranges == 0; }
+static inline bool rcvbuf_empty(const struct rcvbuf *b) { return b->read == b->next && b->over.count == 0; }
 /* How far the window may reach. */
 static inline uint32_t rcvbuf_room(const struct rcvbuf *b) { return b->size - (uint32_t)(b->next - b->read); }
 

@@ -154,7 +154,8 @@ static void check_send(const struct tcb *c)
 static void check_receive(const struct tcb *c)
 {
 	const struct rcvbuf *b = &c->rcv;
-	uint64_t edge = b->read + b->size, end = b->next;
+	uint64_t edge = b->read + b->size;
+	struct range over[1024];
 	uint32_t zero = c->irs + 1; /* the sequence number of offset 0 */
 
 	must(b->next >= b->read && b->next <= edge);
@@ -162,12 +163,9 @@ static void check_receive(const struct tcb *c)
 	must(seq_leq(c->rcv_acked, c->rcv_nxt));
 	/* The peer was told of no room that there is not. */
 	must(seq_leq(c->rcv_adv, zero + (uint32_t)edge + c->fin_taken));
-	must(b->nranges <= RCVBUF_RANGES);
-	for (uint32_t i = 0; i < b->nranges; i++) {
-		must(b->range[i].begin > end && b->range[i].end > b->range[i].begin);
-		end = b->range[i].end;
-	}
-	must(end <= edge);
+	must(b->over.count <= rcvbuf_ranges_max(b->size));
+	for (uint32_t i = ranges_latest(&b->over, over, 1024); i--;)
+		must(over[i].begin > b->next && over[i].end > over[i].begin && over[i].end <= edge);
 	/* What came is acknowledged at the next flush, or by the timer. */
 	must(c->rcv_acked == c->rcv_nxt || c->on_flush || c->timer[TIMER_DELACK] != TCPU_NEVER ||
 	     c->state == TCPU_TIME_WAIT);

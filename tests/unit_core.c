@@ -1,8 +1,8 @@
-/* Core's small files, each against a plain model of what it does: sums, options, headers, hash, the two buffers. */
+/* Core's small files, each against a plain model of what it does: sums, options, headers, hash, the
+ * retransmission buffer (the receive buffer has core_rcvbuf.c). */
 #include "core/cksum.h"
 #include "core/option.h"
 #include "core/plain.h"
-#include "core/rcvbuf.h"
 #include "core/segment.h"
 #include "core/siphash.h"
 #include "core/sndbuf.h"
@@ -349,56 +349,6 @@ START_TEST(sndbuf_at_the_rings_very_end)
 }
 END_TEST
 
-/* The receive buffer against a stream that is known beforehand and a map of what came. */
-static void rcvbuf_round(uint32_t size)
-{
-	struct rcvbuf b = { .size = size, .ring = malloc(size) };
-	uint8_t *came = calloc(1, 1 << 18), *stream = malloc(1 << 18);
-	uint64_t end = (1 << 18) - size, i;
-	int turned_away = 0;
-
-	for (i = 0; i < 1 << 18; i++)
-		stream[i] = (uint8_t)rnd(256);
-	while (b.read < end) {
-		uint64_t off = b.next + (rnd(2) ? 0 : rnd(size));
-		uint32_t len = 1 + rnd(300);
-		const uint8_t *data;
-
-		if (off + len > b.read + size)
-			len = off < b.read + size ? (uint32_t)(b.read + size - off) : 0;
-		if (len && rcvbuf_keep(&b, off, stream + off, len))
-			memset(came + off, 1, len);
-		else
-			turned_away += len != 0;
-		for (i = b.read; came[i]; i++)
-			;
-		ck_assert_uint_eq(b.next, i);
-		for (uint32_t r = 0; r < b.nranges; r++) {
-			ck_assert_uint_lt(b.range[r].begin, b.range[r].end);
-			ck_assert_uint_gt(b.range[r].begin, r ? b.range[r - 1].end : b.next);
-		}
-		if (rnd(3) == 0 && (len = rcvbuf_peek(&b, &data))) {
-			len = 1 + rnd(len);
-			ck_assert_mem_eq(data, stream + b.read, len);
-			rcvbuf_consume(&b, len);
-		}
-	}
-	ck_assert_int_gt(turned_away, 0); /* the limit on holes was met */
-	free(b.ring);
-	free(came);
-	free(stream);
-}
-
-START_TEST(rcvbuf_puts_all_in_place)
-{
-	for (rng = 3; rng < 100; rng += 9) {
-		uint64_t seed = rng;
-		rcvbuf_round(16384 + rnd(1000));
-		rng = seed;
-	}
-}
-END_TEST
-
 START_TEST(plain_sink_wipes_what_was_bad)
 {
 	uint8_t memory[100];
@@ -428,7 +378,7 @@ int main(void)
 	const TTest *tests[] = { sum_of_the_rfcs_example, sum_and_copy_at_every_length_and_offset,
 		sum_of_much_that_is_all_ones, sums_join_at_every_cut, options_well_formed, options_that_lie,
 		options_differential, header_goes_and_comes, header_that_lies, siphash_reference, sndbuf_keeps_every_byte,
-		sndbuf_never_fills_for_good, sndbuf_at_the_rings_very_end, rcvbuf_puts_all_in_place, plain_sink_wipes_what_was_bad };
+		sndbuf_never_fills_for_good, sndbuf_at_the_rings_very_end, plain_sink_wipes_what_was_bad };
 
 	for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
 		tcase_add_test(c, tests[i]);
