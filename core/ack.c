@@ -1,11 +1,20 @@
-/* What an ACK does: RFC 9293 3.10.7.4 (fifth check), RFC 6298 (round trips), RFC 5681 and RFC 6582 (Reno with
- * NewReno's recovery), RFC 5961 section 5. */
+/* What an ACK does: RFC 9293 3.10.7.4 (fifth check), RFC 6298 (round trips), RFC 5961 section 5. What it says of losses
+ * is recovery.c's. */
 #include "core/tcb.h"
 
-#include <stdlib.h>
-
-#define CWND_MAX (1u << 30)
 #define CLOCK_GRANULARITY_US 1000 /* RFC 6298's G: how finely drivers sleep */
+#define MIN_RTT_US 300000000      /* RFC 8985 6.2: RACK.min_RTT is that of the last minutes */
+
+static void min_rtt_sample(struct tcb *c, uint32_t r)
+{
+	if (c->engine->now - c->min_rtt_us > MIN_RTT_US / 2) {
+		c->min_rtt = c->min_rtt_new;
+		c->min_rtt_new = UINT32_MAX;
+		c->min_rtt_us = c->engine->now;
+	}
+	c->min_rtt_new = min_u32(c->min_rtt_new, r);
+	c->min_rtt = min_u32(c->min_rtt, r);
+}
 
 /* RFC 6298 (2.2), (2.3); r in microseconds */
 static void rtt_sample(struct tcb *c, uint64_t elapsed)
@@ -27,26 +36,34 @@ static void rtt_sample(struct tcb *c, uint64_t elapsed)
 	c->rto = min_u32(c->rto, k->rto_max_us);
 }
 
-uint32_t congestion_initial(const struct tcb *c)
+/* Karn's rule (RFC 6298 section 3): a segment that was sent twice says nothing, nor does one that waited behind it; the
+ * timestamp does (RFC 7323 4.1). */
+static void round_trip(struct tcb *c, const struct news *n)
 {
-	uint32_t segs = c->engine->config.initial_cwnd;
+	uint64_t now = c->engine->now;
+	uint32_t echoed;
 
-	/* RFC 6928, in bytes: min (10 MSS, max (2 MSS, 14600)), with the configured number for 10 */
-	return min_u32(segs * c->mss, max_u32(2 * c->mss, segs * 1460));
+	if (n->timed && !n->again) {
+		min_rtt_sample(c, (uint32_t)(now - n->newest_us < UINT32_MAX ? now - n->newest_us : UINT32_MAX));
+		rtt_sample(c, now - n->oldest_us);
+	} else if (n->acked && n->has_timestamp && (echoed = timestamp_rtt(c, n->ts_ecr))) {
+		rtt_sample(c, echoed);
+	}
 }
 
 void ack_established(struct tcb *c, const struct segment *s)
 {
-	/* RFC 5681 3.1: after a lost SYN the window begins with one segment. */
-	c->cwnd = c->retries ? c->mss : congestion_initial(c);
-	c->ssthresh = UINT32_MAX / 2;
-	c->recover = c->iss;
-	if (c->retries)
+	uint64_t elapsed = c->engine->now - c->syn_us;
+
+	recovery_begin(c);
+	if (c->retries) {
 		c->rto = 3000000; /* RFC 6298 (5.7) */
-	else
-		rtt_sample(c, c->engine->now - c->rtt_start);
+	} else {
+		min_rtt_sample(c, elapsed < UINT32_MAX ? (uint32_t)elapsed : UINT32_MAX);
+		rtt_sample(c, elapsed);
+	}
 	c->retries = 0;
-	c->sent_at = c->engine->now;
+	c->sent_us = c->engine->now;
 	timer_stop(c, TIMER_RTO);
 	c->snd_wnd = s->flags & TH_SYN ? s->wnd : s->wnd << c->snd_scale;
 	c->max_snd_wnd = c->snd_wnd;
@@ -54,106 +71,22 @@ void ack_established(struct tcb *c, const struct segment *s)
 	c->snd_wl2 = s->ack;
 }
 
-static uint32_t flight(const struct tcb *c)
+static void new_ack(struct tcb *c, uint32_t ack, struct news *n)
 {
-	return c->snd_max - c->snd_una;
-}
-
-/* RFC 5681 (4) */
-static void halve(struct tcb *c)
-{
-	c->ssthresh = max_u32(flight(c) / 2, 2 * c->mss);
-}
-
-void congestion_timeout(struct tcb *c)
-{
-	if (c->retries <= 1) /* RFC 5681 3.1: a segment lost again does not halve again */
-		halve(c);
-	c->cwnd = c->mss;
-	c->dupacks = 0;
-	c->in_recovery = false;
-	c->recover = c->snd_max; /* RFC 6582 section 4 */
-}
-
-static void grow(struct tcb *c, uint32_t acked, uint32_t flight_before)
-{
-	/* A window that was not used says nothing about the path: RFC 7661 in its simplest form. */
-	if ((uint64_t)flight_before * 2 < c->cwnd || c->cwnd > CWND_MAX)
-		return;
-	if (c->cwnd < c->ssthresh) {
-		/* Slow start counts bytes, all of them, since one ACK stands for a whole batch: RFC 3465, L without limit */
-		c->cwnd += acked;
-		return;
-	}
-	c->bytes_acked += acked;
-	if (c->bytes_acked >= c->cwnd) {
-		c->bytes_acked -= c->cwnd;
-		c->cwnd += c->mss;
-	}
-}
-
-/* RFC 6582 section 3.2 */
-static void recovery_ack(struct tcb *c, uint32_t acked)
-{
-	if (seq_geq(c->snd_una, c->recover)) { /* (5) full acknowledgment */
-		c->cwnd = min_u32(c->ssthresh, max_u32(flight(c), c->mss) + c->mss);
-		c->in_recovery = false;
-		return;
-	}
-	tcb_retransmit(c); /* partial: the next hole */
-	c->cwnd = c->cwnd > acked + c->mss ? c->cwnd - acked : c->mss;
-	if (acked >= c->mss)
-		c->cwnd += c->mss;
-}
-
-/* RFC 5681 section 3.2 */
-static void duplicate_ack(struct tcb *c)
-{
-	c->dupacks++;
-	if (c->in_recovery) {
-		c->cwnd += c->cwnd < CWND_MAX ? c->mss : 0;
-	} else if (c->dupacks == 3 && seq_gt(c->snd_una, c->recover)) {
-		halve(c);
-		c->recover = c->snd_max;
-		c->in_recovery = true;
-		c->info.fast_retransmits++;
-		tcb_retransmit(c);
-		c->cwnd = c->ssthresh + 3 * c->mss;
-	}
-	c->output_wanted = true;
-}
-
-static void new_ack(struct tcb *c, uint32_t ack)
-{
-	uint32_t acked = ack - c->snd_una, before = flight(c);
 	uint64_t off = snd_off(c, ack);
 
-	if (c->rtt_timing && seq_gt(ack, c->rtt_seq)) {
-		rtt_sample(c, c->engine->now - c->rtt_start);
-		c->rtt_timing = false;
-	}
+	n->acked = ack - c->snd_una;
 	if (c->fin_queued && off > c->snd.end) {
 		off = c->snd.end;
 		c->fin_acked = true;
 	}
 	c->info.acked_bytes += off - c->snd.una;
-	sndbuf_ack(&c->snd, off);
+	recovery_cumulative(c, off, n);
 	c->snd_una = ack;
 	if (seq_lt(c->snd_nxt, ack))
-		c->snd_nxt = ack;
-	if (c->in_recovery)
-		recovery_ack(c, acked);
-	else
-		grow(c, acked, before);
-	/* RFC 6582's recover is never left behind by more than a window, or the comparison would wrap. */
-	if (!c->in_recovery && seq_gt(ack - 1, c->recover))
-		c->recover = ack - 1;
-	c->dupacks = 0;
+		c->snd_nxt = ack; /* a probe into a shut window had gone beyond it */
 	c->retries = 0; /* but rto stays backed off until a round trip is measured: RFC 6298 section 3 */
-	if (ack == c->snd_max)
-		timer_stop(c, TIMER_RTO); /* RFC 6298 (5.2) */
-	else
-		timer_rto_start(c); /* (5.3) */
+	timer_user(c);
 	c->output_wanted = true;
 }
 
@@ -174,9 +107,29 @@ static void update_window(struct tcb *c, const struct segment *s)
 	c->snd_wl2 = s->ack;
 }
 
+/* RFC 5681 section 2: data outstanding, no data, no FIN, same number, same window. With SACK it is one if it reports
+ * something new (RFC 6675 section 2), and that is counted there. */
+static bool is_duplicate(const struct tcb *c, const struct segment *s)
+{
+	return s->ack == c->snd_una && c->snd_una != c->snd_nxt && s->len == 0 && !(s->flags & (TH_SYN | TH_FIN)) &&
+		s->wnd << c->snd_scale == c->snd_wnd && c->timer[TIMER_PERSIST] == TCPU_NEVER;
+}
+
+static void restart_timers(struct tcb *c, const struct news *n)
+{
+	if (c->snd_una == c->snd_nxt) {
+		timer_stop(c, TIMER_RTO); /* RFC 6298 (5.2) */
+		timer_stop(c, TIMER_TLP);
+	} else if (n->acked) {
+		timer_rto_start(c); /* (5.3) */
+	}
+	tlp_schedule(c);
+}
+
 bool ack_input(struct tcb *c, const struct segment *s)
 {
-	bool duplicate;
+	struct news n = { .c = c, .flight = tcb_flight(c), .fack = c->rack_fack, .ece = s->flags & TH_ECE,
+		.has_timestamp = s->options.has_timestamp, .ts_ecr = s->options.ts_ecr };
 
 	/* RFC 5961 5.2: SND.UNA - MAX.SND.WND <= SEG.ACK <= SND.NXT, else it is answered and dropped. */
 	if (seq_gt(s->ack, c->snd_max) || seq_lt(s->ack, c->snd_una - c->max_snd_wnd)) {
@@ -189,14 +142,17 @@ bool ack_input(struct tcb *c, const struct segment *s)
 	/* The peer answers, though its window is shut: it lives. Once the user has gone, that is not enough. */
 	if ((c->timer[TIMER_PERSIST] != TCPU_NEVER || s->wnd == 0) && !c->detached)
 		c->retries = 0;
-	/* RFC 5681 section 2, a duplicate: data outstanding, no data, no FIN, same number, same window */
-	duplicate = s->ack == c->snd_una && c->snd_una != c->snd_max && s->len == 0 && !(s->flags & (TH_SYN | TH_FIN)) &&
-		s->wnd << c->snd_scale == c->snd_wnd;
+	n.duplicate = is_duplicate(c, s);
+	if (c->sack && s->options.sack_count)
+		recovery_sack(c, s, &n);
 	if (seq_gt(s->ack, c->snd_una))
-		new_ack(c, s->ack);
+		new_ack(c, s->ack, &n);
 	update_window(c, s);
-	if (duplicate && c->timer[TIMER_PERSIST] == TCPU_NEVER)
-		duplicate_ack(c);
+	if (n.acked || n.delivered || n.duplicate || n.dsack || n.ece) {
+		round_trip(c, &n);
+		recovery_ack(c, &n);
+		restart_timers(c, &n);
+	}
 	if (c->output_wanted)
 		tcb_flush_later(c);
 	return true;

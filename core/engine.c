@@ -24,6 +24,7 @@ void options_complete(struct tcpu_options *o, const struct tcpu_options *default
 	DEFAULT(keepalive);
 	DEFAULT(nodelay);
 	DEFAULT(quickack);
+	DEFAULT(cork);
 	DEFAULT(pacing_max_bps);
 #undef DEFAULT
 	if (!o->congestion[0])
@@ -248,7 +249,7 @@ static void free_buffers(struct tcb *c)
 		give(c->engine, c->snd.span, sndbuf_memory(c->snd.size));
 	give(c->engine, c->rcv.ring, rcvbuf_memory(c->rcv.size));
 	c->snd.span = NULL;
-	c->snd.count = 0;
+	c->snd.count = c->snd.sent = 0;
 	c->rcv.ring = NULL;
 }
 
@@ -278,8 +279,7 @@ void tcb_drop(struct tcb *c, int error)
 	give(e, c, sizeof *c);
 }
 
-/* A number that nobody can foresee, for each connection and purpose another. */
-static uint32_t secret_number(const struct tcb *c, uint32_t purpose)
+uint32_t tcb_keyed(const struct tcb *c, uint32_t purpose)
 {
 	uint32_t key[4] = { c->local.ip, c->remote.ip, (uint32_t)c->local.port << 16 | c->remote.port, purpose };
 
@@ -288,13 +288,15 @@ static uint32_t secret_number(const struct tcb *c, uint32_t purpose)
 
 uint32_t tcb_isn(const struct tcb *c)
 {
+	const struct tcpu_config *k = &c->engine->config;
+
 	/* RFC 6528 section 3: ISN = M + F(addresses, secret); M counts 4 us. */
-	return (uint32_t)(c->engine->now / 4) + secret_number(c, 0x49534e);
+	return k->isn_fixed ? k->isn : (uint32_t)(c->engine->now / 4) + tcb_keyed(c, 0x49534e);
 }
 
 int tcb_take_sndbuf(struct tcb *c)
 {
-	uint32_t size = max_u32(c->options.sndbuf_bytes, 4 * (c->mss + HEADER_MIN));
+	uint32_t size = max_u32(c->options.sndbuf_bytes, 4 * (c->mss + tcb_header_len(c)));
 	void *memory;
 
 	if (c->snd.span)
@@ -302,7 +304,7 @@ int tcb_take_sndbuf(struct tcb *c)
 	memory = take(c->engine, sndbuf_memory(size));
 	if (!memory)
 		return -ENOMEM;
-	sndbuf_init(&c->snd, memory, size, HEADER_MIN);
+	sndbuf_init(&c->snd, memory, size, tcb_header_len(c));
 	return 0;
 }
 
@@ -315,7 +317,7 @@ int tcb_take_rcvbuf(struct tcb *c)
 	memory = take(c->engine, rcvbuf_memory(c->rcv.size));
 	if (!memory)
 		return -ENOMEM;
-	rcvbuf_init(&c->rcv, memory, secret_number(c, 0x524e47));
+	rcvbuf_init(&c->rcv, memory, tcb_keyed(c, 0x524e47));
 	return 0;
 }
 
@@ -337,7 +339,8 @@ static void flush_one(struct tcb *c)
 		tcb_output(c);
 	waiting = c->rcv_nxt - c->rcv_acked;
 	/* RFC 9293 3.8.6.3: at least every second full-sized segment is acknowledged, none later than 0.5 s. */
-	if (c->ack_now || (waiting && (k->delack_us == TCPU_ACK_ON_FLUSH || waiting >= 2 * c->mss)))
+	if (c->ack_now || (waiting && (k->delack_us == TCPU_ACK_ON_FLUSH || c->options.quickack || c->quick ||
+		waiting >= 2 * c->mss)))
 		tcb_send_ack(c);
 	else if (waiting && c->timer[TIMER_DELACK] == TCPU_NEVER)
 		timer_set(c, TIMER_DELACK, c->engine->now + k->delack_us);

@@ -46,8 +46,9 @@ struct tcpu_options {
 	char congestion[16];       /* "cubic" (RFC 9438, HyStart++) or "reno" [cubic] */
 };
 
-/* What an engine does not offer or accept: for tests, and for peers that cannot bear it. */
-enum { TCPU_NO_SACK = 1, TCPU_NO_TIMESTAMPS = 2, TCPU_NO_SCALE = 4, TCPU_NO_ECN = 8 };
+/* What an engine does without: for tests, and for peers that cannot bear it. QUICKACK: the ACKs at a connection's
+ * beginning, and after a pause, that are not delayed since the peer's window needs them to grow. */
+enum { TCPU_NO_SACK = 1, TCPU_NO_TIMESTAMPS = 2, TCPU_NO_SCALE = 4, TCPU_NO_ECN = 8, TCPU_NO_QUICKACK = 16 };
 
 /* 0 in a field asks for the default in brackets. */
 struct tcpu_config {

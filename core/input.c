@@ -8,8 +8,6 @@
 
 #include <errno.h>
 
-#define HALF_OPEN_MAX 256 /* connections in SYN-RECEIVED of one listener */
-
 static bool checksum_good(const struct link_in *in)
 {
 	uint32_t sum = (uint32_t)tcpu_sum_pseudo(in->src.ip, in->dst.ip, in->len) + tcpu_sum(in->segment, in->len);
@@ -17,8 +15,19 @@ static bool checksum_good(const struct link_in *in)
 	return tcpu_sum_fold(sum) == 0xffff;
 }
 
+/* What is told of every segment that is believed. */
+static void heard(struct tcb *c)
+{
+	c->heard_us = c->engine->now;
+	c->keeps = 0;
+}
+
 static void received(struct tcb *c, uint32_t n)
 {
+	/* After a pause the peer's window is small again, and its first ACKs let it grow: none of them is delayed. */
+	if (c->engine->now - c->got_us > c->rto && !(c->engine->config.without & TCPU_NO_QUICKACK))
+		c->quick = QUICK_MAX;
+	c->got_us = c->engine->now;
 	c->rcv_nxt += n;
 	c->info.received_bytes += n;
 	tcb_flush_later(c);
@@ -32,7 +41,7 @@ static bool fin_acked(struct tcb *c)
 		c->state = TCPU_FIN_WAIT_2;
 		/* Nobody waits for the peer any more: it has as long as TIME-WAIT takes. */
 		if (c->detached)
-			timer_set(c, TIMER_2MSL, c->engine->now + 2 * (uint64_t)c->engine->config.msl_us);
+			timer_set(c, TIMER_2MSL, c->engine->now + c->options.fin_wait_us);
 		return true;
 	case TCPU_CLOSING:
 		timer_time_wait(c);
@@ -59,6 +68,22 @@ static bool is_receiving(const struct tcb *c)
 	return c->state == TCPU_ESTABLISHED || c->state == TCPU_FIN_WAIT_1 || c->state == TCPU_FIN_WAIT_2;
 }
 
+/* RFC 3168 6.1.3: a mark is echoed until the peer says that it has heard. Each change is told at once. */
+static void ecn_input(struct tcb *c, const struct segment *s)
+{
+	bool before = c->ecn_echo;
+
+	if (!c->ecn || s->flags & TH_SYN)
+		return;
+	if (s->flags & TH_CWR)
+		c->ecn_echo = false;
+	if (s->ecn == 3 && s->len) {
+		c->ecn_echo = true;
+		c->info.ecn_marks_in++;
+	}
+	c->ack_now |= c->ecn_echo && !before;
+}
+
 /* true: the segment is done with. */
 static bool direct(struct tcb *c, const struct segment *s, bool vouched)
 {
@@ -66,9 +91,10 @@ static bool direct(struct tcb *c, const struct segment *s, bool vouched)
 	uint16_t sum;
 	size_t n;
 
-	if (!is_receiving(c) || !c->sink || c->sink->done || (s->flags & ~TH_PSH) != TH_ACK ||
+	if (!is_receiving(c) || !c->sink || c->sink->done || (s->flags & ~(TH_PSH | TH_ECE | TH_CWR)) != TH_ACK ||
 		s->seq != c->rcv_nxt || s->len == 0 || s->len > rcvbuf_room(&c->rcv) || !rcvbuf_empty(&c->rcv) ||
-		c->fin_known || seq_gt(s->ack, c->snd_max) || seq_lt(s->ack, c->snd_una - c->max_snd_wnd))
+		c->fin_known || seq_gt(s->ack, c->snd_max) || seq_lt(s->ack, c->snd_una - c->max_snd_wnd) ||
+		!timestamp_acceptable(c, s))
 		return false;
 	n = c->sink->drain(c->sink->ctx, off, s->data, s->len, vouched ? NULL : &sum);
 	if (n == 0)
@@ -83,6 +109,9 @@ static bool direct(struct tcb *c, const struct segment *s, bool vouched)
 		}
 	}
 	c->sink->settle(c->sink->ctx, off, n, true);
+	heard(c);
+	timestamp_update(c, s);
+	ecn_input(c, s);
 	rcvbuf_pass(&c->rcv, (uint32_t)n);
 	c->info.direct_bytes += n;
 	if (n < s->len) { /* a vouched one, of which the sink wanted only the beginning */
@@ -94,40 +123,8 @@ static bool direct(struct tcb *c, const struct segment *s, bool vouched)
 	return true;
 }
 
-/* LISTEN: RFC 9293 3.10.7.2. above: the last number of an earlier connection of these addresses, if there was one. */
-static void listener_input(struct tcb *l, const struct segment *s, const uint32_t *above)
-{
-	struct tcb *c;
-
-	if (s->flags & TH_RST)
-		return;
-	if (s->flags & TH_ACK) {
-		segment_refuse(l->engine, s);
-		return;
-	}
-	if (!(s->flags & TH_SYN) || (s->flags & TH_FIN))
-		return;
-	/* A full queue drops the SYN in silence: it comes again. */
-	if (l->complete.count >= l->backlog)
-		return;
-	/* In a flood of SYNs the oldest makes room: one that meant it has had the longest time to say so. */
-	if (l->half_open.count >= HALF_OPEN_MAX)
-		tcb_drop(l->half_open.first, 0);
-	c = tcb_new(l->engine, s->dst, s->src, &l->options);
-	if (!c)
-		return;
-	c->parent = l;
-	queue_add(&l->half_open, c);
-	if (above && seq_leq(c->iss, *above))
-		tcb_set_iss(c, *above + 250000); /* RFC 9293 3.6.1: larger than any that was used */
-	c->state = TCPU_SYN_RECEIVED;
-	tcb_syn_received(c, s);
-	tcb_send_syn(c);
-	timer_rto_start(c);
-}
-
 /* SYN-SENT: RFC 9293 3.10.7.3. true: established, and text or FIN of the segment is still to be looked at. */
-static bool syn_sent_input(struct tcb *c, const struct segment *s)
+static bool syn_sent_input(struct tcb *c, struct segment *s)
 {
 	bool acked = s->flags & TH_ACK;
 
@@ -142,6 +139,7 @@ static bool syn_sent_input(struct tcb *c, const struct segment *s)
 	}
 	if (!(s->flags & TH_SYN))
 		return false;
+	heard(c);
 	tcb_syn_received(c, s);
 	if (!acked) { /* simultaneous open */
 		c->state = TCPU_SYN_RECEIVED;
@@ -299,6 +297,13 @@ static bool is_last_fin(const struct tcb *c, const struct segment *s)
 
 static void synchronized_input(struct tcb *c, struct segment *s)
 {
+	/* RFC 7323 5.3, R1: in front of all other checks */
+	if (!timestamp_acceptable(c, s)) {
+		c->info.paws_drops++;
+		text_again(c, s);
+		tcb_challenge(c);
+		return;
+	}
 	if (c->state == TCPU_SYN_RECEIVED && (s->flags & (TH_SYN | TH_ACK)) == TH_SYN && s->seq == c->irs) {
 		tcb_send_syn(c); /* the peer has not got our SYN,ACK */
 		return;
@@ -339,8 +344,36 @@ static void synchronized_input(struct tcb *c, struct segment *s)
 		c->snd_una = c->iss + 1;
 		tcb_established(c, s);
 	}
+	heard(c);
+	timestamp_update(c, s);
+	ecn_input(c, s);
 	tcb_flush_later(c); /* ack_now may have been set above */
 	if (ack_arrives(c, s))
+		content_input(c, s);
+}
+
+/* A SYN for a connection in TIME-WAIT: may it begin a new one? RFC 6191 section 2, RFC 9293 3.6.1 (MAY-2). */
+static bool begins_anew(const struct tcb *c, struct segment *s)
+{
+	if (c->state != TCPU_TIME_WAIT || (s->flags & (TH_SYN | TH_ACK | TH_RST)) != TH_SYN)
+		return false;
+	segment_options(s);
+	if (s->options.has_timestamp && c->timestamps && s->options.ts_val != c->ts_recent)
+		return seq_gt(s->options.ts_val, c->ts_recent);
+	return (s->options.has_timestamp && !c->timestamps) || seq_gt(s->seq, c->rcv_nxt);
+}
+
+static void connection_input(struct tcb *c, struct segment *s)
+{
+	if (c->state != TCPU_SYN_SENT) {
+		synchronized_input(c, s);
+		return;
+	}
+	if (!syn_sent_input(c, s) || (!s->len && !(s->flags & TH_FIN)))
+		return;
+	s->seq++;
+	s->flags &= (uint8_t)~TH_SYN;
+	if (acceptable(c, s))
 		content_input(c, s);
 }
 
@@ -358,6 +391,7 @@ void tcpu_input(struct tcpu *e, const struct link_in *in)
 		return;
 	c = tcb_find(e, s.dst, s.src);
 	if (c) {
+		segment_options(&s);
 		c->info.segments_in++;
 		if (direct(c, &s, in->vouched))
 			return;
@@ -368,26 +402,18 @@ void tcpu_input(struct tcpu *e, const struct link_in *in)
 		return;
 	}
 	l = listener_find(e, s.dst);
-	/* A SYN beyond what TIME-WAIT has seen begins a new connection: RFC 9293 3.6.1 */
-	if (c && c->state == TCPU_TIME_WAIT && l && (s.flags & (TH_SYN | TH_ACK | TH_RST)) == TH_SYN &&
-		seq_gt(s.seq, c->rcv_nxt)) {
+	if (c && l && begins_anew(c, &s)) {
 		last = c->snd_max;
 		above = &last;
 		tcb_drop(c, 0);
 		c = NULL;
 	}
-	if (c && c->state == TCPU_SYN_SENT) {
-		if (syn_sent_input(c, &s) && (s.len || (s.flags & TH_FIN))) {
-			s.seq++;
-			s.flags &= (uint8_t)~TH_SYN;
-			if (acceptable(c, &s))
-				content_input(c, &s);
-		}
-	} else if (c) {
-		synchronized_input(c, &s);
-	} else if (l) {
+	if (!c && l)
+		c = listener_cookie(l, &s);
+	if (c)
+		connection_input(c, &s);
+	else if (l)
 		listener_input(l, &s, above);
-	} else {
+	else
 		segment_refuse(e, &s);
-	}
 }

@@ -6,12 +6,26 @@
 	machine option;
 	alphtype unsigned char;
 
-	action mss_high { mss = (uint16_t)(*p << 8); }
-	action mss_low { o.mss = (uint16_t)(mss | *p); }
+	action clear { number = 0; }
+	action digit { number = number << 8 | *p; }
+	action mss { o.mss = (uint16_t)number; }
 	action scale {
 		o.has_scale = true;
 		o.scale = *p > 14 ? 14 : *p;
 	}
+	action permitted { o.sack_permitted = true; }
+	action ts_val { o.ts_val = number; }
+	action ts_ecr {
+		o.ts_ecr = number;
+		o.has_timestamp = true;
+	}
+	action blocks { blocks = 0; }
+	action begin { block.begin = number; }
+	action end {
+		block.end = number;
+		o.sack[blocks++] = block;
+	}
+	action sack { o.sack_count = blocks; }
 	# p stands on the length: what it counts begins one byte earlier.
 	action skip {
 		if (*p < 2 || *p - 1 > pe - p) {
@@ -22,13 +36,21 @@
 	}
 	action stop { fbreak; }
 
+	number2 = ( any{2} ) >clear $digit;
+	number4 = ( any{4} ) >clear $digit;
+	block = number4 @begin number4 @end;
+
 	end = 0 @stop;
 	nop = 1;
-	mss = 2 ( 4 any @mss_high any @mss_low | ( any - 4 ) @skip );
+	mss = 2 ( 4 number2 @mss | ( any - 4 ) @skip );
 	window_scale = 3 ( 3 any @scale | ( any - 3 ) @skip );
-	other = ( 4 .. 255 ) any @skip;
+	permitted = 4 ( 2 @permitted | ( any - 2 ) @skip );
+	sack = 5 ( ( 10 @blocks block | 18 @blocks block{2} | 26 @blocks block{3} | 34 @blocks block{4} ) @sack |
+		( any - ( 10 | 18 | 26 | 34 ) ) @skip );
+	timestamp = 8 ( 10 number4 @ts_val number4 @ts_ecr | ( any - 10 ) @skip );
+	other = ( 6 | 7 | 9 .. 255 ) any @skip;
 
-	main := ( nop | mss | window_scale | other )* end?;
+	main := ( nop | mss | window_scale | permitted | sack | timestamp | other )* end?;
 
 	write data noerror noentry;
 }%%
@@ -37,7 +59,8 @@ struct options options_read(const uint8_t *bytes, size_t len)
 {
 	struct options o = { 0 };
 	const unsigned char *p = bytes, *pe = bytes + len;
-	uint16_t mss = 0;
+	struct sack_block block = { 0 };
+	uint32_t number = 0, blocks = 0;
 	int cs;
 
 	%% write init;

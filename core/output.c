@@ -1,269 +1,258 @@
-/* What may be sent is sent: RFC 9293 3.10.2 and 3.8.6 (windows, Nagle, silly windows), RFC 5681 (cwnd). Segments are
- * gathered into a batch, which goes to the link in one call. */
+/* What may be sent is sent: what is lost first, then what is new. RFC 9293 3.10.2 and 3.8.6 (windows, Nagle, silly
+ * windows), RFC 6675's pipe against cwnd, RFC 3042 (what the first duplicate ACKs have taken from the pipe, new
+ * segments may fill). */
+#include "core/cksum.h"
 #include "core/tcb.h"
 
-#include <string.h>
+#define CORK_US 200000 /* as Linux: what is corked leaves then all the same */
 
-void batch_send(struct tcpu *e)
+uint32_t tcb_flight(const struct tcb *c)
 {
-	int n;
+	return c->snd_nxt - c->snd_una;
+}
 
-	if (!e->batch)
+uint32_t tcb_pipe(const struct tcb *c)
+{
+	uint32_t flight = tcb_flight(c);
+	/* Without SACK a duplicate ACK says that some segment has left the network. */
+	uint32_t gone = c->snd.lost_bytes + (c->sack ? c->snd.sacked_bytes : c->dupacks * c->mss);
+
+	return flight > gone ? flight - gone : 0;
+}
+
+/* Bytes that the peer's window has room for behind SND.NXT. */
+static uint32_t usable(const struct tcb *c)
+{
+	uint32_t flight = tcb_flight(c);
+
+	return c->snd_wnd > flight ? c->snd_wnd - flight : 0;
+}
+
+/* The user's direction is over behind this offset, and FIN says so. */
+static bool fin_at(const struct tcb *c, uint64_t off)
+{
+	return c->fin_queued && !c->fin_acked && off == c->snd.end;
+}
+
+static void pace(struct tcb *c, uint32_t len)
+{
+	const struct tcpu_config *k = &c->engine->config;
+	/* Ahead of the rate that the window stands for, or nothing could grow: as Linux does. */
+	uint64_t per_srtt = c->cc.cwnd < c->cc.ssthresh ? 2 * (uint64_t)c->cc.cwnd : (uint64_t)c->cc.cwnd * 6 / 5;
+	uint64_t us = c->srtt ? (uint64_t)len * c->srtt / per_srtt : 0, us_max;
+
+	if (!k->pacing)
 		return;
-	n = e->link->ops->send(e->link, e->out, e->batch);
-	if (n < 0)
-		n = (int)e->batch; /* the link lost them, as networks do; TCP sends again */
-	if ((uint32_t)n < e->batch) {
-		e->retry = e->now + 1000;
-		for (uint32_t i = (uint32_t)n; i < e->batch; i++) {
-			struct link_out *o = &e->out[i - (uint32_t)n];
-			*o = e->out[i];
-			if (o->header >= e->header[0] && o->header < e->header[0] + sizeof e->header) {
-				memmove(e->header[i - (uint32_t)n], o->header, o->header_len);
-				o->header = e->header[i - (uint32_t)n];
-			}
-		}
-	}
-	e->batch -= (uint32_t)n;
+	us_max = c->options.pacing_max_bps ? (uint64_t)len * 1000000 / c->options.pacing_max_bps : 0;
+	if (c->pace_at < c->engine->now)
+		c->pace_at = c->engine->now;
+	c->pace_at += us > us_max ? us : us_max;
 }
 
-/* A place in the batch. NULL: the link is full. */
-static struct link_out *slot(struct tcpu *e)
+static void after_sending(struct tcb *c, uint32_t end_seq, uint32_t len, bool again)
 {
-	if (e->batch == BATCH)
-		batch_send(e);
-	return e->batch == BATCH ? NULL : &e->out[e->batch];
-}
-
-static void emit(struct tcpu *e, struct segment *s, uint8_t *header, const uint8_t *options, uint32_t options_len,
-	const struct piece *p)
-{
-	struct link_out *o = slot(e);
-
-	if (!o)
-		return; /* lost */
-	if (!header)
-		header = e->header[e->batch];
-	segment_write(header, s, options, options_len, p ? p->len : 0, p ? p->sum : 0);
-	*o = (struct link_out){ .src = s->src, .dst = s->dst, .header = header, .header_len = HEADER_MIN + options_len,
-		.data = p ? p->data : header + HEADER_MIN + options_len, .data_len = p ? p->len : 0 };
-	e->batch++;
-}
-
-/* The window to announce. Its right edge never moves back, and moves on only by a worthwhile step: RFC 9293 3.8.6.2.2,
- * silly windows. */
-static uint32_t window(struct tcb *c)
-{
-	uint32_t room = min_u32(rcvbuf_room(&c->rcv), 0xffffu << c->rcv_scale);
-	uint32_t told = seq_gt(c->rcv_adv, c->rcv_nxt) ? c->rcv_adv - c->rcv_nxt : 0;
-
-	if (room < told || room - told < min_u32(c->rcv.size / 2, c->mss))
-		return told;
-	return room;
-}
-
-static void send(struct tcb *c, uint8_t flags, uint32_t seq, const struct piece *p, const uint8_t *options,
-	uint32_t options_len)
-{
-	uint8_t scale = flags & TH_SYN ? 0 : c->rcv_scale; /* RFC 7323 2.2: a SYN's window is not scaled */
-	/* RFC 7323 2.4: rounded up, or the right edge would seem to move back; but never beyond what the buffer holds.
-	 * rcv_adv keeps the old edge, so that what was promised once is still taken. */
-	uint32_t wnd = (window(c) + (1u << scale) - 1) >> scale;
-	wnd = min_u32(min_u32(wnd, rcvbuf_room(&c->rcv) >> scale), 0xffff);
-	struct segment s = { .src = c->local, .dst = c->remote, .seq = seq, .flags = flags, .wnd = wnd };
-
-	if (flags & TH_ACK) {
-		s.ack = c->rcv_nxt;
-		c->rcv_acked = c->rcv_nxt;
-		if (seq_gt(c->rcv_nxt + (wnd << scale), c->rcv_adv))
-			c->rcv_adv = c->rcv_nxt + (wnd << scale);
-		c->ack_now = false;
-		timer_stop(c, TIMER_DELACK);
-	}
-	c->info.segments_out++;
-	emit(c->engine, &s, p ? p->headroom : NULL, options, options_len, p);
-}
-
-void tcb_send_syn(struct tcb *c)
-{
-	/* In Linux's order: MSS, then window scale behind a NOP. A SYN,ACK scales only if the SYN did. */
-	uint16_t mss = (uint16_t)min_u32(c->rcv_mss, 0xffff);
-	uint8_t options[8] = { 2, 4, (uint8_t)(mss >> 8), (uint8_t)mss, 1, 3, 3, c->rcv_scale };
-	bool reply = c->state == TCPU_SYN_RECEIVED;
-
-	send(c, reply ? TH_SYN | TH_ACK : TH_SYN, c->iss, NULL, options, c->scaling ? 8 : 4);
-}
-
-/* The number of segments without data: SND.NXT, but not behind the window, where a probe may have led it: the peer
- * would drop the segment. Before the peer's first ACK its window is not known, and nothing but the SYN was sent. */
-static uint32_t next_seq(const struct tcb *c)
-{
-	uint32_t edge = c->snd_una + c->snd_wnd;
-
-	return is_synchronized(c) && seq_lt(edge, c->snd_max) ? edge : c->snd_max;
-}
-
-void tcb_send_ack(struct tcb *c)
-{
-	send(c, TH_ACK, next_seq(c), NULL, NULL, 0);
-}
-
-void tcb_challenge(struct tcb *c)
-{
-	if (c->engine->now < c->challenge_at)
-		return;
-	c->challenge_at = c->engine->now + CHALLENGE_US;
-	tcb_send_ack(c);
-}
-
-void tcb_window_opened(struct tcb *c)
-{
-	if (!is_synchronized(c) || c->fin_taken)
-		return;
-	if (seq_geq(c->rcv_nxt + window(c), c->rcv_adv + min_u32(c->rcv.size / 2, 2 * c->mss))) {
-		c->ack_now = true;
-		tcb_flush_later(c);
-	}
-}
-
-void tcb_send_rst(struct tcb *c)
-{
-	send(c, is_synchronized(c) || c->state == TCPU_SYN_RECEIVED ? TH_RST | TH_ACK : TH_RST, next_seq(c), NULL, NULL, 0);
-}
-
-void segment_refuse(struct tcpu *e, const struct segment *s)
-{
-	struct segment r = { .src = s->dst, .dst = s->src, .flags = TH_RST };
-
-	if (s->flags & TH_RST)
-		return;
-	/* RFC 9293 3.5.2, group 1 */
-	if (s->flags & TH_ACK) {
-		r.seq = s->ack;
-	} else {
-		r.ack = s->seq + segment_length(s);
-		r.flags |= TH_ACK;
-	}
-	emit(e, &r, NULL, NULL, 0, NULL);
-}
-
-/* Sends the piece at snd_nxt, with FIN when it is the last and the user has closed. */
-static void send_piece(struct tcb *c, const struct piece *p, uint64_t off)
-{
-	bool last = off + p->len == c->snd.end, fin = last && c->fin_queued;
-	uint32_t seq = c->snd_nxt;
-
-	if (seq_lt(seq, c->snd_max)) {
-		c->info.retransmits++;
-	} else {
-		c->info.sent_bytes += p->len;
-		if (!c->rtt_timing) {
-			c->rtt_timing = true;
-			c->rtt_seq = seq;
-			c->rtt_start = c->engine->now;
-		}
-	}
-	c->sent_at = c->engine->now;
-	c->snd_nxt += p->len + fin;
+	c->sent_us = c->engine->now;
+	if (seq_gt(end_seq, c->snd_nxt))
+		c->snd_nxt = end_seq;
 	if (seq_gt(c->snd_nxt, c->snd_max))
 		c->snd_max = c->snd_nxt;
-	send(c, (uint8_t)(TH_ACK | (last || p->push ? TH_PSH : 0) | (fin ? TH_FIN : 0)), seq, p, NULL, 0);
+	if (again)
+		c->info.retransmits++;
+	else
+		c->info.sent_bytes += len;
+	recovery_sent(c, len, again);
+	pace(c, len);
 	if (c->timer[TIMER_RTO] == TCPU_NEVER)
 		timer_rto_start(c); /* RFC 6298 (5.1) */
 	timer_stop(c, TIMER_PERSIST);
 }
 
-/* How much of the piece may go now; 0: nothing. */
-static uint32_t allowed(const struct tcb *c, const struct piece *p, uint64_t off)
+static void send_span(struct tcb *c, struct span *s)
 {
-	uint32_t flight = c->snd_nxt - c->snd_una, len = p->len;
-	uint32_t usable = c->snd_wnd > flight ? c->snd_wnd - flight : 0;
+	bool again = s->state != SPAN_UNSENT, last = s->off + s->len == c->snd.end, fin = fin_at(c, s->off + s->len);
+	uint32_t seq = snd_seq(c, s->off), len = s->len;
+	uint8_t flags = (uint8_t)(TH_ACK | (last || s->push ? TH_PSH : 0) | (fin ? TH_FIN : 0));
+	struct load load = { .data = sndbuf_data(&c->snd, s), .headroom = sndbuf_headroom(&c->snd, s), .len = len,
+		.sum = sndbuf_sum(&c->snd, s), .ect = c->ecn && !again };
 
-	if (flight && flight + len > c->cwnd)
-		return 0;
-	if (len > usable) {
-		/* RFC 9293 3.8.6.2.1: less than a segment only if it is half of the largest window. */
-		len = usable;
-		return len && len >= c->max_snd_wnd / 2 ? len : 0;
+	if (c->ecn_cwr && !again) {
+		flags |= TH_CWR; /* RFC 3168 6.1.2 */
+		c->ecn_cwr = false;
 	}
-	if (len >= c->mss || p->push || c->options.nodelay || seq_lt(c->snd_nxt, c->snd_max))
-		return len;
-	if (off + len < c->snd.end)
-		return len; /* more stands behind it in another span: it will not grow */
-	/* Nagle, RFC 9293 3.7.4 */
-	return flight == 0 || c->fin_queued || len >= c->max_snd_wnd / 2 ? len : 0;
+	sndbuf_sent(&c->snd, s, c->engine->now);
+	tcb_send(c, flags, seq, &load);
+	after_sending(c, seq + len + fin, len, again);
 }
 
-static bool fin_due(const struct tcb *c)
+static void send_fin(struct tcb *c)
 {
-	/* A FIN does not wait for a window: it is tried again, as a probe would be, until the peer takes it. */
-	return c->fin_queued && !c->fin_acked && snd_off(c, c->snd_nxt) == c->snd.end;
+	uint32_t seq = snd_seq(c, c->snd.end);
+	bool again = seq_gt(c->snd_nxt, seq);
+
+	tcb_send(c, TH_ACK | TH_FIN, seq, NULL);
+	after_sending(c, seq + 1, 0, again);
+}
+
+/* Makes the span at most len bytes long. NULL: that cannot be had. */
+static struct span *cut(struct tcb *c, struct span *s, uint32_t len)
+{
+	return s->len <= len || sndbuf_cut(&c->snd, s, len) ? s : NULL;
+}
+
+static bool corked(const struct tcb *c)
+{
+	return (c->options.cork || c->more) && !c->uncorked;
+}
+
+/* How much of a new span may go now, as far as the peer's window and the sender's patience go; 0: nothing. */
+static uint32_t worthwhile(const struct tcb *c, const struct span *s)
+{
+	uint32_t len = min_u32(s->len, c->mss), room = usable(c);
+	bool more_behind = s->off + len < c->snd.end;
+
+	/* RFC 9293 3.8.6.2.1: less than a segment only if it is half of the largest window. */
+	if (len > room)
+		return room && room >= c->max_snd_wnd / 2 ? room : 0;
+	if (len >= c->mss || more_behind || c->fin_queued)
+		return len; /* it is full, or cannot grow any more */
+	if (corked(c))
+		return 0;
+	if (s->push || c->options.nodelay)
+		return len;
+	/* Nagle, RFC 9293 3.7.4 */
+	return tcb_flight(c) == 0 || len >= c->max_snd_wnd / 2 ? len : 0;
+}
+
+static bool cwnd_allows(const struct tcb *c, uint32_t len)
+{
+	uint32_t pipe = tcb_pipe(c);
+
+	return pipe == 0 || pipe + len <= c->cc.cwnd;
+}
+
+/* One segment that was lost goes again. false: there is none, or it may not. */
+static bool retransmit(struct tcb *c)
+{
+	struct span *s = sndbuf_lost(&c->snd);
+
+	/* RFC 9293 3.8.6: what a window that has shrunk does not cover waits, and the persist timer asks. */
+	if (!s || c->frto || seq_gt(snd_seq(c, s->off + min_u32(s->len, c->mss)), c->snd_una + c->snd_wnd))
+		return false;
+	s = cut(c, s, c->mss);
+	if (!s || !cwnd_allows(c, s->len))
+		return false;
+	send_span(c, s);
+	return true;
+}
+
+static bool send_new(struct tcb *c)
+{
+	struct span *s = sndbuf_unsent(&c->snd);
+	uint32_t len;
+
+	/* A FIN does not wait for a window: it is sent again as a probe would be, until the peer takes it. */
+	if (!s && fin_at(c, snd_off(c, c->snd_nxt))) {
+		send_fin(c);
+		return true;
+	}
+	if (!s || !(len = worthwhile(c, s)))
+		return false;
+	if (c->frto_new)
+		c->frto_new--;
+	else if (!cwnd_allows(c, len))
+		return false;
+	s = cut(c, s, len);
+	if (!s)
+		return false;
+	send_span(c, s);
+	return true;
+}
+
+static bool paced_out(struct tcb *c)
+{
+	if (c->pace_at <= c->engine->now)
+		return false;
+	timer_set(c, TIMER_PACE, c->pace_at);
+	return true;
 }
 
 void tcb_output(struct tcb *c)
 {
-	struct piece p;
+	const struct span *unsent;
+	bool sent = false;
 
 	c->output_wanted = false;
 	if (!is_synchronized(c) || c->state == TCPU_TIME_WAIT)
 		return;
-	/* RFC 5681 4.1: after an idle time the path is not what it was. */
-	if (c->snd_una == c->snd_max && c->engine->now - c->sent_at > c->rto)
-		c->cwnd = min_u32(c->cwnd, congestion_initial(c));
+	if (tcb_flight(c) == 0)
+		recovery_idle(c);
 	for (;;) {
-		uint64_t off = snd_off(c, c->snd_nxt);
-
-		if (!slot(c->engine)) {
+		if (batch_full(c->engine)) {
 			c->output_wanted = true;
 			tcb_flush_later(c);
 			break;
 		}
-		if (fin_due(c)) {
-			p = (struct piece){ .len = 0 };
-			send_piece(c, &p, off);
+		if (paced_out(c) || !(retransmit(c) || send_new(c)))
 			break;
-		}
-		if (!sndbuf_piece(&c->snd, off, c->mss, &p))
-			break;
-		uint32_t len = allowed(c, &p, off);
-		if (len == 0)
-			break;
-		if (len < p.len)
-			sndbuf_piece(&c->snd, off, len, &p);
-		send_piece(c, &p, off);
+		sent = true;
 	}
+	if (sent)
+		tlp_schedule(c);
+	timer_user(c);
+	unsent = sndbuf_unsent(&c->snd);
+	if (unsent && corked(c) && c->timer[TIMER_CORK] == TCPU_NEVER)
+		timer_set(c, TIMER_CORK, c->engine->now + CORK_US);
 	/* Data, a window too small for it, and nothing on its way that an ACK would answer: the persist timer. */
-	if (c->snd_una == c->snd_nxt && c->snd.una < c->snd.end && c->timer[TIMER_RTO] == TCPU_NEVER &&
+	if (unsent && min_u32(unsent->len, c->mss) > usable(c) && c->timer[TIMER_RTO] == TCPU_NEVER &&
 		c->timer[TIMER_PERSIST] == TCPU_NEVER)
 		timer_set(c, TIMER_PERSIST, c->engine->now + c->rto);
 }
 
 void tcb_send_probe(struct tcb *c)
 {
-	uint32_t usable = c->snd_wnd ? c->snd_wnd : 1; /* RFC 9293 3.8.6.1: one byte more than allowed */
-	struct piece p;
+	/* RFC 9293 3.8.6.1: one byte more than allowed */
+	const struct span *s = sndbuf_first(&c->snd);
+	struct load load = { .len = min_u32(c->snd_wnd ? c->snd_wnd : 1, c->mss) };
 
-	if (!sndbuf_piece(&c->snd, c->snd.una, min_u32(usable, c->mss), &p))
+	if (!s)
 		return;
-	send(c, TH_ACK, c->snd_una, &p, NULL, 0);
-	if (seq_lt(c->snd_max, c->snd_una + p.len))
-		c->snd_max = c->snd_una + p.len;
-	c->rtt_timing = false;
+	load.len = min_u32(load.len, s->len);
+	load.data = sndbuf_data(&c->snd, s);
+	load.sum = tcpu_sum(load.data, load.len);
+	tcb_send(c, TH_ACK, c->snd_una, &load);
+	if (seq_lt(c->snd_max, c->snd_una + load.len))
+		c->snd_max = c->snd_una + load.len;
 }
 
-void tcb_retransmit(struct tcb *c)
+void tcb_send_first(struct tcb *c)
 {
-	uint32_t nxt = c->snd_nxt;
-	struct piece p;
+	struct span *s = sndbuf_first(&c->snd);
 
-	c->rtt_timing = false;
-	c->snd_nxt = c->snd_una;
-	if (sndbuf_piece(&c->snd, c->snd.una, c->mss, &p)) {
-		send_piece(c, &p, c->snd.una);
-	} else if (fin_due(c)) {
-		p = (struct piece){ .len = 0 };
-		send_piece(c, &p, c->snd.end);
+	if (!s) {
+		if (fin_at(c, c->snd.una) && !c->fin_acked)
+			send_fin(c);
+		return;
 	}
-	if (seq_lt(c->snd_nxt, nxt))
-		c->snd_nxt = nxt;
+	/* A table without room for the cut: the segment goes without a note of it, which is no worse than a loss. */
+	if (cut(c, s, c->mss))
+		send_span(c, s);
+	else
+		tcb_send_probe(c);
+}
+
+void tcb_send_tail(struct tcb *c)
+{
+	struct span *s = sndbuf_unsent(&c->snd);
+
+	if (s && min_u32(s->len, c->mss) <= usable(c) && cut(c, s, c->mss)) {
+		c->tlp_again = false;
+		send_span(c, s);
+		return;
+	}
+	s = sndbuf_last_sent(&c->snd);
+	c->tlp_again = true;
+	if (c->fin_queued && seq_gt(c->snd_nxt, snd_seq(c, c->snd.end)) && (!s || s->off + s->len != c->snd.end))
+		send_fin(c);
+	else if (s && s->len <= c->mss)
+		send_span(c, s);
 }

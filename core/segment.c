@@ -46,12 +46,22 @@ bool segment_read(const struct link_in *in, struct segment *s)
 	s->header = p;
 	s->data = p + s->header_len;
 	s->len = in->len - s->header_len;
+	s->ecn = in->ecn & 3;
 	return true;
 }
 
-struct options segment_options(const struct segment *s)
+void segment_options(struct segment *s)
 {
-	return options_read(s->header + HEADER_MIN, s->header_len - HEADER_MIN);
+	static const uint8_t timestamp[4] = { 1, 1, 8, 10 };
+	const uint8_t *p = s->header + HEADER_MIN;
+
+	/* RFC 7323 appendix A: the layout that nearly every segment has */
+	if (s->header_len == HEADER_MIN)
+		s->options = (struct options){ 0 };
+	else if (s->header_len == HEADER_MIN + 12 && !memcmp(p, timestamp, 4))
+		s->options = (struct options){ .has_timestamp = true, .ts_val = get32(p + 4), .ts_ecr = get32(p + 8) };
+	else
+		s->options = options_read(p, s->header_len - HEADER_MIN);
 }
 
 uint32_t segment_length(const struct segment *s)

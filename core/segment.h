@@ -5,9 +5,9 @@
 #include "core/link.h"
 #include "core/option.h"
 
-enum { TH_FIN = 1, TH_SYN = 2, TH_RST = 4, TH_PSH = 8, TH_ACK = 16, TH_URG = 32 };
+enum { TH_FIN = 1, TH_SYN = 2, TH_RST = 4, TH_PSH = 8, TH_ACK = 16, TH_URG = 32, TH_ECE = 64, TH_CWR = 128 };
 
-#define HEADER_MIN 20 /* bytes; also what data segments use: they carry no options yet */
+#define HEADER_MIN 20 /* bytes */
 #define HEADER_MAX 60
 
 struct segment {
@@ -16,11 +16,13 @@ struct segment {
 	uint8_t flags;
 	uint32_t header_len, len;  /* bytes of the header, of data */
 	const uint8_t *header, *data;
+	uint8_t ecn;               /* of the IP header */
+	struct options options;    /* once segment_options has read them */
 };
 
 /* false: too short, or the data offset lies. Looks at no checksum. */
 bool segment_read(const struct link_in *, struct segment *);
-struct options segment_options(const struct segment *);
+void segment_options(struct segment *);
 /* Sequence numbers that it takes up: data, SYN and FIN. */
 uint32_t segment_length(const struct segment *);
 

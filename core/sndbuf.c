@@ -4,6 +4,9 @@
 
 #include "core/cksum.h"
 
+/* Kept free for spans that are cut. */
+#define SPANS_SPARE 16
+
 /* One span for each KiB is what full segments of the smallest usual path (MSS 1460) need; shorter ones run out of
  * spans before they run out of bytes. */
 static uint32_t span_count(uint32_t size)
@@ -22,17 +25,33 @@ size_t sndbuf_memory(uint32_t size)
 
 void sndbuf_init(struct sndbuf *b, void *memory, uint32_t size, uint32_t headroom)
 {
-	b->span = memory; /* first: it wants alignment */
-	b->span_max = span_count(size);
-	b->ring = (uint8_t *)(b->span + b->span_max);
-	b->size = size;
-	b->first = b->count = 0;
-	b->headroom = headroom;
+	*b = (struct sndbuf){ .span = memory, .size = size, .span_max = span_count(size), .headroom = headroom,
+		.una = b->una, .end = b->end, .flight = { SPAN_NONE, SPAN_NONE }, .lost = { SPAN_NONE, SPAN_NONE } };
+	b->ring = (uint8_t *)(b->span + b->span_max); /* spans first: they want alignment */
+}
+
+static uint32_t place(const struct sndbuf *b, uint32_t i)
+{
+	return (b->first + i) & (b->span_max - 1);
 }
 
 static struct span *at(const struct sndbuf *b, uint32_t i)
 {
-	return &b->span[(b->first + i) & (b->span_max - 1)];
+	return &b->span[place(b, i)];
+}
+
+/* The i of a span. */
+static uint32_t index_of(const struct sndbuf *b, const struct span *s)
+{
+	return ((uint32_t)(s - b->span) - b->first) & (b->span_max - 1);
+}
+
+/* Where the used part of the ring begins. */
+static uint32_t head(const struct sndbuf *b)
+{
+	const struct span *s = at(b, 0);
+
+	return s->pos - (s->headed ? b->headroom : 0);
 }
 
 /* Bytes free in one piece from tail on, and where they begin: at the tail or, when fewer than need are there, at the
@@ -43,16 +62,15 @@ static uint32_t room(const struct sndbuf *b, uint32_t need, uint32_t *tail)
 		*tail = 0;
 		return b->size;
 	}
-	uint32_t head = at(b, 0)->pos - b->headroom;
 	const struct span *last = at(b, b->count - 1);
 
 	*tail = last->pos + last->len;
-	if (*tail <= head)
-		return head - *tail;
+	if (*tail <= head(b))
+		return head(b) - *tail;
 	if (b->size - *tail >= need)
 		return b->size - *tail;
 	*tail = 0;
-	return head;
+	return head(b);
 }
 
 uint8_t *sndbuf_reserve(struct sndbuf *b, uint32_t want, uint32_t *cap)
@@ -60,7 +78,7 @@ uint8_t *sndbuf_reserve(struct sndbuf *b, uint32_t want, uint32_t *cap)
 	uint32_t tail, free = room(b, want + b->headroom, &tail);
 
 	*cap = 0;
-	if (b->count == b->span_max || free < want + b->headroom)
+	if (b->count >= b->span_max - SPANS_SPARE || free < want + b->headroom)
 		return NULL;
 	*cap = free - b->headroom;
 	b->reserved = tail + b->headroom;
@@ -70,20 +88,20 @@ uint8_t *sndbuf_reserve(struct sndbuf *b, uint32_t want, uint32_t *cap)
 void sndbuf_commit(struct sndbuf *b, uint32_t n, uint16_t sum, bool record, bool push)
 {
 	b->count++;
-	*at(b, b->count - 1) =
-		(struct span){ .off = b->end, .pos = b->reserved, .len = n, .sum = sum, .record = record, .push = push };
+	*at(b, b->count - 1) = (struct span){ .off = b->end, .pos = b->reserved, .len = n, .sum = sum, .summed = true,
+		.headed = true, .record = record, .push = push, .older = SPAN_NONE, .newer = SPAN_NONE };
 	b->end += n;
 }
 
-uint8_t *sndbuf_extend(struct sndbuf *b, uint64_t unsent, uint32_t len_max, uint32_t *cap)
+uint8_t *sndbuf_extend(struct sndbuf *b, uint32_t len_max, uint32_t *cap)
 {
 	*cap = 0;
-	if (b->count == 0)
+	if (b->count == b->sent)
 		return NULL;
 	struct span *last = at(b, b->count - 1);
 	uint32_t tail, free = room(b, 1, &tail);
 
-	if (last->record || last->off < unsent || last->len >= len_max || tail != last->pos + last->len || free == 0)
+	if (last->record || last->len >= len_max || tail != last->pos + last->len || free == 0)
 		return NULL;
 	*cap = len_max - last->len < free ? len_max - last->len : free;
 	return b->ring + tail;
@@ -93,42 +111,271 @@ void sndbuf_extended(struct sndbuf *b, uint32_t n, uint16_t sum, bool push)
 {
 	struct span *last = at(b, b->count - 1);
 
-	last->sum = tcpu_sum_join(last->sum, sum, last->len);
+	if (last->summed)
+		last->sum = tcpu_sum_join(last->sum, sum, last->len);
 	last->len += n;
 	last->push |= push;
 	b->end += n;
 }
 
-bool sndbuf_piece(const struct sndbuf *b, uint64_t off, uint32_t len_max, struct piece *p)
+struct span *sndbuf_unsent(const struct sndbuf *b)
 {
-	uint32_t low = 0, high = b->count;
+	return b->sent < b->count ? at(b, b->sent) : NULL;
+}
 
-	if (off < b->una || off >= b->end)
-		return false;
-	while (high - low > 1) {
-		uint32_t middle = (low + high) / 2;
-		if (at(b, middle)->off <= off)
-			low = middle;
-		else
-			high = middle;
+struct span *sndbuf_first(const struct sndbuf *b)
+{
+	return b->count ? at(b, 0) : NULL;
+}
+
+struct span *sndbuf_last_sent(const struct sndbuf *b)
+{
+	return b->sent ? at(b, b->sent - 1) : NULL;
+}
+
+struct span *sndbuf_behind(const struct sndbuf *b, const struct span *s)
+{
+	uint32_t i = index_of(b, s) + 1;
+
+	return i < b->sent ? at(b, i) : NULL;
+}
+
+const uint8_t *sndbuf_data(const struct sndbuf *b, const struct span *s)
+{
+	return b->ring + s->pos;
+}
+
+uint8_t *sndbuf_headroom(const struct sndbuf *b, const struct span *s)
+{
+	return s->headed ? b->ring + s->pos - b->headroom : NULL;
+}
+
+uint16_t sndbuf_sum(struct sndbuf *b, struct span *s)
+{
+	if (!s->summed) {
+		s->sum = tcpu_sum(b->ring + s->pos, s->len);
+		s->summed = true;
 	}
-	const struct span *s = at(b, low);
-	uint32_t skip = (uint32_t)(off - s->off);
+	return s->sum;
+}
 
-	p->data = b->ring + s->pos + skip;
-	p->headroom = skip ? NULL : b->ring + s->pos - b->headroom;
-	p->len = s->len - skip < len_max ? s->len - skip : len_max;
-	p->push = s->push;
-	/* Only a piece that is not the whole span is summed again. */
-	p->sum = p->len == s->len ? s->sum : tcpu_sum(p->data, p->len);
+/* ---- lists ---- */
+
+static struct span *of(const struct sndbuf *b, uint32_t place)
+{
+	return place == SPAN_NONE ? NULL : &b->span[place];
+}
+
+/* Behind another; SPAN_NONE: it is the oldest. */
+static void list_add(struct sndbuf *b, struct span_list *l, uint32_t behind, struct span *s)
+{
+	uint32_t here = (uint32_t)(s - b->span);
+
+	s->older = behind;
+	s->newer = behind == SPAN_NONE ? l->oldest : b->span[behind].newer;
+	*(behind == SPAN_NONE ? &l->oldest : &b->span[behind].newer) = here;
+	*(s->newer == SPAN_NONE ? &l->newest : &b->span[s->newer].older) = here;
+}
+
+static void list_remove(struct sndbuf *b, struct span_list *l, struct span *s)
+{
+	*(s->older == SPAN_NONE ? &l->oldest : &b->span[s->older].newer) = s->newer;
+	*(s->newer == SPAN_NONE ? &l->newest : &b->span[s->newer].older) = s->older;
+	s->older = s->newer = SPAN_NONE;
+}
+
+struct span *sndbuf_lost(const struct sndbuf *b)
+{
+	return of(b, b->lost.oldest);
+}
+
+struct span *sndbuf_oldest(const struct sndbuf *b)
+{
+	return of(b, b->flight.oldest);
+}
+
+struct span *sndbuf_newer(const struct sndbuf *b, const struct span *s)
+{
+	return of(b, s->newer);
+}
+
+/* Places from index i on have moved up by one. */
+static uint32_t moved(const struct sndbuf *b, uint32_t place, uint32_t i)
+{
+	if (place == SPAN_NONE || ((place - b->first) & (b->span_max - 1)) < i)
+		return place;
+	return (place + 1) & (b->span_max - 1);
+}
+
+bool sndbuf_cut(struct sndbuf *b, struct span *s, uint32_t len)
+{
+	uint32_t i = index_of(b, s);
+
+	if (b->count == b->span_max)
+		return false;
+	for (uint32_t j = b->count; j > i + 1; j--)
+		*at(b, j) = *at(b, j - 1);
+	b->count++;
+	for (uint32_t j = 0; j < b->count; j++) {
+		struct span *t = at(b, j);
+
+		t->older = moved(b, t->older, i + 1);
+		t->newer = moved(b, t->newer, i + 1);
+	}
+	struct span_list *lists[] = { &b->flight, &b->lost };
+	for (int l = 0; l < 2; l++) {
+		lists[l]->oldest = moved(b, lists[l]->oldest, i + 1);
+		lists[l]->newest = moved(b, lists[l]->newest, i + 1);
+	}
+	struct span *rest = at(b, i + 1);
+	*rest = *s;
+	rest->off += len;
+	rest->pos += len;
+	rest->len -= len;
+	rest->headed = rest->summed = s->summed = false;
+	s->len = len;
+	if (i < b->sent)
+		b->sent++;
+	/* Into its list, right behind the first part. */
+	if (s->state == SPAN_FLIGHT || s->state == SPAN_LOST) {
+		struct span_list *l = s->state == SPAN_FLIGHT ? &b->flight : &b->lost;
+
+		rest->older = (uint32_t)(s - b->span);
+		*(s->newer == SPAN_NONE ? &l->newest : &b->span[s->newer].older) = place(b, i + 1);
+		s->newer = place(b, i + 1);
+	}
 	return true;
 }
 
-void sndbuf_ack(struct sndbuf *b, uint64_t off)
+/* ---- scoreboard ---- */
+
+static void leave_list(struct sndbuf *b, struct span *s)
+{
+	if (s->state == SPAN_FLIGHT) {
+		list_remove(b, &b->flight, s);
+	} else if (s->state == SPAN_LOST) {
+		list_remove(b, &b->lost, s);
+		b->lost_bytes -= s->len;
+	} else if (s->state == SPAN_SACKED) {
+		b->sacked_bytes -= s->len;
+		b->sacked_spans--;
+	}
+}
+
+static void into_flight(struct sndbuf *b, struct span *s)
+{
+	uint32_t behind;
+
+	leave_list(b, s);
+	s->state = SPAN_FLIGHT;
+	/* By the time it was sent: for one that is sent now that is the newest end. */
+	behind = b->flight.newest;
+	while (behind != SPAN_NONE && b->span[behind].sent_us > s->sent_us)
+		behind = b->span[behind].older;
+	list_add(b, &b->flight, behind, s);
+}
+
+void sndbuf_sent(struct sndbuf *b, struct span *s, uint64_t now_us)
+{
+	if (s->state == SPAN_UNSENT)
+		b->sent++;
+	else
+		s->again = true;
+	s->sent_us = now_us;
+	into_flight(b, s);
+}
+
+void sndbuf_lose(struct sndbuf *b, struct span *s)
+{
+	leave_list(b, s);
+	s->state = SPAN_LOST;
+	b->lost_bytes += s->len;
+	list_add(b, &b->lost, b->lost.newest, s);
+}
+
+void sndbuf_found(struct sndbuf *b)
+{
+	struct span *s;
+
+	while ((s = sndbuf_lost(b)))
+		into_flight(b, s);
+}
+
+void sndbuf_renege(struct sndbuf *b)
+{
+	for (uint32_t i = 0; i < b->sent; i++)
+		if (at(b, i)->state == SPAN_SACKED)
+			into_flight(b, at(b, i));
+}
+
+/* The index of the span that holds off, or of the first behind it. */
+static uint32_t find(const struct sndbuf *b, uint64_t off)
+{
+	uint32_t low = 0, high = b->count;
+
+	while (low < high) {
+		uint32_t middle = (low + high) / 2;
+		const struct span *s = at(b, middle);
+
+		if (s->off + s->len <= off)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+void sndbuf_sack(struct sndbuf *b, uint64_t begin, uint64_t end, void (*got)(void *ctx, const struct span *), void *ctx)
+{
+	uint32_t i = find(b, begin);
+
+	if (i < b->sent && at(b, i)->off < begin)
+		i++; /* of that one only a part has come */
+	while (i < b->sent && at(b, i)->off + at(b, i)->len <= end) {
+		struct span *s = at(b, i);
+
+		if (s->state != SPAN_SACKED) {
+			got(ctx, s);
+			leave_list(b, s);
+			s->state = SPAN_SACKED;
+			s->skip = 1;
+			b->sacked_bytes += s->len;
+			b->sacked_spans++;
+			i++;
+			continue;
+		}
+		/* Runs that were walked over once are jumped over the next time: a peer that repeats itself costs little. */
+		uint32_t j = i + s->skip;
+
+		while (j < b->sent && at(b, j)->state == SPAN_SACKED && at(b, j)->off + at(b, j)->len <= end)
+			j += at(b, j)->skip;
+		s->skip = j - i;
+		i = j;
+	}
+}
+
+void sndbuf_ack(struct sndbuf *b, uint64_t off, void (*got)(void *ctx, const struct span *), void *ctx)
 {
 	while (b->count && at(b, 0)->off + at(b, 0)->len <= off) {
+		struct span *s = at(b, 0);
+
+		if (s->state == SPAN_FLIGHT || s->state == SPAN_LOST)
+			got(ctx, s);
+		leave_list(b, s);
+		b->sent -= s->state != SPAN_UNSENT;
 		b->first = (b->first + 1) & (b->span_max - 1);
 		b->count--;
+	}
+	if (b->count && at(b, 0)->off < off) { /* the peer's segments are not ours */
+		struct span *s = at(b, 0);
+		uint32_t n = (uint32_t)(off - s->off);
+
+		b->lost_bytes -= s->state == SPAN_LOST ? n : 0;
+		b->sacked_bytes -= s->state == SPAN_SACKED ? n : 0;
+		s->off += n;
+		s->pos += n;
+		s->len -= n;
+		s->headed = s->summed = false;
 	}
 	b->una = off;
 }

@@ -2,6 +2,10 @@
  * it is sent, and sent again, from there, with the sum that the source gave. No span wraps around the ring's end.
  * In front of each span is headroom for a TCP header, so that a burst of segments is one piece of memory.
  *
+ * A span is sent as one segment; where the window or a smaller path wants less, it is cut in two first. So the spans
+ * are the scoreboard as well (RFC 6675): each knows what became of it and when it was sent last (RFC 8985), and two
+ * lists run through them, of those under way in the order of sending, and of those that are to be sent again.
+ *
  * Offsets count the bytes of the stream. Memory is taken at the first write. */
 #ifndef CORE_SNDBUF_H
 #define CORE_SNDBUF_H
@@ -10,13 +14,32 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum span_state {
+	SPAN_UNSENT,
+	SPAN_FLIGHT, /* sent, and nothing was heard of it */
+	SPAN_LOST,   /* taken for lost, to be sent again */
+	SPAN_SACKED, /* the peer has it, behind a hole */
+};
+
 struct span {
-	uint64_t off;  /* of the first byte */
-	uint32_t pos;  /* in the ring; the headroom stands before it */
-	uint32_t len;  /* bytes */
-	uint16_t sum;  /* of the bytes, as core/seam.h says */
-	bool record;   /* nothing may be appended */
-	bool push;     /* Nagle's rule does not hold it back */
+	uint64_t off;     /* of the first byte */
+	uint64_t sent_us; /* when it was sent last */
+	uint32_t pos;     /* in the ring */
+	uint32_t len;     /* bytes */
+	uint32_t older, newer; /* neighbours in its list: places in the table, SPAN_NONE at the ends */
+	uint32_t skip;    /* SPAN_SACKED: that many spans from here on are, at least */
+	uint16_t sum;     /* of the bytes, as core/seam.h says */
+	uint8_t state;    /* enum span_state */
+	bool summed;      /* sum holds; a span that was cut is summed again */
+	bool headed;      /* headroom stands before it */
+	bool record;      /* nothing may be appended */
+	bool push;        /* Nagle's rule does not hold it back */
+	bool again;       /* it was sent more than once */
+};
+#define SPAN_NONE UINT32_MAX
+
+struct span_list {
+	uint32_t oldest, newest; /* places in the table */
 };
 
 struct sndbuf {
@@ -25,34 +48,60 @@ struct sndbuf {
 	uint32_t size;           /* bytes of the ring */
 	uint32_t span_max;       /* a power of two */
 	uint32_t first, count;   /* spans in use: first, first + 1, ... modulo span_max */
+	uint32_t sent;           /* of them: how many from the first on were sent */
 	uint32_t headroom;       /* bytes */
 	uint32_t reserved;       /* where in the ring the next span's bytes go, once sndbuf_reserve has said so */
 	uint64_t una, end;       /* offsets: first byte not acknowledged; behind the last byte written */
+	struct span_list flight, lost;
+	uint32_t sacked_bytes, lost_bytes, sacked_spans;
 };
 
 /* Bytes of memory for a ring of size bytes, and where the spans stand in it. */
 size_t sndbuf_memory(uint32_t size);
 void sndbuf_init(struct sndbuf *, void *memory, uint32_t size, uint32_t headroom);
 
-/* Where the next bytes may be written: at most *cap of them, at least want unless 0 and *cap 0 are returned. */
+/* Where the next bytes may be written: at most *cap of them, at least want unless NULL and *cap 0 are returned. */
 uint8_t *sndbuf_reserve(struct sndbuf *, uint32_t want, uint32_t *cap);
 /* The n bytes at the reserved place become a span. */
 void sndbuf_commit(struct sndbuf *, uint32_t n, uint16_t sum, bool record, bool push);
-/* Where bytes may be appended to the last span, which holds off or later bytes only and stays within len_max. */
-uint8_t *sndbuf_extend(struct sndbuf *, uint64_t unsent, uint32_t len_max, uint32_t *cap);
+/* Where bytes may be appended to the last span, which is unsent and stays within len_max. */
+uint8_t *sndbuf_extend(struct sndbuf *, uint32_t len_max, uint32_t *cap);
 void sndbuf_extended(struct sndbuf *, uint32_t n, uint16_t sum, bool push);
 
-/* A piece of a span: what one segment can carry. */
-struct piece {
-	const uint8_t *data;
-	uint8_t *headroom; /* where the header may stand; NULL: the piece does not begin its span */
-	uint32_t len;
-	uint16_t sum;
-	bool push;
-};
-/* The piece at off, at most len_max bytes. false: nothing was written there yet. */
-bool sndbuf_piece(const struct sndbuf *, uint64_t off, uint32_t len_max, struct piece *);
-/* All before off was acknowledged. */
-void sndbuf_ack(struct sndbuf *, uint64_t off);
+/* The first span that was never sent, the oldest that is to be sent again, the first that is not acknowledged, the last
+ * that was sent; NULL: there is none. */
+struct span *sndbuf_unsent(const struct sndbuf *);
+struct span *sndbuf_lost(const struct sndbuf *);
+struct span *sndbuf_first(const struct sndbuf *);
+struct span *sndbuf_last_sent(const struct sndbuf *);
+/* The neighbours of one that was sent, by its place in the stream. NULL: it was the last that was sent. */
+struct span *sndbuf_behind(const struct sndbuf *, const struct span *);
+/* Cuts a span, SACKed ones excepted: it keeps its first len bytes, and the rest is one of its own behind it. false: no
+ * room in the table. Other spans' addresses change. */
+bool sndbuf_cut(struct sndbuf *, struct span *, uint32_t len);
+const uint8_t *sndbuf_data(const struct sndbuf *, const struct span *);
+/* Where a header of the buffer's headroom may stand, so that the data follows at once; NULL: nowhere. */
+uint8_t *sndbuf_headroom(const struct sndbuf *, const struct span *);
+/* The sum of its bytes; computed only where the source's is of no use any more. */
+uint16_t sndbuf_sum(struct sndbuf *, struct span *);
+
+/* ---- scoreboard ---- */
+
+/* It leaves now, the first unsent one or one that is lost or in flight: it is the newest of the flight. */
+void sndbuf_sent(struct sndbuf *, struct span *, uint64_t now_us);
+/* One in flight is taken for lost. */
+void sndbuf_lose(struct sndbuf *, struct span *);
+/* Takes back what sndbuf_lose said of all that have not been sent again since. */
+void sndbuf_found(struct sndbuf *);
+/* The peer has all of [begin, end): calls got for each span that lies within and was not known to have come (in flight
+ * or lost), and then marks it. */
+void sndbuf_sack(struct sndbuf *, uint64_t begin, uint64_t end, void (*got)(void *ctx, const struct span *), void *ctx);
+/* All before off was acknowledged: calls got for each span that goes with it and was not SACKed before. */
+void sndbuf_ack(struct sndbuf *, uint64_t off, void (*got)(void *ctx, const struct span *), void *ctx);
+/* The peer has forgotten what it SACKed (RFC 2018 section 8): that is in flight as before. */
+void sndbuf_renege(struct sndbuf *);
+/* One in the flight list behind another; NULL: none. */
+struct span *sndbuf_oldest(const struct sndbuf *);
+struct span *sndbuf_newer(const struct sndbuf *, const struct span *);
 
 #endif

@@ -1,18 +1,41 @@
 /* The transmission control block (RFC 9293 section 3.3.1) and the engine it belongs to; for core/'s own files.
  *
- *	engine.c  lookup, memory, the driver's turn      input.c  a segment arrives (3.10.7)
- *	user.c    calls (3.10.1 - 3.10.6)                ack.c    what an ACK does: window, RTT, congestion
- *	output.c  what may be sent is sent               timer.c  deadlines and what happens at them */
+ *	engine.c  lookup, memory, the driver's turn      input.c     a segment arrives (3.10.7)
+ *	user.c    calls (3.10.1 - 3.10.6)                listen.c    and its listener or nobody is there
+ *	output.c  what may be sent is sent               ack.c       what an ACK does: window, round trips
+ *	header.c  segments without data; options         recovery.c  loss, and how it is made good
+ *	timer.c   deadlines and what happens at them     rack.c      which segments are lost (RACK-TLP)
+ *	icmp.c    word of the network                    timestamp.c RFC 7323 */
 #ifndef CORE_TCB_H
 #define CORE_TCB_H
 
+#include "core/congestion.h"
 #include "core/engine.h"
 #include "core/rcvbuf.h"
 #include "core/segment.h"
 #include "core/seq.h"
 #include "core/sndbuf.h"
 
-enum timer { TIMER_RTO, TIMER_PERSIST, TIMER_DELACK, TIMER_2MSL, TIMERS };
+enum timer {
+	TIMER_TLP,     /* RFC 8985 section 7; when it and the next are due together, it comes first */
+	TIMER_RTO,     /* RFC 6298 */
+	TIMER_REORDER, /* RFC 8985 section 6 */
+	TIMER_PERSIST, /* RFC 9293 3.8.6.1 */
+	TIMER_DELACK,
+	TIMER_KEEP,    /* RFC 9293 3.8.4 */
+	TIMER_USER,    /* RFC 5482 */
+	TIMER_PACE,    /* the next segment may leave */
+	TIMER_CORK,    /* what was held back for more leaves without */
+	TIMER_2MSL,    /* and the wait for the peer's FIN */
+	TIMERS
+};
+
+enum recovery {
+	RECOVERY_NONE,
+	RECOVERY_ECN,     /* cwnd shrinks, since the network said so; nothing is lost */
+	RECOVERY_FAST,    /* RFC 5681 3.2, RFC 6582, RFC 6675, by RFC 6937's way */
+	RECOVERY_TIMEOUT, /* after a retransmission timeout */
+};
 
 struct tcb {
 	struct tcpu *engine;
@@ -32,46 +55,83 @@ struct tcb {
 	bool fin_acked;
 	bool fin_known;         /* the peer has closed its own; fin_seq says where */
 	bool fin_taken;         /* and all before it has come: RCV.NXT stands behind it */
-	bool rtt_timing;
-	bool in_recovery;
+	bool more;              /* the user has said that more follows at once */
+	bool uncorked;          /* and has let it wait for too long */
 	int error;              /* positive errno, until the user has seen it */
+	struct tcpu_options options; /* complete */
+	uint32_t backlog;       /* of a listener */
+	uint64_t cookies_at;    /* of a listener: when it last answered with a SYN cookie */
 
-	/* Send sequence space; snd_max is the highest sent, snd_nxt falls back behind it at a timeout */
+	/* Send sequence space; snd_max is beyond snd_nxt only where a probe was sent into a shut window */
 	uint32_t iss, snd_una, snd_nxt, snd_max, snd_wnd, snd_wl1, snd_wl2, max_snd_wnd;
-	uint32_t mss;           /* effective: data bytes of a full segment */
+	uint32_t mss;           /* effective: data bytes of a full segment, options counted off */
+	uint32_t peer_mss;      /* as its SYN said */
 	uint32_t rcv_mss;       /* what we announce */
 	uint8_t snd_scale, rcv_scale;
-	bool scaling;           /* both ends scale, or we have just offered it */
+	/* Agreed upon by the SYNs, or what we have just offered */
+	bool scaling, sack, timestamps;
 	struct sndbuf snd;
 
 	/* Receive sequence space; rcv_nxt is rcv.next */
 	uint32_t fin_seq;
 	uint32_t irs, rcv_nxt, rcv_adv; /* rcv_adv: right edge of the window that the peer was told of */
-	uint32_t rcv_acked;     /* RCV.NXT as the peer was told last */
+	uint32_t rcv_acked;     /* RCV.NXT as the peer was told last: RFC 7323's Last.ACK.sent */
+	uint32_t quick;         /* so many ACKs more are not delayed */
+	uint64_t heard_us, got_us; /* when the peer was last heard of, and when it last brought bytes in order */
 	struct rcvbuf rcv;
 	struct seam_sink *sink;
 
-	/* Congestion: RFC 5681, RFC 6582 */
-	uint32_t cwnd, ssthresh, bytes_acked, dupacks, recover;
+	/* RFC 7323 section 4, 5 */
+	uint32_t ts_offset, ts_recent;
+	uint64_t ts_recent_us;  /* when it was set */
+
+	/* RFC 3168 */
+	bool ecn;               /* agreed upon, or offered */
+	bool ecn_echo;          /* the peer is to be told of a mark until it says CWR */
+	bool ecn_cwr;           /* the next new segment says CWR */
+
+	/* Congestion control and loss recovery */
+	struct cc cc, saved;    /* saved: before the last event, should it turn out to be none */
+	enum recovery recovery;
+	uint32_t recover;       /* SND.NXT when it began */
+	uint32_t dupacks;       /* RFC 5681 section 2; without SACK: segments taken to have come */
+	uint32_t limited;       /* bytes sent by Limited Transmit, RFC 3042 */
+	uint32_t prr_delivered, prr_out, recover_fs; /* RFC 6937; bytes */
+	uint32_t undo_sent;     /* retransmissions of this recovery of which no DSACK has told yet */
+	uint32_t undo_ts;       /* TSval of its first: RFC 3522's RetransmitTS */
+	bool undo;              /* saved is that of this recovery, and it may be undone */
+	bool frto;              /* RFC 5682: nothing but the first segment was sent again, and it is not clear why */
+	bool frto_new_sent;
+	uint8_t frto_new;       /* new segments that it may send beyond cwnd */
+	/* RFC 8985; offsets in the stream stand for sequence numbers */
+	uint64_t rack_sent_us, rack_end, rack_fack, rack_dsack_round;
+	uint32_t tlp_end, rack_rtt, reo_wnd_mult, reo_wnd_persist;
+	bool reordering_seen, tlp_out, tlp_again;
+
 	/* Round trip and retransmission: RFC 6298. In microseconds; srtt 0: none yet. */
 	uint32_t srtt, rttvar, rto, retries;
-	uint32_t rtt_seq;
-	uint64_t rtt_start, sent_at; /* sent_at: data, last */
-	uint32_t probes;        /* of a shut window, in a row */
+	uint32_t min_rtt, min_rtt_new; /* of the last minutes; UINT32_MAX: none yet */
+	uint64_t min_rtt_us;    /* when min_rtt_new began */
+	uint64_t syn_us, sent_us; /* when SYN was sent first; data, last */
+	uint32_t probes, keeps; /* of a shut window, of a silent peer: in a row */
 	uint64_t challenge_at;  /* when the next challenge ACK may be sent */
+	uint64_t pace_at;       /* when the next segment may leave */
 
-	/* A listener's */
-	uint32_t backlog;
-	struct tcpu_options options; /* complete */
+	/* RFC 1191, RFC 5927 7.2 */
+	uint32_t path_mtu, mtu_said; /* bytes of an IP packet; mtu_said: believed if the segment times out; 0: none */
+	uint32_t acked_max;     /* the largest segment that has arrived, bytes of data */
 
 	uint64_t timer[TIMERS]; /* TCPU_NEVER: off */
-	uint64_t deadline;      /* the earliest of them */
+	uint64_t deadline;      /* the earliest of them, or earlier */
 	uint32_t heap_at;       /* index in the engine's heap */
 	struct tcpu_info info;  /* its counters only; tcpu_info fills in the rest */
 };
 
 #define CHALLENGE_US 500000
 #define MSS_MIN 48       /* bytes: a smaller MSS option is an attack */
+#define MTU_MIN 552      /* bytes: a smaller path is not believed in (RFC 5927 7.2; as Linux) */
+#define IP_HEADER 20     /* bytes */
+#define QUICK_MAX 16     /* ACKs that are not delayed when a connection begins */
 #define HEAP_OUT UINT32_MAX
 #define BATCH 64 /* segments handed to the link in one call */
 
@@ -104,6 +164,7 @@ void tcb_drop(struct tcb *, int error);
 void queue_add(struct queue *, struct tcb *);
 void queue_remove(struct queue *, struct tcb *);
 uint32_t tcb_isn(const struct tcb *);
+uint32_t tcb_keyed(const struct tcb *, uint32_t purpose); /* a number of these addresses that only the secret tells */
 int tcb_take_sndbuf(struct tcb *); /* -ENOMEM */
 int tcb_take_rcvbuf(struct tcb *); /* -ENOMEM */
 /* tcpu_flush looks at it: ack_now, output_wanted, or received data that we have not acknowledged. */
@@ -114,34 +175,112 @@ void tcb_init(struct tcb *); /* sizes and first values */
 void tcb_set_iss(struct tcb *, uint32_t iss);
 void tcb_syn_received(struct tcb *, const struct segment *); /* what the peer's SYN says */
 void tcb_established(struct tcb *, const struct segment *);
+void tcb_set_mss(struct tcb *); /* of what the peer said, the path and the options allow */
+static inline uint32_t tcb_header_len(const struct tcb *c) { return HEADER_MIN + (c->timestamps ? 12 : 0); }
 
-/* output.c */
-void batch_send(struct tcpu *);
-void tcb_output(struct tcb *);
-void tcb_send_syn(struct tcb *);  /* SYN, or SYN,ACK in SYN-RECEIVED */
-void tcb_send_ack(struct tcb *);
-void tcb_window_opened(struct tcb *); /* the user has read: tells the peer if it is worthwhile */
-/* ACK to a segment that was not acceptable and brings no data: now and then one, RFC 5961 section 7 */
-void tcb_challenge(struct tcb *);
-void tcb_send_rst(struct tcb *);
-void tcb_send_probe(struct tcb *);
-void tcb_retransmit(struct tcb *); /* the first segment not acknowledged */
+/* listen.c */
+/* above: the last number of an earlier connection of these addresses, if there was one. */
+void listener_input(struct tcb *listener, struct segment *, const uint32_t *above);
+/* The connection, in SYN-RECEIVED, of which this is the ACK to a SYN cookie. NULL: it is none, or there is no room. */
+struct tcb *listener_cookie(struct tcb *listener, struct segment *);
 void segment_refuse(struct tcpu *, const struct segment *); /* RST for a segment of no connection */
 
+/* header.c */
+void batch_send(struct tcpu *);
+bool batch_full(struct tcpu *); /* the link is, and with it the batch */
+/* What a segment carries. */
+struct load {
+	const uint8_t *data;
+	uint8_t *headroom; /* where the header may stand if it is HEADER_MIN, or sndbuf.headroom, long; NULL: nowhere */
+	uint32_t len;
+	uint16_t sum;
+	bool ect;          /* it may be marked: RFC 3168 6.1.5, new data only */
+};
+void tcb_send(struct tcb *, uint8_t flags, uint32_t seq, const struct load *);
+void tcb_send_syn(struct tcb *);  /* SYN, or SYN,ACK in SYN-RECEIVED */
+void tcb_send_ack(struct tcb *);
+void tcb_send_rst(struct tcb *);
+/* ACK to a segment that was not acceptable and brings no data: now and then one, RFC 5961 section 7 */
+void tcb_challenge(struct tcb *);
+void tcb_window_opened(struct tcb *); /* the user has read: tells the peer if it is worthwhile */
+/* What a SYN says beside its numbers. */
+struct syn_options {
+	uint32_t mss, ts_val, ts_ecr;
+	bool sack, timestamps, scaling;
+	uint8_t scale;
+};
+void segment_send(struct tcpu *, struct segment *, const struct syn_options *); /* of no connection; NULL: no SYN */
+
+/* output.c */
+void tcb_output(struct tcb *);
+void tcb_send_probe(struct tcb *); /* into a window that is shut */
+void tcb_send_first(struct tcb *); /* the first segment not acknowledged, whatever cwnd says */
+void tcb_send_tail(struct tcb *);  /* a new segment, or the last one again: RFC 8985 7.3 */
+/* FlightSize (RFC 5681): bytes sent and not cumulatively acknowledged; and of them those under way (RFC 6675's pipe). */
+uint32_t tcb_flight(const struct tcb *);
+uint32_t tcb_pipe(const struct tcb *);
+
 /* ack.c */
-void ack_established(struct tcb *, const struct segment *); /* the window and congestion state at the beginning */
+void ack_established(struct tcb *, const struct segment *); /* the window and round trip at the beginning */
 bool ack_input(struct tcb *, const struct segment *);       /* false: the segment is to be dropped */
-void congestion_timeout(struct tcb *);
+
+/* recovery.c */
+/* What an ACK has brought. */
+struct news {
+	struct tcb *c;
+	uint32_t acked;       /* sequence numbers, cumulatively */
+	uint32_t delivered;   /* bytes of data, by SACK or cumulatively, each once */
+	uint32_t flight;      /* before this ACK */
+	uint64_t fack;        /* RACK.fack before this ACK */
+	uint64_t oldest_us, newest_us; /* when the first and the last of those was sent that were sent once */
+	bool timed;           /* there were such */
+	bool again;           /* some had been sent again */
+	bool original;        /* some had not, and stood below recover */
+	bool sacked;          /* some by SACK */
+	bool dsack;
+	bool ece;
+	bool duplicate;       /* RFC 5681 section 2 */
+	bool has_timestamp;
+	uint32_t ts_ecr;
+};
+void recovery_begin(struct tcb *);  /* of a connection's life */
+void recovery_sack(struct tcb *, const struct segment *, struct news *);
+void recovery_cumulative(struct tcb *, uint64_t off, struct news *);
+void recovery_ack(struct tcb *, struct news *);
+void recovery_check(struct tcb *, uint32_t flight, bool repaired, bool ece); /* does one begin? */
+void recovery_reorder(struct tcb *); /* TIMER_REORDER: reordering cannot be the reason any more */
+void recovery_timeout(struct tcb *);
+void recovery_resend(struct tcb *); /* what is larger than a segment may be now goes again, and nobody pays for it */
+void recovery_sent(struct tcb *, uint32_t len, bool again);
+void recovery_idle(struct tcb *);   /* about to send after a pause */
 uint32_t congestion_initial(const struct tcb *); /* the initial window, RFC 6928 */
+
+/* rack.c */
+void rack_delivered(struct tcb *, const struct span *, const struct news *);
+void rack_dsack(struct tcb *);
+void rack_recovered(struct tcb *);
+void rack_detect(struct tcb *);     /* marks what is lost, and sets TIMER_REORDER for what may be */
+void tlp_schedule(struct tcb *);
+void tlp_timeout(struct tcb *);
+bool tlp_ack(struct tcb *, const struct news *); /* true: a loss was repaired by the probe */
+
+/* timestamp.c */
+uint32_t timestamp_now(const struct tcb *);
+bool timestamp_acceptable(const struct tcb *, const struct segment *); /* PAWS */
+void timestamp_update(struct tcb *, const struct segment *);
+uint32_t timestamp_rtt(const struct tcb *, uint32_t ts_ecr); /* us; 0: it says nothing */
 
 /* icmp.c */
 void icmp_input(struct tcpu *, const struct link_in *);
+void mtu_timeout(struct tcb *); /* a segment timed out: a smaller path may be believed now */
 
 /* timer.c */
 void timer_set(struct tcb *, enum timer, uint64_t when);
-static inline void timer_stop(struct tcb *c, enum timer t) { timer_set(c, t, TCPU_NEVER); }
+static inline void timer_stop(struct tcb *c, enum timer t) { c->timer[t] = TCPU_NEVER; }
 void timer_rto_start(struct tcb *);
 void timer_time_wait(struct tcb *);
+void timer_keep(struct tcb *);  /* starts it, or stops it, as the options say */
+void timer_user(struct tcb *);  /* there was progress, or data is there that was not */
 int heap_add(struct tcb *); /* -ENOMEM */
 void heap_remove(struct tcb *);
 void timers_run(struct tcpu *);
@@ -152,12 +291,17 @@ static inline bool can_send(const struct tcb *c)
 {
 	return c->state == TCPU_ESTABLISHED || c->state == TCPU_CLOSE_WAIT;
 }
-/* Offset in the stream of a sequence number between SND.UNA and SND.MAX. */
+/* Offset in the stream of a sequence number between SND.UNA and SND.MAX, and the other way round. */
 static inline uint64_t snd_off(const struct tcb *c, uint32_t seq)
 {
 	return c->snd.una + (seq - c->snd_una);
 }
+static inline uint32_t snd_seq(const struct tcb *c, uint64_t off)
+{
+	return c->snd_una + (uint32_t)(off - c->snd.una);
+}
 static inline uint32_t min_u32(uint32_t a, uint32_t b) { return a < b ? a : b; }
+static inline uint64_t min_u64(uint64_t a, uint64_t b) { return a < b ? a : b; }
 static inline uint32_t max_u32(uint32_t a, uint32_t b) { return a > b ? a : b; }
 
 #endif

@@ -64,17 +64,13 @@ void heap_remove(struct tcb *c)
 	}
 }
 
+/* A deadline that moves later is left in the heap until it comes up: most are put off again before that. */
 void timer_set(struct tcb *c, enum timer t, uint64_t when)
 {
-	uint64_t deadline = TCPU_NEVER;
-
 	c->timer[t] = when;
-	for (int i = 0; i < TIMERS; i++)
-		if (c->timer[i] < deadline)
-			deadline = c->timer[i];
-	if (deadline == c->deadline)
+	if (when >= c->deadline || c->heap_at == HEAP_OUT)
 		return;
-	c->deadline = deadline;
+	c->deadline = when;
 	sift(c->engine, c->heap_at);
 }
 
@@ -91,28 +87,70 @@ void timer_time_wait(struct tcb *c)
 	timer_set(c, TIMER_2MSL, c->engine->now + 2 * (uint64_t)c->engine->config.msl_us);
 }
 
+void timer_keep(struct tcb *c)
+{
+	if (c->options.keepalive && is_synchronized(c) && c->state != TCPU_TIME_WAIT)
+		timer_set(c, TIMER_KEEP, c->heard_us + c->options.keep_idle_us);
+	else
+		timer_stop(c, TIMER_KEEP);
+}
+
+void timer_user(struct tcb *c)
+{
+	if (!c->options.user_timeout_us || (c->snd_una == c->snd_nxt && c->snd.una == c->snd.end))
+		timer_stop(c, TIMER_USER);
+	else if (c->timer[TIMER_USER] == TCPU_NEVER)
+		timer_set(c, TIMER_USER, c->engine->now + c->options.user_timeout_us);
+}
+
+static bool is_opening(const struct tcb *c)
+{
+	return c->state == TCPU_SYN_SENT || c->state == TCPU_SYN_RECEIVED;
+}
+
+/* One timeout more without an answer. true: it was one too many, and the connection is gone. A user timeout stands in
+ * for their number (RFC 9293 3.8.3). */
+static bool give_up(struct tcb *c)
+{
+	uint32_t max = is_opening(c) ? c->options.syn_retries : c->options.data_retries;
+
+	if (c->retries++ < max || c->options.user_timeout_us)
+		return false;
+	tcb_drop(c, ETIMEDOUT);
+	return true;
+}
+
+/* The first segment stands behind the edge of a window that has shrunk: RFC 9293 3.8.6, that is probed, not retransmitted. */
+static bool is_shut_out(const struct tcb *c)
+{
+	const struct span *s = sndbuf_first(&c->snd);
+
+	return s && seq_gt(c->snd_una + min_u32(s->len, c->mss), c->snd_una + c->snd_wnd);
+}
 
 static void on_rto(struct tcb *c)
 {
-	bool opening = c->state == TCPU_SYN_SENT || c->state == TCPU_SYN_RECEIVED;
 	const struct tcpu_config *k = &c->engine->config;
 
-	c->info.timeouts++;
-	if (c->retries++ >= (opening ? c->options.syn_retries : c->options.data_retries)) {
-		tcb_drop(c, ETIMEDOUT);
+	if (!is_opening(c) && is_shut_out(c)) {
+		timer_set(c, TIMER_PERSIST, c->engine->now);
 		return;
 	}
+	c->info.timeouts++;
+	if (give_up(c))
+		return;
 	c->rto = c->rto < k->rto_max_us / 2 ? 2 * c->rto : k->rto_max_us; /* RFC 6298 (5.5) */
-	c->rtt_timing = false; /* Karn: RFC 6298 section 3 */
-	if (opening) {
+	if (is_opening(c)) {
 		c->info.retransmits++;
 		tcb_send_syn(c);
 		timer_rto_start(c);
 		return;
 	}
-	congestion_timeout(c);
-	c->snd_nxt = c->snd_una;
-	tcb_output(c); /* (5.4), (5.6): the earliest segment, and the timer */
+	mtu_timeout(c);
+	recovery_timeout(c);
+	tcb_send_first(c); /* (5.4) */
+	timer_rto_start(c); /* (5.6) */
+	tcb_output(c);
 }
 
 static void on_persist(struct tcb *c)
@@ -121,22 +159,49 @@ static void on_persist(struct tcb *c)
 	uint64_t wait;
 
 	/* RFC 9293 3.8.6.1: probes go on as long as the peer answers; retries counts those without an answer. */
-	if (c->retries++ >= c->options.data_retries) {
-		tcb_drop(c, ETIMEDOUT);
+	if (give_up(c))
 		return;
-	}
 	c->probes += c->probes < 16;
 	wait = (uint64_t)c->rto << c->probes;
 	tcb_send_probe(c);
 	timer_set(c, TIMER_PERSIST, c->engine->now + (wait < k->rto_max_us ? wait : k->rto_max_us));
 }
 
+/* RFC 9293 3.8.4, RFC 1122 4.2.3.6 */
+static void on_keep(struct tcb *c)
+{
+	uint64_t silent = c->engine->now - c->heard_us;
+	const struct tcpu_options *o = &c->options;
+
+	/* Data that waits for its acknowledgment asks the same question. */
+	if (silent < o->keep_idle_us || c->snd_una != c->snd_nxt || c->snd.una != c->snd.end) {
+		uint64_t from = silent < o->keep_idle_us ? c->heard_us : c->engine->now;
+
+		timer_set(c, TIMER_KEEP, from + o->keep_idle_us);
+		return;
+	}
+	if (o->user_timeout_us ? c->keeps && silent >= o->user_timeout_us : c->keeps >= o->keep_probes) {
+		tcb_send_rst(c);
+		tcb_drop(c, ETIMEDOUT);
+		return;
+	}
+	c->keeps++;
+	tcb_send(c, TH_ACK, c->snd_una - 1, NULL);
+	timer_set(c, TIMER_KEEP, c->engine->now + o->keep_interval_us);
+}
+
 static void fire(struct tcb *c, enum timer t)
 {
 	timer_stop(c, t);
 	switch (t) {
+	case TIMER_TLP:
+		tlp_timeout(c);
+		break;
 	case TIMER_RTO:
 		on_rto(c);
+		break;
+	case TIMER_REORDER:
+		recovery_reorder(c);
 		break;
 	case TIMER_PERSIST:
 		on_persist(c);
@@ -144,21 +209,45 @@ static void fire(struct tcb *c, enum timer t)
 	case TIMER_DELACK:
 		tcb_send_ack(c);
 		break;
+	case TIMER_KEEP:
+		on_keep(c);
+		break;
+	case TIMER_USER:
+		tcb_drop(c, ETIMEDOUT);
+		break;
+	case TIMER_PACE:
+		tcb_output(c);
+		break;
+	case TIMER_CORK:
+		c->uncorked = true;
+		tcb_output(c);
+		c->uncorked = false;
+		break;
 	case TIMER_2MSL:
 	default:
 		tcb_drop(c, 0);
 	}
 }
 
+/* The timer of the connection that is due; or, where none is any more, its deadline is set right. */
+static void fire_one(struct tcb *c)
+{
+	uint64_t deadline = TCPU_NEVER;
+
+	for (enum timer t = 0; t < TIMERS; t++) {
+		if (c->timer[t] <= c->engine->now) {
+			fire(c, t);
+			return;
+		}
+		deadline = c->timer[t] < deadline ? c->timer[t] : deadline;
+	}
+	c->deadline = deadline;
+	sift(c->engine, c->heap_at);
+}
+
 void timers_run(struct tcpu *e)
 {
-	while (e->heap_count && e->heap[0]->deadline <= e->now) {
-		struct tcb *c = e->heap[0];
-		enum timer t = 0;
-
-		while (c->timer[t] != c->deadline)
-			t++;
-		fire(c, t);
-	}
+	while (e->heap_count && e->heap[0]->deadline <= e->now)
+		fire_one(e->heap[0]);
 	batch_send(e);
 }

@@ -17,34 +17,65 @@ void tcb_init(struct tcb *c)
 	const struct tcpu_config *k = &c->engine->config;
 	const struct link *link = c->engine->link;
 
+	c->path_mtu = link->segment_max + IP_HEADER;
 	c->rcv_mss = link->segment_max - HEADER_MIN;
 	if (c->options.mss_max)
 		c->rcv_mss = min_u32(c->rcv_mss, max_u32(c->options.mss_max, MSS_MIN));
 	c->rcv_mss = min_u32(c->rcv_mss, 0xffff);
 	c->mss = min_u32(c->rcv_mss, MSS_DEFAULT);
+	c->peer_mss = MSS_DEFAULT;
 	c->rcv.size = c->options.rcvbuf_bytes ? c->options.rcvbuf_bytes : TCPU_RCVBUF_DEFAULT;
 	c->rcv.size = min_u32(c->rcv.size, link->window_max ? link->window_max : UINT32_MAX);
 	while (c->rcv_scale < 14 && c->rcv.size >> c->rcv_scale > 0xffff)
 		c->rcv_scale++;
-	c->scaling = true;
+	c->scaling = !(k->without & TCPU_NO_SCALE);
+	c->sack = !(k->without & TCPU_NO_SACK);
+	c->timestamps = !(k->without & TCPU_NO_TIMESTAMPS);
+	c->ecn = k->ecn && !(k->without & TCPU_NO_ECN);
+	c->ts_offset = tcb_keyed(c, 0x5453);
 	tcb_set_iss(c, tcb_isn(c));
 	c->rto = max_u32(k->rto_initial_us, k->rto_min_us);
-	c->rtt_start = c->engine->now; /* of the SYN, unless it is sent again */
+	c->min_rtt = c->min_rtt_new = UINT32_MAX;
+	c->syn_us = c->heard_us = c->min_rtt_us = c->engine->now;
+	c->quick = k->without & TCPU_NO_QUICKACK ? 0 : QUICK_MAX;
+}
+
+void tcb_set_mss(struct tcb *c)
+{
+	uint32_t header = tcb_header_len(c), path = c->path_mtu - IP_HEADER;
+
+	/* RFC 6691: the peer's number counts no options, so the sender takes them off. */
+	c->mss = min_u32(min_u32(c->peer_mss, c->rcv_mss) + HEADER_MIN, path) - header;
+	c->cc.mss = c->mss;
+}
+
+/* RFC 3168 6.1.1: who is asked grants it; who has asked looks whether it was granted. */
+static bool ecn_agreed(const struct tcb *c, const struct segment *s)
+{
+	uint8_t said = s->flags & (TH_ECE | TH_CWR);
+
+	if (c->engine->config.without & TCPU_NO_ECN)
+		return false;
+	return s->flags & TH_ACK ? c->ecn && said == TH_ECE : said == (TH_ECE | TH_CWR);
 }
 
 void tcb_syn_received(struct tcb *c, const struct segment *s)
 {
-	struct options o = segment_options(s);
-	uint32_t peer = o.mss ? max_u32(o.mss, MSS_MIN) : MSS_DEFAULT;
+	const struct options *o = &s->options;
 
 	c->irs = s->seq;
 	c->rcv_nxt = c->rcv_acked = c->rcv_adv = s->seq + 1;
-	c->mss = min_u32(peer, c->rcv_mss);
-	/* RFC 7323 2.2: both SYNs carry the option, or neither end scales. */
-	c->scaling = o.has_scale;
-	c->snd_scale = o.scale;
-	if (!o.has_scale)
-		c->rcv_scale = c->snd_scale = 0;
+	c->peer_mss = o->mss ? max_u32(o->mss, MSS_MIN) : MSS_DEFAULT;
+	/* Of each, both SYNs carry the option, or neither end uses it: RFC 7323 2.2 and 3.2, RFC 2018 section 2. */
+	c->scaling &= o->has_scale;
+	c->snd_scale = c->scaling ? o->scale : 0;
+	c->rcv_scale = c->scaling ? c->rcv_scale : 0;
+	c->sack &= o->sack_permitted;
+	c->timestamps &= o->has_timestamp;
+	c->ts_recent = c->timestamps ? o->ts_val : 0;
+	c->ts_recent_us = c->engine->now;
+	c->ecn = ecn_agreed(c, s);
+	tcb_set_mss(c);
 }
 
 void tcb_established(struct tcb *c, const struct segment *s)
@@ -54,6 +85,7 @@ void tcb_established(struct tcb *c, const struct segment *s)
 	c->state = c->fin_queued ? TCPU_FIN_WAIT_1 : TCPU_ESTABLISHED;
 	ack_established(c, s);
 	c->output_wanted = true;
+	timer_keep(c);
 	if (!l)
 		return;
 	queue_remove(&l->half_open, c);
@@ -72,8 +104,11 @@ static struct tcpu_options complete(const struct tcpu *e, const struct tcpu_opti
 int tcpu_listen(struct tcpu *e, struct link_addr local, unsigned backlog, const struct tcpu_options *options,
 	struct tcb **out)
 {
+	struct tcpu_options o = complete(e, options);
 	struct tcb *l;
 
+	if (!congestion_find(o.congestion))
+		return -ENOENT;
 	for (l = e->listeners; l; l = l->hash_next)
 		if (l->local.port == local.port && (l->local.ip == local.ip || l->local.ip == 0 || local.ip == 0))
 			return -EADDRINUSE;
@@ -84,7 +119,7 @@ int tcpu_listen(struct tcpu *e, struct link_addr local, unsigned backlog, const 
 	l->engine = e;
 	l->state = TCPU_LISTEN;
 	l->local = local;
-	l->options = complete(e, options);
+	l->options = o;
 	l->backlog = backlog ? backlog : 1;
 	l->hash_next = e->listeners;
 	e->listeners = l;
@@ -120,6 +155,8 @@ int tcpu_connect(struct tcpu *e, struct link_addr local, struct link_addr remote
 
 	if (!local.ip || !local.port || !remote.ip || !remote.port)
 		return -EINVAL;
+	if (!congestion_find(o.congestion))
+		return -ENOENT;
 	if (tcb_find(e, local, remote))
 		return -EADDRINUSE;
 	if (e->connections >= e->config.connections_max)
@@ -130,6 +167,7 @@ int tcpu_connect(struct tcpu *e, struct link_addr local, struct link_addr remote
 	c->state = TCPU_SYN_SENT;
 	tcb_send_syn(c);
 	timer_rto_start(c);
+	timer_user(c);
 	batch_send(e);
 	*out = c;
 	return 0;
@@ -141,7 +179,7 @@ static size_t fill_span(struct tcb *c, const struct seam_source *source, bool pu
 	uint16_t sum = 0;
 	uint32_t cap;
 	size_t n;
-	uint8_t *dst = source->record ? NULL : sndbuf_extend(&c->snd, snd_off(c, c->snd_max), c->mss, &cap);
+	uint8_t *dst = source->record ? NULL : sndbuf_extend(&c->snd, c->mss, &cap);
 
 	if (dst) {
 		n = source->fill(source->ctx, c->snd.end, dst, cap, &sum);
@@ -189,6 +227,7 @@ ssize_t tcpu_send(struct tcb *c, const struct seam_source *source, unsigned how)
 		return c->state == TCPU_LISTEN ? -ENOTCONN : -EPIPE;
 	if (tcb_take_sndbuf(c) < 0)
 		return -ENOMEM;
+	c->more = how & TCPU_SEND_MORE;
 	/* Segments that wait for the link stand in memory that may be written anew now. */
 	batch_send(c->engine);
 	if (c->engine->batch)
@@ -265,22 +304,35 @@ void tcpu_options(const struct tcb *c, struct tcpu_options *out)
 int tcpu_set_options(struct tcb *c, const struct tcpu_options *options)
 {
 	struct tcpu_options o = complete(c->engine, options);
+	const struct congestion *algorithm;
 
 	/* Of these 0 is a value of its own. */
 	o.keepalive = options->keepalive;
 	o.nodelay = options->nodelay;
 	o.quickack = options->quickack;
+	o.cork = options->cork;
 	o.user_timeout_us = options->user_timeout_us;
 	o.pacing_max_bps = options->pacing_max_bps;
 	if (c->snd.span)
 		o.sndbuf_bytes = c->options.sndbuf_bytes;
 	o.rcvbuf_bytes = c->options.rcvbuf_bytes;
 	o.mss_max = c->options.mss_max;
+	algorithm = congestion_find(o.congestion);
+	if (!algorithm)
+		return -ENOENT;
 	c->options = o;
-	if (o.nodelay && is_synchronized(c)) {
-		tcb_output(c);
-		batch_send(c->engine);
+	if (c->state == TCPU_LISTEN || !is_synchronized(c))
+		return 0;
+	if (algorithm != c->cc.algorithm) {
+		c->cc.algorithm = algorithm;
+		algorithm->begin(&c->cc);
+		c->undo = false;
 	}
+	timer_keep(c);
+	timer_stop(c, TIMER_USER);
+	timer_user(c);
+	tcb_output(c); /* nodelay, and the end of cork, let go what waited */
+	batch_send(c->engine);
 	return 0;
 }
 
@@ -349,7 +401,7 @@ void tcpu_close(struct tcb *c)
 	}
 	tcpu_shutdown(c);
 	if (c->state == TCPU_FIN_WAIT_2)
-		timer_set(c, TIMER_2MSL, c->engine->now + 2 * (uint64_t)c->engine->config.msl_us);
+		timer_set(c, TIMER_2MSL, c->engine->now + c->options.fin_wait_us);
 }
 
 void tcpu_abort(struct tcb *c)
@@ -403,12 +455,24 @@ void tcpu_info(const struct tcb *c, struct tcpu_info *info)
 	info->local = c->local;
 	info->remote = c->remote;
 	info->mss = c->mss;
-	info->cwnd_bytes = c->cwnd;
-	info->ssthresh_bytes = c->ssthresh;
+	info->cwnd_bytes = c->cc.cwnd;
+	info->ssthresh_bytes = c->cc.ssthresh;
 	info->snd_wnd_bytes = c->snd_wnd;
 	info->rcv_wnd_bytes = seq_gt(c->rcv_adv, c->rcv_nxt) ? c->rcv_adv - c->rcv_nxt : 0;
 	info->srtt_us = c->srtt;
 	info->rttvar_us = c->rttvar;
 	info->rto_us = c->rto;
+	info->min_rtt_us = c->min_rtt == UINT32_MAX ? 0 : c->min_rtt;
 	info->buffered_bytes = (uint32_t)(c->snd.end - c->snd.una);
+	info->unsent_bytes = (uint32_t)(c->snd.end - min_u64(snd_off(c, c->snd_nxt), c->snd.end));
+	info->waiting_bytes = (uint32_t)(c->rcv.next - c->rcv.read);
+	info->flight_bytes = tcb_pipe(c);
+	info->sndbuf_bytes = c->snd.span ? c->snd.size : c->options.sndbuf_bytes;
+	info->rcvbuf_bytes = c->rcv.size;
+	info->path_mtu = c->path_mtu;
+	memcpy(info->congestion, c->options.congestion, sizeof info->congestion);
+	info->sack = c->sack;
+	info->timestamps = c->timestamps;
+	info->ecn = c->ecn;
+	info->scaling = c->scaling;
 }

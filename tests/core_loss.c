@@ -20,7 +20,7 @@ static uint32_t flight(unsigned n)
 {
 	uint32_t first;
 
-	talk_open(&talk, &(struct net_config){ 0 }, MSS);
+	talk_open(&talk, &(struct net_config){ .engine = { { .options.congestion = "reno" } } }, MSS);
 	first = talk.ack;
 	ck_assert_int_eq(net_send(talk.c, bytes, n * MSS), n * MSS);
 	for (unsigned i = 0; i < n; i++)
@@ -366,7 +366,8 @@ END_TEST
 /* RFC 9293 3.8.6.3: one segment waits for the delayed ACK, not longer than configured; the second does not wait. */
 START_TEST(delayed_ack)
 {
-	talk_open(&talk, &(struct net_config){ .engine = { { .delack_us = 30 * NET_MS } } }, MSS);
+	talk_open(&talk, &(struct net_config){ .engine = { { .delack_us = 30 * NET_MS, .without = TCPU_NO_QUICKACK } } },
+		MSS);
 	talk_say(&talk, 0, bytes, MSS);
 	net_run(&talk.net, 29 * NET_MS);
 	talk_expect_nothing(&talk);

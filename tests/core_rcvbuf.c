@@ -388,7 +388,7 @@ START_TEST(engine_acknowledges_at_once_what_fills_a_hole)
 	static const uint8_t data[1000];
 	struct talk t;
 
-	talk_accept(&t, &(struct net_config){ 0 }, 1000);
+	talk_accept(&t, &(struct net_config){ .engine = { { .without = TCPU_NO_QUICKACK } } }, 1000);
 	talk_say(&t, 0, data, 10);
 	talk_expect_nothing(&t);
 	talk_say_at(&t, ACK, t.seq + 20, t.ack, data, 10);

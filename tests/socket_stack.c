@@ -161,7 +161,8 @@ static void count_acks(void *ctx, enum link_sim_event event, const struct link_s
 /* Inline, what is received is acknowledged when the input is drained; by turns, after the delay, or as configured. */
 START_TEST(delayed_acks)
 {
-	struct tcpu_stack_config c = { .turns = _i > 0, .engine = { .delack_us = _i == 2 ? 100000 : 0 } };
+	struct tcpu_stack_config c = { .turns = _i > 0, .engine = { .delack_us = _i == 2 ? 100000 : 0,
+		.without = TCPU_NO_QUICKACK } };
 	uint64_t delay_us[] = { 0, 40000, 100000 };
 	int l, here, there;
 	char b;

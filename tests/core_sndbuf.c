@@ -1,0 +1,377 @@
+/* The retransmission buffer and its scoreboard against a model that knows each byte: what it is, and what became of it. */
+#include "core/cksum.h"
+#include "core/segment.h"
+#include "core/sndbuf.h"
+#include "tests/run.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ALL (1u << 20)
+
+static uint64_t rng;
+
+static uint32_t rnd(uint32_t below)
+{
+	rng = rng * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)((rng >> 33) % below);
+}
+
+static void must(bool holds, int line)
+{
+	if (!holds)
+		ck_abort_msg("line %d, seed %llu", line, (unsigned long long)rng);
+}
+#define must(holds) must(holds, __LINE__)
+
+/* Of each byte: the truth, and what the buffer was told of it. */
+static struct {
+	uint8_t bytes[ALL], state[ALL];
+	uint32_t sent_us[ALL];
+	bool again[ALL];
+	uint64_t written, una;
+} model;
+
+static struct sndbuf b;
+static uint32_t now;
+
+static struct span *span(uint32_t i)
+{
+	return &b.span[(b.first + i) & (b.span_max - 1)];
+}
+
+static uint16_t model_sum(const uint8_t *p, uint32_t n)
+{
+	uint32_t sum = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		sum += (uint32_t)p[i] << (i % 2 ? 0 : 8);
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)sum;
+}
+
+static bool sums_equal(uint16_t stored, uint16_t model16)
+{
+	uint8_t at[2];
+
+	memcpy(at, &stored, 2);
+	uint16_t s = (uint16_t)(at[0] << 8 | at[1]);
+	return s % 0xffff == model16 % 0xffff;
+}
+
+static void check_spans(void)
+{
+	uint64_t off = 0;
+	uint32_t sacked = 0, lost = 0, sacked_spans = 0, flight = 0, waiting = 0;
+
+	for (uint32_t i = 0; i < b.count; i++) {
+		struct span *s = span(i);
+
+		must(i ? s->off == off : s->off <= b.una);
+		must(s->len > 0);
+		must((s->state == SPAN_UNSENT) == (i >= b.sent));
+		must(!memcmp(sndbuf_data(&b, s), model.bytes + s->off, s->len));
+		for (uint64_t k = s->off > b.una ? s->off : b.una; k < s->off + s->len; k++)
+			must(model.state[k] == s->state && (!s->state || model.sent_us[k] == s->sent_us) &&
+				model.again[k] == s->again);
+		sacked += s->state == SPAN_SACKED ? s->len : 0;
+		sacked_spans += s->state == SPAN_SACKED;
+		lost += s->state == SPAN_LOST ? s->len : 0;
+		flight += s->state == SPAN_FLIGHT;
+		waiting += s->state == SPAN_LOST;
+		off = s->off + s->len;
+	}
+	must(!b.count || off == b.end);
+	must(b.sacked_bytes == sacked && b.sacked_spans == sacked_spans && b.lost_bytes == lost);
+	uint64_t before = 0;
+	for (const struct span *s = sndbuf_oldest(&b); s; s = sndbuf_newer(&b, s), flight--) {
+		must(flight && s->state == SPAN_FLIGHT && s->sent_us >= before);
+		before = s->sent_us;
+	}
+	for (const struct span *s = sndbuf_lost(&b); s; s = sndbuf_newer(&b, s), waiting--)
+		must(waiting && s->state == SPAN_LOST);
+	must(!flight && !waiting);
+}
+
+static void write_some(uint32_t mss)
+{
+	uint32_t cap = 0, n = 1 + rnd(rnd(4) ? mss : 20);
+	bool extend = rnd(2), record = rnd(8) == 0;
+	const struct span *last = b.count > b.sent ? span(b.count - 1) : NULL;
+	uint8_t *dst = extend ? sndbuf_extend(&b, mss, &cap) : NULL;
+	bool extended = dst != NULL;
+
+	must(!extended || (last && !last->record && last->len < mss));
+	if (!dst)
+		dst = sndbuf_reserve(&b, mss, &cap);
+	if (!dst)
+		return;
+	must(cap >= (extended ? 1 : mss));
+	n = n < cap ? n : cap;
+	for (uint32_t i = 0; i < n; i++)
+		dst[i] = model.bytes[model.written + i] = (uint8_t)rnd(256);
+	if (extended)
+		sndbuf_extended(&b, n, tcpu_sum(dst, n), false);
+	else
+		sndbuf_commit(&b, n, tcpu_sum(dst, n), record, false);
+	memset(model.state + model.written, SPAN_UNSENT, n);
+	memset(model.again + model.written, 0, n);
+	model.written += n;
+	must(b.end == model.written);
+}
+
+static void mark(const struct span *s, uint8_t state)
+{
+	memset(model.state + s->off, state, s->len);
+}
+
+static void send(struct span *s)
+{
+	bool again = s->state != SPAN_UNSENT;
+	uint8_t *headroom = sndbuf_headroom(&b, s);
+
+	must(sums_equal(sndbuf_sum(&b, s), model_sum(model.bytes + s->off, s->len)));
+	if (headroom) /* no other span owns it */
+		memset(headroom, (int)rnd(256), b.headroom);
+	now += rnd(3);
+	sndbuf_sent(&b, s, now);
+	mark(s, SPAN_FLIGHT);
+	for (uint32_t i = 0; i < s->len; i++) {
+		model.sent_us[s->off + i] = now;
+		model.again[s->off + i] |= again;
+	}
+}
+
+static uint64_t told;
+
+static void got(void *ctx, const struct span *s)
+{
+	must(ctx == &told && (s->state == SPAN_FLIGHT || s->state == SPAN_LOST));
+	told += s->len;
+}
+
+/* The model: whole spans alone are SACKed. */
+static void sack(void)
+{
+	uint64_t begin = b.una + rnd((uint32_t)(b.end - b.una) + 1), end = begin + rnd(rnd(3) ? 6000 : 60000);
+	uint64_t expected = 0;
+
+	for (uint32_t i = 0; i < b.sent; i++)
+		if (span(i)->off >= begin && span(i)->off + span(i)->len <= end) {
+			expected += span(i)->state != SPAN_SACKED ? span(i)->len : 0;
+			mark(span(i), SPAN_SACKED);
+		}
+	told = 0;
+	sndbuf_sack(&b, begin, end, got, &told);
+	must(told == expected);
+}
+
+static void ack(uint64_t off)
+{
+	uint64_t expected = 0;
+
+	for (uint32_t i = 0; i < b.count && span(i)->off + span(i)->len <= off; i++)
+		expected += span(i)->state == SPAN_FLIGHT || span(i)->state == SPAN_LOST ? span(i)->len : 0;
+	told = 0;
+	sndbuf_ack(&b, off, got, &told);
+	must(told == expected);
+	must(b.una == off);
+}
+
+static void one_step(uint32_t mss)
+{
+	struct span *s;
+
+	switch (rnd(12)) {
+	case 0 ... 3:
+		write_some(mss);
+		break;
+	case 4 ... 5:
+		if ((s = sndbuf_unsent(&b)))
+			send(s);
+		break;
+	case 6:
+		if ((s = sndbuf_lost(&b)))
+			send(s);
+		break;
+	case 7:
+		if ((s = sndbuf_oldest(&b)) && rnd(2)) {
+			mark(s, SPAN_LOST);
+			sndbuf_lose(&b, s);
+		}
+		break;
+	case 8:
+		if (b.end > b.una)
+			sack();
+		break;
+	case 9: /* as far as something was sent, mostly */
+		s = sndbuf_last_sent(&b);
+		if (s && s->off + s->len > b.una)
+			ack(b.una + rnd((uint32_t)(s->off + s->len - b.una) + 1));
+		break;
+	case 10:
+		if (b.count && (s = span(rnd(b.count)))->len > 1 && s->state != SPAN_SACKED)
+			sndbuf_cut(&b, s, 1 + rnd(s->len - 1));
+		break;
+	default:
+		if (rnd(20) == 0) {
+			for (uint32_t i = 0; i < b.sent; i++)
+				if (span(i)->state == SPAN_LOST)
+					mark(span(i), SPAN_FLIGHT);
+			sndbuf_found(&b);
+		}
+	}
+}
+
+static void run(uint32_t size, uint32_t mss)
+{
+	void *memory = malloc(sndbuf_memory(size));
+
+	b = (struct sndbuf){ 0 };
+	now = 1;
+	model.written = 0;
+	sndbuf_init(&b, memory, size, HEADER_MIN);
+	for (int i = 0; model.written < ALL - mss && i < 6000; i++) {
+		one_step(mss);
+		if (i % 8 == 0)
+			check_spans();
+		if (rnd(500) == 0)
+			ack(b.end);
+	}
+	free(memory);
+}
+
+START_TEST(keeps_every_byte_and_its_fate)
+{
+	for (uint64_t seed = 1; seed < 40; seed += 3) {
+		rng = seed + (uint64_t)_i * 1000;
+		run(4 * (1460 + HEADER_MIN), 1460);
+		run(100000 + rnd(999), 536);
+	}
+}
+END_TEST
+
+/* What was found or forgotten is in flight again. */
+START_TEST(found_and_forgotten)
+{
+	void *memory = malloc(sndbuf_memory(65536));
+	uint32_t cap;
+
+	b = (struct sndbuf){ 0 };
+	sndbuf_init(&b, memory, 65536, HEADER_MIN);
+	for (int i = 0; i < 6; i++) {
+		memset(sndbuf_reserve(&b, 1000, &cap), 0, 1000);
+		sndbuf_commit(&b, 1000, 0, false, false);
+		sndbuf_sent(&b, sndbuf_unsent(&b), (uint64_t)i);
+	}
+	sndbuf_sack(&b, 2000, 4000, got, &told);
+	sndbuf_lose(&b, sndbuf_oldest(&b));
+	sndbuf_lose(&b, sndbuf_oldest(&b));
+	ck_assert_uint_eq(b.lost_bytes, 2000);
+	ck_assert_uint_eq(b.sacked_bytes, 2000);
+	sndbuf_found(&b);
+	ck_assert_uint_eq(b.lost_bytes, 0);
+	ck_assert_ptr_null(sndbuf_lost(&b));
+	ck_assert(!sndbuf_first(&b)->again);
+	sndbuf_renege(&b);
+	ck_assert_uint_eq(b.sacked_bytes, 0);
+	ck_assert_uint_eq(b.sacked_spans, 0);
+	int n = 0;
+	for (const struct span *s = sndbuf_oldest(&b); s; s = sndbuf_newer(&b, s))
+		n++;
+	ck_assert_int_eq(n, 6);
+	ck_assert_ptr_eq(sndbuf_behind(&b, sndbuf_first(&b)), &b.span[1]);
+	ck_assert_ptr_null(sndbuf_behind(&b, sndbuf_last_sent(&b)));
+	free(memory);
+}
+END_TEST
+
+/* A peer that repeats its SACKs makes nobody walk far: the run is jumped over. */
+START_TEST(repeated_sacks_are_cheap)
+{
+	void *memory = malloc(sndbuf_memory(1 << 20));
+	uint32_t cap, n = 0;
+
+	b = (struct sndbuf){ 0 };
+	sndbuf_init(&b, memory, 1 << 20, HEADER_MIN);
+	for (; sndbuf_reserve(&b, 100, &cap); n++) {
+		sndbuf_commit(&b, 100, 0, true, false);
+		sndbuf_sent(&b, sndbuf_unsent(&b), n);
+	}
+	sndbuf_sack(&b, 100, b.end, got, &told);
+	ck_assert_uint_eq(b.sacked_spans, n - 1);
+	told = 0;
+	sndbuf_sack(&b, 100, b.end, got, &told);
+	ck_assert_uint_eq(told, 0);
+	ck_assert_uint_eq(span(1)->skip, n - 1);
+	free(memory);
+}
+END_TEST
+
+START_TEST(never_fills_for_good)
+{
+	/* Small spans use up spans before bytes; when all is acknowledged there is room again. */
+	void *memory = malloc(sndbuf_memory(65536));
+	uint32_t cap, n = 0;
+
+	b = (struct sndbuf){ 0 };
+	sndbuf_init(&b, memory, 65536, HEADER_MIN);
+	for (int round = 0; round < 3; round++) {
+		for (uint8_t *dst; (dst = sndbuf_reserve(&b, 1000, &cap)); n++) {
+			*dst = 1;
+			sndbuf_commit(&b, 1, tcpu_sum(dst, 1), true, false);
+		}
+		ck_assert_uint_eq(n % 48, 0); /* a few of the table are kept for spans that are cut */
+		ck_assert_uint_gt(b.count, 0);
+		sndbuf_ack(&b, b.end, got, &told);
+		ck_assert_uint_eq(b.count, 0);
+	}
+	free(memory);
+}
+END_TEST
+
+START_TEST(at_the_rings_very_end)
+{
+	/* Three spans fill the ring but for left bytes; one is acknowledged: what comes next goes to the begin. */
+	for (uint32_t left = 0; left < 100 + HEADER_MIN; left++) {
+		uint32_t size = 3 * (100 + HEADER_MIN) + left, cap;
+		void *memory = malloc(sndbuf_memory(size));
+		uint8_t *dst;
+
+		b = (struct sndbuf){ 0 };
+		sndbuf_init(&b, memory, size, HEADER_MIN);
+		for (int i = 0; i < 3; i++) {
+			dst = sndbuf_reserve(&b, 100, &cap);
+			memset(dst, i, 100);
+			sndbuf_commit(&b, 100, tcpu_sum(dst, 100), false, false);
+		}
+		ck_assert_ptr_null(sndbuf_reserve(&b, left > 20 ? left - 19 : 1, &cap));
+		dst = sndbuf_extend(&b, 1000, &cap);
+		ck_assert_uint_eq(cap, left); /* only what is left behind it, never at the begin */
+		ck_assert(!dst == !left);
+		sndbuf_ack(&b, 100, got, &told);
+		dst = sndbuf_extend(&b, 1000, &cap);
+		ck_assert_uint_eq(cap, left);
+		dst = sndbuf_reserve(&b, 100, &cap);
+		ck_assert_ptr_eq(dst, b.ring + HEADER_MIN);
+		ck_assert_uint_eq(cap, 100);
+		free(memory);
+	}
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("core_sndbuf");
+	TCase *c = tcase_create("sndbuf");
+
+	tcase_add_loop_test(c, keeps_every_byte_and_its_fate, 0, 4);
+	tcase_add_test(c, found_and_forgotten);
+	tcase_add_test(c, repeated_sacks_are_cheap);
+	tcase_add_test(c, never_fills_for_good);
+	tcase_add_test(c, at_the_rings_very_end);
+	suite_add_tcase(s, c);
+	return run_tests(srunner_create(s));
+}
