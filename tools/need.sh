@@ -12,6 +12,7 @@ here() {
 	check) pkg-config --exists check ;;
 	gnuplot-nox) command -v gnuplot ;;
 	lua-check) command -v luacheck ;;
+	iproute2) command -v ip ;;
 	*) command -v "$1" ;;
 	esac >/dev/null 2>&1
 }

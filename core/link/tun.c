@@ -1,0 +1,451 @@
+/* The link of tun.h. The kernel's Documentation/networking/tuntap.rst; virtio 1.1, section 5.1.6, for the header
+ * before each packet, which here is in the machine's own byte order. */
+#include "core/link/tun.h"
+
+#include "core/cksum.h"
+#include "core/link/host.h"
+#include "core/link/ip.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <linux/virtio_net.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define MTU_MIN 68 /* RFC 791's least */
+#define TCP_HEADER 20
+#define TCP_HEADER_MAX 60
+#define VNET_HEADER sizeof(struct virtio_net_hdr)
+#define SLOT_BYTES (VNET_HEADER + IP_PACKET_MAX)
+#define ARENA_BYTES (8 * SLOT_BYTES) /* of a recv: enough super-packets to amortize it, few enough to stay in cache */
+#define RUN_MAX 64                   /* segments of a super-packet: pieces of its gather list */
+#define QUEUE_PACKETS 4096           /* of the device: 500 are less than a usual window */
+#define QUEUE_DEFAULT 500
+#define PORT_FIRST 32768             /* ephemeral, as Linux has them */
+#define PORT_LAST 60999
+
+struct tun {
+	struct link link;
+	struct link_tun_stats stats;
+	uint32_t ip;
+	int fd;
+	bool plain, offloads;
+	char name[IFNAMSIZ];
+	uint64_t echo_second; /* and how many were answered in it */
+	unsigned echoes;
+	uint8_t ports[65536 / 8]; /* claimed: a bit each */
+	uint8_t arena[ARENA_BYTES];
+};
+
+static struct tun *of(const struct link *link)
+{
+	return (struct tun *)link;
+}
+
+/* ---- ports ---- */
+
+static bool is_taken(const struct tun *t, uint32_t port)
+{
+	return t->ports[port / 8] >> port % 8 & 1;
+}
+
+/* RFC 6056 section 3.3.1: from a random place on, the next that is free. 0: there is none. */
+static uint32_t ephemeral(const struct tun *t)
+{
+	uint32_t range = PORT_LAST - PORT_FIRST + 1, start;
+
+	link_host_random(&start, sizeof start);
+	for (uint32_t i = 0; i < range; i++) {
+		uint32_t port = PORT_FIRST + (start % range + i) % range;
+
+		if (!is_taken(t, port))
+			return port;
+	}
+	return 0;
+}
+
+static int tun_claim(struct link *link, struct link_addr *local)
+{
+	struct tun *t = of(link);
+	uint32_t port = local->port ? ntohs(local->port) : ephemeral(t);
+
+	if (local->ip && local->ip != t->ip)
+		return -EADDRNOTAVAIL;
+	if (!port || is_taken(t, port))
+		return -EADDRINUSE;
+	t->ports[port / 8] |= (uint8_t)(1 << port % 8);
+	*local = (struct link_addr){ t->ip, htons((uint16_t)port) };
+	return 0;
+}
+
+static void tun_release(struct link *link, const struct link_addr *local)
+{
+	uint32_t port = ntohs(local->port);
+
+	of(link)->ports[port / 8] &= (uint8_t)~(1 << port % 8);
+}
+
+/* ---- sending ---- */
+
+struct gather {
+	uint8_t head[VNET_HEADER + IP_HEADER + TCP_HEADER_MAX];
+	struct iovec pieces[RUN_MAX + 2];
+	int count;
+};
+
+static void add_piece(struct gather *g, const uint8_t *p, size_t len)
+{
+	struct iovec *last = g->count ? &g->pieces[g->count - 1] : NULL;
+
+	if (last && (uint8_t *)last->iov_base + last->iov_len == p)
+		last->iov_len += len;
+	else if (len)
+		g->pieces[g->count++] = (struct iovec){ (void *)p, len };
+}
+
+static uint32_t sequence(const struct link_out *o)
+{
+	uint32_t seq;
+
+	memcpy(&seq, o->header + offsetof(struct tcphdr, seq), sizeof seq);
+	return ntohl(seq);
+}
+
+#define FLAGS 13 /* where they stand in the header */
+#define TH_CWR 0x80
+
+/* Whether the segment next, which would be number i of the super-packet, is what the kernel would make of the first
+ * one's header: it counts SEQ on, gives CWR to the first segment alone, and FIN and PSH to the last. */
+static bool belongs(const struct link_out *first, const struct link_out *next, uint32_t i)
+{
+	const uint8_t *a = first->header, *b = next->header;
+
+	return next->src.ip == first->src.ip && next->dst.ip == first->dst.ip && next->ecn == first->ecn &&
+	       next->header_len == first->header_len && next->data_len && next->data_len <= first->data_len &&
+	       sequence(next) == sequence(first) + i * first->data_len &&
+	       memcmp(a, b, 4) == 0 &&                             /* ports */
+	       memcmp(a + 8, b + 8, 5) == 0 &&                     /* ACK, data offset */
+	       (a[FLAGS] & ~TH_CWR) == (b[FLAGS] & ~(TH_FIN | TH_PUSH)) &&
+	       memcmp(a + 14, b + 14, 2) == 0 &&                   /* window */
+	       memcmp(a + 18, b + 18, first->header_len - 18) == 0; /* options */
+}
+
+/* How many of the n segments one packet can carry: of one size, the last perhaps shorter. */
+static unsigned run_of(const struct tun *t, const struct link_out *o, unsigned n)
+{
+	uint32_t total = IP_HEADER + o->header_len + o->data_len;
+	unsigned run = 1;
+
+	if (t->plain || !o->data_len || o->header[FLAGS] & (TH_FIN | TH_SYN | TH_RST | TH_PUSH | TH_URG))
+		return 1;
+	while (run < n && run < RUN_MAX && total + o[run].data_len <= IP_PACKET_MAX && belongs(o, &o[run], run)) {
+		total += o[run].data_len;
+		run++;
+		if (o[run - 1].data_len < o->data_len || o[run - 1].header[FLAGS] & (TH_FIN | TH_PUSH))
+			break;
+	}
+	return run;
+}
+
+/* One header for a run: what the last has of FIN and PSH, and a checksum that is the kernel's to finish. */
+static void add_super_header(struct gather *g, const struct link_out *o, unsigned run, uint32_t segment_len)
+{
+	uint8_t *tcp = g->head + VNET_HEADER + IP_HEADER;
+	uint16_t sum = tcpu_sum_pseudo(o->src.ip, o->dst.ip, segment_len);
+	struct virtio_net_hdr v = { .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
+		.hdr_len = (uint16_t)(IP_HEADER + o->header_len), .gso_size = (uint16_t)o->data_len,
+		.csum_start = IP_HEADER, .csum_offset = offsetof(struct tcphdr, check) };
+
+	memcpy(tcp, o->header, o->header_len);
+	tcp[FLAGS] |= o[run - 1].header[FLAGS];
+	memcpy(tcp + offsetof(struct tcphdr, check), &sum, sizeof sum);
+	if (tcp[FLAGS] & TH_CWR)
+		v.gso_type |= VIRTIO_NET_HDR_GSO_ECN;
+	memcpy(g->head, &v, sizeof v);
+	add_piece(g, g->head, VNET_HEADER + IP_HEADER + o->header_len);
+}
+
+/* -EAGAIN, or the error with which the kernel refused. */
+static int transmit(struct tun *t, const struct link_out *o, unsigned run)
+{
+	struct gather g = { .count = 0 };
+	uint32_t segment_len = o->header_len;
+
+	assert(o->header_len >= TCP_HEADER && o->header_len <= TCP_HEADER_MAX);
+	for (unsigned i = 0; i < run; i++)
+		segment_len += o[i].data_len;
+	ip_write(g.head + VNET_HEADER, IPPROTO_TCP, o->src.ip, o->dst.ip, segment_len, o->ecn);
+	if (run > 1) {
+		add_super_header(&g, o, run, segment_len);
+	} else {
+		add_piece(&g, g.head, VNET_HEADER + IP_HEADER);
+		add_piece(&g, o->header, o->header_len);
+	}
+	for (unsigned i = 0; i < run; i++)
+		add_piece(&g, o[i].data, o[i].data_len);
+	return writev(t->fd, g.pieces, g.count) < 0 ? -errno : 0;
+}
+
+static int tun_send(struct link *link, const struct link_out *o, unsigned n)
+{
+	struct tun *t = of(link);
+	unsigned done = 0, run;
+
+	for (; done < n; done += run) {
+		int e;
+
+		run = run_of(t, o + done, n - done);
+		e = transmit(t, o + done, run);
+		if (e == -EAGAIN)
+			break;
+		if (e < 0) { /* the device is down, or memory is short: lost, as on a network */
+			t->stats.refused_out += run;
+			continue;
+		}
+		t->stats.packets_out++;
+		t->stats.segments_out += run;
+	}
+	return (int)done;
+}
+
+/* ---- receiving ---- */
+
+static void answer_echo(struct tun *t, uint8_t *packet)
+{
+	uint64_t second = link_host_now_us() / 1000000;
+	struct virtio_net_hdr v = { 0 };
+	struct iovec pieces[2] = { { &v, sizeof v } };
+
+	t->stats.echoes_in++;
+	if (second != t->echo_second) {
+		t->echo_second = second;
+		t->echoes = 0;
+	}
+	if (t->echoes == LINK_TUN_ECHOES)
+		return;
+	t->echoes++;
+	pieces[1].iov_base = ip_answer_echo(packet, &pieces[1].iov_len);
+	if (writev(t->fd, pieces, 2) > 0)
+		t->stats.echoes_out++;
+}
+
+/* The kernel knows that the data is as it was sent, or has left the sum to whoever puts it on a wire. */
+static bool is_vouched(const struct virtio_net_hdr *v, size_t ip_header_len)
+{
+	if (v->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
+		return v->csum_start == ip_header_len && v->csum_offset == offsetof(struct tcphdr, check);
+	return v->flags & VIRTIO_NET_HDR_F_DATA_VALID;
+}
+
+/* Whether there is something for the engine in what was read. */
+static bool take(struct tun *t, uint8_t *data, size_t len, struct link_in *in)
+{
+	struct link_tun_stats *s = &t->stats;
+	uint8_t *packet = data + VNET_HEADER;
+	struct virtio_net_hdr v;
+
+	if (len < VNET_HEADER) {
+		s->malformed++;
+		return false;
+	}
+	memcpy(&v, data, sizeof v);
+	switch (ip_read(packet, len - VNET_HEADER, t->ip, in)) {
+	case IP_SEGMENT:
+		in->vouched = is_vouched(&v, (size_t)(in->segment - packet));
+		s->packets_in++;
+		s->segments_in++;
+		s->vouched_in += in->vouched;
+		return true;
+	case IP_ERROR:
+		s->errors_in++;
+		return true;
+	case IP_ECHO:
+		answer_echo(t, packet);
+		return false;
+	case IP_MALFORMED:
+		s->malformed++;
+		return false;
+	case IP_FRAGMENT:
+		s->fragments++;
+		return false;
+	case IP_ASTRAY:
+		s->astray++;
+		return false;
+	case IP_OTHER:
+		s->other++;
+	}
+	return false;
+}
+
+static int tun_recv(struct link *link, struct link_in *in, unsigned max)
+{
+	struct tun *t = of(link);
+	size_t used = 0;
+	int n = 0;
+
+	for (unsigned reads = 0; reads < max && used + SLOT_BYTES <= ARENA_BYTES; reads++) {
+		ssize_t len = read(t->fd, t->arena + used, SLOT_BYTES);
+
+		if (len <= 0)
+			break;
+		if (take(t, t->arena + used, (size_t)len, &in[n])) {
+			used += (size_t)len;
+			n++;
+		}
+	}
+	return n;
+}
+
+/* ---- opening ---- */
+
+static int tun_fd(const struct link *link)
+{
+	return of(link)->fd;
+}
+
+static void tun_close(struct link *link)
+{
+	close(of(link)->fd);
+	free(of(link));
+}
+
+static const struct link_ops tun_ops = {
+	.claim = tun_claim, .release = tun_release, .send = tun_send, .recv = tun_recv, .fd = tun_fd,
+	.close = tun_close,
+};
+
+int link_tun_over(int fd, const struct link_tun_config *config, struct link **out)
+{
+	uint32_t mtu = config->mtu ? config->mtu : 1500;
+	struct tun *t;
+
+	if (!config->ip || mtu < MTU_MIN || mtu > IP_PACKET_MAX)
+		return -EINVAL;
+	t = calloc(1, sizeof *t);
+	if (!t)
+		return -ENOMEM;
+	t->link = (struct link){ .ops = &tun_ops, .segment_max = mtu - IP_HEADER,
+		.window_max = QUEUE_DEFAULT * (mtu - IP_HEADER - TCP_HEADER) };
+	t->ip = config->ip;
+	t->plain = config->plain;
+	t->fd = fd;
+	*out = &t->link;
+	return 0;
+}
+
+/* The device while it is being opened. */
+struct device {
+	int fd, control; /* control: any socket, for netdevice(7)'s calls */
+	struct ifreq r;  /* has its name */
+	uint32_t mtu, queue;
+	bool offloads;
+};
+
+static int attach(struct device *d, const struct link_tun_config *config)
+{
+	const char *wanted = config->name ? config->name : "tcpu%d";
+	int header = VNET_HEADER;
+
+	if (strlen(wanted) >= sizeof d->r.ifr_name)
+		return -EINVAL;
+	strcpy(d->r.ifr_name, wanted);
+	d->r.ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR;
+	if (ioctl(d->fd, TUNSETIFF, &d->r) || ioctl(d->fd, TUNSETVNETHDRSZ, &header))
+		return -errno;
+	d->offloads = !config->plain && !ioctl(d->fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO_ECN);
+	if (!d->offloads && ioctl(d->fd, TUNSETOFFLOAD, 0)) /* a persistent device keeps what it was told before */
+		return -errno;
+	return 0;
+}
+
+static int set_address(struct device *d, unsigned long request, uint32_t ip)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = ip };
+
+	memcpy(&d->r.ifr_addr, &a, sizeof a);
+	return ioctl(d->control, request, &d->r);
+}
+
+/* Gives the device its addresses and state, and finds out its MTU, and its queue in packets. */
+static int configure(struct device *d, const struct link_tun_config *config)
+{
+	d->r.ifr_mtu = (int)config->mtu;
+	if (config->mtu && ioctl(d->control, SIOCSIFMTU, &d->r))
+		return -errno;
+	d->r.ifr_qlen = QUEUE_PACKETS;
+	(void)ioctl(d->control, SIOCSIFTXQLEN, &d->r); /* an improvement: window_max tells how it went */
+	if (config->host_ip) {
+		/* The far end of a point-to-point device: the kernel makes a route to it. */
+		if (set_address(d, SIOCSIFADDR, config->host_ip) || set_address(d, SIOCSIFDSTADDR, config->ip) ||
+			ioctl(d->control, SIOCGIFFLAGS, &d->r))
+			return -errno;
+		d->r.ifr_flags |= IFF_UP;
+		if (ioctl(d->control, SIOCSIFFLAGS, &d->r))
+			return -errno;
+	}
+	if (ioctl(d->control, SIOCGIFMTU, &d->r))
+		return -errno;
+	d->mtu = (uint32_t)d->r.ifr_mtu;
+	if (ioctl(d->control, SIOCGIFTXQLEN, &d->r))
+		return -errno;
+	d->queue = (uint32_t)d->r.ifr_qlen;
+	return 0;
+}
+
+static int open_device(struct device *d, const struct link_tun_config *config, struct link **out)
+{
+	struct link_tun_config found = *config;
+	int e;
+
+	if ((e = attach(d, config)) || (e = configure(d, config)))
+		return e;
+	found.mtu = d->mtu;
+	e = link_tun_over(d->fd, &found, out);
+	if (e)
+		return e;
+	(*out)->window_max = d->queue * (d->mtu - IP_HEADER - TCP_HEADER);
+	of(*out)->offloads = d->offloads;
+	memcpy(of(*out)->name, d->r.ifr_name, IFNAMSIZ);
+	return 0;
+}
+
+int link_tun_open(const struct link_tun_config *config, struct link **out)
+{
+	struct device d = { .control = -1 };
+	int e;
+
+	if (!config->ip || (config->mtu && (config->mtu < MTU_MIN || config->mtu > IP_PACKET_MAX)))
+		return -EINVAL;
+	d.fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (d.fd >= 0)
+		d.control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	e = d.control < 0 ? -errno : open_device(&d, config, out);
+	if (d.control >= 0)
+		close(d.control);
+	if (e && d.fd >= 0)
+		close(d.fd);
+	return e;
+}
+
+const char *link_tun_name(const struct link *link)
+{
+	return of(link)->name;
+}
+
+bool link_tun_offloads(const struct link *link)
+{
+	return of(link)->offloads;
+}
+
+struct link_tun_stats link_tun_stats(const struct link *link)
+{
+	return of(link)->stats;
+}
