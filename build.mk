@@ -4,6 +4,7 @@
 # INNER=1 for what is built: only that second make may ask for luajit, pkg-config or what the generator wrote.
 # Files are found, not listed: put a .c, .rl, stage or chain into its folder and it is built; a file of tests/,
 # tools/ or an example that has a main is a program, the others of its folder are linked with every program there.
+# Those of tests/netns are for its scripts to run.
 
 # A built-in rule's cc is not a choice.
 ifeq ($(origin CC),default)
@@ -29,11 +30,12 @@ BUILD = $(MAKE) INNER=1 $(JOBS)
 
 NEED_BUILD := gcc libc6-dev pkg-config ragel luajit libluajit-5.1-dev libjansson-dev libssl-dev libtirpc-dev \
 	$(filter clang,$(CC))
-NEED_CHECK := $(NEED_BUILD) clang check iproute2
+NEED_CHECK := $(NEED_BUILD) clang check iproute2 socat curl
 NEED_DEMO  := $(NEED_BUILD) check gnuplot-nox
 NEED_LINT  := $(NEED_BUILD) check clang clang-tidy shellcheck lua-check
 need = @tools/need.sh
 TESTS_LUA := $(wildcard tests/*/*.lua)
+TESTS_SH := $(wildcard tests/*.sh) $(filter-out %/common.sh,$(wildcard tests/netns/*.sh))
 
 .PHONY: help all tests demo check check-asan faults bench lint clean
 help: ## this list
@@ -57,7 +59,7 @@ check: ## build with gcc and clang and run every test
 	$(need) $(NEED_CHECK)
 	@$(BUILD) CC=gcc tests
 	@$(BUILD) CC=clang tests
-	@tools/check.sh build/gcc/tests.list build/clang/tests.list tests/*.sh $(TESTS_LUA:%="luajit %")
+	@tools/check.sh build/gcc/tests.list build/clang/tests.list $(TESTS_SH) $(TESTS_LUA:%="luajit %")
 
 check-asan: ## the same tests with gcc's address and undefined-behaviour sanitizers
 	$(need) $(NEED_CHECK)
@@ -167,7 +169,7 @@ gen-tests: $(LIB) $(GEN_TESTS)
 	$(Q)printf '%s\n' $(foreach c,$(CHAINS),'$(c)_test $(GEN)/$(c).vec') > $(B)/gen-tests.list
 # What tools/check.sh runs: a program of $(B)/tests, and its arguments.
 tests: programs gen-tests $(TESTS) $(FIX_TESTS)
-	$(Q)printf '%s\n' $(TESTS_MAINS:tests/%.c=%) > $(B)/tests.list
+	$(Q)printf '%s\n' $(patsubst tests/%.c,%,$(filter-out tests/netns/%,$(TESTS_MAINS))) > $(B)/tests.list
 	$(Q)cat $(B)/gen-tests.list >> $(B)/tests.list
 	$(Q)printf '%s\n' $(foreach c,$(FIX_CHAINS),'$(c)_test $(FIX)/$(c).vec') >> $(B)/tests.list
 

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -173,17 +174,21 @@ static const struct {
 START_TEST(wrong)
 {
 	struct link_tun_stats s, expected = { 0 };
-	uint8_t *ip = segment(100);
 	size_t n = wrongs[_i].bytes;
 	bool good = wrongs[_i].counter == COUNT(segments_in);
+	uint8_t *ip;
 
+	segment(100);
+	ck_assert_int_eq(give(), 1); /* what is left of it in memory does not count for the next */
+	ip = segment(100);
 	for (size_t i = 0; i < n; i++)
 		ip[wrongs[_i].at + i] = (uint8_t)(wrongs[_i].value >> 8 * (n - 1 - i));
 	if (wrongs[_i].fix)
 		fix_ip(ip);
 	packet.len -= wrongs[_i].cut;
-	*(uint64_t *)((char *)&expected + wrongs[_i].counter) = 1;
-	expected.packets_in = good;
+	expected.segments_in = 1;
+	*(uint64_t *)((char *)&expected + wrongs[_i].counter) += 1;
+	expected.packets_in = expected.segments_in;
 	ck_assert_msg(give() == good, "%s", wrongs[_i].what);
 	s = link_tun_stats(l);
 	ck_assert_msg(!memcmp(&s, &expected, sizeof s), "%s", wrongs[_i].what);
@@ -278,6 +283,28 @@ START_TEST(batches_in)
 		continue;
 	ck_assert_uint_eq(got, 200);
 	ck_assert_uint_eq(link_tun_stats(l).packets_in, 200);
+}
+END_TEST
+
+/* Eight of the largest find room at a time, and no more are read when one might not. */
+START_TEST(room)
+{
+	int bytes = 4 << 20;
+
+	if (setsockopt(device, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes)) {
+		printf("skipped, because larger socket buffers need privilege\n");
+		fflush(stdout);
+		return;
+	}
+	for (int i = 0; i < 12; i++) {
+		segment(i ? 65535 - IP - TCP : 1);
+		ck_assert_int_eq(write(device, packet.bytes, packet.len), (ssize_t)packet.len);
+	}
+	ck_assert_int_eq(l->ops->recv(l, in, BATCH), 8);
+	ck_assert_uint_eq(in[0].len, TCP + 1);
+	ck_assert_mem_eq(in[7].segment, packet.bytes + VNET + IP, 65535 - IP);
+	ck_assert_int_eq(l->ops->recv(l, in, BATCH), 4);
+	ck_assert_mem_eq(in[3].segment, packet.bytes + VNET + IP, 65535 - IP);
 }
 END_TEST
 
@@ -586,6 +613,7 @@ int main(void)
 	tcase_add_loop_test(tc, wrong, 0, sizeof wrongs / sizeof *wrongs);
 	tcase_add_test(tc, random_bytes);
 	tcase_add_loop_test(tc, batches_in, 0, 4);
+	tcase_add_test(tc, room);
 	tcase_add_test(tc, icmp_types);
 	tcase_add_loop_test(tc, icmp_quote, 0, 3);
 	tcase_add_test(tc, icmp_extension);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/if_tun.h>
 #include <net/if.h>
 #include <netinet/ip_icmp.h>
 #include <poll.h>
@@ -63,7 +64,8 @@ static struct sockaddr_in address(uint32_t ip, uint16_t port)
 }
 
 /* Sends n segments of size bytes each; the data follows from SEQ. */
-static int send_segments(uint16_t sport, uint16_t dport, uint32_t seq, uint32_t ack, uint8_t flags, unsigned n, size_t size)
+static int send_segments(uint16_t sport, uint16_t dport, uint32_t seq, uint32_t ack, uint8_t flags, unsigned n,
+	size_t size)
 {
 	struct tun_packet *p = malloc(n * sizeof *p);
 	struct link_out out[BATCH];
@@ -268,6 +270,34 @@ START_TEST(device)
 }
 END_TEST
 
+/* A persistent device keeps what its last user asked for: it must not matter. */
+START_TEST(second_hand)
+{
+	struct link_tun_config c = { .name = "old", .ip = htonl(OURS), .host_ip = htonl(HOST), .plain = true };
+	struct ifreq r = { .ifr_name = "old", .ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR };
+	struct sockaddr_in to = address(OURS, 80);
+	int fd, header = 24;
+
+	if (!open_device(usual))
+		return;
+	l->ops->close(l);
+	ck_assert_int_eq(system("ip tuntap add dev old mode tun vnet_hdr"), 0);
+	fd = open("/dev/net/tun", O_RDWR);
+	ck_assert_int_eq(ioctl(fd, TUNSETIFF, &r), 0);
+	ck_assert_int_eq(ioctl(fd, TUNSETVNETHDRSZ, &header), 0);
+	ck_assert_int_eq(ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4), 0);
+	close(fd);
+	ck_assert_int_eq(link_tun_open(&c, &l), 0);
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&to, sizeof to), -1);
+	await();
+	ck_assert_uint_eq(in->dst.port, htons(80));
+	ck_assert(!in->vouched);
+	close(fd);
+	l->ops->close(l);
+}
+END_TEST
+
 static void drop_net_admin(void)
 {
 	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
@@ -282,6 +312,7 @@ static void drop_net_admin(void)
 START_TEST(unprivileged)
 {
 	struct link_tun_config c = { .name = "mine", .ip = htonl(OURS) };
+	int next;
 
 	if (!open_device(usual))
 		return;
@@ -294,10 +325,12 @@ START_TEST(unprivileged)
 	send_segments(1, 2, 0, 0, SYN, 1, 0);
 	ck_assert_uint_eq(link_tun_stats(l).packets_out, 1);
 	l->ops->close(l);
+	next = dup(0);
 	c.host_ip = htonl(HOST);
 	ck_assert_int_eq(link_tun_open(&c, &l), -EPERM);
 	c.name = "another";
 	ck_assert_int_eq(link_tun_open(&c, &l), -EPERM);
+	ck_assert_int_eq(dup(0), next + 1); /* no descriptor was left open */
 }
 END_TEST
 
@@ -311,6 +344,7 @@ int main(void)
 	tcase_add_test(tc, ping);
 	tcase_add_test(tc, unreachable);
 	tcase_add_test(tc, device);
+	tcase_add_test(tc, second_hand);
 	tcase_add_test(tc, unprivileged);
 	suite_add_tcase(suite, tc);
 	return run_tests(srunner_create(suite));

@@ -242,6 +242,26 @@ START_TEST(cwr_first)
 }
 END_TEST
 
+/* Segments that are all urgent, of SYN or of RST are not the kernel's to cut. */
+START_TEST(never)
+{
+	uint8_t flags = (uint8_t[]){ SYN, RST, ACK | URG, ACK | PSH, ACK | FIN }[_i];
+
+	for (unsigned i = 0; i < 3; i++)
+		prepare(i, add(i, 1000 + i * 500, flags, 500), false);
+	ck_assert_uint_eq(send_all(3), 3);
+}
+END_TEST
+
+/* Behind a shorter one nothing can follow, not even what has the number that would be next. */
+START_TEST(hole)
+{
+	for (unsigned i = 0; i < 4; i++)
+		prepare(i, add(i, 1000 + i * 500, ACK, i == 1 ? 499 : 500), false);
+	ck_assert_uint_eq(send_all(4), 2);
+}
+END_TEST
+
 START_TEST(plain)
 {
 	l->ops->close(l);
@@ -320,6 +340,8 @@ int main(void)
 	tcase_add_loop_test(tc, joined, 0, 2 * (int)(sizeof runs / sizeof *runs));
 	tcase_add_loop_test(tc, different, 0, sizeof differences / sizeof *differences);
 	tcase_add_test(tc, cwr_first);
+	tcase_add_loop_test(tc, never, 0, 5);
+	tcase_add_test(tc, hole);
 	tcase_add_test(tc, plain);
 	tcase_add_loop_test(tc, random_batches, 0, 30);
 	tcase_add_test(tc, full_and_gone);

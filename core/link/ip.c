@@ -146,7 +146,8 @@ enum ip_kind ip_read(const uint8_t *packet, size_t len, uint32_t ip, struct link
 	}
 }
 
-void ip_write(uint8_t header[IP_HEADER], uint8_t protocol, uint32_t src, uint32_t dst, uint32_t payload_len, uint8_t ecn)
+void ip_write(uint8_t header[IP_HEADER], uint8_t protocol, uint32_t src, uint32_t dst, uint32_t payload_len,
+	uint8_t ecn)
 {
 	/* RFC 6864 section 4.1: the identification of what is never fragmented may be anything. */
 	struct iphdr h = { .version = 4, .ihl = IP_HEADER / 4, .tos = ecn & IPTOS_ECN_MASK,

@@ -22,7 +22,8 @@ enum ip_kind {
  * it points into packet. Nothing in packet is believed. */
 enum ip_kind ip_read(const uint8_t *packet, size_t len, uint32_t ip, struct link_in *in);
 /* The header of a packet that is not to be fragmented. */
-void ip_write(uint8_t header[IP_HEADER], uint8_t protocol, uint32_t src, uint32_t dst, uint32_t payload_len, uint8_t ecn);
+void ip_write(uint8_t header[IP_HEADER], uint8_t protocol, uint32_t src, uint32_t dst, uint32_t payload_len,
+	uint8_t ecn);
 /* Turns an IP_ECHO into its answer. Returns where in packet that begins; *len: its length. */
 uint8_t *ip_answer_echo(uint8_t *packet, size_t *len);
 

@@ -144,7 +144,7 @@ static unsigned run_of(const struct tun *t, const struct link_out *o, unsigned n
 	uint32_t total = IP_HEADER + o->header_len + o->data_len;
 	unsigned run = 1;
 
-	if (t->plain || !o->data_len || o->header[FLAGS] & (TH_FIN | TH_SYN | TH_RST | TH_PUSH | TH_URG))
+	if (t->plain || !o->data_len || o->header[FLAGS] & (TH_SYN | TH_RST | TH_URG))
 		return 1;
 	while (run < n && run < RUN_MAX && total + o[run].data_len <= IP_PACKET_MAX && belongs(o, &o[run], run)) {
 		total += o[run].data_len;
