@@ -381,6 +381,20 @@ unsigned tcpu_count(const struct tcpu *e)
 	return e->connections + e->listeners_count;
 }
 
+const struct tcpu_options *tcpu_defaults(const struct tcpu *e)
+{
+	return &e->config.options;
+}
+
+bool tcpu_holds(const struct tcpu *e, struct link_addr local)
+{
+	for (uint32_t i = 0; i < e->table_size; i++)
+		for (const struct tcb *c = e->table[i]; c; c = c->hash_next)
+			if (c->local.port == local.port && (!local.ip || !c->local.ip || c->local.ip == local.ip))
+				return true;
+	return false;
+}
+
 unsigned tcpu_owing(const struct tcpu *e)
 {
 	unsigned n = 0;

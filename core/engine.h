@@ -93,6 +93,12 @@ uint64_t tcpu_deadline(const struct tcpu *);
 void tcpu_input(struct tcpu *, const struct link_in *);
 /* The link's input is drained: ACKs that waited for it, and segments not yet handed to the link, go out. */
 void tcpu_flush(struct tcpu *);
+/* What a connection that says nothing is told: no field 0 but those for which that is a value. */
+const struct tcpu_options *tcpu_defaults(const struct tcpu *);
+/* Whether struct tcpu_options may say it. */
+bool tcpu_has_congestion(const char *name);
+/* Whether a connection, closed ones in TIME-WAIT included, has that local port, and the address or one of them any. */
+bool tcpu_holds(const struct tcpu *, struct link_addr local);
 /* How many connections and listeners the engine still holds, closed ones in TIME-WAIT included. */
 unsigned tcpu_count(const struct tcpu *);
 /* Of them: connections with data or FIN that the peer has not acknowledged, or with an open handshake. */

@@ -11,6 +11,9 @@
  * under way, so that ACKs, retransmissions and keepalives go on while the application computes. Or *by turns*: the
  * application has an event loop of its own and calls stack_turn_tcpu.
  *
+ * A call that waits ends with EINTR after any signal's handler, be it installed with SA_RESTART, as a socket's with a
+ * timeout does (signal(7)): it sleeps until the next deadline, and such a sleep is never restarted.
+ *
  * A descriptor is a real one. It polls readable whenever a call on it might get further: then call, with
  * O_NONBLOCK set or after poll_tcpu, which gives exact answers. Descriptors may be used from any thread; connections of
  * one stack share a lock, others share nothing.

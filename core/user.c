@@ -301,6 +301,11 @@ void tcpu_options(const struct tcb *c, struct tcpu_options *out)
 	*out = c->options;
 }
 
+bool tcpu_has_congestion(const char *name)
+{
+	return congestion_find(name);
+}
+
 int tcpu_set_options(struct tcb *c, const struct tcpu_options *options)
 {
 	struct tcpu_options o = complete(c->engine, options);

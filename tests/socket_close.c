@@ -1,5 +1,6 @@
 /* How closes end: what close_tcpu tells of data that did not arrive, and what is done inside later calls. */
 #include "tests/run.h"
+#include "tests/socket_machine.h"
 #include "tests/socket_peer.h"
 
 #include <fcntl.h>
@@ -154,6 +155,101 @@ START_TEST(close_times_out_without_data)
 }
 END_TEST
 
+/* ---- SO_LINGER, in virtual time ---- */
+
+static struct machine m;
+
+static void set_linger(int fd, int seconds)
+{
+	struct linger l = { 1, seconds };
+
+	ck_assert_int_eq(setsockopt_tcpu(fd, SOL_SOCKET, SO_LINGER, &l, sizeof l), 0);
+}
+
+static void start_pair(int *l, int *here, int *there)
+{
+	machine_start(&m, NULL);
+	*l = machine_listener(&m, 80);
+	machine_pair(&m, *l, 80, here, there);
+}
+
+/* On with 0 seconds: RST, whatever was to be sent. */
+START_TEST(linger_resets)
+{
+	int l, here, there;
+	char b[16];
+
+	start_pair(&l, &here, &there);
+	set_linger(here, 0);
+	if (_i)
+		stuff(here);
+	ck_assert_int_eq(close_tcpu(here), 0);
+	machine_pass(&m, 100000);
+	if (_i)
+		while (recv_tcpu(there, b, sizeof b, 0) > 0)
+			continue;
+	else
+		ck_assert_int_eq(recv_tcpu(there, b, sizeof b, 0), -1);
+	ck_assert_int_eq(errno, ECONNRESET);
+	ck_assert_int_eq(close_tcpu(there), 0);
+	ck_assert_int_eq(close_tcpu(l), 0);
+	machine_stop(&m);
+}
+END_TEST
+
+/* With seconds it waits for the acknowledgment, though the stack takes turns and the descriptor does not block. */
+START_TEST(linger_waits)
+{
+	int l, here, there;
+	uint64_t before_us;
+	char b[8];
+
+	start_pair(&l, &here, &there);
+	set_linger(here, 5);
+	if (_i)
+		set_nonblock(here);
+	ck_assert_int_eq(send_tcpu(here, "late", 4, 0), 4);
+	before_us = m.now_us;
+	ck_assert_int_eq(close_tcpu(here), 0);
+	ck_assert_uint_eq(m.now_us, before_us + 20000); /* FIN, and its ACK at once: one round trip */
+	ck_assert_int_eq(recv_tcpu(there, b, sizeof b, 0), 4);
+	ck_assert_int_eq(recv_tcpu(there, b, sizeof b, 0), 0);
+	ck_assert_int_eq(close_tcpu(there), 0);
+	ck_assert_int_eq(close_tcpu(l), 0);
+	machine_stop(&m);
+}
+END_TEST
+
+/* At most so long; what then is not acknowledged goes on being sent. */
+START_TEST(linger_gives_up)
+{
+	struct timeval t = { 60, 0 };
+	static uint8_t b[MIB];
+	uint64_t before_us;
+	size_t sent = 0, got = 0;
+	int l, here, there;
+	ssize_t n;
+
+	start_pair(&l, &here, &there);
+	ck_assert_int_eq(setsockopt_tcpu(here, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t), 0);
+	set_linger(here, 3); /* this counts, not that */
+	while ((n = send_tcpu(here, b, sizeof b, MSG_DONTWAIT)) > 0) { /* until the peer's buffer is full as well */
+		sent += (size_t)n;
+		machine_pass(&m, 1000000);
+	}
+	before_us = m.now_us;
+	FAILS(close_tcpu(here), EAGAIN);
+	ck_assert_uint_eq(m.now_us, before_us + 3000000);
+	while ((n = recv_tcpu(there, b, sizeof b, 0)) > 0)
+		got += (size_t)n;
+	ck_assert_int_eq(n, 0);
+	ck_assert_uint_eq(got, sent);
+	ck_assert_int_eq(close_tcpu(there), 0);
+	ck_assert_int_eq(close_tcpu(l), 0);
+	machine_stop(&m);
+}
+END_TEST
+
 /* ---- what is done inside later calls ---- */
 
 enum { OWED = 4000, MSS = 100 }; /* more than the first congestion window */
@@ -285,6 +381,9 @@ int main(void)
 	tcase_add_test(tc, close_tells_the_others);
 	tcase_add_test(tc, close_times_out);
 	tcase_add_test(tc, close_times_out_without_data);
+	tcase_add_loop_test(tc, linger_resets, 0, 2);
+	tcase_add_loop_test(tc, linger_waits, 0, 2);
+	tcase_add_test(tc, linger_gives_up);
 	tcase_add_test(tc, many_closes);
 	tcase_add_test(tc, too_many_closes);
 	tcase_add_test(tc, time_wait_goes_first);

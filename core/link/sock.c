@@ -114,6 +114,7 @@ int sock_new(struct tcpu_stack *k, struct claim *claim, struct sock **out)
 		free(s);
 		return e;
 	}
+	s->options = *tcpu_defaults(k->engine);
 	s->claim = claim;
 	if (claim)
 		claim->users++;
@@ -155,6 +156,14 @@ enum tcpu_state sock_state(const struct sock *s)
 	return info.state;
 }
 
+int sock_info(const struct sock *s, struct tcpu_info *i)
+{
+	if (!s->tcb || s->listening)
+		return -ENOTCONN;
+	tcpu_info(s->tcb, i);
+	return 0;
+}
+
 unsigned sock_ready(const struct sock *s)
 {
 	unsigned ready = s->tcb ? tcpu_ready(s->tcb) : TCPU_OUT | TCPU_HUP; /* as an unconnected socket */
@@ -162,6 +171,15 @@ unsigned sock_ready(const struct sock *s)
 	if (s->read_shut)
 		ready |= TCPU_IN;
 	return s->error ? ready | TCPU_ERR : ready;
+}
+
+unsigned sock_met(const struct sock *s)
+{
+	struct tcpu_info i = { .state = TCPU_CLOSED };
+
+	sock_info(s, &i);
+	return (i.buffered_bytes ? 0U : SOCK_ACKED) |
+	       (i.state == TCPU_TIME_WAIT || i.state == TCPU_CLOSED || i.waiting_bytes ? SOCK_ENDED : 0U);
 }
 
 unsigned sock_usual_want(const struct sock *s)
@@ -180,6 +198,8 @@ void sock_tell(struct sock *s)
 	bool raise;
 
 	s->told = s->want ? sock_ready(s) & s->want : 0;
+	if (s->want & (SOCK_ACKED | SOCK_ENDED))
+		s->told |= sock_met(s) & s->want;
 	raise = s->told || (s->want && k->at < k->count);
 	if (raise == s->raised)
 		return;
@@ -304,7 +324,7 @@ int sock_wait(struct sock *s, unsigned want, uint64_t until_us, struct call_sink
 	fds[0] = (struct pollfd){ .fd = stack_fd_tcpu(k), .events = POLLIN };
 	/* Others may take from the link what this one waits for. */
 	if (k->sock_count > 1 || k->turns || fds[0].fd < 0) {
-		e = sock_watch(s, want | TCPU_ERR | TCPU_HUP);
+		e = sock_watch(s, want);
 		if (e)
 			return e;
 		fds[n++] = (struct pollfd){ .fd = s->event_fd, .events = POLLIN };

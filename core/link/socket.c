@@ -24,7 +24,12 @@ static int bind_(struct sock *s, const struct sockaddr_in *addr, socklen_t addrl
 
 	if (e)
 		return e;
-	return s->claim ? -EINVAL : sock_claim(s, want);
+	if (s->claim)
+		return -EINVAL;
+	/* A connection that was closed, and be it in TIME-WAIT, still has its port. */
+	if (want.port && !s->reuse && tcpu_holds(s->stack->engine, want))
+		return -EADDRINUSE;
+	return sock_claim(s, want);
 }
 
 int bind_tcpu(int fd, const struct sockaddr_in *addr, socklen_t addrlen)
@@ -49,8 +54,10 @@ static int listen_(struct sock *s, int backlog)
 		e = sock_claim(s, (struct link_addr){ 0 });
 	if (!e)
 		e = tcpu_listen(s->stack->engine, s->claim->local, most, &s->options, &s->tcb);
-	s->listening = !e;
-	return e;
+	if (e)
+		return e;
+	s->listening = true;
+	return tcpu_set_options(s->tcb, &s->options); /* in which false is not the default */
 }
 
 int listen_tcpu(int fd, int backlog)
@@ -85,6 +92,9 @@ static int accept_(struct sock *s, struct sockaddr_in *addr, socklen_t *addrlen)
 	}
 	n->send_timeout_us = s->send_timeout_us;
 	n->recv_timeout_us = s->recv_timeout_us;
+	n->linger = s->linger;
+	n->linger_seconds = s->linger_seconds;
+	n->reuse = s->reuse;
 	tcpu_info(n->tcb, &info);
 	if (addr && addrlen)
 		sock_give_address(info.remote, addr, addrlen);
@@ -131,8 +141,10 @@ static int connect_start(struct sock *s, struct link_addr remote)
 	local = (struct link_addr){ local.ip ? local.ip : s->claim->local.ip, s->claim->local.port };
 	stack_clock(k);
 	e = tcpu_connect(k->engine, local, remote, &s->options, &s->tcb);
-	s->connecting = !e;
-	return e;
+	if (e)
+		return e;
+	s->connecting = true;
+	return tcpu_set_options(s->tcb, &s->options); /* in which false is not the default */
 }
 
 static int connect_(struct sock *s, const struct sockaddr_in *addr, socklen_t addrlen)
@@ -198,50 +210,31 @@ int shutdown_tcpu(int fd, int how)
 
 /* ---- closing ---- */
 
-static size_t notice(void *ctx, uint64_t off, const uint8_t *data, size_t len, uint16_t *sum)
+static bool unread(const struct sock *s)
 {
-	(void)off;
-	(void)data;
-	(void)sum;
-	*(bool *)ctx |= len > 0;
-	return 0;
+	struct tcpu_info info;
+
+	/* Of what is over already, nothing will be reset any more. */
+	return !sock_info(s, &info) && info.state != TCPU_CLOSED && info.waiting_bytes;
 }
 
-static void nothing(void *ctx, uint64_t off, size_t n, bool good)
+/* Waits for the end of the connection: all data acknowledged and, unless others see to it, both FINs. -EIO: it broke,
+ * and nobody has told yet; -EAGAIN: until_us has passed, and data is not yet acknowledged. */
+static int linger(struct sock *s, uint64_t until_us)
 {
-	(void)ctx;
-	(void)off;
-	(void)n;
-	(void)good;
-}
-
-static bool unread(struct sock *s)
-{
-	bool is = false;
-	struct seam_sink probe = { .drain = notice, .settle = nothing, .ctx = &is };
-
-	/* Nothing will be reset any more, and the error that may wait is not for tcpu_recv to take. */
-	if (sock_state(s) == TCPU_CLOSED)
-		return false;
-	tcpu_recv(s->tcb, &probe);
-	return is;
-}
-
-/* Waits for the end of the connection. -EIO: it broke, and nobody has told yet; -EAGAIN: the wait was too long for
- * SO_SNDTIMEO, and data is not yet acknowledged. */
-static int linger(struct sock *s)
-{
-	uint64_t until_us = sock_until(s, s->send_timeout_us, 0), fin_until_us = TCPU_NEVER;
+	uint64_t fin_until_us = TCPU_NEVER;
 	struct tcpu_info info = { 0 };
 	int e = tcpu_shutdown(s->tcb);
 
 	while (!e) {
+		unsigned met = sock_met(s);
+
 		tcpu_info(s->tcb, &info);
-		if (info.state == TCPU_TIME_WAIT || info.state == TCPU_CLOSED || unread(s))
+		if (met & SOCK_ENDED || (met & SOCK_ACKED && stack_is_driven(s->stack)))
 			break;
-		if (!info.buffered_bytes && fin_until_us == TCPU_NEVER)
+		if (met & SOCK_ACKED && fin_until_us == TCPU_NEVER)
 			fin_until_us = link_host_now_us() + FIN_WAIT_US;
-		e = sock_wait(s, TCPU_IN, fin_until_us < until_us ? fin_until_us : until_us, NULL);
+		e = sock_wait(s, SOCK_ENDED | (SOCK_ACKED & ~met), fin_until_us < until_us ? fin_until_us : until_us, NULL);
 		if (e == -EINTR)
 			return e;
 	}
@@ -250,18 +243,32 @@ static int linger(struct sock *s)
 	return info.buffered_bytes ? e : 0;
 }
 
+/* How long a close waits; 0: not at all. */
+static uint64_t linger_until(const struct sock *s)
+{
+	if (s->linger)
+		return link_host_now_us() + (uint64_t)(unsigned)s->linger_seconds * 1000000;
+	return stack_is_driven(s->stack) ? 0 : sock_until(s, s->send_timeout_us, 0);
+}
+
 /* What there is to wait for, and to tell. */
 static int finish(struct sock *s)
 {
+	uint64_t until_us = linger_until(s);
 	struct tcpu_info info;
 	int e = 0;
 
 	/* What never was open has neither, and its failure is connect_tcpu's to tell. */
 	if (!s->tcb || s->listening || (s->connecting && connected(s)))
 		return 0;
+	if (s->linger && !s->linger_seconds) {
+		tcpu_abort(s->tcb);
+		s->tcb = NULL;
+		return 0;
+	}
 	stack_catch_up(s->stack); /* what has come decides between FIN and RST, and whether anything is lost */
-	if (!s->nonblock && !s->stack->turns && !unread(s))
-		e = linger(s);
+	if (until_us && !unread(s))
+		e = linger(s, until_us);
 	tcpu_info(s->tcb, &info);
 	if (info.buffered_bytes && (unread(s) || s->error || tcpu_error(s->tcb)))
 		e = -EIO;

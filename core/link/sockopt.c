@@ -1,86 +1,55 @@
-/* The calls of core/tcpu.h that ask and set. */
+/* Socket options: core/tcpu.h has the list, socket(7) and tcp(7) what they mean. Most are a number of struct
+ * tcpu_options in other units, and rows of a table. */
 #include "core/link/stack.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/tcp.h>
+#include <limits.h>
+#include <linux/tcp.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/time.h>
 
-static int info(struct sock *s, struct tcpu_info *i)
+/* ---- numbers ---- */
+
+enum kind { FLAG, COUNT, TIME }; /* bool, uint32_t, uint64_t of microseconds */
+
+struct number {
+	int level, name;
+	enum kind kind;
+	bool early;       /* binds at connect or listen */
+	bool zero;        /* 0 asks for the default */
+	size_t at;        /* in struct tcpu_options */
+	int min, max;     /* of what the user says; Linux's */
+	uint64_t unit;    /* microseconds of one */
+};
+
+#define SECONDS 1000000
+#define BYTES_MAX (1 << 30) /* RFC 7323 2.2: no window is larger */
+#define FIN_WAIT_SECONDS 120 /* Linux's: TCP_LINGER2 asks for no more */
+#define AT(field) offsetof(struct tcpu_options, field)
+
+static const struct number numbers[] = {
+	{ SOL_SOCKET, SO_KEEPALIVE, FLAG, false, false, AT(keepalive), INT_MIN, INT_MAX, 1 },
+	{ SOL_SOCKET, SO_SNDBUF, COUNT, false, false, AT(sndbuf_bytes), 1, BYTES_MAX, 1 },
+	{ SOL_SOCKET, SO_RCVBUF, COUNT, true, false, AT(rcvbuf_bytes), 1, BYTES_MAX, 1 },
+	{ IPPROTO_TCP, TCP_NODELAY, FLAG, false, false, AT(nodelay), INT_MIN, INT_MAX, 1 },
+	{ IPPROTO_TCP, TCP_CORK, FLAG, false, false, AT(cork), INT_MIN, INT_MAX, 1 },
+	{ IPPROTO_TCP, TCP_QUICKACK, FLAG, false, false, AT(quickack), INT_MIN, INT_MAX, 1 },
+	{ IPPROTO_TCP, TCP_MAXSEG, COUNT, true, true, AT(mss_max), 88, 65535, 1 },
+	{ IPPROTO_TCP, TCP_SYNCNT, COUNT, false, false, AT(syn_retries), 1, 127, 1 },
+	{ IPPROTO_TCP, TCP_KEEPIDLE, TIME, false, false, AT(keep_idle_us), 1, 32767, SECONDS },
+	{ IPPROTO_TCP, TCP_KEEPINTVL, TIME, false, false, AT(keep_interval_us), 1, 32767, SECONDS },
+	{ IPPROTO_TCP, TCP_KEEPCNT, COUNT, false, false, AT(keep_probes), 1, 127, 1 },
+	{ IPPROTO_TCP, TCP_USER_TIMEOUT, TIME, false, false, AT(user_timeout_us), 0, INT_MAX, 1000 },
+	{ IPPROTO_TCP, TCP_LINGER2, TIME, false, true, AT(fin_wait_us), 1, INT_MAX, SECONDS },
+};
+
+static const struct number *number_of(int level, int name)
 {
-	if (!s->tcb || s->listening)
-		return -ENOTCONN;
-	tcpu_info(s->tcb, i);
-	return 0;
-}
-
-int info_tcpu(int fd, struct tcpu_info *i)
-{
-	struct sock *s = sock_enter(fd);
-
-	return s ? (int)sock_leave(s, info(s, i)) : -1;
-}
-
-int getsockname_tcpu(int fd, struct sockaddr_in *addr, socklen_t *addrlen)
-{
-	struct sock *s = sock_enter(fd);
-	struct tcpu_info i;
-
-	if (!s)
-		return -1;
-	sock_give_address(!info(s, &i) ? i.local : s->claim ? s->claim->local : (struct link_addr){ 0 }, addr, addrlen);
-	return (int)sock_leave(s, 0);
-}
-
-int getpeername_tcpu(int fd, struct sockaddr_in *addr, socklen_t *addrlen)
-{
-	struct sock *s = sock_enter(fd);
-	struct tcpu_info i;
-	int e;
-
-	if (!s)
-		return -1;
-	e = sock_is_open(s) ? info(s, &i) : -ENOTCONN;
-	if (!e)
-		sock_give_address(i.remote, addr, addrlen);
-	return (int)sock_leave(s, e);
-}
-
-static int control(struct sock *s, int cmd, int arg)
-{
-	if (cmd == F_GETFL)
-		return O_RDWR | (s->nonblock ? O_NONBLOCK : 0);
-	if (cmd != F_SETFL || arg & ~(O_NONBLOCK | O_ACCMODE))
-		return -EINVAL;
-	s->nonblock = arg & O_NONBLOCK;
-	return 0;
-}
-
-int fcntl_tcpu(int fd, int cmd, int arg)
-{
-	struct sock *s = sock_enter(fd);
-
-	return s ? (int)sock_leave(s, control(s, cmd, arg)) : -1;
-}
-
-/* ---- options ---- */
-
-static uint64_t *timeout_of(struct sock *s, int level, int name)
-{
-	if (level != SOL_SOCKET || (name != SO_SNDTIMEO && name != SO_RCVTIMEO))
-		return NULL;
-	return name == SO_SNDTIMEO ? &s->send_timeout_us : &s->recv_timeout_us;
-}
-
-/* The options that are sizes, and bind when the connection begins. */
-static uint32_t *size_of(struct tcpu_options *o, int level, int name)
-{
-	if (level == SOL_SOCKET && name == SO_SNDBUF)
-		return &o->sndbuf_bytes;
-	if (level == SOL_SOCKET && name == SO_RCVBUF)
-		return &o->rcvbuf_bytes;
-	return level == IPPROTO_TCP && name == TCP_MAXSEG ? &o->mss_max : NULL;
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+		if (numbers[i].level == level && numbers[i].name == name)
+			return &numbers[i];
+	return NULL;
 }
 
 static void options_of(const struct sock *s, struct tcpu_options *o)
@@ -91,46 +60,128 @@ static void options_of(const struct sock *s, struct tcpu_options *o)
 		*o = s->options;
 }
 
-static int set(struct sock *s, int level, int name, const void *value, socklen_t len)
+static int tell_options(struct sock *s, const struct tcpu_options *o)
 {
-	uint64_t *timeout_us = timeout_of(s, level, name);
-	struct tcpu_options o;
-	uint32_t *size = size_of(&o, level, name);
-	struct timeval t;
-	int v;
-
-	if (timeout_us) {
-		if (len < sizeof t)
-			return -EINVAL;
-		memcpy(&t, value, sizeof t);
-		if (t.tv_sec < 0 || t.tv_usec < 0 || t.tv_usec >= 1000000)
-			return -EDOM;
-		*timeout_us = (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_usec;
+	if (!s->tcb) {
+		s->options = *o;
 		return 0;
 	}
-	if (!size && (level != IPPROTO_TCP || name != TCP_NODELAY))
-		return -ENOPROTOOPT;
-	if (len < sizeof v)
+	stack_clock(s->stack);
+	return tcpu_set_options(s->tcb, o);
+}
+
+static uint64_t value_at(const struct number *n, const struct tcpu_options *o)
+{
+	const char *at = (const char *)o + n->at;
+
+	return n->kind == FLAG ? *(const bool *)at : n->kind == COUNT ? *(const uint32_t *)at : *(const uint64_t *)at;
+}
+
+static int set_number(struct sock *s, const struct number *n, int v)
+{
+	struct tcpu_options o, now;
+	char *at = (char *)&o + n->at;
+
+	if (((v || !n->zero) && (v < n->min || v > n->max)) || (n->early && s->tcb))
 		return -EINVAL;
-	memcpy(&v, value, sizeof v);
+	if (n->at == AT(fin_wait_us) && v > FIN_WAIT_SECONDS)
+		v = FIN_WAIT_SECONDS;
 	options_of(s, &o);
-	if (size && (v <= 0 || s->tcb))
-		return -EINVAL;
-	if (size)
-		*size = (uint32_t)v;
+	if (n->kind == FLAG)
+		*(bool *)at = v;
+	else if (n->kind == COUNT)
+		*(uint32_t *)at = (uint32_t)v;
 	else
-		o.nodelay = v;
-	if (s->tcb)
-		return tcpu_set_options(s->tcb, &o);
-	s->options = o;
+		*(uint64_t *)at = (uint64_t)v * n->unit;
+	tell_options(s, &o);
+	options_of(s, &now);
+	return v && value_at(n, &now) != value_at(n, &o) ? -EINVAL : 0; /* SO_SNDBUF came too late */
+}
+
+/* What is not set is what there will be; on a connection, what there is. */
+static int get_number(const struct sock *s, const struct number *n)
+{
+	struct tcpu_info i = { 0 };
+	struct tcpu_options o;
+	uint64_t v;
+
+	options_of(s, &o);
+	sock_info(s, &i);
+	v = value_at(n, &o);
+	if (n->at == AT(mss_max))
+		v = i.mss ? i.mss : v ? v : TCP_MSS_DEFAULT;
+	else if (n->at == AT(rcvbuf_bytes))
+		v = i.rcvbuf_bytes ? i.rcvbuf_bytes : v ? v : TCPU_RCVBUF_DEFAULT;
+	else if (!v && n->zero)
+		v = value_at(n, tcpu_defaults(s->stack->engine));
+	return (int)(v / n->unit);
+}
+
+/* ---- what is of another shape ---- */
+
+static uint64_t *timeout_of(struct sock *s, int level, int name)
+{
+	if (level != SOL_SOCKET || (name != SO_SNDTIMEO && name != SO_RCVTIMEO))
+		return NULL;
+	return name == SO_SNDTIMEO ? &s->send_timeout_us : &s->recv_timeout_us;
+}
+
+static int set_timeout(uint64_t *us, const void *value, socklen_t len)
+{
+	struct timeval t;
+
+	if (len < sizeof t)
+		return -EINVAL;
+	memcpy(&t, value, sizeof t);
+	if (t.tv_sec < 0 || t.tv_usec < 0 || t.tv_usec >= 1000000)
+		return -EDOM;
+	*us = (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_usec;
 	return 0;
 }
 
-int setsockopt_tcpu(int fd, int level, int name, const void *value, socklen_t len)
+static int set_linger(struct sock *s, const void *value, socklen_t len)
 {
-	struct sock *s = sock_enter(fd);
+	struct linger l;
 
-	return s ? (int)sock_leave(s, set(s, level, name, value, len)) : -1;
+	if (len < sizeof l)
+		return -EINVAL;
+	memcpy(&l, value, sizeof l);
+	s->linger = l.l_onoff;
+	if (l.l_onoff)
+		s->linger_seconds = l.l_linger;
+	return 0;
+}
+
+/* socket(7) knows 32 bits of it and 64: all ones are no limit. */
+static int set_pacing(struct sock *s, const void *value, socklen_t len)
+{
+	struct tcpu_options o;
+	uint32_t narrow;
+
+	if (len < sizeof narrow)
+		return -EINVAL;
+	options_of(s, &o);
+	memcpy(&narrow, value, sizeof narrow);
+	if (len >= sizeof o.pacing_max_bps)
+		memcpy(&o.pacing_max_bps, value, sizeof o.pacing_max_bps);
+	else
+		o.pacing_max_bps = narrow == UINT32_MAX ? UINT64_MAX : narrow;
+	if (o.pacing_max_bps == UINT64_MAX)
+		o.pacing_max_bps = 0;
+	return tell_options(s, &o);
+}
+
+static int set_congestion(struct sock *s, const char *value, socklen_t len)
+{
+	struct tcpu_options o;
+	size_t n = strnlen(value, len < sizeof o.congestion - 1 ? len : sizeof o.congestion - 1);
+
+	if (!len)
+		return -EINVAL;
+	options_of(s, &o);
+	memset(o.congestion, 0, sizeof o.congestion);
+	memcpy(o.congestion, value, n);
+	return tcpu_has_congestion(o.congestion) ? tell_options(s, &o) : -ENOENT;
 }
 
 /* The error that waits, once. What came may hold it, and whoever asks has been woken by that. */
@@ -143,38 +194,175 @@ static int take_error(struct sock *s)
 	return e || !s->tcb || s->listening ? e : tcpu_error(s->tcb);
 }
 
-static int get(struct sock *s, int level, int name, void *value, socklen_t *len)
+/* ---- TCP_INFO ---- */
+
+static uint8_t linux_state(enum tcpu_state state)
 {
+	static const uint8_t number[] = { [TCPU_CLOSED] = 7, [TCPU_LISTEN] = 10, [TCPU_SYN_SENT] = 2,
+		[TCPU_SYN_RECEIVED] = 3, [TCPU_ESTABLISHED] = 1, [TCPU_FIN_WAIT_1] = 4, [TCPU_FIN_WAIT_2] = 5,
+		[TCPU_CLOSE_WAIT] = 8, [TCPU_CLOSING] = 11, [TCPU_LAST_ACK] = 9, [TCPU_TIME_WAIT] = 6 };
+
+	return number[state];
+}
+
+static void fill_tcp_info(const struct sock *s, struct tcp_info *t)
+{
+	struct tcpu_info i = { 0 };
+	uint32_t mss;
+
+	*t = (struct tcp_info){ .tcpi_state = linux_state(sock_state(s)) };
+	if (sock_info(s, &i))
+		return;
+	mss = i.mss ? i.mss : 1;
+	t->tcpi_options = (uint8_t)((i.timestamps ? TCPI_OPT_TIMESTAMPS : 0) | (i.sack ? TCPI_OPT_SACK : 0) |
+		(i.scaling ? TCPI_OPT_WSCALE : 0) | (i.ecn ? TCPI_OPT_ECN : 0));
+	t->tcpi_rto = i.rto_us;
+	t->tcpi_snd_mss = i.mss;
+	t->tcpi_unacked = (i.buffered_bytes - i.unsent_bytes + mss - 1) / mss;
+	t->tcpi_pmtu = i.path_mtu;
+	t->tcpi_rtt = i.srtt_us;
+	t->tcpi_rttvar = i.rttvar_us;
+	t->tcpi_min_rtt = i.min_rtt_us;
+	/* Linux counts segments, and this is its infinity. */
+	t->tcpi_snd_ssthresh = i.ssthresh_bytes >= BYTES_MAX ? INT_MAX : i.ssthresh_bytes / mss;
+	t->tcpi_snd_cwnd = i.cwnd_bytes / mss;
+	t->tcpi_total_retrans = (uint32_t)i.retransmits;
+	t->tcpi_max_pacing_rate = UINT64_MAX;
+	t->tcpi_bytes_acked = i.acked_bytes;
+	t->tcpi_bytes_received = i.received_bytes;
+	t->tcpi_bytes_sent = i.sent_bytes;
+	t->tcpi_segs_out = (uint32_t)i.segments_out;
+	t->tcpi_segs_in = (uint32_t)i.segments_in;
+	t->tcpi_notsent_bytes = i.unsent_bytes;
+	t->tcpi_dsack_dups = (uint32_t)i.dsacks_in;
+	t->tcpi_rcv_ooopack = (uint32_t)i.out_of_order;
+	t->tcpi_snd_wnd = i.snd_wnd_bytes;
+}
+
+/* ---- the calls ---- */
+
+static int set(struct sock *s, int level, int name, const void *value, socklen_t len)
+{
+	const struct number *n = number_of(level, name);
 	uint64_t *timeout_us = timeout_of(s, level, name);
-	struct tcpu_options o;
-	uint32_t *size = size_of(&o, level, name);
-	struct tcpu_info i;
-	struct timeval t;
 	int v;
 
-	if (timeout_us) {
-		if (*len < sizeof t)
-			return -EINVAL;
-		t = (struct timeval){ (time_t)(*timeout_us / 1000000), (suseconds_t)(*timeout_us % 1000000) };
-		memcpy(value, &t, sizeof t);
-		*len = sizeof t;
-		return 0;
-	}
-	options_of(s, &o);
-	if (size == &o.mss_max && !info(s, &i))
-		v = (int)i.mss;
-	else if (size)
-		v = (int)(*size ? *size : size == &o.mss_max ? 0 : TCPU_RCVBUF_DEFAULT);
-	else if (level == IPPROTO_TCP && name == TCP_NODELAY)
-		v = o.nodelay;
-	else if (level == SOL_SOCKET && name == SO_ERROR)
-		v = take_error(s);
-	else
+	if (timeout_us)
+		return set_timeout(timeout_us, value, len);
+	if (level == SOL_SOCKET && name == SO_LINGER)
+		return set_linger(s, value, len);
+	if (level == SOL_SOCKET && name == SO_MAX_PACING_RATE)
+		return set_pacing(s, value, len);
+	if (level == IPPROTO_TCP && name == TCP_CONGESTION)
+		return set_congestion(s, value, len);
+	if (!n && (level != SOL_SOCKET || name != SO_REUSEADDR))
 		return -ENOPROTOOPT;
-	if (*len < sizeof v)
+	if (len < sizeof v)
 		return -EINVAL;
-	memcpy(value, &v, sizeof v);
-	*len = sizeof v;
+	memcpy(&v, value, sizeof v);
+	if (n)
+		return set_number(s, n, v);
+	s->reuse = v;
+	return 0;
+}
+
+int setsockopt_tcpu(int fd, int level, int name, const void *value, socklen_t len)
+{
+	struct sock *s = sock_enter(fd);
+
+	return s ? (int)sock_leave(s, set(s, level, name, value, len)) : -1;
+}
+
+union value {
+	int v;
+	struct timeval time;
+	struct linger linger;
+	uint32_t narrow;
+	uint64_t wide;
+	char congestion[16];
+	struct tcp_info info;
+};
+
+static int get_socket(struct sock *s, int name)
+{
+	switch (name) {
+	case SO_REUSEADDR:
+		return s->reuse;
+	case SO_TYPE:
+		return SOCK_STREAM;
+	case SO_DOMAIN:
+		return AF_INET;
+	case SO_PROTOCOL:
+		return IPPROTO_TCP;
+	case SO_ACCEPTCONN:
+		return s->listening;
+	case SO_ERROR:
+		return take_error(s);
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+static int get_pacing(const struct sock *s, union value *out, size_t len)
+{
+	struct tcpu_options o;
+	uint64_t v;
+
+	options_of(s, &o);
+	v = o.pacing_max_bps ? o.pacing_max_bps : UINT64_MAX;
+	if (len >= sizeof v)
+		out->wide = v;
+	else
+		out->narrow = v < UINT32_MAX ? (uint32_t)v : UINT32_MAX;
+	return len >= sizeof v ? sizeof v : sizeof out->narrow;
+}
+
+/* Returns the bytes of the value. len: how many there is room for. */
+static int get(struct sock *s, int level, int name, union value *out, size_t len)
+{
+	const struct number *n = number_of(level, name);
+	uint64_t *timeout_us = timeout_of(s, level, name);
+	struct tcpu_options o;
+
+	if (timeout_us) {
+		out->time = (struct timeval){ (time_t)(*timeout_us / 1000000), (suseconds_t)(*timeout_us % 1000000) };
+		return sizeof out->time;
+	}
+	if (level == SOL_SOCKET && name == SO_LINGER) {
+		out->linger = (struct linger){ s->linger, s->linger_seconds };
+		return sizeof out->linger;
+	}
+	if (level == SOL_SOCKET && name == SO_MAX_PACING_RATE)
+		return get_pacing(s, out, len);
+	if (level == IPPROTO_TCP && name == TCP_CONGESTION) {
+		options_of(s, &o);
+		memcpy(out->congestion, o.congestion, sizeof o.congestion);
+		return sizeof o.congestion;
+	}
+	if (level == IPPROTO_TCP && name == TCP_INFO) {
+		fill_tcp_info(s, &out->info);
+		return sizeof out->info;
+	}
+	if (!n && level != SOL_SOCKET)
+		return -ENOPROTOOPT;
+	out->v = n ? get_number(s, n) : get_socket(s, name);
+	return n || out->v >= 0 ? (int)sizeof out->v : out->v;
+}
+
+/* As much of it as there is room for: getsockopt(2). */
+static int give(struct sock *s, int level, int name, void *value, socklen_t *len)
+{
+	union value v;
+	int size;
+
+	if ((int)*len < 0)
+		return -EINVAL;
+	size = get(s, level, name, &v, *len);
+	if (size < 0)
+		return size;
+	if ((socklen_t)size < *len)
+		*len = (socklen_t)size;
+	memcpy(value, &v, *len);
 	return 0;
 }
 
@@ -182,5 +370,5 @@ int getsockopt_tcpu(int fd, int level, int name, void *value, socklen_t *len)
 {
 	struct sock *s = sock_enter(fd);
 
-	return s ? (int)sock_leave(s, get(s, level, name, value, len)) : -1;
+	return s ? (int)sock_leave(s, give(s, level, name, value, len)) : -1;
 }

@@ -57,12 +57,19 @@ struct sock {
 	bool raised;
 	bool linked, timed; /* the link's descriptor, the stack's timerfd are part of the descriptor */
 	int error;       /* a positive errno: found beside bytes, so for the next call to report */
-	bool listening, read_shut, nonblock;
+	bool listening, read_shut, nonblock, reuse, linger;
+	int linger_seconds;
 	bool connecting; /* connect_tcpu has begun, and has not yet told how it went */
 	bool want_out;   /* a call without waiting found no room: tell when there is */
 	uint64_t send_timeout_us, recv_timeout_us; /* 0: none */
-	struct tcpu_options options; /* until there is a tcb, which then has them */
+	struct tcpu_options options; /* complete; once there is a tcb, it has them */
 };
+
+/* It gets further without calls on its sockets. */
+static inline bool stack_is_driven(const struct tcpu_stack *k)
+{
+	return k->turns;
+}
 
 /* What a call takes bytes with: a sink that knows how many it has taken and has room for. */
 struct call_sink {
@@ -110,11 +117,17 @@ ssize_t sock_leave(struct sock *, ssize_t result);
 int sock_wait(struct sock *, unsigned want, uint64_t until_us, struct call_sink *sink);
 /* TCPU_CLOSED also where there is no connection yet. */
 enum tcpu_state sock_state(const struct sock *);
+/* -ENOTCONN: no connection, but perhaps a listener. */
+int sock_info(const struct sock *, struct tcpu_info *);
 /* The handshake is over, and the connection is not. */
 static inline bool sock_is_open(const struct sock *s)
 {
 	return sock_state(s) >= TCPU_ESTABLISHED;
 }
+/* Of SOCK_ACKED: all data is acknowledged; SOCK_ENDED: and both FINs, or it broke, or bytes came that will break it.
+ * A wait may want these as well. */
+unsigned sock_met(const struct sock *);
+enum { SOCK_ACKED = 16, SOCK_ENDED = 32 };
 /* Brings its descriptor up to date. */
 void sock_tell(struct sock *);
 /* Ready for what, of TCPU_IN ... . */

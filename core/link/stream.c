@@ -5,6 +5,7 @@
 #include "core/plain.h"
 
 #include <errno.h>
+#include <limits.h>
 
 /* A call that is not short of room still asks the link so often whether acknowledgments have come: a system call
  * for each small message would cost more than the message. */
@@ -28,22 +29,28 @@ static size_t watched_fill(void *ctx, uint64_t off, uint8_t *dst, size_t cap, ui
 	return n;
 }
 
+/* The error that a call before has found beside bytes; and what has no connection has no bytes. */
+static int refused(struct sock *s)
+{
+	int e = s->error;
+
+	if (!s->tcb || s->listening)
+		return -ENOTCONN;
+	s->error = 0;
+	return -e;
+}
+
 static ssize_t fill(struct sock *s, const struct seam_source *source, int flags)
 {
 	struct watched_source w = { .seam = { .fill = watched_fill, .ctx = &w, .record = source->record },
 				    .inner = source };
 	uint64_t until_us = sock_until(s, s->send_timeout_us, flags);
-	unsigned how = flags & TF_NODELAY ? TCPU_SEND_NOW : 0;
+	unsigned how = (flags & TF_NODELAY ? TCPU_SEND_NOW : 0U) | (flags & MSG_MORE ? TCPU_SEND_MORE : 0U);
 	ssize_t total = 0;
-	int e = 0;
+	int e = flags & ~(TF_NODELAY | MSG_DONTWAIT | MSG_MORE | MSG_NOSIGNAL) ? -EOPNOTSUPP : refused(s);
 
-	if (!s->tcb || s->listening)
-		return -ENOTCONN;
-	if (s->error) {
-		e = -s->error;
-		s->error = 0;
+	if (e)
 		return e;
-	}
 	if (link_host_now_us() - s->stack->looked_us >= LOOK_US)
 		stack_pump(s->stack, NULL);
 	for (;;) {
@@ -121,15 +128,10 @@ static ssize_t drain(struct sock *s, struct seam_sink *sink, size_t room, int fl
 	struct call_sink *c = &counted.call;
 	uint64_t until_us = sock_until(s, s->recv_timeout_us, flags);
 	bool all = flags & MSG_WAITALL;
-	int e = 0;
+	int e = flags & ~(MSG_DONTWAIT | MSG_WAITALL) ? -EOPNOTSUPP : refused(s);
 
-	if (!s->tcb || s->listening)
-		return -ENOTCONN;
-	if (s->error) {
-		e = -s->error;
-		s->error = 0;
+	if (e)
 		return e;
-	}
 	while (!s->read_shut) {
 		ssize_t n = tcpu_recv(s->tcb, &c->seam);
 
@@ -157,12 +159,82 @@ ssize_t drain_tcpu(int fd, struct seam_sink *sink, int flags)
 	return s ? sock_leave(s, drain(s, sink, SIZE_MAX, flags)) : -1;
 }
 
+/* What is there; what has come may still lie in the link. */
+static ssize_t peek(struct sock *s, void *buffer, size_t length, int flags)
+{
+	uint64_t until_us = sock_until(s, s->recv_timeout_us, flags);
+	int e = flags & ~(MSG_DONTWAIT | MSG_WAITALL | MSG_PEEK) ? -EOPNOTSUPP : refused(s);
+	ssize_t n;
+
+	if (e)
+		return e;
+	stack_catch_up(s->stack);
+	while (!s->read_shut) {
+		n = tcpu_peek(s->tcb, buffer, length);
+		if (n != -EAGAIN)
+			return n;
+		e = sock_wait(s, TCPU_IN, until_us, NULL);
+		if (e)
+			return e;
+	}
+	return 0;
+}
+
 ssize_t recv_tcpu(int fd, void *buffer, size_t length, int flags)
 {
 	struct sock *s = sock_enter(fd);
 	struct plain_sink p;
 
+	if (!s)
+		return -1;
+	if (flags & MSG_PEEK)
+		return sock_leave(s, peek(s, buffer, length, flags));
 	plain_sink(&p, buffer, length);
 	p.seam.done = !length;
-	return s ? sock_leave(s, drain(s, &p.seam, length, flags)) : -1;
+	return sock_leave(s, drain(s, &p.seam, length, flags));
+}
+
+/* ---- several pieces ---- */
+
+/* Bytes that they hold; -EINVAL. */
+static ssize_t bytes_of(const struct iovec *pieces, int n)
+{
+	size_t bytes = 0;
+
+	if (n < 0 || n > IOV_MAX)
+		return -EINVAL;
+	for (int i = 0; i < n; i++) {
+		if (pieces[i].iov_len > SSIZE_MAX - bytes)
+			return -EINVAL;
+		bytes += pieces[i].iov_len;
+	}
+	return (ssize_t)bytes;
+}
+
+ssize_t writev_tcpu(int fd, const struct iovec *pieces, int n)
+{
+	struct sock *s = sock_enter(fd);
+	ssize_t bytes = bytes_of(pieces, n);
+	struct plain_gather g;
+
+	if (!s)
+		return -1;
+	if (bytes < 0)
+		return sock_leave(s, bytes);
+	plain_gather(&g, pieces, (size_t)bytes);
+	return sock_leave(s, fill(s, &g.seam, 0));
+}
+
+ssize_t readv_tcpu(int fd, const struct iovec *pieces, int n)
+{
+	struct sock *s = sock_enter(fd);
+	ssize_t bytes = bytes_of(pieces, n);
+	struct plain_scatter p;
+
+	if (!s)
+		return -1;
+	if (bytes < 0)
+		return sock_leave(s, bytes);
+	plain_scatter(&p, pieces, (size_t)bytes);
+	return sock_leave(s, drain(s, &p.seam, (size_t)bytes, 0));
 }
