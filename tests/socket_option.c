@@ -43,7 +43,8 @@ static const struct trial trials[] = {
 	{ IPPROTO_TCP, TCP_SYNCNT, 0, INT }, { IPPROTO_TCP, TCP_SYNCNT, 3, INT }, { IPPROTO_TCP, TCP_SYNCNT, 128, INT },
 	{ IPPROTO_TCP, TCP_USER_TIMEOUT, -1, INT }, { IPPROTO_TCP, TCP_USER_TIMEOUT, 12345, INT },
 	{ IPPROTO_TCP, TCP_USER_TIMEOUT, 0, INT }, { IPPROTO_TCP, TCP_LINGER2, 7, INT },
-	{ IPPROTO_TCP, TCP_LINGER2, 119, INT }, { IPPROTO_TCP, TCP_LINGER2, 100000, INT }, { IPPROTO_TCP, TCP_LINGER2, 0, INT },
+	{ IPPROTO_TCP, TCP_LINGER2, 119, INT }, { IPPROTO_TCP, TCP_LINGER2, 100000, INT },
+	{ IPPROTO_TCP, TCP_LINGER2, 0, INT },
 	{ IPPROTO_TCP, TCP_INFO, 1, INT }, { IPPROTO_TCP, 9999, 1, INT },
 	{ IPPROTO_TCP, TCP_CONGESTION, 0x78797a, INT }, { IPPROTO_TCP, TCP_CONGESTION, 0, 0 },
 	{ SOL_SOCKET, SO_MAX_PACING_RATE, 500000, INT }, { SOL_SOCKET, SO_MAX_PACING_RATE, -1, INT },
@@ -187,7 +188,7 @@ START_TEST(inherited)
 	int fd, here, there;
 	char name[16];
 
-	machine_start(&m, NULL);
+	machine_start(&m, &plain);
 	fd = stack_socket_tcpu(m.stack[1], SOCK_STREAM);
 	ck_assert_int_eq(bind_tcpu(fd, &at, sizeof at), 0);
 	if (_i) /* set on a listener, or before it is one */
