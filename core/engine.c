@@ -321,6 +321,31 @@ int tcb_take_rcvbuf(struct tcb *c)
 	return 0;
 }
 
+uint32_t tcb_rcvbuf_limit(const struct tcb *c)
+{
+	uint32_t max = c->options.rcvbuf_bytes ? c->options.rcvbuf_bytes : c->engine->config.rcvbuf_max;
+	uint32_t link_max = c->engine->link->window_max;
+
+	return link_max ? min_u32(max, link_max) : max;
+}
+
+void tcb_took(struct tcb *c, uint32_t n)
+{
+	uint32_t old_size = c->rcv.size, size = tuning_took(&c->tuning, n, c->engine->now);
+	void *old = c->rcv.ring, *memory;
+
+	/* More than the window can tell of is no use. */
+	size = min_u32(size, min_u32(tcb_rcvbuf_limit(c), 0xffffu << c->rcv_scale));
+	if (size <= old_size)
+		return;
+	if (!old) {
+		c->rcv.size = size;
+	} else if ((memory = take(c->engine, rcvbuf_memory(size)))) {
+		rcvbuf_grow(&c->rcv, memory, size);
+		give(c->engine, old, rcvbuf_memory(old_size));
+	}
+}
+
 void tcb_flush_later(struct tcb *c)
 {
 	if (c->on_flush)

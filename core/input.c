@@ -22,7 +22,7 @@ static void heard(struct tcb *c)
 	c->keeps = 0;
 }
 
-static void received(struct tcb *c, uint32_t n)
+static void received(struct tcb *c, const struct segment *s, uint32_t n)
 {
 	/* After a pause the peer's window is small again, and its first ACKs let it grow: none of them is delayed. */
 	if (c->engine->now - c->got_us > c->rto && !(c->engine->config.without & TCPU_NO_QUICKACK))
@@ -30,6 +30,9 @@ static void received(struct tcb *c, uint32_t n)
 	c->got_us = c->engine->now;
 	c->rcv_nxt += n;
 	c->info.received_bytes += n;
+	tuning_came(&c->tuning, n, c->rcv.size, c->engine->now);
+	if (c->timestamps && s->options.has_timestamp)
+		tuning_echo(&c->tuning, s->options.ts_ecr, timestamp_rtt(c, s->options.ts_ecr));
 	tcb_flush_later(c);
 }
 
@@ -113,12 +116,13 @@ static bool direct(struct tcb *c, const struct segment *s, bool vouched)
 	timestamp_update(c, s);
 	ecn_input(c, s);
 	rcvbuf_pass(&c->rcv, (uint32_t)n);
+	tcb_took(c, (uint32_t)n);
 	c->info.direct_bytes += n;
 	if (n < s->len) { /* a vouched one, of which the sink wanted only the beginning */
 		if (tcb_take_rcvbuf(c) == 0 && rcvbuf_keep(&c->rcv, off + n, s->data + n, s->len - (uint32_t)n))
 			n = s->len;
 	}
-	received(c, (uint32_t)n);
+	received(c, s, (uint32_t)n);
 	ack_arrives(c, s);
 	return true;
 }
@@ -236,7 +240,7 @@ static void text_input(struct tcb *c, const struct segment *s)
 	if (in_order && c->rcv.over.count)
 		c->ack_now = true; /* RFC 5681 4.2: a hole is filled */
 	if (tcb_take_rcvbuf(c) == 0 && rcvbuf_keep(&c->rcv, off, s->data, s->len))
-		received(c, (uint32_t)(c->rcv.next - before));
+		received(c, s, (uint32_t)(c->rcv.next - before));
 	if (!in_order) {
 		c->info.out_of_order++;
 		tcb_send_ack(c); /* RFC 5681 4.2: at once, and for each of a batch: the peer counts them */

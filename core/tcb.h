@@ -15,6 +15,7 @@
 #include "core/segment.h"
 #include "core/seq.h"
 #include "core/sndbuf.h"
+#include "core/tuning.h"
 
 enum timer {
 	TIMER_TLP,     /* RFC 8985 section 7; when it and the next are due together, it comes first */
@@ -79,6 +80,7 @@ struct tcb {
 	uint32_t quick;         /* so many ACKs more are not delayed */
 	uint64_t heard_us, got_us; /* when the peer was last heard of, and when it last brought bytes in order */
 	struct rcvbuf rcv;
+	struct tuning tuning;
 	struct seam_sink *sink;
 
 	/* RFC 7323 section 4, 5 */
@@ -167,6 +169,10 @@ uint32_t tcb_isn(const struct tcb *);
 uint32_t tcb_keyed(const struct tcb *, uint32_t purpose); /* a number of these addresses that only the secret tells */
 int tcb_take_sndbuf(struct tcb *); /* -ENOMEM */
 int tcb_take_rcvbuf(struct tcb *); /* -ENOMEM */
+/* How large the receive buffer may grow. */
+uint32_t tcb_rcvbuf_limit(const struct tcb *);
+/* The user has taken n bytes: the receive buffer grows, when that is worthwhile and there is memory. It may move. */
+void tcb_took(struct tcb *, uint32_t n);
 /* tcpu_flush looks at it: ack_now, output_wanted, or received data that we have not acknowledged. */
 void tcb_flush_later(struct tcb *);
 

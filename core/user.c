@@ -24,10 +24,11 @@ void tcb_init(struct tcb *c)
 	c->rcv_mss = min_u32(c->rcv_mss, 0xffff);
 	c->mss = min_u32(c->rcv_mss, MSS_DEFAULT);
 	c->peer_mss = MSS_DEFAULT;
-	c->rcv.size = c->options.rcvbuf_bytes ? c->options.rcvbuf_bytes : TCPU_RCVBUF_DEFAULT;
-	c->rcv.size = min_u32(c->rcv.size, link->window_max ? link->window_max : UINT32_MAX);
+	c->rcv.size = tcb_rcvbuf_limit(c);
 	while (c->rcv_scale < 14 && c->rcv.size >> c->rcv_scale > 0xffff)
 		c->rcv_scale++;
+	if (!c->options.rcvbuf_bytes)
+		c->rcv.size = min_u32(c->rcv.size, TCPU_RCVBUF_DEFAULT);
 	c->scaling = !(k->without & TCPU_NO_SCALE);
 	c->sack = !(k->without & TCPU_NO_SACK);
 	c->timestamps = !(k->without & TCPU_NO_TIMESTAMPS);
@@ -84,6 +85,8 @@ void tcb_established(struct tcb *c, const struct segment *s)
 
 	c->state = c->fin_queued ? TCPU_FIN_WAIT_1 : TCPU_ESTABLISHED;
 	ack_established(c, s);
+	if (c->srtt)
+		tuning_rtt(&c->tuning, c->srtt);
 	c->output_wanted = true;
 	timer_keep(c);
 	if (!l)
@@ -257,6 +260,7 @@ ssize_t tcpu_recv(struct tcb *c, struct seam_sink *sink)
 		taken += (ssize_t)n;
 	}
 	if (taken) {
+		tcb_took(c, (uint32_t)taken);
 		tcb_window_opened(c);
 		return taken;
 	}
