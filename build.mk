@@ -126,15 +126,15 @@ $(FIX_C) $(FIX_TESTS_C) $(FIX_CHAINS:%=$(FIX)/%.h): $(FIX)/stamp
 	@:
 
 # Wire grammars.
-RL := $(wildcard core/*.rl alf/*.rl)
-RL_C := $(RL:%.rl=build/ragel/%.c)
+RL_C := $(patsubst %.rl,build/ragel/%.c,$(wildcard core/*.rl alf/*.rl))
+TESTS_RL_C := $(patsubst %.rl,build/ragel/%.c,$(wildcard tests/*.rl))
 build/ragel/%.c: %.rl
 	$(call say,RAGEL)
 	$(Q)mkdir -p $(@D) && ragel -C -G2 -o $@ $<
 
 # What ragel writes falls through from case to case, and names states that nobody asks for.
 $(B)/ragel/%.o: CFLAGS_ += -Wno-implicit-fallthrough -Wno-unused-const-variable
-.SECONDARY: $(RL_C)
+.SECONDARY: $(RL_C) $(TESTS_RL_C)
 
 # Which of these files are programs.
 MAIN_RE := ^(int )?main\b
@@ -152,7 +152,7 @@ object = $(patsubst %.c,$(B)/%.o,$(patsubst build/%,%,$(1)))
 LIB_O := $(call object,$(LIB_C) $(RL_C))
 LIB := $(B)/libtcpu.a
 TOOLS_O := $(call object,$(filter-out $(TOOLS_MAINS),$(TOOLS_C)))
-TESTS_O := $(call object,$(filter-out $(TESTS_MAINS),$(TESTS_C)))
+TESTS_O := $(call object,$(filter-out $(TESTS_MAINS),$(TESTS_C)) $(TESTS_RL_C))
 
 PROGRAMS := $(TOOLS_MAINS:tools/%.c=$(B)/bin/%) \
 	$(foreach e,$(EXAMPLES),$(if $(wildcard adu-examples/$(e)/*.c),$(B)/bin/$(e)))
@@ -161,7 +161,7 @@ FIX_TESTS := $(FIX_TESTS_C:$(FIX)/%.c=$(B)/tests/%)
 TESTS := $(TESTS_MAINS:tests/%.c=$(B)/tests/%)
 
 .PHONY: programs tests gen-tests lint FORCE
-lint: $(LIB_C) $(RL_C)
+lint: $(LIB_C) $(RL_C) $(TESTS_RL_C)
 	$(Q)tools/lint.sh '-std=gnu17 $(CPPFLAGS_)'
 
 programs: $(LIB) $(PROGRAMS)
