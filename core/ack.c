@@ -53,12 +53,12 @@ static void round_trip(struct tcb *c, const struct news *n)
 
 void ack_established(struct tcb *c, const struct segment *s)
 {
-	uint64_t elapsed = c->engine->now - c->syn_us;
+	uint64_t elapsed = c->engine->now - c->sent_us;
 
 	recovery_begin(c);
 	if (c->retries) {
 		c->rto = 3000000; /* RFC 6298 (5.7) */
-	} else {
+	} else if (c->sent_us != TCPU_NEVER) {
 		min_rtt_sample(c, elapsed < UINT32_MAX ? (uint32_t)elapsed : UINT32_MAX);
 		rtt_sample(c, elapsed);
 	}
@@ -80,7 +80,6 @@ static void new_ack(struct tcb *c, uint32_t ack, struct news *n)
 		off = c->snd.end;
 		c->fin_acked = true;
 	}
-	c->info.acked_bytes += off - c->snd.una;
 	recovery_cumulative(c, off, n);
 	c->snd_una = ack;
 	if (seq_lt(c->snd_nxt, ack))

@@ -104,7 +104,7 @@ void tcpu_free(struct tcpu *e)
 		}
 	while ((c = e->listeners)) {
 		e->listeners = c->hash_next;
-		give(e, c, sizeof *c);
+		give(e, c, sizeof(struct listener));
 	}
 	/* Those that were closed but that the user still held are his no more. */
 	while ((c = e->held)) {
@@ -262,7 +262,7 @@ void tcb_drop(struct tcb *c, int error)
 		c->error = error;
 	if (c->state != TCPU_CLOSED || c->heap_at != HEAP_OUT) {
 		if (c->parent)
-			queue_remove(c->state == TCPU_SYN_RECEIVED ? &c->parent->half_open : &c->parent->complete, c);
+			queue_remove(c->state == TCPU_SYN_RECEIVED ? &c->parent->listening->half_open : &c->parent->listening->complete, c);
 		c->parent = NULL;
 		c->state = TCPU_CLOSED;
 		leave_flush(c);

@@ -34,7 +34,7 @@ struct tcpu_options {
 	uint32_t syn_retries;      /* timeouts of SYN or SYN,ACK in a row before ETIMEDOUT [6] */
 	uint32_t data_retries;     /* timeouts of data in a row before ETIMEDOUT [15] */
 	uint64_t user_timeout_us;  /* RFC 5482: data that long unacknowledged ends the connection with ETIMEDOUT [never] */
-	uint64_t fin_wait_us;      /* how long a closed connection waits for the peer's FIN [60 s] */
+	uint32_t fin_wait_us;      /* how long a closed connection waits for the peer's FIN [60 s] */
 	uint64_t keep_idle_us;     /* RFC 1122 4.2.3.6: silence before the first keepalive probe [2 h] */
 	uint64_t keep_interval_us; /* between probes [75 s] */
 	uint32_t keep_probes;      /* unanswered ones before ETIMEDOUT [9] */

@@ -100,7 +100,7 @@ static void put_sack(struct tcb *c, uint32_t data_len, struct options_out *o)
 	if (data_len && used + 8 > full)
 		return;
 	n = min_u32((uint32_t)sizeof o->bytes - o->len - 4, data_len ? full - used : UINT32_MAX) / 8;
-	c->info.dsacks_out += c->rcv.duplicate.begin != c->rcv.duplicate.end;
+	c->count.dsacks_out += c->rcv.duplicate.begin != c->rcv.duplicate.end;
 	n = rcvbuf_blocks(&c->rcv, block, n);
 	if (!n)
 		return;
@@ -170,7 +170,7 @@ void tcb_send(struct tcb *c, uint8_t flags, uint32_t seq, const struct load *loa
 		c->ack_now = false;
 		timer_stop(c, TIMER_DELACK);
 	}
-	c->info.segments_out++;
+	c->count.segments_out++;
 	emit(c->engine, &s, &options, c->snd.headroom, load);
 }
 

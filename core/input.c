@@ -29,7 +29,6 @@ static void received(struct tcb *c, const struct segment *s, uint32_t n)
 		c->quick = QUICK_MAX;
 	c->got_us = c->engine->now;
 	c->rcv_nxt += n;
-	c->info.received_bytes += n;
 	tuning_came(&c->tuning, n, c->rcv.size, c->engine->now);
 	if (c->timestamps && s->options.has_timestamp)
 		tuning_echo(&c->tuning, s->options.ts_ecr, timestamp_rtt(c, s->options.ts_ecr));
@@ -82,7 +81,7 @@ static void ecn_input(struct tcb *c, const struct segment *s)
 		c->ecn_echo = false;
 	if (s->ecn == 3 && s->len) {
 		c->ecn_echo = true;
-		c->info.ecn_marks_in++;
+		c->count.ecn_marks_in++;
 	}
 	c->ack_now |= c->ecn_echo && !before;
 }
@@ -107,7 +106,7 @@ static bool direct(struct tcb *c, const struct segment *s, bool vouched)
 			tcpu_sum(s->header, s->header_len) + sum;
 		if (tcpu_sum_fold(all) != 0xffff) {
 			c->sink->settle(c->sink->ctx, off, n, false);
-			c->info.bad_checksums++;
+			c->count.bad_checksums++;
 			return true;
 		}
 	}
@@ -117,7 +116,7 @@ static bool direct(struct tcb *c, const struct segment *s, bool vouched)
 	ecn_input(c, s);
 	rcvbuf_pass(&c->rcv, (uint32_t)n);
 	tcb_took(c, (uint32_t)n);
-	c->info.direct_bytes += n;
+	c->count.direct_bytes += n;
 	if (n < s->len) { /* a vouched one, of which the sink wanted only the beginning */
 		if (tcb_take_rcvbuf(c) == 0 && rcvbuf_keep(&c->rcv, off + n, s->data + n, s->len - (uint32_t)n))
 			n = s->len;
@@ -189,7 +188,7 @@ static bool acceptable(struct tcb *c, struct segment *s)
 		return false;
 	if (seq_lt(s->seq, c->rcv_nxt)) {
 		cut = c->rcv_nxt - s->seq;
-		c->info.duplicates++;
+		c->count.duplicates++;
 		text_again(c, s);
 		if (s->flags & TH_SYN) {
 			s->flags &= (uint8_t)~TH_SYN;
@@ -242,7 +241,7 @@ static void text_input(struct tcb *c, const struct segment *s)
 	if (tcb_take_rcvbuf(c) == 0 && rcvbuf_keep(&c->rcv, off, s->data, s->len))
 		received(c, s, (uint32_t)(c->rcv.next - before));
 	if (!in_order) {
-		c->info.out_of_order++;
+		c->count.out_of_order++;
 		tcb_send_ack(c); /* RFC 5681 4.2: at once, and for each of a batch: the peer counts them */
 	}
 }
@@ -303,7 +302,7 @@ static void synchronized_input(struct tcb *c, struct segment *s)
 {
 	/* RFC 7323 5.3, R1: in front of all other checks */
 	if (!timestamp_acceptable(c, s)) {
-		c->info.paws_drops++;
+		c->count.paws_drops++;
 		text_again(c, s);
 		tcb_challenge(c);
 		return;
@@ -343,7 +342,7 @@ static void synchronized_input(struct tcb *c, struct segment *s)
 			return;
 		}
 		/* SYNs that came together may be more than the backlog: our SYN,ACK, sent again, asks once more. */
-		if (c->parent && c->parent->complete.count >= c->parent->backlog)
+		if (c->parent && c->parent->listening->complete.count >= c->parent->listening->backlog)
 			return;
 		c->snd_una = c->iss + 1;
 		tcb_established(c, s);
@@ -396,13 +395,13 @@ void tcpu_input(struct tcpu *e, const struct link_in *in)
 	c = tcb_find(e, s.dst, s.src);
 	if (c) {
 		segment_options(&s);
-		c->info.segments_in++;
+		c->count.segments_in++;
 		if (direct(c, &s, in->vouched))
 			return;
 	}
 	if (!in->vouched && !checksum_good(in)) {
 		if (c)
-			c->info.bad_checksums++;
+			c->count.bad_checksums++;
 		return;
 	}
 	l = listener_find(e, s.dst);

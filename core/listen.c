@@ -29,7 +29,7 @@ static struct tcb *half_open(struct tcb *l, const struct segment *s)
 		return NULL;
 	c->parent = l;
 	c->state = TCPU_SYN_RECEIVED;
-	queue_add(&l->half_open, c);
+	queue_add(&l->listening->half_open, c);
 	return c;
 }
 
@@ -52,7 +52,7 @@ static void send_cookie(struct tcb *l, struct segment *s)
 		syn.ts_val = cookie_timestamp(timestamp_now(&c), c.scaling ? c.snd_scale : COOKIE_NO_SCALE, c.sack, c.ecn);
 		syn.ts_ecr = s->options.ts_val;
 	}
-	l->cookies_at = e->now;
+	l->listening->cookies_at = e->now;
 	struct segment r = { .src = s->dst, .dst = s->src, .ack = s->seq + 1, .wnd = min_u32(c.rcv.size, 0xffff),
 		.flags = (uint8_t)(TH_SYN | TH_ACK | (c.ecn && c.timestamps ? TH_ECE : 0)),
 		.seq = cookie_make(e->config.secret, s->dst, s->src, s->seq, (uint16_t)min_u32(c.peer_mss, 0xffff), e->now) };
@@ -66,10 +66,10 @@ struct tcb *listener_cookie(struct tcb *l, struct segment *s)
 	uint16_t mss;
 	struct tcb *c;
 
-	if (!l->cookies_at || e->now - l->cookies_at > COOKIES_US || (s->flags & (TH_SYN | TH_RST | TH_ACK)) != TH_ACK ||
+	if (!l->listening->cookies_at || e->now - l->listening->cookies_at > COOKIES_US || (s->flags & (TH_SYN | TH_RST | TH_ACK)) != TH_ACK ||
 		!cookie_check(e->config.secret, s->dst, s->src, s->seq - 1, s->ack - 1, e->now, &mss))
 		return NULL;
-	if (l->complete.count >= l->backlog || !(c = half_open(l, s)))
+	if (l->listening->complete.count >= l->listening->backlog || !(c = half_open(l, s)))
 		return NULL;
 	segment_options(s);
 	/* The SYN as it must have been. */
@@ -86,7 +86,7 @@ struct tcb *listener_cookie(struct tcb *l, struct segment *s)
 	}
 	tcb_set_iss(c, s->ack - 1);
 	tcb_syn_received(c, &syn);
-	c->syn_us = TCPU_NEVER; /* the round trip is not known */
+	c->sent_us = TCPU_NEVER; /* the round trip is not known */
 	return c;
 }
 
@@ -103,9 +103,9 @@ void listener_input(struct tcb *l, struct segment *s, const uint32_t *above)
 	if (!(s->flags & TH_SYN) || (s->flags & TH_FIN))
 		return;
 	/* A full queue drops the SYN in silence: it comes again. */
-	if (l->complete.count >= l->backlog)
+	if (l->listening->complete.count >= l->listening->backlog)
 		return;
-	if (l->half_open.count >= l->engine->config.syn_backlog) {
+	if (l->listening->half_open.count >= l->engine->config.syn_backlog) {
 		send_cookie(l, s);
 		return;
 	}

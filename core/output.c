@@ -56,10 +56,7 @@ static void after_sending(struct tcb *c, uint32_t end_seq, uint32_t len, bool ag
 		c->snd_nxt = end_seq;
 	if (seq_gt(c->snd_nxt, c->snd_max))
 		c->snd_max = c->snd_nxt;
-	if (again)
-		c->info.retransmits++;
-	else
-		c->info.sent_bytes += len;
+	c->count.retransmits += again;
 	recovery_sent(c, len, again);
 	pace(c, len);
 	if (c->timer[TIMER_RTO] == TCPU_NEVER)

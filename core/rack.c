@@ -7,19 +7,25 @@
 #define DELACK_WORST_US 200000 /* WCDelAckT */
 #define PTO_BLIND_US 1000000   /* before there is a round trip */
 
-static bool sent_after(uint64_t us, uint64_t end, uint64_t than_us, uint64_t than_end)
+static bool sent_after(uint64_t us, uint32_t end, uint64_t than_us, uint32_t than_end)
 {
-	return us > than_us || (us == than_us && end > than_end);
+	return us > than_us || (us == than_us && seq_gt(end, than_end));
+}
+
+static uint32_t end_seq(const struct tcb *c, const struct span *s)
+{
+	return snd_seq(c, s->off + s->len);
 }
 
 /* 6.2, steps 2 and 3 */
 void rack_delivered(struct tcb *c, const struct span *s, const struct news *n)
 {
-	uint64_t end = s->off + s->len, rtt = c->engine->now - s->sent_us;
+	uint64_t rtt = c->engine->now - s->sent_us;
+	uint32_t end = end_seq(c, s);
 
-	if (end > c->rack_fack)
+	if (seq_gt(end, c->rack_fack))
 		c->rack_fack = end;
-	if (end < n->fack && !s->again)
+	if (seq_lt(end, n->fack) && !s->again)
 		c->reordering_seen = true;
 	if (s->again) {
 		/* Is it the first sending that has come after all? */
@@ -39,9 +45,9 @@ void rack_delivered(struct tcb *c, const struct span *s, const struct news *n)
 /* Step 4: RACK_update_reo_wnd */
 void rack_dsack(struct tcb *c)
 {
-	if (c->snd.una < c->rack_dsack_round)
+	if (seq_lt(c->snd_una, c->rack_dsack_round))
 		return;
-	c->rack_dsack_round = snd_off(c, c->snd_nxt);
+	c->rack_dsack_round = c->snd_nxt;
 	c->reo_wnd_mult += c->reo_wnd_mult < UINT8_MAX;
 	c->reo_wnd_persist = REO_WND_PERSIST;
 }
@@ -68,7 +74,7 @@ void rack_detect(struct tcb *c)
 	struct span *s;
 
 	timer_stop(c, TIMER_REORDER);
-	while ((s = sndbuf_oldest(&c->snd)) && sent_after(c->rack_sent_us, c->rack_end, s->sent_us, s->off + s->len)) {
+	while ((s = sndbuf_oldest(&c->snd)) && sent_after(c->rack_sent_us, c->rack_end, s->sent_us, end_seq(c, s))) {
 		if (s->sent_us + wait_us > c->engine->now) {
 			timer_set(c, TIMER_REORDER, s->sent_us + wait_us);
 			return;
@@ -95,7 +101,7 @@ void tlp_schedule(struct tcb *c)
 /* 7.3 */
 void tlp_timeout(struct tcb *c)
 {
-	c->info.tail_probes++;
+	c->count.tail_probes++;
 	tcb_send_tail(c);
 	c->tlp_out = true;
 	c->tlp_end = c->snd_nxt;

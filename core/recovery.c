@@ -131,9 +131,9 @@ static void reduce(struct tcb *c, enum recovery kind, uint32_t flight)
 	c->prr_delivered = c->prr_out = 0;
 	c->recover_fs = max_u32(tcb_flight(c), 1);
 	if (kind == RECOVERY_FAST)
-		c->info.fast_retransmits++;
+		c->count.fast_retransmits++;
 	else
-		c->info.ecn_reductions++;
+		c->count.ecn_reductions++;
 }
 
 /* RFC 6937 section 3, with the slow start reduction bound */
@@ -187,7 +187,7 @@ static void take_back(struct tcb *c)
 	c->recovery = RECOVERY_NONE;
 	c->dupacks = 0;
 	c->undo = c->frto = false;
-	c->info.spurious++;
+	c->count.spurious++;
 	c->output_wanted = true;
 }
 
@@ -307,7 +307,7 @@ void recovery_ack(struct tcb *c, struct news *n)
 	bool repaired = tlp_ack(c, n), left = false;
 
 	if (n->dsack) {
-		c->info.dsacks_in++;
+		c->count.dsacks_in++;
 		rack_dsack(c);
 	}
 	if (!c->sack)

@@ -38,16 +38,23 @@ enum recovery {
 	RECOVERY_TIMEOUT, /* after a retransmission timeout */
 };
 
+/* What a listener has beside a connection's. */
+struct listening {
+	struct queue {
+		struct tcb *first, *last;
+		uint32_t count;
+	} half_open, complete;  /* connections in SYN-RECEIVED; those that wait for accept */
+	uint32_t backlog;
+	uint64_t cookies_at;    /* when it last answered with a SYN cookie; 0: never */
+};
+
 struct tcb {
 	struct tcpu *engine;
 	struct tcb *hash_next;  /* in the table of connections, or the lists of listeners and held ones */
 	struct tcb *flush_next; /* in the list of those that tcpu_flush looks at */
 	struct tcb *parent;     /* the listener that it came from and that has not handed it out yet */
 	struct tcb *queue_next; /* of a connection: behind it in its parent's queue */
-	struct queue {
-		struct tcb *first, *last;
-		uint32_t count;
-	} half_open, complete;  /* of a listener: connections in SYN-RECEIVED; those that wait for accept */
+	struct listening *listening; /* NULL: not a listener */
 	struct link_addr local, remote;
 	enum tcpu_state state;
 	bool detached;          /* the user has let go */
@@ -58,19 +65,25 @@ struct tcb {
 	bool fin_taken;         /* and all before it has come: RCV.NXT stands behind it */
 	bool more;              /* the user has said that more follows at once */
 	bool uncorked;          /* and has let it wait for too long */
+	/* Agreed upon by the SYNs, or what we have just offered; ecn: RFC 3168 */
+	bool scaling, sack, timestamps, ecn;
+	uint8_t snd_scale, rcv_scale;
+	bool ecn_echo;          /* the peer is to be told of a mark until it says CWR */
+	bool ecn_cwr;           /* the next new segment says CWR */
+	uint8_t recovery;       /* enum recovery */
+	bool undo;              /* saved is that of this recovery, and it may be undone */
+	bool frto;              /* RFC 5682: nothing but the first segment was sent again, and it is not clear why */
+	bool frto_new_sent;
+	uint8_t frto_new;       /* new segments that it may send beyond cwnd */
+	bool reordering_seen, tlp_out, tlp_again; /* RFC 8985 */
 	int error;              /* positive errno, until the user has seen it */
 	struct tcpu_options options; /* complete */
-	uint32_t backlog;       /* of a listener */
-	uint64_t cookies_at;    /* of a listener: when it last answered with a SYN cookie */
 
 	/* Send sequence space; snd_max is beyond snd_nxt only where a probe was sent into a shut window */
 	uint32_t iss, snd_una, snd_nxt, snd_max, snd_wnd, snd_wl1, snd_wl2, max_snd_wnd;
 	uint32_t mss;           /* effective: data bytes of a full segment, options counted off */
 	uint32_t peer_mss;      /* as its SYN said */
 	uint32_t rcv_mss;       /* what we announce */
-	uint8_t snd_scale, rcv_scale;
-	/* Agreed upon by the SYNs, or what we have just offered */
-	bool scaling, sack, timestamps;
 	struct sndbuf snd;
 
 	/* Receive sequence space; rcv_nxt is rcv.next */
@@ -87,34 +100,23 @@ struct tcb {
 	uint32_t ts_offset, ts_recent;
 	uint64_t ts_recent_us;  /* when it was set */
 
-	/* RFC 3168 */
-	bool ecn;               /* agreed upon, or offered */
-	bool ecn_echo;          /* the peer is to be told of a mark until it says CWR */
-	bool ecn_cwr;           /* the next new segment says CWR */
-
 	/* Congestion control and loss recovery */
 	struct cc cc, saved;    /* saved: before the last event, should it turn out to be none */
-	enum recovery recovery;
 	uint32_t recover;       /* SND.NXT when it began */
 	uint32_t dupacks;       /* RFC 5681 section 2; without SACK: segments taken to have come */
 	uint32_t limited;       /* bytes sent by Limited Transmit, RFC 3042 */
 	uint32_t prr_delivered, prr_out, recover_fs; /* RFC 6937; bytes */
 	uint32_t undo_sent;     /* retransmissions of this recovery of which no DSACK has told yet */
 	uint32_t undo_ts;       /* TSval of its first: RFC 3522's RetransmitTS */
-	bool undo;              /* saved is that of this recovery, and it may be undone */
-	bool frto;              /* RFC 5682: nothing but the first segment was sent again, and it is not clear why */
-	bool frto_new_sent;
-	uint8_t frto_new;       /* new segments that it may send beyond cwnd */
-	/* RFC 8985; offsets in the stream stand for sequence numbers */
-	uint64_t rack_sent_us, rack_end, rack_fack, rack_dsack_round;
-	uint32_t tlp_end, rack_rtt, reo_wnd_mult, reo_wnd_persist;
-	bool reordering_seen, tlp_out, tlp_again;
+	/* RFC 8985 */
+	uint64_t rack_sent_us;
+	uint32_t rack_end, rack_fack, rack_dsack_round, tlp_end, rack_rtt, reo_wnd_mult, reo_wnd_persist;
 
 	/* Round trip and retransmission: RFC 6298. In microseconds; srtt 0: none yet. */
 	uint32_t srtt, rttvar, rto, retries;
 	uint32_t min_rtt, min_rtt_new; /* of the last minutes; UINT32_MAX: none yet */
 	uint64_t min_rtt_us;    /* when min_rtt_new began */
-	uint64_t syn_us, sent_us; /* when SYN was sent first; data, last */
+	uint64_t sent_us;       /* when data was sent last; until there may be any, SYN first; TCPU_NEVER: unknown */
 	uint32_t probes, keeps; /* of a shut window, of a silent peer: in a row */
 	uint64_t challenge_at;  /* when the next challenge ACK may be sent */
 	uint64_t pace_at;       /* when the next segment may leave */
@@ -126,7 +128,17 @@ struct tcb {
 	uint64_t timer[TIMERS]; /* TCPU_NEVER: off */
 	uint64_t deadline;      /* the earliest of them, or earlier */
 	uint32_t heap_at;       /* index in the engine's heap */
-	struct tcpu_info info;  /* its counters only; tcpu_info fills in the rest */
+	struct counts {         /* as in struct tcpu_info */
+		uint64_t direct_bytes, segments_out, segments_in;
+		uint32_t retransmits, timeouts, fast_retransmits, tail_probes, spurious;
+		uint32_t dsacks_in, dsacks_out, paws_drops, ecn_marks_in, ecn_reductions;
+		uint32_t bad_checksums, out_of_order, duplicates;
+	} count;
+};
+
+struct listener {
+	struct tcb tcb;
+	struct listening listening;
 };
 
 #define CHALLENGE_US 500000
@@ -237,7 +249,7 @@ struct news {
 	uint32_t acked;       /* sequence numbers, cumulatively */
 	uint32_t delivered;   /* bytes of data, by SACK or cumulatively, each once */
 	uint32_t flight;      /* before this ACK */
-	uint64_t fack;        /* RACK.fack before this ACK */
+	uint32_t fack;        /* RACK.fack before this ACK */
 	uint64_t oldest_us, newest_us; /* when the first and the last of those was sent that were sent once */
 	bool timed;           /* there were such */
 	bool again;           /* some had been sent again */

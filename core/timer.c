@@ -136,12 +136,12 @@ static void on_rto(struct tcb *c)
 		timer_set(c, TIMER_PERSIST, c->engine->now);
 		return;
 	}
-	c->info.timeouts++;
+	c->count.timeouts++;
 	if (give_up(c))
 		return;
 	c->rto = c->rto < k->rto_max_us / 2 ? 2 * c->rto : k->rto_max_us; /* RFC 6298 (5.5) */
 	if (is_opening(c)) {
-		c->info.retransmits++;
+		c->count.retransmits++;
 		tcb_send_syn(c);
 		timer_rto_start(c);
 		return;

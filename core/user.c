@@ -10,6 +10,7 @@ void tcb_set_iss(struct tcb *c, uint32_t iss)
 {
 	c->iss = c->snd_una = iss;
 	c->snd_nxt = c->snd_max = iss + 1; /* behind the SYN */
+	c->rack_end = c->rack_fack = c->rack_dsack_round = iss;
 }
 
 void tcb_init(struct tcb *c)
@@ -37,7 +38,7 @@ void tcb_init(struct tcb *c)
 	tcb_set_iss(c, tcb_isn(c));
 	c->rto = max_u32(k->rto_initial_us, k->rto_min_us);
 	c->min_rtt = c->min_rtt_new = UINT32_MAX;
-	c->syn_us = c->heard_us = c->min_rtt_us = c->engine->now;
+	c->sent_us = c->heard_us = c->min_rtt_us = c->engine->now;
 	c->quick = k->without & TCPU_NO_QUICKACK ? 0 : QUICK_MAX;
 }
 
@@ -91,8 +92,8 @@ void tcb_established(struct tcb *c, const struct segment *s)
 	timer_keep(c);
 	if (!l)
 		return;
-	queue_remove(&l->half_open, c);
-	queue_add(&l->complete, c);
+	queue_remove(&l->listening->half_open, c);
+	queue_add(&l->listening->complete, c);
 }
 
 /* What the user says, completed by the engine's configuration. */
@@ -108,6 +109,7 @@ int tcpu_listen(struct tcpu *e, struct link_addr local, unsigned backlog, const 
 	struct tcb **out)
 {
 	struct tcpu_options o = complete(e, options);
+	struct listener *both;
 	struct tcb *l;
 
 	if (!congestion_find(o.congestion))
@@ -115,15 +117,17 @@ int tcpu_listen(struct tcpu *e, struct link_addr local, unsigned backlog, const 
 	for (l = e->listeners; l; l = l->hash_next)
 		if (l->local.port == local.port && (l->local.ip == local.ip || l->local.ip == 0 || local.ip == 0))
 			return -EADDRINUSE;
-	l = e->config.alloc(e->config.alloc_ctx, sizeof *l);
-	if (!l)
+	both = e->config.alloc(e->config.alloc_ctx, sizeof *both);
+	if (!both)
 		return -ENOMEM;
-	memset(l, 0, sizeof *l);
+	memset(both, 0, sizeof *both);
+	l = &both->tcb;
+	l->listening = &both->listening;
 	l->engine = e;
 	l->state = TCPU_LISTEN;
 	l->local = local;
 	l->options = o;
-	l->backlog = backlog ? backlog : 1;
+	l->listening->backlog = backlog ? backlog : 1;
 	l->hash_next = e->listeners;
 	e->listeners = l;
 	e->listeners_count++;
@@ -133,18 +137,19 @@ int tcpu_listen(struct tcpu *e, struct link_addr local, unsigned backlog, const 
 
 void tcpu_backlog(struct tcb *l, unsigned backlog)
 {
-	l->backlog = backlog ? backlog : 1;
+	l->listening->backlog = backlog ? backlog : 1;
 }
 
 int tcpu_accept(struct tcb *l, struct tcb **out)
 {
-	struct tcb *c = l->complete.first;
+	struct tcb *c;
 
-	if (l->state != TCPU_LISTEN)
+	if (!l->listening)
 		return -EINVAL;
+	c = l->listening->complete.first;
 	if (!c)
 		return -EAGAIN;
-	queue_remove(&l->complete, c);
+	queue_remove(&l->listening->complete, c);
 	c->parent = NULL;
 	*out = c;
 	return 0;
@@ -387,7 +392,7 @@ static void close_listener(struct tcb *l)
 		p = &(*p)->hash_next;
 	*p = l->hash_next;
 	e->listeners_count--;
-	e->config.free(e->config.alloc_ctx, l, sizeof *l);
+	e->config.free(e->config.alloc_ctx, l, sizeof(struct listener));
 }
 
 void tcpu_close(struct tcb *c)
@@ -432,7 +437,7 @@ unsigned tcpu_ready(const struct tcb *c)
 	unsigned ready = 0;
 
 	if (c->state == TCPU_LISTEN)
-		return c->complete.first ? TCPU_IN : 0;
+		return c->listening->complete.first ? TCPU_IN : 0;
 	if (rcvbuf_peek(&c->rcv, &data) || c->fin_taken || c->state == TCPU_CLOSED)
 		ready |= TCPU_IN;
 	if ((can_send(c) && has_room(c)) || c->fin_queued || c->state == TCPU_CLOSED)
@@ -459,7 +464,16 @@ const char *tcpu_state_name(enum tcpu_state state)
 
 void tcpu_info(const struct tcb *c, struct tcpu_info *info)
 {
-	*info = c->info;
+	const struct counts *n = &c->count;
+	uint64_t sent = c->snd_una == c->iss ? 0 : min_u64(snd_off(c, c->snd_nxt), c->snd.end);
+
+	*info = (struct tcpu_info){ .sent_bytes = sent, .acked_bytes = c->snd.una,
+		.received_bytes = c->rcv.next, .direct_bytes = n->direct_bytes, .segments_out = n->segments_out,
+		.segments_in = n->segments_in, .retransmits = n->retransmits, .timeouts = n->timeouts,
+		.fast_retransmits = n->fast_retransmits, .tail_probes = n->tail_probes, .spurious = n->spurious,
+		.dsacks_in = n->dsacks_in, .dsacks_out = n->dsacks_out, .paws_drops = n->paws_drops,
+		.ecn_marks_in = n->ecn_marks_in, .ecn_reductions = n->ecn_reductions, .bad_checksums = n->bad_checksums,
+		.out_of_order = n->out_of_order, .duplicates = n->duplicates };
 	info->state = c->state;
 	info->local = c->local;
 	info->remote = c->remote;
@@ -473,7 +487,7 @@ void tcpu_info(const struct tcb *c, struct tcpu_info *info)
 	info->rto_us = c->rto;
 	info->min_rtt_us = c->min_rtt == UINT32_MAX ? 0 : c->min_rtt;
 	info->buffered_bytes = (uint32_t)(c->snd.end - c->snd.una);
-	info->unsent_bytes = (uint32_t)(c->snd.end - min_u64(snd_off(c, c->snd_nxt), c->snd.end));
+	info->unsent_bytes = (uint32_t)(c->snd.end - sent);
 	info->waiting_bytes = (uint32_t)(c->rcv.next - c->rcv.read);
 	info->flight_bytes = tcb_pipe(c);
 	info->sndbuf_bytes = c->snd.span ? c->snd.size : c->options.sndbuf_bytes;

@@ -203,8 +203,8 @@ static void check_lists(const struct tcpu *e)
 	uint32_t listeners = 0, children = 0, on_flush = 0;
 
 	for (const struct tcb *l = e->listeners; l; l = l->hash_next, listeners++) {
-		children += check_queue(&l->half_open, l, true) + check_queue(&l->complete, l, false);
-		must(l->complete.count <= l->backlog);
+		children += check_queue(&l->listening->half_open, l, true) + check_queue(&l->listening->complete, l, false);
+		must(l->listening->complete.count <= l->listening->backlog);
 	}
 	must(listeners == e->listeners_count);
 	for (const struct tcb *c = e->flush; c; c = c->flush_next, on_flush++)
