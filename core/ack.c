@@ -12,6 +12,7 @@ static void min_rtt_sample(struct tcb *c, uint32_t r)
 		c->min_rtt_new = UINT32_MAX;
 		c->min_rtt_us = c->engine->now;
 	}
+	r = max_u32(r, 1);
 	c->min_rtt_new = min_u32(c->min_rtt_new, r);
 	c->min_rtt = min_u32(c->min_rtt, r);
 }
@@ -89,12 +90,13 @@ static void new_ack(struct tcb *c, uint32_t ack, struct news *n)
 	c->output_wanted = true;
 }
 
-/* RFC 9293 3.10.7.4: SND.WL1 and SND.WL2 keep old segments from moving the window. */
-static void update_window(struct tcb *c, const struct segment *s)
+/* RFC 9293 3.10.7.4: SND.WL1 and SND.WL2 keep old segments from moving the window. But what acknowledges more than all
+ * before is no old segment, though one out of order may have raised SND.WL1. */
+static void update_window(struct tcb *c, const struct segment *s, bool advances)
 {
 	uint32_t wnd = s->wnd << c->snd_scale;
 
-	if (!(seq_lt(c->snd_wl1, s->seq) || (c->snd_wl1 == s->seq && seq_leq(c->snd_wl2, s->ack))))
+	if (!advances && !(seq_lt(c->snd_wl1, s->seq) || (c->snd_wl1 == s->seq && seq_leq(c->snd_wl2, s->ack))))
 		return;
 	if (wnd > c->snd_wnd) {
 		c->output_wanted = true;
@@ -125,19 +127,32 @@ static void restart_timers(struct tcb *c, const struct news *n)
 	tlp_schedule(c);
 }
 
-bool ack_input(struct tcb *c, const struct segment *s)
+bool ack_in_range(const struct tcb *c, const struct segment *s)
+{
+	/* RFC 5961 5.2: SND.UNA - MAX.SND.WND <= SEG.ACK <= SND.NXT; and below the ISS nothing was ever sent. */
+	uint32_t back = (uint32_t)min_u64(c->max_snd_wnd, c->snd.una);
+
+	return seq_leq(s->ack, c->snd_max) && seq_geq(s->ack, c->snd_una - back);
+}
+
+bool ack_acceptable(struct tcb *c, const struct segment *s)
+{
+	if (ack_in_range(c, s))
+		return true;
+	if (s->len) {
+		c->ack_now = true;
+		tcb_flush_later(c);
+	} else {
+		tcb_challenge(c);
+	}
+	return false;
+}
+
+void ack_input(struct tcb *c, const struct segment *s)
 {
 	struct news n = { .c = c, .flight = tcb_flight(c), .fack = c->rack_fack, .ece = s->flags & TH_ECE,
 		.has_timestamp = s->options.has_timestamp, .ts_ecr = s->options.ts_ecr };
 
-	/* RFC 5961 5.2: SND.UNA - MAX.SND.WND <= SEG.ACK <= SND.NXT, else it is answered and dropped. */
-	if (seq_gt(s->ack, c->snd_max) || seq_lt(s->ack, c->snd_una - c->max_snd_wnd)) {
-		if (s->len)
-			c->ack_now = true;
-		else
-			tcb_challenge(c);
-		return false;
-	}
 	/* The peer answers, though its window is shut: it lives. Once the user has gone, that is not enough. */
 	if ((c->timer[TIMER_PERSIST] != TCPU_NEVER || s->wnd == 0) && !c->detached)
 		c->retries = 0;
@@ -146,7 +161,7 @@ bool ack_input(struct tcb *c, const struct segment *s)
 		recovery_sack(c, s, &n);
 	if (seq_gt(s->ack, c->snd_una))
 		new_ack(c, s->ack, &n);
-	update_window(c, s);
+	update_window(c, s, n.acked);
 	if (n.acked || n.delivered || n.duplicate || n.dsack || n.ece) {
 		round_trip(c, &n);
 		recovery_ack(c, &n);
@@ -154,5 +169,4 @@ bool ack_input(struct tcb *c, const struct segment *s)
 	}
 	if (c->output_wanted)
 		tcb_flush_later(c);
-	return true;
 }

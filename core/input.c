@@ -56,12 +56,13 @@ static bool fin_acked(struct tcb *c)
 	}
 }
 
-/* Fifth check. false: the segment is to be dropped, or the connection is gone. */
+/* Fifth check. false: the connection is gone. */
 static bool ack_arrives(struct tcb *c, const struct segment *s)
 {
 	bool was_acked = c->fin_acked;
 
-	return ack_input(c, s) && (was_acked || !c->fin_acked || fin_acked(c));
+	ack_input(c, s);
+	return was_acked || !c->fin_acked || fin_acked(c);
 }
 
 /* The states in which the peer may send text. */
@@ -95,8 +96,7 @@ static bool direct(struct tcb *c, const struct segment *s, bool vouched)
 
 	if (!is_receiving(c) || !c->sink || c->sink->done || (s->flags & ~(TH_PSH | TH_ECE | TH_CWR)) != TH_ACK ||
 		s->seq != c->rcv_nxt || s->len == 0 || s->len > rcvbuf_room(&c->rcv) || !rcvbuf_empty(&c->rcv) ||
-		c->fin_known || seq_gt(s->ack, c->snd_max) || seq_lt(s->ack, c->snd_una - c->max_snd_wnd) ||
-		!timestamp_acceptable(c, s))
+		c->fin_known || !ack_in_range(c, s) || !timestamp_acceptable(c, s))
 		return false;
 	n = c->sink->drain(c->sink->ctx, off, s->data, s->len, vouched ? NULL : &sum);
 	if (n == 0)
@@ -166,52 +166,58 @@ static void text_again(struct tcb *c, const struct segment *s)
 		rcvbuf_again(&c->rcv, c->rcv.next - back, c->rcv.next - back + min_u32(back, s->len));
 }
 
-/* RFC 9293 3.10.7.4, first check. Cuts the segment to the window; false: nothing of it is in the window. */
-static bool acceptable(struct tcb *c, struct segment *s)
+static uint32_t rcv_wnd(const struct tcb *c)
 {
-	uint32_t wnd = seq_gt(c->rcv_adv, c->rcv_nxt) ? c->rcv_adv - c->rcv_nxt : 0;
-	uint32_t end = s->seq + segment_length(s), cut;
+	return seq_gt(c->rcv_adv, c->rcv_nxt) ? c->rcv_adv - c->rcv_nxt : 0;
+}
 
-	if (wnd == 0 && s->seq == c->rcv_nxt) {
-		/* A probe: its ACK, window and a FIN without data count, its data does not. */
-		if (s->len) {
-			s->len = 0;
-			s->flags &= (uint8_t)~TH_FIN;
-			c->ack_now = true;
-		}
-		return true;
-	}
+/* RFC 9293 3.10.7.4, first check */
+static bool acceptable(const struct tcb *c, const struct segment *s)
+{
+	uint32_t wnd = rcv_wnd(c), end = s->seq + segment_length(s);
+
+	if (wnd == 0 && s->seq == c->rcv_nxt)
+		return true; /* a probe, say */
 	/* A bare ACK may stand at the right edge: a peer that has filled our window has no other place for it. */
 	if (end == s->seq)
 		return seq_geq(s->seq, c->rcv_nxt) && seq_leq(s->seq, c->rcv_nxt + wnd);
-	if (seq_leq(end, c->rcv_nxt) || seq_geq(s->seq, c->rcv_nxt + wnd))
-		return false;
+	return seq_gt(end, c->rcv_nxt) && seq_lt(s->seq, c->rcv_nxt + wnd);
+}
+
+/* Cuts an acceptable segment, of which SYN is gone, to what the window holds. */
+static void cut_to_window(struct tcb *c, struct segment *s)
+{
+	uint32_t wnd = rcv_wnd(c), cut;
+
+	if (wnd == 0 && s->len) {
+		/* Its ACK, window and a FIN without data count, its data does not. */
+		s->len = 0;
+		s->flags &= (uint8_t)~TH_FIN;
+		c->ack_now = true;
+		return;
+	}
 	if (seq_lt(s->seq, c->rcv_nxt)) {
-		cut = c->rcv_nxt - s->seq;
 		c->count.duplicates++;
 		text_again(c, s);
-		if (s->flags & TH_SYN) {
-			s->flags &= (uint8_t)~TH_SYN;
-			cut--;
-		}
+		cut = min_u32(c->rcv_nxt - s->seq, s->len);
 		s->seq = c->rcv_nxt;
-		s->data += min_u32(cut, s->len);
-		s->len -= min_u32(cut, s->len);
+		s->data += cut;
+		s->len -= cut;
 		c->ack_now = true;
 	}
-	if (seq_gt(s->seq + s->len, c->rcv_nxt + wnd)) {
+	if (wnd && seq_gt(s->seq + s->len, c->rcv_nxt + wnd)) {
 		s->len = c->rcv_nxt + wnd - s->seq;
 		s->flags &= (uint8_t)~TH_FIN;
 		c->ack_now = true;
 	}
-	return true;
 }
 
-/* Second check. The connection may be gone afterwards. */
+/* Second check, on the segment as it came. The connection may be gone afterwards. */
 static void reset_input(struct tcb *c, const struct segment *s)
 {
 	if (s->seq != c->rcv_nxt) {
-		tcb_challenge(c); /* RFC 5961 3.2 */
+		if (seq_gt(s->seq, c->rcv_nxt) && seq_lt(s->seq, c->rcv_nxt + rcv_wnd(c)))
+			tcb_challenge(c); /* RFC 5961 3.2 */
 		return;
 	}
 	switch (c->state) {
@@ -281,14 +287,16 @@ static void content_input(struct tcb *c, struct segment *s)
 		tcb_drop(c, 0);
 		return;
 	}
-	if (c->fin_known && seq_gt(s->seq + s->len, c->fin_seq)) /* nothing stands behind a FIN */
-		s->len = seq_lt(s->seq, c->fin_seq) ? c->fin_seq - s->seq : 0;
 	if (s->len && open && !c->fin_taken)
 		text_input(c, s);
-	if ((s->flags & TH_FIN) && !c->fin_known) {
+	/* A FIN counts where it stands in order. One that came early is remembered, but what comes in its place may show
+	 * that it was a guess. */
+	if ((s->flags & TH_FIN) && !c->fin_taken && (!c->fin_known || s->seq + s->len == c->rcv_nxt)) {
 		c->fin_known = true;
 		c->fin_seq = s->seq + s->len;
 	}
+	if (c->fin_known && !c->fin_taken && seq_gt(c->rcv_nxt, c->fin_seq))
+		c->fin_known = false;
 	fin_input(c);
 }
 
@@ -298,43 +306,59 @@ static bool is_last_fin(const struct tcb *c, const struct segment *s)
 	return (s->flags & (TH_FIN | TH_ACK)) == (TH_FIN | TH_ACK) && s->seq + s->len == c->rcv_nxt - 1;
 }
 
-static void synchronized_input(struct tcb *c, struct segment *s)
+/* What of the first check comes before the others. false: the segment is done with. */
+static bool passes(struct tcb *c, const struct segment *s)
 {
-	/* RFC 7323 5.3, R1: in front of all other checks */
+	bool text = segment_length(s) && !(s->flags & TH_SYN);
+
 	if (!timestamp_acceptable(c, s)) {
 		c->count.paws_drops++;
 		text_again(c, s);
+		if (s->options.has_timestamp)
+			tcb_challenge(c); /* RFC 7323 5.3, R1; one without is dropped in silence, 3.2 */
+		return false;
+	}
+	if (acceptable(c, s))
+		return true;
+	if (c->state == TCPU_TIME_WAIT && is_last_fin(c, s))
+		timer_time_wait(c); /* our last ACK was lost */
+	/* Text that comes again asks for the ACK that was lost; the rest is answered now and then. */
+	text_again(c, s);
+	if (text)
+		tcb_send_ack(c);
+	else
 		tcb_challenge(c);
-		return;
-	}
-	if (c->state == TCPU_SYN_RECEIVED && (s->flags & (TH_SYN | TH_ACK)) == TH_SYN && s->seq == c->irs) {
-		tcb_send_syn(c); /* the peer has not got our SYN,ACK */
-		return;
-	}
-	if (!acceptable(c, s)) {
-		bool text = segment_length(s) && !(s->flags & TH_SYN);
+	return false;
+}
 
-		if (s->flags & TH_RST)
-			return;
-		if (c->state == TCPU_TIME_WAIT && is_last_fin(c, s))
-			timer_time_wait(c); /* our last ACK was lost */
-		/* Text that comes again asks for the ACK that was lost; the rest is answered now and then. */
-		text_again(c, s);
-		if (text)
-			tcb_send_ack(c);
-		else
-			tcb_challenge(c);
-		return;
+/* A SYN where there has been one. true: it is taken off, and the rest counts. */
+static bool syn_again(struct tcb *c, struct segment *s)
+{
+	bool first = c->state == TCPU_SYN_RECEIVED && s->seq == c->irs && !(s->flags & TH_FIN);
+
+	if (first && (s->flags & TH_ACK) && s->ack == c->snd_nxt) {
+		/* Simultaneous open: the peer's SYN,ACK, RFC 9293 figure 8 */
+		s->flags &= (uint8_t)~TH_SYN;
+		s->seq++;
+		c->ack_now = true;
+		return true;
 	}
+	if (first && !(s->flags & TH_ACK))
+		tcb_send_syn(c); /* the peer has not got our SYN,ACK */
+	else
+		tcb_challenge(c); /* RFC 5961 4.2: wherever it stands */
+	return false;
+}
+
+static void synchronized_input(struct tcb *c, struct segment *s)
+{
 	if (s->flags & TH_RST) {
 		reset_input(c, s);
 		return;
 	}
-	if (s->flags & TH_SYN) {
-		tcb_challenge(c); /* RFC 5961 4.2 */
+	if ((s->flags & TH_SYN) && !syn_again(c, s))
 		return;
-	}
-	if (!(s->flags & TH_ACK))
+	if (!passes(c, s) || !(s->flags & TH_ACK))
 		return;
 	if (c->state == TCPU_SYN_RECEIVED) {
 		if (seq_leq(s->ack, c->snd_una) || seq_gt(s->ack, c->snd_max)) {
@@ -347,9 +371,12 @@ static void synchronized_input(struct tcb *c, struct segment *s)
 		c->snd_una = c->iss + 1;
 		tcb_established(c, s);
 	}
+	if (!ack_acceptable(c, s))
+		return;
 	heard(c);
 	timestamp_update(c, s);
 	ecn_input(c, s);
+	cut_to_window(c, s);
 	tcb_flush_later(c); /* ack_now may have been set above */
 	if (ack_arrives(c, s))
 		content_input(c, s);
@@ -376,8 +403,10 @@ static void connection_input(struct tcb *c, struct segment *s)
 		return;
 	s->seq++;
 	s->flags &= (uint8_t)~TH_SYN;
-	if (acceptable(c, s))
+	if (acceptable(c, s)) {
+		cut_to_window(c, s);
 		content_input(c, s);
+	}
 }
 
 void tcpu_input(struct tcpu *e, const struct link_in *in)

@@ -2,7 +2,7 @@
 #include "core/cookie.h"
 #include "core/tcb.h"
 
-#define COOKIES_US 128000000 /* how long after the last cookie one may come back: RFC 4987's two ticks of 64 s */
+#define COOKIES_US 192000000 /* how long after the last cookie one may come back: core/cookie.h */
 
 void segment_refuse(struct tcpu *e, const struct segment *s)
 {

@@ -107,6 +107,8 @@ static uint32_t worthwhile(const struct tcb *c, const struct span *s)
 	uint32_t len = min_u32(s->len, c->mss), room = usable(c);
 	bool more_behind = s->off + len < c->snd.end;
 
+	if (c->filling && !more_behind)
+		return 0; /* perhaps there is more in a moment */
 	/* RFC 9293 3.8.6.2.1: less than a segment only if it is half of the largest window. */
 	if (len > room)
 		return room && room >= c->max_snd_wnd / 2 ? room : 0;

@@ -5,6 +5,7 @@
 #define DUP_THRESH 3
 #define REO_WND_PERSIST 16  /* recoveries */
 #define DELACK_WORST_US 200000 /* WCDelAckT */
+#define PTO_MIN_US 2000        /* what drivers and schedulers take; as Linux */
 #define PTO_BLIND_US 1000000   /* before there is a round trip */
 
 static bool sent_after(uint64_t us, uint32_t end, uint64_t than_us, uint32_t than_end)
@@ -86,7 +87,7 @@ void rack_detect(struct tcb *c)
 /* 7.2: also where the buffer holds nothing new, and cwnd no room */
 void tlp_schedule(struct tcb *c)
 {
-	uint64_t pto = c->srtt ? 2 * (uint64_t)c->srtt : PTO_BLIND_US, when;
+	uint64_t pto = c->srtt ? 2 * (uint64_t)c->srtt + PTO_MIN_US : PTO_BLIND_US, when;
 
 	if (!c->sack || c->recovery != RECOVERY_NONE || c->snd.sacked_spans || c->tlp_out || c->snd_una == c->snd_nxt) {
 		timer_stop(c, TIMER_TLP);

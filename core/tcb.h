@@ -65,6 +65,7 @@ struct tcb {
 	bool fin_taken;         /* and all before it has come: RCV.NXT stands behind it */
 	bool more;              /* the user has said that more follows at once */
 	bool uncorked;          /* and has let it wait for too long */
+	bool filling;           /* the user's bytes are being taken in */
 	/* Agreed upon by the SYNs, or what we have just offered; ecn: RFC 3168 */
 	bool scaling, sack, timestamps, ecn;
 	uint8_t snd_scale, rcv_scale;
@@ -240,7 +241,9 @@ uint32_t tcb_pipe(const struct tcb *);
 
 /* ack.c */
 void ack_established(struct tcb *, const struct segment *); /* the window and round trip at the beginning */
-bool ack_input(struct tcb *, const struct segment *);       /* false: the segment is to be dropped */
+bool ack_in_range(const struct tcb *, const struct segment *);
+bool ack_acceptable(struct tcb *, const struct segment *); /* the same; false: the segment is dropped, and answered */
+void ack_input(struct tcb *, const struct segment *);      /* of one that is */
 
 /* recovery.c */
 /* What an ACK has brought. */

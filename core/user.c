@@ -240,10 +240,14 @@ ssize_t tcpu_send(struct tcb *c, const struct seam_source *source, unsigned how)
 	batch_send(c->engine);
 	if (c->engine->batch)
 		return -EAGAIN;
+	/* Each goes out while it is in the cache; but the last one only when it is known to be the last, for PSH. */
+	c->filling = true;
 	while ((n = fill_span(c, source, how & TCPU_SEND_NOW || c->options.nodelay))) {
 		taken += (ssize_t)n;
-		tcb_output(c); /* while the span is in the cache */
+		tcb_output(c);
 	}
+	c->filling = false;
+	tcb_output(c);
 	batch_send(c->engine);
 	return taken || has_room(c) ? taken : -EAGAIN;
 }
@@ -404,7 +408,7 @@ void tcpu_close(struct tcb *c)
 		close_listener(c);
 		return;
 	}
-	if (rcvbuf_peek(&c->rcv, &data)) {
+	if (rcvbuf_peek(&c->rcv, &data) && c->state != TCPU_TIME_WAIT) {
 		tcpu_abort(c); /* RFC 2525 2.17: the peer must learn that its data was not read */
 		return;
 	}

@@ -372,17 +372,49 @@ START_TEST(time_wait_is_what_it_is)
 }
 END_TEST
 
-/* What stands behind the peer's FIN is not the stream's: the end stays where the FIN was. */
-START_TEST(nothing_behind_the_fin)
+/* A FIN that came early is only a claim: text that goes on in its place shows that it was none, and the true one counts
+ * when it stands in order; but where text ends exactly there, the stream does. */
+START_TEST(early_fin)
 {
 	static uint8_t text[100], got[300];
 
 	talk_open(&talk, &(struct net_config){ 0 }, MSS);
 	talk_say_at(&talk, FIN | ACK, talk.seq + 50, talk.ack, NULL, 0);
-	talk_say_at(&talk, ACK, talk.seq, talk.ack, text, 100);
-	ck_assert_int_eq(net_recv(talk.c, got, sizeof got), 50);
+	talk_say_at(&talk, ACK, talk.seq, talk.ack, text, _i ? 100 : 50);
+	ck_assert_int_eq(net_recv(talk.c, got, sizeof got), _i ? 100 : 50);
+	ck_assert_int_eq(net_state(talk.c), _i ? TCPU_ESTABLISHED : TCPU_CLOSE_WAIT);
+	if (_i) {
+		talk_say_at(&talk, FIN | ACK, talk.seq + 100, talk.ack, NULL, 0);
+		ck_assert_int_eq(net_state(talk.c), TCPU_CLOSE_WAIT);
+	}
 	ck_assert_int_eq(net_recv(talk.c, got, sizeof got), 0);
-	ck_assert_int_eq(net_state(talk.c), TCPU_CLOSE_WAIT);
+	talk_close(&talk);
+}
+END_TEST
+
+/* RFC 5961 3.2 and 4.2: only a RST that stands exactly at RCV.NXT resets, not one that begins before it and reaches over
+ * it; and a SYN is answered wherever it stands. */
+START_TEST(overlapping_reset)
+{
+	talk_open(&talk, &(struct net_config){ 0 }, MSS);
+	talk_say_at(&talk, _i ? SYN : RST, talk.seq - 1, 0, "0123456789", 10);
+	ck_assert_int_eq(net_state(talk.c), TCPU_ESTABLISHED);
+	if (_i)
+		talk_expect(&talk, ACK, 0);
+	else
+		talk_expect_nothing(&talk);
+	talk_close(&talk);
+}
+END_TEST
+
+/* RFC 5961 5.2, where nothing was ever sent there is nothing old to acknowledge. */
+START_TEST(ghost_ack)
+{
+	talk_open(&talk, &(struct net_config){ 0 }, MSS);
+	talk_say_at(&talk, ACK, talk.seq, talk.ack - 1, "0123456789", 10);
+	ck_assert_uint_eq(net_info(talk.c).waiting_bytes, 0);
+	talk_expect(&talk, ACK, 0);
+	ck_assert_uint_eq(talk.heard.ack, talk.seq);
 	talk_close(&talk);
 }
 END_TEST
@@ -429,7 +461,9 @@ int main(void)
 	tcase_add_loop_test(tc, noise, 0, 10);
 	tcase_add_loop_test(tc, challenges_are_few, 0, 3);
 	tcase_add_test(tc, time_wait_is_what_it_is);
-	tcase_add_test(tc, nothing_behind_the_fin);
+	tcase_add_loop_test(tc, early_fin, 0, 2);
+	tcase_add_loop_test(tc, overlapping_reset, 0, 2);
+	tcase_add_test(tc, ghost_ack);
 	tcase_add_test(tc, flood_of_syns);
 	suite_add_tcase(suite, tc);
 	return run_tests(srunner_create(suite));
