@@ -50,7 +50,7 @@ struct cc_ack {
 };
 
 struct congestion {
-	const char *name; /* at most 15 characters; TCP_CONGESTION's */
+	const char *name; /* at most 11 characters; TCP_CONGESTION's */
 	/* A connection begins, or takes this algorithm over from another: cwnd, ssthresh and mss are set and stay. */
 	void (*begin)(struct cc *);
 	void (*acked)(struct cc *, const struct cc_ack *);

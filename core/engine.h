@@ -33,17 +33,17 @@ struct tcpu_options {
 	uint32_t mss_max;          /* data bytes of a segment, both ways [what the link carries]; before connect or listen */
 	uint32_t syn_retries;      /* timeouts of SYN or SYN,ACK in a row before ETIMEDOUT [6] */
 	uint32_t data_retries;     /* timeouts of data in a row before ETIMEDOUT [15] */
+	uint32_t keep_probes;      /* unanswered ones before ETIMEDOUT [9] */
 	uint64_t user_timeout_us;  /* RFC 5482: data that long unacknowledged ends the connection with ETIMEDOUT [never] */
-	uint32_t fin_wait_us;      /* how long a closed connection waits for the peer's FIN [60 s] */
+	uint64_t fin_wait_us;      /* how long a closed connection waits for the peer's FIN [60 s] */
 	uint64_t keep_idle_us;     /* RFC 1122 4.2.3.6: silence before the first keepalive probe [2 h] */
 	uint64_t keep_interval_us; /* between probes [75 s] */
-	uint32_t keep_probes;      /* unanswered ones before ETIMEDOUT [9] */
+	uint64_t pacing_max_bps;   /* bytes a second; only with tcpu_config.pacing [no limit] */
 	bool keepalive;
 	bool nodelay;              /* Nagle's rule (RFC 9293 3.7.4) does not hold */
 	bool quickack;             /* no ACK is delayed */
 	bool cork;                 /* a segment that is not full waits for more, 200 ms at most */
-	uint64_t pacing_max_bps;   /* bytes a second; only with tcpu_config.pacing [no limit] */
-	char congestion[16];       /* "cubic" (RFC 9438, HyStart++) or "reno" [cubic] */
+	char congestion[12];       /* "cubic" (RFC 9438, HyStart++) or "reno" [cubic] */
 };
 
 /* What an engine does without: for tests, and for peers that cannot bear it. QUICKACK: the ACKs at a connection's
@@ -174,7 +174,7 @@ struct tcpu_info {
 	uint32_t flight_bytes;   /* sent, and neither acknowledged, nor SACKed, nor taken for lost (RFC 6675's pipe) */
 	uint32_t sndbuf_bytes, rcvbuf_bytes; /* sizes of the buffers now */
 	uint32_t path_mtu;       /* bytes of an IP packet */
-	char congestion[16];
+	char congestion[12];
 	bool sack, timestamps, ecn, scaling; /* agreed upon */
 	uint64_t sent_bytes, acked_bytes, received_bytes; /* of the stream, each byte once */
 	uint64_t direct_bytes;   /* of received_bytes: taken by a sink straight from the packet buffer */

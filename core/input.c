@@ -378,6 +378,8 @@ static void synchronized_input(struct tcb *c, struct segment *s)
 	ecn_input(c, s);
 	cut_to_window(c, s);
 	tcb_flush_later(c); /* ack_now may have been set above */
+	if (c->state == TCPU_TIME_WAIT && (segment_length(s) || s->seq != c->rcv_nxt))
+		tcb_challenge(c); /* what comes behind the end, or claims to, is told where that was */
 	if (ack_arrives(c, s))
 		content_input(c, s);
 }

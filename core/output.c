@@ -39,14 +39,14 @@ static void pace(struct tcb *c, uint32_t len)
 	const struct tcpu_config *k = &c->engine->config;
 	/* Ahead of the rate that the window stands for, or nothing could grow: as Linux does. */
 	uint64_t per_srtt = c->cc.cwnd < c->cc.ssthresh ? 2 * (uint64_t)c->cc.cwnd : (uint64_t)c->cc.cwnd * 6 / 5;
-	uint64_t us = c->srtt ? (uint64_t)len * c->srtt / per_srtt : 0, us_max;
+	uint64_t us = c->srtt ? (uint64_t)len * c->srtt / per_srtt : 0, us_max, from;
 
 	if (!k->pacing)
 		return;
 	us_max = c->options.pacing_max_bps ? (uint64_t)len * 1000000 / c->options.pacing_max_bps : 0;
-	if (c->pace_at < c->engine->now)
-		c->pace_at = c->engine->now;
-	c->pace_at += us > us_max ? us : us_max;
+	from = c->timer[TIMER_PACE] == TCPU_NEVER || c->timer[TIMER_PACE] < c->engine->now ? c->engine->now :
+		c->timer[TIMER_PACE];
+	timer_set(c, TIMER_PACE, from + (us > us_max ? us : us_max));
 }
 
 static void after_sending(struct tcb *c, uint32_t end_seq, uint32_t len, bool again)
@@ -167,12 +167,9 @@ static bool send_new(struct tcb *c)
 	return true;
 }
 
-static bool paced_out(struct tcb *c)
+static bool paced_out(const struct tcb *c)
 {
-	if (c->pace_at <= c->engine->now)
-		return false;
-	timer_set(c, TIMER_PACE, c->pace_at);
-	return true;
+	return c->timer[TIMER_PACE] != TCPU_NEVER && c->timer[TIMER_PACE] > c->engine->now;
 }
 
 void tcb_output(struct tcb *c)

@@ -109,7 +109,7 @@ static void begin(struct tcb *c, enum recovery kind)
 		c->undo = kind != RECOVERY_ECN;
 		c->undo_sent = 0;
 	}
-	c->recovery = kind;
+	c->recovery = (uint8_t)kind;
 	c->recover = c->snd_nxt;
 	c->ecn_cwr = c->ecn;
 	c->frto = false;

@@ -120,7 +120,6 @@ struct tcb {
 	uint64_t sent_us;       /* when data was sent last; until there may be any, SYN first; TCPU_NEVER: unknown */
 	uint32_t probes, keeps; /* of a shut window, of a silent peer: in a row */
 	uint64_t challenge_at;  /* when the next challenge ACK may be sent */
-	uint64_t pace_at;       /* when the next segment may leave */
 
 	/* RFC 1191, RFC 5927 7.2 */
 	uint32_t path_mtu, mtu_said; /* bytes of an IP packet; mtu_said: believed if the segment times out; 0: none */

@@ -337,7 +337,7 @@ static int get(struct sock *s, int level, int name, union value *out, size_t len
 	if (level == IPPROTO_TCP && name == TCP_CONGESTION) {
 		options_of(s, &o);
 		memcpy(out->congestion, o.congestion, sizeof o.congestion);
-		return sizeof o.congestion;
+		return sizeof out->congestion;
 	}
 	if (level == IPPROTO_TCP && name == TCP_INFO) {
 		fill_tcp_info(s, &out->info);
