@@ -240,6 +240,50 @@ static void leave_flush(struct tcb *c)
 	c->on_flush = false;
 }
 
+void tcb_changed(struct tcb *c)
+{
+	if (c->on_changed || !c->user)
+		return;
+	c->on_changed = true;
+	c->changed_next = c->engine->changed;
+	c->engine->changed = c;
+}
+
+struct tcb *tcpu_changed(struct tcpu *e)
+{
+	struct tcb *c = e->changed;
+
+	if (c) {
+		e->changed = c->changed_next;
+		c->on_changed = false;
+	}
+	return c;
+}
+
+void tcpu_set_user(struct tcb *c, void *user)
+{
+	c->user = user;
+}
+
+void *tcpu_user(const struct tcb *c)
+{
+	return c->user;
+}
+
+void tcb_detach(struct tcb *c)
+{
+	struct tcb **p = &c->engine->changed;
+
+	c->detached = true;
+	c->user = NULL;
+	if (!c->on_changed)
+		return;
+	while (*p != c)
+		p = &(*p)->changed_next;
+	*p = c->changed_next;
+	c->on_changed = false;
+}
+
 static void free_buffers(struct tcb *c)
 {
 	/* Segments that wait for the link may stand in this memory. */
@@ -272,6 +316,7 @@ void tcb_drop(struct tcb *c, int error)
 		c->hash_next = e->held;
 		e->held = c;
 	}
+	tcb_changed(c);
 	if (!c->detached && !was_child)
 		return; /* the user has yet to see the end, and may read what came */
 	unlink_from(&e->held, c);

@@ -427,6 +427,7 @@ void tcpu_input(struct tcpu *e, const struct link_in *in)
 	if (c) {
 		segment_options(&s);
 		c->count.segments_in++;
+		tcb_changed(c);
 		if (direct(c, &s, in->vouched))
 			return;
 	}

@@ -52,13 +52,15 @@ struct tcb {
 	struct tcpu *engine;
 	struct tcb *hash_next;  /* in the table of connections, or the lists of listeners and held ones */
 	struct tcb *flush_next; /* in the list of those that tcpu_flush looks at */
+	struct tcb *changed_next; /* in tcpu_changed's */
+	void *user;
 	struct tcb *parent;     /* the listener that it came from and that has not handed it out yet */
 	struct tcb *queue_next; /* of a connection: behind it in its parent's queue */
 	struct listening *listening; /* NULL: not a listener */
 	struct link_addr local, remote;
 	enum tcpu_state state;
 	bool detached;          /* the user has let go */
-	bool on_flush, ack_now, output_wanted;
+	bool on_flush, on_changed, ack_now, output_wanted;
 	bool fin_queued;        /* the user has closed his direction */
 	bool fin_acked;
 	bool fin_known;         /* the peer has closed its own; fin_seq says where */
@@ -158,6 +160,7 @@ struct tcpu {
 	struct tcb *listeners;
 	struct tcb *held;       /* closed, but the user holds them */
 	struct tcb *flush;      /* those that want ACK or output at tcpu_flush */
+	struct tcb *changed;
 	struct tcb **heap;      /* connections by deadline */
 	uint32_t heap_count, heap_max;
 	uint64_t retry;         /* when a full link is tried again; TCPU_NEVER: it was not full */
@@ -175,6 +178,9 @@ struct tcb *listener_find(const struct tcpu *, struct link_addr local);
 /* The connection is over: no timer, no place in the table. Freed, unless the user holds it and has yet to see how it
  * ended: the caller must not touch it again. */
 void tcb_drop(struct tcb *, int error);
+void tcb_changed(struct tcb *);
+/* The user has no more to do with it. */
+void tcb_detach(struct tcb *);
 void queue_add(struct queue *, struct tcb *);
 void queue_remove(struct queue *, struct tcb *);
 uint32_t tcb_isn(const struct tcb *);

@@ -94,6 +94,7 @@ void tcb_established(struct tcb *c, const struct segment *s)
 		return;
 	queue_remove(&l->listening->half_open, c);
 	queue_add(&l->listening->complete, c);
+	tcb_changed(l);
 }
 
 /* What the user says, completed by the engine's configuration. */
@@ -404,6 +405,7 @@ void tcpu_close(struct tcb *c)
 	const uint8_t *data;
 
 	c->sink = NULL;
+	tcb_detach(c);
 	if (c->state == TCPU_LISTEN) {
 		close_listener(c);
 		return;
@@ -412,7 +414,6 @@ void tcpu_close(struct tcb *c)
 		tcpu_abort(c); /* RFC 2525 2.17: the peer must learn that its data was not read */
 		return;
 	}
-	c->detached = true;
 	if (c->state == TCPU_CLOSED || c->state == TCPU_SYN_SENT) {
 		tcb_drop(c, 0);
 		return;
@@ -426,7 +427,7 @@ void tcpu_abort(struct tcb *c)
 {
 	struct tcpu *e = c->engine;
 
-	c->detached = true;
+	tcb_detach(c);
 	/* RFC 9293 3.10.5 */
 	if (c->state != TCPU_CLOSED && c->state != TCPU_SYN_SENT && c->state != TCPU_TIME_WAIT) {
 		tcb_send_rst(c);

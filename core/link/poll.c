@@ -22,42 +22,71 @@ static unsigned want_of(short events)
 	       TCPU_ERR | TCPU_HUP;
 }
 
-/* Sets revents of what is TCPU's and makes real[] what the system is to poll; with watch, descriptors are made to
- * tell of exactly what was asked. Returns how many are ready, and the earliest deadline. */
-static int look(struct pollfd *fds, struct pollfd *real, nfds_t n, bool watch, uint64_t *deadline_us)
+/* What one poll_tcpu is about. */
+struct round {
+	struct pollfd *fds;  /* the caller's */
+	nfds_t n;
+	struct pollfd *real; /* what the system is to poll: fds, and behind them links; room for 2 n */
+	nfds_t real_n;
+	uint64_t deadline_us; /* the earliest */
+	const struct tcpu_stack *looked; /* the last one: sockets that stand together mostly share it */
+};
+
+/* Where the descriptor itself does not wake for what comes over the link. */
+static void add_link(struct round *r, const struct sock *s)
+{
+	int fd = stack_fd_tcpu(s->stack);
+
+	if (!s->linked && fd >= 0 && (r->real_n == r->n || r->real[r->real_n - 1].fd != fd))
+		r->real[r->real_n++] = (struct pollfd){ .fd = fd, .events = POLLIN };
+}
+
+static int look_at(struct round *r, struct sock *s, struct pollfd *p, bool watch)
+{
+	struct tcpu_stack *k = s->stack;
+	uint64_t due_us;
+
+	if (k != r->looked)
+		stack_catch_up(k);
+	r->looked = k;
+	p->revents = exact(s, p->events);
+	/* Without room for an eventfd, the link's descriptor still wakes. */
+	if (watch && s->tcb)
+		sock_watch(s, want_of(p->events));
+	stack_settle(k); /* a deadline that was met makes nothing readable any more */
+	add_link(r, s);
+	due_us = tcpu_deadline(k->engine);
+	r->deadline_us = due_us < r->deadline_us ? due_us : r->deadline_us;
+	return p->revents != 0;
+}
+
+/* Sets revents of what is TCPU's; with watch, descriptors are made to tell of exactly what was asked. Returns how many
+ * are ready. */
+static int look(struct round *r, bool watch)
 {
 	int ready = 0;
 
-	for (nfds_t i = 0; i < n; i++) {
-		struct sock *s = sock_find(fds[i].fd) ? sock_enter(fds[i].fd) : NULL;
+	r->real_n = r->n;
+	r->looked = NULL;
+	for (nfds_t i = 0; i < r->n; i++) {
+		struct pollfd *p = &r->fds[i];
+		struct sock *s = sock_find(p->fd) ? sock_enter(p->fd) : NULL;
 
-		real[i] = fds[i];
-		fds[i].revents = 0;
+		r->real[i] = *p;
+		p->revents = 0;
 		if (!s)
 			continue;
-		real[i].events = POLLIN;
-		stack_catch_up(s->stack);
-		fds[i].revents = exact(s, fds[i].events);
-		ready += fds[i].revents != 0;
-		/* Without room for an eventfd, the link's descriptor still wakes. */
-		if (watch && s->tcb)
-			sock_watch(s, want_of(fds[i].events));
-		stack_settle(s->stack); /* a deadline that was met makes nothing readable any more */
-		if (s->stack->engine) {
-			uint64_t due_us = tcpu_deadline(s->stack->engine);
-
-			if (due_us < *deadline_us)
-				*deadline_us = due_us;
-		}
+		r->real[i].events = POLLIN;
+		ready += look_at(r, s, p, watch);
 		pthread_mutex_unlock(&s->stack->lock);
 	}
 	return ready;
 }
 
-static void unwatch(const struct pollfd *fds, nfds_t n)
+static void unwatch(const struct round *r)
 {
-	for (nfds_t i = 0; i < n; i++) {
-		struct sock *s = sock_find(fds[i].fd) ? sock_enter(fds[i].fd) : NULL;
+	for (nfds_t i = 0; i < r->n; i++) {
+		struct sock *s = sock_find(r->fds[i].fd) ? sock_enter(r->fds[i].fd) : NULL;
 
 		if (s)
 			sock_leave(s, 0);
@@ -65,58 +94,58 @@ static void unwatch(const struct pollfd *fds, nfds_t n)
 }
 
 /* Polls what the system knows; adds those that are not TCPU's to fds. Returns how many those are. */
-static int sleep_and_merge(struct pollfd *fds, struct pollfd *real, nfds_t n, uint64_t until_us)
+static int sleep_and_merge(struct round *r, uint64_t until_us)
 {
-	int ready = stack_sleep(real, n, until_us);
+	int ready = stack_sleep(r->real, r->real_n, until_us);
 
 	if (ready)
 		return ready;
-	for (nfds_t i = 0; i < n; i++)
-		if (real[i].revents && !sock_find(fds[i].fd)) {
-			fds[i].revents = real[i].revents;
+	for (nfds_t i = 0; i < r->n; i++)
+		if (r->real[i].revents && !sock_find(r->fds[i].fd)) {
+			r->fds[i].revents = r->real[i].revents;
 			ready++;
 		}
 	return ready;
 }
 
-static int poll_(struct pollfd *fds, struct pollfd *real, nfds_t n, uint64_t until_us)
+static int poll_(struct round *r, uint64_t until_us)
 {
 	bool watch = false;
 	int ready, others;
 
 	for (;;) {
-		uint64_t deadline_us = until_us;
-
 		/* A first look costs no system call for watching; only who sleeps watches, and looks again first. */
-		ready = look(fds, real, n, watch, &deadline_us);
+		r->deadline_us = until_us;
+		ready = look(r, watch);
 		if (!ready && !watch && link_host_now_us() < until_us) {
 			watch = true;
 			continue;
 		}
-		others = sleep_and_merge(fds, real, n, ready ? 0 : deadline_us);
+		others = sleep_and_merge(r, ready ? 0 : r->deadline_us);
 		if (ready || others || link_host_now_us() >= until_us)
 			break;
 	}
 	if (watch)
-		unwatch(fds, n);
+		unwatch(r);
 	return others < 0 ? others : ready + others;
 }
 
 int poll_tcpu(struct pollfd *fds, nfds_t n, int timeout_ms)
 {
 	uint64_t until_us = timeout_ms < 0 ? TCPU_NEVER : link_host_now_us() + (uint64_t)timeout_ms * 1000;
-	struct pollfd few[32], *real = few;
-	int r;
+	struct pollfd few[64];
+	struct round r = { .fds = fds, .n = n, .real = few };
+	int e;
 
-	if (n > sizeof few / sizeof *few && !(real = malloc(n * sizeof *real))) {
+	if (n > sizeof few / sizeof *few / 2 && !(r.real = calloc(n, 2 * sizeof *r.real))) {
 		errno = ENOMEM;
 		return -1;
 	}
-	r = poll_(fds, real, n, until_us);
-	if (real != few)
-		free(real);
-	if (r >= 0)
-		return r;
-	errno = -r;
+	e = poll_(&r, until_us);
+	if (r.real != few)
+		free(r.real);
+	if (e >= 0)
+		return e;
+	errno = -e;
 	return -1;
 }

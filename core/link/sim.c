@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define IN_FLIGHT_MAX 65536 /* packets */
-#define CLAIMS_MAX 64       /* of a host */
+#define PORT_FIRST 49152    /* of those that nobody has asked for: RFC 6335 section 6 */
 #define IP_HEADER 20
 
 struct packet {
@@ -32,8 +32,7 @@ struct host {
 	uint32_t ip;
 	uint32_t input_bytes;
 	struct queue input, lent;
-	struct link_addr claims[CLAIMS_MAX];
-	unsigned claimed;
+	uint8_t claimed[65536 / 8]; /* ports: a bit each */
 	uint16_t next_port; /* host byte order */
 };
 
@@ -316,39 +315,49 @@ static void transmit(struct link_sim *sim, const struct link_out *out)
 
 /* ---- the link ---- */
 
+static uint8_t bit_of(uint16_t port)
+{
+	return (uint8_t)(1 << port % 8);
+}
+
+static bool is_claimed(const struct host *h, uint16_t port)
+{
+	return h->claimed[port / 8] & bit_of(port);
+}
+
+/* The next that is free; 0: none is. */
+static uint16_t free_port(struct host *h)
+{
+	for (unsigned i = PORT_FIRST; i < 65536; i++) {
+		uint16_t port = h->next_port;
+
+		h->next_port = port < 65535 ? (uint16_t)(port + 1) : PORT_FIRST;
+		if (!is_claimed(h, port))
+			return port;
+	}
+	return 0;
+}
+
 static int sim_claim(struct link *link, struct link_addr *local)
 {
 	struct host *h = (struct host *)link;
-	struct link_addr want = *local;
+	uint16_t port = local->port ? __builtin_bswap16(local->port) : free_port(h);
 
-	if (want.ip && want.ip != h->ip)
+	if (local->ip && local->ip != h->ip)
 		return -EADDRNOTAVAIL;
-	if (h->claimed == CLAIMS_MAX)
+	if (!port || is_claimed(h, port))
 		return -EADDRINUSE;
-	do {
-		if (!local->port)
-			want.port = __builtin_bswap16(h->next_port++);
-		for (unsigned i = 0; i < h->claimed; i++) {
-			if (h->claims[i].port != want.port)
-				continue;
-			if (local->port)
-				return -EADDRINUSE;
-			want.port = 0;
-		}
-	} while (!want.port);
-	h->claims[h->claimed++] = *local = want;
+	h->claimed[port / 8] |= bit_of(port);
+	local->port = __builtin_bswap16(port);
 	return 0;
 }
 
 static void sim_release(struct link *link, const struct link_addr *local)
 {
 	struct host *h = (struct host *)link;
+	uint16_t port = __builtin_bswap16(local->port);
 
-	for (unsigned i = 0; i < h->claimed; i++)
-		if (h->claims[i].port == local->port) {
-			h->claims[i] = h->claims[--h->claimed];
-			return;
-		}
+	h->claimed[port / 8] &= (uint8_t)~bit_of(port);
 }
 
 static int sim_route(struct link *link, uint32_t remote_ip, uint32_t *local_ip)
@@ -394,7 +403,7 @@ static void sim_close(struct link *link)
 
 	queue_drop(&h->lent);
 	queue_drop(&h->input);
-	h->claimed = 0;
+	memset(h->claimed, 0, sizeof h->claimed);
 }
 
 static const struct link_ops sim_ops = {
@@ -435,7 +444,7 @@ struct link *link_sim_host(struct link_sim *sim, uint32_t ip, uint32_t segment_m
 		segment_max = LINK_SIM_SEGMENT_MAX;
 	*h = (struct host){
 		.link = { .ops = &sim_ops, .segment_max = segment_max, .window_max = input_bytes / 2 },
-		.sim = sim, .ip = ip, .input_bytes = input_bytes, .next_port = 49152,
+		.sim = sim, .ip = ip, .input_bytes = input_bytes, .next_port = PORT_FIRST,
 	};
 	sim->host_count++;
 	return &h->link;

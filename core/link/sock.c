@@ -57,20 +57,61 @@ static int join(const struct sock *s, int fd)
 	return epoll_ctl(s->fd, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
 }
 
-/* A link may have none, or none before it has claimed an address. */
-static int join_link(struct sock *s)
+/* What the stack may have to say to each of its sockets. Without them, the link's descriptor and poll_tcpu serve. */
+static void join_stack(struct sock *s)
 {
-	int fd = stack_fd_tcpu(s->stack), e = fd < 0 || s->linked ? 0 : join(s, fd);
+	struct tcpu_stack *k = s->stack;
 
-	s->linked = s->linked || (fd >= 0 && !e);
-	return e;
+	if (!s->linked)
+		return;
+	if (k->timer_fd < 0 && link_host_is_real())
+		k->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (k->timer_fd >= 0 && !s->timed)
+		s->timed = !join(s, k->timer_fd);
+	if (k->left_fd < 0)
+		k->left_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (k->left_fd >= 0 && !s->lefted)
+		s->lefted = !join(s, k->left_fd);
 }
 
-static void claim_drop(struct tcpu_stack *k, struct claim *c)
+/* A link may have no descriptor, or none before it has claimed an address, or another one then. */
+static int join_link(struct sock *s)
 {
+	struct tcpu_stack *k = s->stack;
+	int fd = stack_fd_tcpu(k), e;
+
+	if (fd < 0 || k->turns || (k->linked >= LINKED_MAX && !s->linked))
+		return 0;
+	e = join(s, fd);
+	if (e && e != -EEXIST)
+		return e;
+	k->linked += !s->linked;
+	s->linked = true;
+	return 0;
+}
+
+/* Its place among those that hold the link's descriptor is another's. */
+static void pass_link_on(struct sock *s)
+{
+	struct sock *heir = s->stack->socks;
+
+	if (!s->linked)
+		return;
+	s->stack->linked--;
+	while (heir && heir->linked)
+		heir = heir->next;
+	if (heir && !join_link(heir) && heir->event_fd >= 0)
+		join_stack(heir);
+}
+
+void sock_unclaim(struct sock *s)
+{
+	struct claim *c = s->claim;
+
+	s->claim = NULL;
 	if (!c || --c->users)
 		return;
-	k->link->ops->release(k->link, &c->local);
+	s->stack->link->ops->release(s->stack->link, &c->local);
 	free(c);
 }
 
@@ -85,11 +126,10 @@ int sock_claim(struct sock *s, struct link_addr want)
 		return e;
 	}
 	*c = (struct claim){ .local = want, .users = 1 };
+	s->claim = c;
 	e = join_link(s);
 	if (e)
-		claim_drop(s->stack, c);
-	else
-		s->claim = c;
+		sock_unclaim(s);
 	return e;
 }
 
@@ -136,7 +176,8 @@ void sock_free(struct sock *s)
 	*at = s->next;
 	k->sock_count--;
 	k->watched -= s->want != 0;
-	claim_drop(k, s->claim);
+	pass_link_on(s);
+	sock_unclaim(s);
 	/* Before the number can be given to another file. */
 	atomic_store_explicit(slot(s->fd, false), NULL, memory_order_release);
 	if (s->event_fd >= 0)
@@ -182,31 +223,25 @@ unsigned sock_met(const struct sock *s)
 	       (i.state == TCPU_TIME_WAIT || i.state == TCPU_CLOSED || i.waiting_bytes ? SOCK_ENDED : 0U);
 }
 
+void sock_take(struct sock *s, struct tcb *c)
+{
+	s->tcb = c;
+	tcpu_set_user(c, s);
+}
+
 unsigned sock_usual_want(const struct sock *s)
 {
-	if (!s->nonblock || !s->tcb)
+	if (!s->tcb || (!s->nonblock && !stack_is_driven(s->stack)))
 		return 0;
 	return TCPU_IN | TCPU_ERR | TCPU_HUP | (s->want_out ? TCPU_OUT : 0);
 }
 
-/* Raises or lowers the eventfd when that changes. Segments that wait in the stack count for every socket: nobody
- * can know whose they are. */
 void sock_tell(struct sock *s)
 {
-	const struct tcpu_stack *k = s->stack;
-	uint64_t one = 1;
-	bool raise;
-
 	s->told = s->want ? sock_ready(s) & s->want : 0;
 	if (s->want & (SOCK_ACKED | SOCK_ENDED))
 		s->told |= sock_met(s) & s->want;
-	raise = s->told || (s->want && k->at < k->count);
-	if (raise == s->raised)
-		return;
-	s->raised = raise;
-	/* Neither can fail: the counter is 0 or 1. */
-	if (raise ? write(s->event_fd, &one, sizeof one) : read(s->event_fd, &one, sizeof one))
-		return;
+	stack_raise(s->event_fd, &s->raised, s->told);
 }
 
 int sock_watch(struct sock *s, unsigned want)
@@ -224,11 +259,8 @@ int sock_watch(struct sock *s, unsigned want)
 			return e;
 		}
 		s->event_fd = fd;
+		join_stack(s);
 	}
-	if (want && k->timer_fd < 0 && link_host_is_real())
-		k->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-	if (want && k->timer_fd >= 0 && !s->timed)
-		s->timed = !join(s, k->timer_fd);
 	k->watched = k->watched + (want != 0) - (s->want != 0);
 	s->want = want;
 	if (s->event_fd >= 0)
@@ -270,6 +302,8 @@ ssize_t sock_leave(struct sock *s, ssize_t result)
 
 	if (want != s->want)
 		sock_watch(s, want); /* on failure the link's descriptor and poll_tcpu still serve */
+	else if (want)
+		sock_tell(s);
 	stack_settle(k);
 	pthread_mutex_unlock(&k->lock);
 	if (result >= 0)

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 
+#define PORT_TRIES 64
 #define FIN_WAIT_US 1000000 /* how long a blocking close waits for FINs: a peer between its calls answers none */
 
 static int address(const struct sockaddr_in *addr, socklen_t addrlen, struct link_addr *out)
@@ -41,6 +42,7 @@ int bind_tcpu(int fd, const struct sockaddr_in *addr, socklen_t addrlen)
 
 static int listen_(struct sock *s, int backlog)
 {
+	struct tcb *l;
 	unsigned most = backlog > 0 ? (unsigned)backlog : 1;
 	int e = 0;
 
@@ -53,9 +55,10 @@ static int listen_(struct sock *s, int backlog)
 	if (!s->claim)
 		e = sock_claim(s, (struct link_addr){ 0 });
 	if (!e)
-		e = tcpu_listen(s->stack->engine, s->claim->local, most, &s->options, &s->tcb);
+		e = tcpu_listen(s->stack->engine, s->claim->local, most, &s->options, &l);
 	if (e)
 		return e;
+	sock_take(s, l);
 	s->listening = true;
 	return tcpu_set_options(s->tcb, &s->options); /* in which false is not the default */
 }
@@ -72,6 +75,7 @@ static int accept_(struct sock *s, struct sockaddr_in *addr, socklen_t *addrlen)
 	uint64_t until_us = sock_until(s, s->recv_timeout_us, 0);
 	struct tcpu_info info;
 	struct sock *n;
+	struct tcb *c;
 	int e = s->listening ? 0 : listen_(s, SOMAXCONN);
 
 	if (e)
@@ -85,11 +89,13 @@ static int accept_(struct sock *s, struct sockaddr_in *addr, socklen_t *addrlen)
 	e = sock_new(s->stack, s->claim, &n);
 	if (e)
 		return e;
-	e = tcpu_accept(s->tcb, &n->tcb);
+	e = tcpu_accept(s->tcb, &c);
 	if (e) {
 		sock_free(n);
 		return e;
 	}
+	sock_take(n, c);
+	sock_watch(n, sock_usual_want(n));
 	n->send_timeout_us = s->send_timeout_us;
 	n->recv_timeout_us = s->recv_timeout_us;
 	n->linger = s->linger;
@@ -124,27 +130,45 @@ static int connected(struct sock *s)
 	return e ? -e : -ECONNABORTED;
 }
 
-static int connect_start(struct sock *s, struct link_addr remote)
+/* An address to connect from. */
+static int choose_local(struct sock *s, uint32_t remote_ip, struct link_addr *local)
 {
-	struct tcpu_stack *k = s->stack;
-	struct link_addr local = { 0 };
+	struct link *link = s->stack->link;
 	int e = 0;
 
-	if (s->claim)
-		local = s->claim->local;
-	if (k->link->ops->route)
-		e = k->link->ops->route(k->link, remote.ip, &local.ip);
+	*local = s->claim ? s->claim->local : (struct link_addr){ 0 };
+	if (link->ops->route)
+		e = link->ops->route(link, remote_ip, &local->ip);
 	if (!e && !s->claim)
-		e = sock_claim(s, local);
+		e = sock_claim(s, *local);
 	if (e)
 		return e;
-	local = (struct link_addr){ local.ip ? local.ip : s->claim->local.ip, s->claim->local.port };
-	stack_clock(k);
-	e = tcpu_connect(k->engine, local, remote, &s->options, &s->tcb);
+	*local = (struct link_addr){ local->ip ? local->ip : s->claim->local.ip, s->claim->local.port };
+	return 0;
+}
+
+static int connect_start(struct sock *s, struct link_addr remote)
+{
+	bool bound = s->claim;
+	struct link_addr local;
+	struct tcb *c;
+	int e;
+
+	stack_clock(s->stack);
+	for (int tries = 0; tries < PORT_TRIES; tries++) {
+		e = choose_local(s, remote.ip, &local);
+		if (e)
+			return e;
+		e = tcpu_connect(s->stack->engine, local, remote, &s->options, &c);
+		if (e != -EADDRINUSE || bound)
+			break;
+		sock_unclaim(s); /* an earlier connection from this port to there is in TIME-WAIT */
+	}
 	if (e)
 		return e;
+	sock_take(s, c);
 	s->connecting = true;
-	return tcpu_set_options(s->tcb, &s->options); /* in which false is not the default */
+	return tcpu_set_options(c, &s->options); /* in which false is not the default */
 }
 
 static int connect_(struct sock *s, const struct sockaddr_in *addr, socklen_t addrlen)

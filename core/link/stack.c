@@ -42,7 +42,7 @@ static int make(struct link *link, const struct tcpu_config *config, struct tcpu
 		return e;
 	}
 	pthread_mutex_init(&k->lock, NULL);
-	k->timer_fd = -1;
+	k->timer_fd = k->left_fd = -1;
 	k->armed_us = TCPU_NEVER;
 	*out = k;
 	return 0;
@@ -54,6 +54,8 @@ void stack_free(struct tcpu_stack *k)
 	k->link->ops->close(k->link);
 	if (k->timer_fd >= 0)
 		close(k->timer_fd);
+	if (k->left_fd >= 0)
+		close(k->left_fd);
 	pthread_mutex_destroy(&k->lock);
 	free(k);
 }
@@ -104,6 +106,14 @@ void stack_clock(struct tcpu_stack *k)
 	tcpu_clock(k->engine, link_host_now_us());
 }
 
+static void feed(struct tcpu_stack *k)
+{
+	const struct link_in *in = &k->pending[k->at++];
+
+	k->unflushed_bytes += in->len;
+	tcpu_input(k->engine, in);
+}
+
 unsigned stack_pump(struct tcpu_stack *k, const struct call_sink *sink)
 {
 	unsigned fed = 0;
@@ -116,13 +126,8 @@ unsigned stack_pump(struct tcpu_stack *k, const struct call_sink *sink)
 		k->at = 0;
 		k->count = n > 0 ? (unsigned)n : 0;
 	}
-	while (k->at < k->count && !(sink && has_enough(sink, &k->pending[k->at]))) {
-		const struct link_in *in = &k->pending[k->at++];
-
-		fed++;
-		k->unflushed_bytes += in->len;
-		tcpu_input(k->engine, in);
-	}
+	for (; k->at < k->count && !(sink && has_enough(sink, &k->pending[k->at])); fed++)
+		feed(k);
 	return fed;
 }
 
@@ -148,7 +153,7 @@ static void flush(struct tcpu_stack *k)
  * that comes of it sets it right, which is rarer than deadlines that move. */
 static void set_timer(struct tcpu_stack *k)
 {
-	uint64_t deadline_us = tcpu_deadline(k->engine);
+	uint64_t deadline_us = stack_is_driven(k) ? TCPU_NEVER : tcpu_deadline(k->engine);
 	struct itimerspec t = { .it_value = { .tv_sec = (time_t)(deadline_us / 1000000),
 					      .tv_nsec = (long)(deadline_us % 1000000) * 1000 + 1 } };
 	uint64_t expirations;
@@ -163,15 +168,35 @@ static void set_timer(struct tcpu_stack *k)
 	timerfd_settime(k->timer_fd, TFD_TIMER_ABSTIME, &t, NULL);
 }
 
+void stack_raise(int event_fd, bool *raised, bool raise)
+{
+	uint64_t one = 1;
+
+	if (raise == *raised)
+		return;
+	*raised = raise;
+	/* Neither can fail: the counter is 0 or 1. */
+	if (raise ? write(event_fd, &one, sizeof one) : read(event_fd, &one, sizeof one))
+		return;
+}
+
 void stack_settle(struct tcpu_stack *k)
 {
+	struct tcb *c;
+	struct sock *s;
+
+	/* The link's descriptor alone says whether another turn would get further. */
+	while (k->turns && k->at < k->count)
+		feed(k);
 	flush(k);
-	if (!k->watched)
-		return;
-	for (struct sock *s = k->socks; s; s = s->next)
+	while ((c = tcpu_changed(k->engine))) {
+		s = tcpu_user(c);
 		if (s->want)
 			sock_tell(s);
-	if (k->timer_fd >= 0)
+	}
+	if (k->left_fd >= 0)
+		stack_raise(k->left_fd, &k->left, k->watched && k->at < k->count);
+	if (k->timer_fd >= 0 && k->watched)
 		set_timer(k);
 }
 

@@ -7,8 +7,15 @@
  *
  * A descriptor of the application's is an epoll descriptor that holds the link's descriptor, and, once somebody
  * watches it (O_NONBLOCK, poll_tcpu, or a blocking call beside others that get the stack further), an eventfd that is
- * raised while the connection is ready without the link being readable, and the stack's timerfd. Blocking calls of an
- * only socket need neither and pay for neither. */
+ * raised while the connection is ready without the link being readable, the stack's timerfd, and an eventfd that is
+ * raised while segments wait in the stack. Blocking calls of an only socket need none of them and pay for none. By
+ * turns it is the connection's eventfd alone: the application watches the link.
+ *
+ * More than LINKED_MAX descriptors do not hold the link's: the kernel lets one descriptor wake no more than 500 that
+ * are two epolls away. Whoever makes calls on one of those that do wakes the others.
+ *
+ * Whose eventfd is to be raised the engine says (tcpu_changed), so that a call costs the same with one socket as with
+ * thousands. */
 #ifndef CORE_LINK_STACK_H
 #define CORE_LINK_STACK_H
 
@@ -18,6 +25,7 @@
 #include <pthread.h>
 
 #define STACK_BATCH 128 /* segments of a recv */
+#define LINKED_MAX 256
 
 struct tcpu_stack {
 	pthread_mutex_t lock;
@@ -28,13 +36,15 @@ struct tcpu_stack {
 	struct sock *socks;
 	unsigned sock_count;
 	unsigned watched;       /* of them: those with a want */
+	unsigned linked;        /* of them: those whose descriptors hold the link's */
 	struct link_in pending[STACK_BATCH];
 	unsigned count, at;     /* pending[at..count) came, and waits for a call that can take it */
 	uint64_t looked_us;     /* when the link was last asked */
 	uint64_t flushed_us;    /* when the engine last sent what it owed */
 	uint32_t unflushed_bytes; /* fed since */
-	int timer_fd;           /* -1: nobody watches */
-	uint64_t armed_us;
+	int timer_fd, left_fd;  /* -1: nobody watches */
+	uint64_t armed_us;      /* the timerfd */
+	bool left;              /* left_fd is raised: pending segments may be for anybody */
 	bool orphan;
 	struct tcpu_stack *next_orphan;
 };
@@ -55,7 +65,7 @@ struct sock {
 	unsigned want;   /* TCPU_IN ...: what somebody watches the descriptor for; 0: nobody does */
 	unsigned told;   /* of want: why event_fd is raised */
 	bool raised;
-	bool linked, timed; /* the link's descriptor, the stack's timerfd are part of the descriptor */
+	bool linked, timed, lefted; /* descriptors of the link and the stack are part of this one */
 	int error;       /* a positive errno: found beside bytes, so for the next call to report */
 	bool listening, read_shut, nonblock, reuse, linger;
 	int linger_seconds;
@@ -65,7 +75,7 @@ struct sock {
 	struct tcpu_options options; /* complete; once there is a tcb, it has them */
 };
 
-/* It gets further without calls on its sockets. */
+/* It gets further without calls on its sockets, and its descriptors are always watched. */
 static inline bool stack_is_driven(const struct tcpu_stack *k)
 {
 	return k->turns;
@@ -95,6 +105,8 @@ void stack_clock(struct tcpu_stack *);
  * before that only every now and then: a call that takes little at a time does not acknowledge each time. Descriptors
  * that are watched are brought up to date. */
 void stack_settle(struct tcpu_stack *);
+/* Raises or lowers an eventfd when that changes. */
+void stack_raise(int event_fd, bool *raised, bool raise);
 /* Sleeps until one of fds is ready, or so long; orphans are served meanwhile, so it may return before either.
  * -EINTR. */
 int stack_sleep(struct pollfd *fds, nfds_t n, uint64_t until_us);
@@ -105,6 +117,7 @@ int sock_new(struct tcpu_stack *, struct claim *, struct sock **out);
 void sock_free(struct sock *);
 /* Binds it. Errors of the link's claim; -ENOMEM. */
 int sock_claim(struct sock *, struct link_addr);
+void sock_unclaim(struct sock *);
 /* NULL when fd is none of ours. */
 struct sock *sock_find(int fd);
 /* Finds a socket and locks its stack. NULL, with errno EBADF. */
@@ -117,6 +130,8 @@ ssize_t sock_leave(struct sock *, ssize_t result);
 int sock_wait(struct sock *, unsigned want, uint64_t until_us, struct call_sink *sink);
 /* TCPU_CLOSED also where there is no connection yet. */
 enum tcpu_state sock_state(const struct sock *);
+/* Its connection, or listener. */
+void sock_take(struct sock *, struct tcb *);
 /* -ENOTCONN: no connection, but perhaps a listener. */
 int sock_info(const struct sock *, struct tcpu_info *);
 /* The handshake is over, and the connection is not. */
