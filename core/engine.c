@@ -260,12 +260,12 @@ struct tcb *tcpu_changed(struct tcpu *e)
 	return c;
 }
 
-void tcpu_set_user(struct tcb *c, void *user)
+void tcpu_set_user(struct tcb *c, uint32_t user)
 {
 	c->user = user;
 }
 
-void *tcpu_user(const struct tcb *c)
+uint32_t tcpu_user(const struct tcb *c)
 {
 	return c->user;
 }
@@ -275,7 +275,7 @@ void tcb_detach(struct tcb *c)
 	struct tcb **p = &c->engine->changed;
 
 	c->detached = true;
-	c->user = NULL;
+	c->user = 0;
 	if (!c->on_changed)
 		return;
 	while (*p != c)

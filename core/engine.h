@@ -152,10 +152,10 @@ enum { TCPU_IN = 1, TCPU_OUT = 2, TCPU_ERR = 4, TCPU_HUP = 8 };
  * buffer, or a write would fail at once), TCPU_ERR (an error waits), TCPU_HUP (both directions are over). */
 unsigned tcpu_ready(const struct tcb *);
 /* Whose readiness segments, timers and ICMP may have changed since: one after the other, NULL when there is no more.
- * Of those that have a user, the driver's pointer, and are not closed. */
+ * Of those that have a user, the driver's number for them, and are not closed. It is 0, none, at first. */
 struct tcb *tcpu_changed(struct tcpu *);
-void tcpu_set_user(struct tcb *, void *user);
-void *tcpu_user(const struct tcb *);
+void tcpu_set_user(struct tcb *, uint32_t user);
+uint32_t tcpu_user(const struct tcb *);
 /* The error that waits, as a positive errno, and clears it: ECONNREFUSED, ECONNRESET, ETIMEDOUT. */
 int tcpu_error(struct tcb *);
 

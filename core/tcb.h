@@ -52,10 +52,11 @@ struct tcb {
 	struct tcpu *engine;
 	struct tcb *hash_next;  /* in the table of connections, or the lists of listeners and held ones */
 	struct tcb *flush_next; /* in the list of those that tcpu_flush looks at */
-	struct tcb *changed_next; /* in tcpu_changed's */
-	void *user;
 	struct tcb *parent;     /* the listener that it came from and that has not handed it out yet */
-	struct tcb *queue_next; /* of a connection: behind it in its parent's queue */
+	union {
+		struct tcb *queue_next;   /* of a connection: behind it in its parent's queue */
+		struct tcb *changed_next; /* once it has a user: in tcpu_changed's list */
+	};
 	struct listening *listening; /* NULL: not a listener */
 	struct link_addr local, remote;
 	enum tcpu_state state;
@@ -80,6 +81,7 @@ struct tcb {
 	uint8_t frto_new;       /* new segments that it may send beyond cwnd */
 	bool reordering_seen, tlp_out, tlp_again; /* RFC 8985 */
 	int error;              /* positive errno, until the user has seen it */
+	uint32_t user;          /* the driver's number for it; 0: none */
 	struct tcpu_options options; /* complete */
 
 	/* Send sequence space; snd_max is beyond snd_nxt only where a probe was sent into a shut window */

@@ -226,7 +226,7 @@ unsigned sock_met(const struct sock *s)
 void sock_take(struct sock *s, struct tcb *c)
 {
 	s->tcb = c;
-	tcpu_set_user(c, s);
+	tcpu_set_user(c, (uint32_t)s->fd + 1);
 }
 
 unsigned sock_usual_want(const struct sock *s)

@@ -190,7 +190,7 @@ void stack_settle(struct tcpu_stack *k)
 		feed(k);
 	flush(k);
 	while ((c = tcpu_changed(k->engine))) {
-		s = tcpu_user(c);
+		s = sock_find((int)tcpu_user(c) - 1);
 		if (s->want)
 			sock_tell(s);
 	}
