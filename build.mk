@@ -30,7 +30,7 @@ BUILD = $(MAKE) INNER=1 $(JOBS)
 
 NEED_BUILD := gcc libc6-dev pkg-config ragel luajit libluajit-5.1-dev libjansson-dev libssl-dev libtirpc-dev \
 	$(filter clang,$(CC))
-NEED_CHECK := $(NEED_BUILD) clang check iproute2 socat curl
+NEED_CHECK := $(NEED_BUILD) clang check iproute2 socat curl tshark ethtool nftables
 NEED_DEMO  := $(NEED_BUILD) check gnuplot-nox
 NEED_LINT  := $(NEED_BUILD) check clang clang-tidy shellcheck lua-check
 need = @tools/need.sh

@@ -1,17 +1,14 @@
 /* What the TUN link sends, read from the other end of a socket pair and cut into segments as the kernel cuts: each is
  * the one that TCP gave, to the bit, and no more packets than needed carried them. */
 #include "core/link/sim.h"
-#include "core/link/tun.h"
 #include "tests/run.h"
 #include "tests/tun_packet.h"
 
 #include <arpa/inet.h>
 #include <check.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #define OURS 0x0a000002
@@ -25,21 +22,11 @@ static struct tun_packet sent[N]; /* each as a packet of its own would be */
 static uint8_t *memory;           /* of the segments: TCP header and data, one behind the other */
 static size_t memory_used;
 
-static void open_with(bool plain)
-{
-	int pair[2];
-
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair), 0);
-	device = pair[1];
-	ck_assert_int_eq(link_tun_over(pair[0], &(struct link_tun_config){ .ip = htonl(OURS), .plain = plain }, &l), 0);
-}
-
 static void setup(void)
 {
-	signal(SIGPIPE, SIG_IGN); /* a device has none */
 	memory = malloc(N * (size_t)ROOM);
 	memory_used = 0;
-	open_with(false);
+	l = tun_pair(OURS, false, &device);
 }
 
 static void teardown(void)
@@ -266,7 +253,7 @@ START_TEST(plain)
 {
 	l->ops->close(l);
 	close(device);
-	open_with(true);
+	l = tun_pair(OURS, true, &device);
 	for (unsigned i = 0; i < 30; i++)
 		prepare(i, add(i, i * 500, ACK, 500), false);
 	ck_assert_uint_eq(send_all(30), 30);

@@ -1,6 +1,10 @@
 #include "tests/tun_packet.h"
 
+#include <arpa/inet.h>
+#include <check.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 
 uint16_t get16(const uint8_t *p)
 {
@@ -101,4 +105,17 @@ uint8_t *make_segment(struct tun_packet *p, uint32_t src, uint32_t dst, uint16_t
 		tcp[TCP + i] = (uint8_t)(seq + i);
 	fix_tcp(ip);
 	return ip;
+}
+
+struct link *tun_pair(uint32_t ip, bool plain, int *device)
+{
+	struct link_tun_config c = { .ip = htonl(ip), .plain = plain };
+	struct link *l;
+	int pair[2];
+
+	signal(SIGPIPE, SIG_IGN);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair), 0);
+	ck_assert_int_eq(link_tun_over(pair[0], &c, &l), 0);
+	*device = pair[1];
+	return l;
 }

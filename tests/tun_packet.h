@@ -2,6 +2,8 @@
 #ifndef TESTS_TUN_PACKET_H
 #define TESTS_TUN_PACKET_H
 
+#include "core/link/tun.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -38,5 +40,9 @@ uint8_t *make_packet(struct tun_packet *, uint8_t protocol, uint32_t src, uint32
 /* One with a TCP header of TCP bytes and data bytes that follow from seq. */
 uint8_t *make_segment(struct tun_packet *, uint32_t src, uint32_t dst, uint16_t sport, uint16_t dport, uint32_t seq,
 	uint32_t ack, uint8_t flags, size_t data);
+
+/* A link for the address ip over one end of a socket pair; *device is the other, the kernel's. SIGPIPE, which no device
+ * raises, is ignored. */
+struct link *tun_pair(uint32_t ip, bool plain, int *device);
 
 #endif

@@ -13,6 +13,7 @@ here() {
 	gnuplot-nox) command -v gnuplot ;;
 	lua-check) command -v luacheck ;;
 	iproute2) command -v ip ;;
+	nftables) command -v nft ;;
 	*) command -v "$1" ;;
 	esac >/dev/null 2>&1
 }

@@ -58,12 +58,13 @@ veth() {
 	ip -n "tcpu-$$-$3" route add default via "$2"
 }
 
-# start NAME NAMESPACE COMMAND...: in the background; what it says is in $tmp/NAME.
+# start NAME NAMESPACE COMMAND...: in the background; what it says is in $tmp/NAME, what it reads in $stdin.
+stdin=/dev/null
 start() {
 	local name=$1 namespace=tcpu-$$-$2
 	shift 2
 	: >"$tmp/$name"
-	ip netns exec "$namespace" "$@" >"$tmp/$name" 2>&1 &
+	ip netns exec "$namespace" "$@" <"$stdin" >"$tmp/$name" 2>&1 &
 	pids[$name]=$!
 }
 
@@ -102,6 +103,11 @@ check() {
 # said NAME WORD: the rest of the line that begins with that word.
 said() {
 	sed -n "s/^$2 //p" "$tmp/$1"
+}
+
+# counted NAME COUNT: what a peer over TCPU has counted.
+counted() {
+	sed -n "s/^count $2 //p" "$tmp/$1"
 }
 
 # Whether what left one end came to the other, both ways: the two processes of a transfer.

@@ -4,7 +4,8 @@
  *	sent BYTES SHA256
  *	received BYTES SHA256
  *
- * before that `listening` or `connected` as soon as it is so, and `CLOSING` if TCPU was ever in that state. */
+ * before that `listening` or `connected` as soon as it is so, `CLOSING` if TCPU was ever in that state, and what it has
+ * counted: `count NAME NUMBER`. */
 #include "core/link/tun.h"
 #include "core/tcpu.h"
 
@@ -21,11 +22,11 @@
 
 #define BUFFER (256 << 10)
 
-enum order { EARLY, LATE, BOTH };
-static const char *const orders[] = { "early", "late", "both" };
+enum order { EARLY, LATE, TOLD };
+static const char *const orders[] = { "early", "late", "told" };
 
 static struct options {
-	bool kernel, plain, thread;
+	bool kernel, plain, thread, ecn;
 	const char *device, *say, *to;
 	struct in_addr ip, host_ip;
 	uint32_t mtu;
@@ -45,6 +46,7 @@ static const struct argp_option known[] = {
 	{ "mtu", 'm', "BYTES", 0, "of the TUN device", 0 },
 	{ "plain", 'p', 0, 0, "no offloads", 0 },
 	{ "thread", 't', 0, 0, "TCPU driven by a thread", 0 },
+	{ "ecn", 'e', 0, 0, "TCPU asks for ECN", 0 },
 	{ "listen", 'l', "PORT", 0, "take one connection", 0 },
 	{ "connect", 'c', "IP:PORT", 0, "make one", 0 },
 	{ "say", 's', "TEXT", 0, "send that first; \\r and \\n are understood", 0 },
@@ -52,7 +54,7 @@ static const struct argp_option known[] = {
 	{ "seed", 'r', "NUMBER", 0, "of what they are", 0 },
 	{ "to", 'o', "FILE", 0, "write what comes there", 0 },
 	{ "close", 'x', "WHEN", 0, "early: when all is sent, as usual; late: after the other end; "
-		"both: when as much has come as was sent", 0 },
+		"told: when standard input has something to read; says `closed` then", 0 },
 	{ 0 },
 };
 
@@ -82,6 +84,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'k': o.kernel = true; break;
 	case 'p': o.plain = true; break;
 	case 't': o.thread = true; break;
+	case 'e': o.ecn = true; break;
 	case 'd': o.device = arg; break;
 	case 's': o.say = arg; break;
 	case 'o': o.to = arg; break;
@@ -97,8 +100,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case 'x':
 		for (o.order = EARLY; strcmp(arg, orders[o.order]) != 0; o.order++)
-			if (o.order == BOTH)
-				argp_error(state, "--close %s: early, late or both", arg);
+			if (o.order == TOLD)
+				argp_error(state, "--close %s: early, late or told", arg);
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -178,6 +181,30 @@ static bool source_fill(void)
 
 /* ---- the transfer ---- */
 
+static void print_counts(int fd, const struct link *link)
+{
+	struct link_tun_stats l = link_tun_stats(link);
+	struct tcpu_info i;
+
+	if (info_tcpu(fd, &i))
+		fail("info_tcpu");
+	const struct {
+		const char *name;
+		uint64_t value;
+	} counts[] = {
+		{ "segments_out", l.segments_out }, { "packets_out", l.packets_out }, { "packets_in", l.packets_in },
+		{ "vouched_in", l.vouched_in }, { "malformed", l.malformed }, { "astray", l.astray },
+		{ "retransmits", i.retransmits }, { "timeouts", i.timeouts }, { "tail_probes", i.tail_probes },
+		{ "fast_retransmits", i.fast_retransmits }, { "spurious", i.spurious }, { "out_of_order", i.out_of_order },
+		{ "duplicates", i.duplicates }, { "bad_checksums", i.bad_checksums }, { "dsacks_in", i.dsacks_in },
+		{ "dsacks_out", i.dsacks_out }, { "ecn", i.ecn }, { "ecn_marks_in", i.ecn_marks_in },
+		{ "ecn_reductions", i.ecn_reductions }, { "path_mtu", i.path_mtu },
+	};
+
+	for (size_t k = 0; k < sizeof counts / sizeof *counts; k++)
+		printf("count %s %llu\n", counts[k].name, (unsigned long long)counts[k].value);
+}
+
 static void watch_state(int fd)
 {
 	static bool seen;
@@ -217,9 +244,23 @@ static void give(int fd, struct count *out)
 	}
 }
 
+/* Whether it is time to close, all being sent; told: standard input has something. */
+static bool closes(bool reading, bool told)
+{
+	return o.order == EARLY || !reading || (o.order == TOLD && told);
+}
+
+static void close_half(int fd)
+{
+	if (CALL(shutdown, fd, SHUT_WR))
+		fail("shutdown");
+	if (o.order == TOLD)
+		puts("closed");
+}
+
 static void transfer(int fd, struct count *out, struct count *in)
 {
-	bool writing = true, reading = true;
+	bool writing = true, reading = true, told = false;
 	FILE *to = o.to ? fopen(o.to, "w") : NULL;
 
 	if (o.to && !to)
@@ -227,20 +268,21 @@ static void transfer(int fd, struct count *out, struct count *in)
 	source_start();
 	while (writing || reading) {
 		bool more = writing && source_fill();
-		struct pollfd p = { .fd = fd, .events = (short)((more ? POLLOUT : 0) | (reading ? POLLIN : 0)) };
+		struct pollfd p[2] = { { .fd = fd, .events = (short)((more ? POLLOUT : 0) | (reading ? POLLIN : 0)) },
+			{ .fd = o.order == TOLD && !told ? 0 : -1, .events = POLLIN } };
 
-		if (writing && !more && (o.order == EARLY || !reading || (o.order == BOTH && in->bytes >= out->bytes))) {
-			if (CALL(shutdown, fd, SHUT_WR))
-				fail("shutdown");
+		if (writing && !more && closes(reading, told)) {
+			close_half(fd);
 			writing = false;
 			continue;
 		}
-		if (CALL(poll, &p, 1, -1) < 0)
+		if (CALL(poll, p, 2, -1) < 0)
 			fail("poll");
+		told = told || p[1].revents;
 		watch_state(fd);
-		if (reading && p.revents & (POLLIN | POLLERR | POLLHUP))
+		if (reading && p[0].revents & (POLLIN | POLLERR | POLLHUP))
 			reading = take(fd, in, to);
-		if (more && p.revents & (POLLOUT | POLLERR))
+		if (more && p[0].revents & (POLLOUT | POLLERR))
 			give(fd, out);
 		watch_state(fd);
 	}
@@ -250,11 +292,11 @@ static void transfer(int fd, struct count *out, struct count *in)
 
 /* ---- beginning and end ---- */
 
-static struct tcpu_stack *stack_open(void)
+static struct tcpu_stack *stack_open(struct link **link)
 {
 	struct link_tun_config config = { .name = o.device, .ip = o.ip.s_addr, .host_ip = o.host_ip.s_addr, .mtu = o.mtu,
 		.plain = o.plain };
-	struct tcpu_stack_config c = { .thread = o.thread };
+	struct tcpu_stack_config c = { .thread = o.thread, .engine.ecn = o.ecn };
 	struct tcpu_stack *stack;
 	int e = link_tun_open(&config, &c.link);
 
@@ -264,6 +306,7 @@ static struct tcpu_stack *stack_open(void)
 	}
 	if (stack_tcpu(&c, &stack))
 		fail("stack_tcpu");
+	*link = c.link;
 	return stack;
 }
 
@@ -297,13 +340,14 @@ int main(int argc, char **argv)
 	static const struct argp argp = { known, parse, NULL, "One end of a transfer.", NULL, NULL, NULL };
 	struct count out = count_new(), in = count_new();
 	struct tcpu_stack *stack = NULL;
+	struct link *link = NULL;
 	double from;
 	int fd;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
 	if (!o.kernel)
-		stack = stack_open();
+		stack = stack_open(&link);
 	fd = o.kernel ? socket(AF_INET, SOCK_STREAM, 0) : stack_socket_tcpu(stack, SOCK_STREAM);
 	if (fd < 0)
 		fail("socket");
@@ -316,6 +360,8 @@ int main(int argc, char **argv)
 	if (CALL(fcntl, fd, F_SETFL, O_NONBLOCK))
 		fail("fcntl");
 	transfer(fd, &out, &in);
+	if (stack)
+		print_counts(fd, link);
 	if (CALL(fcntl, fd, F_SETFL, 0) || CALL(close, fd))
 		fail("close");
 	count_print(&out, "sent");
