@@ -95,6 +95,7 @@ static void put_syn(const struct syn_options *y, struct options_out *o)
 static void put_sack(struct tcb *c, uint32_t data_len, struct options_out *o)
 {
 	uint32_t full = c->mss + (c->timestamps ? 12 : 0), used = o->len + data_len + 4, n;
+	uint32_t zero = c->irs + 1; /* the number of offset 0 */
 	struct range block[SACK_BLOCKS];
 
 	if (data_len && used + 8 > full)
@@ -106,8 +107,8 @@ static void put_sack(struct tcb *c, uint32_t data_len, struct options_out *o)
 		return;
 	put(o, (uint8_t[]){ 1, 1, 5, (uint8_t)(2 + 8 * n) }, 4);
 	for (uint32_t i = 0; i < n; i++) {
-		put32(o, c->rcv_nxt + (uint32_t)(block[i].begin - c->rcv.next));
-		put32(o, c->rcv_nxt + (uint32_t)(block[i].end - c->rcv.next));
+		put32(o, zero + (uint32_t)block[i].begin);
+		put32(o, zero + (uint32_t)block[i].end);
 	}
 }
 

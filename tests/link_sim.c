@@ -122,6 +122,40 @@ START_TEST(rates)
 }
 END_TEST
 
+/* What may be marked is, as often as asked or where the queue is long; the rest never is. */
+START_TEST(marks)
+{
+	for (uint8_t ecn = 0; ecn < 4; ecn++)
+		for (int crowded = 0; crowded < 2; crowded++) {
+			uint8_t bytes[120] = { 0 };
+			struct link_sim_path path = { .mark = crowded ? 0 : 0.3, .mark_bytes = crowded ? 14000 : 0,
+						      .rate_bps = crowded ? 1000 : 0 };
+			struct link_out o = { .src = { ip_a, htons(1) }, .dst = { ip_b, htons(2) }, .header = bytes,
+					      .header_len = 20, .data = bytes + 20, .data_len = 100, .ecn = ecn };
+			struct link_in in[8];
+			uint32_t marked = 0;
+
+			open_sim(3, &path);
+			for (uint32_t i = 0; i < 200; i++)
+				ck_assert_int_eq(a->ops->send(a, &o, 1), 1);
+			link_sim_clock(sim, 1000 * 1000000ULL);
+			for (int got; (got = b->ops->recv(b, in, 8)) > 0;)
+				for (int k = 0; k < got; k++) {
+					ck_assert(in[k].ecn == ecn || in[k].ecn == 3);
+					marked += in[k].ecn != ecn;
+				}
+			ck_assert_uint_eq(marked, link_sim_stats(sim, ip_a, ip_b).marked);
+			if (ecn == 0 || ecn == 3)
+				ck_assert_uint_eq(marked, 0);
+			else if (crowded)
+				ck_assert_uint_eq(marked, 99); /* of 140 bytes each, behind the first 101 */
+			else
+				ck_assert(marked > 40 && marked < 80);
+			link_sim_free(sim);
+		}
+}
+END_TEST
+
 START_TEST(same_seed_same_trace)
 {
 	const struct link_sim_path p = { .loss = 0.1, .duplicate = 0.1, .corrupt = 0.1, .reorder = 0.1,
@@ -283,6 +317,7 @@ int main(void)
 
 	tcase_add_test(tc, clean);
 	tcase_add_test(tc, rates);
+	tcase_add_test(tc, marks);
 	tcase_add_test(tc, same_seed_same_trace);
 	tcase_add_test(tc, corruption);
 	tcase_add_test(tc, bandwidth_and_queue);

@@ -64,6 +64,8 @@ static void check(const struct link_in *in, uint32_t i)
 {
 	uint32_t number;
 
+	ck_assert_uint_eq(in->ecn, out[i].ecn);
+
 	ck_assert_uint_eq(in->len, out[i].header_len + out[i].data_len);
 	memcpy(&number, in->segment + 4, 4);
 	ck_assert_uint_eq(number, i);
@@ -131,6 +133,22 @@ START_TEST(batches)
 		ck_assert_uint_eq(link_udp_stats(a).datagrams_out, n);
 	else if (shape == 1)
 		ck_assert_uint_eq(link_udp_stats(a).datagrams_out, 2); /* 44 of 1472 bytes, and 20 */
+	close_both();
+}
+END_TEST
+
+/* RFC 3168: the ECN field arrives as it was sent, for each segment of a batch. */
+START_TEST(ecn)
+{
+	open_both(&(struct link_udp_config){ .single = _i });
+	for (uint32_t i = 0; i < 12; i++) {
+		prepare(i, memory + i * 500, 500, false);
+		out[i].ecn = i / 3 % 4;
+	}
+	ck_assert_int_eq(a->ops->send(a, out, 12), 12);
+	receive(12, BATCH);
+	for (uint32_t i = 0; i < 12; i++)
+		out[i].ecn = 0;
 	close_both();
 }
 END_TEST
@@ -204,7 +222,8 @@ START_TEST(unreachable)
 	got = a->ops->recv(a, in, 4);
 	ck_assert_int_eq(got, 1);
 	ck_assert_int_eq(in[0].error, ECONNREFUSED);
-	ck_assert_uint_eq(in[0].len, 0);
+	ck_assert_uint_eq(in[0].len, 8); /* ports and sequence number, as they left */
+	ck_assert_mem_eq(in[0].segment, out[0].header, 8);
 	ck_assert_uint_eq(in[0].src.ip, gone.ip);
 	ck_assert_uint_eq(in[0].src.port, gone.port);
 	ck_assert_uint_eq(in[0].dst.ip, at_a.ip);
@@ -297,6 +316,7 @@ int main(void)
 	TCase *tc = tcase_create("udp");
 
 	tcase_add_loop_test(tc, batches, 0, 4 * (int)(sizeof shapes / sizeof *shapes));
+	tcase_add_loop_test(tc, ecn, 0, 2);
 	tcase_add_test(tc, two_peers);
 	tcase_add_test(tc, contradiction);
 	tcase_add_test(tc, unreachable);

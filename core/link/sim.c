@@ -17,7 +17,9 @@ struct packet {
 	uint64_t number;
 	struct link_addr src, dst;
 	uint32_t len;
+	uint8_t ecn;
 	int error;
+	uint32_t path_mtu;
 	uint8_t segment[];
 };
 
@@ -190,7 +192,7 @@ static struct path *path_of(const struct link_sim *sim, uint32_t from_ip, uint32
 static struct link_sim_packet view(const struct link_sim *sim, struct packet *p)
 {
 	return (struct link_sim_packet){ .src = p->src, .dst = p->dst, .number = p->number, .time_us = sim->now_us,
-					 .segment = p->segment, .len = p->len };
+					 .segment = p->segment, .len = p->len, .ecn = p->ecn };
 }
 
 static void tap(struct link_sim *sim, enum link_sim_event event, struct packet *p)
@@ -223,13 +225,26 @@ static void corrupt(struct link_sim *sim, struct packet *p)
 		p->segment[where] ^= 1;
 }
 
-/* When a packet of len bytes has left a wire of the path's rate; false when its queue is full. */
-static bool leave(struct link_sim *sim, struct path *path, uint32_t len, uint64_t *left_us)
+/* RFC 3168 section 5: a router marks what may be marked instead of dropping it. */
+static void mark(struct link_sim *sim, struct path *path, struct packet *p, double waiting)
 {
+	bool crowded = path->p.mark_bytes && waiting > path->p.mark_bytes;
+
+	if ((p->ecn == 1 || p->ecn == 2) && (crowded || link_sim_chance(sim, path->p.mark))) {
+		p->ecn = 3;
+		path->stats.marked++;
+	}
+}
+
+/* When a packet has left a wire of the path's rate; false when its queue is full. */
+static bool leave(struct link_sim *sim, struct path *path, struct packet *p, uint64_t *left_us)
+{
+	uint32_t len = p->len;
 	uint64_t now_ns = sim->now_us * 1000, rate = path->p.rate_bps;
 	uint64_t start_ns = path->free_ns > now_ns ? path->free_ns : now_ns;
 	double waiting = (double)(start_ns - now_ns) * (double)rate / 8e9;
 
+	mark(sim, path, p, waiting);
 	*left_us = sim->now_us;
 	if (!rate)
 		return true;
@@ -245,7 +260,7 @@ static void carry(struct link_sim *sim, struct path *path, struct packet *p)
 {
 	const struct link_sim_path *want = &path->p;
 
-	if (!leave(sim, path, p->len, &p->due_us)) {
+	if (!leave(sim, path, p, &p->due_us)) {
 		path->stats.queue_drops++;
 		free(p);
 		return;
@@ -287,6 +302,7 @@ static void transmit(struct link_sim *sim, const struct link_out *out)
 	memcpy(p->segment, out->header, out->header_len);
 	if (out->data_len)
 		memcpy(p->segment + out->header_len, out->data, out->data_len);
+	p->ecn = out->ecn;
 	p->number = path->stats.sent++;
 	if (sim->filter) {
 		struct link_sim_packet seen = view(sim, p);
@@ -308,6 +324,7 @@ static void transmit(struct link_sim *sim, const struct link_out *out)
 		path->stats.duplicated++;
 		memcpy(again->segment, p->segment, p->len);
 		again->number = p->number;
+		again->ecn = p->ecn;
 		carry(sim, path, again);
 	}
 	carry(sim, path, p);
@@ -386,7 +403,8 @@ static int sim_recv(struct link *link, struct link_in *in, unsigned max)
 	while (n < max && (p = queue_take(&h->input))) {
 		queue_put(&h->lent, p);
 		in[n++] = (struct link_in){ .src = p->src, .dst = p->dst, .segment = p->segment, .len = p->len,
-					    .error = p->error };
+					    .ecn = p->ecn, .error = p->error,
+					    .path_mtu = p->path_mtu };
 	}
 	return (int)n;
 }
@@ -505,15 +523,33 @@ void link_sim_tap(struct link_sim *sim,
 	sim->tap_ctx = ctx;
 }
 
-void link_sim_inject(struct link_sim *sim, struct link_addr src, struct link_addr dst, const void *segment,
-		     uint32_t len, int error)
+static struct packet *inject(struct link_sim *sim, struct link_addr src, struct link_addr dst, const void *segment,
+			     uint32_t len)
 {
 	struct packet *p = packet_new(src, dst, len);
 
 	assert(p && host_at(sim, dst.ip));
 	if (len)
 		memcpy(p->segment, segment, len);
-	p->error = error;
-	ports_from_header(p);
 	queue_put(&host_at(sim, dst.ip)->input, p);
+	return p;
+}
+
+void link_sim_inject(struct link_sim *sim, struct link_addr src, struct link_addr dst, const void *segment,
+		     uint32_t len, int error)
+{
+	struct packet *p = inject(sim, src, dst, segment, len);
+
+	p->error = error;
+	if (!error)
+		ports_from_header(p);
+}
+
+void link_sim_inject_mtu(struct link_sim *sim, struct link_addr src, struct link_addr dst, const void *quote,
+			 uint32_t len, uint32_t path_mtu)
+{
+	struct packet *p = inject(sim, src, dst, quote, len);
+
+	p->error = EMSGSIZE;
+	p->path_mtu = path_mtu;
 }

@@ -26,6 +26,8 @@ struct link_sim_path {
 	uint64_t reorder_us;                      /* a packet that is reordered waits at most so much longer */
 	uint64_t rate_bps;                        /* bits a second, 20 bytes of IP header counted; 0: no limit */
 	uint32_t queue_bytes;                     /* what waits for the rate: more is dropped; 0: no limit */
+	uint32_t mark_bytes;                      /* more than that waits: ECN-capable packets are marked; 0: none */
+	double mark;                              /* and each other with this probability (RFC 3168's CE) */
 };
 
 struct link_sim_stats {
@@ -33,7 +35,7 @@ struct link_sim_stats {
 	uint64_t lost, filtered;  /* by chance, by the filter */
 	uint64_t queue_drops;     /* queue_bytes was exceeded */
 	uint64_t overflows;       /* no room in flight, or in the input of the host */
-	uint64_t duplicated, corrupted, reordered;
+	uint64_t duplicated, corrupted, reordered, marked;
 };
 
 /* A packet under way, as filter and tap see it. */
@@ -43,6 +45,7 @@ struct link_sim_packet {
 	uint64_t time_us; /* now */
 	uint8_t *segment; /* a filter may change bytes, and make len smaller */
 	uint32_t len;
+	uint8_t ecn;      /* of the IP header */
 };
 
 enum link_sim_event { LINK_SIM_SENT, LINK_SIM_DELIVERED };
@@ -73,9 +76,12 @@ void link_sim_filter(struct link_sim *, bool (*filter)(void *ctx, struct link_si
 void link_sim_tap(struct link_sim *,
 		  void (*tap)(void *ctx, enum link_sim_event, const struct link_sim_packet *), void *ctx);
 /* Puts a segment into the input of the host with the address dst.ip, past every path and filter, as an attacker or
- * a script does; with len 0 and error set, word that dst's packets do not reach src (ICMP). */
+ * a script does; with error set, word that dst's packets do not reach src (ICMP), and segment is what it quotes. */
 void link_sim_inject(struct link_sim *, struct link_addr src, struct link_addr dst, const void *segment,
 		     uint32_t len, int error);
+/* The same with EMSGSIZE and the MTU of the path, which may be 0. */
+void link_sim_inject_mtu(struct link_sim *, struct link_addr src, struct link_addr dst, const void *quote,
+			 uint32_t len, uint32_t path_mtu);
 
 /* The generator itself, for harnesses that want choices of their own from the same seed. */
 uint64_t link_sim_random(struct link_sim *);

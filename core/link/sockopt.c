@@ -336,6 +336,7 @@ static int get(struct sock *s, int level, int name, union value *out, size_t len
 		return get_pacing(s, out, len);
 	if (level == IPPROTO_TCP && name == TCP_CONGESTION) {
 		options_of(s, &o);
+		memset(out->congestion, 0, sizeof out->congestion);
 		memcpy(out->congestion, o.congestion, sizeof o.congestion);
 		return sizeof out->congestion;
 	}

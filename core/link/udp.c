@@ -24,11 +24,14 @@
 #define PIECES 256       /* of memory in a send call */
 #define RUN_MAX 64       /* segments of a super-datagram: UDP_MAX_SEGMENTS of the older kernels */
 #define HEADERS 28       /* IPv4 and UDP */
+#define QUOTES 8         /* ICMP messages of a receive call */
+#define QUOTE_BYTES 8    /* of the TCP header that one quotes: ports and sequence number */
+#define ECN_MASK 3
 #define BUFFER_BYTES (4 << 20)
 
 union control {
 	struct cmsghdr align;
-	char bytes[CMSG_SPACE(sizeof(struct in_pktinfo)) + CMSG_SPACE(sizeof(int)) +
+	char bytes[CMSG_SPACE(sizeof(struct in_pktinfo)) + 2 * CMSG_SPACE(sizeof(int)) +
 		   CMSG_SPACE(sizeof(struct sock_extended_err) + sizeof(struct sockaddr_in))];
 };
 
@@ -62,6 +65,7 @@ struct udp {
 	bool error_waits; /* the kernel has told of one; the error queue is to be read */
 	struct outbox out;
 	struct inbox in;
+	uint8_t quotes[QUOTES][QUOTE_BYTES];
 	uint8_t *arena;
 };
 
@@ -112,7 +116,7 @@ static unsigned run_of(const struct udp *u, const struct link_out *o, unsigned n
 		uint32_t more = size_of(next);
 
 		if (more > size || total + more > LINK_UDP_PAYLOAD_MAX || next->dst.ip != o->dst.ip ||
-		    next->dst.port != o->dst.port || next->src.ip != o->src.ip)
+		    next->dst.port != o->dst.port || next->src.ip != o->src.ip || next->ecn != o->ecn)
 			break;
 		total += more;
 		count++;
@@ -158,6 +162,11 @@ static void add_message(struct udp *u, const struct link_out *o, unsigned run)
 		struct in_pktinfo from = { .ipi_spec_dst.s_addr = o->src.ip };
 
 		memcpy(add_control(m, IPPROTO_IP, IP_PKTINFO, sizeof from), &from, sizeof from);
+	}
+	if (o->ecn) {
+		int tos = o->ecn;
+
+		memcpy(add_control(m, IPPROTO_IP, IP_TOS, sizeof tos), &tos, sizeof tos);
 	}
 	if (!m->msg_controllen)
 		m->msg_control = NULL;
@@ -259,16 +268,19 @@ static int udp_send(struct link *link, const struct link_out *o, unsigned n)
 
 /* ---- receiving ---- */
 
-static bool next_error(struct udp *u, struct link_in *in)
+/* quote: room for what the message tells of the segment. */
+static bool next_error(struct udp *u, struct link_in *in, uint8_t *quote)
 {
 	struct sockaddr_in name = { 0 };
 	union control control;
+	struct iovec piece = { quote, QUOTE_BYTES };
 	struct msghdr m = { .msg_name = &name, .msg_namelen = sizeof name, .msg_control = &control,
-			    .msg_controllen = sizeof control };
+			    .msg_controllen = sizeof control, .msg_iov = &piece, .msg_iovlen = 1 };
 	struct sock_extended_err e = { 0 };
 	struct in_pktinfo to = { .ipi_addr.s_addr = u->local.ip };
+	ssize_t quoted;
 
-	while (recvmsg(u->fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT) >= 0) {
+	while ((quoted = recvmsg(u->fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT)) >= 0) {
 		u->stats.errors_in++;
 		/* EMSGSIZE tells of a smaller path MTU, which the kernel heeds. */
 		if (get_control(&m, IPPROTO_IP, IP_RECVERR, &e, sizeof e) && e.ee_origin == SO_EE_ORIGIN_ICMP &&
@@ -277,6 +289,9 @@ static bool next_error(struct udp *u, struct link_in *in)
 				get_control(&m, IPPROTO_IP, IP_PKTINFO, &to, sizeof to);
 			*in = (struct link_in){ .src = { name.sin_addr.s_addr, name.sin_port },
 						.dst = { to.ipi_addr.s_addr, u->local.port },
+						.segment = quote,
+						/* RFC 792's eight bytes are the UDP header's: often there is no more */
+						.len = quoted == QUOTE_BYTES ? QUOTE_BYTES : 0,
 						.error = (int)e.ee_errno };
 			return true;
 		}
@@ -299,7 +314,9 @@ static unsigned cut(struct udp *u, struct link_in *in, unsigned max)
 		struct in_pktinfo to = { .ipi_addr.s_addr = u->local.ip, .ipi_spec_dst.s_addr = u->local.ip };
 		const uint8_t *segment = (uint8_t *)m->msg_iov->iov_base + b->offset;
 		int gro = 0;
+		uint8_t tos = 0;
 
+		get_control(m, IPPROTO_IP, IP_TOS, &tos, sizeof tos);
 		get_control(m, SOL_UDP, UDP_GRO, &gro, sizeof gro);
 		get_control(m, IPPROTO_IP, IP_PKTINFO, &to, sizeof to);
 		size = gro > 0 && (uint32_t)gro < left ? (uint32_t)gro : left;
@@ -313,6 +330,7 @@ static unsigned cut(struct udp *u, struct link_in *in, unsigned max)
 				.dst = { to.ipi_addr.s_addr, u->local.port },
 				.segment = segment,
 				.len = size,
+				.ecn = tos & ECN_MASK,
 			};
 		b->offset += size;
 		if (b->offset >= len) {
@@ -354,7 +372,7 @@ static int udp_recv(struct link *link, struct link_in *in, unsigned max)
 		return 0;
 	if (u->in.at == u->in.count)
 		refill(u);
-	while (u->error_waits && n < max && next_error(u, &in[n]))
+	while (u->error_waits && n < max && n < QUOTES && next_error(u, &in[n], u->quotes[n]))
 		n++;
 	return (int)(n + cut(u, in + n, max - n));
 }
@@ -447,6 +465,7 @@ static int udp_claim(struct link *link, struct link_addr *local)
 	*local = u->local = (struct link_addr){ a.sin_addr.s_addr, a.sin_port };
 	set_buffers(u);
 	set_option(fd, IPPROTO_IP, IP_RECVERR, 1);
+	set_option(fd, IPPROTO_IP, IP_RECVTOS, 1);
 	set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_WANT);
 	if (!local->ip)
 		set_option(fd, IPPROTO_IP, IP_PKTINFO, 1);
