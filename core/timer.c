@@ -120,12 +120,13 @@ static bool give_up(struct tcb *c)
 	return true;
 }
 
-/* The first segment stands behind the edge of a window that has shrunk: RFC 9293 3.8.6, that is probed, not retransmitted. */
+/* The first segment does not fit into the window, which may have shrunk: RFC 9293 3.8.6, that is probed, not
+ * retransmitted. */
 static bool is_shut_out(const struct tcb *c)
 {
 	const struct span *s = sndbuf_first(&c->snd);
 
-	return s && seq_gt(c->snd_una + min_u32(s->len, c->mss), c->snd_una + c->snd_wnd);
+	return s && min_u32(s->len, c->mss) > c->snd_wnd;
 }
 
 static void on_rto(struct tcb *c)
@@ -158,6 +159,12 @@ static void on_persist(struct tcb *c)
 	const struct tcpu_config *k = &c->engine->config;
 	uint64_t wait;
 
+	if (!is_shut_out(c)) { /* it has opened since */
+		if (c->snd_una != c->snd_nxt && c->timer[TIMER_RTO] == TCPU_NEVER)
+			timer_rto_start(c);
+		tcb_output(c);
+		return;
+	}
 	/* RFC 9293 3.8.6.1: probes go on as long as the peer answers; retries counts those without an answer. */
 	if (give_up(c))
 		return;

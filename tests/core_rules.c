@@ -493,6 +493,25 @@ START_TEST(ready_to_fail)
 }
 END_TEST
 
+/* A probe that brings the last of the data over leaves nothing to probe for: the connection rests, however long. */
+START_TEST(persist_ends)
+{
+	talk_open(&talk, &(struct net_config){ .engine = { { .options.data_retries = 3 } } }, MSS);
+	talk.window = 0;
+	talk_say(&talk, 0, NULL, 0);
+	net_send(talk.c, "x", 1);
+	net_run(&talk.net, 250 * NET_MS);
+	talk_expect(&talk, ACK, 1);
+	if (_i) /* the window opens with the ACK, or only later */
+		talk.window = 5000;
+	talk_say(&talk, 0, NULL, 0);
+	net_run(&talk.net, 3600 * NET_S);
+	ck_assert_int_eq(net_state(talk.c), TCPU_ESTABLISHED);
+	talk_expect_nothing(&talk);
+	talk_close(&talk);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = { timer_rests, timer_starts_anew, rtt_arithmetic, old_segment_moves_no_window,
@@ -509,6 +528,7 @@ int main(void)
 		tcase_add_test(tc, tests[i]);
 	tcase_add_loop_test(tc, scaled_window_never_exceeds_the_buffer, 0, 3);
 	tcase_add_loop_test(tc, shut_window_and_close, 0, 3);
+	tcase_add_loop_test(tc, persist_ends, 0, 2);
 	suite_add_tcase(suite, tc);
 	return run_tests(srunner_create(suite));
 }
