@@ -130,7 +130,7 @@ static void restart_timers(struct tcb *c, const struct news *n)
 bool ack_in_range(const struct tcb *c, const struct segment *s)
 {
 	/* RFC 5961 5.2: SND.UNA - MAX.SND.WND <= SEG.ACK <= SND.NXT; and below the ISS nothing was ever sent. */
-	uint32_t back = (uint32_t)min_u64(c->max_snd_wnd, c->snd.una);
+	uint32_t back = (uint32_t)min_u64(c->max_snd_wnd, c->snd.una + c->fin_acked);
 
 	return seq_leq(s->ack, c->snd_max) && seq_geq(s->ack, c->snd_una - back);
 }

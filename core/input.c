@@ -259,6 +259,7 @@ static void fin_input(struct tcb *c)
 		return;
 	c->fin_taken = true;
 	c->rcv_nxt++;
+	rcvbuf_end(&c->rcv);
 	c->ack_now = true;
 	tcb_flush_later(c);
 	switch (c->state) {
@@ -291,6 +292,8 @@ static void content_input(struct tcb *c, struct segment *s)
 		text_input(c, s);
 	/* A FIN counts where it stands in order. One that came early is remembered, but what comes in its place may show
 	 * that it was a guess. */
+	if ((s->flags & TH_FIN) && s->len == 0 && seq_gt(s->seq, c->rcv_nxt))
+		tcb_send_ack(c); /* RFC 5681 4.2, as for text */
 	if ((s->flags & TH_FIN) && !c->fin_taken && (!c->fin_known || s->seq + s->len == c->rcv_nxt)) {
 		c->fin_known = true;
 		c->fin_seq = s->seq + s->len;
@@ -336,7 +339,7 @@ static bool syn_again(struct tcb *c, struct segment *s)
 {
 	bool first = c->state == TCPU_SYN_RECEIVED && s->seq == c->irs && !(s->flags & TH_FIN);
 
-	if (first && (s->flags & TH_ACK) && s->ack == c->snd_nxt) {
+	if (first && (s->flags & TH_ACK) && s->ack == c->snd_nxt && !c->parent) {
 		/* Simultaneous open: the peer's SYN,ACK, RFC 9293 figure 8 */
 		s->flags &= (uint8_t)~TH_SYN;
 		s->seq++;

@@ -121,6 +121,12 @@ uint32_t rcvbuf_blocks(struct rcvbuf *b, struct range *out, uint32_t n)
 	return count;
 }
 
+void rcvbuf_end(struct rcvbuf *b)
+{
+	while (b->over.count)
+		ranges_pop(&b->over);
+}
+
 uint32_t rcvbuf_peek(const struct rcvbuf *b, const uint8_t **data)
 {
 	uint64_t n = b->next - b->read;

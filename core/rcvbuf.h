@@ -40,6 +40,8 @@ void rcvbuf_again(struct rcvbuf *, uint64_t begin, uint64_t end);
 /* The SACK blocks to report, at most n (and SACK_BLOCKS): RFC 2018 section 4, the one with the latest segment first,
  * and RFC 2883 section 4, a duplicate in front of all, which is then forgotten. Returns how many. */
 uint32_t rcvbuf_blocks(struct rcvbuf *, struct range *out, uint32_t n);
+/* The stream ends at next: what came behind it is not its. */
+void rcvbuf_end(struct rcvbuf *);
 /* Bytes that wait in order, as one piece of memory (the ring's end cuts it); 0: none. */
 uint32_t rcvbuf_peek(const struct rcvbuf *, const uint8_t **data);
 /* n of them were given to the user. */

@@ -1,5 +1,6 @@
 /* What a stranger may send: malformed segments and options, guesses into a connection (RFC 5961), nonsense. The
  * engine neither falls nor believes it. */
+#include "core/tcb.h"
 #include "tests/run.h"
 #include "tests/sim_net.h"
 
@@ -419,6 +420,37 @@ START_TEST(ghost_ack)
 }
 END_TEST
 
+/* The other way round: an ACK from before our FIN was acknowledged may come late, with its data. */
+START_TEST(late_ack_below_the_fin)
+{
+	talk_open(&talk, &(struct net_config){ 0 }, MSS);
+	tcpu_shutdown(talk.c);
+	talk_expect(&talk, FIN | ACK, 0);
+	talk_say(&talk, 0, NULL, 0);
+	talk_say_at(&talk, ACK, talk.seq, talk.ack - 1, "0123456789", 10);
+	ck_assert_uint_eq(net_info(talk.c).waiting_bytes, 10);
+	talk_close(&talk);
+}
+END_TEST
+
+/* A FIN alone that comes early is a segment out of order (RFC 5681 4.2); what stands behind the true one is reported no
+ * more. */
+START_TEST(fin_out_of_order)
+{
+	struct net_config c = { .scripted = true };
+
+	talk_open(&talk, &c, MSS);
+	talk_say_at(&talk, FIN | ACK, talk.seq + 500, talk.ack, NULL, 0);
+	talk_expect(&talk, ACK, 0);
+	ck_assert_uint_eq(talk.heard.ack, talk.seq);
+	talk_say_at(&talk, ACK, talk.seq + 500, talk.ack, "0123456789", 10);
+	talk_expect(&talk, ACK, 0);
+	talk_say_at(&talk, FIN | ACK, talk.seq, talk.ack, NULL, 0);
+	ck_assert_uint_eq(talk.c->rcv.over.count, 0);
+	talk_close(&talk);
+}
+END_TEST
+
 /* A flood of SYNs does not shut a listener: who means it still gets in. */
 START_TEST(flood_of_syns)
 {
@@ -464,6 +496,8 @@ int main(void)
 	tcase_add_loop_test(tc, early_fin, 0, 2);
 	tcase_add_loop_test(tc, overlapping_reset, 0, 2);
 	tcase_add_test(tc, ghost_ack);
+	tcase_add_test(tc, late_ack_below_the_fin);
+	tcase_add_test(tc, fin_out_of_order);
 	tcase_add_test(tc, flood_of_syns);
 	suite_add_tcase(suite, tc);
 	return run_tests(srunner_create(suite));
