@@ -24,8 +24,6 @@ static void believe(struct tcb *c, uint32_t mtu)
 	c->path_mtu = mtu;
 	c->mtu_said = 0;
 	tcb_set_mss(c);
-	if (is_synchronized(c))
-		recovery_resend(c);
 }
 
 /* RFC 1191 section 7.1: what a router of before means that does not say */
@@ -46,10 +44,13 @@ static void too_large(struct tcb *c, uint32_t mtu)
 	mtu = max_u32(mtu ? mtu : plateau(c->path_mtu), MTU_MIN);
 	if (mtu >= c->path_mtu)
 		return;
-	if (c->acked_max + tcb_header_len(c) + IP_HEADER <= mtu)
-		believe(c, mtu);
-	else
+	if (c->acked_max + tcb_header_len(c) + IP_HEADER > mtu) {
 		c->mtu_said = mtu;
+		return;
+	}
+	believe(c, mtu);
+	if (is_synchronized(c))
+		recovery_resend(c);
 }
 
 void mtu_timeout(struct tcb *c)
