@@ -187,8 +187,9 @@ $(B)/%.o: build/%.c build.mk
 	$(call say,CC)
 	$(compile)
 
-# Where the command finds the generator: here, unless TCPU_SHARE in the environment says otherwise.
-$(B)/tools/lua.o: CPPFLAGS_ += -DTCPU_SHARE='"$(CURDIR)"'
+# Where the command finds the generator and the conformance table: here, unless TCPU_SHARE in the environment says
+# otherwise.
+$(B)/tools/share.o: CPPFLAGS_ += -DTCPU_SHARE='"$(CURDIR)"'
 
 # Loops come as vectors: a compiler that vectorizes their tails, or what was left scalar, makes them slower.
 $(B)/gen/%.o $(B)/gen-fixture/%.o: CFLAGS_ += -O3 -fno-tree-vectorize -fno-tree-slp-vectorize

@@ -24,10 +24,37 @@ expect() {
 expect 0 'Verbs:' "$tcpu" --help
 expect 2 'verb is missing' "$tcpu"
 expect 2 "no verb 'fuse'" "$tcpu" fuse
-for verb in gen explain bench baseline; do
+for verb in gen explain bench baseline conformance; do
 	expect 0 'Example: tcpu' "$tcpu" "$verb" --help
 	expect 2 'unrecognized' "$tcpu" "$verb" --nonsense
 done
+
+# conformance: the table, parts of it, and what is wrong with it.
+expect 0 'of [0-9]{3} rules' "$tcpu" conformance
+expect 0 'MUST-13 +3\.6\.1 +met +who closes first' "$tcpu" conformance MUST-13
+expect 0 '^ +core/timer.c:timer_time_wait$' "$tcpu" conformance --where MUST-13
+expect 0 ' 1 +0 +0  of 1 rules' "$tcpu" conformance MUST-13
+expect 0 ' 0 +[1-9][0-9]* +0  of ' "$tcpu" conformance omitted
+expect 0 ' because ' "$tcpu" conformance omitted
+expect 0 ' 8 +0 +0  RFC 9406: ' "$tcpu" conformance 9406
+expect 0 '"core/cubic.c:cubic_root"$' "$tcpu" conformance --json 9438-MUST-1 9406
+expect 0 '^9$' grep -c '"status": "met"' <("$tcpu" conformance --json 9438-MUST-1 9406)
+expect 1 '^$' grep -E '.{61}' <(COLUMNS=60 "$tcpu" conformance met | head -n -40)
+expect 1 '^$' grep -E '.{81}' <("$tcpu" conformance)
+expect 2 'no rule is that' "$tcpu" conformance MUST-1000
+expect 1 'nowhere/core/conformance.tsv: No such file.*TCPU_SHARE' env TCPU_SHARE="$tmp/nowhere" "$tcpu" conformance
+mkdir -p "$tmp/share/core"
+table() { # what is wrong, the lines
+	{
+		printf 'id\tsection\trule\twhere\ttest\n'
+		printf '%b\n' "${@:2}"
+	} >"$tmp/share/core/conformance.tsv"
+	expect 1 "conformance.tsv:$1" env TCPU_SHARE="$tmp/share" "$tcpu" conformance
+}
+table '3: expected five columns' '# RFC 1: A' 'MUST-1\t1\trule\t-'
+table '3: expected no more' '# RFC 1: A' 'MUST-1\t1\trule\t-\tpending\tmore'
+table '2: expected .# RFC' 'MUST-1\t1\trule\t-\tpending'
+table '2: expected .# RFC' '# RFC: none'
 
 # gen: whole, or nothing.
 expect 0 '' "$tcpu" gen -o "$tmp" ilp/chains/copy_sum.lua

@@ -4,20 +4,13 @@
 #include <lauxlib.h>
 #include <lualib.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
-
-#ifndef TCPU_SHARE
-#define TCPU_SHARE "." /* build.mk gives the folder of the sources */
-#endif
 
 lua_State *generator_open(void)
 {
-	const char *share = getenv("TCPU_SHARE");
+	const char *share = share_folder();
 	char path[4096];
 
-	if (!share)
-		share = TCPU_SHARE;
 	if ((size_t)snprintf(path, sizeof path, "%s/ilp/gen/main.lua", share) >= sizeof path || access(path, R_OK) != 0) {
 		fprintf(stderr, "tcpu: the generator is not in '%s/ilp/gen': set TCPU_SHARE to the folder that holds ilp/\n",
 			share);

@@ -13,8 +13,9 @@ static const struct verb {
 } verbs[] = {
 	{ "gen", "write the loops of chains as C", verb_gen },
 	{ "explain", "what a chain becomes, and why: verdict, passes, loads and stores", verb_explain },
-	{ "bench", "measure chains: ns per byte and per call, layered, tiled and fused", verb_bench },
+	{ "bench", "measure chains: ns per byte and per call, layered, tiled, fused", verb_bench },
 	{ "baseline", "send a file over kernel TCP, manipulated by library calls", verb_baseline },
+	{ "conformance", "what the standards ask for, and which test sees it", verb_conformance },
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -39,7 +40,7 @@ static char *doc(void)
 		return NULL;
 	fputs("Describe, fuse and measure data manipulation loops.\vVerbs:\n", f);
 	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
-		fprintf(f, "  %-10s %s\n", verbs[i].name, verbs[i].summary);
+		fprintf(f, "  %-11s %s\n", verbs[i].name, verbs[i].summary);
 	fputs("\n`tcpu VERB --help` tells more, with an example.\n"
 		"Exit status: 0 done, 1 failed, 2 the arguments were wrong.", f);
 	fclose(f);

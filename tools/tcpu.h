@@ -13,12 +13,15 @@ int verb_gen(int argc, char **argv);
 int verb_explain(int argc, char **argv);
 int verb_bench(int argc, char **argv);
 int verb_baseline(int argc, char **argv);
+int verb_conformance(int argc, char **argv);
 
 /* "64", "8K", "1M", "2G" -> bytes, powers of 1024. 0 when it is no such number. */
 uint64_t size_parse(const char *text);
 /* The other way, shortest: "8K". Returns text. */
 char *size_format(uint64_t bytes, char text[24]);
 
+/* The folder that holds ilp/ and core/: TCPU_SHARE of the environment, else that of the sources. */
+const char *share_folder(void);
 /* An embedded LuaJIT whose only stack value is the generator's module (ilp/gen/main.lua); the caller's, for lua_close.
  * NULL: it said why. */
 lua_State *generator_open(void);
