@@ -163,7 +163,9 @@ static int64_t do_bind(struct doing *d)
 static int64_t do_connect(struct doing *d)
 {
 	const struct script_config *c = &d->w->script->config;
+	struct pair *before = d->w->current;
 	struct sockaddr_in a;
+	int result;
 
 	if (!address(d, 1, c->remote_ip, c->connect_port, &a))
 		return -1;
@@ -171,7 +173,12 @@ static int64_t do_connect(struct doing *d)
 		d->w->info_fd = fd_of(d);
 	d->w->current = NULL;
 	d->w->connecting = true;
-	return connect_tcpu(fd_of(d), &a, (socklen_t)in_brackets(d, 2, sizeof a));
+	result = connect_tcpu(fd_of(d), &a, (socklen_t)in_brackets(d, 2, sizeof a));
+	if (errno == EALREADY || errno == EISCONN || errno == EBADF) { /* no SYN came of it */
+		d->w->current = before;
+		d->w->connecting = false;
+	}
+	return result;
 }
 
 static int64_t do_listen(struct doing *d)
@@ -379,8 +386,12 @@ static int64_t do_getsockopt(struct doing *d)
 	memcpy(&n, v, sizeof n);
 	if (d->arg[3]->kind != SCRIPT_STRING && got != (room < len ? room : len))
 		world_fail(d->w, d->e, "getsockopt gave %u bytes", got);
-	if (memcmp(v, expected, (size_t)(room < len ? room : len)))
-		world_fail(d->w, d->e, "getsockopt gave %d, or %.16s", n, d->arg[3]->kind == SCRIPT_STRING ? (char *)v : "");
+	if (!memcmp(v, expected, (size_t)(room < len ? room : len)))
+		return result;
+	if (d->arg[3]->kind == SCRIPT_STRING)
+		world_fail(d->w, d->e, "getsockopt gave \"%.16s\"", (char *)v);
+	else
+		world_fail(d->w, d->e, "getsockopt gave %d", n);
 	return result;
 }
 

@@ -5,7 +5,7 @@
  *	user_timeout=T, fin_wait=T                       syn_retries=N, data_retries=N
  *	rcvbuf=N, rcvbuf_max=N, sndbuf=N                 mss=N, mtu=N
  *	syn_backlog=N, connections=N                     congestion=reno|cubic
- *	no_sack, no_timestamps, no_scale, no_ecn, ecn    pacing, nodelay
+ *	no_sack, no_timestamps, no_scale, no_ecn, no_quickack, ecn, pacing, nodelay
  * Times T are written 40ms, 500us or 1s. */
 #include "tests/script.h"
 
@@ -110,7 +110,7 @@ static const char *set_word(struct script_config *c, struct script_text word)
 		unsigned without;
 	} offers[] = {
 		{ "no_sack", TCPU_NO_SACK }, { "no_timestamps", TCPU_NO_TIMESTAMPS }, { "no_scale", TCPU_NO_SCALE },
-		{ "no_ecn", TCPU_NO_ECN },
+		{ "no_ecn", TCPU_NO_ECN }, { "no_quickack", TCPU_NO_QUICKACK },
 	};
 	const struct {
 		const char *name;

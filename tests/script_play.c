@@ -172,14 +172,15 @@ static void assertion(struct world *w, const struct script_event *e)
 	}
 	getsockopt_tcpu(w->info_fd, IPPROTO_TCP, TCP_INFO, &i, &len);
 	while (at < end) {
-		const struct script_term *left = at, *right;
+		const struct script_term *left = at;
 		int64_t a = sum(&at, end, &i, &u), b;
+		char how = at->before;
 
-		right = at;
 		b = sum(&at, end, &i, &u);
-		if (!compare(right->before, a, b))
-			world_fail(w, e, "%s is %lld, compared with %s, %lld: not so", left->field ? left->field->name : "left",
-				(long long)a, right->field ? right->field->name : "right", (long long)b);
+		if (!compare(how, a, b))
+			world_fail(w, e, "%s: %lld %s %lld is not so", left->field ? left->field->name : "assert", (long long)a,
+				how == '=' ? "==" : how == '!' ? "!=" : how == '<' ? "<" : how == '>' ? ">" : how == 'l' ? "<=" : ">=",
+				(long long)b);
 	}
 }
 

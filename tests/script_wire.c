@@ -90,6 +90,15 @@ static bool echo(struct world *w, const struct script_event *e, const struct pai
 	return true;
 }
 
+/* A SYN of the script's tells where its numbers begin, as long as the stack has not answered another; one that
+ * acknowledges what is not our SYN is an old one. */
+static bool may_begin(const struct pair *p, const struct script_segment *s)
+{
+	if (p->local_known && s->flags & SCRIPT_ACK && s->ack != p->script_isn + 1)
+		return false;
+	return !p->remote_known || !p->local_known;
+}
+
 uint32_t script_segment_write(struct world *w, const struct script_event *e, struct pair *p, uint8_t bytes[65536])
 {
 	const struct script_segment *s = &e->segment;
@@ -98,7 +107,7 @@ uint32_t script_segment_write(struct world *w, const struct script_event *e, str
 	bool syn = s->flags & SCRIPT_SYN;
 	uint16_t sum;
 
-	if (syn && !p->remote_known) {
+	if (syn && may_begin(p, s)) {
 		p->remote_isn = s->seq;
 		p->remote_known = true;
 	}
