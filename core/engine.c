@@ -34,9 +34,9 @@ void options_complete(struct tcpu_options *o, const struct tcpu_options *default
 static void defaults(struct tcpu_config *k)
 {
 	const struct tcpu_config d = { .delack_us = 40000, .rto_initial_us = 1000000, .rto_min_us = 200000,
-		.rto_max_us = 60000000, .msl_us = 30000000, .initial_cwnd = 10, .rcvbuf_max = 4 << 20, .syn_backlog = 256,
+		.rto_max_us = 60000000, .msl_us = 30000000, .initial_cwnd = 10, .sndbuf_max = 4 << 20, .rcvbuf_max = 4 << 20, .syn_backlog = 256,
 		.connections_max = 4096 };
-	const struct tcpu_options o = { .sndbuf_bytes = TCPU_SNDBUF_DEFAULT, .syn_retries = 6, .data_retries = 15,
+	const struct tcpu_options o = { .syn_retries = 6, .data_retries = 15,
 		.fin_wait_us = 60000000, .keep_idle_us = 7200000000, .keep_interval_us = 75000000, .keep_probes = 9,
 		.congestion = "cubic" };
 
@@ -47,6 +47,7 @@ static void defaults(struct tcpu_config *k)
 	DEFAULT(rto_max_us);
 	DEFAULT(msl_us);
 	DEFAULT(initial_cwnd);
+	DEFAULT(sndbuf_max);
 	DEFAULT(rcvbuf_max);
 	DEFAULT(syn_backlog);
 	DEFAULT(connections_max);
@@ -341,16 +342,42 @@ uint32_t tcb_isn(const struct tcb *c)
 
 int tcb_take_sndbuf(struct tcb *c)
 {
-	uint32_t size = max_u32(c->options.sndbuf_bytes, 4 * (c->mss + tcb_header_len(c)));
+	uint32_t size = c->options.sndbuf_bytes ? c->options.sndbuf_bytes :
+		min_u32(TCPU_SNDBUF_DEFAULT, c->engine->config.sndbuf_max);
 	void *memory;
 
 	if (c->snd.span)
 		return 0;
+	size = max_u32(size, 4 * (c->mss + tcb_header_len(c)));
 	memory = take(c->engine, sndbuf_memory(size));
 	if (!memory)
 		return -ENOMEM;
 	sndbuf_init(&c->snd, memory, size, tcb_header_len(c));
 	return 0;
+}
+
+bool tcb_may_grow_sndbuf(const struct tcb *c)
+{
+	return !c->options.sndbuf_bytes && c->snd.size < c->engine->config.sndbuf_max && c->cc.cwnd > c->snd.size / 2;
+}
+
+bool tcb_grow_sndbuf(struct tcb *c)
+{
+	uint32_t size = min_u32(2 * c->snd.size, c->engine->config.sndbuf_max), old_size = c->snd.size;
+	void *old = c->snd.span, *memory;
+
+	/* Segments that wait for the link stand in the old memory. */
+	batch_send(c->engine);
+	if (c->engine->batch || !tcb_may_grow_sndbuf(c))
+		return false;
+	memory = take(c->engine, sndbuf_memory(size));
+	if (!memory) {
+		c->options.sndbuf_bytes = c->snd.size; /* or it would be tried for ever */
+		return false;
+	}
+	sndbuf_grow(&c->snd, memory, size);
+	give(c->engine, old, sndbuf_memory(old_size));
+	return true;
 }
 
 int tcb_take_rcvbuf(struct tcb *c)

@@ -26,7 +26,9 @@ struct tcb;  /* a connection, or a listener */
 /* What a connection, or all that come from a listener, may be told. 0 in a field, and "" in congestion, ask for what
  * the engine's configuration says, and there for the default in brackets. */
 struct tcpu_options {
-	uint32_t sndbuf_bytes;     /* retransmission buffer [TCPU_SNDBUF_DEFAULT]; before the first byte is sent */
+	/* Retransmission buffer; before the first byte is sent. Set, it stays as it is; not set, it begins with
+	 * [TCPU_SNDBUF_DEFAULT] and grows to twice cwnd, up to sndbuf_max. */
+	uint32_t sndbuf_bytes;
 	/* Receive buffer; before connect or listen. Set, it stays as it is; not set, it begins with [TCPU_RCVBUF_DEFAULT]
 	 * and grows with what the application takes in a round trip, up to rcvbuf_max. */
 	uint32_t rcvbuf_bytes;
@@ -64,7 +66,7 @@ struct tcpu_config {
 	uint32_t rto_max_us;      /* [60 s] */
 	uint32_t msl_us;          /* TIME-WAIT lasts 2 MSL [30 s] */
 	uint32_t initial_cwnd;    /* segments [10] (RFC 6928) */
-	uint32_t rcvbuf_max;      /* bytes to which receive buffers grow [4 MiB] */
+	uint32_t sndbuf_max, rcvbuf_max; /* bytes to which buffers grow [4 MiB] */
 	uint32_t syn_backlog;     /* half-open connections of a listener before SYN cookies (RFC 4987) [256] */
 	uint32_t connections_max; /* [4096] connections and half-open ones together */
 	unsigned without;         /* TCPU_NO_SACK ... */

@@ -79,6 +79,8 @@ static void send_span(struct tcb *c, struct span *s)
 	sndbuf_sent(&c->snd, s, c->engine->now);
 	tcb_send(c, flags, seq, &load);
 	after_sending(c, seq + len + fin, len, again);
+	if (again && seq == c->snd_una)
+		timer_rto_start(c); /* as Linux: its timer runs from when it left, not from an ACK before that */
 }
 
 static void send_fin(struct tcb *c)

@@ -68,6 +68,16 @@ static uint64_t reo_wnd(const struct tcb *c)
 	return wnd < c->srtt ? wnd : c->srtt;
 }
 
+/* 6.3: at a timeout, what was sent longer ago than a round trip and reordering take */
+void rack_expire(struct tcb *c)
+{
+	uint64_t wait_us = c->rack_rtt + reo_wnd(c);
+	struct span *s;
+
+	while ((s = sndbuf_oldest(&c->snd)) && s->sent_us + wait_us <= c->engine->now)
+		sndbuf_lose(&c->snd, s);
+}
+
 /* Step 5: RACK_detect_loss */
 void rack_detect(struct tcb *c)
 {

@@ -141,6 +141,8 @@ static void proportional(struct tcb *c, uint32_t delivered)
 {
 	uint32_t pipe = tcb_pipe(c), ssthresh = c->cc.ssthresh, send;
 
+	if (!delivered && c->prr_out)
+		return; /* an ACK without news earns nothing */
 	c->prr_delivered += delivered;
 	if (pipe > ssthresh) {
 		uint64_t whole = ((uint64_t)c->prr_delivered * ssthresh + c->recover_fs - 1) / c->recover_fs;
@@ -232,6 +234,8 @@ void recovery_timeout(struct tcb *c)
 	timer_stop(c, TIMER_REORDER);
 	if (s && s->state == SPAN_FLIGHT)
 		sndbuf_lose(&c->snd, s);
+	if (c->sack)
+		rack_expire(c);
 	/* RFC 5682: not twice for one loss; where there are timestamps they tell sooner. */
 	c->frto = !again && !c->timestamps;
 	c->frto_new_sent = false;

@@ -4,6 +4,8 @@
 
 #include "core/cksum.h"
 
+#include <string.h>
+
 /* Kept free for spans that are cut. */
 #define SPANS_SPARE 16
 
@@ -245,6 +247,44 @@ bool sndbuf_cut(struct sndbuf *b, struct span *s, uint32_t len)
 		s->newer = place(b, i + 1);
 	}
 	return true;
+}
+
+/* ---- growth ---- */
+
+/* A place in the table as it is now, in one that begins with the first span. */
+static uint32_t from_first(const struct sndbuf *b, uint32_t place)
+{
+	return place == SPAN_NONE ? SPAN_NONE : (place - b->first) & (b->span_max - 1);
+}
+
+static struct span_list list_from_first(const struct sndbuf *b, struct span_list l)
+{
+	return (struct span_list){ from_first(b, l.oldest), from_first(b, l.newest) };
+}
+
+void sndbuf_grow(struct sndbuf *b, void *memory, uint32_t size)
+{
+	struct sndbuf old = *b;
+	uint32_t tail = 0;
+
+	b->span = memory;
+	b->size = size;
+	b->span_max = span_count(size);
+	b->ring = (uint8_t *)(b->span + b->span_max);
+	b->first = 0;
+	b->flight = list_from_first(&old, old.flight);
+	b->lost = list_from_first(&old, old.lost);
+	for (uint32_t i = 0; i < b->count; i++) {
+		const struct span *was = at(&old, i);
+		struct span *s = &b->span[i];
+
+		*s = *was;
+		s->pos = tail + (s->headed ? b->headroom : 0);
+		s->older = from_first(&old, was->older);
+		s->newer = from_first(&old, was->newer);
+		memcpy(b->ring + s->pos, old.ring + was->pos, s->len);
+		tail = s->pos + s->len;
+	}
 }
 
 /* ---- scoreboard ---- */

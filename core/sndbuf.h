@@ -59,6 +59,8 @@ struct sndbuf {
 /* Bytes of memory for a ring of size bytes, and where the spans stand in it. */
 size_t sndbuf_memory(uint32_t size);
 void sndbuf_init(struct sndbuf *, void *memory, uint32_t size, uint32_t headroom);
+/* Moves all to larger memory; the old one is the caller's again. Spans' addresses change. */
+void sndbuf_grow(struct sndbuf *, void *memory, uint32_t size);
 
 /* Where the next bytes may be written: at most *cap of them, at least want unless NULL and *cap 0 are returned. */
 uint8_t *sndbuf_reserve(struct sndbuf *, uint32_t want, uint32_t *cap);

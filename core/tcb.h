@@ -188,6 +188,8 @@ void queue_remove(struct queue *, struct tcb *);
 uint32_t tcb_isn(const struct tcb *);
 uint32_t tcb_keyed(const struct tcb *, uint32_t purpose); /* a number of these addresses that only the secret tells */
 int tcb_take_sndbuf(struct tcb *); /* -ENOMEM */
+bool tcb_may_grow_sndbuf(const struct tcb *);
+bool tcb_grow_sndbuf(struct tcb *); /* true: there is more room now */
 int tcb_take_rcvbuf(struct tcb *); /* -ENOMEM */
 /* How large the receive buffer may grow. */
 uint32_t tcb_rcvbuf_limit(const struct tcb *);
@@ -288,6 +290,7 @@ void rack_delivered(struct tcb *, const struct span *, const struct news *);
 void rack_dsack(struct tcb *);
 void rack_recovered(struct tcb *);
 void rack_detect(struct tcb *);     /* marks what is lost, and sets TIMER_REORDER for what may be */
+void rack_expire(struct tcb *);     /* at a timeout */
 void tlp_schedule(struct tcb *);
 void tlp_timeout(struct tcb *);
 bool tlp_ack(struct tcb *, const struct news *); /* true: a loss was repaired by the probe */

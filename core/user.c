@@ -197,6 +197,8 @@ static size_t fill_span(struct tcb *c, const struct seam_source *source, bool pu
 		return n;
 	}
 	dst = sndbuf_reserve(&c->snd, c->mss, &cap);
+	if (!dst && tcb_grow_sndbuf(c))
+		dst = sndbuf_reserve(&c->snd, c->mss, &cap);
 	if (!dst)
 		return 0;
 	n = source->fill(source->ctx, c->snd.end, dst, min_u32(cap, c->mss), &sum);
@@ -210,7 +212,7 @@ static bool has_room(const struct tcb *c)
 	struct sndbuf probe = c->snd;
 	uint32_t cap;
 
-	return !c->snd.span || sndbuf_reserve(&probe, c->mss, &cap);
+	return !c->snd.span || sndbuf_reserve(&probe, c->mss, &cap) || tcb_may_grow_sndbuf(c);
 }
 
 /* Takes the error that waits; 0: none. */
@@ -495,7 +497,8 @@ void tcpu_info(const struct tcb *c, struct tcpu_info *info)
 	info->unsent_bytes = (uint32_t)(c->snd.end - sent);
 	info->waiting_bytes = (uint32_t)(c->rcv.next - c->rcv.read);
 	info->flight_bytes = tcb_pipe(c);
-	info->sndbuf_bytes = c->snd.span ? c->snd.size : c->options.sndbuf_bytes;
+	info->sndbuf_bytes = c->snd.span ? c->snd.size : c->options.sndbuf_bytes ? c->options.sndbuf_bytes :
+		TCPU_SNDBUF_DEFAULT;
 	info->rcvbuf_bytes = c->rcv.size;
 	info->path_mtu = c->path_mtu;
 	memcpy(info->congestion, c->options.congestion, sizeof info->congestion);

@@ -268,7 +268,7 @@ static void watch(void *ctx, enum link_sim_event event, const struct link_sim_pa
 /* Paced, segments leave one by one over the round trip; unpaced, a window at a time. */
 START_TEST(pacing_spreads)
 {
-	struct net_config c = { .engine = { { .pacing = _i == 1 }, { 0 } },
+	struct net_config c = { .engine = { { .pacing = _i == 1, .options.sndbuf_bytes = 65536 }, { 0 } },
 		.path = { { .delay_us = 25000 }, { .delay_us = 25000 } } };
 
 	total = 2000000;

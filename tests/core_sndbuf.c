@@ -180,6 +180,17 @@ static void ack(uint64_t off)
 	must(b.una == off);
 }
 
+static void grow(void)
+{
+	uint32_t size = b.size * 2;
+	void *old = b.span, *memory = malloc(sndbuf_memory(size));
+
+	sndbuf_grow(&b, memory, size);
+	must(b.size == size);
+	memset(old, 0xa5, sndbuf_memory(size / 2)); /* nothing may be looked for there any more */
+	free(old);
+}
+
 static void one_step(uint32_t mss)
 {
 	struct span *s;
@@ -239,8 +250,10 @@ static void run(uint32_t size, uint32_t mss)
 			check_spans();
 		if (rnd(500) == 0)
 			ack(b.end);
+		if (rnd(2000) == 0)
+			grow();
 	}
-	free(memory);
+	free(b.span);
 }
 
 START_TEST(keeps_every_byte_and_its_fate)

@@ -112,6 +112,8 @@ static int get_number(const struct sock *s, const struct number *n)
 		v = i.mss ? i.mss : v ? v : TCP_MSS_DEFAULT;
 	else if (n->at == AT(rcvbuf_bytes))
 		v = i.rcvbuf_bytes ? i.rcvbuf_bytes : v ? v : TCPU_RCVBUF_DEFAULT;
+	else if (n->at == AT(sndbuf_bytes))
+		v = i.sndbuf_bytes ? i.sndbuf_bytes : v ? v : TCPU_SNDBUF_DEFAULT;
 	else if (!v && n->zero)
 		v = value_at(n, tcpu_defaults(s->stack->engine));
 	return (int)(v / n->unit);
