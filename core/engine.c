@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define TABLE_MIN 8
+#define BYTES_US_MAX 5000 /* that a path carries in a microsecond: 40 Gbit/s */
 
 /* Fills in what is 0. */
 void options_complete(struct tcpu_options *o, const struct tcpu_options *defaults)
@@ -356,9 +357,12 @@ int tcb_take_sndbuf(struct tcb *c)
 	return 0;
 }
 
+/* On a path that is short a large buffer holds a queue, and not what is under way; and it falls out of the cache. */
 bool tcb_may_grow_sndbuf(const struct tcb *c)
 {
-	return !c->options.sndbuf_bytes && c->snd.size < c->engine->config.sndbuf_max && c->cc.cwnd > c->snd.size / 2;
+	uint64_t most = min_u64(c->engine->config.sndbuf_max, (uint64_t)c->min_rtt * BYTES_US_MAX);
+
+	return !c->options.sndbuf_bytes && c->snd.size < most && c->cc.cwnd > c->snd.size / 2;
 }
 
 bool tcb_grow_sndbuf(struct tcb *c)

@@ -298,6 +298,34 @@ START_TEST(pacing_limit)
 }
 END_TEST
 
+/* ---- buffers ---- */
+
+/* The retransmission buffer grows to what the path holds: not on a short one, not if its size was asked for, and not
+ * beyond what is allowed; when there is no memory for it, all goes on as it is. */
+START_TEST(sndbuf_grows)
+{
+	static const struct {
+		uint64_t delay_us;
+		uint32_t asked, max, expected;
+		uint64_t fail_at;
+	} cases[] = { { 50000, 0, 0, 4 << 20, 0 }, { 10, 0, 0, TCPU_SNDBUF_DEFAULT, 0 }, { 50000, 100000, 0, 100000, 0 },
+		{ 50000, 0, 600000, 600000, 0 }, { 50000, 0, 0, TCPU_SNDBUF_DEFAULT, 1 } };
+	struct net_config c = { .engine = { { .options.sndbuf_bytes = cases[_i].asked, .sndbuf_max = cases[_i].max },
+		{ .options.rcvbuf_bytes = 8 << 20 } }, .input_bytes = { 0, 32 << 20 } };
+
+	for (int i = 0; i < 2; i++)
+		c.path[i].delay_us = cases[_i].delay_us;
+	total = 40000000;
+	open_pair(&c);
+	begin();
+	if (cases[_i].fail_at)
+		net.peer[0].memory.fail_at = net.peer[0].memory.calls + cases[_i].fail_at;
+	ck_assert(net_until(&net, all_there, NULL, 600 * NET_S));
+	ck_assert_uint_eq(net_info(client).sndbuf_bytes, cases[_i].expected);
+	net_close(&net);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("core_path");
@@ -310,6 +338,7 @@ int main(void)
 	tcase_add_loop_test(tc, cookies_under_a_flood, 0, 2);
 	tcase_add_loop_test(tc, pacing_spreads, 0, 2);
 	tcase_add_test(tc, pacing_limit);
+	tcase_add_loop_test(tc, sndbuf_grows, 0, 5);
 	suite_add_tcase(suite, tc);
 	return run_tests(srunner_create(suite));
 }
