@@ -315,7 +315,7 @@ START_TEST(sndbuf_grows)
 
 	for (int i = 0; i < 2; i++)
 		c.path[i].delay_us = cases[_i].delay_us;
-	total = 40000000;
+	total = 100000000;
 	open_pair(&c);
 	begin();
 	if (cases[_i].fail_at)
