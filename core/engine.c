@@ -35,7 +35,8 @@ void options_complete(struct tcpu_options *o, const struct tcpu_options *default
 static void defaults(struct tcpu_config *k)
 {
 	const struct tcpu_config d = { .delack_us = 40000, .rto_initial_us = 1000000, .rto_min_us = 200000,
-		.rto_max_us = 60000000, .msl_us = 30000000, .initial_cwnd = 10, .sndbuf_max = 4 << 20, .rcvbuf_max = 4 << 20, .syn_backlog = 256,
+		.rto_max_us = 60000000, .msl_us = 30000000, .initial_cwnd = 10, .sndbuf_max = 4 << 20,
+		.rcvbuf_max = 4 << 20, .syn_backlog = 256,
 		.connections_max = 4096 };
 	const struct tcpu_options o = { .syn_retries = 6, .data_retries = 15,
 		.fin_wait_us = 60000000, .keep_idle_us = 7200000000, .keep_interval_us = 75000000, .keep_probes = 9,

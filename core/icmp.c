@@ -37,7 +37,7 @@ static uint32_t plateau(uint32_t below)
 	return table[i];
 }
 
-/* RFC 5927 7.2: a path through which nothing larger has passed yet is believed at once; what contradicts experience only
+/* RFC 5927 7.2: a path that nothing larger has passed yet is believed in at once; what contradicts experience only
  * once a segment times out. */
 static void too_large(struct tcb *c, uint32_t mtu)
 {

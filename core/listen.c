@@ -62,11 +62,12 @@ static void send_cookie(struct tcb *l, struct segment *s)
 struct tcb *listener_cookie(struct tcb *l, struct segment *s)
 {
 	struct tcpu *e = l->engine;
+	uint64_t sent_at = l->listening->cookies_at;
 	struct segment syn = *s;
 	uint16_t mss;
 	struct tcb *c;
 
-	if (!l->listening->cookies_at || e->now - l->listening->cookies_at > COOKIES_US || (s->flags & (TH_SYN | TH_RST | TH_ACK)) != TH_ACK ||
+	if (!sent_at || e->now - sent_at > COOKIES_US || (s->flags & (TH_SYN | TH_RST | TH_ACK)) != TH_ACK ||
 		!cookie_check(e->config.secret, s->dst, s->src, s->seq - 1, s->ack - 1, e->now, &mss))
 		return NULL;
 	if (l->listening->complete.count >= l->listening->backlog || !(c = half_open(l, s)))

@@ -244,7 +244,7 @@ void tcb_output(struct tcb *);
 void tcb_send_probe(struct tcb *); /* into a window that is shut */
 void tcb_send_first(struct tcb *); /* the first segment not acknowledged, whatever cwnd says */
 void tcb_send_tail(struct tcb *);  /* a new segment, or the last one again: RFC 8985 7.3 */
-/* FlightSize (RFC 5681): bytes sent and not cumulatively acknowledged; and of them those under way (RFC 6675's pipe). */
+/* FlightSize (RFC 5681): bytes sent and not cumulatively acknowledged; and of them those under way, RFC 6675's pipe. */
 uint32_t tcb_flight(const struct tcb *);
 uint32_t tcb_pipe(const struct tcb *);
 

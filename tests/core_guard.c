@@ -393,7 +393,7 @@ START_TEST(early_fin)
 }
 END_TEST
 
-/* RFC 5961 3.2 and 4.2: only a RST that stands exactly at RCV.NXT resets, not one that begins before it and reaches over
+/* RFC 5961 3.2 and 4.2: only a RST that stands exactly at RCV.NXT resets, not one that begins before and reaches over
  * it; and a SYN is answered wherever it stands. */
 START_TEST(overlapping_reset)
 {

@@ -149,7 +149,7 @@ START_TEST(narrow_path)
 }
 END_TEST
 
-/* RFC 5927 section 7.2: later, when larger segments have arrived, only a timeout makes the message believed; and then it
+/* RFC 5927 section 7.2: later, when larger segments have arrived, only a timeout makes the message believed; then it
  * is, or the path that has changed would be a black hole. */
 START_TEST(path_grows_narrow)
 {

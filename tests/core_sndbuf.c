@@ -1,4 +1,5 @@
-/* The retransmission buffer and its scoreboard against a model that knows each byte: what it is, and what became of it. */
+/* The retransmission buffer and its scoreboard against a model that knows of each byte what it is and what became of
+ * it. */
 #include "core/cksum.h"
 #include "core/segment.h"
 #include "core/sndbuf.h"
