@@ -18,7 +18,7 @@ void batch_send(struct tcpu *e)
 		for (uint32_t i = (uint32_t)n; i < e->batch; i++) {
 			struct link_out *o = &e->out[i - (uint32_t)n];
 			*o = e->out[i];
-			if (o->header >= e->header[0] && o->header < e->header[0] + sizeof e->header) {
+			if (o->header == e->header[i]) {
 				memmove(e->header[i - (uint32_t)n], o->header, o->header_len);
 				o->header = e->header[i - (uint32_t)n];
 			}

@@ -2,6 +2,8 @@
  * length than its own is stepped over as an unknown one; so are kinds that we do not use. */
 #include "core/option.h"
 
+#include <string.h>
+
 %%{
 	machine option;
 	alphtype unsigned char;
@@ -14,18 +16,19 @@
 		o.scale = *p > 14 ? 14 : *p;
 	}
 	action permitted { o.sack_permitted = true; }
-	action ts_val { o.ts_val = number; }
+	action ts_val { ts_val = number; }
 	action ts_ecr {
+		o.ts_val = ts_val;
 		o.ts_ecr = number;
 		o.has_timestamp = true;
 	}
 	action blocks { blocks = 0; }
-	action begin { block.begin = number; }
-	action end {
-		block.end = number;
-		o.sack[blocks++] = block;
+	action begin { block[blocks].begin = number; }
+	action end { block[blocks++].end = number; }
+	action sack {
+		memcpy(o.sack, block, sizeof block);
+		o.sack_count = blocks;
 	}
-	action sack { o.sack_count = blocks; }
 	# p stands on the length: what it counts begins one byte earlier.
 	action skip {
 		if (*p < 2 || *p - 1 > pe - p) {
@@ -59,8 +62,9 @@ struct options options_read(const uint8_t *bytes, size_t len)
 {
 	struct options o = { 0 };
 	const unsigned char *p = bytes, *pe = bytes + len;
-	struct sack_block block = { 0 };
-	uint32_t number = 0, blocks = 0;
+	/* Nothing of an option counts before it is whole. */
+	struct sack_block block[OPTION_SACK_BLOCKS] = { 0 };
+	uint32_t number = 0, blocks = 0, ts_val = 0;
 	int cs;
 
 	%% write init;

@@ -165,7 +165,7 @@ uint16_t sndbuf_sum(struct sndbuf *b, struct span *s)
 
 static struct span *of(const struct sndbuf *b, uint32_t place)
 {
-	return place == SPAN_NONE ? NULL : &b->span[place];
+	return !b->span || place == SPAN_NONE ? NULL : &b->span[place];
 }
 
 /* Behind another; SPAN_NONE: it is the oldest. */

@@ -108,13 +108,13 @@ static bool is_opening(const struct tcb *c)
 	return c->state == TCPU_SYN_SENT || c->state == TCPU_SYN_RECEIVED;
 }
 
-/* One timeout more without an answer. true: it was one too many, and the connection is gone. A user timeout stands in
- * for their number (RFC 9293 3.8.3). */
+/* One timeout more without an answer. true: it was one too many, and the connection is gone. A user timeout that runs
+ * stands in for their number (RFC 9293 3.8.3). */
 static bool give_up(struct tcb *c)
 {
 	uint32_t max = is_opening(c) ? c->options.syn_retries : c->options.data_retries;
 
-	if (c->retries++ < max || c->options.user_timeout_us)
+	if (c->retries++ < max || c->timer[TIMER_USER] != TCPU_NEVER)
 		return false;
 	tcb_drop(c, ETIMEDOUT);
 	return true;
