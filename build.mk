@@ -4,7 +4,7 @@
 # INNER=1 for what is built: only that second make may ask for luajit, pkg-config or what the generator wrote.
 # Files are found, not listed: put a .c, .rl, stage or chain into its folder and it is built; a file of tests/,
 # tools/ or an example that has a main is a program, the others of its folder are linked with every program there.
-# Those of tests/netns are for its scripts to run.
+# Those of tests/netns are for its scripts to run; a file of tests/fuzz with LLVMFuzzerTestOneInput is a fuzz target.
 
 # A built-in rule's cc is not a choice.
 ifeq ($(origin CC),default)
@@ -32,15 +32,17 @@ NEED_BUILD := gcc libc6-dev pkg-config ragel luajit libluajit-5.1-dev libjansson
 	$(filter clang,$(CC))
 NEED_CHECK := $(NEED_BUILD) clang check iproute2 socat curl tshark ethtool nftables
 NEED_DEMO  := $(NEED_BUILD) check gnuplot-nox
+NEED_FUZZ  := $(NEED_BUILD) clang libclang-rt-14-dev
 NEED_LINT  := $(NEED_BUILD) check clang clang-tidy shellcheck lua-check
 need = @tools/need.sh
 TESTS_LUA := $(wildcard tests/*/*.lua)
 TESTS_SH := $(wildcard tests/*.sh) $(filter-out %/common.sh,$(wildcard tests/netns/*.sh))
 
-.PHONY: help all tests demo check check-asan faults bench lint clean
+.PHONY: help all tests demo check check-asan fuzz faults bench lint clean
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' build.mk
-	@echo "  CC=gcc|clang chooses the compiler, V=1 shows the commands, FILE=path is what demo sends."
+	@echo "  CC=gcc|clang chooses the compiler, V=1 shows the commands, FILE=path is what demo sends,"
+	@echo "  SECONDS=n how long each target is fuzzed."
 
 all: ## the library, the command tcpu and the examples, in build/gcc (the default)
 	$(need) $(NEED_BUILD)
@@ -66,6 +68,12 @@ check-asan: ## the same tests with gcc's address and undefined-behaviour sanitiz
 	@$(BUILD) CC=gcc SAN=1 tests
 	@tools/check.sh build/gcc-asan/tests.list
 
+SECONDS = 60
+fuzz: ## libFuzzer on every target of tests/fuzz, a minute each, from its corpus and what it has found before
+	$(need) $(NEED_FUZZ)
+	@$(BUILD) CC=clang FUZZ=1 fuzzers
+	@tools/fuzz.sh '$(SECONDS)'
+
 faults: ## plant faults in generated loops: their tests must see each (a minute)
 	$(need) $(NEED_CHECK)
 	@$(BUILD) gen-tests
@@ -83,15 +91,18 @@ clean: ## remove build/
 
 else
 # ------------------------------------------------------------------------------------------- what is built
-B := build/$(notdir $(CC))$(if $(SAN),-asan)
+B := build/$(notdir $(CC))$(if $(FUZZ),-fuzz,$(if $(SAN),-asan))
 
 PKGS := luajit libtirpc jansson libcrypto
 CPPFLAGS_ := -I. -D_GNU_SOURCE $(shell pkg-config --cflags $(PKGS))
 WARN := -Wall -Wextra -Wconversion -Wshadow -Werror
 CFLAGS_ := -std=gnu17 -O2 -g -pthread $(WARN)
 LDLIBS_ := -Wl,--as-needed $(shell pkg-config --libs $(PKGS)) -lm -pthread
-ifdef SAN
+ifneq ($(SAN)$(FUZZ),)
 CFLAGS_ += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+ifdef FUZZ
+CFLAGS_ += -fsanitize=fuzzer-no-link
 endif
 say = @$(if $(V),:,printf '  %-6s %s\n' $(1) $@)
 
@@ -142,7 +153,7 @@ mains = $(if $(1),$(shell grep -lE '$(MAIN_RE)' $(1)))
 
 LIB_C := $(wildcard core/*.c core/link/*.c ilp/*.c alf/*.c) $(GEN_C)
 TOOLS_C := $(wildcard tools/*.c)
-TESTS_C := $(wildcard tests/*.c tests/*/*.c)
+TESTS_C := $(filter-out tests/fuzz/%,$(wildcard tests/*.c tests/*/*.c))
 EXAMPLES := $(notdir $(patsubst %/,%,$(wildcard adu-examples/*/)))
 TOOLS_MAINS := $(call mains,$(TOOLS_C))
 TESTS_MAINS := $(call mains,$(TESTS_C))
@@ -160,7 +171,15 @@ GEN_TESTS := $(GEN_TESTS_C:$(GEN)/%.c=$(B)/tests/%)
 FIX_TESTS := $(FIX_TESTS_C:$(FIX)/%.c=$(B)/tests/%)
 TESTS := $(TESTS_MAINS:tests/%.c=$(B)/tests/%)
 
-.PHONY: programs tests gen-tests lint FORCE
+# Fuzz targets, and what all of them are linked with: only what knows nothing of Check.
+FUZZ_C := $(shell grep -l '^int LLVMFuzzerTestOneInput' tests/fuzz/*.c)
+FUZZ_NAMES := $(FUZZ_C:tests/fuzz/%.c=%)
+FUZZ_WITH_O := $(call object,$(wildcard core/*.c) $(filter build/ragel/core/%,$(RL_C)) tests/fuzz/world.c \
+	tests/invariants.c tests/ranges_check.c)
+FUZZERS := $(FUZZ_NAMES:%=$(B)/fuzz/%)
+REPLAYS := $(FUZZ_NAMES:%=$(B)/tests/fuzz/%)
+
+.PHONY: programs tests gen-tests fuzzers lint FORCE
 lint: $(LIB_C) $(RL_C) $(TESTS_RL_C)
 	$(Q)tools/lint.sh '-std=gnu17 $(CPPFLAGS_)'
 
@@ -168,9 +187,10 @@ programs: $(LIB) $(PROGRAMS)
 gen-tests: $(LIB) $(GEN_TESTS)
 	$(Q)printf '%s\n' $(foreach c,$(CHAINS),'$(c)_test $(GEN)/$(c).vec') > $(B)/gen-tests.list
 # What tools/check.sh runs: a program of $(B)/tests, and its arguments.
-tests: programs gen-tests $(TESTS) $(FIX_TESTS)
+tests: programs gen-tests $(TESTS) $(FIX_TESTS) $(REPLAYS)
 	$(Q)printf '%s\n' $(patsubst tests/%.c,%,$(filter-out tests/netns/%,$(TESTS_MAINS))) > $(B)/tests.list
 	$(Q)cat $(B)/gen-tests.list >> $(B)/tests.list
+	$(Q)printf '%s\n' $(foreach f,$(FUZZ_NAMES),'fuzz/$(f) tests/fuzz/corpus/$(f)') >> $(B)/tests.list
 	$(Q)printf '%s\n' $(foreach c,$(FIX_CHAINS),'$(c)_test $(FIX)/$(c).vec') >> $(B)/tests.list
 
 $(LIB): $(LIB_O)
@@ -215,6 +235,14 @@ $(FIX_TESTS): $(B)/tests/%: $(B)/gen-fixture/%.o $(call object,$(FIX_C)) \
 		$(filter $(B)/tests/ilp/%,$(TESTS_O)) $(LIB)
 	$(call say,LD)
 	$(link)
+
+fuzzers: $(FUZZERS)
+$(FUZZERS): $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(FUZZ_WITH_O)
+	$(call say,LD)
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS_) $(CFLAGS) -fsanitize=fuzzer -o $@ $^
+$(REPLAYS): $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(FUZZ_WITH_O)
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS_) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 endif

@@ -8,6 +8,7 @@
  *	TCPU_TRACE=1 ...				and prints each segment */
 #include "core/cksum.h"
 #include "core/tcb.h"
+#include "tests/invariants.h"
 #include "tests/run.h"
 #include "tests/sim_net.h"
 
@@ -123,121 +124,12 @@ static void settle(void *ctx, uint64_t off, size_t n, bool good)
 	f->sink.done = !rnd(8);
 }
 
-/* ---- what must hold between any two steps ---- */
-
-static void check_send(const struct tcb *c)
-{
-	bool at_rest = c->snd_una == c->snd_max && c->snd.una == c->snd.end && c->fin_queued == c->fin_acked;
-	uint64_t off = c->snd.end;
-
-	must(seq_leq(c->snd_una, c->snd_nxt));
-	must(seq_leq(c->snd_nxt, c->snd_max));
-	must(c->snd_una == c->iss + 1 + (uint32_t)c->snd.una + c->fin_acked);
-	must(c->cc.cwnd >= c->mss);
-	must(c->snd.una <= c->snd.end);
-	for (uint32_t i = c->snd.count; i--;) {
-		const struct span *s = &c->snd.span[(c->snd.first + i) & (c->snd.span_max - 1)];
-
-		must(s->len && s->off + s->len == off);
-		must(s->pos >= c->snd.headroom && s->pos + s->len <= c->snd.size);
-		off = s->off;
-	}
-	must(off <= c->snd.una);
-	/* Who waits for nobody but the peer does so for a time. */
-	must((c->state != TCPU_TIME_WAIT && !(c->state == TCPU_FIN_WAIT_2 && c->detached)) ||
-	     c->timer[TIMER_2MSL] != TCPU_NEVER);
-	/* What is outstanding, or waits to be sent, has a timer or the next flush to bring it on. */
-	must(at_rest || c->state == TCPU_TIME_WAIT || c->timer[TIMER_RTO] != TCPU_NEVER ||
-	     c->timer[TIMER_PERSIST] != TCPU_NEVER || c->on_flush);
-}
-
-static void check_receive(const struct tcb *c)
-{
-	const struct rcvbuf *b = &c->rcv;
-	uint64_t edge = b->read + b->size;
-	struct range over[1024];
-	uint32_t zero = c->irs + 1; /* the sequence number of offset 0 */
-
-	must(b->next >= b->read && b->next <= edge);
-	must(c->rcv_nxt == zero + (uint32_t)b->next + c->fin_taken);
-	must(seq_leq(c->rcv_acked, c->rcv_nxt));
-	/* The peer was told of no room that there is not. */
-	must(seq_leq(c->rcv_adv, zero + (uint32_t)edge + c->fin_taken));
-	must(b->over.count <= rcvbuf_ranges_max(b->size));
-	for (uint32_t i = ranges_latest(&b->over, over, 1024); i--;)
-		must(over[i].begin > b->next && over[i].end > over[i].begin && over[i].end <= edge);
-	/* What came is acknowledged at the next flush, or by the timer. */
-	must(c->rcv_acked == c->rcv_nxt || c->on_flush || c->timer[TIMER_DELACK] != TCPU_NEVER ||
-	     c->state == TCPU_TIME_WAIT);
-}
-
-static void check_heap(const struct tcpu *e)
-{
-	for (uint32_t i = 0; i < e->heap_count; i++) {
-		const struct tcb *c = e->heap[i];
-		uint64_t first = TCPU_NEVER;
-
-		for (int t = 0; t < TIMERS; t++)
-			first = c->timer[t] < first ? c->timer[t] : first;
-		must(c->heap_at == i);
-		must(c->deadline <= first);
-		must(!i || e->heap[(i - 1) / 2]->deadline <= c->deadline);
-	}
-}
-
-static uint32_t check_queue(const struct queue *q, const struct tcb *l, bool half_open)
-{
-	const struct tcb *last = NULL;
-	uint32_t count = 0;
-
-	for (const struct tcb *c = q->first; c; c = c->queue_next, count++) {
-		must(c->parent == l && (c->state == TCPU_SYN_RECEIVED) == half_open);
-		last = c;
-	}
-	must(q->last == last && q->count == count);
-	return count;
-}
-
-static void check_lists(const struct tcpu *e)
-{
-	uint32_t listeners = 0, children = 0, on_flush = 0;
-
-	for (const struct tcb *l = e->listeners; l; l = l->hash_next, listeners++) {
-		children += check_queue(&l->listening->half_open, l, true) + check_queue(&l->listening->complete, l, false);
-		must(l->listening->complete.count <= l->listening->backlog);
-	}
-	must(listeners == e->listeners_count);
-	for (const struct tcb *c = e->flush; c; c = c->flush_next, on_flush++)
-		must(c->on_flush && c->heap_at != HEAP_OUT);
-	for (const struct tcb *c = e->held; c; c = c->hash_next)
-		must(c->state == TCPU_CLOSED && c->heap_at == HEAP_OUT && !c->on_flush && !c->detached && !c->parent);
-	for (uint32_t i = 0; i < e->heap_count; i++) {
-		on_flush -= e->heap[i]->on_flush;
-		children -= e->heap[i]->parent != NULL;
-	}
-	must(on_flush == 0 && children == 0);
-}
-
 static void check(const struct tcpu *e)
 {
-	uint32_t count = 0;
+	const char *broken = flushed_engine_broken(e);
 
-	check_heap(e);
-	check_lists(e);
-	for (uint32_t i = 0; i < e->table_size; i++)
-		for (const struct tcb *c = e->table[i]; c; c = c->hash_next) {
-			must(tcb_find(e, c->local, c->remote) == c);
-			must(c->state != TCPU_CLOSED && c->state != TCPU_LISTEN);
-			count++;
-			if (!is_synchronized(c)) {
-				must(c->timer[TIMER_RTO] != TCPU_NEVER);
-				continue;
-			}
-			check_send(c);
-			check_receive(c);
-		}
-	must(count == e->connections && count == e->heap_count && count <= e->config.connections_max);
-	must(e->batch <= BATCH && (!e->batch || e->retry != TCPU_NEVER));
+	if (broken)
+		ck_abort_msg("not so at %llu us: %s", (unsigned long long)net.now_us, broken);
 }
 
 /* ---- calls ---- */

@@ -14,6 +14,7 @@ here() {
 	lua-check) command -v luacheck ;;
 	iproute2) command -v ip ;;
 	nftables) command -v nft ;;
+	libclang-rt-*) [ -e "$(clang -print-runtime-dir)/libclang_rt.fuzzer-$(uname -m).a" ] ;;
 	*) command -v "$1" ;;
 	esac >/dev/null 2>&1
 }

@@ -1,0 +1,154 @@
+-- The seeds of the fuzz targets: inputs that lead into each state, for the fuzzer to vary. In tests/fuzz/corpus they
+-- stand beside inputs that once broke something, which nobody could write by hand.
+--
+--	luajit tests/fuzz/seeds.lua		do the files hold what is written here?
+--	luajit tests/fuzz/seeds.lua --write	writes them
+
+local char = string.char
+local corpus = "tests/fuzz/corpus/"
+
+local function bytes(...) return char(...) end
+
+-- ---- tests/fuzz/world.c: two bytes of configuration, then steps ----
+local plain, no_timestamps, nothing_agreed = bytes(0, 0), bytes(2, 0), bytes(15, 0)
+local isn_wraps, small_buffers, no_memory = bytes(0, 4), bytes(0, 8 + 16), bytes(0, 2)
+
+-- Calls, as world_call counts them: by user 0. In segment.c they are 190 and more, in icmp.c 160 and more.
+local accept, connect, listener, send, recv = 0, 4, 8, 12, 24
+local sink, no_sink, options, look, shutdown, close, abort = 32, 36, 40, 44, 48, 56, 60
+
+-- ---- tests/fuzz/segment.c ----
+local FIN, SYN, RST, ACK = 1, 2, 4, 16
+local function call(what, ...) return bytes(190 + what, ...) end
+local function syn(with) return bytes(60, 1, with or 0x79) end -- window scale 7, SACK permitted, timestamps
+local function data(len) return bytes(80, 0, len) end
+local function fin() return bytes(100, 0) end
+local function syn_ack(with) return bytes(80, 0, with or 0x79) end
+-- flags; mode: which numbers, 32 and 64 move them; options; window; bytes of data
+local function segment(flags, mode, with, window, len, ...) return bytes(0, 0, flags, mode, with, window, len, ...) end
+-- The same with seq moved.
+local function moved(flags, by, len)
+	return bytes(0, 0, flags, 32, math.floor(by / 256) % 256, by % 256, 0, 200, len)
+end
+local function moved_ack(by) return bytes(0, 0, ACK, 64 + 8, math.floor(by / 256) % 256, by % 256, 0, 200, 0) end
+-- One SACK block from SND.UNA + by on.
+local function sack(by, len)
+	return bytes(0, 0, ACK, 8, 16, 0, math.floor(by / 256) % 256, by % 256, math.floor(len / 256), len % 256, 200, 0)
+end
+local function wait(log2_us) return bytes(124 + log2_us) end
+local due, flush = bytes(150), bytes(160)
+
+local passive = syn() .. data(0) .. call(accept)
+local active = call(connect, 2) .. syn_ack() .. flush
+local much = call(send, 255) .. call(send, 255)
+
+local segments = {
+	passive = plain .. passive .. data(100) .. call(recv) .. flush .. fin() .. call(recv) .. call(close) .. flush ..
+		data(0),
+	active = plain .. active .. call(send, 40) .. flush .. data(0) .. call(shutdown) .. flush .. data(0) .. fin() ..
+		due,
+	both_open = plain .. call(connect, 2) .. segment(SYN, 0, 10, 200, 0) .. segment(SYN + ACK, 0, 0, 200, 0),
+	both_close = plain .. passive .. call(shutdown) .. flush .. moved(FIN + ACK, 0, 0) .. due,
+	holes = plain .. passive .. moved(ACK, 1000, 100) .. moved(ACK, 2000, 100) .. moved(ACK, 990, 50) .. data(255) ..
+		call(recv) .. flush,
+	duplicates = no_timestamps .. passive .. data(100) .. moved(ACK, 65536 - 50, 100) .. moved(ACK, 65536 - 100, 20) ..
+		flush,
+	sacked = plain .. passive .. much .. sack(1448, 1448) .. sack(4344, 2896) .. flush .. wait(17) .. due .. data(0),
+	timeouts = plain .. passive .. much .. flush .. due .. due .. due .. moved_ack(700) .. due .. data(0),
+	shut_window = nothing_agreed .. passive .. segment(ACK, 0, 0, 0, 0) .. call(send, 100) .. flush .. due .. due ..
+		segment(ACK, 0, 0, 200, 0) .. flush,
+	resets = plain .. passive .. segment(RST, 7, 0, 0, 0) .. segment(RST + ACK, 32, 0, 1, 0, 0, 0) .. call(look),
+	wrapped = isn_wraps .. active .. call(send, 255) .. flush .. data(100) .. data(0) .. call(recv) .. call(abort),
+	tiny = small_buffers .. passive .. data(255) .. data(255) .. moved(ACK, 500, 100) .. call(recv) .. flush ..
+		call(send, 80),
+	starved = no_memory .. passive .. data(50) .. much .. moved(ACK, 500, 100) .. call(recv) .. flush .. due,
+	direct = bytes(64, 0) .. passive .. call(sink) .. data(60) .. data(61) .. data(200) .. call(no_sink) .. flush,
+	flooded = plain .. bytes(60, 1, 0x79, 60, 2, 0x79, 60, 3, 0x79, 60, 4, 0x79, 60, 5, 0) .. flush .. call(listener),
+	narrow = plain .. passive .. bytes(186, 3) .. much .. flush .. data(100) .. bytes(186, 1) .. flush .. bytes(189) ..
+		due .. data(0) .. call(close),
+	round_the_ring = small_buffers .. passive .. (data(210) .. call(recv) .. call(recv) .. call(recv) .. flush):rep(4),
+	timeout_while_opening = plain .. call(connect, 2) .. call(options, 0x10) .. segment(SYN, 0, 0, 200, 0) .. call(close),
+	told = plain .. passive .. call(options, 0x1f) .. much .. wait(22) .. call(options, 0x60) .. due .. due ..
+		call(close),
+}
+
+-- ---- tests/fuzz/option.c: the options themselves ----
+local mss, scale, permitted = bytes(2, 4, 5, 180), bytes(3, 3, 7), bytes(4, 2)
+local timestamp, blocks = bytes(8, 10, 1, 2, 3, 4, 0, 0, 0, 9), bytes(5, 18) .. ("\1\2\3\4\5\6\7\8"):rep(2)
+local options_of = {
+	none = "",
+	linux_syn = mss .. permitted .. timestamp .. bytes(1) .. scale,
+	bsd_syn = mss .. bytes(1) .. scale .. permitted .. timestamp .. bytes(0),
+	data = bytes(1, 1) .. timestamp,
+	sack = bytes(1, 1) .. timestamp .. bytes(1, 1) .. blocks,
+	four_blocks = bytes(5, 34) .. ("\9\8\7\6\5\4\3\2"):rep(4),
+	ended = mss .. bytes(0) .. scale,
+	unknown = bytes(254, 4, 1, 2) .. bytes(30, 12) .. ("m"):rep(10) .. scale,
+	length_0 = mss .. bytes(77, 0),
+	length_1 = bytes(77, 1),
+	too_long = bytes(8, 40, 1),
+	cut = timestamp .. bytes(5, 10, 1, 2, 3),
+	timestamp_cut = timestamp .. bytes(8, 10, 9, 9, 9, 9, 0),
+	sack_cut = blocks .. bytes(5, 18) .. ("\9"):rep(9),
+	twice = mss .. scale .. bytes(2, 4, 0, 0) .. bytes(3, 3, 255),
+	wrong_length = bytes(2, 3, 9) .. bytes(3, 4, 1, 1) .. bytes(4, 3, 0) .. bytes(8, 9) .. ("\0"):rep(7) .. bytes(5, 11) ..
+		("\1"):rep(9),
+}
+
+-- ---- tests/fuzz/icmp.c ----
+local function icmp_call(what, ...) return bytes(160 + what, ...) end
+-- error: which; 8, 16: says an MTU; 32: quotes a number near SND.UNA
+local function news(error, with, len, ...)
+	return bytes(0, 0, error + with, len, ...)
+end
+local function quote(error, seq)
+	return news(error, 32, 8) .. ("\0"):rep(8) .. bytes(math.floor(seq / 256) % 256, seq % 256)
+end
+local go_on, go_fin, icmp_flush = bytes(90), bytes(64 + 32), bytes(155)
+local opened = go_on .. go_on .. icmp_call(accept)
+local words = {
+	nobody = plain .. news(0, 0, 0) .. news(1, 0, 4, 1, 2, 3, 4),
+	refused = plain .. icmp_call(connect, 1) .. quote(0, 0) .. icmp_call(look),
+	refused_wrong = plain .. icmp_call(connect, 1) .. quote(0, 9) .. go_on .. icmp_call(look),
+	unquoted = plain .. icmp_call(connect, 1) .. news(1, 0, 0),
+	short_quote = plain .. opened .. news(2, 0, 7, 1, 2, 3, 4, 5, 6, 7),
+	half_open = plain .. go_on .. quote(1, 0) .. go_on,
+	soft = plain .. opened .. icmp_call(send, 100) .. icmp_flush .. quote(1, 1) .. quote(2, 0),
+	smaller = plain .. opened .. icmp_call(send, 255) .. icmp_flush ..
+		bytes(0, 0, 3 + 16 + 32, 8, 50) .. ("\0"):rep(8) .. bytes(0, 0) .. icmp_flush .. go_on,
+	smallest = plain .. opened .. icmp_call(send, 255) .. bytes(0, 0, 3 + 8 + 32, 8, 0, 0, 0, 1) .. ("\0"):rep(8) ..
+		bytes(0, 0),
+	unsaid = plain .. opened .. icmp_call(send, 255) .. quote(3, 1) .. go_on .. quote(3, 1),
+	contradicted = plain .. opened .. icmp_call(send, 255) .. go_on .. icmp_call(send, 255) .. quote(3, 5) ..
+		bytes(148) .. go_on,
+	last_ack = plain .. opened .. go_fin .. icmp_call(close) .. icmp_flush .. quote(0, 0),
+	time_wait = plain .. opened .. icmp_call(shutdown) .. icmp_flush .. go_on .. go_fin .. quote(2, 0) .. icmp_call(close),
+}
+
+-- ---- files ----
+local function read(path)
+	local file = io.open(path, "rb")
+	local text = file and file:read("*a")
+	if file then file:close() end
+	return text
+end
+
+local passed, failed = 0, 0
+for folder, seeds in pairs { segment = segments, option = options_of, icmp = words } do
+	for name, text in pairs(seeds) do
+		local path = corpus .. folder .. "/" .. name
+		if arg[1] == "--write" then
+			local file = assert(io.open(path, "wb"))
+			file:write(text)
+			file:close()
+		end
+		if read(path) == text then
+			passed = passed + 1
+		else
+			failed = failed + 1
+			print(path .. " is not what tests/fuzz/seeds.lua says: run luajit tests/fuzz/seeds.lua --write")
+		end
+	end
+end
+print(("%d passed, %d failed"):format(passed, failed))
+os.exit(failed == 0)
