@@ -409,9 +409,9 @@ int main(void)
 	TCase *c = tcase_create("tuning");
 	const TTest *tests[] = { twice_what_was_taken_in_a_round_trip, nothing_is_wanted_while_the_round_trip_is_not_known,
 		round_trip_falls_at_once_and_rises_slowly, echo_counts_once, window_that_came_bounds_the_round_trip,
-		numbers_at_their_ends, buffer_stays_as_it_was_set, slow_path_gets_no_larger_buffer, small_limit_is_where_a_buffer_begins,
-		bytes_survive_the_growth, growth_waits_for_memory, scale_is_for_what_the_buffer_may_become,
-		buffer_grows_no_further_than_the_window };
+		numbers_at_their_ends, buffer_stays_as_it_was_set, slow_path_gets_no_larger_buffer,
+		small_limit_is_where_a_buffer_begins, bytes_survive_the_growth, growth_waits_for_memory,
+		scale_is_for_what_the_buffer_may_become, buffer_grows_no_further_than_the_window };
 	const TTest *twice[] = { buffer_grows_when_the_path_gets_longer, slow_reader_gets_no_larger_buffer,
 		link_and_configuration_bound_the_growth };
 
