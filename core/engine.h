@@ -89,7 +89,8 @@ void tcpu_clock(struct tcpu *, uint64_t now_us);
 uint64_t tcpu_deadline(const struct tcpu *);
 /* A segment came in; or, with error set, word of the network that what dst sent to src does not arrive (ICMP). A
  * connection that is opening fails with such an error, one that has had all its data acknowledged and owes only its
- * end is gone; for any other it is a soft error, which retransmission survives (RFC 5927 5.2). EMSGSIZE with
+ * end is gone; for any other it is a soft error, which retransmission survives (RFC 5927 5.2): tcpu_info tells it, and
+ * should the connection time out, it is why. EMSGSIZE with
  * path_mtu makes segments smaller, as RFC 1191 and RFC 5927 7.2 say. Word of segments that are not under way, and of
  * unknown pairs, is ignored. */
 void tcpu_input(struct tcpu *, const struct link_in *);
@@ -119,7 +120,7 @@ int tcpu_accept(struct tcb *listener, struct tcb **out);
 /* Active open: sends SYN. Then tcpu_ready says TCPU_OUT (established) or TCPU_ERR (tcpu_error says why).
  * options may be NULL: as configured.
  * -EADDRINUSE: that pair of addresses is in use; -ENOMEM; -ENFILE: connections_max; -ENOENT: no such congestion
- * control. */
+ * control; -ENETUNREACH: a broadcast or multicast address. */
 int tcpu_connect(struct tcpu *, struct link_addr local, struct link_addr remote, const struct tcpu_options *,
 	struct tcb **out);
 /* What a connection or listener was told, no field 0; and telling it anew: fields that bind before connect or listen
@@ -182,6 +183,7 @@ struct tcpu_info {
 	uint32_t sndbuf_bytes, rcvbuf_bytes; /* sizes of the buffers now */
 	uint32_t path_mtu;       /* bytes of an IP packet */
 	char congestion[12];
+	int soft_error;          /* positive errno that the network has told of since the last progress; 0: none */
 	bool sack, timestamps, ecn, scaling; /* agreed upon */
 	uint64_t sent_bytes, acked_bytes, received_bytes; /* of the stream, each byte once */
 	uint64_t direct_bytes;   /* of received_bytes: taken by a sink straight from the packet buffer */

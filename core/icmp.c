@@ -81,6 +81,7 @@ void icmp_input(struct tcpu *e, const struct link_in *in)
 			tcb_drop(c, 0);
 		break;
 	default: /* RFC 5927 section 5.2: a soft error; timeouts will tell */
+		c->soft_error = (uint8_t)in->error;
 		break;
 	}
 }

@@ -80,6 +80,7 @@ struct tcb {
 	bool frto_new_sent;
 	uint8_t frto_new;       /* new segments that it may send beyond cwnd */
 	bool reordering_seen, tlp_out, tlp_again; /* RFC 8985 */
+	uint8_t soft_error;     /* positive errno: what the network said since the last progress */
 	int error;              /* positive errno, until the user has seen it */
 	uint32_t user;          /* the driver's number for it; 0: none */
 	struct tcpu_options options; /* complete */

@@ -108,6 +108,12 @@ static bool is_opening(const struct tcb *c)
 	return c->state == TCPU_SYN_SENT || c->state == TCPU_SYN_RECEIVED;
 }
 
+/* RFC 9293 3.9.2.2: what the network has said is a better reason than silence. */
+static void timed_out(struct tcb *c)
+{
+	tcb_drop(c, c->soft_error ? c->soft_error : ETIMEDOUT);
+}
+
 /* One timeout more without an answer. true: it was one too many, and the connection is gone. A user timeout that runs
  * stands in for their number (RFC 9293 3.8.3). */
 static bool give_up(struct tcb *c)
@@ -116,7 +122,7 @@ static bool give_up(struct tcb *c)
 
 	if (c->retries++ < max || c->timer[TIMER_USER] != TCPU_NEVER)
 		return false;
-	tcb_drop(c, ETIMEDOUT);
+	timed_out(c);
 	return true;
 }
 
@@ -189,7 +195,7 @@ static void on_keep(struct tcb *c)
 	}
 	if (o->user_timeout_us ? c->keeps && silent >= o->user_timeout_us : c->keeps >= o->keep_probes) {
 		tcb_send_rst(c);
-		tcb_drop(c, ETIMEDOUT);
+		timed_out(c);
 		return;
 	}
 	c->keeps++;
@@ -220,7 +226,7 @@ static void fire(struct tcb *c, enum timer t)
 		on_keep(c);
 		break;
 	case TIMER_USER:
-		tcb_drop(c, ETIMEDOUT);
+		timed_out(c);
 		break;
 	case TIMER_PACE:
 		tcb_output(c);

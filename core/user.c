@@ -156,6 +156,15 @@ int tcpu_accept(struct tcb *l, struct tcb **out)
 	return 0;
 }
 
+/* RFC 9293 3.9.1.1: neither multicast, nor reserved, nor broadcast, as far as the address itself tells. */
+static bool is_unicast(uint32_t ip)
+{
+	uint8_t first;
+
+	memcpy(&first, &ip, 1);
+	return first < 224;
+}
+
 int tcpu_connect(struct tcpu *e, struct link_addr local, struct link_addr remote, const struct tcpu_options *options,
 	struct tcb **out)
 {
@@ -164,6 +173,8 @@ int tcpu_connect(struct tcpu *e, struct link_addr local, struct link_addr remote
 
 	if (!local.ip || !local.port || !remote.ip || !remote.port)
 		return -EINVAL;
+	if (!is_unicast(remote.ip))
+		return -ENETUNREACH;
 	if (!congestion_find(o.congestion))
 		return -ENOENT;
 	if (tcb_find(e, local, remote))
@@ -502,6 +513,7 @@ void tcpu_info(const struct tcb *c, struct tcpu_info *info)
 	info->rcvbuf_bytes = c->rcv.size;
 	info->path_mtu = c->path_mtu;
 	memcpy(info->congestion, c->options.congestion, sizeof info->congestion);
+	info->soft_error = c->soft_error;
 	info->sack = c->sack;
 	info->timestamps = c->timestamps;
 	info->ecn = c->ecn;

@@ -512,6 +512,48 @@ START_TEST(persist_ends)
 }
 END_TEST
 
+/* RFC 9293 3.9.2.2: what the network says of data under way ends nothing, but the user can learn it, and it is the
+ * reason if nothing else comes; what has come since makes it void. */
+START_TEST(soft_error)
+{
+	struct tcpu_info info;
+
+	talk_open(&talk, &(struct net_config){ .engine = { { .options.data_retries = 2 } } }, MSS);
+	net_send(talk.c, bytes, MSS);
+	talk_expect(&talk, ACK, MSS);
+	link_sim_inject(talk.net.sim, net_addr(&talk.net, 1, NET_PORT), net_addr(&talk.net, 0, talk.port), NULL, 0,
+		EHOSTUNREACH);
+	net_turn(&talk.net, 0);
+	info = net_info(talk.c);
+	ck_assert_int_eq(info.state, TCPU_ESTABLISHED);
+	ck_assert_int_eq(info.soft_error, EHOSTUNREACH);
+	if (_i) {
+		talk_say(&talk, 0, NULL, 0);
+		ck_assert_int_eq(net_info(talk.c).soft_error, 0);
+		net_send(talk.c, bytes, MSS);
+	}
+	net_run(&talk.net, 60 * NET_S);
+	ck_assert_int_eq(net_state(talk.c), TCPU_CLOSED);
+	ck_assert_int_eq(tcpu_error(talk.c), _i ? ETIMEDOUT : EHOSTUNREACH);
+	talk_close(&talk);
+}
+END_TEST
+
+/* RFC 9293 3.9.1.1: nobody connects to a group. */
+START_TEST(no_connection_to_many)
+{
+	static const uint32_t to[] = { 0xe0000001, 0xefffffff, 0xf0000001, 0xffffffff };
+	static struct net net;
+	struct tcb *c;
+
+	net_open(&net, &(struct net_config){ .scripted = true });
+	for (size_t i = 0; i < sizeof to / sizeof *to; i++)
+		ck_assert_int_eq(tcpu_connect(net.peer[0].engine, net_addr(&net, 0, 9), (struct link_addr){ htonl(to[i]),
+			htons(80) }, NULL, &c), -ENETUNREACH);
+	net_close(&net);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = { timer_rests, timer_starts_anew, rtt_arithmetic, old_segment_moves_no_window,
@@ -529,6 +571,8 @@ int main(void)
 	tcase_add_loop_test(tc, scaled_window_never_exceeds_the_buffer, 0, 3);
 	tcase_add_loop_test(tc, shut_window_and_close, 0, 3);
 	tcase_add_loop_test(tc, persist_ends, 0, 2);
+	tcase_add_loop_test(tc, soft_error, 0, 2);
+	tcase_add_test(tc, no_connection_to_many);
 	suite_add_tcase(suite, tc);
 	return run_tests(srunner_create(suite));
 }
