@@ -19,12 +19,20 @@ check() { # what, command...
 	fi
 }
 
-block() { # language: the first block of README.md in it
-	awk -v open="\`\`\`$1" '$0 == open { on = 1; next } /^```/ { if (on) exit } on' README.md
+block() { # language, n: the nth block of README.md in it
+	awk -v open="\`\`\`$1" -v n="$2" '$0 == open && !--n { on = 1; next } /^```/ { if (on) exit } on' README.md
 }
 
-block lua >"$tmp/mychain.lua"
-block c >"$tmp/adu.c"
+# The program as a host of its own, in a network namespace; its page goes to standard output.
+# shellcheck disable=SC2016 # the inner shell's variables
+fetch() {
+	unshare -n bash -c '"$1" & curl -sf --retry 30 --retry-all-errors http://10.99.0.2:8080/; e=$?; kill %1; exit $e' \
+		fetch "$tmp/hello"
+}
+
+block lua 1 >"$tmp/mychain.lua"
+block c 1 >"$tmp/adu.c"
+block c 2 >"$tmp/hello.c"
 check 'the blocks are there' test -s "$tmp/mychain.lua" -a -s "$tmp/adu.c"
 check 'tcpu explain' "$dir/bin/tcpu" explain "$tmp/mychain.lua"
 check 'tcpu gen' "$dir/bin/tcpu" gen -o "$tmp/out" "$tmp/mychain.lua"
@@ -34,5 +42,12 @@ cp "$tmp/log" "$tmp/log.adu"
 for row in 1 2 3; do
 	check "ADU $row arrives" grep -qx "ADU $row 'row$row': 4000 bytes, first word ${row}00" "$tmp/log.adu"
 done
+check 'the host compiles' gcc -std=gnu17 -O1 -Wall -Wextra -Werror -I. "$tmp/hello.c" "$dir/libtcpu.a" -o "$tmp/hello"
+if [ "$(id -u)" = 0 ] && [ -c /dev/net/tun ] && unshare -n true 2>/dev/null; then
+	check 'its page comes' test "$(fetch 2>/dev/null)" = hello
+else
+	checks=$((checks + 1))
+	echo "skipped, because network namespaces and TUN devices take root"
+fi
 echo "100%: Checks: $checks, Failures: $failures, Errors: 0"
 [ "$failures" = 0 ]
