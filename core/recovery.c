@@ -225,10 +225,10 @@ void recovery_timeout(struct tcb *c)
 	/* RFC 2018 section 8: the peer must keep what it has SACKed only if it acknowledges it in the end. */
 	if (s && s->state == SPAN_SACKED)
 		sndbuf_renege(&c->snd);
+	begin(c, RECOVERY_TIMEOUT);
 	/* RFC 5681 3.1: what is lost again does not halve again. */
 	if (!again)
 		c->cc.algorithm->timeout(&c->cc, tcb_flight(c), c->engine->now);
-	begin(c, RECOVERY_TIMEOUT);
 	c->cc.cwnd = c->mss;
 	c->dupacks = 0;
 	timer_stop(c, TIMER_REORDER);
