@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Another machine: virtual time, for tests (tests/script). Not to be changed while a socket is open. */
+/* Another machine: virtual time, for tests (tests/script). Not to be changed while a socket is open, or what a closed
+ * one still owes keeps the helper thread (TCPU_THREAD) alive; there is no such thread in virtual time. */
 struct link_host {
 	void *ctx;
 	uint64_t (*now_us)(void *ctx);

@@ -78,18 +78,37 @@ static int look(struct round *r, bool watch)
 			continue;
 		r->real[i].events = POLLIN;
 		ready += look_at(r, s, p, watch);
-		pthread_mutex_unlock(&s->stack->lock);
+		stack_leave(s->stack);
 	}
 	return ready;
 }
 
-static void unwatch(const struct round *r)
+/* A call on each of them is under way: the helper need not drive. */
+static void hold(const struct round *r)
 {
 	for (nfds_t i = 0; i < r->n; i++) {
 		struct sock *s = sock_find(r->fds[i].fd) ? sock_enter(r->fds[i].fd) : NULL;
 
-		if (s)
-			sock_leave(s, 0);
+		if (!s)
+			continue;
+		s->pollers++;
+		s->stack->in_calls++;
+		stack_leave(s->stack);
+	}
+}
+
+static void let_go(const struct round *r)
+{
+	for (nfds_t i = 0; i < r->n; i++) {
+		struct sock *s = sock_find(r->fds[i].fd) ? sock_enter(r->fds[i].fd) : NULL;
+
+		if (!s)
+			continue;
+		if (s->pollers) { /* else it is another one, of the same number */
+			s->pollers--;
+			s->stack->in_calls--;
+		}
+		sock_leave(s, 0);
 	}
 }
 
@@ -119,6 +138,7 @@ static int poll_(struct round *r, uint64_t until_us)
 		ready = look(r, watch);
 		if (!ready && !watch && link_host_now_us() < until_us) {
 			watch = true;
+			hold(r);
 			continue;
 		}
 		others = sleep_and_merge(r, ready ? 0 : r->deadline_us);
@@ -126,7 +146,7 @@ static int poll_(struct round *r, uint64_t until_us)
 			break;
 	}
 	if (watch)
-		unwatch(r);
+		let_go(r);
 	return others < 0 ? others : ready + others;
 }
 

@@ -127,6 +127,7 @@ int sock_claim(struct sock *s, struct link_addr want)
 	}
 	*c = (struct claim){ .local = want, .users = 1 };
 	s->claim = c;
+	s->stack->help.armed_fd = -1; /* the link may have another one now */
 	e = join_link(s);
 	if (e)
 		sock_unclaim(s);
@@ -175,6 +176,7 @@ void sock_free(struct sock *s)
 		at = &(*at)->next;
 	*at = s->next;
 	k->sock_count--;
+	k->in_calls -= s->pollers;
 	k->watched -= s->want != 0;
 	pass_link_on(s);
 	sock_unclaim(s);
@@ -281,7 +283,7 @@ struct sock *sock_enter(int fd)
 		errno = EBADF;
 		return NULL;
 	}
-	pthread_mutex_lock(&s->stack->lock);
+	stack_enter(s->stack);
 	if (s->told & TCPU_OUT)
 		s->want_out = false;
 	return s;
@@ -302,10 +304,10 @@ ssize_t sock_leave(struct sock *s, ssize_t result)
 
 	if (want != s->want)
 		sock_watch(s, want); /* on failure the link's descriptor and poll_tcpu still serve */
-	else if (want)
-		sock_tell(s);
+	else if (s->raised || (want && s->error))
+		sock_tell(s); /* what raises it else is in the engine's list */
 	stack_settle(k);
-	pthread_mutex_unlock(&k->lock);
+	stack_leave(k);
 	if (result >= 0)
 		return result;
 	errno = (int)-result;

@@ -222,6 +222,8 @@ static int shutdown_(struct sock *s, int how)
 		e = tcpu_shutdown(s->tcb);
 	if (how != SHUT_WR)
 		s->read_shut = true;
+	if (s->want)
+		sock_tell(s);
 	return e;
 }
 
@@ -315,7 +317,7 @@ int close_tcpu(int fd)
 	sock_free(s);
 	stack_settle(k); /* others may have been given what they wait for */
 	if (k->sock_count)
-		pthread_mutex_unlock(&k->lock);
+		stack_leave(k);
 	else
 		stack_drop(k);
 	if (!e)

@@ -257,13 +257,15 @@ static int set(struct sock *s, int level, int name, const void *value, socklen_t
 		return set_pacing(s, value, len);
 	if (level == IPPROTO_TCP && name == TCP_CONGESTION)
 		return set_congestion(s, value, len);
-	if (!n && (level != SOL_SOCKET || name != SO_REUSEADDR))
+	if (!n && !(level == SOL_SOCKET && name == SO_REUSEADDR) && !(level == IPPROTO_TCPK && name == TCPU_THREAD))
 		return -ENOPROTOOPT;
 	if (len < sizeof v)
 		return -EINVAL;
 	memcpy(&v, value, sizeof v);
 	if (n)
 		return set_number(s, n, v);
+	if (level == IPPROTO_TCPK)
+		return stack_thread(s->stack, v);
 	s->reuse = v;
 	return 0;
 }
@@ -346,9 +348,12 @@ static int get(struct sock *s, int level, int name, union value *out, size_t len
 		fill_tcp_info(s, &out->info);
 		return sizeof out->info;
 	}
-	if (!n && level != SOL_SOCKET)
+	if (level == IPPROTO_TCPK && name == TCPU_THREAD)
+		out->v = s->stack->thread;
+	else if (!n && level != SOL_SOCKET)
 		return -ENOPROTOOPT;
-	out->v = n ? get_number(s, n) : get_socket(s, name);
+	else
+		out->v = n ? get_number(s, n) : get_socket(s, name);
 	return n || out->v >= 0 ? (int)sizeof out->v : out->v;
 }
 

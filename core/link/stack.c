@@ -5,7 +5,6 @@
 #include "core/link/udp.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/timerfd.h>
@@ -48,16 +47,53 @@ static int make(struct link *link, const struct tcpu_config *config, struct tcpu
 	return 0;
 }
 
-void stack_free(struct tcpu_stack *k)
+void stack_unmake(struct tcpu_stack *k)
 {
+	if (k->thread)
+		helper_remove(k);
 	tcpu_free(k->engine);
-	k->link->ops->close(k->link);
 	if (k->timer_fd >= 0)
 		close(k->timer_fd);
 	if (k->left_fd >= 0)
 		close(k->left_fd);
 	pthread_mutex_destroy(&k->lock);
 	free(k);
+}
+
+void stack_free(struct tcpu_stack *k)
+{
+	struct link *link = k->link;
+
+	stack_unmake(k);
+	link->ops->close(link);
+}
+
+void stack_enter(struct tcpu_stack *k)
+{
+	pthread_mutex_lock(&k->lock);
+	k->in_calls++;
+	k->calls++;
+}
+
+void stack_leave(struct tcpu_stack *k)
+{
+	if (!--k->in_calls && k->help.tell)
+		helper_call_ended(k);
+	pthread_mutex_unlock(&k->lock);
+}
+
+int stack_thread(struct tcpu_stack *k, bool on)
+{
+	int e = on && !k->thread ? helper_add(k) : 0;
+
+	if (e)
+		return e;
+	if (!on && k->thread)
+		helper_remove(k);
+	k->thread = on;
+	for (struct sock *s = k->socks; s; s = s->next)
+		sock_watch(s, sock_usual_want(s));
+	return 0;
 }
 
 /* What has no stack_tcpu: a stack over UDP, for one socket and what it accepts. */
@@ -85,9 +121,9 @@ void stack_drop(struct tcpu_stack *k)
 {
 	bool done = stack_finished(k);
 
-	if (!done && !k->turns)
+	if (!done && !(k->kept && stack_is_driven(k)))
 		orphan_add(k);
-	pthread_mutex_unlock(&k->lock);
+	stack_leave(k);
 	if (done && !k->kept)
 		stack_free(k);
 }
@@ -210,17 +246,24 @@ static int stack_type(int type)
 int stack_tcpu(const struct tcpu_stack_config *config, struct tcpu_stack **out)
 {
 	struct tcpu_config engine = config->engine;
+	struct tcpu_stack *k;
 	int e;
 
-	if (!engine.delack_us && !config->turns)
+	if (!engine.delack_us && !config->turns && !config->thread)
 		engine.delack_us = TCPU_ACK_ON_FLUSH;
-	e = config->link ? make(config->link, &engine, out) : -EINVAL;
+	e = config->link ? make(config->link, &engine, &k) : -EINVAL;
+	if (!e) {
+		k->kept = true;
+		k->turns = config->turns;
+		e = stack_thread(k, config->thread);
+		if (e)
+			stack_unmake(k);
+	}
 	if (e) {
 		errno = -e;
 		return -1;
 	}
-	(*out)->kept = true;
-	(*out)->turns = config->turns;
+	*out = k;
 	return 0;
 }
 
@@ -229,7 +272,7 @@ int stack_socket_tcpu(struct tcpu_stack *k, int type)
 	struct sock *s;
 	int e = stack_type(type);
 
-	pthread_mutex_lock(&k->lock);
+	stack_enter(k);
 	if (!e)
 		e = sock_new(k, NULL, &s);
 	if (!e) {
@@ -237,7 +280,7 @@ int stack_socket_tcpu(struct tcpu_stack *k, int type)
 		e = s->fd;
 	}
 	if (k->sock_count)
-		pthread_mutex_unlock(&k->lock);
+		stack_leave(k);
 	else
 		stack_drop(k);
 	if (e >= 0)
@@ -271,11 +314,11 @@ uint64_t stack_turn_tcpu(struct tcpu_stack *k)
 	uint64_t due_us;
 	bool all;
 
-	pthread_mutex_lock(&k->lock);
+	stack_enter(k);
 	all = stack_catch_up(k);
 	stack_settle(k);
 	due_us = all ? tcpu_deadline(k->engine) : k->looked_us;
-	pthread_mutex_unlock(&k->lock);
+	stack_leave(k);
 	return due_us;
 }
 
@@ -288,16 +331,16 @@ int stack_close_tcpu(struct tcpu_stack *k)
 {
 	struct tcpu_stack *mine = k;
 
-	pthread_mutex_lock(&k->lock);
+	stack_enter(k);
 	if (k->sock_count) {
-		pthread_mutex_unlock(&k->lock);
+		stack_leave(k);
 		errno = EBUSY;
 		return -1;
 	}
 	atomic_compare_exchange_strong(&default_stack, &mine, NULL);
 	orphan_remove(k);
 	tcpu_abort_closed(k->engine);
-	pthread_mutex_unlock(&k->lock);
+	stack_leave(k);
 	stack_free(k);
 	return 0;
 }

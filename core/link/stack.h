@@ -23,6 +23,18 @@
 #include "core/tcpu.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
+
+/* The helper's of a stack. */
+struct help {
+	struct tcpu_stack *next;
+	uint64_t due_us;    /* when it looks at the stack again */
+	uint32_t seen;      /* of calls, when it looked last */
+	int armed_fd;       /* the link's, which will wake it; -1: it will not */
+	bool fired;         /* it has */
+	bool tell;          /* the end of a call is to wake it */
+	_Atomic bool woken; /* which it has */
+};
 
 #define STACK_BATCH 128 /* segments of a recv */
 #define LINKED_MAX 256
@@ -33,6 +45,10 @@ struct tcpu_stack {
 	struct tcpu *engine;
 	bool kept;              /* made by stack_tcpu: it outlives its sockets */
 	bool turns;
+	bool thread;            /* the helper drives it */
+	unsigned in_calls;      /* how many calls are under way, sleeping ones included */
+	uint32_t calls;         /* how many have begun */
+	struct help help;
 	struct sock *socks;
 	unsigned sock_count;
 	unsigned watched;       /* of them: those with a want */
@@ -61,6 +77,7 @@ struct sock {
 	struct claim *claim; /* NULL: not bound */
 	struct tcb *tcb; /* NULL before connect or listen */
 	int fd;
+	unsigned pollers; /* calls of poll_tcpu that sleep on it */
 	int event_fd;    /* -1: nobody has watched yet */
 	unsigned want;   /* TCPU_IN ...: what somebody watches the descriptor for; 0: nobody does */
 	unsigned told;   /* of want: why event_fd is raised */
@@ -78,7 +95,7 @@ struct sock {
 /* It gets further without calls on its sockets, and its descriptors are always watched. */
 static inline bool stack_is_driven(const struct tcpu_stack *k)
 {
-	return k->turns;
+	return k->turns || k->thread;
 }
 
 /* What a call takes bytes with: a sink that knows how many it has taken and has room for. */
@@ -87,12 +104,19 @@ struct call_sink {
 	size_t taken, room;
 };
 
-/* Unlocks a stack that has lost its last socket: it is an orphan as long as its engine holds connections, and freed
+/* Ends the call in which a stack has lost its last socket: it is an orphan as long as its engine holds connections, and freed
  * then, unless it is kept. */
 void stack_drop(struct tcpu_stack *);
 /* A turn; whether the engine holds nothing any more. */
 bool stack_finished(struct tcpu_stack *);
 void stack_free(struct tcpu_stack *);
+/* Frees all but the link. */
+void stack_unmake(struct tcpu_stack *);
+/* How a call begins and ends: locks and unlocks. */
+void stack_enter(struct tcpu_stack *);
+void stack_leave(struct tcpu_stack *);
+/* Has the helper drive it, or not any more; it is locked. -EAGAIN: no thread. */
+int stack_thread(struct tcpu_stack *, bool on);
 /* Feeds the engine what came, at most a batch, and less when sink has enough or the next segment would not fit: that
  * one is better left in the packet buffer, for the next call to take in one pass, than kept and copied again. Tells
  * the engine the time. Returns how many segments. sink may be NULL. */
@@ -155,6 +179,14 @@ int sock_watch(struct sock *, unsigned want);
 uint64_t sock_until(const struct sock *, uint64_t timeout_us, int flags);
 /* As getsockname gives an address: at most *addrlen bytes of it, and *addrlen its true size. */
 void sock_give_address(struct link_addr, struct sockaddr_in *addr, socklen_t *addrlen);
+
+/* ---- the helper ---- */
+
+/* The stack is locked, or nobody else's. -EAGAIN: no thread. */
+int helper_add(struct tcpu_stack *);
+void helper_remove(struct tcpu_stack *);
+/* The last call under way on a stack of which the helper wants to be told that. */
+void helper_call_ended(struct tcpu_stack *);
 
 /* ---- orphans: connections of sockets that are closed, put off to later calls ---- */
 
