@@ -10,6 +10,7 @@
 
 #define DEPTH 8 /* of brackets in brackets */
 #define US_MAX 1000000000000000ULL
+#define BYTES_MAX 65495U /* of data and options in a packet */
 
 struct level { /* of brackets */
 	struct script_value value; /* under way */
@@ -75,21 +76,21 @@ static void want(struct reader *r, const char *what)
 		snprintf(r->wanted + len, sizeof r->wanted - len, "%s%s", len ? " or " : "", what);
 }
 
-/* Room for one more of count things. */
-static bool room(struct reader *r, void **things, uint32_t count, uint32_t *have, size_t size)
+/* Room for one more of count things; array is the place of the pointer to them. */
+static bool room(struct reader *r, void *array, uint32_t count, uint32_t *have, size_t size)
 {
-	uint32_t more = *have ? *have * 2 : 16;
-	void *p;
+	void *things;
 
 	if (count < *have)
 		return true;
-	p = realloc(*things, size * more);
-	if (!p) {
+	memcpy(&things, array, sizeof things);
+	things = realloc(things, size * (count + 8) * 2);
+	if (!things) {
 		r->result = -ENOMEM;
 		return false;
 	}
-	*things = p;
-	*have = more;
+	*have = (count + 8) * 2;
+	memcpy(array, &things, sizeof things);
 	return true;
 }
 
@@ -143,8 +144,6 @@ static bool check_range(struct reader *r, const char *p)
 {
 	uint32_t bytes = r->range.last - r->range.seq;
 
-	if (r->range.len > UINT16_MAX)
-		return fail(r, p, "a segment of more than %u bytes", UINT16_MAX);
 	return bytes == r->range.len ||
 		fail(r, p, "from %u to %u there are not %u bytes", r->range.seq, r->range.last, r->range.len);
 }
@@ -175,20 +174,6 @@ static bool option_number(struct reader *r, const char *p, unsigned bytes)
 	return at_most(r, p, (1ULL << 8 * bytes) - 1) && option_bytes(r, p, b, bytes);
 }
 
-static bool option_raw(struct reader *r, const char *p)
-{
-	struct script_text t = since(r, p);
-
-	for (size_t i = 0; i < t.len; i += 2) {
-		char pair[3] = { t.at[i], t.at[i + 1] };
-		uint8_t byte = (uint8_t)strtoul(pair, NULL, 16);
-
-		if (!option_bytes(r, p, &byte, 1))
-			return false;
-	}
-	return true;
-}
-
 static void set_flag(struct reader *r, char letter)
 {
 	static const char letters[] = "FSRP.UEW"; /* from bit 0 */
@@ -202,11 +187,9 @@ static bool add_value(struct reader *r, const struct script_value *v)
 {
 	struct script *s = r->script;
 	struct level *l = &r->level[r->depth];
-	void *values = s->values;
 
-	if (!room(r, &values, s->value_count, &r->value_room, sizeof *v))
+	if (!room(r, &s->values, s->value_count, &r->value_room, sizeof *v))
 		return false;
-	s->values = values;
 	if (l->last)
 		s->values[l->last].next = s->value_count;
 	else
@@ -310,23 +293,20 @@ static bool close_bracket(struct reader *r, const char *p)
 
 /* ---- assertions ---- */
 
-static bool add_term(struct reader *r, const char *p, const struct script_term *t)
+static bool add_term(struct reader *r, const struct script_term *t)
 {
 	struct script *s = r->script;
-	void *terms = s->terms;
 
-	(void)p;
-	if (!room(r, &terms, s->term_count, &r->term_room, sizeof *t))
+	if (!room(r, &s->terms, s->term_count, &r->term_room, sizeof *t))
 		return false;
-	s->terms = terms;
 	s->terms[s->term_count++] = *t;
 	r->event->terms.count++;
 	return true;
 }
 
-static bool number_term(struct reader *r, const char *p)
+static bool number_term(struct reader *r)
 {
-	return add_term(r, p, &(struct script_term){ .number = (int64_t)r->number, .before = r->before });
+	return add_term(r, &(struct script_term){ .number = signed_number(r), .before = r->before });
 }
 
 static bool field_term(struct reader *r, const char *p)
@@ -335,7 +315,7 @@ static bool field_term(struct reader *r, const char *p)
 
 	if (!t.field && !script_constant(since(r, p), &t.number))
 		return fail(r, r->mark, "'%.*s' is no field of TCP_INFO that we know", (int)(p - r->mark), r->mark);
-	return add_term(r, p, &t);
+	return add_term(r, &t);
 }
 
 /* ---- events ---- */
@@ -346,6 +326,8 @@ static bool check_segment(struct reader *r, const char *p, const struct script_e
 
 	if (s->options_len % 4)
 		return fail(r, p, "options of %u bytes: nop or eol must make them a multiple of 4", s->options_len);
+	if (s->len > BYTES_MAX - s->options_len)
+		return fail(r, p, "a segment of more than %u bytes", BYTES_MAX);
 	if (e->kind == SCRIPT_OUT)
 		return true;
 	if (s->window < 0)
@@ -374,13 +356,11 @@ static bool check_event(struct reader *r)
 static bool begin_event(struct reader *r, const char *p)
 {
 	struct script *s = r->script;
-	void *events = s->events;
 
-	if (!check_event(r) || !room(r, &events, s->event_count, &r->event_room, sizeof *r->event))
+	if (!check_event(r) || !room(r, &s->events, s->event_count, &r->event_room, sizeof *r->event))
 		return false;
 	for (; r->counted < p; r->counted++)
 		r->line += *r->counted == '\n';
-	s->events = events;
 	r->event = &s->events[s->event_count++];
 	*r->event = (struct script_event){ .line = r->line };
 	r->ranged = r->blocks = false;
@@ -413,22 +393,13 @@ static void begin_action(struct reader *r, const char *p, enum script_kind kind)
 	r->depth = 0;
 }
 
-static void set_icmp(struct reader *r)
-{
-	r->event->kind = SCRIPT_ICMP;
-	r->event->icmp = (struct script_icmp){ 0 };
-}
-
 static bool set_icmp_error(struct reader *r, const char *p)
 {
-	struct script_text code = since(r, p);
-	int error = script_icmp_error(r->word, code);
+	struct script_text type = r->word, code = since(r, p);
 
-	if (!error)
-		return fail(r, r->mark, "ICMP '%.*s %.*s' is none that we know", (int)r->word.len, r->word.at,
-			(int)code.len, code.at);
-	r->event->icmp.error = error;
-	return true;
+	r->event->icmp.error = script_icmp_error(type, code);
+	return r->event->icmp.error || fail(r, r->mark, "ICMP '%.*s %.*s' is none that we know", (int)type.len, type.at,
+		(int)code.len, code.at);
 }
 
 static bool set_result_error(struct reader *r, const char *p)
@@ -454,6 +425,7 @@ static bool set_option(struct reader *r, const char *p)
 	action decimal { if (!number_digit(r, p, 10)) fbreak; }
 	action hex { if (!number_digit(r, p, 16)) fbreak; }
 
+	# What may hold "/" or what white space there is would go on beside a comment, and the machine grow without end.
 	comment = '//' [^\n]* '\n' | '/*' ( any* -- '*/' ) '*/';
 	ws = ( space | comment )*;
 	gap = space ( space | comment )*;
@@ -496,7 +468,7 @@ static bool set_option(struct reader *r, const char *p)
 		| 'sack' gap >{ if (!option_begin(r, p, 5, 2)) fbreak; } block ( gap block )*
 		| 'TS' @{ if (!option_begin(r, p, 8, 10)) fbreak; } gap 'val' gap number %option32
 			gap 'ecr' gap number %option32
-		| 'raw' gap ( xdigit{2} )+ >mark %{ if (!option_raw(r, p)) fbreak; } )
+		| 'raw' gap ( xdigit >zero $hex xdigit $hex @option8 )+ )
 		@!{ want(r, "a TCP option"); };
 	tcp_options = '<' ws ( '...' @{ r->event->segment.options_any = true; }
 		| tcp_option ( ws ',' ws tcp_option )* ) ws '>' @!{ want(r, ">"); };
@@ -515,7 +487,8 @@ static bool set_option(struct reader *r, const char *p)
 		( gap ( 'urg' gap number ) @!{ want(r, "urg N"); }
 			%{ if (!take16(r, p, &r->event->segment.urgent)) fbreak; } )?
 		( ws tcp_options )?;
-	icmp = ( 'icmp' @{ set_icmp(r); } gap name >mark %word gap name >mark %{ if (!set_icmp_error(r, p)) fbreak; }
+	icmp = ( 'icmp' @{ r->event->kind = SCRIPT_ICMP; r->event->icmp = (struct script_icmp){ 0 }; }
+		gap name >mark %word gap name >mark %{ if (!set_icmp_error(r, p)) fbreak; }
 		( gap 'mtu' gap number %{ if (!take32(r, p, &r->event->icmp.mtu)) fbreak; } )?
 		( ws '[' range ']' @{ r->event->icmp.seq = r->range.seq; r->event->icmp.len = r->range.len; } )? )
 		@!{ want(r, "icmp type code mtu N [first:last(bytes)]"); };
@@ -548,7 +521,7 @@ static bool set_option(struct reader *r, const char *p)
 
 	shell = ( '`' @{ begin_action(r, p, SCRIPT_SHELL); } ws 'true' ws '`' )
 		@!{ want(r, "`true` (scripts run no other command)"); };
-	term = number %{ if (!number_term(r, p)) fbreak; }
+	term = number %{ if (!number_term(r)) fbreak; }
 		| name >mark @!{ want(r, "a field of TCP_INFO"); } %{ if (!field_term(r, p)) fbreak; };
 	sum = term ( sp [+\-*] @{ r->before = *p; } sp term )*;
 	comparator = '==' @{ r->before = '='; } | '!=' @{ r->before = '!'; }

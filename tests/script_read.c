@@ -240,6 +240,9 @@ static const struct {
 	{ "99999999999 `true`", "1:10: a time of more than 1000000000 s" },
 	{ "0 f(99999999999999999999) = 0", "1:23: a number beyond 2^63" },
 	{ "0 > . 1:1(0) <sack 1:2 3:4 5:6 7:8 9:10>", "1:40: options of more than 40 bytes" },
+	{ "0 < . 1:65497(65496) ack 1 win 1", "1:33: a segment of more than 65495 bytes" },
+	{ "0 < . 0:4294967295(4294967295) ack 1 win 1", "1:43: a segment of more than 65495 bytes" },
+	{ "0 < . 1:65492(65491) ack 1 win 1 <raw FE05010203,nop,nop,nop>", "1:62: a segment of more than 65495 bytes" },
 	{ "0 /* no end", "2:1: expected a time, found end of file" },
 };
 
