@@ -1,8 +1,11 @@
 /* What a script says when the stack, or the script, does otherwise than it says: the line, what was expected, what
  * came. A runner that lets things pass is worth nothing. */
 #include "tests/run.h"
-#include "tests/script.h"
+#include "tests/script_world.h"
 
+#include "core/cksum.h"
+
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,6 +166,61 @@ START_TEST(plays_repeat)
 }
 END_TEST
 
+/* What no stack of ours sends: 100 bytes, 8080 > 40000, seq 1001, ack 2001, with one byte changed before or after the
+ * checksum was made. */
+static const struct {
+	unsigned at; /* in the segment */
+	bool before;
+	const char *why; /* NULL: nothing is wrong */
+} rubbish[] = {
+	{ 14, true, NULL }, { 14, false, "a wrong checksum" }, { 119, false, "a wrong checksum" },
+	{ 119, true, "wrong data" }, { 20, true, "wrong data" },
+	{ 0, true, "wrong addresses" }, { 3, true, "wrong addresses" },
+	{ 12, true, "reserved bits" },
+};
+
+static void checksum(const struct sent *s)
+{
+	uint16_t sum;
+
+	memset(s->bytes + 16, 0, 2);
+	sum = (uint16_t)~tcpu_sum_fold((uint64_t)tcpu_sum_pseudo(s->src.ip, s->dst.ip, s->len) + tcpu_sum(s->bytes, s->len));
+	memcpy(s->bytes + 16, &sum, 2);
+}
+
+START_TEST(rubbish_is_seen)
+{
+	static struct world w;
+	struct script script = { 0 };
+	struct pair p = { .local_isn = 1000, .remote_isn = 2000, .local_known = true, .remote_known = true };
+	struct script_segment came, none = { 0 };
+	uint8_t bytes[120] = { 8080 >> 8, 8080 & 255, 40000 >> 8, 40000 & 255, 0, 0, 1001 >> 8, 1001 & 255, 0, 0,
+		2001 >> 8, 2001 & 255, 5 << 4, SCRIPT_ACK | SCRIPT_PSH };
+	const char *why;
+	struct sent s;
+
+	script_config_default(&script.config);
+	w.script = &script;
+	s = (struct sent){ .src = { script.config.local_ip, htons(8080) }, .dst = { script.config.remote_ip, htons(40000) },
+		.len = sizeof bytes, .bytes = bytes };
+	for (unsigned i = 0; i < 100; i++)
+		bytes[20 + i] = script_byte(i);
+	checksum(&s);
+	bytes[rubbish[_i].at] ^= 1;
+	if (rubbish[_i].before)
+		checksum(&s);
+	why = script_segment_read(&w, &s, &p, &none, &came);
+	if (!rubbish[_i].why) {
+		ck_assert_ptr_null(why);
+		ck_assert_uint_eq(came.seq, 1);
+		ck_assert_uint_eq(came.ack, 1);
+		ck_assert_uint_eq(came.len, 100);
+	} else {
+		ck_assert_str_eq(why, rubbish[_i].why);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("script_fail");
@@ -171,6 +229,7 @@ int main(void)
 	tcase_add_loop_test(c, scripts_say_why_not, 0, sizeof scripts / sizeof *scripts);
 	tcase_add_test(c, an_open_end);
 	tcase_add_test(c, plays_repeat);
+	tcase_add_loop_test(c, rubbish_is_seen, 0, sizeof rubbish / sizeof *rubbish);
 	suite_add_tcase(s, c);
 	return run_tests(srunner_create(s));
 }
