@@ -231,13 +231,10 @@ static void write_bytes(uint8_t *p, int64_t n, uint64_t offset)
 		p[i] = script_byte(offset + (uint64_t)i);
 }
 
-static void check_bytes(const struct doing *d, const uint8_t *p, int64_t n, uint64_t offset)
+static void check_bytes(const struct doing *d, const uint8_t *p, int64_t n)
 {
-	for (int64_t i = 0; i < n; i++)
-		if (p[i] != script_byte(offset + (uint64_t)i)) {
-			wrong(d, "read data that was not sent");
-			return;
-		}
+	if (!script_data_is_right(p, (size_t)n, d->file->taken))
+		wrong(d, "read data that was not sent");
 }
 
 static int64_t do_send(struct doing *d)
@@ -265,7 +262,7 @@ static int64_t do_recv(struct doing *d)
 		return -1;
 	done = recv_tcpu(fd_of(d), p, (size_t)n, flags);
 	if (d->file && done > 0) {
-		check_bytes(d, p, done, d->file->taken);
+		check_bytes(d, p, done);
 		d->file->taken += flags & MSG_PEEK ? 0 : (uint64_t)done;
 	}
 	free(p);
@@ -324,7 +321,7 @@ static int64_t do_readv(struct doing *d)
 		return -1;
 	done = readv_tcpu(fd_of(d), v, (int)number(d, 2));
 	if (d->file && done > 0) {
-		check_bytes(d, v[0].iov_base, done, d->file->taken);
+		check_bytes(d, v[0].iov_base, done);
 		d->file->taken += (uint64_t)done;
 	}
 	free(v[0].iov_base);

@@ -75,6 +75,8 @@ static const struct {
 		"10: time: expected at 0.103000~0.103000, came at 0.100000: > P. 1:101(100) ack 1 win 65535" },
 	{ OPEN WRITE "+.01~+.02 > P. 1:101(100) ack 1\n",
 		"9: time: expected at 0.110000~0.120000, came at 0.100000: > P. 1:101(100) ack 1 win 65535" },
+	{ OPEN WRITE "+0 > P. 1:101(100) ack 1\n+.35 `true`\n0.2 > P. 1:101(100) ack 1\n",
+		"11: time: expected at 0.200000~0.200000, came at 0.400000: > P. 1:101(100) ack 1 win 65535" },
 	{ OPEN WRITE "* > P. 1:101(100) ack 1\n", "" },
 	{ OPEN WRITE "+0 > P. 1:101(100) ack 1\n+.2~+.25 > P. 1:101(100) ack 1\n",
 		"10: expected > P. 1:101(100) ack 1 at 0.300000, nothing came by 0.354000" },

@@ -192,9 +192,9 @@ static void map_stamp(struct world *w, struct pair *p, const struct script_segme
 	put32(ours + 2, (uint64_t)delta * tick_us <= w->script->config.tolerance_us ? script : live);
 }
 
-static bool data_is_right(const uint8_t *data, uint32_t len, uint32_t offset)
+bool script_data_is_right(const uint8_t *data, size_t len, uint64_t offset)
 {
-	for (uint32_t i = 0; i < len; i++)
+	for (size_t i = 0; i < len; i++)
 		if (data[i] != script_byte(offset + i))
 			return false;
 	return true;
@@ -236,7 +236,7 @@ const char *script_segment_read(struct world *w, const struct sent *from, struct
 	if (memcmp(b, &from->src.port, 2) || memcmp(b + 2, &from->dst.port, 2) ||
 		from->src.ip != w->script->config.local_ip || from->dst.ip != w->script->config.remote_ip)
 		return "wrong addresses";
-	if (!data_is_right(b + header, s->len, s->flags & SCRIPT_SYN ? 0 : s->seq - 1))
+	if (!script_data_is_right(b + header, s->len, s->flags & SCRIPT_SYN ? 0 : s->seq - 1))
 		return "wrong data";
 	return NULL;
 }

@@ -110,6 +110,8 @@ const char *script_segment_read(struct world *, const struct sent *, struct pair
 	const struct script_segment *expected, struct script_segment *);
 /* NULL, or what differs. */
 const char *script_compare(const struct script_segment *expected, const struct script_segment *came);
+/* Data that stands at this place of a stream. */
+bool script_data_is_right(const uint8_t *data, size_t len, uint64_t offset);
 /* The byte at this place of each stream. */
 static inline uint8_t script_byte(uint64_t offset)
 {
