@@ -30,10 +30,10 @@ BUILD = $(MAKE) INNER=1 $(JOBS)
 
 NEED_BUILD := gcc libc6-dev pkg-config ragel luajit libluajit-5.1-dev libjansson-dev libssl-dev libtirpc-dev \
 	$(filter clang,$(CC))
-NEED_CHECK := $(NEED_BUILD) clang check iproute2 socat curl tshark ethtool nftables
+NEED_CHECK := $(NEED_BUILD) clang check iproute2 socat curl tshark ethtool nftables liblwip-dev
 NEED_DEMO  := $(NEED_BUILD) check gnuplot-nox
 NEED_FUZZ  := $(NEED_BUILD) clang libclang-rt-14-dev
-NEED_LINT  := $(NEED_BUILD) check clang clang-tidy shellcheck lua-check
+NEED_LINT  := $(NEED_BUILD) check clang clang-tidy shellcheck lua-check liblwip-dev
 need = @tools/need.sh
 TESTS_LUA := $(wildcard tests/*/*.lua)
 TESTS_SH := $(wildcard tests/*.sh) $(filter-out %/common.sh,$(wildcard tests/netns/*.sh))
@@ -49,7 +49,7 @@ all: ## the library, the command tcpu and the examples, in build/gcc (the defaul
 	@$(BUILD) programs
 
 tests: ## all of that and the test programs, without running them
-	$(need) $(NEED_BUILD) check
+	$(need) $(NEED_BUILD) check liblwip-dev
 	@$(BUILD) tests
 
 demo: ## fuse, check, measure, and send a file: under a minute
@@ -181,7 +181,7 @@ REPLAYS := $(FUZZ_NAMES:%=$(B)/tests/fuzz/%)
 
 .PHONY: programs tests gen-tests fuzzers lint FORCE
 lint: $(LIB_C) $(RL_C) $(TESTS_RL_C)
-	$(Q)tools/lint.sh '-std=gnu17 $(CPPFLAGS_)'
+	$(Q)tools/lint.sh '-std=gnu17 $(CPPFLAGS_) $(LWIP_CPPFLAGS)'
 
 programs: $(LIB) $(PROGRAMS)
 gen-tests: $(LIB) $(GEN_TESTS)
@@ -206,6 +206,11 @@ $(B)/%.o: %.c build.mk
 $(B)/%.o: build/%.c build.mk
 	$(call say,CC)
 	$(compile)
+
+# The TCP of another hand; its headers are not to our taste in warnings.
+LWIP_CPPFLAGS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags lwip))
+$(B)/tests/peer_lwip.o: CPPFLAGS_ += $(LWIP_CPPFLAGS)
+$(B)/tests/peer_lwip: LDLIBS_ += $(shell pkg-config --libs lwip)
 
 # Where the command finds the generator and the conformance table: here, unless TCPU_SHARE in the environment says
 # otherwise.

@@ -10,6 +10,7 @@ here() {
 	libssl-dev) pkg-config --exists libcrypto ;;
 	libtirpc-dev) pkg-config --exists libtirpc ;;
 	check) pkg-config --exists check ;;
+	liblwip-dev) pkg-config --exists lwip ;;
 	gnuplot-nox) command -v gnuplot ;;
 	lua-check) command -v luacheck ;;
 	iproute2) command -v ip ;;

@@ -1,7 +1,7 @@
 #!/bin/bash
 # What TCPU puts on the wire, in tshark's eyes: no checksum is wrong, nothing is malformed, nothing acknowledged that
-# was not seen, no flag that has no business there. Once on the TUN device without offloads, where checksums are TCPU's own;
-# once behind it, where the kernel has finished and cut what TCPU gave it as super-packets.
+# was not seen, no flag that has no business there. Once on the TUN device without offloads, where checksums are TCPU's
+# own; once behind it, where the kernel has finished and cut what TCPU gave it as super-packets.
 #
 #	+-- near ------------------------------+           +-- far ----+
 #	| TCPU 10.99.1.2 ==tun== 10.99.1.1     |           |           |

@@ -24,11 +24,6 @@ veth near 10.99.2.1 far 10.99.2.2
 
 # road OPTIONS...: the relay anew; what goes back from far takes it as well.
 road() {
-	if [ "${pids[relay]-}" ]; then
-		kill "${pids[relay]}"
-		finish relay
-		sed '/ready/d; s/^/    /' "$tmp/relay"
-	fi
 	start relay near "$bin/relay" --here road --there road --namespace "tcpu-$$-far" --seed 7 "$@"
 	await relay ready
 	for side in near:10.99.3.1 far:10.99.3.2; do
@@ -38,6 +33,13 @@ road() {
 	at far ip route replace default via 10.99.3.1
 }
 
+# road_ends: and did what?
+road_ends() {
+	kill "${pids[relay]}"
+	finish relay
+	sed -n 's/^count /    /p' "$tmp/relay" | paste -s
+}
+
 # rough BYTES OPTIONS...: both ways, over such a road.
 rough() {
 	local bytes=$1
@@ -45,7 +47,11 @@ rough() {
 	road "$@"
 	transfer "download, $*" far 10.99.3.2 "$kernel --send $bytes" near "$tcpu --close late"
 	transfer "upload, $*" near 10.99.1.2 "$tcpu --send $bytes" far "$kernel --close late"
-	check "it was rough, so something was sent again" [ "$(counted server retransmits)" -gt 0 ]
+	check "$*: something was sent again" [ "$(counted server retransmits)" -gt 0 ]
+	road_ends
+	for evil in loss duplicate reorder corrupt; do
+		[[ " $* " != *" --$evil "* ]] || check "$*: there was $evil" [ "$(counted relay $evil)" -gt 0 ]
+	done
 }
 
 rough "$BYTES" --loss 1
@@ -75,6 +81,7 @@ finish server
 stdin=/dev/null
 check "simultaneous close: bytes" same_bytes client server
 check "simultaneous close: CLOSING" grep -q CLOSING "$tmp/client"
+road_ends
 
 # The packet filter sees what is forwarded, super-packets whole.
 rule() {

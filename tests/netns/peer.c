@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define BUFFER (256 << 10)
+#define LIMIT_S 300 /* whoever takes longer hangs */
 
 enum order { EARLY, LATE, TOLD };
 static const char *const orders[] = { "early", "late", "told" };
@@ -346,6 +347,7 @@ int main(int argc, char **argv)
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
+	alarm(LIMIT_S);
 	if (!o.kernel)
 		stack = stack_open(&link);
 	fd = o.kernel ? socket(AF_INET, SOCK_STREAM, 0) : stack_socket_tcpu(stack, SOCK_STREAM);

@@ -41,8 +41,27 @@ transfer "download from far" far 10.99.2.2 "$kernel --send $some" near "$tcpu --
 transfer "upload to far" far 10.99.2.2 "$kernel --close late" near "$tcpu --send $some"
 transfer "both ways, served to far" near 10.99.1.2 "$tcpu --send $some" far "$kernel --send $some"
 
+# RFC 1191: a cable that is narrower than its ends say, and a kernel that tells.
+at near ip link set to_far mtu 1000
+transfer "upload over a narrow road" far 10.99.2.2 "$kernel --close late" near "$tcpu --send $some"
+check "path MTU" [ "$(counted client path_mtu)" = 1000 ]
+at near ip link set to_far mtu 1500
+
+# fails WHAT IP:PORT MESSAGE: connecting there.
+fails() {
+	! at near "$peer" $tcpu --connect "$2" >"$tmp/failed" 2>&1 || echo "it connected" >"$tmp/failed"
+	check "$1" grep -q "^peer: connect: $3" "$tmp/failed"
+}
+fails "a port that nobody has" 10.99.1.1:9 'Connection refused'
+fails "a far one" 10.99.2.2:9 'Connection refused'
+fails "a network that nobody knows" 10.77.0.1:9 'Network is unreachable'
+at near ip route add unreachable 10.77.0.0/24
+fails "a host that cannot be reached" 10.77.0.1:9 'No route to host'
+at near ip route replace prohibit 10.77.0.0/24
+fails "one that may not be" 10.77.0.1:9 'No route to host'
+
 # socat takes, and socat gives.
-start sink far socat -d -d -u TCP-LISTEN:6001 "CREATE:$tmp/taken"
+start sink far timeout 300 socat -d -d -u TCP-LISTEN:6001 "CREATE:$tmp/taken"
 await sink 'listening on'
 start source near "$peer" $tcpu --connect 10.99.2.2:6001 --send "$some"
 finish source
@@ -51,7 +70,7 @@ check "to socat" same_file source sent "$tmp/taken"
 
 start sink near "$peer" $tcpu --listen 6002 --close late
 await sink listening
-start source far socat -u "OPEN:$tmp/taken" TCP:10.99.1.2:6002
+start source far timeout 300 socat -u "OPEN:$tmp/taken" TCP:10.99.1.2:6002
 finish source
 finish sink
 check "from socat" same_file sink received "$tmp/taken"
@@ -59,7 +78,7 @@ check "from socat" same_file sink received "$tmp/taken"
 # curl fetches from TCPU, and TCPU from an HTTP server.
 start web near "$peer" $tcpu --listen 6003 --say "HTTP/1.0 200 OK\\r\\nContent-Length: $some\\r\\n\\r\\n" --send "$some"
 await web listening
-start curl far curl -sS --include -o "$tmp/fetched" http://10.99.1.2:6003/
+start curl far curl -sS --max-time 300 --include -o "$tmp/fetched" http://10.99.1.2:6003/
 finish curl
 finish web
 check "curl" same_file web sent "$tmp/fetched"
@@ -67,7 +86,7 @@ check "curl" same_file web sent "$tmp/fetched"
 cat >"$tmp/answer" <<END
 read -r request && [ "\$request" ] && printf 'HTTP/1.0 200 OK\r\n\r\n' && cat "$tmp/taken"
 END
-start web far socat -d -d TCP-LISTEN:6004 "EXEC:sh $tmp/answer"
+start web far timeout 300 socat -d -d TCP-LISTEN:6004 "EXEC:sh $tmp/answer"
 await web 'listening on'
 start client near "$peer" $tcpu --connect 10.99.2.2:6004 --say 'GET / HTTP/1.0\r\n\r\n' --close late --to "$tmp/fetched"
 finish client
