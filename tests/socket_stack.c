@@ -125,6 +125,33 @@ START_TEST(bound_to_any)
 }
 END_TEST
 
+/* Nobody looks for a while: what has come meanwhile counts before the timers that would have run without it. */
+START_TEST(late)
+{
+	struct tcpu_info info;
+	int l, here, there;
+
+	machine_start(&m, NULL);
+	l = machine_listener(&m, 80);
+	machine_pair(&m, l, 80, &here, &there);
+	m.turned = 2;
+	ck_assert_int_eq(send_tcpu(here, "late", 4, 0), 4);
+	machine_pass(&m, 5000000);
+	m.turned = 3;
+	stack_turn_tcpu(m.stack[0]);
+	ck_assert_int_eq(info_tcpu(here, &info), 0);
+	ck_assert_uint_eq(info.acked_bytes, 4);
+	ck_assert_uint_eq(info.retransmits, 0);
+	ck_assert_uint_eq(info.timeouts, 0);
+	ck_assert_uint_eq(info.tail_probes, 0);
+	/* Timers run all the same, and nothing waits for one that is due. */
+	ck_assert_uint_gt(stack_turn_tcpu(m.stack[0]), m.now_us);
+	close_both(here, there);
+	ck_assert_int_eq(close_tcpu(l), 0);
+	machine_stop(&m);
+}
+END_TEST
+
 START_TEST(default_stack)
 {
 	struct sockaddr_in at = machine_at(THERE_IP, 80);
@@ -307,6 +334,7 @@ int main(void)
 	tcase_add_test(tc, many_ports);
 	tcase_add_test(tc, claims_are_shared);
 	tcase_add_test(tc, bound_to_any);
+	tcase_add_test(tc, late);
 	tcase_add_test(tc, default_stack);
 	tcase_add_loop_test(tc, delayed_acks, 0, 3);
 	tcase_add_loop_test(tc, stack_close_resets, 0, 2);

@@ -152,18 +152,25 @@ static void feed(struct tcpu_stack *k)
 
 unsigned stack_pump(struct tcpu_stack *k, const struct call_sink *sink)
 {
+	uint64_t due_us = tcpu_deadline(k->engine);
 	unsigned fed = 0;
+	bool late;
 
 	k->looked_us = link_host_now_us();
-	tcpu_clock(k->engine, k->looked_us);
 	if (k->at == k->count) {
 		int n = k->link->ops->recv(k->link, k->pending, STACK_BATCH);
 
 		k->at = 0;
 		k->count = n > 0 ? (unsigned)n : 0;
 	}
+	/* When nobody has looked for a while, what came was there before the timers were due that it may stop: an
+	 * acknowledgment that waits here is none that is missing. */
+	late = k->at < k->count && due_us <= k->looked_us && due_us > 0;
+	tcpu_clock(k->engine, late ? due_us - 1 : k->looked_us);
 	for (; k->at < k->count && !(sink && has_enough(sink, &k->pending[k->at])); fed++)
 		feed(k);
+	if (late)
+		tcpu_clock(k->engine, k->looked_us);
 	return fed;
 }
 
