@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/if_tun.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/ip_icmp.h>
 #include <poll.h>
@@ -20,6 +21,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #define OURS 0x0a630002
@@ -298,6 +300,57 @@ START_TEST(second_hand)
 }
 END_TEST
 
+/* Until the kernel has noticed that nobody is behind the device any more. */
+static void await_silence(const char *name)
+{
+	struct sockaddr_nl links = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK };
+	int news = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+	struct ifreq r = { 0 };
+	char buffer[8192];
+
+	strcpy(r.ifr_name, name);
+	ck_assert_int_eq(bind(news, (struct sockaddr *)&links, sizeof links), 0);
+	while (ioctl(news, SIOCGIFFLAGS, &r) == 0 && r.ifr_flags & IFF_RUNNING)
+		ck_assert_int_gt(recv(news, buffer, sizeof buffer, 0), 0);
+	close(news);
+}
+
+/* A device that was up without anybody behind it carries from the moment that it is opened. */
+START_TEST(at_once)
+{
+	struct link_tun_config c = { .name = "ready", .ip = htonl(OURS) };
+	struct sockaddr_in to = address(OURS, 9);
+	struct utsname kernel;
+	int fd, major, minor;
+
+	if (!open_device(usual))
+		return;
+	l->ops->close(l);
+	ck_assert_int_eq(uname(&kernel), 0);
+	ck_assert_int_eq(sscanf(kernel.release, "%d.%d", &major, &minor), 2);
+	if (major < 6 || (major == 6 && minor < 8)) {
+		printf("skipped, because Linux before 6.8 takes its time to see that a device has a carrier\n");
+		fflush(stdout);
+		return;
+	}
+	ck_assert_int_eq(system("ip tuntap add dev ready mode tun vnet_hdr && ip link set ready up && "
+		"ip addr add 10.99.0.1 peer 10.99.0.2 dev ready"), 0);
+	for (int i = 0; i < 4; i++) {
+		await_silence("ready");
+		ck_assert_int_eq(link_tun_open(&c, &l), 0);
+		fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		ck_assert_int_eq(connect(fd, (struct sockaddr *)&to, sizeof to), -1);
+		/* A SYN that is lost comes again after a second. */
+		while (link_tun_stats(l).segments_in == 0) {
+			ck_assert_int_eq(poll(&(struct pollfd){ .fd = l->ops->fd(l), .events = POLLIN }, 1, 500), 1);
+			l->ops->recv(l, in, BATCH);
+		}
+		close(fd);
+		l->ops->close(l);
+	}
+}
+END_TEST
+
 static void drop_net_admin(void)
 {
 	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
@@ -345,6 +398,7 @@ int main(void)
 	tcase_add_test(tc, unreachable);
 	tcase_add_test(tc, device);
 	tcase_add_test(tc, second_hand);
+	tcase_add_test(tc, at_once);
 	tcase_add_test(tc, unprivileged);
 	suite_add_tcase(suite, tc);
 	return run_tests(srunner_create(suite));

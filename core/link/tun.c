@@ -9,7 +9,9 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/ethtool.h>
 #include <linux/if_tun.h>
+#include <linux/sockios.h>
 #include <linux/virtio_net.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -374,6 +376,16 @@ static int set_address(struct device *d, unsigned long request, uint32_t ip)
 	return ioctl(d->control, request, &d->r);
 }
 
+/* A device that was up before has had no carrier, and the kernel drops what is for it until it has noticed, some time
+ * later, that there is one now. Asked by ethtool(8)'s way, it notices first: Linux 6.8 and later. */
+static void settle(struct device *d)
+{
+	struct ethtool_value carrier = { .cmd = ETHTOOL_GLINK };
+
+	d->r.ifr_data = (char *)&carrier;
+	(void)ioctl(d->control, SIOCETHTOOL, &d->r);
+}
+
 /* Gives the device its addresses and state, and finds out its MTU, and its queue in packets. */
 static int configure(struct device *d, const struct link_tun_config *config)
 {
@@ -391,6 +403,7 @@ static int configure(struct device *d, const struct link_tun_config *config)
 		if (ioctl(d->control, SIOCSIFFLAGS, &d->r))
 			return -errno;
 	}
+	settle(d);
 	if (ioctl(d->control, SIOCGIFMTU, &d->r))
 		return -errno;
 	d->mtu = (uint32_t)d->r.ifr_mtu;

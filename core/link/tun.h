@@ -43,7 +43,8 @@ struct link_tun_stats {
  * claim knows no other address than config.ip, which it also gives where 0 is asked for (-EADDRNOTAVAIL), and ports of
  * its own (-EADDRINUSE), released by release alone. segment_max follows from the MTU at the opening. window_max is what
  * the device's queue holds in full segments that come one by one; it is made longer where that is allowed.
- * recv looks at no more than max packets, so it may return 0 while others wait behind what was dropped. */
+ * recv looks at no more than max packets, so it may return 0 while others wait behind what was dropped.
+ * A device that was there before, and up, carries from the opening on; with a kernel before 6.8 a moment later. */
 int link_tun_open(const struct link_tun_config *, struct link **out);
 /* The same over a descriptor that is one already: of a device with IFF_TUN, IFF_NO_PI and IFF_VNET_HDR, opened by a
  * helper with the privilege, O_NONBLOCK set. It is the link's from then on; with an error, the caller's still. name and
