@@ -175,7 +175,8 @@ TESTS := $(TESTS_MAINS:tests/%.c=$(B)/tests/%)
 FUZZ_C := $(shell grep -l '^int LLVMFuzzerTestOneInput' tests/fuzz/*.c)
 FUZZ_NAMES := $(FUZZ_C:tests/fuzz/%.c=%)
 FUZZ_WITH_O := $(call object,$(wildcard core/*.c) $(filter build/ragel/core/%,$(RL_C)) tests/fuzz/world.c \
-	tests/invariants.c tests/ranges_check.c)
+	tests/invariants.c tests/ranges_check.c tests/script_config.c tests/script_names.c tests/script_print.c) \
+	$(call object,build/ragel/tests/script.c)
 FUZZERS := $(FUZZ_NAMES:%=$(B)/fuzz/%)
 REPLAYS := $(FUZZ_NAMES:%=$(B)/tests/fuzz/%)
 

@@ -69,8 +69,9 @@ static void send_span(struct tcb *c, struct span *s)
 	bool again = s->state != SPAN_UNSENT, last = s->off + s->len == c->snd.end, fin = fin_at(c, s->off + s->len);
 	uint32_t seq = snd_seq(c, s->off), len = s->len;
 	uint8_t flags = (uint8_t)(TH_ACK | (last || s->push ? TH_PSH : 0) | (fin ? TH_FIN : 0));
-	struct load load = { .data = sndbuf_data(&c->snd, s), .headroom = sndbuf_headroom(&c->snd, s), .len = len,
-		.sum = sndbuf_sum(&c->snd, s), .ect = c->ecn && !again };
+	/* The first sending, and the header that stands before it, may still wait for a link that is full. */
+	struct load load = { .data = sndbuf_data(&c->snd, s), .headroom = again ? NULL : sndbuf_headroom(&c->snd, s),
+		.len = len, .sum = sndbuf_sum(&c->snd, s), .ect = c->ecn && !again };
 
 	if (c->ecn_cwr && !again) {
 		flags |= TH_CWR; /* RFC 3168 6.1.2 */

@@ -125,6 +125,26 @@ local words = {
 	time_wait = plain .. opened .. icmp_call(shutdown) .. icmp_flush .. go_on .. go_fin .. quote(2, 0) .. icmp_call(close),
 }
 
+-- ---- tests/fuzz/script.c ----
+local scripts = {
+	empty = "",
+	comments = "// one\n/* two\n lines */ 0 `true`\n",
+	options = "--ip_version=ipv4\n--tolerance_usecs=10000\n--tcpu=mtu=1400,iw=3,no_sack,congestion=reno\n0 `true`\n",
+	times = "0 `true`\n+.1 `true`\n* > . 1:1(0) ack 1\n0.5~1.5 > . 1:1(0) ack 1\n+0~+.5 > . 1:1(0) ack 1\n",
+	calls = "0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0 setsockopt(3, SOL_SOCKET, SO_REUSEADDR, [1], 4) = 0\n" ..
+		"+0 fcntl(3, F_SETFL, O_RDWR | O_NONBLOCK) = 0\n+0 fcntl(3, F_GETFL) = 0x802 (flags O_RDWR|O_NONBLOCK)\n",
+	blocking = "0...0.2 read(4, ..., 1000) = 1000\n+0...1 connect(3, ..., ...) = -1 ETIMEDOUT (Connection timed out)\n",
+	structs = "0 setsockopt(4, SOL_SOCKET, SO_LINGER, {onoff=1, linger=0}, 8) = 0\n" ..
+		"+0 poll([{fd=4, events=POLLIN, revents=POLLIN}], 1, 100) = 1\n+0 getsockopt(3, SOL_SOCKET, SO_ERROR, [0], [4]) = 0\n",
+	syn = "0 < S 0:0(0) win 32767 <mss 1460,sackOK,TS val 100 ecr 0,nop,wscale 7>\n+0 > S. 0:0(0) ack 1 <...>\n",
+	flags = "0 < SFRPWEU. 1:101(100) ack 4294967295 win 0 urg 7\n+0 > [ect0] FP. 1:1461(1460) ack 1 win 65535\n",
+	blocks = "0 > . 1:1(0) ack 1 <nop,nop,sack 3:5 7:9 11:13,raw fe040102>\n",
+	icmp = "0 < icmp unreachable frag_needed mtu 1200 [1:1001(1000)]\n+0 < icmp unreachable port_unreachable\n",
+	asserts = "0 %{ assert tcpi_snd_cwnd == 10 and tcpi_unacked <= 2 * 3 + 1; assert tcpu_spurious > 0 }%\n",
+	unknown = "0 teleport(3) = 0\n",
+	cut = "0 < S 0:0(0) win 32767 <mss 14",
+}
+
 -- ---- files ----
 local function read(path)
 	local file = io.open(path, "rb")
@@ -134,7 +154,7 @@ local function read(path)
 end
 
 local passed, failed = 0, 0
-for folder, seeds in pairs { segment = segments, option = options_of, icmp = words } do
+for folder, seeds in pairs { segment = segments, option = options_of, icmp = words, script = scripts } do
 	for name, text in pairs(seeds) do
 		local path = corpus .. folder .. "/" .. name
 		if arg[1] == "--write" then
