@@ -87,6 +87,7 @@ static void new_ack(struct tcb *c, uint32_t ack, struct news *n)
 		c->snd_nxt = ack; /* a probe into a shut window had gone beyond it */
 	c->soft_error = 0;
 	c->retries = 0; /* but rto stays backed off until a round trip is measured: RFC 6298 section 3 */
+	timer_stop(c, TIMER_USER); /* there was progress: it begins anew */
 	timer_user(c);
 	c->output_wanted = true;
 }

@@ -137,7 +137,7 @@ static void reduce(struct tcb *c, enum recovery kind, uint32_t flight)
 }
 
 /* RFC 6937 section 3, with the slow start reduction bound */
-static void proportional(struct tcb *c, uint32_t delivered)
+static void proportional(struct tcb *c, uint32_t delivered, bool partial)
 {
 	uint32_t pipe = tcb_pipe(c), ssthresh = c->cc.ssthresh, send;
 
@@ -153,8 +153,9 @@ static void proportional(struct tcb *c, uint32_t delivered)
 
 		send = min_u32(ssthresh - pipe, max_u32(kept, delivered) + c->mss);
 	}
-	if (c->prr_out == 0 && c->recovery == RECOVERY_FAST)
-		send = max_u32(send, c->mss); /* the first one goes at once */
+	/* The first one goes at once, and so does, without SACK, what a partial ACK tells of: RFC 6582 3.2, step 3. */
+	if (c->recovery == RECOVERY_FAST && (c->prr_out == 0 || (partial && !c->sack)))
+		send = max_u32(send, c->mss);
 	c->cc.cwnd = max_u32(pipe + send, c->mss);
 }
 
@@ -335,7 +336,7 @@ void recovery_ack(struct tcb *c, struct news *n)
 		detect_by_duplicates(c, n);
 	recovery_check(c, n->flight, repaired, n->ece);
 	if (c->recovery == RECOVERY_FAST || c->recovery == RECOVERY_ECN)
-		proportional(c, n->delivered);
+		proportional(c, n->delivered, n->acked);
 	else if (!c->frto && !left)
 		grow(c, n);
 	c->output_wanted = true;
@@ -354,7 +355,7 @@ void recovery_reorder(struct tcb *c)
 	rack_detect(c);
 	recovery_check(c, tcb_flight(c), false, false);
 	if (c->recovery == RECOVERY_FAST)
-		proportional(c, 0);
+		proportional(c, 0, false);
 	tcb_output(c);
 }
 

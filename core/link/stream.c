@@ -40,7 +40,7 @@ static int refused(struct sock *s)
 	return -e;
 }
 
-static ssize_t fill(struct sock *s, const struct seam_source *source, int flags)
+static ssize_t fill(struct sock *s, const struct seam_source *source, size_t all, int flags)
 {
 	struct watched_source w = { .seam = { .fill = watched_fill, .ctx = &w, .record = source->record },
 				    .inner = source };
@@ -58,7 +58,7 @@ static ssize_t fill(struct sock *s, const struct seam_source *source, int flags)
 
 		if (n > 0)
 			total += n;
-		if (w.dry)
+		if (w.dry || (n > 0 && (size_t)total == all))
 			return total;
 		if (n < 0 && n != -EAGAIN) {
 			e = (int)n;
@@ -79,15 +79,16 @@ ssize_t fill_tcpu(int fd, const struct seam_source *source, int flags)
 {
 	struct sock *s = sock_enter(fd);
 
-	return s ? sock_leave(s, fill(s, source, flags)) : -1;
+	return s ? sock_leave(s, fill(s, source, SIZE_MAX, flags)) : -1;
 }
 
 ssize_t send_tcpu(int fd, const void *buffer, size_t length, int flags)
 {
+	struct sock *s = sock_enter(fd);
 	struct plain_source p;
 
 	plain_source(&p, buffer, length);
-	return fill_tcpu(fd, &p.seam, flags);
+	return s ? sock_leave(s, fill(s, &p.seam, length, flags)) : -1;
 }
 
 /* ---- in ---- */
@@ -222,7 +223,7 @@ ssize_t writev_tcpu(int fd, const struct iovec *pieces, int n)
 	if (bytes < 0)
 		return sock_leave(s, bytes);
 	plain_gather(&g, pieces, (size_t)bytes);
-	return sock_leave(s, fill(s, &g.seam, 0));
+	return sock_leave(s, fill(s, &g.seam, (size_t)bytes, 0));
 }
 
 ssize_t readv_tcpu(int fd, const struct iovec *pieces, int n)
