@@ -19,6 +19,7 @@ checks=0 failures=0
 
 end() {
 	local status=$? pid
+	set +e # what fails here must not keep the rest from going
 	for pid in "${pids[@]}"; do
 		kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
 	done
