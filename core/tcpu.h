@@ -17,8 +17,8 @@
  * A descriptor is a real one. It polls readable whenever a call on it might get further: then call, with
  * O_NONBLOCK set or after poll_tcpu, which gives exact answers. By turns it does so once a turn, or a call, has taken
  * in what came, and exactly. Inline, what comes wakes all descriptors of a stack, but no more than 256 of them: where
- * there are more, watch one of the older ones as well, as a server does its listener. Descriptors may be used from any thread; connections of
- * one stack share a lock, others share nothing.
+ * there are more, watch one of the older ones as well, as a server does its listener. Descriptors may be used from any
+ * thread; connections of one stack share a lock, others share nothing.
  *
  * After fork(2) both processes hold the whole TCP of each connection, and what comes reaches only one of them. So one
  * process goes on with a listener and all that it has accepted, or with a socket that has connected; the other leaves
@@ -95,8 +95,8 @@ int fcntl_tcpu(int fd, int cmd, int arg);
 int ioctl_tcpu(int fd, unsigned long request, int *arg);
 /* Names and numbers, units and types are Linux's.
  * SOL_SOCKET: SO_REUSEADDR (on or off; heeded by links with ports of their own: without it, a port of which a closed
- *   connection, and be it in TIME-WAIT, is left cannot be bound), SO_KEEPALIVE, SO_LINGER, SO_SNDBUF, SO_RCVBUF (what is set is what there is: not doubled), SO_SNDTIMEO,
- *   SO_RCVTIMEO, SO_ERROR, SO_TYPE, SO_ACCEPTCONN, SO_PROTOCOL, SO_DOMAIN (get), SO_MAX_PACING_RATE.
+ *   connection, and be it in TIME-WAIT, is left cannot be bound), SO_KEEPALIVE, SO_LINGER, SO_SNDBUF, SO_RCVBUF (what
+ *   is set is what there is: not doubled), SO_SNDTIMEO, SO_RCVTIMEO, SO_ERROR, SO_TYPE, SO_ACCEPTCONN, SO_PROTOCOL, SO_DOMAIN (get), SO_MAX_PACING_RATE.
  * IPPROTO_TCP: TCP_NODELAY, TCP_CORK, TCP_MAXSEG, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_USER_TIMEOUT,
  *   TCP_LINGER2, TCP_SYNCNT, TCP_QUICKACK, TCP_CONGESTION, TCP_INFO (get; struct tcp_info as far as there is
  *   something to say, the rest 0).

@@ -40,7 +40,8 @@ static void room_for(unsigned descriptors)
 	struct rlimit r;
 
 	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &r), 0);
-	ck_assert_msg(r.rlim_max >= descriptors, "the limit of open files is %lu: this test wants %u", r.rlim_max, descriptors);
+	ck_assert_msg(r.rlim_max >= descriptors, "the limit of open files is %lu: this test wants %u", r.rlim_max,
+		      descriptors);
 	r.rlim_cur = r.rlim_cur < descriptors ? descriptors : r.rlim_cur;
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &r), 0);
 }

@@ -12,7 +12,7 @@ heading() { echo "  ${1}"; }
 mapfile -t c < <(find core ilp alf adu-examples tools tests kernel -name '*.[ch]' | sort)
 mapfile -t lua < <(find ilp tools tests -name '*.lua' | sort)
 mapfile -t sh < <(find tools tests .ci -name '*.sh' | sort; echo .ci/run)
-mapfile -t all < <(find . -path ./.git -prune -o -path ./build -prune -o -type f -print | sort)
+mapfile -t all < <(find . \( -path ./.git -o -path ./build -o -path ./tests/fuzz/corpus \) -prune -o -type f -print | sort)
 
 heading "clang-tidy"
 printf '%s\n' "${c[@]}" | grep '\.c$' | xargs -P "$(nproc)" -I {} sh -c "
@@ -37,7 +37,9 @@ while read -r f line name n; do
 done < <(awk '
 	FNR == 1 { head = ""; lang = FILENAME ~ /\.lua$/ ? "lua" : "c" }
 	lang == "c" && /^[a-zA-Z_].*[(]/ { match($0, /[a-zA-Z_0-9]+[(]/); head = substr($0, RSTART, RLENGTH - 1) }
-	lang == "c" && /^{/ { from = FNR }
+	lang == "c" && /^{/ { from = FNR; inside = 1 }
+	lang == "c" && /;$/ && !inside { head = "" } # a declaration
+	lang == "c" && /^}/ { inside = 0 }
 	lang == "c" && /^}/ && head != "" && FNR - from - 1 > 60 { print FILENAME, from, head, FNR - from - 1 }
 	lang == "c" && /^}/ { head = "" }
 	lang == "lua" && /^(local )?function / {

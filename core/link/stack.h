@@ -104,8 +104,8 @@ struct call_sink {
 	size_t taken, room;
 };
 
-/* Ends the call in which a stack has lost its last socket: it is an orphan as long as its engine holds connections, and freed
- * then, unless it is kept. */
+/* Ends the call in which a stack has lost its last socket: it is an orphan as long as its engine holds connections, and
+ * freed then, unless it is kept. */
 void stack_drop(struct tcpu_stack *);
 /* A turn; whether the engine holds nothing any more. */
 bool stack_finished(struct tcpu_stack *);

@@ -1,5 +1,5 @@
-/* The reader of scripts (tests/script.rl): a text is a script, or it is said where and why not; what it says of segments
- * can be printed and read again, and is the same. */
+/* The reader of scripts (tests/script.rl): a text is a script, or it is said where and why not; what it says of
+ * segments can be printed and read again, and is the same. */
 #include "tests/fuzz/fuzz.h"
 #include "tests/script.h"
 

@@ -135,7 +135,8 @@ local scripts = {
 		"+0 fcntl(3, F_SETFL, O_RDWR | O_NONBLOCK) = 0\n+0 fcntl(3, F_GETFL) = 0x802 (flags O_RDWR|O_NONBLOCK)\n",
 	blocking = "0...0.2 read(4, ..., 1000) = 1000\n+0...1 connect(3, ..., ...) = -1 ETIMEDOUT (Connection timed out)\n",
 	structs = "0 setsockopt(4, SOL_SOCKET, SO_LINGER, {onoff=1, linger=0}, 8) = 0\n" ..
-		"+0 poll([{fd=4, events=POLLIN, revents=POLLIN}], 1, 100) = 1\n+0 getsockopt(3, SOL_SOCKET, SO_ERROR, [0], [4]) = 0\n",
+		"+0 poll([{fd=4, events=POLLIN, revents=POLLIN}], 1, 100) = 1\n" ..
+		"+0 getsockopt(3, SOL_SOCKET, SO_ERROR, [0], [4]) = 0\n",
 	syn = "0 < S 0:0(0) win 32767 <mss 1460,sackOK,TS val 100 ecr 0,nop,wscale 7>\n+0 > S. 0:0(0) ack 1 <...>\n",
 	flags = "0 < SFRPWEU. 1:101(100) ack 4294967295 win 0 urg 7\n+0 > [ect0] FP. 1:1461(1460) ack 1 win 65535\n",
 	blocks = "0 > . 1:1(0) ack 1 <nop,nop,sack 3:5 7:9 11:13,raw fe040102>\n",
