@@ -38,7 +38,7 @@ need = @tools/need.sh
 TESTS_LUA := $(wildcard tests/*/*.lua)
 TESTS_SH := $(wildcard tests/*.sh) $(filter-out %/common.sh,$(wildcard tests/netns/*.sh))
 
-.PHONY: help all tests demo check check-asan fuzz faults bench lint clean
+.PHONY: help all tests demo check check-asan fuzz faults packetdrill bench lint clean
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' build.mk
 	@echo "  CC=gcc|clang chooses the compiler, V=1 shows the commands, FILE=path is what demo sends,"
@@ -78,6 +78,10 @@ faults: ## plant faults in generated loops: their tests must see each (a minute)
 	$(need) $(NEED_CHECK)
 	@$(BUILD) gen-tests
 	@tests/ilp/faults.sh build/gen $(CC)
+
+packetdrill: ## the adapter for packetdrill's --so_filename: build/gcc/packetdrill/tcpu.so
+	$(need) $(NEED_BUILD)
+	@$(BUILD) packetdrill
 
 bench: all ## ns per byte and per call of every chain, schedule and direction
 	@build/$(notdir $(CC))/bin/tcpu bench
@@ -144,7 +148,7 @@ build/ragel/%.c: %.rl
 	$(Q)mkdir -p $(@D) && ragel -C -G2 -o $@ $<
 
 # What ragel writes falls through from case to case, and names states that nobody asks for.
-$(B)/ragel/%.o: CFLAGS_ += -Wno-implicit-fallthrough -Wno-unused-const-variable
+$(B)/ragel/%.o $(B)/pic/ragel/%.o: CFLAGS_ += -Wno-implicit-fallthrough -Wno-unused-const-variable
 .SECONDARY: $(RL_C) $(TESTS_RL_C)
 
 # Which of these files are programs.
@@ -154,6 +158,10 @@ mains = $(if $(1),$(shell grep -lE '$(MAIN_RE)' $(1)))
 LIB_C := $(wildcard core/*.c core/link/*.c ilp/*.c alf/*.c) $(GEN_C)
 TOOLS_C := $(wildcard tools/*.c)
 TESTS_C := $(filter-out tests/fuzz/%,$(wildcard tests/*.c tests/*/*.c))
+# The adapter for packetdrill: the core once more, position-independent, in one shared object.
+SO_TESTS_C := tests/packetdrill/flags.c tests/packetdrill/hooks.c tests/packetdrill/wire.c
+SO_C := $(filter core/%,$(LIB_C)) $(filter build/ragel/core/%,$(RL_C)) $(SO_TESTS_C)
+SO := $(B)/packetdrill/tcpu.so
 EXAMPLES := $(notdir $(patsubst %/,%,$(wildcard adu-examples/*/)))
 TOOLS_MAINS := $(call mains,$(TOOLS_C))
 TESTS_MAINS := $(call mains,$(TESTS_C))
@@ -163,7 +171,8 @@ object = $(patsubst %.c,$(B)/%.o,$(patsubst build/%,%,$(1)))
 LIB_O := $(call object,$(LIB_C) $(RL_C))
 LIB := $(B)/libtcpu.a
 TOOLS_O := $(call object,$(filter-out $(TOOLS_MAINS),$(TOOLS_C)))
-TESTS_O := $(call object,$(filter-out $(TESTS_MAINS),$(TESTS_C)) $(TESTS_RL_C))
+TESTS_O := $(call object,$(filter-out $(TESTS_MAINS) $(SO_TESTS_C),$(TESTS_C)) $(TESTS_RL_C))
+SO_O := $(patsubst $(B)/%,$(B)/pic/%,$(call object,$(SO_C)))
 
 PROGRAMS := $(TOOLS_MAINS:tools/%.c=$(B)/bin/%) \
 	$(foreach e,$(EXAMPLES),$(if $(wildcard adu-examples/$(e)/*.c),$(B)/bin/$(e)))
@@ -180,7 +189,7 @@ FUZZ_WITH_O := $(call object,$(wildcard core/*.c) $(filter build/ragel/core/%,$(
 FUZZERS := $(FUZZ_NAMES:%=$(B)/fuzz/%)
 REPLAYS := $(FUZZ_NAMES:%=$(B)/tests/fuzz/%)
 
-.PHONY: programs tests gen-tests fuzzers lint FORCE
+.PHONY: programs tests gen-tests fuzzers packetdrill lint FORCE
 lint: $(LIB_C) $(RL_C) $(TESTS_RL_C)
 	$(Q)tools/lint.sh '-std=gnu17 $(CPPFLAGS_) $(LWIP_CPPFLAGS)'
 
@@ -194,6 +203,13 @@ tests: programs gen-tests $(TESTS) $(FIX_TESTS) $(REPLAYS)
 	$(Q)printf '%s\n' $(foreach f,$(FUZZ_NAMES),'fuzz/$(f) tests/fuzz/corpus/$(f)') >> $(B)/tests.list
 	$(Q)printf '%s\n' $(foreach c,$(FIX_CHAINS),'$(c)_test $(FIX)/$(c).vec') >> $(B)/tests.list
 
+packetdrill: $(SO)
+$(SO): $(SO_O)
+	$(call say,LD)
+	$(Q)mkdir -p $(@D) && $(CC) -shared -Wl,-z,defs $(CFLAGS_) $(CFLAGS) $(LDFLAGS) -o $@ $^
+$(B)/tests/packetdrill/plays: | $(SO)
+$(B)/pic/%.o: CFLAGS_ += -fPIC -fvisibility=hidden
+
 $(LIB): $(LIB_O)
 	$(call say,AR)
 	$(Q)rm -f $@ && ar rcs $@ $(LIB_O)
@@ -201,12 +217,12 @@ $(LIB): $(LIB_O)
 compile = $(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS_) $(CPPFLAGS) $(CFLAGS_) $(CFLAGS) -MMD -MP -c -o $@ $<
 link = $(Q)mkdir -p $(@D) && $(CC) $(CFLAGS_) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS_) $(LDLIBS)
 
-$(B)/%.o: %.c build.mk
-	$(call say,CC)
-	$(compile)
-$(B)/%.o: build/%.c build.mk
-	$(call say,CC)
-	$(compile)
+define object_rule
+$(1)/%.o: $(2)%.c build.mk
+	$$(call say,CC)
+	$$(compile)
+endef
+$(foreach dir,$(B) $(B)/pic,$(eval $(call object_rule,$(dir),))$(eval $(call object_rule,$(dir),build/)))
 
 # The TCP of another hand; its headers are not to our taste in warnings.
 LWIP_CPPFLAGS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags lwip))
