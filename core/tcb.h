@@ -82,7 +82,6 @@ struct tcb {
 	bool reordering_seen, tlp_out, tlp_again; /* RFC 8985 */
 	uint8_t soft_error;     /* positive errno: what the network said since the last progress */
 	int error;              /* positive errno, until the user has seen it */
-	uint32_t user;          /* the driver's number for it; 0: none */
 	struct tcpu_options options; /* complete */
 
 	/* Send sequence space; snd_max is beyond snd_nxt only where a probe was sent into a shut window */
@@ -90,6 +89,7 @@ struct tcb {
 	uint32_t mss;           /* effective: data bytes of a full segment, options counted off */
 	uint32_t peer_mss;      /* as its SYN said */
 	uint32_t rcv_mss;       /* what we announce */
+	uint32_t user;          /* the driver's number for it; 0: none */
 	struct sndbuf snd;
 
 	/* Receive sequence space; rcv_nxt is rcv.next */
@@ -130,9 +130,9 @@ struct tcb {
 	uint32_t path_mtu, mtu_said; /* bytes of an IP packet; mtu_said: believed if the segment times out; 0: none */
 	uint32_t acked_max;     /* the largest segment that has arrived, bytes of data */
 
+	uint32_t heap_at;       /* index in the engine's heap */
 	uint64_t timer[TIMERS]; /* TCPU_NEVER: off */
 	uint64_t deadline;      /* the earliest of them, or earlier */
-	uint32_t heap_at;       /* index in the engine's heap */
 	struct counts {         /* as in struct tcpu_info */
 		uint64_t direct_bytes, segments_out, segments_in;
 		uint32_t retransmits, timeouts, fast_retransmits, tail_probes, spurious;

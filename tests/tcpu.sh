@@ -24,7 +24,7 @@ expect() {
 expect 0 'Verbs:' "$tcpu" --help
 expect 2 'verb is missing' "$tcpu"
 expect 2 "no verb 'fuse'" "$tcpu" fuse
-for verb in gen explain bench baseline conformance; do
+for verb in gen explain bench baseline conformance memory; do
 	expect 0 'Example: tcpu' "$tcpu" "$verb" --help
 	expect 2 'unrecognized' "$tcpu" "$verb" --nonsense
 done
@@ -55,6 +55,18 @@ table '3: expected five columns' '# RFC 1: A' 'MUST-1\t1\trule\t-'
 table '3: expected no more' '# RFC 1: A' 'MUST-1\t1\trule\t-\tpending\tmore'
 table '2: expected .# RFC' 'MUST-1\t1\trule\t-\tpending'
 table '2: expected .# RFC' '# RFC: none'
+
+# memory: an idle connection costs at most 1 KiB beyond its buffers.
+at_most() { # field, bytes
+	"$tcpu" memory --json --connections 10000 | awk -v name="\"$1\":" -v most="$2" '
+		$1 == name { n = $2 + 0; seen = n > 0 && n <= most }
+		END { if (!seen) print name, n, "is more than", most; exit !seen }'
+}
+expect 0 '' at_most unused_bytes 1024
+expect 1 'is more than 100' at_most unused_bytes 100
+expect 0 ' 2000 ends' "$tcpu" memory
+expect 0 ' 20 ends' "$tcpu" memory --connections 10
+expect 2 "'0': a number from 1 to 60000" "$tcpu" memory --connections 0
 
 # gen: whole, or nothing.
 expect 0 '' "$tcpu" gen -o "$tmp" ilp/chains/copy_sum.lua

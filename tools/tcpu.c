@@ -16,6 +16,7 @@ static const struct verb {
 	{ "bench", "measure chains: ns per byte and per call, layered, tiled, fused", verb_bench },
 	{ "baseline", "send a file over kernel TCP, manipulated by library calls", verb_baseline },
 	{ "conformance", "what the standards ask for, and which test sees it", verb_conformance },
+	{ "memory", "what an idle connection costs", verb_memory },
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)

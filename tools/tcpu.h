@@ -14,6 +14,7 @@ int verb_explain(int argc, char **argv);
 int verb_bench(int argc, char **argv);
 int verb_baseline(int argc, char **argv);
 int verb_conformance(int argc, char **argv);
+int verb_memory(int argc, char **argv);
 
 /* "64", "8K", "1M", "2G" -> bytes, powers of 1024. 0 when it is no such number. */
 uint64_t size_parse(const char *text);
