@@ -38,7 +38,7 @@ need = @tools/need.sh
 TESTS_LUA := $(wildcard tests/*/*.lua)
 TESTS_SH := $(wildcard tests/*.sh) $(filter-out %/common.sh,$(wildcard tests/netns/*.sh))
 
-.PHONY: help all tests demo check check-asan fuzz faults packetdrill bench lint clean
+.PHONY: help all tests demo check check-asan fuzz faults packetdrill losstable bench lint clean
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' build.mk
 	@echo "  CC=gcc|clang chooses the compiler, V=1 shows the commands, FILE=path is what demo sends,"
@@ -82,6 +82,9 @@ faults: ## plant faults in generated loops: their tests must see each (a minute)
 packetdrill: ## the adapter for packetdrill's --so_filename: build/gcc/packetdrill/tcpu.so
 	$(need) $(NEED_BUILD)
 	@$(BUILD) packetdrill
+
+losstable: tests ## write tests/loss-table.txt anew: throughput by loss and buffer
+	@build/$(notdir $(CC))/tests/loss_table refresh
 
 bench: all ## ns per byte and per call of every chain, schedule and direction
 	@build/$(notdir $(CC))/bin/tcpu bench

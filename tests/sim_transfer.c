@@ -29,6 +29,8 @@ struct transfer {
 
 #define BOTH(...) { { __VA_ARGS__ }, { __VA_ARGS__ } }
 #define KIB 1024U
+#define MIXED(p) BOTH(.loss = (p), .duplicate = 0.05, .corrupt = 0.02, .reorder = 0.1, .reorder_us = 30000, .delay_us = 10000, \
+	.jitter_us = 5000)
 
 static const struct transfer transfers[] = {
 	{ "clean", 48, { 300 * KIB, 0 }, BOTH(.delay_us = 5000), .limit_us = 20 * NET_S },
@@ -46,6 +48,10 @@ static const struct transfer transfers[] = {
 	{ "all", 96, { 60 * KIB, 60 * KIB },
 	  BOTH(.loss = 0.05, .duplicate = 0.05, .corrupt = 0.05, .reorder = 0.1, .reorder_us = 30000, .delay_us = 10000,
 	       .jitter_us = 10000, .rate_bps = 10000000, .queue_bytes = 30000), .limit_us = 3600 * NET_S },
+	{ "mixed_0", 250, { 60 * KIB, 20 * KIB }, MIXED(0), .limit_us = 3600 * NET_S },
+	{ "mixed_1", 250, { 60 * KIB, 20 * KIB }, MIXED(0.01), .limit_us = 3600 * NET_S },
+	{ "mixed_5", 250, { 40 * KIB, 20 * KIB }, MIXED(0.05), .limit_us = 3600 * NET_S },
+	{ "mixed_20", 250, { 20 * KIB, 10 * KIB }, MIXED(0.2), .limit_us = 7200 * NET_S },
 	{ "queue", 48, { 300 * KIB, 0 }, BOTH(.delay_us = 20000, .rate_bps = 8000000, .queue_bytes = 8000),
 	  .limit_us = 600 * NET_S },
 	{ "tiny_buffers", 64, { 40 * KIB, 40 * KIB }, BOTH(.loss = 0.02, .delay_us = 3000), .sndbuf = { 3000, 6000 },
