@@ -1,10 +1,10 @@
-/* How fast a transfer is, by loss and receive buffer, in virtual time: exact, so that any change of how TCPU sends shows
- * in the table of tests/loss-table.txt, which this compares with what comes out.
+/* How fast a transfer is, by loss and receive buffer, in virtual time: exact, so that any change of how TCPU sends
+ * shows in the table of tests/loss-table.txt, which this compares with what comes out.
  *
  *	make losstable		writes the table anew: look at what git says of it
  *
- * One direction, 1 MiB, sixteen seeds to a cell; the path takes 10 ms each way and 100 Mbit/s. A disturbed path beside its
- * loss reorders and duplicates 5 % of the packets and corrupts 1 %. */
+ * One direction, 1 MiB, sixteen seeds to a cell; the path takes 10 ms each way and 100 Mbit/s. A disturbed path beside
+ * its loss reorders and duplicates 5 % of the packets and corrupts 1 %. */
 #include "tests/run.h"
 #include "tests/sim_net.h"
 

@@ -29,8 +29,8 @@ struct transfer {
 
 #define BOTH(...) { { __VA_ARGS__ }, { __VA_ARGS__ } }
 #define KIB 1024U
-#define MIXED(p) BOTH(.loss = (p), .duplicate = 0.05, .corrupt = 0.02, .reorder = 0.1, .reorder_us = 30000, .delay_us = 10000, \
-	.jitter_us = 5000)
+#define MIXED(p) BOTH(.loss = (p), .duplicate = 0.05, .corrupt = 0.02, .reorder = 0.1, .reorder_us = 30000, \
+	.delay_us = 10000, .jitter_us = 5000)
 
 static const struct transfer transfers[] = {
 	{ "clean", 48, { 300 * KIB, 0 }, BOTH(.delay_us = 5000), .limit_us = 20 * NET_S },
