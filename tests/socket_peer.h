@@ -23,6 +23,7 @@ struct peer {
 	struct sockaddr_in at; /* where it connects to */
 	int fd;                /* its descriptor */
 	size_t bytes;          /* that it sends, or has read */
+	void *ctx;
 };
 
 struct sockaddr_in loopback(uint16_t port); /* network byte order */

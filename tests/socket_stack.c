@@ -7,7 +7,8 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <netinet/tcp.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <string.h>
 
 static struct machine m;
@@ -310,8 +311,9 @@ START_TEST(over_udp)
 	ck_assert_int_ge(there, 0);
 	ck_assert_int_eq(send_tcpu(here, "x", 1, 0), 1);
 	ck_assert_int_eq(recv_tcpu(there, &b, 1, 0), 1);
-	/* Closed, the descriptor of the link is open as long as its last FIN is not acknowledged. */
 	ck_assert_int_eq(close_tcpu(l), 0);
+	FAILS(listen_tcpu(second, 1), EBUSY); /* what was accepted has it still */
+	/* Closed, the descriptor of the link is open as long as its last FIN is not acknowledged. */
 	ck_assert_int_eq(close_tcpu(there), 0);
 	p = (struct pollfd){ .fd = here, .events = POLLIN };
 	ck_assert_int_eq(poll_tcpu(&p, 1, 5000), 1);
@@ -321,6 +323,148 @@ START_TEST(over_udp)
 	ck_assert_uint_ne(name_of(second).sin_port, at.sin_port);
 	ck_assert_int_eq(close_tcpu(second), 0);
 	ck_assert_int_eq(stack_close_tcpu(k), 0);
+}
+END_TEST
+
+/* A call that takes only part of what came leaves nothing behind that a turn would have to be made for. */
+START_TEST(nothing_is_left)
+{
+	int l, here[2], there[2];
+	struct pollfd p = { .events = POLLIN };
+	char b;
+
+	machine_start(&m, NULL);
+	l = machine_listener(&m, 80);
+	for (int i = 0; i < 2; i++)
+		machine_pair(&m, l, 80, &here[i], &there[i]);
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(send_tcpu(here[i], "x", 1, TF_NODELAY), 1);
+	link_sim_clock(m.sim, m.now_us += 10000);
+	ck_assert_int_eq(recv_tcpu(there[0], &b, 1, MSG_DONTWAIT), 1);
+	p.fd = there[1];
+	ck_assert_int_eq(poll(&p, 1, 0), 1);
+	for (int i = 0; i < 2; i++)
+		close_both(here[i], there[i]);
+	ck_assert_int_eq(close_tcpu(l), 0);
+	machine_stop(&m);
+}
+END_TEST
+
+/* A port that the link gives, but from which a connection to the same place is in TIME-WAIT: another one is taken. */
+START_TEST(another_port)
+{
+	struct link_addr any = { 0 };
+	struct sockaddr_in first;
+	int l, here, there;
+
+	machine_start(&m, NULL);
+	l = machine_listener(&m, 80);
+	machine_pair(&m, l, 80, &here, &there);
+	first = name_of(here);
+	ck_assert_int_eq(close_tcpu(here), 0);
+	machine_pass(&m, 100000);
+	ck_assert_int_eq(close_tcpu(there), 0);
+	machine_pass(&m, 100000);
+	do {
+		any.port = 0;
+		ck_assert_int_eq(m.link[0]->ops->claim(m.link[0], &any), 0);
+		m.link[0]->ops->release(m.link[0], &any);
+	} while (ntohs(any.port) != 65535); /* behind the last one the first comes again */
+	machine_pair(&m, l, 80, &here, &there);
+	ck_assert_uint_eq(ntohs(name_of(here).sin_port), ntohs(first.sin_port) + 1);
+	exchange(here, there);
+	close_both(here, there);
+	ck_assert_int_eq(close_tcpu(l), 0);
+	machine_stop(&m);
+}
+END_TEST
+
+static unsigned syns;
+
+static void count_syns(void *ctx, enum link_sim_event event, const struct link_sim_packet *p)
+{
+	(void)ctx;
+	syns += event == LINK_SIM_SENT && p->src.ip == HERE_IP && p->segment[13] == 2;
+}
+
+/* A stack that nobody has called for long knows what time it is when it sends: nothing is sent again too early. */
+START_TEST(after_a_long_time)
+{
+	struct tcpu_stack_config c = { .turns = false, .engine.without = TCPU_NO_ECN };
+	int l, here, there;
+
+	machine_start(&m, &c);
+	l = machine_listener(&m, 80);
+	m.turned = 2;
+	link_sim_tap(m.sim, count_syns, NULL);
+	link_sim_clock(m.sim, m.now_us += 10000000);
+	syns = 0;
+	machine_pair(&m, l, 80, &here, &there);
+	ck_assert_uint_eq(syns, 1);
+	m.turned = 3;
+	close_both(here, there);
+	ck_assert_int_eq(close_tcpu(l), 0);
+	machine_stop(&m);
+}
+END_TEST
+
+/* A thread that sends, and takes turns of the receiver's stack: whoever sleeps in a call, on the only socket that there
+ * is, must be woken for what those take. _i: in poll_tcpu, without turns, by the link. */
+struct turner {
+	pthread_t thread;
+	struct tcpu_stack *stack;
+	int fd;
+	bool turns;
+	sem_t go;
+};
+
+static void *send_and_turn(void *ctx)
+{
+	struct turner *t = ctx;
+
+	while (!sem_wait(&t->go) && t->fd >= 0) {
+		ck_assert_int_eq(send_tcpu(t->fd, "x", 1, TF_NODELAY), 1);
+		for (int i = 0; t->turns && i < 20; i++)
+			stack_turn_tcpu(t->stack);
+	}
+	return NULL;
+}
+
+START_TEST(woken_by_turns)
+{
+	struct tcpu_stack_config c = { .turns = true };
+	struct turner t = { .turns = !_i };
+	struct pollfd p = { .events = POLLIN };
+	struct sockaddr_in at = loopback(0);
+	socklen_t len = sizeof at;
+	struct peer other;
+	int l, there;
+	char b;
+
+	ck_assert_int_eq(link_udp_open(&(struct link_udp_config){ 0 }, &c.link), 0);
+	ck_assert_int_eq(stack_tcpu(&c, &t.stack), 0);
+	l = stack_socket_tcpu(t.stack, SOCK_STREAM);
+	ck_assert_int_eq(bind_tcpu(l, &at, sizeof at), 0);
+	ck_assert_int_eq(getsockname_tcpu(l, &at, &len), 0);
+	other.at = at;
+	start(&other, just_connect);
+	p.fd = there = accept_tcpu(l, NULL, NULL);
+	pthread_join(other.thread, NULL);
+	ck_assert_int_eq(close_tcpu(l), 0);
+	t.fd = other.fd;
+	sem_init(&t.go, 0, 0);
+	ck_assert_int_eq(pthread_create(&t.thread, NULL, send_and_turn, &t), 0);
+	for (int i = 0; i < 1000; i++) {
+		sem_post(&t.go);
+		if (_i)
+			ck_assert_int_eq(poll_tcpu(&p, 1, -1), 1);
+		ck_assert_int_eq(recv_tcpu(there, &b, 1, 0), 1);
+	}
+	t.fd = -1;
+	sem_post(&t.go);
+	pthread_join(t.thread, NULL);
+	close_both(there, other.fd);
+	ck_assert_int_eq(stack_close_tcpu(t.stack), 0);
 }
 END_TEST
 
@@ -340,6 +484,10 @@ int main(void)
 	tcase_add_loop_test(tc, stack_close_resets, 0, 2);
 	tcase_add_test(tc, owing_without_sockets);
 	tcase_add_test(tc, over_udp);
+	tcase_add_test(tc, nothing_is_left);
+	tcase_add_test(tc, another_port);
+	tcase_add_test(tc, after_a_long_time);
+	tcase_add_loop_test(tc, woken_by_turns, 0, 2);
 	suite_add_tcase(suite, tc);
 	return run_tests(srunner_create(suite));
 }

@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,7 +57,12 @@ static int helpers(void)
 struct lossy {
 	struct link link;
 	struct link *udp;
-	_Atomic int drop; /* so many segments with data */
+	_Atomic int drop;     /* so many segments */
+	pthread_t main;
+	_Atomic int driven;   /* looks into the link by the helper */
+	_Atomic int called;   /* and by the thread that has made it */
+	_Atomic int since;    /* of the helper's: since the last of that thread's */
+	_Atomic int between;  /* and between two of them */
 };
 
 static struct lossy *of(const struct link *l)
@@ -74,10 +80,15 @@ static void lossy_release(struct link *l, const struct link_addr *local)
 	of(l)->udp->ops->release(of(l)->udp, local);
 }
 
+static int lossy_route(struct link *l, uint32_t remote_ip, uint32_t *local_ip)
+{
+	return of(l)->udp->ops->route(of(l)->udp, remote_ip, local_ip);
+}
+
 static int lossy_send(struct link *l, const struct link_out *o, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
-		if (o[i].data_len && atomic_load(&of(l)->drop) > 0)
+		if (atomic_load(&of(l)->drop) > 0)
 			atomic_fetch_sub(&of(l)->drop, 1);
 		else if (of(l)->udp->ops->send(of(l)->udp, &o[i], 1) != 1)
 			return (int)i;
@@ -87,6 +98,14 @@ static int lossy_send(struct link *l, const struct link_out *o, unsigned n)
 
 static int lossy_recv(struct link *l, struct link_in *in, unsigned max)
 {
+	if (!pthread_equal(pthread_self(), of(l)->main)) {
+		atomic_fetch_add(&of(l)->driven, 1);
+		atomic_fetch_add(&of(l)->since, 1);
+	} else {
+		atomic_fetch_add(&of(l)->between, atomic_load(&of(l)->called) ? atomic_load(&of(l)->since) : 0);
+		atomic_store(&of(l)->since, 0);
+		atomic_fetch_add(&of(l)->called, 1);
+	}
 	return of(l)->udp->ops->recv(of(l)->udp, in, max);
 }
 
@@ -102,7 +121,7 @@ static void lossy_close(struct link *l)
 }
 
 static const struct link_ops lossy_ops = { .claim = lossy_claim, .release = lossy_release, .send = lossy_send,
-	.recv = lossy_recv, .fd = lossy_fd, .close = lossy_close };
+	.recv = lossy_recv, .route = lossy_route, .fd = lossy_fd, .close = lossy_close };
 
 /* A stack with a helper, and a listener on it. */
 static struct tcpu_stack *helped(struct lossy **lossy, int *l, struct sockaddr_in *at)
@@ -113,6 +132,7 @@ static struct tcpu_stack *helped(struct lossy **lossy, int *l, struct sockaddr_i
 
 	*lossy = calloc(1, sizeof **lossy);
 	ck_assert_int_eq(link_udp_open(&(struct link_udp_config){ .mtu = 1500 }, &(*lossy)->udp), 0);
+	(*lossy)->main = pthread_self();
 	(*lossy)->link = (struct link){ &lossy_ops, (*lossy)->udp->segment_max, 1 << 20 };
 	c.link = &(*lossy)->link;
 	ck_assert_int_eq(stack_tcpu(&c, &k), 0);
@@ -122,6 +142,15 @@ static struct tcpu_stack *helped(struct lossy **lossy, int *l, struct sockaddr_i
 	ck_assert_int_eq(listen_tcpu(*l, 10), 0);
 	ck_assert_int_eq(getsockname_tcpu(*l, at, &len), 0);
 	return k;
+}
+
+/* The helper has driven the stack since the last call, and so goes on until the next. */
+static void await_helper(struct lossy *l)
+{
+	int before = atomic_load(&l->driven);
+
+	while (atomic_load(&l->driven) == before)
+		sched_yield();
 }
 
 /* ---- */
@@ -239,6 +268,7 @@ START_TEST(retransmits)
 	start(&p, just_connect);
 	s = accept_tcpu(l, NULL, NULL);
 	pthread_join(p.thread, NULL);
+	await_helper(lossy);
 	atomic_store(&lossy->drop, 2);
 	ck_assert_int_eq(send_tcpu(s, "again", 5, 0), 5);
 	if (_i)
@@ -252,6 +282,78 @@ START_TEST(retransmits)
 		ck_assert_int_eq(close_tcpu(s), 0);
 	}
 	ck_assert_int_eq(atomic_load(&lossy->drop), 0);
+	ck_assert_int_eq(close_tcpu(p.fd), 0);
+	ck_assert_int_eq(close_tcpu(l), 0);
+	ck_assert_int_eq(stack_close_tcpu(k), 0);
+}
+END_TEST
+
+/* From one call to the next something is due where nothing was: the helper learns that. */
+START_TEST(connects)
+{
+	struct lossy *lossy;
+	struct tcpu_stack *k;
+	struct sockaddr_in at;
+	int unused, l = listener(&at), c, s;
+
+	ck_assert_int_eq(listen_tcpu(l, 1), 0);
+	k = helped(&lossy, &unused, &(struct sockaddr_in){ 0 });
+	ck_assert_int_eq(close_tcpu(unused), 0);
+	c = stack_socket_tcpu(k, SOCK_STREAM | SOCK_NONBLOCK);
+	await_helper(lossy);
+	atomic_store(&lossy->drop, 1); /* the SYN */
+	FAILS(connect_tcpu(c, &at, sizeof at), EINPROGRESS);
+	s = accept_tcpu(l, NULL, NULL);
+	ck_assert_int_ge(s, 0);
+	ck_assert_int_eq(close_tcpu(c), 0);
+	ck_assert_int_eq(close_tcpu(s), 0);
+	ck_assert_int_eq(close_tcpu(l), 0);
+	ck_assert_int_eq(stack_close_tcpu(k), 0);
+}
+END_TEST
+
+/* As long as a call is under way, be it asleep, the helper keeps off; when it has ended, it comes back. */
+static void *send_slowly(void *ctx)
+{
+	struct peer *p = ctx;
+	struct lossy *lossy = p->ctx;
+
+	while (!atomic_load(&lossy->called)) /* the other one is inside its call */
+		sched_yield();
+	for (size_t i = 0; i < p->bytes; i++)
+		ck_assert_int_eq(send_tcpu(p->fd, "x", 1, TF_NODELAY), 1);
+	return NULL;
+}
+
+START_TEST(keeps_off)
+{
+	enum { BYTES = 20000 };
+	static char b[BYTES];
+	struct pollfd w = { .events = POLLIN };
+	struct lossy *lossy;
+	struct tcpu_stack *k;
+	struct peer p;
+	int l, s;
+
+	k = helped(&lossy, &l, &p.at);
+	start(&p, just_connect);
+	s = accept_tcpu(l, NULL, NULL);
+	pthread_join(p.thread, NULL);
+	p.ctx = lossy;
+	p.bytes = BYTES;
+	await_helper(lossy);
+	ck_assert_int_eq(get_thread(s), 1); /* a call that is over at once: the next one is not the first */
+	atomic_store(&lossy->called, 0);
+	atomic_store(&lossy->between, 0);
+	start(&p, send_slowly);
+	ck_assert_int_eq(recv_tcpu(s, b, BYTES, MSG_WAITALL), BYTES);
+	pthread_join(p.thread, NULL);
+	ck_assert_int_eq(atomic_load(&lossy->between), 0);
+	await_helper(lossy);
+	w.fd = s;
+	ck_assert_int_eq(poll_tcpu(&w, 1, 1), 0); /* the same with this call, and its end */
+	await_helper(lossy);
+	ck_assert_int_eq(close_tcpu(s), 0);
 	ck_assert_int_eq(close_tcpu(p.fd), 0);
 	ck_assert_int_eq(close_tcpu(l), 0);
 	ck_assert_int_eq(stack_close_tcpu(k), 0);
@@ -426,6 +528,8 @@ int main(void)
 	tcase_add_test(tc, acknowledges);
 	tcase_add_test(tc, completes_handshakes);
 	tcase_add_loop_test(tc, retransmits, 0, 2);
+	tcase_add_test(tc, connects);
+	tcase_add_test(tc, keeps_off);
 	tcase_add_test(tc, tells);
 	tcase_add_test(tc, several_threads);
 	tcase_add_test(tc, fork_without_helper);

@@ -16,7 +16,6 @@ enum kind { FLAG, COUNT, TIME }; /* bool, uint32_t, uint64_t of microseconds */
 struct number {
 	int level, name;
 	enum kind kind;
-	bool early;       /* binds at connect or listen */
 	bool zero;        /* 0 asks for the default */
 	size_t at;        /* in struct tcpu_options */
 	int min, max;     /* of what the user says; Linux's */
@@ -29,19 +28,19 @@ struct number {
 #define AT(field) offsetof(struct tcpu_options, field)
 
 static const struct number numbers[] = {
-	{ SOL_SOCKET, SO_KEEPALIVE, FLAG, false, false, AT(keepalive), INT_MIN, INT_MAX, 1 },
-	{ SOL_SOCKET, SO_SNDBUF, COUNT, false, false, AT(sndbuf_bytes), 1, BYTES_MAX, 1 },
-	{ SOL_SOCKET, SO_RCVBUF, COUNT, true, false, AT(rcvbuf_bytes), 1, BYTES_MAX, 1 },
-	{ IPPROTO_TCP, TCP_NODELAY, FLAG, false, false, AT(nodelay), INT_MIN, INT_MAX, 1 },
-	{ IPPROTO_TCP, TCP_CORK, FLAG, false, false, AT(cork), INT_MIN, INT_MAX, 1 },
-	{ IPPROTO_TCP, TCP_QUICKACK, FLAG, false, false, AT(quickack), INT_MIN, INT_MAX, 1 },
-	{ IPPROTO_TCP, TCP_MAXSEG, COUNT, true, true, AT(mss_max), 88, 65535, 1 },
-	{ IPPROTO_TCP, TCP_SYNCNT, COUNT, false, false, AT(syn_retries), 1, 127, 1 },
-	{ IPPROTO_TCP, TCP_KEEPIDLE, TIME, false, false, AT(keep_idle_us), 1, 32767, SECONDS },
-	{ IPPROTO_TCP, TCP_KEEPINTVL, TIME, false, false, AT(keep_interval_us), 1, 32767, SECONDS },
-	{ IPPROTO_TCP, TCP_KEEPCNT, COUNT, false, false, AT(keep_probes), 1, 127, 1 },
-	{ IPPROTO_TCP, TCP_USER_TIMEOUT, TIME, false, false, AT(user_timeout_us), 0, INT_MAX, 1000 },
-	{ IPPROTO_TCP, TCP_LINGER2, TIME, false, true, AT(fin_wait_us), 1, INT_MAX, SECONDS },
+	{ SOL_SOCKET, SO_KEEPALIVE, FLAG, false, AT(keepalive), INT_MIN, INT_MAX, 1 },
+	{ SOL_SOCKET, SO_SNDBUF, COUNT, false, AT(sndbuf_bytes), 1, BYTES_MAX, 1 },
+	{ SOL_SOCKET, SO_RCVBUF, COUNT, false, AT(rcvbuf_bytes), 1, BYTES_MAX, 1 },
+	{ IPPROTO_TCP, TCP_NODELAY, FLAG, false, AT(nodelay), INT_MIN, INT_MAX, 1 },
+	{ IPPROTO_TCP, TCP_CORK, FLAG, false, AT(cork), INT_MIN, INT_MAX, 1 },
+	{ IPPROTO_TCP, TCP_QUICKACK, FLAG, false, AT(quickack), INT_MIN, INT_MAX, 1 },
+	{ IPPROTO_TCP, TCP_MAXSEG, COUNT, true, AT(mss_max), 88, 65535, 1 },
+	{ IPPROTO_TCP, TCP_SYNCNT, COUNT, false, AT(syn_retries), 1, 127, 1 },
+	{ IPPROTO_TCP, TCP_KEEPIDLE, TIME, false, AT(keep_idle_us), 1, 32767, SECONDS },
+	{ IPPROTO_TCP, TCP_KEEPINTVL, TIME, false, AT(keep_interval_us), 1, 32767, SECONDS },
+	{ IPPROTO_TCP, TCP_KEEPCNT, COUNT, false, AT(keep_probes), 1, 127, 1 },
+	{ IPPROTO_TCP, TCP_USER_TIMEOUT, TIME, false, AT(user_timeout_us), 0, INT_MAX, 1000 },
+	{ IPPROTO_TCP, TCP_LINGER2, TIME, true, AT(fin_wait_us), 1, INT_MAX, SECONDS },
 };
 
 static const struct number *number_of(int level, int name)
@@ -82,7 +81,7 @@ static int set_number(struct sock *s, const struct number *n, int v)
 	struct tcpu_options o, now;
 	char *at = (char *)&o + n->at;
 
-	if (((v || !n->zero) && (v < n->min || v > n->max)) || (n->early && s->tcb))
+	if ((v || !n->zero) && (v < n->min || v > n->max))
 		return -EINVAL;
 	if (n->at == AT(fin_wait_us) && v > FIN_WAIT_SECONDS)
 		v = FIN_WAIT_SECONDS;
@@ -95,7 +94,7 @@ static int set_number(struct sock *s, const struct number *n, int v)
 		*(uint64_t *)at = (uint64_t)v * n->unit;
 	tell_options(s, &o);
 	options_of(s, &now);
-	return v && value_at(n, &now) != value_at(n, &o) ? -EINVAL : 0; /* SO_SNDBUF came too late */
+	return v && value_at(n, &now) != value_at(n, &o) ? -EINVAL : 0; /* it came too late */
 }
 
 /* What is not set is what there will be; on a connection, what there is. */
