@@ -46,7 +46,7 @@ static int look_at(struct round *r, struct sock *s, struct pollfd *p, bool watch
 	struct tcpu_stack *k = s->stack;
 	uint64_t due_us;
 
-	if (k != r->looked)
+	if (!r->looked || r->looked != k)
 		stack_catch_up(k);
 	r->looked = k;
 	p->revents = exact(s, p->events);
