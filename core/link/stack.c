@@ -68,20 +68,6 @@ void stack_free(struct tcpu_stack *k)
 	link->ops->close(link);
 }
 
-void stack_enter(struct tcpu_stack *k)
-{
-	pthread_mutex_lock(&k->lock);
-	k->in_calls++;
-	k->calls++;
-}
-
-void stack_leave(struct tcpu_stack *k)
-{
-	if (!--k->in_calls && k->help.tell)
-		helper_call_ended(k);
-	pthread_mutex_unlock(&k->lock);
-}
-
 int stack_thread(struct tcpu_stack *k, bool on)
 {
 	int e = on && !k->thread ? helper_add(k) : 0;

@@ -112,9 +112,6 @@ bool stack_finished(struct tcpu_stack *);
 void stack_free(struct tcpu_stack *);
 /* Frees all but the link. */
 void stack_unmake(struct tcpu_stack *);
-/* How a call begins and ends: locks and unlocks. */
-void stack_enter(struct tcpu_stack *);
-void stack_leave(struct tcpu_stack *);
 /* Has the helper drive it, or not any more; it is locked. -EAGAIN: no thread. */
 int stack_thread(struct tcpu_stack *, bool on);
 /* Feeds the engine what came, at most a batch, and less when sink has enough or the next segment would not fit: that
@@ -187,6 +184,21 @@ int helper_add(struct tcpu_stack *);
 void helper_remove(struct tcpu_stack *);
 /* The last call under way on a stack of which the helper wants to be told that. */
 void helper_call_ended(struct tcpu_stack *);
+
+/* How a call begins and ends: locks and unlocks. */
+static inline void stack_enter(struct tcpu_stack *k)
+{
+	pthread_mutex_lock(&k->lock);
+	k->in_calls++;
+	k->calls++;
+}
+
+static inline void stack_leave(struct tcpu_stack *k)
+{
+	if (!--k->in_calls && k->help.tell)
+		helper_call_ended(k);
+	pthread_mutex_unlock(&k->lock);
+}
 
 /* ---- orphans: connections of sockets that are closed, put off to later calls ---- */
 
