@@ -86,6 +86,7 @@ static void new_ack(struct tcb *c, uint32_t ack, struct news *n)
 	if (seq_lt(c->snd_nxt, ack))
 		c->snd_nxt = ack; /* a probe into a shut window had gone beyond it */
 	c->soft_error = 0;
+	c->mtu_said = 0; /* RFC 5927 7.2: progress refutes it */
 	c->retries = 0; /* but rto stays backed off until a round trip is measured: RFC 6298 section 3 */
 	timer_stop(c, TIMER_USER); /* there was progress: it begins anew */
 	timer_user(c);
@@ -98,6 +99,8 @@ static void update_window(struct tcb *c, const struct segment *s, bool advances)
 {
 	uint32_t wnd = s->wnd << c->snd_scale;
 
+	if (seq_lt(s->ack, c->snd_una)) /* SND.UNA =< SEG.ACK; a newer sequence number does not make it new */
+		return;
 	if (!advances && !(seq_lt(c->snd_wl1, s->seq) || (c->snd_wl1 == s->seq && seq_leq(c->snd_wl2, s->ack))))
 		return;
 	if (wnd > c->snd_wnd) {
@@ -105,6 +108,7 @@ static void update_window(struct tcb *c, const struct segment *s, bool advances)
 		c->probes = 0;
 	}
 	c->snd_wnd = wnd;
+	timer_persist_over(c);
 	c->max_snd_wnd = max_u32(c->max_snd_wnd, wnd);
 	c->snd_wl1 = s->seq;
 	c->snd_wl2 = s->ack;

@@ -38,7 +38,7 @@ static void defaults(struct tcpu_config *k)
 		.rto_max_us = 60000000, .msl_us = 30000000, .initial_cwnd = 10, .sndbuf_max = 4 << 20,
 		.rcvbuf_max = 4 << 20, .syn_backlog = 256,
 		.connections_max = 4096 };
-	const struct tcpu_options o = { .syn_retries = 6, .data_retries = 15,
+	const struct tcpu_options o = { .syn_retries = 7, .data_retries = 15,
 		.fin_wait_us = 60000000, .keep_idle_us = 7200000000, .keep_interval_us = 75000000, .keep_probes = 9,
 		.congestion = "cubic" };
 

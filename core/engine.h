@@ -33,7 +33,7 @@ struct tcpu_options {
 	 * and grows with what the application takes in a round trip, up to rcvbuf_max. */
 	uint32_t rcvbuf_bytes;
 	uint32_t mss_max;          /* data bytes of a segment, both ways [what the link carries]; before connect or listen */
-	uint32_t syn_retries;      /* timeouts of SYN or SYN,ACK in a row before ETIMEDOUT [6] */
+	uint32_t syn_retries;      /* timeouts of SYN or SYN,ACK in a row before ETIMEDOUT [7: 3 minutes] */
 	uint32_t data_retries;     /* timeouts of data in a row before ETIMEDOUT [15] */
 	uint32_t keep_probes;      /* unanswered ones before ETIMEDOUT [9] */
 	uint64_t user_timeout_us;  /* RFC 5482: data that long unacknowledged ends the connection with ETIMEDOUT [never] */

@@ -327,7 +327,8 @@ static bool passes(struct tcb *c, const struct segment *s)
 		timer_time_wait(c); /* our last ACK was lost */
 	/* Text that comes again asks for the ACK that was lost; the rest is answered now and then. */
 	text_again(c, s);
-	if (text)
+	/* A keepalive probe is answered (RFC 9293 3.8.4), whatever else has been: it takes its number to know. */
+	if (text || (s->seq == c->rcv_nxt - 1 && !(s->flags & TH_SYN)))
 		tcb_send_ack(c);
 	else
 		tcb_challenge(c);
@@ -346,9 +347,11 @@ static bool syn_again(struct tcb *c, struct segment *s)
 		c->ack_now = true;
 		return true;
 	}
-	if (first && !(s->flags & TH_ACK))
-		tcb_send_syn(c); /* the peer has not got our SYN,ACK */
-	else
+	if (first && !(s->flags & TH_ACK)) {
+		timestamp_update(c, s);
+		c->sent_us = TCPU_NEVER; /* Karn: which of them the ACK will be for nobody knows */
+		tcb_send_syn(c);         /* the peer has not got our SYN,ACK */
+	} else
 		tcb_challenge(c); /* RFC 5961 4.2: wherever it stands */
 	return false;
 }
@@ -390,7 +393,7 @@ static void synchronized_input(struct tcb *c, struct segment *s)
 /* A SYN for a connection in TIME-WAIT: may it begin a new one? RFC 6191 section 2, RFC 9293 3.6.1 (MAY-2). */
 static bool begins_anew(const struct tcb *c, struct segment *s)
 {
-	if (c->state != TCPU_TIME_WAIT || (s->flags & (TH_SYN | TH_ACK | TH_RST)) != TH_SYN)
+	if (c->state != TCPU_TIME_WAIT || (s->flags & (TH_SYN | TH_ACK | TH_RST | TH_FIN)) != TH_SYN)
 		return false;
 	segment_options(s);
 	if (s->options.has_timestamp && c->timestamps && s->options.ts_val != c->ts_recent)
@@ -406,6 +409,7 @@ static void connection_input(struct tcb *c, struct segment *s)
 	}
 	if (!syn_sent_input(c, s) || (!s->len && !(s->flags & TH_FIN)))
 		return;
+	c->rcv_adv = c->rcv_nxt + min_u32(rcvbuf_room(&c->rcv), 0xffff); /* as our SYN has said */
 	s->seq++;
 	s->flags &= (uint8_t)~TH_SYN;
 	if (acceptable(c, s)) {
@@ -441,6 +445,8 @@ void tcpu_input(struct tcpu *e, const struct link_in *in)
 	}
 	l = listener_find(e, s.dst);
 	if (c && l && begins_anew(c, &s)) {
+		if (!listener_has_room(l))
+			return; /* it comes again, and meanwhile TIME-WAIT serves its purpose */
 		last = c->snd_max;
 		above = &last;
 		tcb_drop(c, 0);

@@ -92,6 +92,13 @@ struct tcb *listener_cookie(struct tcb *l, struct segment *s)
 	return c;
 }
 
+bool listener_has_room(const struct tcb *l)
+{
+	const struct listening *n = l->listening;
+
+	return n->complete.count < n->backlog && n->half_open.count < l->engine->config.syn_backlog;
+}
+
 void listener_input(struct tcb *l, struct segment *s, const uint32_t *above)
 {
 	struct tcb *c;

@@ -57,7 +57,7 @@ static void after_sending(struct tcb *c, uint32_t end_seq, uint32_t len, bool ag
 	if (seq_gt(c->snd_nxt, c->snd_max))
 		c->snd_max = c->snd_nxt;
 	c->count.retransmits += again;
-	recovery_sent(c, len, again);
+	recovery_sent(c, end_seq - len, len, again);
 	pace(c, len);
 	if (c->timer[TIMER_RTO] == TCPU_NEVER)
 		timer_rto_start(c); /* RFC 6298 (5.1) */
@@ -123,6 +123,13 @@ static uint32_t worthwhile(const struct tcb *c, const struct span *s)
 		return len;
 	/* Nagle, RFC 9293 3.7.4 */
 	return tcb_flight(c) == 0 || len >= c->max_snd_wnd / 2 ? len : 0;
+}
+
+bool tcb_may_send_new(const struct tcb *c)
+{
+	const struct span *s = sndbuf_unsent(&c->snd);
+
+	return s && min_u32(s->len, c->mss) <= usable(c);
 }
 
 static bool cwnd_allows(const struct tcb *c, uint32_t len)

@@ -36,8 +36,8 @@ void rack_delivered(struct tcb *c, const struct span *s, const struct news *n)
 		if (rtt < c->min_rtt)
 			return;
 	}
-	c->rack_rtt = rtt < UINT32_MAX ? (uint32_t)rtt : UINT32_MAX;
 	if (sent_after(s->sent_us, end, c->rack_sent_us, c->rack_end)) {
+		c->rack_rtt = rtt < UINT32_MAX ? (uint32_t)rtt : UINT32_MAX;
 		c->rack_sent_us = s->sent_us;
 		c->rack_end = end;
 	}

@@ -69,9 +69,10 @@ void recovery_sack(struct tcb *c, const struct segment *s, struct news *n)
 		/* Of what was never sent, or was acknowledged too long ago, nothing is believed. */
 		if (seq_geq(b->begin, b->end) || seq_gt(b->end, c->snd_nxt) || seq_lt(b->begin, c->snd_una - c->max_snd_wnd))
 			continue;
-		if (i == 0 && is_dsack(s))
+		if (i == 0 && is_dsack(s)) {
 			n->dsack = true;
-		else if (seq_geq(b->begin, c->snd_una))
+			n->dsacked = *b;
+		} else if (seq_geq(b->begin, c->snd_una))
 			sndbuf_sack(&c->snd, snd_off(c, b->begin), snd_off(c, b->end), got, n);
 	}
 	n->sacked = n->delivered > before;
@@ -106,12 +107,11 @@ static void begin(struct tcb *c, enum recovery kind)
 {
 	if (c->recovery == RECOVERY_NONE) {
 		c->saved = c->cc;
-		c->undo = kind != RECOVERY_ECN;
+		c->undo = kind != RECOVERY_ECN && c->snd_una != c->undone_at;
 		c->undo_sent = 0;
 	}
 	c->recovery = (uint8_t)kind;
 	c->recover = c->snd_nxt;
-	c->ecn_cwr = c->ecn;
 	c->frto = false;
 	c->frto_new = 0;
 	c->tlp_out = false;
@@ -124,16 +124,14 @@ static void reduce(struct tcb *c, enum recovery kind, uint32_t flight)
 	bool fallen = c->recovery == RECOVERY_ECN;
 
 	begin(c, kind);
+	c->ecn_cwr = c->ecn;
 	/* RFC 3042: what Limited Transmit has sent is not counted. */
 	flight -= min_u32(flight, c->limited);
 	if (!fallen)
 		c->cc.algorithm->reduce(&c->cc, flight, c->engine->now);
 	c->prr_delivered = c->prr_out = 0;
 	c->recover_fs = max_u32(tcb_flight(c), 1);
-	if (kind == RECOVERY_FAST)
-		c->count.fast_retransmits++;
-	else
-		c->count.ecn_reductions++;
+	c->count.fast_retransmits += kind == RECOVERY_FAST;
 }
 
 /* RFC 6937 section 3, with the slow start reduction bound */
@@ -168,6 +166,7 @@ static void leave(struct tcb *c)
 	c->recovery = RECOVERY_NONE;
 	c->dupacks = 0;
 	c->frto = false;
+	c->frto_new = 0;
 }
 
 /* Has the highest number that was sent when recovery began come? An ECE goes on until CWR has reached the peer, which
@@ -190,6 +189,9 @@ static void take_back(struct tcb *c)
 	c->recovery = RECOVERY_NONE;
 	c->dupacks = 0;
 	c->undo = c->frto = false;
+	c->frto_new = 0;
+	c->undone_at = c->snd_una;
+	c->reordering_seen = true; /* or it would be taken for lost again at once */
 	c->count.spurious++;
 	c->output_wanted = true;
 }
@@ -200,8 +202,14 @@ static bool was_spurious(struct tcb *c, const struct news *n)
 	if (c->timestamps && n->has_timestamp && n->acked && n->again && c->recovery != RECOVERY_NONE &&
 		seq_lt(n->ts_ecr, c->undo_ts))
 		return true;
-	/* RFC 3708: each that was sent again has come twice. */
-	return n->dsack && c->undo_sent && --c->undo_sent == 0;
+	/* RFC 3708: each that was sent again has come twice; but if another has, the network has doubled it. */
+	if (!n->dsack || !c->undo_sent)
+		return false;
+	if (seq_lt(n->dsacked.begin, c->undo_begin) || seq_gt(n->dsacked.end, c->undo_end)) {
+		c->undo = false;
+		return false;
+	}
+	return --c->undo_sent == 0;
 }
 
 /* ---- after a timeout ---- */
@@ -230,6 +238,7 @@ void recovery_timeout(struct tcb *c)
 	/* RFC 5681 3.1: what is lost again does not halve again. */
 	if (!again)
 		c->cc.algorithm->timeout(&c->cc, tcb_flight(c), c->engine->now);
+	c->ecn_cwr = c->ecn;
 	c->cc.cwnd = c->mss;
 	c->dupacks = 0;
 	timer_stop(c, TIMER_REORDER);
@@ -266,12 +275,13 @@ static void frto_ack(struct tcb *c, const struct news *n)
 
 	if (c->sack ? n->original : n->acked && began) {
 		take_back(c);
-	} else if (n->acked && !began && sndbuf_unsent(&c->snd)) {
+	} else if (n->acked && !began && tcb_may_send_new(c)) {
 		c->frto_new_sent = true;
 		c->frto_new = 2; /* (2b) */
 		c->output_wanted = true;
 	} else if (n->acked || n->sacked || n->duplicate) {
 		c->frto = false;
+		c->frto_new = 0;
 	}
 }
 
@@ -321,6 +331,8 @@ void recovery_ack(struct tcb *c, struct news *n)
 		c->limited = 0;
 	if (c->undo && was_spurious(c, n))
 		take_back(c);
+	if (c->recovery == RECOVERY_TIMEOUT)
+		timeout_ack(c, n);
 	if (c->recovery != RECOVERY_NONE && is_over(c)) {
 		leave(c);
 		left = true;
@@ -328,8 +340,6 @@ void recovery_ack(struct tcb *c, struct news *n)
 	/* RFC 6582's recover is never left behind by more than a window, or the comparison would wrap. */
 	if (c->recovery == RECOVERY_NONE && n->acked && seq_gt(c->snd_una - 1, c->recover))
 		c->recover = c->snd_una - 1;
-	if (c->recovery == RECOVERY_TIMEOUT)
-		timeout_ack(c, n);
 	if (c->sack)
 		rack_detect(c);
 	else
@@ -346,8 +356,12 @@ void recovery_check(struct tcb *c, uint32_t flight, bool repaired, bool ece)
 {
 	if (c->snd.lost_bytes && c->recovery <= RECOVERY_ECN)
 		reduce(c, RECOVERY_FAST, flight);
-	else if ((repaired || (ece && c->ecn)) && c->recovery == RECOVERY_NONE)
+	else if (repaired && c->recovery == RECOVERY_NONE)
 		reduce(c, RECOVERY_ECN, flight); /* RFC 8985 7.4: the probe made good a loss that nobody has paid for */
+	if (ece && c->ecn && c->recovery == RECOVERY_NONE) {
+		reduce(c, RECOVERY_ECN, flight);
+		c->count.ecn_reductions++;
+	}
 }
 
 void recovery_reorder(struct tcb *c)
@@ -359,7 +373,7 @@ void recovery_reorder(struct tcb *c)
 	tcb_output(c);
 }
 
-void recovery_sent(struct tcb *c, uint32_t len, bool again)
+void recovery_sent(struct tcb *c, uint32_t seq, uint32_t len, bool again)
 {
 	if (c->recovery == RECOVERY_NONE) {
 		if (!again && (c->dupacks || c->snd.sacked_bytes))
@@ -367,8 +381,17 @@ void recovery_sent(struct tcb *c, uint32_t len, bool again)
 		return;
 	}
 	c->prr_out += len;
-	if (again && c->undo_sent++ == 0)
+	if (!again)
+		return;
+	if (c->undo_sent++ == 0) {
 		c->undo_ts = timestamp_now(c);
+		c->undo_begin = seq;
+		c->undo_end = seq + len;
+	}
+	if (seq_lt(seq, c->undo_begin))
+		c->undo_begin = seq;
+	if (seq_gt(seq + len, c->undo_end))
+		c->undo_end = seq + len;
 }
 
 void recovery_idle(struct tcb *c)
@@ -377,6 +400,8 @@ void recovery_idle(struct tcb *c)
 
 	if (idle <= c->rto)
 		return;
+	if (c->recovery == RECOVERY_ECN)
+		leave(c); /* or its end would bring back what goes now */
 	/* RFC 5681 4.1: the path is not what it was. */
 	c->cc.cwnd = min_u32(c->cc.cwnd, congestion_initial(c));
 	if (c->cc.algorithm->idle)

@@ -302,6 +302,12 @@ static void leave_list(struct sndbuf *b, struct span *s)
 	}
 }
 
+/* RFC 8985's RACK_sent_after */
+static bool is_later(const struct span *a, const struct span *b)
+{
+	return a->sent_us > b->sent_us || (a->sent_us == b->sent_us && a->off > b->off);
+}
+
 static void into_flight(struct sndbuf *b, struct span *s)
 {
 	uint32_t behind;
@@ -310,7 +316,7 @@ static void into_flight(struct sndbuf *b, struct span *s)
 	s->state = SPAN_FLIGHT;
 	/* By the time it was sent: for one that is sent now that is the newest end. */
 	behind = b->flight.newest;
-	while (behind != SPAN_NONE && b->span[behind].sent_us > s->sent_us)
+	while (behind != SPAN_NONE && is_later(&b->span[behind], s))
 		behind = b->span[behind].older;
 	list_add(b, &b->flight, behind, s);
 }
@@ -333,19 +339,39 @@ void sndbuf_lose(struct sndbuf *b, struct span *s)
 	list_add(b, &b->lost, b->lost.newest, s);
 }
 
+/* The same for one of many that come mostly in order of time: looks on from where the one before went, which is behind;
+ * returns its own place. */
+static uint32_t back_into_flight(struct sndbuf *b, struct span *s, uint32_t behind)
+{
+	uint32_t next;
+
+	leave_list(b, s);
+	s->state = SPAN_FLIGHT;
+	if (behind != SPAN_NONE && is_later(&b->span[behind], s))
+		behind = SPAN_NONE;
+	while ((next = behind == SPAN_NONE ? b->flight.oldest : b->span[behind].newer) != SPAN_NONE &&
+		!is_later(&b->span[next], s))
+		behind = next;
+	list_add(b, &b->flight, behind, s);
+	return (uint32_t)(s - b->span);
+}
+
 void sndbuf_found(struct sndbuf *b)
 {
+	uint32_t behind = SPAN_NONE;
 	struct span *s;
 
 	while ((s = sndbuf_lost(b)))
-		into_flight(b, s);
+		behind = back_into_flight(b, s, behind);
 }
 
 void sndbuf_renege(struct sndbuf *b)
 {
+	uint32_t behind = SPAN_NONE;
+
 	for (uint32_t i = 0; i < b->sent; i++)
 		if (at(b, i)->state == SPAN_SACKED)
-			into_flight(b, at(b, i));
+			behind = back_into_flight(b, at(b, i), behind);
 }
 
 /* The index of the span that holds off, or of the first behind it. */

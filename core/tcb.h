@@ -113,6 +113,8 @@ struct tcb {
 	uint32_t limited;       /* bytes sent by Limited Transmit, RFC 3042 */
 	uint32_t prr_delivered, prr_out, recover_fs; /* RFC 6937; bytes */
 	uint32_t undo_sent;     /* retransmissions of this recovery of which no DSACK has told yet */
+	uint32_t undo_begin, undo_end; /* sequence numbers: they lie within */
+	uint32_t undone_at;     /* SND.UNA at the last undo: there is no second one before progress */
 	uint32_t undo_ts;       /* TSval of its first: RFC 3522's RetransmitTS */
 	/* RFC 8985 */
 	uint64_t rack_sent_us;
@@ -210,6 +212,7 @@ static inline uint32_t tcb_header_len(const struct tcb *c) { return HEADER_MIN +
 /* listen.c */
 /* above: the last number of an earlier connection of these addresses, if there was one. */
 void listener_input(struct tcb *listener, struct segment *, const uint32_t *above);
+bool listener_has_room(const struct tcb *listener); /* for one connection more, without a cookie */
 /* The connection, in SYN-RECEIVED, of which this is the ACK to a SYN cookie. NULL: it is none, or there is no room. */
 struct tcb *listener_cookie(struct tcb *listener, struct segment *);
 void segment_refuse(struct tcpu *, const struct segment *); /* RST for a segment of no connection */
@@ -242,6 +245,7 @@ void segment_send(struct tcpu *, struct segment *, const struct syn_options *); 
 
 /* output.c */
 void tcb_output(struct tcb *);
+bool tcb_may_send_new(const struct tcb *); /* there is something new, and the peer's window lets it go */
 void tcb_send_probe(struct tcb *); /* into a window that is shut */
 void tcb_send_first(struct tcb *); /* the first segment not acknowledged, whatever cwnd says */
 void tcb_send_tail(struct tcb *);  /* a new segment, or the last one again: RFC 8985 7.3 */
@@ -269,6 +273,7 @@ struct news {
 	bool original;        /* some had not, and stood below recover */
 	bool sacked;          /* some by SACK */
 	bool dsack;
+	struct sack_block dsacked; /* its block */
 	bool ece;
 	bool duplicate;       /* RFC 5681 section 2 */
 	bool has_timestamp;
@@ -282,7 +287,7 @@ void recovery_check(struct tcb *, uint32_t flight, bool repaired, bool ece); /* 
 void recovery_reorder(struct tcb *); /* TIMER_REORDER: reordering cannot be the reason any more */
 void recovery_timeout(struct tcb *);
 void recovery_resend(struct tcb *); /* what is larger than a segment may be now goes again, and nobody pays for it */
-void recovery_sent(struct tcb *, uint32_t len, bool again);
+void recovery_sent(struct tcb *, uint32_t seq, uint32_t len, bool again);
 void recovery_idle(struct tcb *);   /* about to send after a pause */
 uint32_t congestion_initial(const struct tcb *); /* the initial window, RFC 6928 */
 
@@ -311,6 +316,7 @@ void timer_set(struct tcb *, enum timer, uint64_t when);
 static inline void timer_stop(struct tcb *c, enum timer t) { c->timer[t] = TCPU_NEVER; }
 void timer_rto_start(struct tcb *);
 void timer_time_wait(struct tcb *);
+void timer_persist_over(struct tcb *); /* the window has changed: what was sent into a shut one need wait no longer */
 void timer_keep(struct tcb *);  /* starts it, or stops it, as the options say */
 void timer_user(struct tcb *);  /* there was progress, or data is there that was not */
 int heap_add(struct tcb *); /* -ENOMEM */

@@ -135,6 +135,19 @@ static bool is_shut_out(const struct tcb *c)
 	return s && min_u32(s->len, c->mss) > c->snd_wnd;
 }
 
+void timer_persist_over(struct tcb *c)
+{
+	if (c->timer[TIMER_PERSIST] != TCPU_NEVER && c->snd_una != c->snd_nxt && !is_shut_out(c))
+		timer_set(c, TIMER_PERSIST, c->engine->now);
+}
+
+static void resend(struct tcb *c)
+{
+	recovery_timeout(c);
+	tcb_send_first(c); /* RFC 6298 (5.4) */
+	timer_rto_start(c); /* (5.6) */
+}
+
 static void on_rto(struct tcb *c)
 {
 	const struct tcpu_config *k = &c->engine->config;
@@ -154,9 +167,7 @@ static void on_rto(struct tcb *c)
 		return;
 	}
 	mtu_timeout(c);
-	recovery_timeout(c);
-	tcb_send_first(c); /* (5.4) */
-	timer_rto_start(c); /* (5.6) */
+	resend(c);
 	tcb_output(c);
 }
 
@@ -165,9 +176,9 @@ static void on_persist(struct tcb *c)
 	const struct tcpu_config *k = &c->engine->config;
 	uint64_t wait;
 
-	if (!is_shut_out(c)) { /* it has opened since */
+	if (!is_shut_out(c)) { /* it has opened since; what had been sent into it was lost */
 		if (c->snd_una != c->snd_nxt && c->timer[TIMER_RTO] == TCPU_NEVER)
-			timer_rto_start(c);
+			resend(c);
 		tcb_output(c);
 		return;
 	}

@@ -47,7 +47,7 @@ void tcb_set_mss(struct tcb *c)
 	uint32_t header = tcb_header_len(c), path = c->path_mtu - IP_HEADER;
 
 	/* RFC 6691: the peer's number counts no options, so the sender takes them off. */
-	c->mss = min_u32(min_u32(c->peer_mss, c->rcv_mss) + HEADER_MIN, path) - header;
+	c->mss = max_u32(min_u32(min_u32(c->peer_mss, c->rcv_mss) + HEADER_MIN, path) - header, MSS_MIN);
 	c->cc.mss = c->mss;
 }
 
