@@ -409,7 +409,6 @@ static void connection_input(struct tcb *c, struct segment *s)
 	}
 	if (!syn_sent_input(c, s) || (!s->len && !(s->flags & TH_FIN)))
 		return;
-	c->rcv_adv = c->rcv_nxt + min_u32(rcvbuf_room(&c->rcv), 0xffff); /* as our SYN has said */
 	s->seq++;
 	s->flags &= (uint8_t)~TH_SYN;
 	if (acceptable(c, s)) {
