@@ -114,7 +114,6 @@ struct tcb {
 	uint32_t prr_delivered, prr_out, recover_fs; /* RFC 6937; bytes */
 	uint32_t undo_sent;     /* retransmissions of this recovery of which no DSACK has told yet */
 	uint32_t undo_begin, undo_end; /* sequence numbers: they lie within */
-	uint32_t undone_at;     /* SND.UNA at the last undo: there is no second one before progress */
 	uint32_t undo_ts;       /* TSval of its first: RFC 3522's RetransmitTS */
 	/* RFC 8985 */
 	uint64_t rack_sent_us;
@@ -122,6 +121,7 @@ struct tcb {
 
 	/* Round trip and retransmission: RFC 6298. In microseconds; srtt 0: none yet. */
 	uint32_t srtt, rttvar, rto, retries;
+	uint32_t undone_at;     /* SND.UNA at the last undo: there is no second one before progress */
 	uint32_t min_rtt, min_rtt_new; /* of the last minutes; UINT32_MAX: none yet */
 	uint64_t min_rtt_us;    /* when min_rtt_new began */
 	uint64_t sent_us;       /* when data was sent last; until there may be any, SYN first; TCPU_NEVER: unknown */
