@@ -309,7 +309,7 @@ void tcb_drop(struct tcb *c, int error)
 		c->error = error;
 	if (c->state != TCPU_CLOSED || c->heap_at != HEAP_OUT) {
 		if (c->parent)
-			queue_remove(c->state == TCPU_SYN_RECEIVED ? &c->parent->listening->half_open : &c->parent->listening->complete, c);
+			queue_remove(c->state == TCPU_SYN_RECEIVED ? &listening(c->parent)->half_open : &listening(c->parent)->complete, c);
 		c->parent = NULL;
 		c->state = TCPU_CLOSED;
 		leave_flush(c);

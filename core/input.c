@@ -372,7 +372,7 @@ static void synchronized_input(struct tcb *c, struct segment *s)
 			return;
 		}
 		/* SYNs that came together may be more than the backlog: our SYN,ACK, sent again, asks once more. */
-		if (c->parent && c->parent->listening->complete.count >= c->parent->listening->backlog)
+		if (c->parent && listening(c->parent)->complete.count >= listening(c->parent)->backlog)
 			return;
 		c->snd_una = c->iss + 1;
 		tcb_established(c, s);

@@ -29,7 +29,7 @@ static struct tcb *half_open(struct tcb *l, const struct segment *s)
 		return NULL;
 	c->parent = l;
 	c->state = TCPU_SYN_RECEIVED;
-	queue_add(&l->listening->half_open, c);
+	queue_add(&listening(l)->half_open, c);
 	return c;
 }
 
@@ -52,7 +52,7 @@ static void send_cookie(struct tcb *l, struct segment *s)
 		syn.ts_val = cookie_timestamp(timestamp_now(&c), c.scaling ? c.snd_scale : COOKIE_NO_SCALE, c.sack, c.ecn);
 		syn.ts_ecr = s->options.ts_val;
 	}
-	l->listening->cookies_at = e->now;
+	listening(l)->cookies_at = e->now;
 	struct segment r = { .src = s->dst, .dst = s->src, .ack = s->seq + 1, .wnd = min_u32(c.rcv.size, 0xffff),
 		.flags = (uint8_t)(TH_SYN | TH_ACK | (c.ecn && c.timestamps ? TH_ECE : 0)),
 		.seq = cookie_make(e->config.secret, s->dst, s->src, s->seq, (uint16_t)min_u32(c.peer_mss, 0xffff), e->now) };
@@ -62,7 +62,7 @@ static void send_cookie(struct tcb *l, struct segment *s)
 struct tcb *listener_cookie(struct tcb *l, struct segment *s)
 {
 	struct tcpu *e = l->engine;
-	uint64_t sent_at = l->listening->cookies_at;
+	uint64_t sent_at = listening(l)->cookies_at;
 	struct segment syn = *s;
 	uint16_t mss;
 	struct tcb *c;
@@ -70,7 +70,7 @@ struct tcb *listener_cookie(struct tcb *l, struct segment *s)
 	if (!sent_at || e->now - sent_at > COOKIES_US || (s->flags & (TH_SYN | TH_RST | TH_ACK)) != TH_ACK ||
 		!cookie_check(e->config.secret, s->dst, s->src, s->seq - 1, s->ack - 1, e->now, &mss))
 		return NULL;
-	if (l->listening->complete.count >= l->listening->backlog || !(c = half_open(l, s)))
+	if (listening(l)->complete.count >= listening(l)->backlog || !(c = half_open(l, s)))
 		return NULL;
 	segment_options(s);
 	/* The SYN as it must have been. */
@@ -94,7 +94,7 @@ struct tcb *listener_cookie(struct tcb *l, struct segment *s)
 
 bool listener_has_room(const struct tcb *l)
 {
-	const struct listening *n = l->listening;
+	const struct listening *n = listening(l);
 
 	return n->complete.count < n->backlog && n->half_open.count < l->engine->config.syn_backlog;
 }
@@ -112,9 +112,9 @@ void listener_input(struct tcb *l, struct segment *s, const uint32_t *above)
 	if (!(s->flags & TH_SYN) || (s->flags & TH_FIN))
 		return;
 	/* A full queue drops the SYN in silence: it comes again. */
-	if (l->listening->complete.count >= l->listening->backlog)
+	if (listening(l)->complete.count >= listening(l)->backlog)
 		return;
-	if (l->listening->half_open.count >= l->engine->config.syn_backlog) {
+	if (listening(l)->half_open.count >= l->engine->config.syn_backlog) {
 		send_cookie(l, s);
 		return;
 	}

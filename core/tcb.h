@@ -57,7 +57,6 @@ struct tcb {
 		struct tcb *queue_next;   /* of a connection: behind it in its parent's queue */
 		struct tcb *changed_next; /* once it has a user: in tcpu_changed's list */
 	};
-	struct listening *listening; /* NULL: not a listener */
 	struct link_addr local, remote;
 	enum tcpu_state state;
 	bool detached;          /* the user has let go */
@@ -147,6 +146,8 @@ struct listener {
 	struct tcb tcb;
 	struct listening listening;
 };
+/* Of one in LISTEN. */
+static inline struct listening *listening(const struct tcb *l) { return &((struct listener *)l)->listening; }
 
 #define CHALLENGE_US 500000
 #define MSS_MIN 48       /* bytes: a smaller MSS option is an attack */

@@ -92,8 +92,8 @@ void tcb_established(struct tcb *c, const struct segment *s)
 	timer_keep(c);
 	if (!l)
 		return;
-	queue_remove(&l->listening->half_open, c);
-	queue_add(&l->listening->complete, c);
+	queue_remove(&listening(l)->half_open, c);
+	queue_add(&listening(l)->complete, c);
 	tcb_changed(l);
 }
 
@@ -123,12 +123,11 @@ int tcpu_listen(struct tcpu *e, struct link_addr local, unsigned backlog, const 
 		return -ENOMEM;
 	memset(both, 0, sizeof *both);
 	l = &both->tcb;
-	l->listening = &both->listening;
 	l->engine = e;
 	l->state = TCPU_LISTEN;
 	l->local = local;
 	l->options = o;
-	l->listening->backlog = backlog ? backlog : 1;
+	listening(l)->backlog = backlog ? backlog : 1;
 	l->hash_next = e->listeners;
 	e->listeners = l;
 	e->listeners_count++;
@@ -138,19 +137,19 @@ int tcpu_listen(struct tcpu *e, struct link_addr local, unsigned backlog, const 
 
 void tcpu_backlog(struct tcb *l, unsigned backlog)
 {
-	l->listening->backlog = backlog ? backlog : 1;
+	listening(l)->backlog = backlog ? backlog : 1;
 }
 
 int tcpu_accept(struct tcb *l, struct tcb **out)
 {
 	struct tcb *c;
 
-	if (!l->listening)
+	if (l->state != TCPU_LISTEN)
 		return -EINVAL;
-	c = l->listening->complete.first;
+	c = listening(l)->complete.first;
 	if (!c)
 		return -EAGAIN;
-	queue_remove(&l->listening->complete, c);
+	queue_remove(&listening(l)->complete, c);
 	c->parent = NULL;
 	*out = c;
 	return 0;
@@ -455,7 +454,7 @@ unsigned tcpu_ready(const struct tcb *c)
 	unsigned ready = 0;
 
 	if (c->state == TCPU_LISTEN)
-		return c->listening->complete.first ? TCPU_IN : 0;
+		return listening(c)->complete.first ? TCPU_IN : 0;
 	if (rcvbuf_peek(&c->rcv, &data) || c->fin_taken || c->state == TCPU_CLOSED)
 		ready |= TCPU_IN;
 	if ((can_send(c) && has_room(c)) || c->fin_queued || c->state == TCPU_CLOSED)

@@ -107,7 +107,7 @@ static const char *listeners_broken(const struct tcpu *e)
 	const char *broken;
 
 	for (const struct tcb *l = e->listeners; l; l = l->hash_next, listeners++) {
-		const struct listening *q = l->listening;
+		const struct listening *q = listening(l);
 
 		if ((broken = queue_broken(&q->half_open, l, true)) || (broken = queue_broken(&q->complete, l, false)))
 			return broken;
