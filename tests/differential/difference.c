@@ -96,6 +96,11 @@ static bool ecn_reduction(const struct moment *m)
 	return same_but(m, PF_PSH | PF_CWR);
 }
 
+static bool ecn_simultaneous(const struct moment *m)
+{
+	return both_were(m, TCPU_SYN_SENT) && E(m)->state == TCPU_SYN_RECEIVED && same_but(m, PF_ECE);
+}
+
 static unsigned data_segments(const struct outcome *o)
 {
 	unsigned n = 0;
@@ -168,6 +173,18 @@ static bool silly_window(const struct moment *m)
 	const struct packet *last = &K(m)->answer[K(m)->count - 1];
 
 	return K(m)->count == E(m)->count + 1 && more_data(m) && last->seq + last->len == v->una - v->iss + v->window;
+}
+
+/* Linux sends no more at once than half of the largest window. */
+static bool half_window(const struct moment *m)
+{
+	uint32_t e = 0, k = 0;
+
+	for (unsigned i = 0; i < E(m)->count; i++)
+		e += E(m)->answer[i].len;
+	for (unsigned i = 0; i < K(m)->count; i++)
+		k += K(m)->answer[i].len;
+	return e && e == k && m->after[ENGINE]->window < 2 * E(m)->answer[0].len && same_calls(m);
 }
 
 /* Linux's congestion window counts segments, TCPU's bytes. */
@@ -302,23 +319,13 @@ static bool sack_of_fin(const struct moment *m)
 	return m->after[ENGINE]->fin_early && K(m)->count && K(m)->answer[0].sacks && same_calls(m);
 }
 
-/* Linux forgets all blocks when the FIN comes. */
-static bool bug_sack_after_fin(const struct moment *m)
+/* The block of RFC 2883, when the segment brings a FIN as well: Linux has forgotten it then. */
+static bool dsack_with_fin(const struct moment *m)
 {
-	bool sacks = false;
+	const struct packet *e = &E(m)->answer[0];
 
-	if (E(m)->count != K(m)->count || !same_calls(m) || !(is_after_fin(E(m)->state) || E(m)->state == TCPU_CLOSED))
-		return false;
-	for (unsigned i = 0; i < E(m)->count; i++) {
-		struct packet e = E(m)->answer[i];
-
-		sacks |= e.sacks > 0;
-		e.sacks = K(m)->answer[i].sacks;
-		memcpy(e.sack, K(m)->answer[i].sack, sizeof e.sack);
-		if (!alike(&e, &K(m)->answer[i]))
-			return false;
-	}
-	return sacks;
+	return says(m, PF_FIN) && same_number(m) && e->sacks == 1 && K(m)->answer[0].sacks == 0 &&
+		seq_geq(e->sack[0][0], said(m)->seq) && seq_leq(e->sack[0][1], said(m)->seq + said(m)->len);
 }
 
 /* The SYN, or what would stand before it, counts for Linux as something that has come before. */
@@ -400,18 +407,6 @@ static bool fin_in_two_places(const struct moment *m)
 	return m->after[ENGINE]->fin_doubtful && said(m);
 }
 
-static bool bug_ack_before_fin(const struct moment *m)
-{
-	const struct view *v = m->before[ENGINE];
-
-	return says(m, PF_ACK) && engine_refused(m) && one_bare_ack(E(m)) && said(m)->ack - 1 < v->una - v->iss - 1;
-}
-
-static bool bug_fin_alone(const struct moment *m)
-{
-	return says(m, PF_FIN) && seq_gt(said(m)->seq, next(m, ENGINE)) && E(m)->count == 0 && same_calls(m);
-}
-
 /* RST that begins before the window, and reaches into it or ends there. */
 static bool reset_before_window(const struct moment *m)
 {
@@ -436,6 +431,13 @@ static bool reset_with_ack(const struct moment *m)
 {
 	return said(m) && E(m)->count == 1 && K(m)->count == 1 && E(m)->answer[0].flags == (PF_RST | PF_ACK) &&
 		K(m)->answer[0].flags == PF_RST && K(m)->answer[0].seq == said(m)->ack && same_calls(m);
+}
+
+/* A FIN that is early, for a user who is gone. */
+static bool fin_after_close(const struct moment *m)
+{
+	return says(m, PF_FIN) && said(m)->len == 0 && seq_gt(said(m)->seq, next(m, ENGINE)) && engine_refused(m) &&
+		K(m)->count == 1 && K(m)->answer[0].flags == PF_RST;
 }
 
 /* Which error it is. */
@@ -467,10 +469,9 @@ static bool closed_shutdown(const struct moment *m)
 
 /* Some explain more than others: these come last. */
 const struct difference differences[] = {
-	{ "bug-ack-before-fin", bug_ack_before_fin, true },
-	{ "bug-fin-alone", bug_fin_alone, false },
 	{ "push", push, false },
 	{ "ecn-reduction", ecn_reduction, false },
+	{ "ecn-simultaneous", ecn_simultaneous, true },
 	{ "nagle", nagle, true },
 	{ "ack-beside-data", ack_beside_data, false },
 	{ "duplicate-acks", duplicate_acks, true },
@@ -487,7 +488,7 @@ const struct difference differences[] = {
 	{ "sack-on-data", sack_on_data, true },
 	{ "sack-of-fin", sack_of_fin, true },
 	{ "sack-on-reset", sack_on_reset, false },
-	{ "bug-sack-after-fin", bug_sack_after_fin, false },
+	{ "dsack-with-fin", dsack_with_fin, false },
 	{ "dsack-before-stream", dsack_before_stream, false },
 	{ "simultaneous-options", simultaneous_options, true },
 	{ "syn-in-syn-received", syn_in_syn_received, true },
@@ -502,11 +503,13 @@ const struct difference differences[] = {
 	{ "reset-behind-sack", reset_behind_sack, true },
 	{ "reset-at-fin", reset_at_fin, true },
 	{ "reset-with-ack", reset_with_ack, false },
+	{ "fin-after-close", fin_after_close, true },
 	{ "reset-error", reset_error, true },
 	{ "last-ack-reset", last_ack_reset, true },
 	{ "time-wait-ack", time_wait_ack, false },
 	{ "closed-shutdown", closed_shutdown, false },
 	{ "silly-window", silly_window, true },
+	{ "half-window", half_window, true },
 	{ "congestion-bytes", congestion_bytes, true },
 	{ "recovery", recovery, true },
 	{ "fin-in-two-places", fin_in_two_places, true },
