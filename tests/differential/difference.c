@@ -324,7 +324,7 @@ static bool dsack_with_fin(const struct moment *m)
 {
 	const struct packet *e = &E(m)->answer[0];
 
-	return says(m, PF_FIN) && same_number(m) && e->sacks == 1 && K(m)->answer[0].sacks == 0 &&
+	return says(m, PF_FIN) && same_number(m) && e->sacks == 1 &&
 		seq_geq(e->sack[0][0], said(m)->seq) && seq_leq(e->sack[0][1], said(m)->seq + said(m)->len);
 }
 

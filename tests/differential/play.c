@@ -154,11 +154,13 @@ static void note(struct view *v, const struct packet *p, const struct step *s)
 {
 	uint32_t end = p->seq + p->len;
 
-	v->window_doubtful |= seq_lt(p->seq, v->window_seq) ||
-		(p->seq == v->window_seq && p->ack == v->window_ack && p->window < v->window);
-	v->window = p->window;
-	v->window_seq = p->seq;
-	v->window_ack = p->ack;
+	if (seq_leq(p->ack, v->max)) {
+		v->window_doubtful |= seq_lt(p->seq, v->window_seq) ||
+			(p->seq == v->window_seq && p->ack == v->window_ack && p->window < v->window);
+		v->window = p->window;
+		v->window_seq = p->seq;
+		v->window_ack = p->ack;
+	}
 	v->timestamp_missing |= !p->timestamps && v->timestamps && v->peer_timestamps;
 	v->timestamp_doubtful |= p->timestamps && seq_lt(p->ack, v->una);
 	if (p->flags & PF_FIN) {
