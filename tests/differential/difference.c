@@ -170,7 +170,7 @@ static bool duplicate_acks(const struct moment *m)
 static bool silly_window(const struct moment *m)
 {
 	const struct view *v = m->after[ENGINE];
-	const struct packet *last = &K(m)->answer[K(m)->count - 1];
+	const struct packet *last = &K(m)->answer[E(m)->count];
 
 	return K(m)->count == E(m)->count + 1 && more_data(m) && last->seq + last->len == v->una - v->iss + v->window;
 }
@@ -185,6 +185,12 @@ static bool half_window(const struct moment *m)
 	for (unsigned i = 0; i < K(m)->count; i++)
 		k += K(m)->answer[i].len;
 	return e && e == k && m->after[ENGINE]->window < 2 * E(m)->answer[0].len && same_calls(m);
+}
+
+/* Segments of the least size that TCPU sends, when a peer wants smaller ones still. */
+static bool least_segment(const struct moment *m)
+{
+	return E(m)->count && K(m)->count && E(m)->answer[0].len == 48 && K(m)->answer[0].len == 36 && same_calls(m);
 }
 
 /* Linux's congestion window counts segments, TCPU's bytes. */
@@ -509,6 +515,7 @@ const struct difference differences[] = {
 	{ "time-wait-ack", time_wait_ack, false },
 	{ "closed-shutdown", closed_shutdown, false },
 	{ "silly-window", silly_window, true },
+	{ "least-segment", least_segment, true },
 	{ "half-window", half_window, true },
 	{ "congestion-bytes", congestion_bytes, true },
 	{ "recovery", recovery, true },
