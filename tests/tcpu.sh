@@ -33,10 +33,10 @@ done
 expect 0 'of [0-9]{3} rules' "$tcpu" conformance
 expect 0 'MUST-13 +3\.6\.1 +met +who closes first' "$tcpu" conformance MUST-13
 expect 0 '^ +core/timer.c:timer_time_wait$' "$tcpu" conformance --where MUST-13
-expect 0 ' 1 +0 +0  of 1 rules' "$tcpu" conformance MUST-13
-expect 0 ' 0 +[1-9][0-9]* +0  of ' "$tcpu" conformance omitted
+expect 0 ' 1 +0  of 1 rules' "$tcpu" conformance MUST-13
+expect 0 ' 0 +[1-9][0-9]*  of ' "$tcpu" conformance omitted
 expect 0 ' because ' "$tcpu" conformance omitted
-expect 0 ' 8 +0 +0  RFC 9406: ' "$tcpu" conformance 9406
+expect 0 ' 8 +0  RFC 9406: ' "$tcpu" conformance 9406
 expect 0 '"core/cubic.c:cubic_root"$' "$tcpu" conformance --json 9438-MUST-1 9406
 expect 0 '^9$' grep -c '"status": "met"' <("$tcpu" conformance --json 9438-MUST-1 9406)
 expect 1 '^$' grep -E '.{61}' <(COLUMNS=60 "$tcpu" conformance met | head -n -40)
@@ -52,8 +52,8 @@ table() { # what is wrong, the lines
 	expect 1 "conformance.tsv:$1" env TCPU_SHARE="$tmp/share" "$tcpu" conformance
 }
 table '3: expected five columns' '# RFC 1: A' 'MUST-1\t1\trule\t-'
-table '3: expected no more' '# RFC 1: A' 'MUST-1\t1\trule\t-\tpending\tmore'
-table '2: expected .# RFC' 'MUST-1\t1\trule\t-\tpending'
+table '3: expected no more' '# RFC 1: A' 'MUST-1\t1\trule\t-\ttest\tmore'
+table '2: expected .# RFC' 'MUST-1\t1\trule\t-\ttest'
 table '2: expected .# RFC' '# RFC: none'
 
 # memory: an idle connection costs at most 1 KiB beyond its buffers.

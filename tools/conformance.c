@@ -1,6 +1,6 @@
 /* tcpu conformance: the verb. The table is core/conformance.tsv: a rule in a line, in five columns apart by tabs (id,
- * section, rule in short, where it is applied, the tests that see it, or "omitted, because ...", or "pending"); a line
- * that begins with # opens the rules of another RFC. tests/conformance.sh checks it against the sources. */
+ * section, rule in short, where it is applied, the tests that see it, or "omitted, because ..."); a line that begins
+ * with # opens the rules of another RFC. tests/conformance.sh checks it against the sources. */
 #include "tools/tcpu.h"
 
 #include <argp.h>
@@ -18,8 +18,8 @@
 
 enum { OPT_JSON = 0x100, OPT_WHERE };
 enum { ID, SECTION, RULE, WHERE, TEST, COLUMNS };
-enum { MET, OMIT, PENDING, STATUSES };
-static const char *const status_names[] = { "met", "omitted", "pending" };
+enum { MET, OMIT, STATUSES };
+static const char *const status_names[] = { "met", "omitted" };
 
 static const struct argp_option options[] = {
 	{ "json", OPT_JSON, NULL, 0, "write JSON", 0 },
@@ -65,9 +65,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static int status_of(char **column)
 {
-	if (strncmp(column[TEST], OMITTED, strlen(OMITTED)) == 0)
-		return OMIT;
-	return strcmp(column[TEST], "pending") == 0 ? PENDING : MET;
+	return strncmp(column[TEST], OMITTED, strlen(OMITTED)) == 0 ? OMIT : MET;
 }
 
 /* Is it asked for: by its RFC, its id, or its status? */
@@ -143,16 +141,16 @@ static void print_counts(const struct request *r)
 {
 	unsigned sum[STATUSES] = { 0 };
 
-	printf("\n%8s %8s %8s\n", status_names[MET], status_names[OMIT], status_names[PENDING]);
+	printf("\n%8s %8s\n", status_names[MET], status_names[OMIT]);
 	for (size_t i = 0; i < r->rfcs; i++) {
 		const unsigned *n = r->rfc[i].count;
 
 		for (int s = 0; s < STATUSES; s++)
 			sum[s] += n[s];
-		if (n[MET] + n[OMIT] + n[PENDING])
-			printf("%8u %8u %8u  RFC %s: %s\n", n[MET], n[OMIT], n[PENDING], r->rfc[i].number, r->rfc[i].title);
+		if (n[MET] + n[OMIT])
+			printf("%8u %8u  RFC %s: %s\n", n[MET], n[OMIT], r->rfc[i].number, r->rfc[i].title);
 	}
-	printf("%8u %8u %8u  of %u rules\n", sum[MET], sum[OMIT], sum[PENDING], sum[MET] + sum[OMIT] + sum[PENDING]);
+	printf("%8u %8u  of %u rules\n", sum[MET], sum[OMIT], sum[MET] + sum[OMIT]);
 }
 
 /* ---- as JSON ---- */
@@ -175,7 +173,7 @@ static void add_row(struct request *r, char **column)
 
 	if (status == OMIT)
 		json_object_set_new(row, "because", json_string(column[TEST] + strlen(OMITTED)));
-	else if (status == MET)
+	else
 		json_object_set_new(row, "tests", list(column[TEST]));
 	json_array_append_new(r->json, row);
 }
@@ -249,8 +247,8 @@ int verb_conformance(int argc, char **argv)
 {
 	static const struct argp argp = {
 		options, parse, "[WHAT...]",
-		"What the standards ask a TCP for: whether it is met, omitted for a reason, or pending; and how many of each. WHAT "
-		"is the number of an RFC, a rule's id, or 'met', 'omitted' or 'pending'; without it, all rules.\v"
+		"What the standards ask a TCP for: whether it is met, or omitted for a reason; and how many of each. WHAT is the "
+		"number of an RFC, a rule's id, 'met' or 'omitted'; without it, all rules.\v"
 		"Example: tcpu conformance --where 7323 MUST-13",
 		NULL, NULL, NULL
 	};
