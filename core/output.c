@@ -117,6 +117,8 @@ static uint32_t worthwhile(const struct tcb *c, const struct span *s)
 		return room && room >= c->max_snd_wnd / 2 ? room : 0;
 	if (len >= c->mss || more_behind || c->fin_queued)
 		return len; /* it is full, or cannot grow any more */
+	if (c->frto_new)
+		return len; /* RFC 5682 2.1 (2b): it asks something */
 	if (corked(c))
 		return 0;
 	if (s->push || c->options.nodelay)

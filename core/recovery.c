@@ -275,13 +275,18 @@ static void frto_ack(struct tcb *c, const struct news *n)
 
 	if (c->sack ? n->original : n->acked && began) {
 		take_back(c);
-	} else if (n->acked && !began && tcb_may_send_new(c)) {
+	} else if (n->acked && n->again && !began && tcb_may_send_new(c)) {
 		c->frto_new_sent = true;
 		c->frto_new = 2; /* (2b) */
 		c->output_wanted = true;
 	} else if (n->acked || n->sacked || n->duplicate) {
 		c->frto = false;
 		c->frto_new = 0;
+		if (!began)
+			return;
+		c->cc.cwnd = 3 * c->mss; /* (3a): two round trips have passed */
+		if (!c->sack)
+			lose_all(c);
 	}
 }
 
