@@ -235,8 +235,8 @@ void recovery_timeout(struct tcb *c)
 	if (s && s->state == SPAN_SACKED)
 		sndbuf_renege(&c->snd);
 	begin(c, RECOVERY_TIMEOUT);
-	/* RFC 5681 3.1: what is lost again does not halve again. */
-	if (!again)
+	/* RFC 5681 3.1: what is lost again does not halve again; another segment does. */
+	if (!again || c->retries == 1)
 		c->cc.algorithm->timeout(&c->cc, tcb_flight(c), c->engine->now);
 	c->ecn_cwr = c->ecn;
 	c->cc.cwnd = c->mss;
