@@ -5,6 +5,7 @@
 #include "core/tcb.h"
 
 #define CORK_US 200000 /* as Linux: what is corked leaves then all the same */
+#define LIMITED_MAX 2  /* segments beyond cwnd: RFC 3042 */
 
 uint32_t tcb_flight(const struct tcb *c)
 {
@@ -14,8 +15,9 @@ uint32_t tcb_flight(const struct tcb *c)
 uint32_t tcb_pipe(const struct tcb *c)
 {
 	uint32_t flight = tcb_flight(c);
-	/* Without SACK a duplicate ACK says that some segment has left the network. */
-	uint32_t gone = c->snd.lost_bytes + (c->sack ? c->snd.sacked_bytes : c->dupacks * c->mss);
+	/* Without SACK a duplicate ACK says that some segment has left the network; but Limited Transmit counts two. */
+	uint32_t dupacks = c->recovery > RECOVERY_ECN ? c->dupacks : min_u32(c->dupacks, LIMITED_MAX);
+	uint32_t gone = c->snd.lost_bytes + (c->sack ? c->snd.sacked_bytes : dupacks * c->mss);
 
 	return flight > gone ? flight - gone : 0;
 }

@@ -103,7 +103,7 @@ void tlp_schedule(struct tcb *c)
 		timer_stop(c, TIMER_TLP);
 		return;
 	}
-	if (tcb_flight(c) <= c->mss)
+	if (c->srtt && tcb_flight(c) <= c->mss)
 		pto += DELACK_WORST_US;
 	when = c->engine->now + pto;
 	timer_set(c, TIMER_TLP, when < c->timer[TIMER_RTO] ? when : c->timer[TIMER_RTO]);
