@@ -304,7 +304,7 @@ bool tlp_ack(struct tcb *, const struct news *); /* true: a loss was repaired by
 
 /* timestamp.c */
 uint32_t timestamp_now(const struct tcb *);
-bool timestamp_acceptable(const struct tcb *, const struct segment *); /* PAWS */
+bool timestamp_acceptable(const struct tcb *, const struct segment *); /* PAWS, of what is no RST */
 void timestamp_update(struct tcb *, const struct segment *);
 uint32_t timestamp_rtt(const struct tcb *, uint32_t ts_ecr); /* us; 0: it says nothing */
 

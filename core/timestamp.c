@@ -10,10 +10,10 @@ uint32_t timestamp_now(const struct tcb *c)
 	return (uint32_t)(c->engine->now / 1000) + c->ts_offset;
 }
 
-/* 5.3, R1: PAWS */
+/* 5.3, R1: PAWS; RST is not asked for it */
 bool timestamp_acceptable(const struct tcb *c, const struct segment *s)
 {
-	if (!c->timestamps || (s->flags & TH_RST))
+	if (!c->timestamps)
 		return true;
 	if (!s->options.has_timestamp)
 		return false; /* 3.2: once agreed upon, every segment has it */
@@ -23,7 +23,7 @@ bool timestamp_acceptable(const struct tcb *c, const struct segment *s)
 /* 4.3 (2), 5.3 R3 */
 void timestamp_update(struct tcb *c, const struct segment *s)
 {
-	if (!c->timestamps || !s->options.has_timestamp || seq_gt(s->seq, c->rcv_acked) || (s->flags & TH_RST))
+	if (!c->timestamps || !s->options.has_timestamp || seq_gt(s->seq, c->rcv_acked))
 		return;
 	if (seq_lt(s->options.ts_val, c->ts_recent) && c->engine->now - c->ts_recent_us <= TS_RECENT_VALID_US)
 		return;

@@ -2,6 +2,7 @@
  * some calls. What can be told as a script is one, in tests/scripts/conformance/. */
 #include "core/plain.h"
 #include "core/segment.h"
+#include "core/tcb.h"
 #include "tests/run.h"
 #include "tests/sim_net.h"
 
@@ -280,6 +281,50 @@ START_TEST(cookies)
 }
 END_TEST
 
+/* ---- what the wire does not show at once ---- */
+
+static uint32_t timestamp_of(uint64_t seed, uint16_t port)
+{
+	static struct net n;
+	struct tcb *l;
+	uint32_t val;
+
+	net_open(&n, &(struct net_config){ .scripted = true, .seed = seed });
+	link_sim_tap(n.sim, keep_answer, NULL);
+	ck_assert_int_eq(tcpu_listen(n.peer[0].engine, net_addr(&n, 0, NET_PORT), 5, NULL, &l), 0);
+	script_say(&n, &(struct say){ .flags = SYN, .seq = 7000, .window = 5000, .options = syn_option,
+		.options_len = sizeof syn_option, .src_port = port, .dst_port = NET_PORT });
+	memcpy(&val, answer + 28, 4); /* behind MSS, SACK permitted, and its own kind and length */
+	net_close(&n);
+	return ntohl(val);
+}
+
+/* RFC 7323 7.1: the clock of timestamps begins for each connection where only the secret tells. */
+START_TEST(timestamps_begin_anywhere)
+{
+	uint32_t one = timestamp_of(1, 4000);
+
+	ck_assert_uint_eq(timestamp_of(1, 4000), one);
+	ck_assert_uint_ne(timestamp_of(1, 4001), one);
+	ck_assert_uint_ne(timestamp_of(1, 4001) - one, 1);
+	ck_assert_uint_ne(timestamp_of(2, 4000), one);
+}
+END_TEST
+
+/* RFC 8985 6.2: what DSACK has widened is as it was after 16 recoveries. */
+START_TEST(reordering_window_recovers)
+{
+	talk_open(&talk, &(struct net_config){ 0 }, MSS);
+	rack_dsack(talk.c);
+	for (int i = 0; i < 16; i++) {
+		ck_assert_uint_eq(talk.c->reo_wnd_mult, 2);
+		rack_recovered(talk.c);
+	}
+	ck_assert_uint_eq(talk.c->reo_wnd_mult, 1);
+	talk_close(&talk);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("core_conformance");
@@ -291,6 +336,8 @@ int main(void)
 	tcase_add_test(tc, one_ack_for_a_batch);
 	tcase_add_loop_test(tc, what_every_segment_has, 0, 2);
 	tcase_add_test(tc, cookies);
+	tcase_add_test(tc, timestamps_begin_anywhere);
+	tcase_add_test(tc, reordering_window_recovers);
 	suite_add_tcase(suite, tc);
 	return run_tests(srunner_create(suite));
 }

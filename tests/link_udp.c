@@ -261,6 +261,33 @@ START_TEST(any_address)
 }
 END_TEST
 
+/* RFC 9293 (MUST-57): what came by broadcast, though the right ports stand in it, is nothing. */
+START_TEST(broadcast)
+{
+	struct sockaddr_in from = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) }, to = from;
+	socklen_t len = sizeof from;
+	struct link_in in[4];
+	int fd = socket(AF_INET, SOCK_DGRAM, 0), yes = 1;
+
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&from, sizeof from), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&from, &len), 0);
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &yes, sizeof yes), 0);
+	at_a = (struct link_addr){ from.sin_addr.s_addr, from.sin_port };
+	at_b = (struct link_addr){ 0, 0 };
+	b = open_at(&at_b, &(struct link_udp_config){ 0 });
+	to.sin_port = at_b.port;
+	prepare(0, memory, 100, false);
+	for (int i = 0; i < 2; i++) {
+		to.sin_addr.s_addr = htonl(i ? INADDR_LOOPBACK : 0x7fffffff);
+		ck_assert_int_eq(sendto(fd, memory, 100, 0, (struct sockaddr *)&to, sizeof to), 100);
+		ck_assert_int_eq(b->ops->recv(b, in, 4), i);
+		ck_assert_uint_eq(link_udp_stats(b).contradictions, 1);
+	}
+	b->ops->close(b);
+	close(fd);
+}
+END_TEST
+
 /* As much as window_max allows waits in the socket's buffer and is not lost: in segments of any usual size where they
  * come joined, down to 1460 bytes of data where each comes alone. */
 START_TEST(window_fits)
@@ -321,6 +348,7 @@ int main(void)
 	tcase_add_test(tc, contradiction);
 	tcase_add_test(tc, unreachable);
 	tcase_add_test(tc, any_address);
+	tcase_add_test(tc, broadcast);
 	tcase_add_loop_test(tc, window_fits, 0, 12);
 	tcase_add_test(tc, sizes);
 	suite_add_tcase(suite, tc);
