@@ -279,7 +279,7 @@ static void frto_ack(struct tcb *c, const struct news *n)
 		c->frto_new_sent = true;
 		c->frto_new = 2; /* (2b) */
 		c->output_wanted = true;
-	} else if (n->acked || n->sacked || n->duplicate) {
+	} else if (n->acked || n->sacked || (n->duplicate && (began || !c->sack))) {
 		c->frto = false;
 		c->frto_new = 0;
 		if (!began)
