@@ -516,3 +516,13 @@ void tcpu_abort_closed(struct tcpu *e)
 				tcpu_abort(c);
 		}
 }
+
+void tcpu_drop_all(struct tcpu *e, int error)
+{
+	for (uint32_t i = 0; i < e->table_size; i++)
+		for (struct tcb *c = e->table[i], *next; c; c = next) {
+			next = c->hash_next;
+			if (c->state != TCPU_LISTEN)
+				tcb_drop(c, error);
+		}
+}

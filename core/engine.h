@@ -108,6 +108,8 @@ unsigned tcpu_count(const struct tcpu *);
 unsigned tcpu_owing(const struct tcpu *);
 /* RST and gone, as tcpu_abort, for all that tcpu_close has let go of. */
 void tcpu_abort_closed(struct tcpu *);
+/* All connections are over with that error, without a word: the link is gone. Listeners stay. */
+void tcpu_drop_all(struct tcpu *, int error);
 
 /* Passive open on a claimed address (ip 0: any). Connections complete up to backlog wait for accept. options may be
  * NULL: as configured.

@@ -50,7 +50,8 @@ struct link_ops {
 	/* Send n segments. Returns how many left or were dropped as a network drops; when fewer than n, the
 	 * link is full and the rest are the caller's still. The memory is the caller's again on return. */
 	int (*send)(struct link *, const struct link_out *, unsigned n);
-	/* Receive at most max segments without waiting. Returns how many; 0 when there are none. */
+	/* Receive at most max segments without waiting. Returns how many; 0 when there are none; -ENETDOWN: there will be
+	 * none any more, and no descriptor. */
 	int (*recv)(struct link *, struct link_in *, unsigned max);
 	/* A descriptor that polls readable when recv would return something; -1 where there is none. */
 	int (*fd)(const struct link *);

@@ -64,17 +64,22 @@ START_TEST(peek)
 	ck_assert_int_eq(send_tcpu(here, "abcd", 4, TF_NODELAY), 4);
 	ck_assert_int_eq(recv_tcpu(there, b, 2, MSG_PEEK), 2); /* waits */
 	ck_assert_uint_eq(m.now_us, before_us + 10000);
-	ck_assert_int_eq(recv_tcpu(there, b, sizeof b, MSG_PEEK | MSG_WAITALL), 4); /* what is there */
+	ck_assert_int_eq(recv_tcpu(there, b, sizeof b, MSG_PEEK), 4); /* what is there */
 	ck_assert_mem_eq(b, "abcd", 4);
 	ck_assert_int_eq(send_tcpu(here, "efgh", 4, TF_NODELAY), 4);
-	link_sim_clock(m.sim, m.now_us += 10000);
+	before_us = m.now_us;
+	ck_assert_int_eq(recv_tcpu(there, b, 6, MSG_PEEK | MSG_WAITALL), 6);
+	ck_assert_uint_eq(m.now_us, before_us + 10000);
 	ck_assert_int_eq(recv_tcpu(there, b, sizeof b, MSG_PEEK), 8); /* though nothing else has looked into the link */
 	ck_assert_mem_eq(b, "abcdefgh", 8);
 	ck_assert_int_eq(recv_tcpu(there, b, 3, 0), 3);
 	ck_assert_int_eq(recv_tcpu(there, b, sizeof b, MSG_PEEK), 5);
 	ck_assert_mem_eq(b, "defgh", 5);
 	ck_assert_int_eq(recv_tcpu(there, b, sizeof b, 0), 5);
+	ck_assert_int_eq(send_tcpu(here, "ij", 2, 0), 2);
 	ck_assert_int_eq(shutdown_tcpu(here, SHUT_WR), 0);
+	ck_assert_int_eq(recv_tcpu(there, b, sizeof b, MSG_PEEK | MSG_WAITALL), 2); /* no more than these */
+	ck_assert_int_eq(recv_tcpu(there, b, sizeof b, 0), 2);
 	ck_assert_int_eq(recv_tcpu(there, b, 1, MSG_PEEK), 0);
 	ck_assert_int_eq(recv_tcpu(there, b, 1, 0), 0);
 	close_all();
@@ -98,8 +103,29 @@ START_TEST(peek_at_errors)
 	ck_assert_int_eq(close_tcpu(there), 0); /* unread: RST */
 	FAILS(recv_tcpu(here, b, 1, MSG_PEEK), ECONNRESET);
 	ck_assert_int_eq(recv_tcpu(here, b, 1, MSG_PEEK), 0);
-	ck_assert_int_eq(shutdown_tcpu(l, SHUT_RD), -1);
 	there = stack_socket_tcpu(m.stack[1], SOCK_STREAM);
+	close_all();
+}
+END_TEST
+
+/* Linux's: a time before now does not wait, and one beyond all clocks waits without end. */
+START_TEST(timeouts_at_the_ends)
+{
+	struct timeval t = { -1, 0 };
+	uint64_t before_us;
+	char b[4];
+
+	open_both();
+	before_us = m.now_us;
+	ck_assert_int_eq(setsockopt_tcpu(there, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t), 0);
+	FAILS(recv_tcpu(there, b, 4, 0), EAGAIN);
+	ck_assert_uint_le(m.now_us, before_us + 1);
+	for (int i = 0; i < 3; i++) {
+		t.tv_sec = i == 0 ? INT64_MAX : i == 1 ? INT64_MAX / 1000000 : INT64_MAX / 1000000 - 1;
+		ck_assert_int_eq(setsockopt_tcpu(there, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t), 0);
+		ck_assert_int_eq(send_tcpu(here, "abcd", 4, TF_NODELAY), 4);
+		ck_assert_int_eq(recv_tcpu(there, b, 4, 0), 4);
+	}
 	close_all();
 }
 END_TEST
@@ -237,6 +263,7 @@ int main(void)
 	tcase_add_test(tc, unknown_flags);
 	tcase_add_test(tc, peek);
 	tcase_add_test(tc, peek_at_errors);
+	tcase_add_test(tc, timeouts_at_the_ends);
 	tcase_add_loop_test(tc, sums_of_pieces, 0, 50);
 	tcase_add_test(tc, vectors);
 	tcase_add_test(tc, vector_mistakes);

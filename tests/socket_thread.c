@@ -1,6 +1,7 @@
 /* The helper thread: what goes on while the application is not inside a call. Whoever waits here waits in a call for
  * what only the other side's helper can have done. */
 #include "tests/run.h"
+#include "tests/socket_lossy.h"
 #include "tests/socket_machine.h"
 #include "tests/socket_peer.h"
 
@@ -50,98 +51,6 @@ static int helpers(void)
 	}
 	closedir(d);
 	return n;
-}
-
-/* ---- a link of the test's, over UDP ---- */
-
-struct lossy {
-	struct link link;
-	struct link *udp;
-	_Atomic int drop;     /* so many segments */
-	pthread_t main;
-	_Atomic int driven;   /* looks into the link by the helper */
-	_Atomic int called;   /* and by the thread that has made it */
-	_Atomic int since;    /* of the helper's: since the last of that thread's */
-	_Atomic int between;  /* and between two of them */
-};
-
-static struct lossy *of(const struct link *l)
-{
-	return (struct lossy *)l;
-}
-
-static int lossy_claim(struct link *l, struct link_addr *local)
-{
-	return of(l)->udp->ops->claim(of(l)->udp, local);
-}
-
-static void lossy_release(struct link *l, const struct link_addr *local)
-{
-	of(l)->udp->ops->release(of(l)->udp, local);
-}
-
-static int lossy_route(struct link *l, uint32_t remote_ip, uint32_t *local_ip)
-{
-	return of(l)->udp->ops->route(of(l)->udp, remote_ip, local_ip);
-}
-
-static int lossy_send(struct link *l, const struct link_out *o, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++) {
-		if (atomic_load(&of(l)->drop) > 0)
-			atomic_fetch_sub(&of(l)->drop, 1);
-		else if (of(l)->udp->ops->send(of(l)->udp, &o[i], 1) != 1)
-			return (int)i;
-	}
-	return (int)n;
-}
-
-static int lossy_recv(struct link *l, struct link_in *in, unsigned max)
-{
-	if (!pthread_equal(pthread_self(), of(l)->main)) {
-		atomic_fetch_add(&of(l)->driven, 1);
-		atomic_fetch_add(&of(l)->since, 1);
-	} else {
-		atomic_fetch_add(&of(l)->between, atomic_load(&of(l)->called) ? atomic_load(&of(l)->since) : 0);
-		atomic_store(&of(l)->since, 0);
-		atomic_fetch_add(&of(l)->called, 1);
-	}
-	return of(l)->udp->ops->recv(of(l)->udp, in, max);
-}
-
-static int lossy_fd(const struct link *l)
-{
-	return of(l)->udp->ops->fd(of(l)->udp);
-}
-
-static void lossy_close(struct link *l)
-{
-	of(l)->udp->ops->close(of(l)->udp);
-	free(l);
-}
-
-static const struct link_ops lossy_ops = { .claim = lossy_claim, .release = lossy_release, .send = lossy_send,
-	.recv = lossy_recv, .route = lossy_route, .fd = lossy_fd, .close = lossy_close };
-
-/* A stack with a helper, and a listener on it. */
-static struct tcpu_stack *helped(struct lossy **lossy, int *l, struct sockaddr_in *at)
-{
-	struct tcpu_stack_config c = { .thread = true, .engine = { .msl_us = 1000 } };
-	socklen_t len = sizeof *at;
-	struct tcpu_stack *k;
-
-	*lossy = calloc(1, sizeof **lossy);
-	ck_assert_int_eq(link_udp_open(&(struct link_udp_config){ .mtu = 1500 }, &(*lossy)->udp), 0);
-	(*lossy)->main = pthread_self();
-	(*lossy)->link = (struct link){ &lossy_ops, (*lossy)->udp->segment_max, 1 << 20 };
-	c.link = &(*lossy)->link;
-	ck_assert_int_eq(stack_tcpu(&c, &k), 0);
-	*l = stack_socket_tcpu(k, SOCK_STREAM);
-	*at = loopback(0);
-	ck_assert_int_eq(bind_tcpu(*l, at, sizeof *at), 0);
-	ck_assert_int_eq(listen_tcpu(*l, 10), 0);
-	ck_assert_int_eq(getsockname_tcpu(*l, at, &len), 0);
-	return k;
 }
 
 /* The helper has driven the stack since the last call, and so goes on until the next. */
@@ -206,7 +115,7 @@ START_TEST(acknowledges)
 	struct peer p;
 	int l, s;
 
-	k = helped(&lossy, &l, &at);
+	k = lossy_stack(true, &lossy, &l, &at);
 	p.at = at;
 	start(&p, just_connect);
 	s = accept_tcpu(l, NULL, NULL);
@@ -234,7 +143,7 @@ START_TEST(completes_handshakes)
 	struct pollfd w = { .events = POLLIN };
 	int l, c[3], s;
 
-	k = helped(&lossy, &l, &at);
+	k = lossy_stack(true, &lossy, &l, &at);
 	for (int i = 0; i < 3; i++) {
 		c[i] = new_socket();
 		ck_assert_int_eq(connect_tcpu(c[i], &at, sizeof at), 0);
@@ -263,7 +172,7 @@ START_TEST(retransmits)
 	char b[8];
 	int l, s;
 
-	k = helped(&lossy, &l, &at);
+	k = lossy_stack(true, &lossy, &l, &at);
 	p.at = at;
 	start(&p, just_connect);
 	s = accept_tcpu(l, NULL, NULL);
@@ -273,7 +182,7 @@ START_TEST(retransmits)
 	ck_assert_int_eq(send_tcpu(s, "again", 5, 0), 5);
 	if (_i)
 		ck_assert_int_eq(close_tcpu(s), 0);
-	ck_assert_int_eq(recv_tcpu(p.fd, b, sizeof b, MSG_WAITALL | (_i ? 0 : MSG_PEEK)), 5);
+	ck_assert_int_eq(recv_tcpu(p.fd, b, sizeof b, _i ? MSG_WAITALL : MSG_PEEK), 5);
 	ck_assert_mem_eq(b, "again", 5);
 	if (_i) {
 		ck_assert_int_eq(recv_tcpu(p.fd, b, sizeof b, 0), 0);
@@ -297,7 +206,7 @@ START_TEST(connects)
 	int unused, l = listener(&at), c, s;
 
 	ck_assert_int_eq(listen_tcpu(l, 1), 0);
-	k = helped(&lossy, &unused, &(struct sockaddr_in){ 0 });
+	k = lossy_stack(true, &lossy, &unused, &(struct sockaddr_in){ 0 });
 	ck_assert_int_eq(close_tcpu(unused), 0);
 	c = stack_socket_tcpu(k, SOCK_STREAM | SOCK_NONBLOCK);
 	await_helper(lossy);
@@ -335,7 +244,7 @@ START_TEST(keeps_off)
 	struct peer p;
 	int l, s;
 
-	k = helped(&lossy, &l, &p.at);
+	k = lossy_stack(true, &lossy, &l, &p.at);
 	start(&p, just_connect);
 	s = accept_tcpu(l, NULL, NULL);
 	pthread_join(p.thread, NULL);
@@ -436,7 +345,7 @@ START_TEST(several_threads)
 	struct tcpu_stack *k;
 	int l;
 
-	k = helped(&lossy, &l, &at);
+	k = lossy_stack(true, &lossy, &l, &at);
 	for (int i = 0; i < PAIRS; i++) {
 		asking[i] = (struct peer){ .at = at, .bytes = 200000 };
 		start(&asking[i], ask);

@@ -7,145 +7,153 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define FEW 32 /* descriptors that cost no memory */
+
 static short exact(const struct sock *s, short events)
 {
 	unsigned ready = sock_ready(s);
 	short all = (short)((ready & TCPU_IN ? POLLIN | POLLRDNORM : 0) |
-			    (ready & TCPU_OUT ? POLLOUT | POLLWRNORM : 0));
+			    (ready & TCPU_OUT ? POLLOUT | POLLWRNORM : 0) | (sock_is_ended(s) ? POLLRDHUP : 0));
 
 	return (short)((all & events) | (ready & TCPU_ERR ? POLLERR : 0) | (ready & TCPU_HUP ? POLLHUP : 0));
 }
 
 static unsigned want_of(short events)
 {
-	return (events & (POLLIN | POLLRDNORM) ? TCPU_IN : 0U) | (events & (POLLOUT | POLLWRNORM) ? TCPU_OUT : 0U) |
-	       TCPU_ERR | TCPU_HUP;
+	return (events & (POLLIN | POLLRDNORM | POLLRDHUP) ? TCPU_IN : 0U) |
+	       (events & (POLLOUT | POLLWRNORM) ? TCPU_OUT : 0U) | TCPU_ERR | TCPU_HUP;
 }
 
 /* What one poll_tcpu is about. */
 struct round {
 	struct pollfd *fds;  /* the caller's */
 	nfds_t n;
-	struct pollfd *real; /* what the system is to poll: fds, and behind them links; room for 2 n */
+	struct pollfd *real; /* what the system is to poll: those of fds that are not TCPU's, and behind them links */
 	nfds_t real_n;
+	struct sleeper *held; /* beside fds: sock NULL, it is not TCPU's. NULL: before anything is to sleep */
 	uint64_t deadline_us; /* the earliest */
 	const struct tcpu_stack *looked; /* the last one: sockets that stand together mostly share it */
 };
 
-/* Where the descriptor itself does not wake for what comes over the link. */
-static void add_link(struct round *r, const struct sock *s)
+static void add_link(struct round *r, const struct tcpu_stack *k)
 {
-	int fd = stack_fd_tcpu(s->stack);
+	int fd = stack_fd_tcpu(k);
 
-	if (!s->linked && fd >= 0 && (r->real_n == r->n || r->real[r->real_n - 1].fd != fd))
+	if (fd >= 0 && (r->real_n == r->n || r->real[r->real_n - 1].fd != fd))
 		r->real[r->real_n++] = (struct pollfd){ .fd = fd, .events = POLLIN };
 }
 
-static int look_at(struct round *r, struct sock *s, struct pollfd *p, bool watch)
+/* Its stack is locked. */
+static int look_at(struct round *r, const struct sock *s, struct pollfd *p, struct sleeper *held)
 {
 	struct tcpu_stack *k = s->stack;
 	uint64_t due_us;
 
+	if (s->closing) {
+		p->revents = POLLNVAL;
+		return 1;
+	}
 	if (!r->looked || r->looked != k)
 		stack_catch_up(k);
 	r->looked = k;
 	p->revents = exact(s, p->events);
-	/* Without room for an eventfd, the link's descriptor still wakes. */
-	if (watch && s->tcb)
-		sock_watch(s, want_of(p->events));
-	stack_settle(k); /* a deadline that was met makes nothing readable any more */
-	add_link(r, s);
-	due_us = tcpu_deadline(k->engine);
-	r->deadline_us = due_us < r->deadline_us ? due_us : r->deadline_us;
+	if (held) {
+		stack_settle(k); /* a deadline that was met is none any more */
+		due_us = sleeper_doze(held);
+		r->deadline_us = due_us < r->deadline_us ? due_us : r->deadline_us;
+		add_link(r, k);
+	}
 	return p->revents != 0;
 }
 
-/* Sets revents of what is TCPU's; with watch, descriptors are made to tell of exactly what was asked. Returns how many
- * are ready. */
-static int look(struct round *r, bool watch)
+/* Sets revents of what is TCPU's. Returns how many are ready. */
+static int look(struct round *r)
 {
 	int ready = 0;
 
 	r->real_n = r->n;
 	r->looked = NULL;
 	for (nfds_t i = 0; i < r->n; i++) {
-		struct pollfd *p = &r->fds[i];
-		struct sock *s = sock_find(p->fd) ? sock_enter(p->fd) : NULL;
+		struct sleeper *held = r->held ? &r->held[i] : NULL;
+		struct sock *s = held ? held->sock : sock_find(r->fds[i].fd) ? sock_enter(r->fds[i].fd) : NULL;
 
-		r->real[i] = *p;
-		p->revents = 0;
+		r->fds[i].revents = 0;
+		r->real[i] = r->fds[i];
 		if (!s)
 			continue;
-		r->real[i].events = POLLIN;
-		ready += look_at(r, s, p, watch);
-		stack_leave(s->stack);
+		r->real[i].fd = -1;
+		if (held)
+			pthread_mutex_lock(&s->stack->lock);
+		ready += look_at(r, s, &r->fds[i], held);
+		if (held)
+			pthread_mutex_unlock(&s->stack->lock);
+		else
+			sock_leave(s, 0);
 	}
 	return ready;
 }
 
 /* A call on each of them is under way: the helper need not drive. */
-static void hold(const struct round *r)
+static void hold(struct round *r, struct sleeper *held)
 {
 	for (nfds_t i = 0; i < r->n; i++) {
 		struct sock *s = sock_find(r->fds[i].fd) ? sock_enter(r->fds[i].fd) : NULL;
 
+		held[i].sock = s;
 		if (!s)
 			continue;
-		s->pollers++;
-		s->stack->in_calls++;
-		stack_leave(s->stack);
+		sleeper_add(&held[i], s, want_of(r->fds[i].events));
+		pthread_mutex_unlock(&s->stack->lock);
 	}
+	r->held = held;
 }
 
 static void let_go(const struct round *r)
 {
 	for (nfds_t i = 0; i < r->n; i++) {
-		struct sock *s = sock_find(r->fds[i].fd) ? sock_enter(r->fds[i].fd) : NULL;
+		struct sock *s = r->held[i].sock;
 
 		if (!s)
 			continue;
-		if (s->pollers) { /* else it is another one, of the same number */
-			s->pollers--;
-			s->stack->in_calls--;
-		}
+		pthread_mutex_lock(&s->stack->lock);
+		sleeper_remove(&r->held[i]);
 		sock_leave(s, 0);
 	}
 }
 
-/* Polls what the system knows; adds those that are not TCPU's to fds. Returns how many those are. */
+/* Polls what the system knows. Returns how many of fds that are not TCPU's are ready. */
 static int sleep_and_merge(struct round *r, uint64_t until_us)
 {
-	int ready = stack_sleep(r->real, r->real_n, until_us);
+	int ready = sleepers_sleep(r->real, r->real_n, until_us);
 
 	if (ready)
 		return ready;
 	for (nfds_t i = 0; i < r->n; i++)
-		if (r->real[i].revents && !sock_find(r->fds[i].fd)) {
+		if (r->real[i].fd >= 0 && r->real[i].revents) {
 			r->fds[i].revents = r->real[i].revents;
 			ready++;
 		}
 	return ready;
 }
 
-static int poll_(struct round *r, uint64_t until_us)
+/* real and held have room for all of fds. */
+static int poll_(struct round *r, struct sleeper *held, uint64_t until_us)
 {
-	bool watch = false;
 	int ready, others;
 
 	for (;;) {
-		/* A first look costs no system call for watching; only who sleeps watches, and looks again first. */
+		/* A first look is not prepared to sleep. */
 		r->deadline_us = until_us;
-		ready = look(r, watch);
-		if (!ready && !watch && link_host_now_us() < until_us) {
-			watch = true;
-			hold(r);
+		ready = look(r);
+		if (!ready && !r->held && link_host_now_us() < until_us) {
+			hold(r, held);
 			continue;
 		}
 		others = sleep_and_merge(r, ready ? 0 : r->deadline_us);
 		if (ready || others || link_host_now_us() >= until_us)
 			break;
 	}
-	if (watch)
+	if (r->held)
 		let_go(r);
 	return others < 0 ? others : ready + others;
 }
@@ -153,17 +161,21 @@ static int poll_(struct round *r, uint64_t until_us)
 int poll_tcpu(struct pollfd *fds, nfds_t n, int timeout_ms)
 {
 	uint64_t until_us = timeout_ms < 0 ? TCPU_NEVER : link_host_now_us() + (uint64_t)timeout_ms * 1000;
-	struct pollfd few[64];
+	struct pollfd few[2 * FEW + 1];
+	struct sleeper few_held[FEW], *held = few_held;
 	struct round r = { .fds = fds, .n = n, .real = few };
-	int e;
+	int e = -ENOMEM;
 
-	if (n > sizeof few / sizeof *few / 2 && !(r.real = calloc(n, 2 * sizeof *r.real))) {
-		errno = ENOMEM;
-		return -1;
+	if (n > FEW) {
+		r.real = calloc(2 * n + 1, sizeof *r.real);
+		held = calloc(n, sizeof *held);
 	}
-	e = poll_(&r, until_us);
-	if (r.real != few)
+	if (r.real && held)
+		e = poll_(&r, held, until_us);
+	if (n > FEW) {
 		free(r.real);
+		free(held);
+	}
 	if (e >= 0)
 		return e;
 	errno = -e;

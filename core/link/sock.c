@@ -4,6 +4,7 @@
 #include "core/link/host.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,18 +13,21 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#define ORPHAN_SLICE_US 20000 /* a sleep is at most so long while orphans want to be served */
-
 /* ---- descriptor -> socket: pages that are made once and never go, so that readers need no lock ---- */
 
 #define PAGE 1024
 #define PAGES 1024
 
-static struct sock *_Atomic *_Atomic table[PAGES];
+struct slot {
+	struct sock *_Atomic sock;
+	_Atomic unsigned entering; /* threads that have looked at it, and not yet got the lock of its stack */
+};
 
-static struct sock *_Atomic *slot(int fd, bool make)
+static struct slot *_Atomic table[PAGES];
+
+static struct slot *slot(int fd, bool make)
 {
-	struct sock *_Atomic *page, *_Atomic *mine;
+	struct slot *page, *mine;
 
 	if (fd < 0 || fd >= PAGE * PAGES)
 		return NULL;
@@ -43,9 +47,22 @@ static struct sock *_Atomic *slot(int fd, bool make)
 
 struct sock *sock_find(int fd)
 {
-	struct sock *_Atomic *at = slot(fd, false);
+	struct slot *at = slot(fd, false);
 
-	return at ? atomic_load_explicit(at, memory_order_acquire) : NULL;
+	return at ? atomic_load_explicit(&at->sock, memory_order_acquire) : NULL;
+}
+
+/* Nobody finds it any more, and nobody has found it who does not count as its user. */
+static void unhook(struct sock *s)
+{
+	struct slot *at = slot(s->fd, false);
+
+	atomic_store(&at->sock, NULL);
+	while (atomic_load(&at->entering)) {
+		pthread_mutex_unlock(&s->stack->lock);
+		sched_yield();
+		pthread_mutex_lock(&s->stack->lock);
+	}
 }
 
 /* ---- descriptors ---- */
@@ -137,7 +154,7 @@ int sock_claim(struct sock *s, struct link_addr want)
 int sock_new(struct tcpu_stack *k, struct claim *claim, struct sock **out)
 {
 	struct sock *s = calloc(1, sizeof *s);
-	struct sock *_Atomic *at;
+	struct slot *at;
 	int fd = s ? epoll_create1(EPOLL_CLOEXEC) : -1, e;
 
 	if (fd < 0) {
@@ -155,36 +172,41 @@ int sock_new(struct tcpu_stack *k, struct claim *claim, struct sock **out)
 		free(s);
 		return e;
 	}
-	s->options = *tcpu_defaults(k->engine);
 	s->claim = claim;
 	if (claim)
 		claim->users++;
 	s->next = k->socks;
+	s->at = &k->socks;
+	if (s->next)
+		s->next->at = &s->next;
 	k->socks = s;
 	k->sock_count++;
-	atomic_store_explicit(at, s, memory_order_release);
+	atomic_store_explicit(&at->sock, s, memory_order_release);
 	*out = s;
 	return 0;
 }
 
-void sock_free(struct sock *s)
+void sock_close(struct sock *s)
 {
 	struct tcpu_stack *k = s->stack;
-	struct sock **at = &k->socks;
 
-	while (*at != s)
-		at = &(*at)->next;
-	*at = s->next;
-	k->sock_count--;
-	k->in_calls -= s->pollers;
+	s->closing = true;
+	unhook(s);
+	*s->at = s->next;
+	if (s->next)
+		s->next->at = s->at;
 	k->watched -= s->want != 0;
 	pass_link_on(s);
 	sock_unclaim(s);
-	/* Before the number can be given to another file. */
-	atomic_store_explicit(slot(s->fd, false), NULL, memory_order_release);
 	if (s->event_fd >= 0)
 		close(s->event_fd);
 	close(s->fd);
+}
+
+void sock_end(struct sock *s)
+{
+	s->stack->sock_count--;
+	free(s->options);
 	free(s);
 }
 
@@ -213,7 +235,16 @@ unsigned sock_ready(const struct sock *s)
 
 	if (s->read_shut)
 		ready |= TCPU_IN;
+	if (s->stack->gone)
+		ready |= TCPU_IN | TCPU_OUT | TCPU_ERR;
 	return s->error ? ready | TCPU_ERR : ready;
+}
+
+bool sock_is_ended(const struct sock *s)
+{
+	enum tcpu_state state = sock_state(s);
+
+	return s->read_shut || (s->tcb && (state >= TCPU_CLOSE_WAIT || state == TCPU_CLOSED));
 }
 
 unsigned sock_met(const struct sock *s)
@@ -225,10 +256,48 @@ unsigned sock_met(const struct sock *s)
 	       (i.state == TCPU_TIME_WAIT || i.state == TCPU_CLOSED || i.waiting_bytes ? SOCK_ENDED : 0U);
 }
 
+void sock_options(const struct sock *s, struct tcpu_options *o)
+{
+	if (s->tcb)
+		tcpu_options(s->tcb, o);
+	else
+		*o = s->options ? *s->options : *tcpu_defaults(s->stack->engine);
+}
+
+int sock_set_options(struct sock *s, const struct tcpu_options *o)
+{
+	if (s->tcb) {
+		stack_clock(s->stack);
+		return tcpu_set_options(s->tcb, o);
+	}
+	if (!s->options)
+		s->options = malloc(sizeof *s->options);
+	if (!s->options)
+		return -ENOMEM;
+	*s->options = *o;
+	return 0;
+}
+
 void sock_take(struct sock *s, struct tcb *c)
 {
 	s->tcb = c;
 	tcpu_set_user(c, (uint32_t)s->fd + 1);
+	if (s->options)
+		tcpu_set_options(c, s->options); /* in which false is not the default */
+	free(s->options);
+	s->options = NULL;
+}
+
+void sock_untake(struct sock *s)
+{
+	struct tcpu_options o;
+
+	tcpu_options(s->tcb, &o);
+	tcpu_close(s->tcb);
+	s->tcb = NULL;
+	s->listening = false;
+	sock_set_options(s, &o);
+	sleepers_wake(s);
 }
 
 unsigned sock_usual_want(const struct sock *s)
@@ -240,9 +309,7 @@ unsigned sock_usual_want(const struct sock *s)
 
 void sock_tell(struct sock *s)
 {
-	s->told = s->want ? sock_ready(s) & s->want : 0;
-	if (s->want & (SOCK_ACKED | SOCK_ENDED))
-		s->told |= sock_met(s) & s->want;
+	s->told = s->want ? (uint8_t)(sock_ready(s) & s->want) : 0;
 	stack_raise(s->event_fd, &s->raised, s->told);
 }
 
@@ -264,7 +331,7 @@ int sock_watch(struct sock *s, unsigned want)
 		join_stack(s);
 	}
 	k->watched = k->watched + (want != 0) - (s->want != 0);
-	s->want = want;
+	s->want = (uint8_t)want;
 	if (s->event_fd >= 0)
 		sock_tell(s);
 	return 0;
@@ -274,16 +341,27 @@ int sock_watch(struct sock *s, unsigned want)
 
 struct sock *sock_enter(int fd)
 {
-	struct sock *s;
+	struct slot *at = slot(fd, false);
+	struct sock *s = NULL;
 
 	if (orphans_any())
 		orphans_serve();
-	s = sock_find(fd);
+	if (at) {
+		atomic_fetch_add(&at->entering, 1);
+		s = atomic_load(&at->sock);
+		if (s)
+			stack_enter(s->stack);
+		atomic_fetch_sub(&at->entering, 1);
+	}
+	if (s && s->closing) {
+		stack_leave(s->stack);
+		s = NULL;
+	}
 	if (!s) {
 		errno = EBADF;
 		return NULL;
 	}
-	stack_enter(s->stack);
+	s->users++;
 	if (s->told & TCPU_OUT)
 		s->want_out = false;
 	return s;
@@ -302,12 +380,16 @@ ssize_t sock_leave(struct sock *s, ssize_t result)
 	struct tcpu_stack *k = s->stack;
 	unsigned want = sock_usual_want(s);
 
-	if (want != s->want)
+	if (s->closing)
+		want = 0;
+	else if (want != s->want)
 		sock_watch(s, want); /* on failure the link's descriptor and poll_tcpu still serve */
 	else if (s->raised || (want && s->error))
 		sock_tell(s); /* what raises it else is in the engine's list */
 	stack_settle(k);
-	stack_leave(k);
+	if (!--s->users && s->closing)
+		sock_end(s);
+	stack_drop(k);
 	if (result >= 0)
 		return result;
 	errno = (int)-result;
@@ -319,58 +401,4 @@ uint64_t sock_until(const struct sock *s, uint64_t timeout_us, int flags)
 	if (s->nonblock || flags & MSG_DONTWAIT)
 		return 0;
 	return timeout_us ? link_host_now_us() + timeout_us : TCPU_NEVER;
-}
-
-int stack_sleep(struct pollfd *fds, nfds_t n, uint64_t until_us)
-{
-	uint64_t slice_us = orphans_any() ? link_host_now_us() + ORPHAN_SLICE_US : TCPU_NEVER;
-	int ready = link_host_sleep(fds, n, until_us < slice_us ? until_us : slice_us);
-
-	if (ready >= 0 && orphans_any())
-		orphans_serve();
-	return ready < 0 ? ready : 0;
-}
-
-/* The sink is in place only while the lock is held: in a sleep another thread would run it. */
-static unsigned pump(struct sock *s, struct call_sink *sink)
-{
-	unsigned fed;
-
-	if (sink)
-		tcpu_sink(s->tcb, &sink->seam);
-	fed = stack_pump(s->stack, sink);
-	if (sink)
-		tcpu_sink(s->tcb, NULL);
-	return fed;
-}
-
-int sock_wait(struct sock *s, unsigned want, uint64_t until_us, struct call_sink *sink)
-{
-	struct tcpu_stack *k = s->stack;
-	uint64_t deadline_us;
-	struct pollfd fds[2];
-	nfds_t n = 1;
-	int e;
-
-	if (pump(s, sink))
-		return 0;
-	if (k->looked_us >= until_us)
-		return -EAGAIN;
-	stack_settle(k);
-	fds[0] = (struct pollfd){ .fd = stack_fd_tcpu(k), .events = POLLIN };
-	/* Others may take from the link what this one waits for. */
-	if (k->sock_count > 1 || k->turns || fds[0].fd < 0) {
-		e = sock_watch(s, want);
-		if (e)
-			return e;
-		fds[n++] = (struct pollfd){ .fd = s->event_fd, .events = POLLIN };
-	}
-	deadline_us = tcpu_deadline(k->engine);
-	pthread_mutex_unlock(&k->lock);
-	e = stack_sleep(fds, n, deadline_us < until_us ? deadline_us : until_us);
-	pthread_mutex_lock(&k->lock);
-	if (n > 1)
-		sock_watch(s, sock_usual_want(s));
-	pump(s, sink);
-	return e;
 }

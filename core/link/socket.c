@@ -55,12 +55,12 @@ static int listen_(struct sock *s, int backlog)
 	if (!s->claim)
 		e = sock_claim(s, (struct link_addr){ 0 });
 	if (!e)
-		e = tcpu_listen(s->stack->engine, s->claim->local, most, &s->options, &l);
+		e = tcpu_listen(s->stack->engine, s->claim->local, most, s->options, &l);
 	if (e)
 		return e;
 	sock_take(s, l);
 	s->listening = true;
-	return tcpu_set_options(s->tcb, &s->options); /* in which false is not the default */
+	return 0;
 }
 
 int listen_tcpu(int fd, int backlog)
@@ -80,7 +80,7 @@ static int accept_(struct sock *s, struct sockaddr_in *addr, socklen_t *addrlen)
 
 	if (e)
 		return e;
-	while (!(sock_ready(s) & TCPU_IN)) {
+	while (s->stack->gone || !(sock_ready(s) & TCPU_IN)) {
 		e = sock_wait(s, TCPU_IN, until_us, NULL);
 		if (e)
 			return e;
@@ -91,7 +91,8 @@ static int accept_(struct sock *s, struct sockaddr_in *addr, socklen_t *addrlen)
 		return e;
 	e = tcpu_accept(s->tcb, &c);
 	if (e) {
-		sock_free(n);
+		sock_close(n);
+		sock_end(n);
 		return e;
 	}
 	sock_take(n, c);
@@ -119,14 +120,15 @@ static int connected(struct sock *s)
 {
 	int e;
 
+	if (!s->tcb) /* another thread's call was told */
+		return -ECONNABORTED;
 	if (sock_state(s) == TCPU_SYN_SENT || sock_state(s) == TCPU_SYN_RECEIVED)
 		return -EINPROGRESS;
 	s->connecting = false;
 	e = tcpu_error(s->tcb);
 	if (!e && sock_is_open(s))
 		return 0;
-	tcpu_close(s->tcb);
-	s->tcb = NULL;
+	sock_untake(s);
 	return e ? -e : -ECONNABORTED;
 }
 
@@ -159,7 +161,7 @@ static int connect_start(struct sock *s, struct link_addr remote)
 		e = choose_local(s, remote.ip, &local);
 		if (e)
 			return e;
-		e = tcpu_connect(s->stack->engine, local, remote, &s->options, &c);
+		e = tcpu_connect(s->stack->engine, local, remote, s->options, &c);
 		if (e != -EADDRINUSE || bound)
 			break;
 		sock_unclaim(s); /* an earlier connection from this port to there is in TIME-WAIT */
@@ -168,7 +170,7 @@ static int connect_start(struct sock *s, struct link_addr remote)
 		return e;
 	sock_take(s, c);
 	s->connecting = true;
-	return tcpu_set_options(c, &s->options); /* in which false is not the default */
+	return 0;
 }
 
 static int connect_(struct sock *s, const struct sockaddr_in *addr, socklen_t addrlen)
@@ -215,13 +217,19 @@ static int shutdown_(struct sock *s, int how)
 
 	if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR)
 		return -EINVAL;
+	stack_clock(s->stack);
+	if (s->listening) {
+		if (how != SHUT_WR)
+			sock_untake(s);
+		return 0;
+	}
 	if (!sock_is_open(s))
 		return -ENOTCONN;
-	stack_clock(s->stack);
 	if (how != SHUT_RD)
 		e = tcpu_shutdown(s->tcb);
 	if (how != SHUT_WR)
 		s->read_shut = true;
+	sleepers_wake(s);
 	if (s->want)
 		sock_tell(s);
 	return e;
@@ -304,24 +312,16 @@ static int finish(struct sock *s)
 int close_tcpu(int fd)
 {
 	struct sock *s = sock_enter(fd);
-	struct tcpu_stack *k;
 	int e;
 
 	if (!s)
 		return -1;
-	k = s->stack;
+	s->closing = true;
+	sleepers_wake(s);
 	e = finish(s);
 	if (s->tcb)
 		tcpu_close(s->tcb);
 	s->tcb = NULL;
-	sock_free(s);
-	stack_settle(k); /* others may have been given what they wait for */
-	if (k->sock_count)
-		stack_leave(k);
-	else
-		stack_drop(k);
-	if (!e)
-		return 0;
-	errno = -e;
-	return -1;
+	sock_close(s);
+	return (int)sock_leave(s, e);
 }

@@ -24,6 +24,7 @@ struct number {
 
 #define SECONDS 1000000
 #define BYTES_MAX (1 << 30) /* RFC 7323 2.2: no window is larger */
+#define TIMEOUT_SECONDS_MAX (INT64_MAX / 1000000)
 #define FIN_WAIT_SECONDS 120 /* Linux's: TCP_LINGER2 asks for no more */
 #define AT(field) offsetof(struct tcpu_options, field)
 
@@ -51,24 +52,6 @@ static const struct number *number_of(int level, int name)
 	return NULL;
 }
 
-static void options_of(const struct sock *s, struct tcpu_options *o)
-{
-	if (s->tcb)
-		tcpu_options(s->tcb, o);
-	else
-		*o = s->options;
-}
-
-static int tell_options(struct sock *s, const struct tcpu_options *o)
-{
-	if (!s->tcb) {
-		s->options = *o;
-		return 0;
-	}
-	stack_clock(s->stack);
-	return tcpu_set_options(s->tcb, o);
-}
-
 static uint64_t value_at(const struct number *n, const struct tcpu_options *o)
 {
 	const char *at = (const char *)o + n->at;
@@ -80,20 +63,23 @@ static int set_number(struct sock *s, const struct number *n, int v)
 {
 	struct tcpu_options o, now;
 	char *at = (char *)&o + n->at;
+	int e;
 
 	if ((v || !n->zero) && (v < n->min || v > n->max))
 		return -EINVAL;
 	if (n->at == AT(fin_wait_us) && v > FIN_WAIT_SECONDS)
 		v = FIN_WAIT_SECONDS;
-	options_of(s, &o);
+	sock_options(s, &o);
 	if (n->kind == FLAG)
 		*(bool *)at = v;
 	else if (n->kind == COUNT)
 		*(uint32_t *)at = (uint32_t)v;
 	else
 		*(uint64_t *)at = (uint64_t)v * n->unit;
-	tell_options(s, &o);
-	options_of(s, &now);
+	e = sock_set_options(s, &o);
+	sock_options(s, &now);
+	if (e)
+		return e;
 	return v && value_at(n, &now) != value_at(n, &o) ? -EINVAL : 0; /* it came too late */
 }
 
@@ -104,7 +90,7 @@ static int get_number(const struct sock *s, const struct number *n)
 	struct tcpu_options o;
 	uint64_t v;
 
-	options_of(s, &o);
+	sock_options(s, &o);
 	sock_info(s, &i);
 	v = value_at(n, &o);
 	if (n->at == AT(mss_max))
@@ -134,9 +120,15 @@ static int set_timeout(uint64_t *us, const void *value, socklen_t len)
 	if (len < sizeof t)
 		return -EINVAL;
 	memcpy(&t, value, sizeof t);
-	if (t.tv_sec < 0 || t.tv_usec < 0 || t.tv_usec >= 1000000)
+	if (t.tv_usec < 0 || t.tv_usec >= 1000000)
 		return -EDOM;
-	*us = (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_usec;
+	/* As Linux: a time before now is none at all, and one that ends after all clocks is without end. */
+	if (t.tv_sec < 0)
+		*us = 1;
+	else if (t.tv_sec >= TIMEOUT_SECONDS_MAX)
+		*us = 0;
+	else
+		*us = (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_usec;
 	return 0;
 }
 
@@ -161,7 +153,7 @@ static int set_pacing(struct sock *s, const void *value, socklen_t len)
 
 	if (len < sizeof narrow)
 		return -EINVAL;
-	options_of(s, &o);
+	sock_options(s, &o);
 	memcpy(&narrow, value, sizeof narrow);
 	if (len >= sizeof o.pacing_max_bps)
 		memcpy(&o.pacing_max_bps, value, sizeof o.pacing_max_bps);
@@ -169,7 +161,7 @@ static int set_pacing(struct sock *s, const void *value, socklen_t len)
 		o.pacing_max_bps = narrow == UINT32_MAX ? UINT64_MAX : narrow;
 	if (o.pacing_max_bps == UINT64_MAX)
 		o.pacing_max_bps = 0;
-	return tell_options(s, &o);
+	return sock_set_options(s, &o);
 }
 
 static int set_congestion(struct sock *s, const char *value, socklen_t len)
@@ -179,10 +171,10 @@ static int set_congestion(struct sock *s, const char *value, socklen_t len)
 
 	if (!len)
 		return -EINVAL;
-	options_of(s, &o);
+	sock_options(s, &o);
 	memset(o.congestion, 0, sizeof o.congestion);
 	memcpy(o.congestion, value, n);
-	return tcpu_has_congestion(o.congestion) ? tell_options(s, &o) : -ENOENT;
+	return tcpu_has_congestion(o.congestion) ? sock_set_options(s, &o) : -ENOENT;
 }
 
 /* The error that waits, once. What came may hold it, and whoever asks has been woken by that. */
@@ -209,9 +201,12 @@ static uint8_t linux_state(enum tcpu_state state)
 static void fill_tcp_info(const struct sock *s, struct tcp_info *t)
 {
 	struct tcpu_info i = { 0 };
+	struct tcpu_options o;
 	uint32_t mss;
 
 	*t = (struct tcp_info){ .tcpi_state = linux_state(sock_state(s)) };
+	sock_options(s, &o);
+	t->tcpi_max_pacing_rate = o.pacing_max_bps ? o.pacing_max_bps : UINT64_MAX;
 	if (sock_info(s, &i))
 		return;
 	mss = i.mss ? i.mss : 1;
@@ -228,7 +223,6 @@ static void fill_tcp_info(const struct sock *s, struct tcp_info *t)
 	t->tcpi_snd_ssthresh = i.ssthresh_bytes >= BYTES_MAX ? INT_MAX : i.ssthresh_bytes / mss;
 	t->tcpi_snd_cwnd = i.cwnd_bytes / mss;
 	t->tcpi_total_retrans = (uint32_t)i.retransmits;
-	t->tcpi_max_pacing_rate = UINT64_MAX;
 	t->tcpi_bytes_acked = i.acked_bytes;
 	t->tcpi_bytes_received = i.received_bytes;
 	t->tcpi_bytes_sent = i.sent_bytes;
@@ -311,7 +305,7 @@ static int get_pacing(const struct sock *s, union value *out, size_t len)
 	struct tcpu_options o;
 	uint64_t v;
 
-	options_of(s, &o);
+	sock_options(s, &o);
 	v = o.pacing_max_bps ? o.pacing_max_bps : UINT64_MAX;
 	if (len >= sizeof v)
 		out->wide = v;
@@ -338,7 +332,7 @@ static int get(struct sock *s, int level, int name, union value *out, size_t len
 	if (level == SOL_SOCKET && name == SO_MAX_PACING_RATE)
 		return get_pacing(s, out, len);
 	if (level == IPPROTO_TCP && name == TCP_CONGESTION) {
-		options_of(s, &o);
+		sock_options(s, &o);
 		memset(out->congestion, 0, sizeof out->congestion);
 		memcpy(out->congestion, o.congestion, sizeof o.congestion);
 		return sizeof out->congestion;

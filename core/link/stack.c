@@ -42,7 +42,7 @@ static int make(struct link *link, const struct tcpu_config *config, struct tcpu
 	}
 	pthread_mutex_init(&k->lock, NULL);
 	k->timer_fd = k->left_fd = -1;
-	k->armed_us = TCPU_NEVER;
+	k->armed_us = k->kept_us = TCPU_NEVER;
 	*out = k;
 	return 0;
 }
@@ -105,8 +105,13 @@ bool stack_finished(struct tcpu_stack *k)
 
 void stack_drop(struct tcpu_stack *k)
 {
-	bool done = stack_finished(k);
+	bool done;
 
+	if (k->sock_count) {
+		stack_leave(k);
+		return;
+	}
+	done = stack_finished(k);
 	if (!done && !(k->kept && stack_is_driven(k)))
 		orphan_add(k);
 	stack_leave(k);
@@ -136,6 +141,18 @@ static void feed(struct tcpu_stack *k)
 	tcpu_input(k->engine, in);
 }
 
+/* Nothing will come or go any more. */
+static void lose_link(struct tcpu_stack *k)
+{
+	k->gone = true;
+	tcpu_drop_all(k->engine, ENETDOWN);
+	for (struct sock *s = k->socks; s; s = s->next) {
+		sleepers_wake(s);
+		if (s->want)
+			sock_tell(s);
+	}
+}
+
 unsigned stack_pump(struct tcpu_stack *k, const struct call_sink *sink)
 {
 	uint64_t due_us = tcpu_deadline(k->engine);
@@ -148,6 +165,8 @@ unsigned stack_pump(struct tcpu_stack *k, const struct call_sink *sink)
 
 		k->at = 0;
 		k->count = n > 0 ? (unsigned)n : 0;
+		if (n == -ENETDOWN && !k->gone)
+			lose_link(k);
 	}
 	/* When nobody has looked for a while, what came was there before the timers were due that it may stop: an
 	 * acknowledgment that waits here is none that is missing. */
@@ -222,7 +241,10 @@ void stack_settle(struct tcpu_stack *k)
 		s = sock_find((int)tcpu_user(c) - 1);
 		if (s->want)
 			sock_tell(s);
+		if (k->sleepers)
+			sleepers_tell(s);
 	}
+	sleepers_settle(k);
 	if (k->left_fd >= 0)
 		stack_raise(k->left_fd, &k->left, k->watched && k->at < k->count);
 	if (k->timer_fd >= 0 && k->watched)
@@ -272,10 +294,7 @@ int stack_socket_tcpu(struct tcpu_stack *k, int type)
 		s->nonblock = type & SOCK_NONBLOCK;
 		e = s->fd;
 	}
-	if (k->sock_count)
-		stack_leave(k);
-	else
-		stack_drop(k);
+	stack_drop(k);
 	if (e >= 0)
 		return e;
 	errno = -e;

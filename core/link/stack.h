@@ -5,11 +5,13 @@
  * tries, gets the engine further until it need not try again (sock_wait), and lets go (sock_leave), which sends what is
  * due and brings descriptors up to date.
  *
- * A descriptor of the application's is an epoll descriptor that holds the link's descriptor, and, once somebody
- * watches it (O_NONBLOCK, poll_tcpu, or a blocking call beside others that get the stack further), an eventfd that is
- * raised while the connection is ready without the link being readable, the stack's timerfd, and an eventfd that is
- * raised while segments wait in the stack. Blocking calls of an only socket need none of them and pay for none. By
- * turns it is the connection's eventfd alone: the application watches the link.
+ * A call that sleeps watches the link's descriptor, and an eventfd of its thread's that whoever else gets the stack
+ * further raises (struct sleeper). One of them sleeps no longer than to the engine's deadline.
+ *
+ * A descriptor of the application's is an epoll descriptor that holds the link's descriptor, and, once the application
+ * watches it (O_NONBLOCK, a thread), an eventfd that is raised while the connection is ready without the link being
+ * readable, the stack's timerfd, and an eventfd that is raised while segments wait in the stack. By turns it is the
+ * connection's eventfd alone: the application watches the link.
  *
  * More than LINKED_MAX descriptors do not hold the link's: the kernel lets one descriptor wake no more than 500 that
  * are two epolls away. Whoever makes calls on one of those that do wakes the others.
@@ -36,6 +38,16 @@ struct help {
 	_Atomic bool woken; /* which it has */
 };
 
+/* A call that sleeps, on a socket; poll_tcpu: one for each of them. */
+struct sleeper {
+	struct sleeper *next, **at; /* among the stack's */
+	struct sock *sock;
+	unsigned want; /* TCPU_IN ..., SOCK_ACKED ... */
+	bool asleep;   /* its thread sleeps, or will do so without another look at the stack */
+	bool woken;    /* it is to look again */
+	int wake_fd;   /* its thread's; -1: there is none, and it looks every now and then */
+};
+
 #define STACK_BATCH 128 /* segments of a recv */
 #define LINKED_MAX 256
 
@@ -43,12 +55,16 @@ struct tcpu_stack {
 	pthread_mutex_t lock;
 	struct link *link;
 	struct tcpu *engine;
+	bool gone;              /* the link is: no call gets any further */
 	bool kept;              /* made by stack_tcpu: it outlives its sockets */
 	bool turns;
 	bool thread;            /* the helper drives it */
 	unsigned in_calls;      /* how many calls are under way, sleeping ones included */
 	uint32_t calls;         /* how many have begun */
 	struct help help;
+	struct sleeper *sleepers;
+	struct sleeper *keeper; /* of them: the one that keeps time, and wakes by itself at kept_us. NULL: none */
+	uint64_t kept_us;       /* TCPU_NEVER without */
 	struct sock *socks;
 	unsigned sock_count;
 	unsigned watched;       /* of them: those with a want */
@@ -72,24 +88,25 @@ struct claim {
 };
 
 struct sock {
-	struct sock *next;
+	struct sock *next, **at; /* among the stack's */
 	struct tcpu_stack *stack;
 	struct claim *claim; /* NULL: not bound */
 	struct tcb *tcb; /* NULL before connect or listen */
+	struct tcpu_options *options; /* what was told while there was no tcb; NULL: nothing */
+	uint64_t send_timeout_us, recv_timeout_us; /* 0: none */
 	int fd;
-	unsigned pollers; /* calls of poll_tcpu that sleep on it */
+	unsigned users;  /* calls under way, sleeping ones included: the last one frees what is closed */
 	int event_fd;    /* -1: nobody has watched yet */
-	unsigned want;   /* TCPU_IN ...: what somebody watches the descriptor for; 0: nobody does */
-	unsigned told;   /* of want: why event_fd is raised */
+	int linger_seconds;
+	int error;       /* a positive errno: found beside bytes, so for the next call to report */
+	uint8_t want;    /* TCPU_IN ...: what the application watches the descriptor for; 0: it does not */
+	uint8_t told;    /* of want: why event_fd is raised */
 	bool raised;
 	bool linked, timed, lefted; /* descriptors of the link and the stack are part of this one */
-	int error;       /* a positive errno: found beside bytes, so for the next call to report */
+	bool closing;    /* a call of close_tcpu has it: no other one gets any further */
 	bool listening, read_shut, nonblock, reuse, linger;
-	int linger_seconds;
 	bool connecting; /* connect_tcpu has begun, and has not yet told how it went */
 	bool want_out;   /* a call without waiting found no room: tell when there is */
-	uint64_t send_timeout_us, recv_timeout_us; /* 0: none */
-	struct tcpu_options options; /* complete; once there is a tcb, it has them */
 };
 
 /* It gets further without calls on its sockets, and its descriptors are always watched. */
@@ -104,7 +121,7 @@ struct call_sink {
 	size_t taken, room;
 };
 
-/* Ends the call in which a stack has lost its last socket: it is an orphan as long as its engine holds connections, and
+/* Ends a call. A stack that has lost its last socket in it is an orphan as long as its engine holds connections, and
  * freed then, unless it is kept. */
 void stack_drop(struct tcpu_stack *);
 /* A turn; whether the engine holds nothing any more. */
@@ -128,31 +145,34 @@ void stack_clock(struct tcpu_stack *);
 void stack_settle(struct tcpu_stack *);
 /* Raises or lowers an eventfd when that changes. */
 void stack_raise(int event_fd, bool *raised, bool raise);
-/* Sleeps until one of fds is ready, or so long; orphans are served meanwhile, so it may return before either.
- * -EINTR. */
-int stack_sleep(struct pollfd *fds, nfds_t n, uint64_t until_us);
-
 /* A socket with a new descriptor; it shares the claim, which may be NULL. -EMFILE, -ENFILE, -ENOMEM. */
 int sock_new(struct tcpu_stack *, struct claim *, struct sock **out);
-/* The descriptor is the system's again on return, and the claim the link's when nobody else has it. */
-void sock_free(struct sock *);
+/* Nobody finds it any more. The descriptor is the system's again on return, and the claim the link's when nobody else
+ * has it. The lock may be open for a while. Call sock_leave all the same, or sock_end where no call is under way. */
+void sock_close(struct sock *);
+void sock_end(struct sock *);
 /* Binds it. Errors of the link's claim; -ENOMEM. */
 int sock_claim(struct sock *, struct link_addr);
 void sock_unclaim(struct sock *);
 /* NULL when fd is none of ours. */
 struct sock *sock_find(int fd);
-/* Finds a socket and locks its stack. NULL, with errno EBADF. */
+/* Finds a socket and locks its stack: a call begins. NULL, with errno EBADF. */
 struct sock *sock_enter(int fd);
-/* Unlocks; returns result, or -1 with errno for a negative one. */
+/* The call ends: unlocks; returns result, or -1 with errno for a negative one. */
 ssize_t sock_leave(struct sock *, ssize_t result);
 /* Gets the engine further: feeds it a batch, or, when nothing has come, sleeps until something does; want says for
  * what. sink, where given, takes what comes for this socket. The lock is open during the sleep.
- * -EAGAIN: until_us has passed (0: no sleep); -EINTR. */
+ * -EAGAIN: until_us has passed (0: no sleep); -EINTR; -EBADF, -EINVAL: meanwhile another thread has closed the socket, or
+ * ended its connection or listening; -ENETDOWN: the link is gone. */
 int sock_wait(struct sock *, unsigned want, uint64_t until_us, struct call_sink *sink);
 /* TCPU_CLOSED also where there is no connection yet. */
 enum tcpu_state sock_state(const struct sock *);
-/* Its connection, or listener. */
+/* Its connection, or listener; and letting go of it: options stay. */
 void sock_take(struct sock *, struct tcb *);
+void sock_untake(struct sock *);
+/* What it was told, by calls on it or else the engine's configuration; and telling it. -ENOMEM. */
+void sock_options(const struct sock *, struct tcpu_options *);
+int sock_set_options(struct sock *, const struct tcpu_options *);
 /* -ENOTCONN: no connection, but perhaps a listener. */
 int sock_info(const struct sock *, struct tcpu_info *);
 /* The handshake is over, and the connection is not. */
@@ -160,6 +180,8 @@ static inline bool sock_is_open(const struct sock *s)
 {
 	return sock_state(s) >= TCPU_ESTABLISHED;
 }
+/* Nothing more will be read but what has come. */
+bool sock_is_ended(const struct sock *);
 /* Of SOCK_ACKED: all data is acknowledged; SOCK_ENDED: and both FINs, or it broke, or bytes came that will break it.
  * A wait may want these as well. */
 unsigned sock_met(const struct sock *);
@@ -176,6 +198,22 @@ int sock_watch(struct sock *, unsigned want);
 uint64_t sock_until(const struct sock *, uint64_t timeout_us, int flags);
 /* As getsockname gives an address: at most *addrlen bytes of it, and *addrlen its true size. */
 void sock_give_address(struct link_addr, struct sockaddr_in *addr, socklen_t *addrlen);
+
+/* ---- sleeping ---- */
+
+/* The lock is held in all but sleepers_sleep. */
+void sleeper_add(struct sleeper *, struct sock *, unsigned want);
+void sleeper_remove(struct sleeper *);
+/* From now on it is told what happens. Returns until when to sleep at the most, for the stack's sake. */
+uint64_t sleeper_doze(struct sleeper *);
+/* Those that sleep on a socket look again: all, or those who wait for what it is ready for. */
+void sleepers_wake(struct sock *);
+void sleepers_tell(struct sock *);
+/* Somebody looks again when the engine's deadline is earlier than anybody will, or segments wait that no call takes. */
+void sleepers_settle(struct tcpu_stack *);
+/* Sleeps until one of fds is ready, or so long, or the calling thread's sleepers are woken; orphans are served
+ * meanwhile, so it may return before any of it. fds has room for one more than n. -EINTR. */
+int sleepers_sleep(struct pollfd *fds, nfds_t n, uint64_t until_us);
 
 /* ---- the helper ---- */
 

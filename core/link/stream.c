@@ -160,25 +160,28 @@ ssize_t drain_tcpu(int fd, struct seam_sink *sink, int flags)
 	return s ? sock_leave(s, drain(s, sink, SIZE_MAX, flags)) : -1;
 }
 
-/* What is there; what has come may still lie in the link. */
+/* What is there; what has come may still lie in the link. With MSG_WAITALL, more than fits is not waited for. */
 static ssize_t peek(struct sock *s, void *buffer, size_t length, int flags)
 {
 	uint64_t until_us = sock_until(s, s->recv_timeout_us, flags);
 	int e = flags & ~(MSG_DONTWAIT | MSG_WAITALL | MSG_PEEK) ? -EOPNOTSUPP : refused(s);
-	ssize_t n;
+	struct tcpu_info info;
+	ssize_t n = 0;
 
 	if (e)
 		return e;
 	stack_catch_up(s->stack);
 	while (!s->read_shut) {
 		n = tcpu_peek(s->tcb, buffer, length);
-		if (n != -EAGAIN)
+		tcpu_info(s->tcb, &info);
+		if (n != -EAGAIN && !(n > 0 && flags & MSG_WAITALL && (size_t)n < length &&
+			info.waiting_bytes + info.mss < info.rcvbuf_bytes && !sock_is_ended(s)))
 			return n;
 		e = sock_wait(s, TCPU_IN, until_us, NULL);
 		if (e)
-			return e;
+			return n > 0 ? n : e;
 	}
-	return 0;
+	return n > 0 ? n : 0;
 }
 
 ssize_t recv_tcpu(int fd, void *buffer, size_t length, int flags)

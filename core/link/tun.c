@@ -287,6 +287,13 @@ static bool take(struct tun *t, uint8_t *data, size_t len, struct link_in *in)
 	return false;
 }
 
+/* The descriptor would poll ready for ever. */
+static void lose_device(struct tun *t)
+{
+	close(t->fd);
+	t->fd = -1;
+}
+
 static int tun_recv(struct link *link, struct link_in *in, unsigned max)
 {
 	struct tun *t = of(link);
@@ -296,6 +303,8 @@ static int tun_recv(struct link *link, struct link_in *in, unsigned max)
 	for (unsigned reads = 0; reads < max && used + SLOT_BYTES <= ARENA_BYTES; reads++) {
 		ssize_t len = read(t->fd, t->arena + used, SLOT_BYTES);
 
+		if (len < 0 && errno == EBADFD) /* somebody has deleted the device */
+			lose_device(t);
 		if (len <= 0)
 			break;
 		if (take(t, t->arena + used, (size_t)len, &in[n])) {
@@ -303,7 +312,7 @@ static int tun_recv(struct link *link, struct link_in *in, unsigned max)
 			n++;
 		}
 	}
-	return n;
+	return n || t->fd >= 0 ? n : -ENETDOWN;
 }
 
 /* ---- opening ---- */
@@ -315,7 +324,8 @@ static int tun_fd(const struct link *link)
 
 static void tun_close(struct link *link)
 {
-	close(of(link)->fd);
+	if (of(link)->fd >= 0)
+		close(of(link)->fd);
 	free(of(link));
 }
 
