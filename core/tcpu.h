@@ -18,7 +18,8 @@
  * O_NONBLOCK set or after poll_tcpu, which gives exact answers. By turns it does so once a turn, or a call, has taken
  * in what came, and exactly. Inline, what comes wakes all descriptors of a stack, but no more than 256 of them: where
  * there are more, watch one of the older ones as well, as a server does its listener. Descriptors may be used from any
- * thread; connections of one stack share a lock, others share nothing.
+ * thread; connections of one stack share a lock, others share nothing. A call that sleeps drives its stack for all its
+ * connections. When another thread closes its descriptor, it ends with EBADF (poll_tcpu: POLLNVAL).
  *
  * After fork(2) both processes hold the whole TCP of each connection, and what comes reaches only one of them. So one
  * process goes on with a listener and all that it has accepted, or with a socket that has connected; the other leaves
@@ -63,7 +64,8 @@ int connect_tcpu(int fd, const struct sockaddr_in *addr, socklen_t addrlen);
 ssize_t send_tcpu(int fd, const void *buffer, size_t length, int flags);
 /* Waits for bytes, and returns how many; 0 at the end of the stream. (The report's 0 after a silent interval is
  * EAGAIN here, by SO_RCVTIMEO or O_NONBLOCK: a reader must know the end from a pause.) Bytes in order go from
- * the packet buffer to buffer in one pass. flags: MSG_DONTWAIT, MSG_WAITALL, MSG_PEEK (what is there, and it stays).
+ * the packet buffer to buffer in one pass. flags: MSG_DONTWAIT, MSG_WAITALL, MSG_PEEK (what is there, and it stays;
+ * with MSG_WAITALL it waits for length bytes, or as many as the receive buffer holds).
  * EOPNOTSUPP: another flag. */
 ssize_t recv_tcpu(int fd, void *buffer, size_t length, int flags);
 /* The same from and to n pieces of memory. EINVAL: n over IOV_MAX, or lengths that sum to more than SSIZE_MAX. */
@@ -84,7 +86,8 @@ ssize_t readv_tcpu(int fd, const struct iovec *pieces, int n);
  * EIO: data could not be delivered, since the connection broke, or was reset over unread bytes, first. */
 int close_tcpu(int fd);
 
-/* how: SHUT_WR or SHUT_RDWR: FIN after what is buffered. SHUT_RD alone: later reads return 0. */
+/* how: SHUT_WR or SHUT_RDWR: FIN after what is buffered. SHUT_RD or SHUT_RDWR: reads return 0, one that waits included;
+ * a listener listens no more, and accept_tcpu that waits ends with EINVAL. ENOTCONN; EINVAL: another how. */
 int shutdown_tcpu(int fd, int how);
 int getsockname_tcpu(int fd, struct sockaddr_in *addr, socklen_t *addrlen);
 int getpeername_tcpu(int fd, struct sockaddr_in *addr, socklen_t *addrlen);
@@ -108,7 +111,8 @@ int ioctl_tcpu(int fd, unsigned long request, int *arg);
 int setsockopt_tcpu(int fd, int level, int name, const void *value, socklen_t len);
 int getsockopt_tcpu(int fd, int level, int name, void *value, socklen_t *len);
 #define TCPU_THREAD 1
-/* As poll(2), with exact readiness, for TCPU's descriptors and any others together. */
+/* As poll(2), with exact readiness, for TCPU's descriptors and any others together. POLLRDHUP: the peer has ended, or
+ * SHUT_RD has. */
 int poll_tcpu(struct pollfd *fds, nfds_t n, int timeout_ms);
 /* State and counts of a connection. */
 int info_tcpu(int fd, struct tcpu_info *info);
@@ -125,7 +129,9 @@ ssize_t drain_tcpu(int fd, struct seam_sink *sink, int flags);
 
 struct tcpu_stack;
 struct tcpu_stack_config {
-	struct link *link;         /* its own from then on, and closed with it: core/link/tun.h has one with an address */
+	/* Its own from then on, and closed with it: core/link/tun.h has one with an address. When it is gone for good (a
+	 * device that somebody deletes), connections are over and calls fail: ENETDOWN. */
+	struct link *link;
 	struct tcpu_config engine; /* link, memory and time are the stack's to set, and the secret where it is all zero */
 	bool thread;               /* as TCPU_THREAD */
 	bool turns;                /* by turns: calls drive it as well, but close_tcpu need not */

@@ -1,6 +1,7 @@
 /* The TUN link over a real device, in a network namespace of its own, with the kernel's TCP, ping and routing as
  * the peer; TCP's side is played by hand. */
 #include "core/link/tun.h"
+#include "core/tcpu.h"
 #include "tests/run.h"
 #include "tests/tun_packet.h"
 
@@ -272,6 +273,35 @@ START_TEST(device)
 }
 END_TEST
 
+/* Somebody deletes it under a stack: connections end, and nothing polls ready for ever. */
+START_TEST(deleted)
+{
+	struct sockaddr_in to = address(HOST, 80);
+	struct tcpu_stack_config c = { 0 };
+	struct tcpu_stack *k;
+	struct pollfd p = { .events = POLLIN };
+	int s, fd;
+
+	if (!open_device(usual))
+		return;
+	ck_assert_int_eq(system("ip link delete tcpu0"), 0);
+	c.link = l;
+	c.thread = _i;
+	p.fd = l->ops->fd(l);
+	ck_assert_int_eq(stack_tcpu(&c, &k), 0);
+	s = stack_socket_tcpu(k, SOCK_STREAM);
+	ck_assert_int_ge(s, 0);
+	ck_assert_int_eq(connect_tcpu(s, (struct sockaddr_in *)&to, sizeof to), -1);
+	ck_assert_int_eq(errno, ENETDOWN);
+	ck_assert_int_eq(l->ops->recv(l, in, BATCH), -ENETDOWN);
+	ck_assert_int_eq(l->ops->fd(l), -1);
+	fd = fcntl(p.fd, F_GETFD); /* the number is free, or the helper's */
+	ck_assert(fd < 0 || _i);
+	ck_assert_int_eq(close_tcpu(s), 0);
+	ck_assert_int_eq(stack_close_tcpu(k), 0);
+}
+END_TEST
+
 /* A persistent device keeps what its last user asked for: it must not matter. */
 START_TEST(second_hand)
 {
@@ -397,6 +427,7 @@ int main(void)
 	tcase_add_test(tc, ping);
 	tcase_add_test(tc, unreachable);
 	tcase_add_test(tc, device);
+	tcase_add_loop_test(tc, deleted, 0, 2);
 	tcase_add_test(tc, second_hand);
 	tcase_add_test(tc, at_once);
 	tcase_add_test(tc, unprivileged);

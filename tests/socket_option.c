@@ -293,6 +293,10 @@ START_TEST(tcp_info)
 	fresh = stack_socket_tcpu(m.stack[0], SOCK_STREAM);
 	ask_info(fresh, &t);
 	ck_assert_uint_eq(t.tcpi_state, 7); /* CLOSE, of the kernel's net/tcp_states.h */
+	ck_assert_uint_eq(t.tcpi_max_pacing_rate, UINT64_MAX);
+	ck_assert_int_eq(setsockopt_tcpu(fresh, SOL_SOCKET, SO_MAX_PACING_RATE, &(uint64_t){ 1000000 }, 8), 0);
+	ask_info(fresh, &t);
+	ck_assert_uint_eq(t.tcpi_max_pacing_rate, 1000000);
 	ask_info(l, &t);
 	ck_assert_uint_eq(t.tcpi_state, 10);
 	ck_assert_uint_eq(t.tcpi_snd_mss, 0);

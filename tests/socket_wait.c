@@ -449,6 +449,11 @@ START_TEST(poll_exact)
 	ck_assert_int_eq(poll_tcpu(&p[2], 1, 5000), 1);
 	ck_assert_int_eq(p[2].revents, POLLIN);
 	ck_assert_int_eq(recv_tcpu(s, b, 8, 0), 0);
+	p[2].events = POLLRDHUP;
+	ck_assert_int_eq(poll_tcpu(&p[2], 1, 0), 1);
+	ck_assert_int_eq(p[2].revents, POLLRDHUP);
+	p[0].events = POLLRDHUP | POLLIN;
+	ck_assert_int_eq(poll_tcpu(&p[0], 1, 0), 0);
 	p[0].fd = -1;
 	p[1].fd = 1 << 28;
 	ck_assert_int_eq(poll_tcpu(p, 2, 0), 1);
@@ -456,6 +461,23 @@ START_TEST(poll_exact)
 	close_both(s, c);
 	close(pipefd[0]);
 	close(pipefd[1]);
+}
+END_TEST
+
+/* That the peer has ended ends a wait for that alone, bytes before it do not; and so does one's own end of reading. */
+START_TEST(ended_by_peer)
+{
+	struct pollfd p = { .events = POLLRDHUP };
+	int s, c;
+
+	pair(&s, &c);
+	p.fd = s;
+	ck_assert_int_eq(send_tcpu(c, "hello", 5, TF_NODELAY), 5);
+	ck_assert_int_eq(poll_tcpu(&p, 1, 10), 0);
+	ck_assert_int_eq(shutdown_tcpu(_i ? s : c, _i ? SHUT_RD : SHUT_WR), 0);
+	ck_assert_int_eq(poll_tcpu(&p, 1, -1), 1);
+	ck_assert_int_eq(p.revents, POLLRDHUP);
+	close_both(s, c);
 }
 END_TEST
 
@@ -500,6 +522,7 @@ int main(void)
 	tcase_add_test(tc, room_that_another_call_made);
 	tcase_add_test(tc, a_little_at_a_time);
 	tcase_add_test(tc, poll_exact);
+	tcase_add_loop_test(tc, ended_by_peer, 0, 2);
 	tcase_add_test(tc, deadlines_are_met);
 	suite_add_tcase(suite, tc);
 	return run_tests(srunner_create(suite));

@@ -123,7 +123,7 @@ void sleepers_settle(struct tcpu_stack *k)
 	struct sleeper *sl = k->sleepers;
 
 	/* Who does not sleep yet will keep time himself. */
-	if (sl && sl->asleep && (tcpu_deadline(k->engine) < k->kept_us || k->at < k->count))
+	if (sl->asleep && (tcpu_deadline(k->engine) < k->kept_us || k->at < k->count))
 		wake(sl);
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/single_threaded.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -20,7 +21,8 @@
 
 struct slot {
 	struct sock *_Atomic sock;
-	_Atomic unsigned entering; /* threads that have looked at it, and not yet got the lock of its stack */
+	_Atomic unsigned entering; /* how often threads have looked at it, and found a socket */
+	unsigned entered;          /* and then got the lock of its stack, which guards this */
 };
 
 static struct slot *_Atomic table[PAGES];
@@ -58,7 +60,7 @@ static void unhook(struct sock *s)
 	struct slot *at = slot(s->fd, false);
 
 	atomic_store(&at->sock, NULL);
-	while (atomic_load(&at->entering)) {
+	while (atomic_load(&at->entering) != at->entered) {
 		pthread_mutex_unlock(&s->stack->lock);
 		sched_yield();
 		pthread_mutex_lock(&s->stack->lock);
@@ -342,15 +344,19 @@ int sock_watch(struct sock *s, unsigned want)
 struct sock *sock_enter(int fd)
 {
 	struct slot *at = slot(fd, false);
+	bool alone = __libc_single_threaded; /* a tenth of a small send */
 	struct sock *s = NULL;
 
 	if (orphans_any())
 		orphans_serve();
-	if (at) {
+	if (at && !alone)
 		atomic_fetch_add(&at->entering, 1);
+	if (at)
 		s = atomic_load(&at->sock);
-		if (s)
-			stack_enter(s->stack);
+	if (s) {
+		stack_enter(s->stack);
+		at->entered += !alone;
+	} else if (at && !alone) {
 		atomic_fetch_sub(&at->entering, 1);
 	}
 	if (s && s->closing) {

@@ -244,7 +244,8 @@ void stack_settle(struct tcpu_stack *k)
 		if (k->sleepers)
 			sleepers_tell(s);
 	}
-	sleepers_settle(k);
+	if (k->sleepers)
+		sleepers_settle(k);
 	if (k->left_fd >= 0)
 		stack_raise(k->left_fd, &k->left, k->watched && k->at < k->count);
 	if (k->timer_fd >= 0 && k->watched)

@@ -162,8 +162,8 @@ struct sock *sock_enter(int fd);
 ssize_t sock_leave(struct sock *, ssize_t result);
 /* Gets the engine further: feeds it a batch, or, when nothing has come, sleeps until something does; want says for
  * what. sink, where given, takes what comes for this socket. The lock is open during the sleep.
- * -EAGAIN: until_us has passed (0: no sleep); -EINTR; -EBADF, -EINVAL: meanwhile another thread has closed the socket, or
- * ended its connection or listening; -ENETDOWN: the link is gone. */
+ * -EAGAIN: until_us has passed (0: no sleep); -EINTR; -EBADF, -EINVAL: meanwhile another thread has closed the socket,
+ * or ended its connection or listening; -ENETDOWN: the link is gone. */
 int sock_wait(struct sock *, unsigned want, uint64_t until_us, struct call_sink *sink);
 /* TCPU_CLOSED also where there is no connection yet. */
 enum tcpu_state sock_state(const struct sock *);
