@@ -115,10 +115,11 @@ static void update_window(struct tcb *c, const struct segment *s, bool advances)
 }
 
 /* RFC 5681 section 2: data outstanding, no data, no FIN, same number, same window. With SACK it is one if it reports
- * something new (RFC 6675 section 2), and that is counted there. */
+ * something new (RFC 6675 section 2), and that is counted there. One that a tail loss probe may have brought about is
+ * one, though nothing is outstanding any more (RFC 8985 7.4.2). */
 static bool is_duplicate(const struct tcb *c, const struct segment *s)
 {
-	return s->ack == c->snd_una && c->snd_una != c->snd_nxt && s->len == 0 && !(s->flags & (TH_SYN | TH_FIN)) &&
+	return s->ack == c->snd_una && (c->snd_una != c->snd_nxt || c->tlp_out) && s->len == 0 && !(s->flags & (TH_SYN | TH_FIN)) &&
 		s->wnd << c->snd_scale == c->snd_wnd && c->timer[TIMER_PERSIST] == TCPU_NEVER;
 }
 
