@@ -119,8 +119,8 @@ static void update_window(struct tcb *c, const struct segment *s, bool advances)
  * one, though nothing is outstanding any more (RFC 8985 7.4.2). */
 static bool is_duplicate(const struct tcb *c, const struct segment *s)
 {
-	return s->ack == c->snd_una && (c->snd_una != c->snd_nxt || c->tlp_out) && s->len == 0 && !(s->flags & (TH_SYN | TH_FIN)) &&
-		s->wnd << c->snd_scale == c->snd_wnd && c->timer[TIMER_PERSIST] == TCPU_NEVER;
+	return s->ack == c->snd_una && (c->snd_una != c->snd_nxt || c->tlp_out) && s->len == 0 &&
+		!(s->flags & (TH_SYN | TH_FIN)) && s->wnd << c->snd_scale == c->snd_wnd && c->timer[TIMER_PERSIST] == TCPU_NEVER;
 }
 
 static void restart_timers(struct tcb *c, const struct news *n)
