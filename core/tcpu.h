@@ -147,7 +147,8 @@ void stack_default_tcpu(struct tcpu_stack *);
 uint64_t stack_turn_tcpu(struct tcpu_stack *);
 /* Polls readable when a turn would get further: the link's. */
 int stack_fd_tcpu(const struct tcpu_stack *);
-/* Ends all connections that are closed and still owe something by RST, and frees the stack. EBUSY: sockets are open. */
+/* Ends all connections that are closed and still owe something by RST, and frees the stack. EBUSY: sockets are open, or
+ * calls on closed ones have yet to return. */
 int stack_close_tcpu(struct tcpu_stack *);
 
 #endif

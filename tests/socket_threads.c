@@ -225,6 +225,35 @@ START_TEST(taken_by_another_call)
 }
 END_TEST
 
+/* One that was woken for nothing sleeps on, and is woken again. */
+START_TEST(woken_again)
+{
+	struct caller c;
+	int s, peer, waiting = 0;
+	char b;
+
+	k = lossy_stack(false, &lossy, &l, &at);
+	s = accepted(&peer);
+	come_to_rest();
+	atomic_store(&lossy->silent, true);
+	begin(&c, s, do_poll);
+	ck_assert_int_eq(shutdown_tcpu(s, SHUT_WR), 0);
+	ck_assert_int_eq(recv_tcpu(peer, &b, 1, 0), 0);
+	come_to_rest();
+	while (state_of(c.tid) != 'S')
+		sched_yield();
+	ck_assert_int_eq(send_tcpu(peer, "x", 1, TF_NODELAY), 1);
+	while (!waiting)
+		ck_assert_int_eq(ioctl_tcpu(s, FIONREAD, &waiting), 0);
+	end(&c, 1, 0);
+	ck_assert_int_eq(c.revents, POLLIN);
+	abort_(s);
+	abort_(peer);
+	ck_assert_int_eq(close_tcpu(l), 0);
+	ck_assert_int_eq(stack_close_tcpu(k), 0);
+}
+END_TEST
+
 /* A call that has enough leaves the next segment where it is, in the stack: whoever waits for it takes it. */
 START_TEST(left_by_another_call)
 {
@@ -235,6 +264,7 @@ START_TEST(left_by_another_call)
 	k = lossy_stack(false, &lossy, &l, &at);
 	for (int i = 0; i < 2; i++)
 		s[i] = accepted(&peer[i]);
+	come_to_rest();
 	atomic_store(&lossy->silent, true);
 	begin(&c, s[0], do_recv);
 	ck_assert_int_eq(send_tcpu(peer[1], "x", 1, TF_NODELAY), 1);
@@ -482,6 +512,7 @@ int main(void)
 	tcase_add_loop_test(t, deadline_of_another_call, 0, 4);
 	tcase_add_test(t, deadline_passed_on);
 	tcase_add_loop_test(t, taken_by_another_call, 0, 6);
+	tcase_add_test(t, woken_again);
 	tcase_add_test(t, left_by_another_call);
 	tcase_add_test(t, only_socket);
 	tcase_add_loop_test(t, closed_by_another, 0, 12);
