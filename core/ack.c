@@ -82,6 +82,8 @@ static void new_ack(struct tcb *c, uint32_t ack, struct news *n)
 		c->fin_acked = true;
 	}
 	recovery_cumulative(c, off, n);
+	if (!c->snd.count)
+		tcb_give_spans(c);
 	c->snd_una = ack;
 	if (seq_lt(c->snd_nxt, ack))
 		c->snd_nxt = ack; /* a probe into a shut window had gone beyond it */

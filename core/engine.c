@@ -114,6 +114,7 @@ void tcpu_free(struct tcpu *e)
 		c->detached = true;
 		tcb_drop(c, 0);
 	}
+	give(e, e->few_spans, SPANS_FEW * sizeof(struct span));
 	give(e, e->heap, e->heap_max * sizeof(struct tcb *));
 	give(e, e->table, e->table_size * sizeof(struct tcb *));
 	memset(e->config.secret, 0, sizeof e->config.secret);
@@ -292,12 +293,12 @@ static void free_buffers(struct tcb *c)
 	/* Segments that wait for the link may stand in this memory. */
 	batch_send(c->engine);
 	c->engine->batch = 0;
-	if (c->snd.span)
-		give(c->engine, c->snd.span, sndbuf_memory(c->snd.size));
-	give(c->engine, c->rcv.ring, rcvbuf_memory(c->rcv.size));
-	c->snd.span = NULL;
 	c->snd.count = c->snd.sent = 0;
-	c->rcv.ring = NULL;
+	tcb_give_spans(c);
+	c->rcv.over.count = 0;
+	tcb_give_ranges(c);
+	give(c->engine, c->snd.ring, c->snd.size);
+	give(c->engine, c->rcv.ring, c->rcv.size);
 }
 
 void tcb_drop(struct tcb *c, int error)
@@ -342,20 +343,63 @@ uint32_t tcb_isn(const struct tcb *c)
 	return k->isn_fixed ? k->isn : (uint32_t)(c->engine->now / 4) + tcb_keyed(c, 0x49534e);
 }
 
+/* A small one waits in the engine for whoever sends next: who sends now and then asks for no memory each time. */
+static void give_spans(struct tcpu *e, struct span *table, uint32_t max)
+{
+	if (max == SPANS_FEW && !e->few_spans)
+		e->few_spans = table;
+	else
+		give(e, table, max * sizeof *table);
+}
+
 int tcb_take_sndbuf(struct tcb *c)
 {
 	uint32_t size = c->options.sndbuf_bytes ? c->options.sndbuf_bytes :
 		min_u32(TCPU_SNDBUF_DEFAULT, c->engine->config.sndbuf_max);
 	void *memory;
 
-	if (c->snd.span)
+	if (!c->snd.ring) {
+		size = max_u32(size, 4 * (c->mss + tcb_header_len(c)));
+		memory = take(c->engine, size);
+		if (!memory)
+			return -ENOMEM;
+		sndbuf_init(&c->snd, memory, size, tcb_header_len(c));
+	}
+	return tcb_take_spans(c);
+}
+
+bool tcb_may_take_spans(const struct tcb *c)
+{
+	return !sndbuf_table_full(&c->snd) || c->snd.span_max < sndbuf_spans_max(c->snd.size);
+}
+
+int tcb_take_spans(struct tcb *c)
+{
+	struct tcpu *e = c->engine;
+	uint32_t old_max = c->snd.span_max, max = old_max ? sndbuf_spans_max(c->snd.size) : SPANS_FEW;
+	struct span *old = c->snd.span, *table = NULL;
+
+	if (!sndbuf_table_full(&c->snd) || !tcb_may_take_spans(c))
 		return 0;
-	size = max_u32(size, 4 * (c->mss + tcb_header_len(c)));
-	memory = take(c->engine, sndbuf_memory(size));
-	if (!memory)
+	if (max == SPANS_FEW) {
+		table = e->few_spans;
+		e->few_spans = NULL;
+	}
+	table = table ? table : take(e, max * sizeof *table);
+	if (!table)
 		return -ENOMEM;
-	sndbuf_init(&c->snd, memory, size, tcb_header_len(c));
+	sndbuf_table(&c->snd, table, max);
+	give_spans(e, old, old_max);
 	return 0;
+}
+
+void tcb_give_spans(struct tcb *c)
+{
+	struct span *old = c->snd.span;
+	uint32_t old_max = c->snd.span_max;
+
+	sndbuf_table(&c->snd, NULL, 0);
+	give_spans(c->engine, old, old_max);
 }
 
 /* On a path that is short a large buffer holds a queue, and not what is under way; and it falls out of the cache. */
@@ -369,33 +413,58 @@ bool tcb_may_grow_sndbuf(const struct tcb *c)
 bool tcb_grow_sndbuf(struct tcb *c)
 {
 	uint32_t size = min_u32(2 * c->snd.size, c->engine->config.sndbuf_max), old_size = c->snd.size;
-	void *old = c->snd.span, *memory;
+	uint8_t *old = c->snd.ring, *ring;
 
 	/* Segments that wait for the link stand in the old memory. */
 	batch_send(c->engine);
 	if (c->engine->batch || !tcb_may_grow_sndbuf(c))
 		return false;
-	memory = take(c->engine, sndbuf_memory(size));
-	if (!memory) {
+	ring = take(c->engine, size);
+	if (!ring) {
 		c->options.sndbuf_bytes = c->snd.size; /* or it would be tried for ever */
 		return false;
 	}
-	sndbuf_grow(&c->snd, memory, size);
-	give(c->engine, old, sndbuf_memory(old_size));
-	return true;
+	sndbuf_grow(&c->snd, ring, size);
+	give(c->engine, old, old_size);
+	return tcb_take_spans(c) == 0;
 }
 
 int tcb_take_rcvbuf(struct tcb *c)
 {
-	void *memory = c->rcv.ring;
+	uint8_t *ring = c->rcv.ring;
 
-	if (memory)
+	if (ring)
 		return 0;
-	memory = take(c->engine, rcvbuf_memory(c->rcv.size));
-	if (!memory)
+	ring = take(c->engine, c->rcv.size);
+	if (!ring)
 		return -ENOMEM;
-	rcvbuf_init(&c->rcv, memory, tcb_keyed(c, 0x524e47));
+	rcvbuf_init(&c->rcv, ring, tcb_keyed(c, 0x524e47));
 	return 0;
+}
+
+void tcb_take_range(struct tcb *c)
+{
+	struct ranges *r = &c->rcv.over;
+	uint32_t most = rcvbuf_ranges_max(c->rcv.size), max = min_u32(r->max ? 2 * r->max : RANGES_FEW, most);
+	void *old = r->node, *memory;
+	size_t old_bytes = ranges_memory(r->max);
+
+	if (r->count < r->max || r->max >= most || !(memory = take(c->engine, ranges_memory(max))))
+		return;
+	ranges_move(r, memory, max);
+	give(c->engine, old, old_bytes);
+}
+
+void tcb_give_ranges(struct tcb *c)
+{
+	struct ranges *r = &c->rcv.over;
+	void *old = r->node;
+	size_t old_bytes = ranges_memory(r->max);
+
+	if (!old)
+		return;
+	ranges_move(r, NULL, 0);
+	give(c->engine, old, old_bytes);
 }
 
 uint32_t tcb_rcvbuf_limit(const struct tcb *c)
@@ -409,7 +478,7 @@ uint32_t tcb_rcvbuf_limit(const struct tcb *c)
 void tcb_took(struct tcb *c, uint32_t n)
 {
 	uint32_t old_size = c->rcv.size, size = tuning_took(&c->tuning, n, c->engine->now);
-	void *old = c->rcv.ring, *memory;
+	uint8_t *old = c->rcv.ring, *ring;
 
 	/* More than the window can tell of is no use. */
 	size = min_u32(size, min_u32(tcb_rcvbuf_limit(c), 0xffffu << c->rcv_scale));
@@ -417,9 +486,9 @@ void tcb_took(struct tcb *c, uint32_t n)
 		return;
 	if (!old) {
 		c->rcv.size = size;
-	} else if ((memory = take(c->engine, rcvbuf_memory(size)))) {
-		rcvbuf_grow(&c->rcv, memory, size);
-		give(c->engine, old, rcvbuf_memory(old_size));
+	} else if ((ring = take(c->engine, size))) {
+		rcvbuf_grow(&c->rcv, ring, size);
+		give(c->engine, old, old_size);
 	}
 }
 
@@ -437,6 +506,12 @@ static void flush_one(struct tcb *c)
 	const struct tcpu_config *k = &c->engine->config;
 	uint32_t waiting;
 
+	if (c->told_full && link_full(c->engine)) {
+		tcb_flush_later(c);
+	} else if (c->told_full) {
+		c->told_full = false;
+		tcb_changed(c);
+	}
 	if (c->output_wanted)
 		tcb_output(c);
 	waiting = c->rcv_nxt - c->rcv_acked;
@@ -452,7 +527,10 @@ void tcpu_flush(struct tcpu *e)
 {
 	struct tcb *c, *list = e->flush;
 
-	e->retry = TCPU_NEVER;
+	if (e->retry != TCPU_NEVER) {
+		e->retry = TCPU_NEVER;
+		batch_send(e);
+	}
 	e->flush = NULL; /* a connection that finds the link full comes back on the list */
 	while ((c = list)) {
 		list = c->flush_next;

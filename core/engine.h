@@ -155,7 +155,7 @@ void tcpu_abort(struct tcb *);
 enum { TCPU_IN = 1, TCPU_OUT = 2, TCPU_ERR = 4, TCPU_HUP = 8 };
 /* What a call would not wait for: TCPU_IN (data, end of stream, a connection to accept), TCPU_OUT (room in the
  * buffer, or a write would fail at once), TCPU_ERR (an error waits), TCPU_HUP (both directions are over). */
-unsigned tcpu_ready(const struct tcb *);
+unsigned tcpu_ready(struct tcb *);
 /* Whose readiness segments, timers and ICMP may have changed since: one after the other, NULL when there is no more.
  * Of those that have a user, the driver's number for them, and are not closed. It is 0, none, at first. */
 struct tcb *tcpu_changed(struct tcpu *);

@@ -239,13 +239,17 @@ static void reset_input(struct tcb *c, const struct segment *s)
 static void text_input(struct tcb *c, const struct segment *s)
 {
 	uint64_t off = c->rcv.next + (s->seq - c->rcv_nxt), before = c->rcv.next;
-	bool in_order = s->seq == c->rcv_nxt;
+	bool in_order = s->seq == c->rcv_nxt, memory = tcb_take_rcvbuf(c) == 0;
 
 	tcb_flush_later(c);
 	if (in_order && c->rcv.over.count)
 		c->ack_now = true; /* RFC 5681 4.2: a hole is filled */
-	if (tcb_take_rcvbuf(c) == 0 && rcvbuf_keep(&c->rcv, off, s->data, s->len))
+	if (memory && !in_order)
+		tcb_take_range(c);
+	if (memory && rcvbuf_keep(&c->rcv, off, s->data, s->len))
 		received(c, s, (uint32_t)(c->rcv.next - before));
+	if (!c->rcv.over.count)
+		tcb_give_ranges(c);
 	if (!in_order) {
 		c->count.out_of_order++;
 		tcb_send_ack(c); /* RFC 5681 4.2: at once, and for each of a batch: the peer counts them */
@@ -260,6 +264,7 @@ static void fin_input(struct tcb *c)
 	c->fin_taken = true;
 	c->rcv_nxt++;
 	rcvbuf_end(&c->rcv);
+	tcb_give_ranges(c);
 	c->ack_now = true;
 	tcb_flush_later(c);
 	switch (c->state) {

@@ -7,16 +7,22 @@ size_t ranges_memory(uint32_t max)
 	return ((size_t)max + 1) * sizeof(struct ranges_node);
 }
 
-void ranges_init(struct ranges *r, void *memory, uint32_t max, uint32_t seed)
+void ranges_init(struct ranges *r, uint32_t seed)
 {
-	*r = (struct ranges){ .node = memory, .max = max, .random = seed ? seed : 1 };
-	r->node[0] = (struct ranges_node){ 0 };
+	*r = (struct ranges){ .random = seed ? seed : 1 };
 }
 
 void ranges_move(struct ranges *r, void *memory, uint32_t max)
 {
-	memcpy(memory, r->node, ranges_memory(r->touched));
-	r->node = memory;
+	struct ranges_node *node = memory;
+
+	if (!r->count)
+		r->touched = r->unused = 0;
+	if (node && r->count)
+		memcpy(node, r->node, ranges_memory(r->touched));
+	else if (node)
+		node[0] = (struct ranges_node){ 0 };
+	r->node = node;
 	r->max = max;
 }
 
@@ -131,7 +137,7 @@ static void put_in(struct ranges *r, uint64_t begin, uint64_t end)
 
 bool ranges_add(struct ranges *r, uint64_t begin, uint64_t end)
 {
-	uint32_t *at = seek(r, begin), i;
+	uint32_t *at = r->count ? seek(r, begin) : NULL, i;
 	struct range *whole, *next;
 
 	if (!at || r->node[*at].range.begin > end) {

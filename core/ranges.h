@@ -1,6 +1,6 @@
 /* A set of ranges [begin, end) of 64-bit offsets, kept apart from each other: what has come over holes, in order and
  * in sub-linear time (a treap: insertion and removal take O(log n) steps on average, whatever an attacker sends, since
- * the priorities are not his to know). Its memory is the caller's: nodes for at most max ranges.
+ * the priorities are not his to know). Its memory is the caller's: nodes for at most max ranges, none at first.
  *
  * Each range has its place in a list, the latest touched first, for RFC 2018's order of SACK blocks.
  *
@@ -35,9 +35,10 @@ struct ranges {
 
 /* Bytes of memory for so many ranges, aligned as a uint64_t. */
 size_t ranges_memory(uint32_t max);
-/* seed: unknown to the peer. */
-void ranges_init(struct ranges *, void *memory, uint32_t max, uint32_t seed);
-/* Moves all to memory for max ranges, no fewer than before; the old memory is the caller's again. */
+/* No range, and no memory. seed: unknown to the peer. */
+void ranges_init(struct ranges *, uint32_t seed);
+/* Moves all to memory for max ranges, no fewer than before, or takes the memory away (NULL, 0) when there is no range;
+ * the old memory is the caller's again. */
 void ranges_move(struct ranges *, void *memory, uint32_t max);
 /* Adds [begin, end), begin < end, and joins what it touches or overlaps: the latest touched range now. false: it would
  * be one range too many, and nothing was changed. */

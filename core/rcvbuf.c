@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#define RANGES_MIN 16
+#define RANGES_MIN 16 /* of the smallest buffer */
 
 uint32_t rcvbuf_ranges_max(uint32_t size)
 {
@@ -11,21 +11,10 @@ uint32_t rcvbuf_ranges_max(uint32_t size)
 	return max > RANGES_MIN ? max : RANGES_MIN;
 }
 
-/* Where the ranges' memory begins. */
-static size_t ranges_at(uint32_t size)
+void rcvbuf_init(struct rcvbuf *b, uint8_t *ring, uint32_t seed)
 {
-	return ((size_t)size + 7) & ~(size_t)7;
-}
-
-size_t rcvbuf_memory(uint32_t size)
-{
-	return ranges_at(size) + ranges_memory(rcvbuf_ranges_max(size));
-}
-
-void rcvbuf_init(struct rcvbuf *b, void *memory, uint32_t seed)
-{
-	b->ring = memory;
-	ranges_init(&b->over, b->ring + ranges_at(b->size), rcvbuf_ranges_max(b->size), seed);
+	b->ring = ring;
+	ranges_init(&b->over, seed);
 }
 
 static void put(struct rcvbuf *b, uint64_t off, const uint8_t *data, uint32_t len)
@@ -37,14 +26,13 @@ static void put(struct rcvbuf *b, uint64_t off, const uint8_t *data, uint32_t le
 	memcpy(b->ring, data + first, len - first);
 }
 
-void rcvbuf_grow(struct rcvbuf *b, void *memory, uint32_t size)
+void rcvbuf_grow(struct rcvbuf *b, uint8_t *ring, uint32_t size)
 {
 	struct rcvbuf old = *b;
 	uint32_t at = (uint32_t)(old.read % old.size);
 
-	b->ring = memory;
+	b->ring = ring;
 	b->size = size;
-	ranges_move(&b->over, b->ring + ranges_at(size), rcvbuf_ranges_max(size));
 	if (rcvbuf_empty(&old))
 		return;
 	/* The whole window, from where the user reads: what lies in holes does no harm. */

@@ -2,14 +2,15 @@
  * put where it belongs at once, and the ranges that came over holes (core/ranges.h). What a sink takes straight from
  * the packet buffer never passes here. Offsets count the bytes of the stream.
  *
- * Memory is the caller's, one piece for the ring and the ranges, and not needed before the first byte is kept. */
+ * Memory is the caller's: a ring, not needed before the first byte is kept, and nodes for the ranges, not needed while
+ * there are none. */
 #ifndef CORE_RCVBUF_H
 #define CORE_RCVBUF_H
 
 #include "core/ranges.h"
 
 struct rcvbuf {
-	uint8_t *ring;      /* where the memory begins; NULL: none yet */
+	uint8_t *ring;      /* NULL: none yet */
 	uint32_t size;      /* bytes: of the ring, and the window at most */
 	uint64_t read;      /* offset of the first byte not given to the user */
 	uint64_t next;      /* offset behind the last byte without a hole: RCV.NXT */
@@ -24,14 +25,12 @@ struct rcvbuf {
  * once has what lies behind them dropped; it comes again. Every other segment of a window may be lost when a segment
  * has 1280 bytes, or every fifth at random when it has 410. */
 uint32_t rcvbuf_ranges_max(uint32_t size);
-/* Bytes of memory for a buffer of size bytes, aligned as a uint64_t. */
-size_t rcvbuf_memory(uint32_t size);
-/* size is set, and the memory is for as much. seed: unknown to the peer. */
-void rcvbuf_init(struct rcvbuf *, void *memory, uint32_t seed);
-/* Moves all that is kept to memory for a larger size; the old memory is the caller's again. */
-void rcvbuf_grow(struct rcvbuf *, void *memory, uint32_t size);
-/* Keeps data[0..len), len > 0, at off; bytes before next or behind read + size must have been cut off. false: too many
- * holes; nothing was kept. next moves when the hole at next is filled. What was here already becomes the duplicate
+/* size is set, and that of the ring. seed: unknown to the peer. */
+void rcvbuf_init(struct rcvbuf *, uint8_t *ring, uint32_t seed);
+/* Moves all bytes that are kept to a larger ring; the old one is the caller's again. */
+void rcvbuf_grow(struct rcvbuf *, uint8_t *ring, uint32_t size);
+/* Keeps data[0..len), len > 0, at off; bytes before next or behind read + size must have been cut off. false: more
+ * holes than there are nodes for; nothing was kept. next moves when the hole at next is filled. What was here already becomes the duplicate
  * (of several pieces the first), unless one waits to be reported. */
 bool rcvbuf_keep(struct rcvbuf *, uint64_t off, const uint8_t *data, uint32_t len);
 /* Bytes [begin, end) have come although they were here already (they are cut off before rcvbuf_keep): the duplicate,

@@ -11,7 +11,7 @@
 
 /* One span for each KiB is what full segments of the smallest usual path (MSS 1460) need; shorter ones run out of
  * spans before they run out of bytes. */
-static uint32_t span_count(uint32_t size)
+uint32_t sndbuf_spans_max(uint32_t size)
 {
 	uint32_t n = 64;
 
@@ -20,16 +20,10 @@ static uint32_t span_count(uint32_t size)
 	return n;
 }
 
-size_t sndbuf_memory(uint32_t size)
+void sndbuf_init(struct sndbuf *b, uint8_t *ring, uint32_t size, uint32_t headroom)
 {
-	return size + span_count(size) * sizeof(struct span);
-}
-
-void sndbuf_init(struct sndbuf *b, void *memory, uint32_t size, uint32_t headroom)
-{
-	*b = (struct sndbuf){ .span = memory, .size = size, .span_max = span_count(size), .headroom = headroom,
-		.una = b->una, .end = b->end, .flight = { SPAN_NONE, SPAN_NONE }, .lost = { SPAN_NONE, SPAN_NONE } };
-	b->ring = (uint8_t *)(b->span + b->span_max); /* spans first: they want alignment */
+	*b = (struct sndbuf){ .ring = ring, .size = size, .headroom = headroom, .una = b->una, .end = b->end,
+		.oldest = SPAN_NONE, .newest = SPAN_NONE };
 }
 
 static uint32_t place(const struct sndbuf *b, uint32_t i)
@@ -75,12 +69,24 @@ static uint32_t room(const struct sndbuf *b, uint32_t need, uint32_t *tail)
 	return head(b);
 }
 
+bool sndbuf_table_full(const struct sndbuf *b)
+{
+	return b->count + SPANS_SPARE >= b->span_max;
+}
+
+bool sndbuf_has_room(const struct sndbuf *b, uint32_t want)
+{
+	uint32_t tail;
+
+	return room(b, want + b->headroom, &tail) >= want + b->headroom;
+}
+
 uint8_t *sndbuf_reserve(struct sndbuf *b, uint32_t want, uint32_t *cap)
 {
 	uint32_t tail, free = room(b, want + b->headroom, &tail);
 
 	*cap = 0;
-	if (b->count >= b->span_max - SPANS_SPARE || free < want + b->headroom)
+	if (sndbuf_table_full(b) || free < want + b->headroom)
 		return NULL;
 	*cap = free - b->headroom;
 	b->reserved = tail + b->headroom;
@@ -161,44 +167,38 @@ uint16_t sndbuf_sum(struct sndbuf *b, struct span *s)
 	return s->sum;
 }
 
-/* ---- lists ---- */
-
-static struct span *of(const struct sndbuf *b, uint32_t place)
+struct span *sndbuf_lost(struct sndbuf *b)
 {
-	return !b->span || place == SPAN_NONE ? NULL : &b->span[place];
+	if (!b->lost_bytes)
+		return NULL;
+	while (at(b, b->lost)->state != SPAN_LOST)
+		b->lost++;
+	return at(b, b->lost);
 }
 
+/* ---- the list of those in flight ---- */
+
 /* Behind another; SPAN_NONE: it is the oldest. */
-static void list_add(struct sndbuf *b, struct span_list *l, uint32_t behind, struct span *s)
+static void list_add(struct sndbuf *b, uint32_t behind, struct span *s)
 {
 	uint32_t here = (uint32_t)(s - b->span);
 
 	s->older = behind;
-	s->newer = behind == SPAN_NONE ? l->oldest : b->span[behind].newer;
-	*(behind == SPAN_NONE ? &l->oldest : &b->span[behind].newer) = here;
-	*(s->newer == SPAN_NONE ? &l->newest : &b->span[s->newer].older) = here;
+	s->newer = behind == SPAN_NONE ? b->oldest : b->span[behind].newer;
+	*(behind == SPAN_NONE ? &b->oldest : &b->span[behind].newer) = here;
+	*(s->newer == SPAN_NONE ? &b->newest : &b->span[s->newer].older) = here;
 }
 
-static void list_remove(struct sndbuf *b, struct span_list *l, struct span *s)
+static void list_remove(struct sndbuf *b, struct span *s)
 {
-	*(s->older == SPAN_NONE ? &l->oldest : &b->span[s->older].newer) = s->newer;
-	*(s->newer == SPAN_NONE ? &l->newest : &b->span[s->newer].older) = s->older;
+	*(s->older == SPAN_NONE ? &b->oldest : &b->span[s->older].newer) = s->newer;
+	*(s->newer == SPAN_NONE ? &b->newest : &b->span[s->newer].older) = s->older;
 	s->older = s->newer = SPAN_NONE;
-}
-
-struct span *sndbuf_lost(const struct sndbuf *b)
-{
-	return of(b, b->lost.oldest);
 }
 
 struct span *sndbuf_oldest(const struct sndbuf *b)
 {
-	return of(b, b->flight.oldest);
-}
-
-struct span *sndbuf_newer(const struct sndbuf *b, const struct span *s)
-{
-	return of(b, s->newer);
+	return !b->span || b->oldest == SPAN_NONE ? NULL : &b->span[b->oldest];
 }
 
 /* Places from index i on have moved up by one. */
@@ -224,11 +224,8 @@ bool sndbuf_cut(struct sndbuf *b, struct span *s, uint32_t len)
 		t->older = moved(b, t->older, i + 1);
 		t->newer = moved(b, t->newer, i + 1);
 	}
-	struct span_list *lists[] = { &b->flight, &b->lost };
-	for (int l = 0; l < 2; l++) {
-		lists[l]->oldest = moved(b, lists[l]->oldest, i + 1);
-		lists[l]->newest = moved(b, lists[l]->newest, i + 1);
-	}
+	b->oldest = moved(b, b->oldest, i + 1);
+	b->newest = moved(b, b->newest, i + 1);
 	struct span *rest = at(b, i + 1);
 	*rest = *s;
 	rest->off += len;
@@ -238,14 +235,8 @@ bool sndbuf_cut(struct sndbuf *b, struct span *s, uint32_t len)
 	s->len = len;
 	if (i < b->sent)
 		b->sent++;
-	/* Into its list, right behind the first part. */
-	if (s->state == SPAN_FLIGHT || s->state == SPAN_LOST) {
-		struct span_list *l = s->state == SPAN_FLIGHT ? &b->flight : &b->lost;
-
-		rest->older = (uint32_t)(s - b->span);
-		*(s->newer == SPAN_NONE ? &l->newest : &b->span[s->newer].older) = place(b, i + 1);
-		s->newer = place(b, i + 1);
-	}
+	if (s->state == SPAN_FLIGHT)
+		list_add(b, (uint32_t)(s - b->span), rest);
 	return true;
 }
 
@@ -257,34 +248,38 @@ static uint32_t from_first(const struct sndbuf *b, uint32_t place)
 	return place == SPAN_NONE ? SPAN_NONE : (place - b->first) & (b->span_max - 1);
 }
 
-static struct span_list list_from_first(const struct sndbuf *b, struct span_list l)
-{
-	return (struct span_list){ from_first(b, l.oldest), from_first(b, l.newest) };
-}
-
-void sndbuf_grow(struct sndbuf *b, void *memory, uint32_t size)
+void sndbuf_table(struct sndbuf *b, struct span *table, uint32_t max)
 {
 	struct sndbuf old = *b;
-	uint32_t tail = 0;
 
-	b->span = memory;
-	b->size = size;
-	b->span_max = span_count(size);
-	b->ring = (uint8_t *)(b->span + b->span_max);
+	b->span = table;
+	b->span_max = max;
 	b->first = 0;
-	b->flight = list_from_first(&old, old.flight);
-	b->lost = list_from_first(&old, old.lost);
+	b->oldest = from_first(&old, old.oldest);
+	b->newest = from_first(&old, old.newest);
 	for (uint32_t i = 0; i < b->count; i++) {
-		const struct span *was = at(&old, i);
 		struct span *s = &b->span[i];
 
-		*s = *was;
-		s->pos = tail + (s->headed ? b->headroom : 0);
-		s->older = from_first(&old, was->older);
-		s->newer = from_first(&old, was->newer);
-		memcpy(b->ring + s->pos, old.ring + was->pos, s->len);
-		tail = s->pos + s->len;
+		*s = *at(&old, i);
+		s->older = from_first(&old, s->older);
+		s->newer = from_first(&old, s->newer);
 	}
+}
+
+void sndbuf_grow(struct sndbuf *b, uint8_t *ring, uint32_t size)
+{
+	uint32_t tail = 0;
+
+	for (uint32_t i = 0; i < b->count; i++) {
+		struct span *s = at(b, i);
+		uint32_t pos = tail + (s->headed ? b->headroom : 0);
+
+		memcpy(ring + pos, b->ring + s->pos, s->len);
+		s->pos = pos;
+		tail = pos + s->len;
+	}
+	b->ring = ring;
+	b->size = size;
 }
 
 /* ---- scoreboard ---- */
@@ -292,9 +287,8 @@ void sndbuf_grow(struct sndbuf *b, void *memory, uint32_t size)
 static void leave_list(struct sndbuf *b, struct span *s)
 {
 	if (s->state == SPAN_FLIGHT) {
-		list_remove(b, &b->flight, s);
+		list_remove(b, s);
 	} else if (s->state == SPAN_LOST) {
-		list_remove(b, &b->lost, s);
 		b->lost_bytes -= s->len;
 	} else if (s->state == SPAN_SACKED) {
 		b->sacked_bytes -= s->len;
@@ -315,10 +309,10 @@ static void into_flight(struct sndbuf *b, struct span *s)
 	leave_list(b, s);
 	s->state = SPAN_FLIGHT;
 	/* By the time it was sent: for one that is sent now that is the newest end. */
-	behind = b->flight.newest;
+	behind = b->newest;
 	while (behind != SPAN_NONE && is_later(&b->span[behind], s))
 		behind = b->span[behind].older;
-	list_add(b, &b->flight, behind, s);
+	list_add(b, behind, s);
 }
 
 void sndbuf_sent(struct sndbuf *b, struct span *s, uint64_t now_us)
@@ -333,10 +327,12 @@ void sndbuf_sent(struct sndbuf *b, struct span *s, uint64_t now_us)
 
 void sndbuf_lose(struct sndbuf *b, struct span *s)
 {
+	uint32_t i = index_of(b, s);
+
 	leave_list(b, s);
 	s->state = SPAN_LOST;
 	b->lost_bytes += s->len;
-	list_add(b, &b->lost, b->lost.newest, s);
+	b->lost = i < b->lost ? i : b->lost;
 }
 
 /* The same for one of many that come mostly in order of time: looks on from where the one before went, which is behind;
@@ -349,10 +345,10 @@ static uint32_t back_into_flight(struct sndbuf *b, struct span *s, uint32_t behi
 	s->state = SPAN_FLIGHT;
 	if (behind != SPAN_NONE && is_later(&b->span[behind], s))
 		behind = SPAN_NONE;
-	while ((next = behind == SPAN_NONE ? b->flight.oldest : b->span[behind].newer) != SPAN_NONE &&
+	while ((next = behind == SPAN_NONE ? b->oldest : b->span[behind].newer) != SPAN_NONE &&
 		!is_later(&b->span[next], s))
 		behind = next;
-	list_add(b, &b->flight, behind, s);
+	list_add(b, behind, s);
 	return (uint32_t)(s - b->span);
 }
 
@@ -429,6 +425,7 @@ void sndbuf_ack(struct sndbuf *b, uint64_t off, void (*got)(void *ctx, const str
 			got(ctx, s);
 		leave_list(b, s);
 		b->sent -= s->state != SPAN_UNSENT;
+		b->lost -= b->lost != 0;
 		b->first = (b->first + 1) & (b->span_max - 1);
 		b->count--;
 	}

@@ -3,10 +3,11 @@
  * In front of each span is headroom for a TCP header, so that a burst of segments is one piece of memory.
  *
  * A span is sent as one segment; where the window or a smaller path wants less, it is cut in two first. So the spans
- * are the scoreboard as well (RFC 6675): each knows what became of it and when it was sent last (RFC 8985), and two
- * lists run through them, of those under way in the order of sending, and of those that are to be sent again.
+ * are the scoreboard as well (RFC 6675): each knows what became of it and when it was sent last (RFC 8985), and a list
+ * runs through those under way, in the order of sending. What is to be sent again goes in the order of the stream.
  *
- * Offsets count the bytes of the stream. Memory is taken at the first write. */
+ * Offsets count the bytes of the stream. The ring and the table of spans are the caller's memory: who has nothing to
+ * send needs no table, and few spans need a small one. */
 #ifndef CORE_SNDBUF_H
 #define CORE_SNDBUF_H
 
@@ -26,7 +27,7 @@ struct span {
 	uint64_t sent_us; /* when it was sent last */
 	uint32_t pos;     /* in the ring */
 	uint32_t len;     /* bytes */
-	uint32_t older, newer; /* neighbours in its list: places in the table, SPAN_NONE at the ends */
+	uint32_t older, newer; /* SPAN_FLIGHT: neighbours in the list: places in the table, SPAN_NONE at the ends */
 	uint32_t skip;    /* SPAN_SACKED: that many spans from here on are, at least */
 	uint16_t sum;     /* of the bytes, as core/seam.h says */
 	uint8_t state;    /* enum span_state */
@@ -38,29 +39,36 @@ struct span {
 };
 #define SPAN_NONE UINT32_MAX
 
-struct span_list {
-	uint32_t oldest, newest; /* places in the table */
-};
+#define SPANS_FEW 32 /* the smallest table */
 
 struct sndbuf {
-	uint8_t *ring;
-	struct span *span;
+	uint8_t *ring;           /* NULL: none yet */
+	struct span *span;       /* the table; NULL: none, and count is 0 */
 	uint32_t size;           /* bytes of the ring */
-	uint32_t span_max;       /* a power of two */
+	uint32_t span_max;       /* places in the table: a power of two, or 0 */
 	uint32_t first, count;   /* spans in use: first, first + 1, ... modulo span_max */
 	uint32_t sent;           /* of them: how many from the first on were sent */
 	uint32_t headroom;       /* bytes */
 	uint32_t reserved;       /* where in the ring the next span's bytes go, once sndbuf_reserve has said so */
 	uint64_t una, end;       /* offsets: first byte not acknowledged; behind the last byte written */
-	struct span_list flight, lost;
+	uint32_t oldest, newest; /* of those in flight, by the time of sending: places in the table */
+	uint32_t lost;           /* none of the spans before this one is lost */
 	uint32_t sacked_bytes, lost_bytes, sacked_spans;
 };
 
-/* Bytes of memory for a ring of size bytes, and where the spans stand in it. */
-size_t sndbuf_memory(uint32_t size);
-void sndbuf_init(struct sndbuf *, void *memory, uint32_t size, uint32_t headroom);
-/* Moves all to larger memory; the old one is the caller's again. Spans' addresses change. */
-void sndbuf_grow(struct sndbuf *, void *memory, uint32_t size);
+/* A ring of size bytes, and no table yet. */
+void sndbuf_init(struct sndbuf *, uint8_t *ring, uint32_t size, uint32_t headroom);
+/* Moves all bytes to a larger ring; the old one is the caller's again. */
+void sndbuf_grow(struct sndbuf *, uint8_t *ring, uint32_t size);
+/* How many places a table has at most, for a ring of size bytes. */
+uint32_t sndbuf_spans_max(uint32_t size);
+/* Whether one more span finds no place in the table; some are kept for spans that are cut. */
+bool sndbuf_table_full(const struct sndbuf *);
+/* Moves all spans to a table of max places, a power of two and no fewer than there are spans, or takes the table away
+ * (NULL, 0) when there are none; the old one is the caller's again. Spans' addresses change. */
+void sndbuf_table(struct sndbuf *, struct span *table, uint32_t max);
+/* Whether the ring, whatever the table, has room for so many bytes in one piece. */
+bool sndbuf_has_room(const struct sndbuf *, uint32_t want);
 
 /* Where the next bytes may be written: at most *cap of them, at least want unless NULL and *cap 0 are returned. */
 uint8_t *sndbuf_reserve(struct sndbuf *, uint32_t want, uint32_t *cap);
@@ -70,10 +78,10 @@ void sndbuf_commit(struct sndbuf *, uint32_t n, uint16_t sum, bool record, bool 
 uint8_t *sndbuf_extend(struct sndbuf *, uint32_t len_max, uint32_t *cap);
 void sndbuf_extended(struct sndbuf *, uint32_t n, uint16_t sum, bool push);
 
-/* The first span that was never sent, the oldest that is to be sent again, the first that is not acknowledged, the last
+/* The first span that was never sent, the first that is to be sent again, the first that is not acknowledged, the last
  * that was sent; NULL: there is none. */
 struct span *sndbuf_unsent(const struct sndbuf *);
-struct span *sndbuf_lost(const struct sndbuf *);
+struct span *sndbuf_lost(struct sndbuf *);
 struct span *sndbuf_first(const struct sndbuf *);
 struct span *sndbuf_last_sent(const struct sndbuf *);
 /* The neighbours of one that was sent, by its place in the stream. NULL: it was the last that was sent. */
@@ -102,8 +110,7 @@ void sndbuf_sack(struct sndbuf *, uint64_t begin, uint64_t end, void (*got)(void
 void sndbuf_ack(struct sndbuf *, uint64_t off, void (*got)(void *ctx, const struct span *), void *ctx);
 /* The peer has forgotten what it SACKed (RFC 2018 section 8): that is in flight as before. */
 void sndbuf_renege(struct sndbuf *);
-/* One in the flight list behind another; NULL: none. */
+/* Of those in flight the one that was sent first; NULL: there is none. */
 struct span *sndbuf_oldest(const struct sndbuf *);
-struct span *sndbuf_newer(const struct sndbuf *, const struct span *);
 
 #endif

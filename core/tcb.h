@@ -79,6 +79,7 @@ struct tcb {
 	bool frto_new_sent;
 	uint8_t frto_new;       /* new segments that it may send beyond cwnd */
 	bool reordering_seen, tlp_out, tlp_again; /* RFC 8985 */
+	bool told_full;         /* the user was told of no room, since the link is full: he is to hear of its end */
 	uint8_t soft_error;     /* positive errno: what the network said since the last progress */
 	int error;              /* positive errno, until the user has seen it */
 	struct tcpu_options options; /* complete */
@@ -155,6 +156,7 @@ static inline struct listening *listening(const struct tcb *l) { return &((struc
 #define IP_HEADER 20     /* bytes */
 #define QUICK_MAX 16     /* ACKs that are not delayed when a connection begins */
 #define HEAP_OUT UINT32_MAX
+#define RANGES_FEW 16    /* for which there are nodes when something comes over a hole */
 #define BATCH 64 /* segments handed to the link in one call */
 
 struct tcpu {
@@ -167,6 +169,7 @@ struct tcpu {
 	struct tcb *held;       /* closed, but the user holds them */
 	struct tcb *flush;      /* those that want ACK or output at tcpu_flush */
 	struct tcb *changed;
+	struct span *few_spans; /* a table of SPANS_FEW that nobody needs at the moment, or NULL */
 	struct tcb **heap;      /* connections by deadline */
 	uint32_t heap_count, heap_max;
 	uint64_t retry;         /* when a full link is tried again; TCPU_NEVER: it was not full */
@@ -191,10 +194,15 @@ void queue_add(struct queue *, struct tcb *);
 void queue_remove(struct queue *, struct tcb *);
 uint32_t tcb_isn(const struct tcb *);
 uint32_t tcb_keyed(const struct tcb *, uint32_t purpose); /* a number of these addresses that only the secret tells */
-int tcb_take_sndbuf(struct tcb *); /* -ENOMEM */
+int tcb_take_sndbuf(struct tcb *); /* -ENOMEM; a ring, and a table as tcb_take_spans */
+bool tcb_may_take_spans(const struct tcb *); /* there is a place for one span more, or may be */
+int tcb_take_spans(struct tcb *);  /* -ENOMEM; and makes it, unless the table is as large as it may be */
+void tcb_give_spans(struct tcb *); /* there is nothing to send: the table is not needed */
 bool tcb_may_grow_sndbuf(const struct tcb *);
 bool tcb_grow_sndbuf(struct tcb *); /* true: there is more room now */
-int tcb_take_rcvbuf(struct tcb *); /* -ENOMEM */
+int tcb_take_rcvbuf(struct tcb *); /* -ENOMEM; a ring */
+void tcb_take_range(struct tcb *);  /* nodes for one range more, unless there are as many as there may be */
+void tcb_give_ranges(struct tcb *); /* there are none: their nodes are not needed */
 /* How large the receive buffer may grow. */
 uint32_t tcb_rcvbuf_limit(const struct tcb *);
 /* The user has taken n bytes: the receive buffer grows, when that is worthwhile and there is memory. It may move. */
@@ -221,6 +229,8 @@ void segment_refuse(struct tcpu *, const struct segment *); /* RST for a segment
 /* header.c */
 void batch_send(struct tcpu *);
 bool batch_full(struct tcpu *); /* the link is, and with it the batch */
+/* It was when it was asked last, and what it left over waits. */
+static inline bool link_full(const struct tcpu *e) { return e->batch && e->retry != TCPU_NEVER; }
 /* What a segment carries. */
 struct load {
 	const uint8_t *data;

@@ -206,6 +206,8 @@ static size_t fill_span(struct tcb *c, const struct seam_source *source, bool pu
 			sndbuf_extended(&c->snd, (uint32_t)n, sum, push);
 		return n;
 	}
+	if (tcb_take_spans(c) < 0)
+		return 0;
 	dst = sndbuf_reserve(&c->snd, c->mss, &cap);
 	if (!dst && tcb_grow_sndbuf(c))
 		dst = sndbuf_reserve(&c->snd, c->mss, &cap);
@@ -217,12 +219,21 @@ static size_t fill_span(struct tcb *c, const struct seam_source *source, bool pu
 	return n;
 }
 
-static bool has_room(const struct tcb *c)
+/* No new bytes may be written to memory from which segments wait to leave. Who hears of that hears of its end. */
+static bool waits_for_link(struct tcb *c)
 {
-	struct sndbuf probe = c->snd;
-	uint32_t cap;
+	if (!link_full(c->engine))
+		return false;
+	c->told_full = true;
+	tcb_flush_later(c);
+	return true;
+}
 
-	return !c->snd.span || sndbuf_reserve(&probe, c->mss, &cap) || tcb_may_grow_sndbuf(c);
+/* Whether tcpu_send takes bytes in, whatever the source. */
+static bool has_room(struct tcb *c)
+{
+	return !waits_for_link(c) && (!c->snd.ring || tcb_may_grow_sndbuf(c) ||
+		(tcb_may_take_spans(c) && sndbuf_has_room(&c->snd, c->mss)));
 }
 
 /* Takes the error that waits; 0: none. */
@@ -246,13 +257,13 @@ ssize_t tcpu_send(struct tcb *c, const struct seam_source *source, unsigned how)
 		return c->fin_queued ? -EPIPE : -EAGAIN;
 	if (!can_send(c) || c->fin_queued)
 		return c->state == TCPU_LISTEN ? -ENOTCONN : -EPIPE;
-	if (tcb_take_sndbuf(c) < 0)
-		return -ENOMEM;
 	c->more = how & TCPU_SEND_MORE;
 	/* Segments that wait for the link stand in memory that may be written anew now. */
 	batch_send(c->engine);
-	if (c->engine->batch)
+	if (waits_for_link(c))
 		return -EAGAIN;
+	if (tcb_take_sndbuf(c) < 0)
+		return -ENOMEM;
 	/* Each goes out while it is in the cache; but the last one only when it is known to be the last, for PSH. */
 	c->filling = true;
 	while ((n = fill_span(c, source, how & TCPU_SEND_NOW || c->options.nodelay))) {
@@ -262,6 +273,8 @@ ssize_t tcpu_send(struct tcb *c, const struct seam_source *source, unsigned how)
 	c->filling = false;
 	tcb_output(c);
 	batch_send(c->engine);
+	if (!c->snd.count)
+		tcb_give_spans(c);
 	return taken || has_room(c) ? taken : -EAGAIN;
 }
 
@@ -344,7 +357,7 @@ int tcpu_set_options(struct tcb *c, const struct tcpu_options *options)
 	o.cork = options->cork;
 	o.user_timeout_us = options->user_timeout_us;
 	o.pacing_max_bps = options->pacing_max_bps;
-	if (c->snd.span)
+	if (c->snd.ring)
 		o.sndbuf_bytes = c->options.sndbuf_bytes;
 	o.rcvbuf_bytes = c->options.rcvbuf_bytes;
 	o.mss_max = c->options.mss_max;
@@ -448,7 +461,7 @@ void tcpu_abort(struct tcb *c)
 	tcb_drop(c, 0);
 }
 
-unsigned tcpu_ready(const struct tcb *c)
+unsigned tcpu_ready(struct tcb *c)
 {
 	const uint8_t *data;
 	unsigned ready = 0;
@@ -507,7 +520,7 @@ void tcpu_info(const struct tcb *c, struct tcpu_info *info)
 	info->unsent_bytes = (uint32_t)(c->snd.end - sent);
 	info->waiting_bytes = (uint32_t)(c->rcv.next - c->rcv.read);
 	info->flight_bytes = tcb_pipe(c);
-	info->sndbuf_bytes = c->snd.span ? c->snd.size : c->options.sndbuf_bytes ? c->options.sndbuf_bytes :
+	info->sndbuf_bytes = c->snd.ring ? c->snd.size : c->options.sndbuf_bytes ? c->options.sndbuf_bytes :
 		TCPU_SNDBUF_DEFAULT;
 	info->rcvbuf_bytes = c->rcv.size;
 	info->path_mtu = c->path_mtu;

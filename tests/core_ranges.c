@@ -95,7 +95,9 @@ START_TEST(ranges_are_a_set)
 
 	memset(places, 0, sizeof places);
 	memset(memory, 0xa5, ranges_memory(max));
-	ranges_init(&r, memory, max, rnd(&dice, 3));
+	ranges_init(&r, rnd(&dice, 3));
+	must(!ranges_add(&r, 1, 2));
+	ranges_move(&r, memory, max);
 	for (now = 1; now <= 100000; now++) {
 		uint32_t begin = rnd(&dice, PLACES), room = PLACES - begin, end = begin + 1 + rnd(&dice, room < reach ? room : reach);
 		bool fits = r.count < max || (begin && places[begin - 1]);
@@ -118,6 +120,8 @@ START_TEST(ranges_are_a_set)
 		if (rnd(&dice, 100) == 0 && max < 400) {
 			old = memory;
 			memory = malloc(ranges_memory(++max));
+			if (!r.count)
+				ranges_move(&r, NULL, 0);
 			ranges_move(&r, memory, max);
 			memset(old, 0x5a, ranges_memory(max - 1));
 			free(old);
@@ -134,7 +138,8 @@ static void hostile_order(uint32_t order, uint32_t seed)
 	void *memory = malloc(ranges_memory(max));
 	struct ranges r;
 
-	ranges_init(&r, memory, max, seed);
+	ranges_init(&r, seed);
+	ranges_move(&r, memory, max);
 	for (uint32_t i = 0; i < max; i++) {
 		at = order == 0 ? i : order == 1 ? max - i : i & 1 ? i : 2 * max - i;
 		must(ranges_add(&r, 2 * at, 2 * at + 1));
@@ -165,7 +170,8 @@ START_TEST(ranges_hang_on_the_seed)
 	void *memory = malloc(ranges_memory(max));
 
 	for (uint32_t s = 0; s < 8; s++) {
-		ranges_init(&r, memory, max, s);
+		ranges_init(&r, s);
+		ranges_move(&r, memory, max);
 		for (uint32_t i = 1; i <= max; i++) {
 			ranges_add(&r, 2 * i, 2 * i + 1);
 			shape[s] = shape[s] * 31 + r.node[0].left;

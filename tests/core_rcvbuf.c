@@ -149,18 +149,43 @@ static void buffer_read(struct rcvbuf *b)
 	}
 }
 
+/* As many as the size lets there be. */
+static void make_nodes(struct rcvbuf *b)
+{
+	uint32_t max = rcvbuf_ranges_max(b->size);
+	void *old = b->over.node;
+
+	if (b->over.max == max)
+		return;
+	ranges_move(&b->over, malloc(ranges_memory(max)), max);
+	free(old);
+}
+
+static void make(struct rcvbuf *b, uint32_t seed)
+{
+	rcvbuf_init(b, malloc(b->size), seed);
+	make_nodes(b);
+}
+
+static void unmake(struct rcvbuf *b)
+{
+	free(b->ring);
+	free(b->over.node);
+}
+
 static void buffer_grow(struct rcvbuf *b)
 {
 	uint32_t size = map.size + 1 + rnd(&dice, map.size / 4 + 1);
-	void *old = b->ring, *memory = size < MAP ? malloc(rcvbuf_memory(size)) : NULL;
+	void *old = b->ring, *ring = size < MAP ? malloc(size) : NULL;
 
-	if (!memory)
+	if (!ring)
 		return;
-	memset(memory, 0xa5, rcvbuf_memory(size));
-	rcvbuf_grow(b, memory, size);
-	memset(old, 0x5a, rcvbuf_memory(map.size));
+	memset(ring, 0xa5, size);
+	rcvbuf_grow(b, ring, size);
+	memset(old, 0x5a, map.size);
 	free(old);
 	map.size = size;
+	make_nodes(b);
 }
 
 static void buffer_blocks(struct rcvbuf *b)
@@ -184,12 +209,11 @@ START_TEST(buffer_puts_all_in_place)
 	dice = random_seed(_i);
 
 	struct rcvbuf b = { .size = 1 + rnd(&dice, rnd(&dice, 2) ? 300 : 8) };
-	void *memory = malloc(rcvbuf_memory(b.size));
 
 	memset(&map, 0, sizeof map);
 	map.size = b.size;
-	memset(memory, 0xa5, rcvbuf_memory(b.size));
-	rcvbuf_init(&b, memory, rnd(&dice, UINT32_MAX));
+	make(&b, rnd(&dice, UINT32_MAX));
+	memset(b.ring, 0xa5, b.size);
 	for (map.now = 1; map.now <= 100000; map.now++) {
 		uint32_t what = rnd(&dice, 100), from = rnd(&dice, (uint32_t)(map.next < 500 ? map.next : 500) + 1);
 
@@ -207,7 +231,7 @@ START_TEST(buffer_puts_all_in_place)
 		must(rcvbuf_room(&b) == map.size - (uint32_t)(map.next - map.read));
 		must(!ranges_broken(&b.over, NULL));
 	}
-	free(b.ring);
+	unmake(&b);
 }
 END_TEST
 
@@ -216,12 +240,12 @@ END_TEST
 START_TEST(memory_for_holes_is_bounded)
 {
 	for (uint32_t size = 1; size < 1U << 30; size += 1 + size / 7) {
-		size_t beside = rcvbuf_memory(size) - size;
+		size_t beside = ranges_memory(rcvbuf_ranges_max(size));
 
 		ck_assert_uint_ge(rcvbuf_ranges_max(size), 16);
 		ck_assert(beside <= size / 64 + 2 * sizeof(struct ranges_node) || rcvbuf_ranges_max(size) == 16);
 	}
-	ck_assert_uint_le(rcvbuf_memory(1), 1000);
+	ck_assert_uint_le(ranges_memory(rcvbuf_ranges_max(1)), 1000);
 }
 END_TEST
 
@@ -232,14 +256,14 @@ START_TEST(fifth_of_a_window_may_be_lost)
 	struct rcvbuf b = { .size = 4 << 20 };
 
 	dice = random_seed(_i);
-	rcvbuf_init(&b, malloc(rcvbuf_memory(b.size)), rnd(&dice, UINT32_MAX));
+	make(&b, rnd(&dice, UINT32_MAX));
 	for (uint64_t off = sizeof data; off + sizeof data <= b.size; off += sizeof data)
 		must(rnd(&dice, 5) == 0 || rcvbuf_keep(&b, off, data, sizeof data));
 	must(b.over.count > 300);
 	for (uint64_t off = 0; off + sizeof data <= b.size; off += sizeof data)
 		must(off < b.next || rcvbuf_keep(&b, off, data, sizeof data));
 	must(b.over.count == 0 && b.next + sizeof data > b.size);
-	free(b.ring);
+	unmake(&b);
 }
 END_TEST
 
@@ -250,11 +274,11 @@ START_TEST(half_of_a_window_may_be_lost)
 	struct rcvbuf b = { .size = 256 << 10 };
 	uint32_t n = b.size / sizeof data;
 
-	rcvbuf_init(&b, malloc(rcvbuf_memory(b.size)), 1);
+	make(&b, 1);
 	for (uint32_t i = 1; i < n; i += 2)
 		ck_assert(rcvbuf_keep(&b, i * sizeof data, data, sizeof data));
 	ck_assert_uint_eq(b.over.count, n / 2);
-	free(b.ring);
+	unmake(&b);
 }
 END_TEST
 
@@ -299,7 +323,7 @@ static int script_replay(const char *path)
 	int acks = 0, n;
 
 	ck_assert_ptr_nonnull(file);
-	rcvbuf_init(&b, malloc(rcvbuf_memory(b.size)), 1);
+	make(&b, 1);
 	while (fgets(line, sizeof line, file)) {
 		if (sscanf(line, "+%*f < %8s %lu:%lu(", flags, &begin, &end) == 3 && !strcmp(flags, "."))
 			script_in(&b, begin - 1, end - 1);
@@ -309,7 +333,7 @@ static int script_replay(const char *path)
 			ck_assert_uint_eq(b.next, (uint64_t)n);
 	}
 	fclose(file);
-	free(b.ring);
+	unmake(&b);
 	return acks;
 }
 

@@ -42,6 +42,37 @@ static struct span *span(uint32_t i)
 	return &b.span[(b.first + i) & (b.span_max - 1)];
 }
 
+/* The one in flight that was sent next. */
+static const struct span *newer(const struct span *s)
+{
+	return s->newer == SPAN_NONE ? NULL : &b.span[s->newer];
+}
+
+/* A table of max places, or none. */
+static void table(uint32_t max)
+{
+	uint32_t old_max = b.span_max;
+	void *old = b.span;
+
+	sndbuf_table(&b, max ? malloc(max * sizeof(struct span)) : NULL, max);
+	if (old)
+		memset(old, 0xa5, old_max * sizeof(struct span)); /* nothing may be looked for there any more */
+	free(old);
+}
+
+static void make(uint32_t size)
+{
+	b = (struct sndbuf){ 0 };
+	sndbuf_init(&b, malloc(size), size, HEADER_MIN);
+	table(sndbuf_spans_max(size));
+}
+
+static void unmake(void)
+{
+	free(b.ring);
+	free(b.span);
+}
+
 static uint16_t model_sum(const uint8_t *p, uint32_t n)
 {
 	uint32_t sum = 0;
@@ -65,7 +96,8 @@ static bool sums_equal(uint16_t stored, uint16_t model16)
 static void check_spans(void)
 {
 	uint64_t off = 0;
-	uint32_t sacked = 0, lost = 0, sacked_spans = 0, flight = 0, waiting = 0;
+	uint32_t sacked = 0, lost = 0, sacked_spans = 0, flight = 0;
+	const struct span *first_lost = NULL;
 
 	for (uint32_t i = 0; i < b.count; i++) {
 		struct span *s = span(i);
@@ -81,19 +113,18 @@ static void check_spans(void)
 		sacked_spans += s->state == SPAN_SACKED;
 		lost += s->state == SPAN_LOST ? s->len : 0;
 		flight += s->state == SPAN_FLIGHT;
-		waiting += s->state == SPAN_LOST;
+		first_lost = !first_lost && s->state == SPAN_LOST ? s : first_lost;
 		off = s->off + s->len;
 	}
 	must(!b.count || off == b.end);
 	must(b.sacked_bytes == sacked && b.sacked_spans == sacked_spans && b.lost_bytes == lost);
 	uint64_t before = 0;
-	for (const struct span *s = sndbuf_oldest(&b); s; s = sndbuf_newer(&b, s), flight--) {
+	for (const struct span *s = sndbuf_oldest(&b); s; s = newer(s), flight--) {
 		must(flight && s->state == SPAN_FLIGHT && s->sent_us >= before);
 		before = s->sent_us;
 	}
-	for (const struct span *s = sndbuf_lost(&b); s; s = sndbuf_newer(&b, s), waiting--)
-		must(waiting && s->state == SPAN_LOST);
-	must(!flight && !waiting);
+	must(!flight);
+	must(sndbuf_lost(&b) == first_lost);
 }
 
 static void write_some(uint32_t mss)
@@ -184,11 +215,11 @@ static void ack(uint64_t off)
 static void grow(void)
 {
 	uint32_t size = b.size * 2;
-	void *old = b.span, *memory = malloc(sndbuf_memory(size));
+	void *old = b.ring;
 
-	sndbuf_grow(&b, memory, size);
+	sndbuf_grow(&b, malloc(size), size);
 	must(b.size == size);
-	memset(old, 0xa5, sndbuf_memory(size / 2)); /* nothing may be looked for there any more */
+	memset(old, 0xa5, size / 2);
 	free(old);
 }
 
@@ -239,12 +270,9 @@ static void one_step(uint32_t mss)
 
 static void run(uint32_t size, uint32_t mss)
 {
-	void *memory = malloc(sndbuf_memory(size));
-
-	b = (struct sndbuf){ 0 };
+	make(size);
 	now = 1;
 	model.written = 0;
-	sndbuf_init(&b, memory, size, HEADER_MIN);
 	for (int i = 0; model.written < ALL - mss && i < 6000; i++) {
 		one_step(mss);
 		if (i % 8 == 0)
@@ -253,8 +281,12 @@ static void run(uint32_t size, uint32_t mss)
 			ack(b.end);
 		if (rnd(2000) == 0)
 			grow();
+		if (!b.count && rnd(2))
+			table(0);
+		if (sndbuf_table_full(&b) && b.span_max < sndbuf_spans_max(b.size))
+			table(b.span_max ? 2 * b.span_max : SPANS_FEW);
 	}
-	free(b.span);
+	unmake();
 }
 
 START_TEST(keeps_every_byte_and_its_fate)
@@ -270,11 +302,9 @@ END_TEST
 /* What was found or forgotten is in flight again. */
 START_TEST(found_and_forgotten)
 {
-	void *memory = malloc(sndbuf_memory(65536));
 	uint32_t cap;
 
-	b = (struct sndbuf){ 0 };
-	sndbuf_init(&b, memory, 65536, HEADER_MIN);
+	make(65536);
 	for (int i = 0; i < 6; i++) {
 		memset(sndbuf_reserve(&b, 1000, &cap), 0, 1000);
 		sndbuf_commit(&b, 1000, 0, false, false);
@@ -293,23 +323,21 @@ START_TEST(found_and_forgotten)
 	ck_assert_uint_eq(b.sacked_bytes, 0);
 	ck_assert_uint_eq(b.sacked_spans, 0);
 	int n = 0;
-	for (const struct span *s = sndbuf_oldest(&b); s; s = sndbuf_newer(&b, s))
+	for (const struct span *s = sndbuf_oldest(&b); s; s = newer(s))
 		n++;
 	ck_assert_int_eq(n, 6);
 	ck_assert_ptr_eq(sndbuf_behind(&b, sndbuf_first(&b)), &b.span[1]);
 	ck_assert_ptr_null(sndbuf_behind(&b, sndbuf_last_sent(&b)));
-	free(memory);
+	unmake();
 }
 END_TEST
 
 /* A peer that repeats its SACKs makes nobody walk far: the run is jumped over. */
 START_TEST(repeated_sacks_are_cheap)
 {
-	void *memory = malloc(sndbuf_memory(1 << 20));
 	uint32_t cap, n = 0;
 
-	b = (struct sndbuf){ 0 };
-	sndbuf_init(&b, memory, 1 << 20, HEADER_MIN);
+	make(1 << 20);
 	for (; sndbuf_reserve(&b, 100, &cap); n++) {
 		sndbuf_commit(&b, 100, 0, true, false);
 		sndbuf_sent(&b, sndbuf_unsent(&b), n);
@@ -320,18 +348,16 @@ START_TEST(repeated_sacks_are_cheap)
 	sndbuf_sack(&b, 100, b.end, got, &told);
 	ck_assert_uint_eq(told, 0);
 	ck_assert_uint_eq(span(1)->skip, n - 1);
-	free(memory);
+	unmake();
 }
 END_TEST
 
 START_TEST(never_fills_for_good)
 {
 	/* Small spans use up spans before bytes; when all is acknowledged there is room again. */
-	void *memory = malloc(sndbuf_memory(65536));
 	uint32_t cap, n = 0;
 
-	b = (struct sndbuf){ 0 };
-	sndbuf_init(&b, memory, 65536, HEADER_MIN);
+	make(65536);
 	for (int round = 0; round < 3; round++) {
 		for (uint8_t *dst; (dst = sndbuf_reserve(&b, 1000, &cap)); n++) {
 			*dst = 1;
@@ -342,7 +368,7 @@ START_TEST(never_fills_for_good)
 		sndbuf_ack(&b, b.end, got, &told);
 		ck_assert_uint_eq(b.count, 0);
 	}
-	free(memory);
+	unmake();
 }
 END_TEST
 
@@ -351,11 +377,9 @@ START_TEST(at_the_rings_very_end)
 	/* Three spans fill the ring but for left bytes; one is acknowledged: what comes next goes to the begin. */
 	for (uint32_t left = 0; left < 100 + HEADER_MIN; left++) {
 		uint32_t size = 3 * (100 + HEADER_MIN) + left, cap;
-		void *memory = malloc(sndbuf_memory(size));
 		uint8_t *dst;
 
-		b = (struct sndbuf){ 0 };
-		sndbuf_init(&b, memory, size, HEADER_MIN);
+		make(size);
 		for (int i = 0; i < 3; i++) {
 			dst = sndbuf_reserve(&b, 100, &cap);
 			memset(dst, i, 100);
@@ -371,7 +395,7 @@ START_TEST(at_the_rings_very_end)
 		dst = sndbuf_reserve(&b, 100, &cap);
 		ck_assert_ptr_eq(dst, b.ring + HEADER_MIN);
 		ck_assert_uint_eq(cap, 100);
-		free(memory);
+		unmake();
 	}
 }
 END_TEST

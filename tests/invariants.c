@@ -14,12 +14,14 @@ static const char *sndbuf_broken(const struct sndbuf *b)
 	uint32_t sacked = 0, lost = 0, sacked_spans = 0;
 
 	HOLDS(b->una <= b->end && b->sent <= b->count && b->count <= b->span_max);
+	HOLDS((b->span != NULL) == (b->count != 0)); /* a table only for what is buffered */
 	for (uint32_t i = b->count; i--;) {
 		const struct span *s = span(b, i);
 
 		HOLDS(s->len && s->off + s->len == off);
 		HOLDS(s->pos >= b->headroom && s->pos + s->len <= b->size);
 		HOLDS((s->state == SPAN_UNSENT) == (i >= b->sent));
+		HOLDS(s->state != SPAN_LOST || i >= b->lost);
 		sacked += s->state == SPAN_SACKED ? s->len : 0;
 		sacked_spans += s->state == SPAN_SACKED;
 		lost += s->state == SPAN_LOST ? s->len : 0;
@@ -70,7 +72,9 @@ static const char *receive_broken(const struct tcb *c)
 	/* What came is acknowledged at the next flush, or by the timer. */
 	HOLDS(c->rcv_acked == c->rcv_nxt || c->on_flush || c->timer[TIMER_DELACK] != TCPU_NEVER ||
 		c->state == TCPU_TIME_WAIT);
-	return b->ring ? ranges_broken(&b->over, NULL) : NULL;
+	/* Nodes only for what came over holes. */
+	HOLDS((b->over.node != NULL) == (b->over.count != 0));
+	return b->over.node ? ranges_broken(&b->over, NULL) : NULL;
 }
 
 static const char *heap_broken(const struct tcpu *e)

@@ -63,6 +63,7 @@ at_most() { # field, bytes
 		END { if (!seen) print name, n, "is more than", most; exit !seen }'
 }
 expect 0 '' at_most unused_bytes 1024
+expect 0 '' at_most beyond_buffers_bytes 1024
 expect 1 'is more than 100' at_most unused_bytes 100
 expect 0 ' 2000 ends' "$tcpu" memory
 expect 0 ' 20 ends' "$tcpu" memory --connections 10

@@ -1,5 +1,5 @@
 /* tcpu memory: what a connection costs that nobody uses at the moment. An engine connects to itself over a link that
- * gives back what it is given; its allocator counts. */
+ * gives back what it is given, the last first; its allocator counts. */
 #include "core/engine.h"
 #include "core/plain.h"
 #include "tools/tcpu.h"
@@ -15,6 +15,9 @@
 #define IP 0x0100007f
 #define PORTS 60000 /* connections at most: each has a port */
 #define SEGMENT_MAX 1480
+#define ROOM 256 /* segments under way */
+#define MSS 100  /* so that few bytes are many segments, and fit a page */
+#define USE 3000 /* bytes each way that make a connection a used one: more segments, and holes, than small tables hold */
 
 struct memory {
 	struct link link;
@@ -24,12 +27,12 @@ struct memory {
 	uint64_t now_us;
 	uint8_t (*segments)[SEGMENT_MAX]; /* under way */
 	uint32_t *lens;
-	unsigned count, room;
+	unsigned count;
 };
 
 struct result {
 	uint64_t ends;             /* of connections: two of each */
-	double state, used;        /* bytes of an end before and after a byte went each way */
+	double state, used;        /* bytes of an end before and after bytes went each way */
 	double buffers;            /* of used: what holds the stream */
 };
 
@@ -71,7 +74,7 @@ static int loop_send(struct link *l, const struct link_out *out, unsigned n)
 {
 	struct memory *m = (struct memory *)l;
 
-	for (unsigned i = 0; i < n && m->count < m->room; i++) {
+	for (unsigned i = 0; i < n && m->count < ROOM; i++) {
 		memcpy(m->segments[m->count], out[i].header, out[i].header_len);
 		memcpy(m->segments[m->count] + out[i].header_len, out[i].data, out[i].data_len);
 		m->lens[m->count++] = out[i].header_len + out[i].data_len;
@@ -101,15 +104,15 @@ static void loop_close(struct link *l)
 static const struct link_ops loop = { .claim = loop_claim, .release = loop_release, .route = loop_route,
 	.send = loop_send, .recv = loop_recv, .fd = loop_fd, .close = loop_close };
 
-/* Until nothing is under way. */
+/* Until nothing is under way, and nothing waits for time. */
 static void settle(struct memory *m)
 {
-	do {
+	for (tcpu_flush(m->engine); m->count || tcpu_deadline(m->engine) != TCPU_NEVER; tcpu_flush(m->engine)) {
 		unsigned n = m->count;
 
-		m->now_us += 1000;
+		m->now_us = n ? m->now_us + 1000 : tcpu_deadline(m->engine);
 		tcpu_clock(m->engine, m->now_us);
-		for (unsigned i = 0; i < n; i++) {
+		for (unsigned i = n; i--;) {
 			struct link_in in = { .src.ip = IP, .dst.ip = IP, .segment = m->segments[i], .len = m->lens[i] };
 
 			tcpu_input(m->engine, &in);
@@ -118,33 +121,33 @@ static void settle(struct memory *m)
 		m->count -= n;
 		memmove(m->segments, m->segments + n, m->count * sizeof *m->segments);
 		memmove(m->lens, m->lens + n, m->count * sizeof *m->lens);
-		tcpu_flush(m->engine);
-	} while (m->count);
+	}
 }
 
 /* ---- what is counted ---- */
 
-static int send_byte(struct tcb *c)
+static int send_some(struct tcb *c)
 {
+	static const char bytes[USE];
 	struct plain_source p;
 
-	plain_source(&p, "x", 1);
-	return tcpu_send(c, &p.seam, TCPU_SEND_NOW) == 1 ? 0 : -EIO;
+	plain_source(&p, bytes, USE);
+	return tcpu_send(c, &p.seam, TCPU_SEND_NOW) == USE ? 0 : -EIO;
 }
 
-static int recv_byte(struct tcb *c)
+static int recv_some(struct tcb *c)
 {
+	char bytes[USE];
 	struct plain_sink p;
-	char byte;
 
-	plain_sink(&p, &byte, 1);
-	return tcpu_recv(c, &p.seam) == 1 ? 0 : -EIO;
+	plain_sink(&p, bytes, USE);
+	return tcpu_recv(c, &p.seam) == USE ? 0 : -EIO;
 }
 
 static int open_pair(struct memory *m, unsigned i, struct tcb *end[2])
 {
 	struct link_addr from = { IP, htobe16((uint16_t)(i + 1024)) }, to = { IP, htobe16(80) };
-	int error = tcpu_connect(m->engine, from, to, NULL, &end[0]);
+	int error = tcpu_connect(m->engine, from, to, &(struct tcpu_options){ .mss_max = MSS }, &end[0]);
 
 	if (error)
 		return error;
@@ -157,9 +160,9 @@ static int use_pair(struct memory *m, struct tcb *end[2], uint64_t *buffers)
 	int error = 0;
 
 	for (int i = 0; i < 2 && !error; i++) {
-		error = send_byte(end[i]);
+		error = send_some(end[i]);
 		settle(m);
-		error = error ? error : recv_byte(end[!i]);
+		error = error ? error : recv_some(end[!i]);
 		settle(m);
 	}
 	for (int i = 0; i < 2; i++) {
@@ -174,9 +177,13 @@ static int use_pair(struct memory *m, struct tcb *end[2], uint64_t *buffers)
 static int count(struct memory *m, unsigned pairs, struct result *r)
 {
 	struct tcb *(*end)[2] = calloc(pairs, sizeof *end);
-	uint64_t base = m->bytes, buffers = 0;
-	int error = end ? 0 : -ENOMEM;
+	uint64_t base, buffers = 0;
+	/* What the engine keeps for all of them is there once one has been used. */
+	int error = end ? open_pair(m, pairs, end[0]) : -ENOMEM;
 
+	error = error ? error : use_pair(m, end[0], &buffers);
+	base = m->bytes;
+	buffers = 0;
 	for (unsigned i = 0; i < pairs && !error; i++)
 		error = open_pair(m, i, end[i]);
 	r->ends = 2 * (uint64_t)pairs;
@@ -191,16 +198,16 @@ static int count(struct memory *m, unsigned pairs, struct result *r)
 
 static int measure(unsigned pairs, struct result *r)
 {
-	struct memory m = { .link = { &loop, SEGMENT_MAX, 1U << 30 }, .room = 64 };
+	struct memory m = { .link = { &loop, SEGMENT_MAX, 1U << 30 } };
 	struct tcpu_config config = { .link = &m.link, .alloc = take, .free = give, .alloc_ctx = &m,
-		.connections_max = 2 * pairs };
+		.connections_max = 2 * pairs + 2 };
 	int error;
 
-	m.segments = calloc(m.room, sizeof *m.segments);
-	m.lens = calloc(m.room, sizeof *m.lens);
+	m.segments = calloc(ROOM, sizeof *m.segments);
+	m.lens = calloc(ROOM, sizeof *m.lens);
 	error = m.segments && m.lens ? tcpu_new(&config, &m.engine) : -ENOMEM;
 	if (!error) {
-		error = tcpu_listen(m.engine, (struct link_addr){ IP, htobe16(80) }, pairs, NULL, &m.listener);
+		error = tcpu_listen(m.engine, (struct link_addr){ IP, htobe16(80) }, 1, NULL, &m.listener);
 		error = error ? error : count(&m, pairs, r);
 		tcpu_free(m.engine);
 	}
@@ -246,10 +253,10 @@ static void tell(const struct result *r)
 {
 	printf("bytes of memory, on the average of %" PRIu64 " ends of connections that are idle:\n"
 		"%8.0f  before anything was sent\n"
-		"%8.0f  after a byte each way; of them\n"
+		"%8.0f  after %d bytes each way, in the wrong order; of them\n"
 		"%8.0f  ring buffers for the stream\n"
 		"%8.0f  beyond them: state, and what the buffers hold beside bytes\n",
-		r->ends, r->state, r->used, r->buffers, r->used - r->buffers);
+		r->ends, r->state, r->used, USE, r->buffers, r->used - r->buffers);
 }
 
 static void tell_json(const struct result *r)
