@@ -376,12 +376,13 @@ bool tcb_may_take_spans(const struct tcb *c)
 int tcb_take_spans(struct tcb *c)
 {
 	struct tcpu *e = c->engine;
-	uint32_t old_max = c->snd.span_max, max = old_max ? sndbuf_spans_max(c->snd.size) : SPANS_FEW;
+	uint32_t old_max = c->snd.span_max, max;
 	struct span *old = c->snd.span, *table = NULL;
 
 	if (!sndbuf_table_full(&c->snd) || !tcb_may_take_spans(c))
 		return 0;
-	if (max == SPANS_FEW) {
+	max = old_max ? sndbuf_spans_max(c->snd.size) : SPANS_FEW;
+	if (!old_max) {
 		table = e->few_spans;
 		e->few_spans = NULL;
 	}

@@ -248,7 +248,7 @@ static void text_input(struct tcb *c, const struct segment *s)
 		tcb_take_range(c);
 	if (memory && rcvbuf_keep(&c->rcv, off, s->data, s->len))
 		received(c, s, (uint32_t)(c->rcv.next - before));
-	if (!c->rcv.over.count)
+	if (c->rcv.over.node && !c->rcv.over.count)
 		tcb_give_ranges(c);
 	if (!in_order) {
 		c->count.out_of_order++;

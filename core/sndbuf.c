@@ -6,9 +6,6 @@
 
 #include <string.h>
 
-/* Kept free for spans that are cut. */
-#define SPANS_SPARE 16
-
 /* One span for each KiB is what full segments of the smallest usual path (MSS 1460) need; shorter ones run out of
  * spans before they run out of bytes. */
 uint32_t sndbuf_spans_max(uint32_t size)
@@ -67,11 +64,6 @@ static uint32_t room(const struct sndbuf *b, uint32_t need, uint32_t *tail)
 		return b->size - *tail;
 	*tail = 0;
 	return head(b);
-}
-
-bool sndbuf_table_full(const struct sndbuf *b)
-{
-	return b->count + SPANS_SPARE >= b->span_max;
 }
 
 bool sndbuf_has_room(const struct sndbuf *b, uint32_t want)
@@ -242,7 +234,7 @@ bool sndbuf_cut(struct sndbuf *b, struct span *s, uint32_t len)
 
 /* ---- growth ---- */
 
-/* A place in the table as it is now, in one that begins with the first span. */
+/* A place in the table as it is, in one that begins with the first span. */
 static uint32_t from_first(const struct sndbuf *b, uint32_t place)
 {
 	return place == SPAN_NONE ? SPAN_NONE : (place - b->first) & (b->span_max - 1);
@@ -250,20 +242,18 @@ static uint32_t from_first(const struct sndbuf *b, uint32_t place)
 
 void sndbuf_table(struct sndbuf *b, struct span *table, uint32_t max)
 {
-	struct sndbuf old = *b;
+	for (uint32_t i = 0; i < b->count; i++) {
+		struct span *s = &table[i];
 
+		*s = *at(b, i);
+		s->older = from_first(b, s->older);
+		s->newer = from_first(b, s->newer);
+	}
+	b->oldest = from_first(b, b->oldest);
+	b->newest = from_first(b, b->newest);
 	b->span = table;
 	b->span_max = max;
 	b->first = 0;
-	b->oldest = from_first(&old, old.oldest);
-	b->newest = from_first(&old, old.newest);
-	for (uint32_t i = 0; i < b->count; i++) {
-		struct span *s = &b->span[i];
-
-		*s = *at(&old, i);
-		s->older = from_first(&old, s->older);
-		s->newer = from_first(&old, s->newer);
-	}
 }
 
 void sndbuf_grow(struct sndbuf *b, uint8_t *ring, uint32_t size)

@@ -63,7 +63,8 @@ void sndbuf_grow(struct sndbuf *, uint8_t *ring, uint32_t size);
 /* How many places a table has at most, for a ring of size bytes. */
 uint32_t sndbuf_spans_max(uint32_t size);
 /* Whether one more span finds no place in the table; some are kept for spans that are cut. */
-bool sndbuf_table_full(const struct sndbuf *);
+#define SPANS_SPARE 16
+static inline bool sndbuf_table_full(const struct sndbuf *b) { return b->count + SPANS_SPARE >= b->span_max; }
 /* Moves all spans to a table of max places, a power of two and no fewer than there are spans, or takes the table away
  * (NULL, 0) when there are none; the old one is the caller's again. Spans' addresses change. */
 void sndbuf_table(struct sndbuf *, struct span *table, uint32_t max);

@@ -273,7 +273,7 @@ ssize_t tcpu_send(struct tcb *c, const struct seam_source *source, unsigned how)
 	c->filling = false;
 	tcb_output(c);
 	batch_send(c->engine);
-	if (!c->snd.count)
+	if (!taken && !c->snd.count)
 		tcb_give_spans(c);
 	return taken || has_room(c) ? taken : -EAGAIN;
 }
