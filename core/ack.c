@@ -64,6 +64,7 @@ void ack_established(struct tcb *c, const struct segment *s)
 		rtt_sample(c, elapsed);
 	}
 	c->retries = 0;
+	c->soft_error = 0;
 	c->sent_us = c->engine->now;
 	timer_stop(c, TIMER_RTO);
 	c->snd_wnd = s->flags & TH_SYN ? s->wnd : s->wnd << c->snd_scale;

@@ -59,6 +59,13 @@ void mtu_timeout(struct tcb *c)
 		believe(c, c->mtu_said);
 }
 
+/* RFC 9293 3.9.2.2: protocol and port unreachable. All else may pass, and ends nothing (MUST-56); Linux and others end a
+ * connection that opens by it as well (RFC 5461). */
+static bool is_hard(int error)
+{
+	return error == ENOPROTOOPT || error == ECONNREFUSED;
+}
+
 void icmp_input(struct tcpu *e, const struct link_in *in)
 {
 	struct tcb *c = tcb_find(e, in->dst, in->src);
@@ -72,7 +79,10 @@ void icmp_input(struct tcpu *e, const struct link_in *in)
 	switch (c->state) {
 	case TCPU_SYN_SENT:
 	case TCPU_SYN_RECEIVED:
-		tcb_drop(c, in->error);
+		if (is_hard(in->error))
+			tcb_drop(c, in->error);
+		else
+			c->soft_error = (uint8_t)in->error;
 		break;
 	case TCPU_CLOSING:
 	case TCPU_LAST_ACK:
@@ -80,7 +90,7 @@ void icmp_input(struct tcpu *e, const struct link_in *in)
 		if (c->snd.una == c->snd.end) /* only the end itself is owed */
 			tcb_drop(c, 0);
 		break;
-	default: /* RFC 5927 section 5.2: a soft error; timeouts will tell */
+	default: /* RFC 5927 section 5.2: hard ones are soft; timeouts will tell */
 		c->soft_error = (uint8_t)in->error;
 		break;
 	}

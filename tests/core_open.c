@@ -117,7 +117,8 @@ START_TEST(nobody_listens)
 }
 END_TEST
 
-/* ICMP (RFC 5927): fatal in SYN-SENT, no more than a hint afterwards. */
+/* ICMP (RFC 9293 3.9.2.2, RFC 5927): a hard error is fatal in SYN-SENT, no more than a hint afterwards; a soft one is a
+ * hint at any time. */
 START_TEST(unreachable)
 {
 	struct tcb *c, *s;
@@ -127,7 +128,11 @@ START_TEST(unreachable)
 	c = net_connect(&net);
 	link_sim_inject(net.sim, net_addr(&net, 1, NET_PORT), net_info(c).local, NULL, 0, EHOSTUNREACH);
 	net_run(&net, 0);
-	ck_assert_int_eq(tcpu_error(c), EHOSTUNREACH);
+	ck_assert_int_eq(net_state(c), TCPU_SYN_SENT);
+	ck_assert_int_eq(net_info(c).soft_error, EHOSTUNREACH);
+	link_sim_inject(net.sim, net_addr(&net, 1, NET_PORT), net_info(c).local, NULL, 0, ECONNREFUSED);
+	net_run(&net, 0);
+	ck_assert_int_eq(tcpu_error(c), ECONNREFUSED);
 	tcpu_close(c);
 	net_close(&net);
 

@@ -97,7 +97,7 @@ int script_icmp_error(struct script_text type, struct script_text code)
 #define TCPU(X) \
 	X(state) X(mss) X(cwnd_bytes) X(ssthresh_bytes) X(snd_wnd_bytes) X(rcv_wnd_bytes) X(srtt_us) X(rttvar_us) \
 	X(rto_us) X(min_rtt_us) X(buffered_bytes) X(unsent_bytes) X(waiting_bytes) X(flight_bytes) X(sndbuf_bytes) \
-	X(rcvbuf_bytes) X(path_mtu) X(sack) X(timestamps) X(ecn) X(scaling) X(sent_bytes) X(acked_bytes) \
+	X(rcvbuf_bytes) X(path_mtu) X(soft_error) X(sack) X(timestamps) X(ecn) X(scaling) X(sent_bytes) X(acked_bytes) \
 	X(received_bytes) X(direct_bytes) X(segments_out) X(segments_in) X(retransmits) X(timeouts) X(fast_retransmits) \
 	X(tail_probes) X(spurious) X(dsacks_in) X(dsacks_out) X(paws_drops) X(ecn_marks_in) X(ecn_reductions) \
 	X(bad_checksums) X(out_of_order) X(duplicates)
