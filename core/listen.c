@@ -87,7 +87,6 @@ struct tcb *listener_cookie(struct tcb *l, struct segment *s)
 	}
 	tcb_set_iss(c, s->ack - 1);
 	tcb_syn_received(c, &syn);
-	c->rcv_adv = c->rcv_nxt + min_u32(c->rcv.size, 0xffff); /* as the cookie told */
 	c->sent_us = TCPU_NEVER; /* the round trip is not known */
 	return c;
 }

@@ -66,7 +66,8 @@ void tcb_syn_received(struct tcb *c, const struct segment *s)
 	const struct options *o = &s->options;
 
 	c->irs = s->seq;
-	c->rcv_nxt = c->rcv_acked = c->rcv_adv = s->seq + 1;
+	c->rcv_nxt = c->rcv_acked = s->seq + 1;
+	c->rcv_adv = c->rcv_nxt + min_u32(c->rcv.size, 0xffff); /* as our SYN tells */
 	c->peer_mss = o->mss ? max_u32(o->mss, MSS_MIN) : MSS_DEFAULT;
 	/* Of each, both SYNs carry the option, or neither end uses it: RFC 7323 2.2 and 3.2, RFC 2018 section 2. */
 	c->scaling &= o->has_scale;

@@ -368,6 +368,14 @@ static bool syn_ack_opens(const struct moment *m)
 		(m->state[ENGINE] == TCPU_SYN_RECEIVED && said(m)->len));
 }
 
+/* Linux takes no text that comes with the SYN,ACK. */
+static bool text_with_syn_ack(const struct moment *m)
+{
+	return says(m, PF_SYN | PF_ACK) && both_were(m, TCPU_SYN_SENT) && said(m)->len && E(m)->state == K(m)->state &&
+		one_bare_ack(E(m)) && one_bare_ack(K(m)) && K(m)->answer[0].ack == said(m)->seq + 1 &&
+		E(m)->answer[0].ack == said(m)->seq + 1 + said(m)->len && E(m)->ready == (K(m)->ready | TCPU_IN);
+}
+
 static bool fin_with_syn(const struct moment *m)
 {
 	return says(m, PF_SYN | PF_FIN) && m->state[ENGINE] == TCPU_SYN_SENT && E(m)->state == TCPU_CLOSE_WAIT &&
@@ -499,6 +507,7 @@ const struct difference differences[] = {
 	{ "simultaneous-options", simultaneous_options, true },
 	{ "syn-in-syn-received", syn_in_syn_received, true },
 	{ "syn-ack-opens", syn_ack_opens, true },
+	{ "text-with-syn-ack", text_with_syn_ack, true },
 	{ "fin-with-syn", fin_with_syn, true },
 	{ "shutdown-opening", shutdown_opening, true },
 	{ "close-opening", close_opening, true },
