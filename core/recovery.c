@@ -107,6 +107,7 @@ static void begin(struct tcb *c, enum recovery kind)
 {
 	if (c->recovery == RECOVERY_NONE) {
 		c->saved = c->cc;
+		c->saved.ssthresh = max_u32(c->cc.ssthresh, tcb_flight(c)); /* RFC 4015's pipe_prev */
 		c->undo = kind != RECOVERY_ECN && c->snd_una != c->undone_at;
 		c->undo_sent = 0;
 	}
@@ -178,12 +179,19 @@ static bool is_over(const struct tcb *c)
 
 /* ---- nothing was lost ---- */
 
-static void take_back(struct tcb *c)
+static void take_back(struct tcb *c, const struct news *n)
 {
-	uint32_t cwnd = max_u32(c->cc.cwnd, c->saved.cwnd), mss = c->cc.mss;
+	uint32_t flight = tcb_flight(c), initial = congestion_initial(c), before = c->cc.cwnd, mss = c->cc.mss, cwnd;
 
+	/* RFC 4015 section 3: after a timeout cwnd is FlightSize and what the ACK frees, an initial window of it at most, so
+	 * that no burst leaves; slow start leads to where it was. (Linux puts all of cwnd back, and RFC 5682 leaves it open.)
+	 * Of what was not a timeout RFC 4015 does not speak: cwnd is as it was, if no more than an initial window leaves. */
+	if (c->recovery == RECOVERY_TIMEOUT)
+		cwnd = flight + min_u32(n->acked, initial);
+	else
+		cwnd = min_u32(c->saved.cwnd, flight + initial);
 	c->cc = c->saved;
-	c->cc.cwnd = cwnd;
+	c->cc.cwnd = max_u32(before, cwnd);
 	c->cc.mss = mss;
 	sndbuf_found(&c->snd);
 	c->recovery = RECOVERY_NONE;
@@ -274,7 +282,7 @@ static void frto_ack(struct tcb *c, const struct news *n)
 	bool began = c->frto_new_sent;
 
 	if (c->sack ? n->original : n->acked && began) {
-		take_back(c);
+		take_back(c, n);
 	} else if (n->acked && n->again && !began && tcb_may_send_new(c)) {
 		c->frto_new_sent = true;
 		c->frto_new = 2; /* (2b) */
@@ -334,10 +342,14 @@ void recovery_ack(struct tcb *c, struct news *n)
 		count_duplicates(c, n);
 	if (n->acked)
 		c->limited = 0;
-	if (c->undo && was_spurious(c, n))
-		take_back(c);
-	if (c->recovery == RECOVERY_TIMEOUT)
+	if (c->undo && was_spurious(c, n)) {
+		take_back(c, n);
+		left = true;
+	}
+	if (c->recovery == RECOVERY_TIMEOUT) {
 		timeout_ack(c, n);
+		left = c->recovery == RECOVERY_NONE;
+	}
 	if (c->recovery != RECOVERY_NONE && is_over(c)) {
 		leave(c);
 		left = true;
