@@ -184,10 +184,11 @@ static void take_back(struct tcb *c, const struct news *n)
 	uint32_t flight = tcb_flight(c), initial = congestion_initial(c), before = c->cc.cwnd, mss = c->cc.mss, cwnd;
 
 	/* RFC 4015 section 3: after a timeout cwnd is FlightSize and what the ACK frees, an initial window of it at most, so
-	 * that no burst leaves; slow start leads to where it was. (Linux puts all of cwnd back, and RFC 5682 leaves it open.)
-	 * Of what was not a timeout RFC 4015 does not speak: cwnd is as it was, if no more than an initial window leaves. */
+	 * that no burst leaves; slow start leads to where it was. Probes that went beyond cwnd are not counted, or it would
+	 * grow by them. (Linux puts all of cwnd back, and RFC 5682 leaves it open.) Of what was not a timeout RFC 4015 does
+	 * not speak: cwnd is as it was, if no more than an initial window leaves. */
 	if (c->recovery == RECOVERY_TIMEOUT)
-		cwnd = flight + min_u32(n->acked, initial);
+		cwnd = min_u32(c->saved.cwnd, flight) + min_u32(n->acked, initial);
 	else
 		cwnd = min_u32(c->saved.cwnd, flight + initial);
 	c->cc = c->saved;

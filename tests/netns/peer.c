@@ -13,6 +13,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@ static const char *const orders[] = { "early", "late", "told" };
 
 static struct options {
 	bool kernel, plain, thread, ecn;
+	int patience_ms;
 	const char *device, *say, *to;
 	struct in_addr ip, host_ip;
 	uint32_t mtu;
@@ -50,6 +52,7 @@ static const struct argp_option known[] = {
 	{ "ecn", 'e', 0, 0, "TCPU asks for ECN", 0 },
 	{ "listen", 'l', "PORT", 0, "take one connection", 0 },
 	{ "connect", 'c', "IP:PORT", 0, "make one", 0 },
+	{ "patience", 'w', "MS", 0, "TCP_USER_TIMEOUT", 0 },
 	{ "say", 's', "TEXT", 0, "send that first; \\r and \\n are understood", 0 },
 	{ "send", 'n', "BYTES", 0, "and then so many", 0 },
 	{ "seed", 'r', "NUMBER", 0, "of what they are", 0 },
@@ -86,6 +89,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'p': o.plain = true; break;
 	case 't': o.thread = true; break;
 	case 'e': o.ecn = true; break;
+	case 'w': o.patience_ms = atoi(arg); break;
 	case 'd': o.device = arg; break;
 	case 's': o.say = arg; break;
 	case 'o': o.to = arg; break;
@@ -353,6 +357,9 @@ int main(int argc, char **argv)
 	fd = o.kernel ? socket(AF_INET, SOCK_STREAM, 0) : stack_socket_tcpu(stack, SOCK_STREAM);
 	if (fd < 0)
 		fail("socket");
+	if (o.patience_ms &&
+		CALL(setsockopt, fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &o.patience_ms, sizeof o.patience_ms))
+		fail("setsockopt");
 	if (o.local.sin_port)
 		fd = listener_accept(fd);
 	else if (CALL(connect, fd, &o.remote, sizeof o.remote))
