@@ -6,7 +6,7 @@
 
 #define DUP_THRESH 3
 
-uint32_t congestion_initial(const struct tcb *c)
+static uint32_t initial_window(const struct tcb *c)
 {
 	uint32_t segs = c->engine->config.initial_cwnd;
 
@@ -18,7 +18,7 @@ void recovery_begin(struct tcb *c)
 {
 	c->cc.mss = c->mss;
 	/* RFC 5681 3.1: after a lost SYN the window begins with one segment. */
-	c->cc.cwnd = c->retries ? c->mss : congestion_initial(c);
+	c->cc.cwnd = c->retries ? c->mss : initial_window(c);
 	c->cc.ssthresh = UINT32_MAX / 2;
 	c->cc.algorithm = congestion_find(c->options.congestion);
 	c->cc.algorithm->begin(&c->cc);
@@ -181,7 +181,7 @@ static bool is_over(const struct tcb *c)
 
 static void take_back(struct tcb *c, const struct news *n)
 {
-	uint32_t flight = tcb_flight(c), initial = congestion_initial(c), before = c->cc.cwnd, mss = c->cc.mss, cwnd;
+	uint32_t flight = tcb_flight(c), initial = initial_window(c), before = c->cc.cwnd, mss = c->cc.mss, cwnd;
 
 	/* RFC 4015 section 3: after a timeout cwnd is FlightSize and what the ACK frees, an initial window of it at most, so
 	 * that no burst leaves; slow start leads to where it was. Probes that went beyond cwnd are not counted, or it would
@@ -331,6 +331,19 @@ static void grow(struct tcb *c, const struct news *n)
 		c->cc.algorithm->acked(&c->cc, &ack);
 }
 
+/* To a loss, or a mark: a recovery begins. */
+static void respond(struct tcb *c, uint32_t flight, bool repaired, bool ece)
+{
+	if (c->snd.lost_bytes && c->recovery <= RECOVERY_ECN)
+		reduce(c, RECOVERY_FAST, flight);
+	else if (repaired && c->recovery == RECOVERY_NONE)
+		reduce(c, RECOVERY_ECN, flight); /* RFC 8985 7.4: the probe made good a loss that nobody has paid for */
+	if (ece && c->ecn && c->recovery == RECOVERY_NONE) {
+		reduce(c, RECOVERY_ECN, flight);
+		c->count.ecn_reductions++;
+	}
+}
+
 void recovery_ack(struct tcb *c, struct news *n)
 {
 	bool repaired = tlp_ack(c, n), left = false;
@@ -362,7 +375,7 @@ void recovery_ack(struct tcb *c, struct news *n)
 		rack_detect(c);
 	else
 		detect_by_duplicates(c, n);
-	recovery_check(c, n->flight, repaired, n->ece);
+	respond(c, n->flight, repaired, n->ece);
 	if (c->recovery == RECOVERY_FAST || c->recovery == RECOVERY_ECN)
 		proportional(c, n->delivered, n->acked);
 	else if (!c->frto && !left)
@@ -370,22 +383,10 @@ void recovery_ack(struct tcb *c, struct news *n)
 	c->output_wanted = true;
 }
 
-void recovery_check(struct tcb *c, uint32_t flight, bool repaired, bool ece)
-{
-	if (c->snd.lost_bytes && c->recovery <= RECOVERY_ECN)
-		reduce(c, RECOVERY_FAST, flight);
-	else if (repaired && c->recovery == RECOVERY_NONE)
-		reduce(c, RECOVERY_ECN, flight); /* RFC 8985 7.4: the probe made good a loss that nobody has paid for */
-	if (ece && c->ecn && c->recovery == RECOVERY_NONE) {
-		reduce(c, RECOVERY_ECN, flight);
-		c->count.ecn_reductions++;
-	}
-}
-
 void recovery_reorder(struct tcb *c)
 {
 	rack_detect(c);
-	recovery_check(c, tcb_flight(c), false, false);
+	respond(c, tcb_flight(c), false, false);
 	if (c->recovery == RECOVERY_FAST)
 		proportional(c, 0, false);
 	tcb_output(c);
@@ -421,7 +422,7 @@ void recovery_idle(struct tcb *c)
 	if (c->recovery == RECOVERY_ECN)
 		leave(c); /* or its end would bring back what goes now */
 	/* RFC 5681 4.1: the path is not what it was. */
-	c->cc.cwnd = min_u32(c->cc.cwnd, congestion_initial(c));
+	c->cc.cwnd = min_u32(c->cc.cwnd, initial_window(c));
 	if (c->cc.algorithm->idle)
 		c->cc.algorithm->idle(&c->cc, idle);
 }

@@ -294,13 +294,11 @@ void recovery_begin(struct tcb *);  /* of a connection's life */
 void recovery_sack(struct tcb *, const struct segment *, struct news *);
 void recovery_cumulative(struct tcb *, uint64_t off, struct news *);
 void recovery_ack(struct tcb *, struct news *);
-void recovery_check(struct tcb *, uint32_t flight, bool repaired, bool ece); /* does one begin? */
 void recovery_reorder(struct tcb *); /* TIMER_REORDER: reordering cannot be the reason any more */
 void recovery_timeout(struct tcb *);
 void recovery_resend(struct tcb *); /* what is larger than a segment may be now goes again, and nobody pays for it */
 void recovery_sent(struct tcb *, uint32_t seq, uint32_t len, bool again);
 void recovery_idle(struct tcb *);   /* about to send after a pause */
-uint32_t congestion_initial(const struct tcb *); /* the initial window, RFC 6928 */
 
 /* rack.c */
 void rack_delivered(struct tcb *, const struct span *, const struct news *);

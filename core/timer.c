@@ -185,8 +185,8 @@ static void on_persist(struct tcb *c)
 	/* RFC 9293 3.8.6.1: probes go on as long as the peer answers; retries counts those without an answer. */
 	if (give_up(c))
 		return;
-	c->probes += c->probes < 16;
-	wait = (uint64_t)c->rto << c->probes;
+	wait = (uint64_t)c->rto << (c->probes + 1);
+	c->probes += wait < k->rto_max_us;
 	tcb_send_probe(c);
 	timer_set(c, TIMER_PERSIST, c->engine->now + (wait < k->rto_max_us ? wait : k->rto_max_us));
 }
