@@ -130,7 +130,7 @@ void tcpu_options(const struct tcb *, struct tcpu_options *);
 int tcpu_set_options(struct tcb *, const struct tcpu_options *);
 
 /* Calls source->fill until it returns 0 or the retransmission buffer is full, and sends what the windows
- * allow. Returns the bytes taken in; -EAGAIN: no room, or not established yet; -EPIPE after shutdown;
+ * allow. Returns the bytes taken in; -EAGAIN: no room, a full link, or not established yet; -EPIPE after shutdown;
  * or the connection's error once. how: TCPU_SEND_NOW overrides Nagle for what this call takes in, TCPU_SEND_MORE
  * says that more follows at once: a segment that is not full waits for it. */
 enum { TCPU_SEND_NOW = 1, TCPU_SEND_MORE = 2 };
@@ -152,11 +152,12 @@ void tcpu_close(struct tcb *);
 void tcpu_abort(struct tcb *);
 
 enum { TCPU_IN = 1, TCPU_OUT = 2, TCPU_ERR = 4, TCPU_HUP = 8 };
-/* What a call would not wait for: TCPU_IN (data, end of stream, a connection to accept), TCPU_OUT (room in the
- * buffer, or a write would fail at once), TCPU_ERR (an error waits), TCPU_HUP (both directions are over). */
+/* What a call would not wait for: TCPU_IN (data, end of stream, a connection to accept), TCPU_OUT (tcpu_send takes
+ * bytes of whatever source, or fails at once), TCPU_ERR (an error waits), TCPU_HUP (both directions are over). */
 unsigned tcpu_ready(struct tcb *);
-/* Whose readiness segments, timers and ICMP may have changed since: one after the other, NULL when there is no more.
- * Of those that have a user, the driver's number for them, and are not closed. It is 0, none, at first. */
+/* Whose readiness segments, timers, ICMP and a link that is no longer full may have changed since: one after the other,
+ * NULL when there is no more. Of those that have a user, the driver's number for them, and are not closed. It is 0,
+ * none, at first. */
 struct tcb *tcpu_changed(struct tcpu *);
 void tcpu_set_user(struct tcb *, uint32_t user);
 uint32_t tcpu_user(const struct tcb *);
