@@ -6,7 +6,6 @@
 #include <string.h>
 
 #define TABLE_MIN 8
-#define BYTES_US_MAX 5000 /* that a path carries in a microsecond: 40 Gbit/s */
 
 /* Fills in what is 0. */
 void options_complete(struct tcpu_options *o, const struct tcpu_options *defaults)
@@ -57,17 +56,6 @@ static void defaults(struct tcpu_config *k)
 	options_complete(&k->options, &o);
 }
 
-static void *take(struct tcpu *e, size_t bytes)
-{
-	return e->config.alloc(e->config.alloc_ctx, bytes);
-}
-
-static void give(struct tcpu *e, void *p, size_t bytes)
-{
-	if (p)
-		e->config.free(e->config.alloc_ctx, p, bytes);
-}
-
 int tcpu_new(const struct tcpu_config *config, struct tcpu **out)
 {
 	struct tcpu *e;
@@ -84,9 +72,9 @@ int tcpu_new(const struct tcpu_config *config, struct tcpu **out)
 	e->now = config->now_us;
 	e->retry = TCPU_NEVER;
 	e->table_size = TABLE_MIN;
-	e->table = take(e, TABLE_MIN * sizeof(struct tcb *));
+	e->table = memory_take(e, TABLE_MIN * sizeof(struct tcb *));
 	if (!e->table) {
-		give(e, e, sizeof *e);
+		memory_give(e, e, sizeof *e);
 		return -ENOMEM;
 	}
 	memset(e->table, 0, TABLE_MIN * sizeof(struct tcb *));
@@ -107,18 +95,18 @@ void tcpu_free(struct tcpu *e)
 		}
 	while ((c = e->listeners)) {
 		e->listeners = c->hash_next;
-		give(e, c, sizeof(struct listener));
+		memory_give(e, c, sizeof(struct listener));
 	}
 	/* Those that were closed but that the user still held are his no more. */
 	while ((c = e->held)) {
 		c->detached = true;
 		tcb_drop(c, 0);
 	}
-	give(e, e->few_spans, SPANS_FEW * sizeof(struct span));
-	give(e, e->heap, e->heap_max * sizeof(struct tcb *));
-	give(e, e->table, e->table_size * sizeof(struct tcb *));
+	memory_give(e, e->few_spans, SPANS_FEW * sizeof(struct span));
+	memory_give(e, e->heap, e->heap_max * sizeof(struct tcb *));
+	memory_give(e, e->table, e->table_size * sizeof(struct tcb *));
 	memset(e->config.secret, 0, sizeof e->config.secret);
-	give(e, e, sizeof *e);
+	memory_give(e, e, sizeof *e);
 }
 
 static uint32_t hash(const struct tcpu *e, struct link_addr local, struct link_addr remote)
@@ -160,7 +148,7 @@ static struct tcb **bucket(struct tcpu *e, const struct tcb *c)
 static void grow(struct tcpu *e)
 {
 	uint32_t old_size = e->table_size;
-	struct tcb **old = e->table, **table = take(e, 2 * old_size * sizeof *table);
+	struct tcb **old = e->table, **table = memory_take(e, 2 * old_size * sizeof *table);
 
 	if (!table)
 		return;
@@ -174,14 +162,14 @@ static void grow(struct tcpu *e)
 			c->hash_next = *b;
 			*b = c;
 		}
-	give(e, old, old_size * sizeof *old);
+	memory_give(e, old, old_size * sizeof *old);
 }
 
 struct tcb *tcb_new(struct tcpu *e, struct link_addr local, struct link_addr remote, const struct tcpu_options *options)
 {
 	struct tcb *c;
 
-	if (e->connections >= e->config.connections_max || !(c = take(e, sizeof *c)))
+	if (e->connections >= e->config.connections_max || !(c = memory_take(e, sizeof *c)))
 		return NULL;
 	memset(c, 0, sizeof *c);
 	c->engine = e;
@@ -192,7 +180,7 @@ struct tcb *tcb_new(struct tcpu *e, struct link_addr local, struct link_addr rem
 		c->timer[i] = TCPU_NEVER;
 	c->deadline = TCPU_NEVER;
 	if (heap_add(c) < 0) {
-		give(e, c, sizeof *c);
+		memory_give(e, c, sizeof *c);
 		return NULL;
 	}
 	if (e->connections >= e->table_size)
@@ -288,19 +276,6 @@ void tcb_detach(struct tcb *c)
 	c->on_changed = false;
 }
 
-static void free_buffers(struct tcb *c)
-{
-	/* Segments that wait for the link may stand in this memory. */
-	batch_send(c->engine);
-	c->engine->batch = 0;
-	c->snd.count = c->snd.sent = 0;
-	tcb_give_spans(c);
-	c->rcv.over.count = 0;
-	tcb_give_ranges(c);
-	give(c->engine, c->snd.ring, c->snd.size);
-	give(c->engine, c->rcv.ring, c->rcv.size);
-}
-
 void tcb_drop(struct tcb *c, int error)
 {
 	struct tcpu *e = c->engine;
@@ -324,8 +299,8 @@ void tcb_drop(struct tcb *c, int error)
 	if (!c->detached && !was_child)
 		return; /* the user has yet to see the end, and may read what came */
 	unlink_from(&e->held, c);
-	free_buffers(c);
-	give(e, c, sizeof *c);
+	memory_give_buffers(c);
+	memory_give(e, c, sizeof *c);
 }
 
 uint32_t tcb_keyed(const struct tcb *c, uint32_t purpose)
@@ -341,156 +316,6 @@ uint32_t tcb_isn(const struct tcb *c)
 
 	/* RFC 6528 section 3: ISN = M + F(addresses, secret); M counts 4 us. */
 	return k->isn_fixed ? k->isn : (uint32_t)(c->engine->now / 4) + tcb_keyed(c, 0x49534e);
-}
-
-/* A small one waits in the engine for whoever sends next: who sends now and then asks for no memory each time. */
-static void give_spans(struct tcpu *e, struct span *table, uint32_t max)
-{
-	if (max == SPANS_FEW && !e->few_spans)
-		e->few_spans = table;
-	else
-		give(e, table, max * sizeof *table);
-}
-
-int tcb_take_sndbuf(struct tcb *c)
-{
-	uint32_t size = c->options.sndbuf_bytes ? c->options.sndbuf_bytes :
-		min_u32(TCPU_SNDBUF_DEFAULT, c->engine->config.sndbuf_max);
-	void *memory;
-
-	if (!c->snd.ring) {
-		size = max_u32(size, 4 * (c->mss + tcb_header_len(c)));
-		memory = take(c->engine, size);
-		if (!memory)
-			return -ENOMEM;
-		sndbuf_init(&c->snd, memory, size, tcb_header_len(c));
-	}
-	return tcb_take_spans(c);
-}
-
-bool tcb_may_take_spans(const struct tcb *c)
-{
-	return !sndbuf_table_full(&c->snd) || c->snd.span_max < sndbuf_spans_max(c->snd.size);
-}
-
-int tcb_take_spans(struct tcb *c)
-{
-	struct tcpu *e = c->engine;
-	uint32_t old_max = c->snd.span_max, max;
-	struct span *old = c->snd.span, *table = NULL;
-
-	if (!sndbuf_table_full(&c->snd) || !tcb_may_take_spans(c))
-		return 0;
-	max = old_max ? sndbuf_spans_max(c->snd.size) : SPANS_FEW;
-	if (!old_max) {
-		table = e->few_spans;
-		e->few_spans = NULL;
-	}
-	table = table ? table : take(e, max * sizeof *table);
-	if (!table)
-		return -ENOMEM;
-	sndbuf_table(&c->snd, table, max);
-	give_spans(e, old, old_max);
-	return 0;
-}
-
-void tcb_give_spans(struct tcb *c)
-{
-	struct span *old = c->snd.span;
-	uint32_t old_max = c->snd.span_max;
-
-	sndbuf_table(&c->snd, NULL, 0);
-	give_spans(c->engine, old, old_max);
-}
-
-/* On a path that is short a large buffer holds a queue, and not what is under way; and it falls out of the cache. */
-bool tcb_may_grow_sndbuf(const struct tcb *c)
-{
-	uint64_t most = min_u64(c->engine->config.sndbuf_max, (uint64_t)c->min_rtt * BYTES_US_MAX);
-
-	return !c->options.sndbuf_bytes && c->snd.size < most && c->cc.cwnd > c->snd.size / 2;
-}
-
-bool tcb_grow_sndbuf(struct tcb *c)
-{
-	uint32_t size = min_u32(2 * c->snd.size, c->engine->config.sndbuf_max), old_size = c->snd.size;
-	uint8_t *old = c->snd.ring, *ring;
-
-	/* Segments that wait for the link stand in the old memory. */
-	batch_send(c->engine);
-	if (c->engine->batch || !tcb_may_grow_sndbuf(c))
-		return false;
-	ring = take(c->engine, size);
-	if (!ring) {
-		c->options.sndbuf_bytes = c->snd.size; /* or it would be tried for ever */
-		return false;
-	}
-	sndbuf_grow(&c->snd, ring, size);
-	give(c->engine, old, old_size);
-	return tcb_take_spans(c) == 0;
-}
-
-int tcb_take_rcvbuf(struct tcb *c)
-{
-	uint8_t *ring = c->rcv.ring;
-
-	if (ring)
-		return 0;
-	ring = take(c->engine, c->rcv.size);
-	if (!ring)
-		return -ENOMEM;
-	rcvbuf_init(&c->rcv, ring, tcb_keyed(c, 0x524e47));
-	return 0;
-}
-
-void tcb_take_range(struct tcb *c)
-{
-	struct ranges *r = &c->rcv.over;
-	uint32_t most = rcvbuf_ranges_max(c->rcv.size), max = min_u32(r->max ? 2 * r->max : RANGES_FEW, most);
-	void *old = r->node, *memory;
-	size_t old_bytes = ranges_memory(r->max);
-
-	if (r->count < r->max || r->max >= most || !(memory = take(c->engine, ranges_memory(max))))
-		return;
-	ranges_move(r, memory, max);
-	give(c->engine, old, old_bytes);
-}
-
-void tcb_give_ranges(struct tcb *c)
-{
-	struct ranges *r = &c->rcv.over;
-	void *old = r->node;
-	size_t old_bytes = ranges_memory(r->max);
-
-	if (!old)
-		return;
-	ranges_move(r, NULL, 0);
-	give(c->engine, old, old_bytes);
-}
-
-uint32_t tcb_rcvbuf_limit(const struct tcb *c)
-{
-	uint32_t max = c->options.rcvbuf_bytes ? c->options.rcvbuf_bytes : c->engine->config.rcvbuf_max;
-	uint32_t link_max = c->engine->link->window_max;
-
-	return link_max ? min_u32(max, link_max) : max;
-}
-
-void tcb_took(struct tcb *c, uint32_t n)
-{
-	uint32_t old_size = c->rcv.size, size = tuning_took(&c->tuning, n, c->engine->now);
-	uint8_t *old = c->rcv.ring, *ring;
-
-	/* More than the window can tell of is no use. */
-	size = min_u32(size, min_u32(tcb_rcvbuf_limit(c), 0xffffu << c->rcv_scale));
-	if (size <= old_size)
-		return;
-	if (!old) {
-		c->rcv.size = size;
-	} else if ((ring = take(c->engine, size))) {
-		rcvbuf_grow(&c->rcv, ring, size);
-		give(c->engine, old, old_size);
-	}
 }
 
 void tcb_flush_later(struct tcb *c)

@@ -59,8 +59,8 @@ void mtu_timeout(struct tcb *c)
 		believe(c, c->mtu_said);
 }
 
-/* RFC 9293 3.9.2.2: protocol and port unreachable. All else may pass, and ends nothing (MUST-56); Linux and others end a
- * connection that opens by it as well (RFC 5461). */
+/* RFC 9293 3.9.2.2: protocol and port unreachable. All else may pass, and ends nothing (MUST-56); Linux and others end
+ * a connection that opens by it as well (RFC 5461). */
 static bool is_hard(int error)
 {
 	return error == ENOPROTOOPT || error == ECONNREFUSED;

@@ -30,8 +30,8 @@ void rcvbuf_init(struct rcvbuf *, uint8_t *ring, uint32_t seed);
 /* Moves all bytes that are kept to a larger ring; the old one is the caller's again. */
 void rcvbuf_grow(struct rcvbuf *, uint8_t *ring, uint32_t size);
 /* Keeps data[0..len), len > 0, at off; bytes before next or behind read + size must have been cut off. false: more
- * holes than there are nodes for; nothing was kept. next moves when the hole at next is filled. What was here already becomes the duplicate
- * (of several pieces the first), unless one waits to be reported. */
+ * holes than there are nodes for; nothing was kept. next moves when the hole at next is filled. What was here already
+ * becomes the duplicate (of several pieces the first), unless one waits to be reported. */
 bool rcvbuf_keep(struct rcvbuf *, uint64_t off, const uint8_t *data, uint32_t len);
 /* Bytes [begin, end) have come although they were here already (they are cut off before rcvbuf_keep): the duplicate,
  * unless one waits to be reported. */

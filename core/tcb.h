@@ -1,11 +1,12 @@
 /* The transmission control block (RFC 9293 section 3.3.1) and the engine it belongs to; for core/'s own files.
  *
- *	engine.c  lookup, memory, the driver's turn      input.c     a segment arrives (3.10.7)
+ *	engine.c  lookup, the driver's turn              input.c     a segment arrives (3.10.7)
  *	user.c    calls (3.10.1 - 3.10.6)                listen.c    and its listener or nobody is there
  *	output.c  what may be sent is sent               ack.c       what an ACK does: window, round trips
  *	header.c  segments without data; options         recovery.c  loss, and how it is made good
  *	timer.c   deadlines and what happens at them     rack.c      which segments are lost (RACK-TLP)
- *	icmp.c    word of the network                    timestamp.c RFC 7323 */
+ *	icmp.c    word of the network                    timestamp.c RFC 7323
+ *	memory.c  buffers' memory */
 #ifndef CORE_TCB_H
 #define CORE_TCB_H
 
@@ -194,6 +195,13 @@ void queue_add(struct queue *, struct tcb *);
 void queue_remove(struct queue *, struct tcb *);
 uint32_t tcb_isn(const struct tcb *);
 uint32_t tcb_keyed(const struct tcb *, uint32_t purpose); /* a number of these addresses that only the secret tells */
+/* tcpu_flush looks at it: ack_now, output_wanted, or received data that we have not acknowledged. */
+void tcb_flush_later(struct tcb *);
+
+/* memory.c */
+void *memory_take(struct tcpu *, size_t bytes); /* NULL: there is none */
+void memory_give(struct tcpu *, void *, size_t bytes); /* NULL: nothing */
+void memory_give_buffers(struct tcb *); /* all that it has beside itself */
 int tcb_take_sndbuf(struct tcb *); /* -ENOMEM; a ring, and a table as tcb_take_spans */
 bool tcb_may_take_spans(const struct tcb *); /* there is a place for one span more, or may be */
 int tcb_take_spans(struct tcb *);  /* -ENOMEM; and makes it, unless the table is as large as it may be */
@@ -207,8 +215,6 @@ void tcb_give_ranges(struct tcb *); /* there are none: their nodes are not neede
 uint32_t tcb_rcvbuf_limit(const struct tcb *);
 /* The user has taken n bytes: the receive buffer grows, when that is worthwhile and there is memory. It may move. */
 void tcb_took(struct tcb *, uint32_t n);
-/* tcpu_flush looks at it: ack_now, output_wanted, or received data that we have not acknowledged. */
-void tcb_flush_later(struct tcb *);
 
 /* user.c */
 void tcb_init(struct tcb *); /* sizes and first values */

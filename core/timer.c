@@ -35,14 +35,13 @@ int heap_add(struct tcb *c)
 
 	if (e->heap_count == e->heap_max) {
 		uint32_t max = e->heap_max ? 2 * e->heap_max : 8;
-		struct tcb **heap = e->config.alloc(e->config.alloc_ctx, max * sizeof(struct tcb *));
+		struct tcb **heap = memory_take(e, max * sizeof(struct tcb *));
 
 		if (!heap)
 			return -ENOMEM;
-		if (e->heap) {
+		if (e->heap)
 			memcpy(heap, e->heap, e->heap_count * sizeof(struct tcb *));
-			e->config.free(e->config.alloc_ctx, e->heap, e->heap_max * sizeof(struct tcb *));
-		}
+		memory_give(e, e->heap, e->heap_max * sizeof(struct tcb *));
 		e->heap = heap;
 		e->heap_max = max;
 	}

@@ -119,7 +119,7 @@ int tcpu_listen(struct tcpu *e, struct link_addr local, unsigned backlog, const 
 	for (l = e->listeners; l; l = l->hash_next)
 		if (l->local.port == local.port && (l->local.ip == local.ip || l->local.ip == 0 || local.ip == 0))
 			return -EADDRINUSE;
-	both = e->config.alloc(e->config.alloc_ctx, sizeof *both);
+	both = memory_take(e, sizeof *both);
 	if (!both)
 		return -ENOMEM;
 	memset(both, 0, sizeof *both);
@@ -423,7 +423,7 @@ static void close_listener(struct tcb *l)
 		p = &(*p)->hash_next;
 	*p = l->hash_next;
 	e->listeners_count--;
-	e->config.free(e->config.alloc_ctx, l, sizeof(struct listener));
+	memory_give(e, l, sizeof(struct listener));
 }
 
 void tcpu_close(struct tcb *c)

@@ -28,8 +28,8 @@ static unsigned changed(struct tcpu *e)
 	return users;
 }
 
-/* The link is full: no connection may be written to, whether it has sent anything or not, and whoever asked is told once
- * it has room again; before that nobody is. */
+/* The link is full: no connection may be written to, whether it has sent anything or not, and whoever asked is told
+ * once it has room again; before that nobody is. */
 START_TEST(link_full)
 {
 	struct tcpu *e;

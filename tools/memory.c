@@ -17,7 +17,7 @@
 #define SEGMENT_MAX 1480
 #define ROOM 256 /* segments under way */
 #define MSS 100  /* so that few bytes are many segments, and fit a page */
-#define USE 3000 /* bytes each way that make a connection a used one: more segments, and holes, than small tables hold */
+#define USE 3000 /* bytes each way that make a connection a used one: more segments than small tables hold */
 
 struct memory {
 	struct link link;

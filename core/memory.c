@@ -1,0 +1,185 @@
+/* Memory: what the engine has from its driver, and what the buffers of a connection stand in. Each takes its ring with
+ * the first byte; tables come and go with what they are for: a connection costs little while nothing happens. */
+#include "core/tcb.h"
+
+#include <errno.h>
+
+#define BYTES_US_MAX 5000 /* that a path carries in a microsecond: 40 Gbit/s */
+
+void *memory_take(struct tcpu *e, size_t bytes)
+{
+	return e->config.alloc(e->config.alloc_ctx, bytes);
+}
+
+void memory_give(struct tcpu *e, void *p, size_t bytes)
+{
+	if (p)
+		e->config.free(e->config.alloc_ctx, p, bytes);
+}
+
+/* ---- to be sent ---- */
+
+/* A small one waits in the engine for whoever sends next: who sends now and then asks for no memory each time. */
+static void give_spans(struct tcpu *e, struct span *table, uint32_t max)
+{
+	if (max == SPANS_FEW && !e->few_spans)
+		e->few_spans = table;
+	else
+		memory_give(e, table, max * sizeof *table);
+}
+
+int tcb_take_sndbuf(struct tcb *c)
+{
+	uint32_t size = c->options.sndbuf_bytes ? c->options.sndbuf_bytes :
+		min_u32(TCPU_SNDBUF_DEFAULT, c->engine->config.sndbuf_max);
+	void *memory;
+
+	if (!c->snd.ring) {
+		size = max_u32(size, 4 * (c->mss + tcb_header_len(c)));
+		memory = memory_take(c->engine, size);
+		if (!memory)
+			return -ENOMEM;
+		sndbuf_init(&c->snd, memory, size, tcb_header_len(c));
+	}
+	return tcb_take_spans(c);
+}
+
+bool tcb_may_take_spans(const struct tcb *c)
+{
+	return !sndbuf_table_full(&c->snd) || c->snd.span_max < sndbuf_spans_max(c->snd.size);
+}
+
+int tcb_take_spans(struct tcb *c)
+{
+	struct tcpu *e = c->engine;
+	uint32_t old_max = c->snd.span_max, max;
+	struct span *old = c->snd.span, *table = NULL;
+
+	if (!sndbuf_table_full(&c->snd) || !tcb_may_take_spans(c))
+		return 0;
+	max = old_max ? sndbuf_spans_max(c->snd.size) : SPANS_FEW;
+	if (!old_max) {
+		table = e->few_spans;
+		e->few_spans = NULL;
+	}
+	table = table ? table : memory_take(e, max * sizeof *table);
+	if (!table)
+		return -ENOMEM;
+	sndbuf_table(&c->snd, table, max);
+	give_spans(e, old, old_max);
+	return 0;
+}
+
+void tcb_give_spans(struct tcb *c)
+{
+	struct span *old = c->snd.span;
+	uint32_t old_max = c->snd.span_max;
+
+	sndbuf_table(&c->snd, NULL, 0);
+	give_spans(c->engine, old, old_max);
+}
+
+/* On a path that is short a large buffer holds a queue, and not what is under way; and it falls out of the cache. */
+bool tcb_may_grow_sndbuf(const struct tcb *c)
+{
+	uint64_t most = min_u64(c->engine->config.sndbuf_max, (uint64_t)c->min_rtt * BYTES_US_MAX);
+
+	return !c->options.sndbuf_bytes && c->snd.size < most && c->cc.cwnd > c->snd.size / 2;
+}
+
+bool tcb_grow_sndbuf(struct tcb *c)
+{
+	uint32_t size = min_u32(2 * c->snd.size, c->engine->config.sndbuf_max), old_size = c->snd.size;
+	uint8_t *old = c->snd.ring, *ring;
+
+	/* Segments that wait for the link stand in the old memory. */
+	batch_send(c->engine);
+	if (c->engine->batch || !tcb_may_grow_sndbuf(c))
+		return false;
+	ring = memory_take(c->engine, size);
+	if (!ring) {
+		c->options.sndbuf_bytes = c->snd.size; /* or it would be tried for ever */
+		return false;
+	}
+	sndbuf_grow(&c->snd, ring, size);
+	memory_give(c->engine, old, old_size);
+	return tcb_take_spans(c) == 0;
+}
+
+/* ---- received ---- */
+
+int tcb_take_rcvbuf(struct tcb *c)
+{
+	uint8_t *ring = c->rcv.ring;
+
+	if (ring)
+		return 0;
+	ring = memory_take(c->engine, c->rcv.size);
+	if (!ring)
+		return -ENOMEM;
+	rcvbuf_init(&c->rcv, ring, tcb_keyed(c, 0x524e47));
+	return 0;
+}
+
+void tcb_take_range(struct tcb *c)
+{
+	struct ranges *r = &c->rcv.over;
+	uint32_t most = rcvbuf_ranges_max(c->rcv.size), max = min_u32(r->max ? 2 * r->max : RANGES_FEW, most);
+	void *old = r->node, *memory;
+	size_t old_bytes = ranges_memory(r->max);
+
+	if (r->count < r->max || r->max >= most || !(memory = memory_take(c->engine, ranges_memory(max))))
+		return;
+	ranges_move(r, memory, max);
+	memory_give(c->engine, old, old_bytes);
+}
+
+void tcb_give_ranges(struct tcb *c)
+{
+	struct ranges *r = &c->rcv.over;
+	void *old = r->node;
+	size_t old_bytes = ranges_memory(r->max);
+
+	if (!old)
+		return;
+	ranges_move(r, NULL, 0);
+	memory_give(c->engine, old, old_bytes);
+}
+
+uint32_t tcb_rcvbuf_limit(const struct tcb *c)
+{
+	uint32_t max = c->options.rcvbuf_bytes ? c->options.rcvbuf_bytes : c->engine->config.rcvbuf_max;
+	uint32_t link_max = c->engine->link->window_max;
+
+	return link_max ? min_u32(max, link_max) : max;
+}
+
+void tcb_took(struct tcb *c, uint32_t n)
+{
+	uint32_t old_size = c->rcv.size, size = tuning_took(&c->tuning, n, c->engine->now);
+	uint8_t *old = c->rcv.ring, *ring;
+
+	/* More than the window can tell of is no use. */
+	size = min_u32(size, min_u32(tcb_rcvbuf_limit(c), 0xffffu << c->rcv_scale));
+	if (size <= old_size)
+		return;
+	if (!old) {
+		c->rcv.size = size;
+	} else if ((ring = memory_take(c->engine, size))) {
+		rcvbuf_grow(&c->rcv, ring, size);
+		memory_give(c->engine, old, old_size);
+	}
+}
+
+void memory_give_buffers(struct tcb *c)
+{
+	/* Segments that wait for the link may stand in this memory. */
+	batch_send(c->engine);
+	c->engine->batch = 0;
+	c->snd.count = c->snd.sent = 0;
+	tcb_give_spans(c);
+	c->rcv.over.count = 0;
+	tcb_give_ranges(c);
+	memory_give(c->engine, c->snd.ring, c->snd.size);
+	memory_give(c->engine, c->rcv.ring, c->rcv.size);
+}
