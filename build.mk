@@ -30,7 +30,9 @@ BUILD = $(MAKE) INNER=1 $(JOBS)
 
 NEED_BUILD := gcc libc6-dev pkg-config ragel luajit libluajit-5.1-dev libjansson-dev libssl-dev libtirpc-dev \
 	$(filter clang,$(CC))
-NEED_CHECK := $(NEED_BUILD) clang check iproute2 socat curl tshark ethtool nftables liblwip-dev
+# For tests that only root's processes may run: the others skip them.
+NEED_ROOT  := iproute2 socat curl tshark ethtool nftables
+NEED_CHECK := $(NEED_BUILD) clang check liblwip-dev $(if $(filter 0,$(shell id -u)),$(NEED_ROOT))
 NEED_DEMO  := $(NEED_BUILD) check gnuplot-nox
 NEED_FUZZ  := $(NEED_BUILD) clang libclang-rt-14-dev
 NEED_LINT  := $(NEED_BUILD) check clang clang-tidy shellcheck lua-check liblwip-dev
@@ -186,9 +188,9 @@ TESTS := $(TESTS_MAINS:tests/%.c=$(B)/tests/%)
 # Fuzz targets, and what all of them are linked with: only what knows nothing of Check.
 FUZZ_C := $(shell grep -l '^int LLVMFuzzerTestOneInput' tests/fuzz/*.c)
 FUZZ_NAMES := $(FUZZ_C:tests/fuzz/%.c=%)
-FUZZ_WITH_O := $(call object,$(wildcard core/*.c) $(filter build/ragel/core/%,$(RL_C)) tests/fuzz/world.c \
-	tests/invariants.c tests/ranges_check.c tests/script_config.c tests/script_names.c tests/script_print.c) \
-	$(call object,build/ragel/tests/script.c)
+FUZZ_WITH_O := $(call object,$(wildcard core/*.c) core/link/host.c core/link/ip.c core/link/tun.c \
+	$(filter build/ragel/core/%,$(RL_C)) build/ragel/tests/script.c tests/fuzz/world.c tests/invariants.c \
+	tests/ranges_check.c tests/script_config.c tests/script_names.c tests/script_print.c)
 FUZZERS := $(FUZZ_NAMES:%=$(B)/fuzz/%)
 REPLAYS := $(FUZZ_NAMES:%=$(B)/tests/fuzz/%)
 

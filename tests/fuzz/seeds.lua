@@ -125,6 +125,74 @@ local words = {
 	time_wait = plain .. opened .. icmp_call(shutdown) .. icmp_flush .. go_on .. go_fin .. quote(2, 0) .. icmp_call(close),
 }
 
+-- ---- tests/fuzz/ip.c: what is to be set right, a virtio-net header, a packet ----
+local ours, peer, router = bytes(10, 99, 0, 2), bytes(10, 99, 0, 1), bytes(192, 168, 1, 1)
+local no_offload = ("\0"):rep(10)
+-- of: what is not as usual; flags are a fragment's, total its length.
+local function ipv4(payload, of)
+	local more = of.options or ""
+	local total, flags = of.total or 20 + #more + #payload, of.flags or 0
+	return bytes(of.fix or 1 + 2 + 8) .. (of.vnet or no_offload) .. bytes(0x45 + #more / 4, of.tos or 0,
+		math.floor(total / 256), total % 256, 0, 1, math.floor(flags / 256), flags % 256, 64, of.protocol or 6, 0, 0) ..
+		(of.src or peer) .. (of.dst or ours) .. more .. payload
+end
+local function icmp_message(kind, code, rest, behind) return bytes(kind, code, 0, 0) .. rest .. behind end
+local tcp = bytes(0x12, 0x34, 0, 80, 0, 0, 0, 1, 0, 0, 0, 2, 0x50, 16, 255, 255, 0, 0, 0, 0)
+-- A packet of ours as an ICMP message quotes it.
+local function quoted(n, of) return ipv4(tcp:sub(1, n), of):sub(12) end
+local from_us = { src = ours, dst = peer, total = 1500 }
+local function unreach(code, rest, of)
+	return ipv4(icmp_message(3, code, rest or ("\0"):rep(4), quoted(8, of or from_us)), { protocol = 1, src = router })
+end
+local ping = icmp_message(8, 0, bytes(1, 2, 0, 1), "abc")
+local packets = {
+	segment = ipv4(tcp .. "data", { tos = 3 }),
+	vouched = ipv4(tcp, { vnet = bytes(1, 0, 0, 0, 0, 0, 20, 0, 16, 0) }),
+	vouched_elsewhere = ipv4(tcp, { vnet = bytes(1, 0, 0, 0, 0, 0, 20, 0, 6, 0) }),
+	vouched_valid = ipv4(tcp, { vnet = bytes(2) .. ("\0"):rep(9) }),
+	super = ipv4(tcp .. ("d"):rep(3000), { vnet = bytes(1, 1, 40, 0, 180, 5, 24, 0, 16, 0), options = bytes(1, 1, 1, 0) }),
+	options = ipv4(tcp, { options = bytes(7, 39) .. ("\0"):rep(38) }),
+	segment_cut = ipv4(tcp:sub(1, 19), {}),
+	padded = ipv4(tcp .. "not of it", { total = 40 }),
+	ping = ipv4(ping, { protocol = 1 }),
+	ping_options = ipv4(ping, { protocol = 1, options = bytes(148, 4, 0, 0) }),
+	ping_padded = ipv4(ping .. "not of it", { protocol = 1, total = 31 }),
+	ping_code = ipv4(icmp_message(8, 1, bytes(1, 2, 0, 1), ""), { protocol = 1 }),
+	ping_sum = ipv4(ping, { protocol = 1, fix = 1 + 8 }),
+	pong = ipv4(icmp_message(0, 0, bytes(1, 2, 0, 1), "abc"), { protocol = 1 }),
+	port_unreachable = unreach(3),
+	too_large = unreach(4, bytes(0, 0, 2, 68)),
+	code_too_high = unreach(16),
+	quote_options = unreach(1, nil, { src = ours, dst = peer, options = bytes(1, 1, 1, 0) }),
+	quote_short = ipv4(icmp_message(3, 1, ("\0"):rep(4), quoted(7, from_us)), { protocol = 1 }),
+	quote_header = ipv4(icmp_message(3, 1, ("\0"):rep(4), quoted(8, from_us):sub(1, 19)), { protocol = 1 }),
+	quote_fragment = unreach(1, nil, { src = ours, dst = peer, flags = 5 }),
+	quote_udp = unreach(1, nil, { src = ours, dst = peer, protocol = 17 }),
+	quote_astray = unreach(1, nil, { src = peer, dst = ours }),
+	extension = ipv4(icmp_message(11, 0, bytes(0, 7, 0, 0), quoted(8, { src = ours, dst = peer }) .. ("\0"):rep(100) ..
+		bytes(0x20, 0, 0, 0, 0, 4, 1, 1)), { protocol = 1 }),
+	parameter = ipv4(icmp_message(12, 0, bytes(20, 0, 0, 0), quoted(20, from_us)), { protocol = 1 }),
+	quench = ipv4(icmp_message(4, 0, ("\0"):rep(4), quoted(8, from_us)), { protocol = 1 }),
+	icmp_cut = ipv4(bytes(3, 1, 0, 0, 0, 0, 0), { protocol = 1 }),
+	first_fragment = ipv4(tcp, { flags = 0x2000 }),
+	last_fragment = ipv4(tcp, { flags = 3 }),
+	dont_fragment = ipv4(tcp, { flags = 0x4000 }),
+	udp = ipv4(("\0"):rep(8), { protocol = 17 }),
+	from_us = ipv4(tcp, { src = ours }),
+	from_nowhere = ipv4(tcp, { src = bytes(0, 1, 2, 3) }),
+	from_loopback = ipv4(tcp, { src = bytes(127, 0, 0, 1) }),
+	from_many = ipv4(tcp, { src = bytes(224, 0, 0, 1) }),
+	to_another = ipv4(tcp, { dst = bytes(10, 99, 0, 3), fix = 1 }),
+	sum_wrong = ipv4(tcp, { fix = 8 }),
+	longer_than_it_is = ipv4(tcp, { total = 41 }),
+	shorter_than_its_header = ipv4(tcp, { total = 19 }),
+	header_cut = ipv4("", {}):sub(1, -2),
+	header_short = bytes(1) .. no_offload .. bytes(0x44) .. ipv4(tcp, {}):sub(13),
+	version_6 = bytes(0) .. no_offload .. bytes(0x60) .. ("\0"):rep(39),
+	nothing = bytes(0) .. no_offload,
+	offload_cut = bytes(0, 1, 1),
+}
+
 -- ---- tests/fuzz/script.c ----
 local scripts = {
 	empty = "",
@@ -155,7 +223,7 @@ local function read(path)
 end
 
 local passed, failed = 0, 0
-for folder, seeds in pairs { segment = segments, option = options_of, icmp = words, script = scripts } do
+for folder, seeds in pairs { segment = segments, option = options_of, icmp = words, ip = packets, script = scripts } do
 	for name, text in pairs(seeds) do
 		local path = corpus .. folder .. "/" .. name
 		if arg[1] == "--write" then
