@@ -58,7 +58,8 @@ if [ "$(df --output=avail -B1 "$tmp" | tail -n 1)" -gt 5000000000 ]; then
 	"$bin/tcpu" baseline "$tmp/large" "$tmp/copy" 2>"$tmp/err" &
 	sender=$!
 	child=
-	while [ -z "$child" ] && kill -0 "$sender"; do child=$(pgrep -P "$sender"); done
+	while [ -z "$child" ] && kill -0 "$sender"; do read -r child <"/proc/$sender/task/$sender/children"; done
+	check "there is a receiver" [ "$child" ]
 	kill -KILL "$sender"
 	wait "$sender" 2>/dev/null
 	for _ in $(seq 100); do
