@@ -18,6 +18,7 @@ Q := $(if $(V),,@)
 override FILE := $(value FILE)
 export FILE
 
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 
@@ -68,7 +69,7 @@ check: ## build with gcc and clang and run every test
 check-asan: ## the same tests with gcc's address and undefined-behaviour sanitizers
 	$(need) $(NEED_CHECK)
 	@$(BUILD) CC=gcc SAN=1 tests
-	@tools/check.sh build/gcc-asan/tests.list
+	@CFLAGS='$(SANITIZE)' tools/check.sh build/gcc-asan/tests.list $(TESTS_SH) $(TESTS_LUA:%="luajit %")
 
 SECONDS = 60
 fuzz: ## libFuzzer on every target of tests/fuzz, a minute each, from its corpus and what it has found before
@@ -108,7 +109,7 @@ WARN := -Wall -Wextra -Wconversion -Wshadow -Werror
 CFLAGS_ := -std=gnu17 -O2 -g -pthread $(WARN)
 LDLIBS_ := -Wl,--as-needed $(shell pkg-config --libs $(PKGS)) -lm -pthread
 ifneq ($(SAN)$(FUZZ),)
-CFLAGS_ += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+CFLAGS_ += $(SANITIZE) -fno-omit-frame-pointer
 endif
 ifdef FUZZ
 CFLAGS_ += -fsanitize=fuzzer-no-link

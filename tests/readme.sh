@@ -7,6 +7,7 @@ dir=${B:-build/gcc}
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 checks=0 failures=0
+read -ra flags <<<"-std=gnu17 -O1 -Wall -Wextra -Werror -I. ${CFLAGS-}" # CFLAGS: a sanitizer that the library is built with
 
 check() { # what, command...
 	local what=$1
@@ -36,13 +37,13 @@ block c 2 >"$tmp/hello.c"
 check 'the blocks are there' test -s "$tmp/mychain.lua" -a -s "$tmp/adu.c"
 check 'tcpu explain' "$dir/bin/tcpu" explain "$tmp/mychain.lua"
 check 'tcpu gen' "$dir/bin/tcpu" gen -o "$tmp/out" "$tmp/mychain.lua"
-check 'the program compiles' gcc -std=gnu17 -O1 -Wall -Wextra -Werror -I. "$tmp/adu.c" "$dir/libtcpu.a" -o "$tmp/adu"
+check 'the program compiles' gcc "${flags[@]}" "$tmp/adu.c" "$dir/libtcpu.a" -o "$tmp/adu"
 check 'the program runs' timeout 60 "$tmp/adu"
 cp "$tmp/log" "$tmp/log.adu"
 for row in 1 2 3; do
 	check "ADU $row arrives" grep -qx "ADU $row 'row$row': 4000 bytes, first word ${row}00" "$tmp/log.adu"
 done
-check 'the host compiles' gcc -std=gnu17 -O1 -Wall -Wextra -Werror -I. "$tmp/hello.c" "$dir/libtcpu.a" -o "$tmp/hello"
+check 'the host compiles' gcc "${flags[@]}" "$tmp/hello.c" "$dir/libtcpu.a" -o "$tmp/hello"
 if why=$(unshare -n ip tuntap add dev try mode tun 2>&1); then
 	check 'its page comes' test "$(fetch 2>/dev/null)" = hello
 else
