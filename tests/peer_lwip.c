@@ -341,8 +341,10 @@ int main(void)
 {
 	Suite *suite = suite_create("peer_lwip");
 	TCase *tc = tcase_create("lwip");
+	SRunner *runner = srunner_create(suite);
 
 	tcase_add_loop_test(tc, transfer, 0, SEEDS * (int)(sizeof cases / sizeof *cases));
 	suite_add_tcase(suite, tc);
-	return run_tests(srunner_create(suite));
+	srunner_set_fork_status(runner, CK_FORK); /* there is one lwIP in a process */
+	return run_tests(runner);
 }

@@ -7,7 +7,8 @@ dir=${B:-build/gcc}
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 checks=0 failures=0
-read -ra flags <<<"-std=gnu17 -O1 -Wall -Wextra -Werror -I. ${CFLAGS-}" # CFLAGS: a sanitizer that the library is built with
+# CFLAGS: the sanitizers that the library is built with.
+read -ra flags <<<"-std=gnu17 -O1 -Wall -Wextra -Werror -I. ${CFLAGS-}"
 
 check() { # what, command...
 	local what=$1

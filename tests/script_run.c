@@ -31,7 +31,10 @@ static char *read_file(const char *path, size_t *len)
 	*len = n > 0 ? (size_t)n : 0;
 	if (f)
 		fclose(f);
-	return n > 0 ? text : NULL;
+	if (n > 0)
+		return text;
+	free(text);
+	return NULL;
 }
 
 /* One line of why not; empty when the script passes. */

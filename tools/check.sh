@@ -12,8 +12,9 @@ set -eu
 # One test: its log and, beside it, a line `passed failed skipped`.
 one() {
 	local name=$1 log=$2 rc=0 passed failed skipped from=$EPOCHREALTIME
+	# Whoever takes half an hour hangs.
 	# shellcheck disable=SC2086 # a command and its arguments
-	$3 >"$log" 2>&1 </dev/null || rc=$?
+	timeout --foreground -k 10 1800 $3 >"$log" 2>&1 </dev/null || rc=$?
 	skipped=$(grep -c '^skipped, because' "$log") || true
 	read -r passed failed < <(awk '
 		/^[0-9]+%: Checks: / { gsub(/[^0-9 ]/, ""); f += $3 + $4; p += $2 - $3 - $4; n++ }

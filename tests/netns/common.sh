@@ -146,3 +146,21 @@ transfer() {
 	check "$what: what was sent and what was received" same_bytes server client
 	echo "$what: $(sed -n 's/^peer: //p' "$tmp/client")"
 }
+
+# road OPTIONS...: the relay anew, from near (10.99.3.1) to far (10.99.3.2); what goes back from far takes it as well.
+road() {
+	start relay near "$bin/relay" --here road --there road --namespace "tcpu-$$-far" --seed 7 "$@"
+	await relay ready
+	for side in near:10.99.3.1 far:10.99.3.2; do
+		at "${side%:*}" ip addr add "${side#*:}/24" dev road
+		at "${side%:*}" ip link set road up
+	done
+	at far ip route replace default via 10.99.3.1
+}
+
+# road_ends: and did what?
+road_ends() {
+	kill "${pids[relay]}"
+	finish relay
+	sed -n 's/^count /    /p' "$tmp/relay" | paste -s
+}

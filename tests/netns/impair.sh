@@ -9,7 +9,8 @@
 #	|                        10.99.3.1 ====+== relay ==+ 10.99.3.2 |
 #	+--------------------------------------+           +-----------+
 #
-#	[BYTES=n] tests/netns/impair.sh		n: of a transfer at 1 % loss [16 MiB]; a quarter of it at 5 %
+#	[BYTES=n] tests/netns/impair.sh		n: of a transfer at 1 % loss [16 MiB]; a quarter of it at 5 %. What is too
+#						short to be sure of a loss is not asked for one
 set -eu
 # shellcheck source=tests/netns/common.sh
 . "$(dirname "$0")/common.sh"
@@ -22,36 +23,24 @@ namespace near
 namespace far
 veth near 10.99.2.1 far 10.99.2.2
 
-# road OPTIONS...: the relay anew; what goes back from far takes it as well.
-road() {
-	start relay near "$bin/relay" --here road --there road --namespace "tcpu-$$-far" --seed 7 "$@"
-	await relay ready
-	for side in near:10.99.3.1 far:10.99.3.2; do
-		at "${side%:*}" ip addr add "${side#*:}/24" dev road
-		at "${side%:*}" ip link set road up
-	done
-	at far ip route replace default via 10.99.3.1
-}
-
-# road_ends: and did what?
-road_ends() {
-	kill "${pids[relay]}"
-	finish relay
-	sed -n 's/^count /    /p' "$tmp/relay" | paste -s
+# sure BYTES PERCENT: whether that share of a transfer's packets is some of them: else once in a million times.
+sure() {
+	[ $(($1 / 1460 * $2)) -ge 1400 ]
 }
 
 # rough BYTES OPTIONS...: both ways, over such a road.
 rough() {
-	local bytes=$1
+	local bytes=$1 what share
 	shift
 	road "$@"
 	transfer "download, $*" far 10.99.3.2 "$kernel --send $bytes" near "$tcpu --close late"
 	transfer "upload, $*" near 10.99.1.2 "$tcpu --send $bytes" far "$kernel --close late"
-	check "$*: something was sent again" [ "$(counted server retransmits)" -gt 0 ]
 	road_ends
-	for evil in loss duplicate reorder corrupt; do
-		[[ " $* " != *" --$evil "* ]] || check "$*: there was $evil" [ "$(counted relay $evil)" -gt 0 ]
-	done
+	while read -r what share; do
+		sure "$bytes" "$share" || continue
+		check "$*: there was $what" [ "$(counted relay "$what")" -gt 0 ]
+		[ "$what" != loss ] || check "$*: something was sent again" [ "$(counted server retransmits)" -gt 0 ]
+	done < <(grep -oE '(loss|duplicate|reorder|corrupt) [0-9]+' <<<"$*")
 }
 
 rough "$BYTES" --loss 1
@@ -96,6 +85,11 @@ rule() {
 END
 }
 
+if ! why=$(rule 'numgen random mod 100 < 1 ip ecn set ce' 2>&1); then
+	checks=$((checks + 1))
+	echo "skipped, because this kernel's packet filter cannot do it: ${why//$'\n'/; }"
+	exit
+fi
 at far ip route replace default via 10.99.2.1
 for how in '' --plain; do
 	rule 'numgen random mod 100 < 1 drop'
@@ -103,9 +97,11 @@ for how in '' --plain; do
 	transfer "upload, filtered $how" near 10.99.1.2 "$tcpu $how --send $BYTES" far "$kernel --close late"
 done
 
-# RFC 3168: marks instead of losses. Nothing is sent again, and both sides slow down.
-rule 'ip ecn { ect0, ect1 } numgen random mod 100 < 2 ip ecn set ce'
+# RFC 3168: marks instead of losses. Nothing is sent again, and both sides slow down. Every tenth, since super-packets
+# are few.
+rule 'ip ecn { ect0, ect1 } numgen inc mod 10 9 ip ecn set ce'
 transfer "download, marked" far 10.99.2.2 "$kernel --send $BYTES" near "$tcpu --ecn --close late"
-check "marks came" [ "$(counted client ecn_marks_in)" -gt 0 ]
+few=$((10 * 65536))
+[ "$BYTES" -lt $few ] || check "marks came" [ "$(counted client ecn_marks_in)" -gt 0 ]
 transfer "upload, marked" far 10.99.2.2 "$kernel --close late" near "$tcpu --ecn --send $BYTES"
-check "marks were heeded" [ "$(counted client ecn_reductions)" -gt 0 ]
+[ "$BYTES" -lt $few ] || check "marks were heeded" [ "$(counted client ecn_reductions)" -gt 0 ]

@@ -353,6 +353,7 @@ int main(void)
 	SRunner *runner = srunner_create(suite);
 
 	suite_add_tcase(suite, tc);
+	srunner_set_fork_status(runner, CK_FORK); /* wrong flags end the process */
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, accepts);
 	tcase_add_loop_test(tc, connects, 0, 2);
