@@ -146,7 +146,7 @@ local function unreach(code, rest, of)
 end
 local ping = icmp_message(8, 0, bytes(1, 2, 0, 1), "abc")
 local packets = {
-	segment = ipv4(tcp .. "data", { tos = 3 }),
+	segment = ipv4(tcp .. "data", { tos = 0xbb }),
 	vouched = ipv4(tcp, { vnet = bytes(1, 0, 0, 0, 0, 0, 20, 0, 16, 0) }),
 	vouched_elsewhere = ipv4(tcp, { vnet = bytes(1, 0, 0, 0, 0, 0, 20, 0, 6, 0) }),
 	vouched_valid = ipv4(tcp, { vnet = bytes(2) .. ("\0"):rep(9) }),
@@ -187,6 +187,9 @@ local packets = {
 	longer_than_it_is = ipv4(tcp, { total = 41 }),
 	shorter_than_its_header = ipv4(tcp, { total = 19 }),
 	header_cut = ipv4("", {}):sub(1, -2),
+	header_cut_in_options = ipv4(tcp, { options = ("\1"):rep(40) }):sub(1, 1 + 10 + 50),
+	quote_cut_in_options = ipv4(icmp_message(3, 1, ("\0"):rep(4), quoted(8, { src = ours, dst = peer,
+		options = ("\1"):rep(40) }):sub(1, 50)), { protocol = 1 }),
 	header_short = bytes(1) .. no_offload .. bytes(0x44) .. ipv4(tcp, {}):sub(13),
 	version_6 = bytes(0) .. no_offload .. bytes(0x60) .. ("\0"):rep(39),
 	nothing = bytes(0) .. no_offload,
