@@ -200,7 +200,7 @@ START_TEST(persist)
 	una = talk.ack;
 	ck_assert_int_eq(net_send(talk.c, bytes, 3 * MSS), 3 * MSS);
 	talk_expect_nothing(&talk);
-	while (probes < 12) {
+	while (probes < 80) { /* more than a number has bits */
 		net_run(&talk.net, 10 * NET_MS);
 		if (!talk_hear(&talk))
 			continue;

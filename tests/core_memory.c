@@ -1,5 +1,6 @@
 /* What a connection holds that nobody uses at the moment, beyond the rings of its two buffers; and that a table that
  * comes and goes with what is buffered is not asked for anew with each message. */
+#include "core/tcb.h"
 #include "tests/invariants.h"
 #include "tests/run.h"
 #include "tests/sim_net.h"
@@ -159,6 +160,28 @@ START_TEST(ended_over_a_hole)
 }
 END_TEST
 
+/* As many holes as the buffer's size allows are kept apart, and no more: nodes for them come as they are needed. */
+START_TEST(holes)
+{
+	static struct talk talk;
+	uint32_t max = rcvbuf_ranges_max(65536);
+	size_t before;
+
+	talk_open(&talk, &(struct net_config){ .engine = { { .options.rcvbuf_bytes = 65536 } } }, 1000);
+	before = talk.net.peer[0].memory.bytes + 65536;
+	for (uint32_t i = 1; i <= 2 * max; i++) {
+		talk_say_at(&talk, ACK, talk.seq + 2 * i, talk.ack, bytes, 1);
+		ck_assert_uint_eq(talk.c->rcv.over.count, i < max ? i : max);
+		ck_assert_uint_le(talk.net.peer[0].memory.bytes, before + ranges_memory(i < RANGES_FEW ? RANGES_FEW : 2 * i));
+	}
+	ck_assert_uint_gt(max, RANGES_FEW);
+	ck_assert_uint_le(talk.net.peer[0].memory.bytes, before + ranges_memory(max));
+	talk_say_at(&talk, ACK, talk.seq, talk.ack, bytes, 2 * max + 1);
+	ck_assert_uint_eq(talk.net.peer[0].memory.bytes, before);
+	talk_close(&talk);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("core_memory");
@@ -168,6 +191,7 @@ int main(void)
 	tcase_add_test(tc, messages_ask_for_none);
 	tcase_add_test(tc, nothing_sent);
 	tcase_add_test(tc, ended_over_a_hole);
+	tcase_add_test(tc, holes);
 	suite_add_tcase(suite, tc);
 	return run_tests(srunner_create(suite));
 }
