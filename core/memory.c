@@ -171,6 +171,16 @@ void tcb_took(struct tcb *c, uint32_t n)
 	}
 }
 
+void tcb_keep_undo(struct tcb *c, bool keep)
+{
+	if (keep && !c->undo) {
+		c->undo = memory_take(c->engine, sizeof *c->undo);
+	} else if (!keep) {
+		memory_give(c->engine, c->undo, sizeof *c->undo);
+		c->undo = NULL;
+	}
+}
+
 void memory_give_buffers(struct tcb *c)
 {
 	/* Segments that wait for the link may stand in this memory. */
@@ -180,6 +190,7 @@ void memory_give_buffers(struct tcb *c)
 	tcb_give_spans(c);
 	c->rcv.over.count = 0;
 	tcb_give_ranges(c);
+	tcb_keep_undo(c, false);
 	memory_give(c->engine, c->snd.ring, c->snd.size);
 	memory_give(c->engine, c->rcv.ring, c->rcv.size);
 }

@@ -105,11 +105,11 @@ static void count_duplicates(struct tcb *c, struct news *n)
 
 static void begin(struct tcb *c, enum recovery kind)
 {
-	if (c->recovery == RECOVERY_NONE) {
-		c->saved = c->cc;
-		c->saved.ssthresh = max_u32(c->cc.ssthresh, tcb_flight(c)); /* RFC 4015's pipe_prev */
-		c->undo = kind != RECOVERY_ECN && c->snd_una != c->undone_at;
-		c->undo_sent = 0;
+	if (c->recovery == RECOVERY_NONE)
+		tcb_keep_undo(c, kind != RECOVERY_ECN && c->snd_una != c->undone_at);
+	if (c->recovery == RECOVERY_NONE && c->undo) {
+		*c->undo = (struct undo){ .cc = c->cc };
+		c->undo->cc.ssthresh = max_u32(c->cc.ssthresh, tcb_flight(c)); /* RFC 4015's pipe_prev */
 	}
 	c->recovery = (uint8_t)kind;
 	c->recover = c->snd_nxt;
@@ -188,16 +188,17 @@ static void take_back(struct tcb *c, const struct news *n)
 	 * grow by them. (Linux puts all of cwnd back, and RFC 5682 leaves it open.) Of what was not a timeout RFC 4015 does
 	 * not speak: cwnd is as it was, if no more than an initial window leaves. */
 	if (c->recovery == RECOVERY_TIMEOUT)
-		cwnd = min_u32(c->saved.cwnd, flight) + min_u32(n->acked, initial);
+		cwnd = min_u32(c->undo->cc.cwnd, flight) + min_u32(n->acked, initial);
 	else
-		cwnd = min_u32(c->saved.cwnd, flight + initial);
-	c->cc = c->saved;
+		cwnd = min_u32(c->undo->cc.cwnd, flight + initial);
+	c->cc = c->undo->cc;
+	tcb_keep_undo(c, false);
 	c->cc.cwnd = max_u32(before, cwnd);
 	c->cc.mss = mss;
 	sndbuf_found(&c->snd);
 	c->recovery = RECOVERY_NONE;
 	c->dupacks = 0;
-	c->undo = c->frto = false;
+	c->frto = false;
 	c->frto_new = 0;
 	c->undone_at = c->snd_una;
 	c->reordering_seen = true; /* or it would be taken for lost again at once */
@@ -207,18 +208,22 @@ static void take_back(struct tcb *c, const struct news *n)
 
 static bool was_spurious(struct tcb *c, const struct news *n)
 {
+	struct undo *u = c->undo;
+
+	if (!u || !u->sent)
+		return false;
 	/* RFC 3522 section 3: the ACK of what was sent again echoes a time from before. */
 	if (c->timestamps && n->has_timestamp && n->acked && n->again && c->recovery != RECOVERY_NONE &&
-		seq_lt(n->ts_ecr, c->undo_ts))
+		seq_lt(n->ts_ecr, u->ts))
 		return true;
 	/* RFC 3708: each that was sent again has come twice; but if another has, the network has doubled it. */
-	if (!n->dsack || !c->undo_sent)
+	if (!n->dsack)
 		return false;
-	if (seq_lt(n->dsacked.begin, c->undo_begin) || seq_gt(n->dsacked.end, c->undo_end)) {
-		c->undo = false;
+	if (seq_lt(n->dsacked.begin, u->begin) || seq_gt(n->dsacked.end, u->end)) {
+		tcb_keep_undo(c, false);
 		return false;
 	}
-	return --c->undo_sent == 0;
+	return --u->sent == 0;
 }
 
 /* ---- after a timeout ---- */
@@ -256,7 +261,7 @@ void recovery_timeout(struct tcb *c)
 	if (c->sack)
 		rack_expire(c);
 	/* RFC 5682: not twice for one loss; where there are timestamps they tell sooner. */
-	c->frto = !again && !c->timestamps;
+	c->frto = !again && !c->timestamps && c->undo;
 	c->frto_new_sent = false;
 	if (again && !c->sack)
 		lose_all(c);
@@ -282,7 +287,7 @@ static void frto_ack(struct tcb *c, const struct news *n)
 {
 	bool began = c->frto_new_sent;
 
-	if (c->sack ? n->original : n->acked && began) {
+	if (c->undo && (c->sack ? n->original : n->acked && began)) {
 		take_back(c, n);
 	} else if (n->acked && n->again && !began && tcb_may_send_new(c)) {
 		c->frto_new_sent = true;
@@ -356,7 +361,7 @@ void recovery_ack(struct tcb *c, struct news *n)
 		count_duplicates(c, n);
 	if (n->acked)
 		c->limited = 0;
-	if (c->undo && was_spurious(c, n)) {
+	if (was_spurious(c, n)) {
 		take_back(c, n);
 		left = true;
 	}
@@ -394,6 +399,8 @@ void recovery_reorder(struct tcb *c)
 
 void recovery_sent(struct tcb *c, uint32_t seq, uint32_t len, bool again)
 {
+	struct undo *u = c->undo;
+
 	if (c->recovery == RECOVERY_NONE) {
 		if (!again && (c->dupacks || c->snd.sacked_bytes))
 			c->limited += len;
@@ -402,15 +409,17 @@ void recovery_sent(struct tcb *c, uint32_t seq, uint32_t len, bool again)
 	c->prr_out += len;
 	if (!again)
 		return;
-	if (c->undo_sent++ == 0) {
-		c->undo_ts = timestamp_now(c);
-		c->undo_begin = seq;
-		c->undo_end = seq + len;
+	if (!u)
+		return;
+	if (u->sent++ == 0) {
+		u->ts = timestamp_now(c);
+		u->begin = seq;
+		u->end = seq + len;
 	}
-	if (seq_lt(seq, c->undo_begin))
-		c->undo_begin = seq;
-	if (seq_gt(seq + len, c->undo_end))
-		c->undo_end = seq + len;
+	if (seq_lt(seq, u->begin))
+		u->begin = seq;
+	if (seq_gt(seq + len, u->end))
+		u->end = seq + len;
 }
 
 void recovery_idle(struct tcb *c)

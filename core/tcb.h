@@ -49,6 +49,14 @@ struct listening {
 	uint64_t cookies_at;    /* when it last answered with a SYN cookie; 0: never */
 };
 
+/* What is needed to undo a recovery (RFC 4015). */
+struct undo {
+	struct cc cc;        /* before it began */
+	uint32_t sent;       /* retransmissions of which no DSACK has told yet */
+	uint32_t begin, end; /* sequence numbers: they lie within */
+	uint32_t ts;         /* TSval of the first: RFC 3522's RetransmitTS */
+};
+
 struct tcb {
 	struct tcpu *engine;
 	struct tcb *hash_next;  /* in the table of connections, or the lists of listeners and held ones */
@@ -75,12 +83,13 @@ struct tcb {
 	bool ecn_echo;          /* the peer is to be told of a mark until it says CWR */
 	bool ecn_cwr;           /* the next new segment says CWR */
 	uint8_t recovery;       /* enum recovery */
-	bool undo;              /* saved is that of this recovery, and it may be undone */
 	bool frto;              /* RFC 5682: nothing but the first segment was sent again, and it is not clear why */
 	bool frto_new_sent;
 	uint8_t frto_new;       /* new segments that it may send beyond cwnd */
 	bool reordering_seen, tlp_out, tlp_again; /* RFC 8985 */
 	bool told_full;         /* the user was told of no room, since the link is full: he is to hear of its end */
+	uint8_t quick;          /* so many ACKs more are not delayed */
+	uint8_t probes;         /* of a shut window, that made the interval longer */
 	uint8_t soft_error;     /* positive errno: what the network said since the last progress */
 	int error;              /* positive errno, until the user has seen it */
 	struct tcpu_options options; /* complete */
@@ -97,7 +106,6 @@ struct tcb {
 	uint32_t fin_seq;
 	uint32_t irs, rcv_nxt, rcv_adv; /* rcv_adv: right edge of the window that the peer was told of */
 	uint32_t rcv_acked;     /* RCV.NXT as the peer was told last: RFC 7323's Last.ACK.sent */
-	uint32_t quick;         /* so many ACKs more are not delayed */
 	uint64_t heard_us, got_us; /* when the peer was last heard of, and when it last brought bytes in order */
 	struct rcvbuf rcv;
 	struct tuning tuning;
@@ -108,14 +116,12 @@ struct tcb {
 	uint64_t ts_recent_us;  /* when it was set */
 
 	/* Congestion control and loss recovery */
-	struct cc cc, saved;    /* saved: before the last event, should it turn out to be none */
+	struct cc cc;
+	struct undo *undo;      /* of this recovery, which may turn out to be none; NULL: it cannot be undone */
 	uint32_t recover;       /* SND.NXT when it began */
 	uint32_t dupacks;       /* RFC 5681 section 2; without SACK: segments taken to have come */
 	uint32_t limited;       /* bytes sent by Limited Transmit, RFC 3042 */
 	uint32_t prr_delivered, prr_out, recover_fs; /* RFC 6937; bytes */
-	uint32_t undo_sent;     /* retransmissions of this recovery of which no DSACK has told yet */
-	uint32_t undo_begin, undo_end; /* sequence numbers: they lie within */
-	uint32_t undo_ts;       /* TSval of its first: RFC 3522's RetransmitTS */
 	/* RFC 8985 */
 	uint64_t rack_sent_us;
 	uint32_t rack_end, rack_fack, rack_dsack_round, tlp_end, rack_rtt, reo_wnd_mult, reo_wnd_persist;
@@ -126,7 +132,7 @@ struct tcb {
 	uint32_t min_rtt, min_rtt_new; /* of the last minutes; UINT32_MAX: none yet */
 	uint64_t min_rtt_us;    /* when min_rtt_new began */
 	uint64_t sent_us;       /* when data was sent last; until there may be any, SYN first; TCPU_NEVER: unknown */
-	uint32_t probes, keeps; /* of a shut window, of a silent peer: in a row */
+	uint32_t keeps;         /* probes of a silent peer, in a row */
 	uint64_t challenge_at;  /* when the next challenge ACK may be sent */
 
 	/* RFC 1191, RFC 5927 7.2 */
@@ -209,6 +215,7 @@ void tcb_give_spans(struct tcb *); /* there is nothing to send: the table is not
 bool tcb_may_grow_sndbuf(const struct tcb *);
 bool tcb_grow_sndbuf(struct tcb *); /* true: there is more room now */
 int tcb_take_rcvbuf(struct tcb *); /* -ENOMEM; a ring */
+void tcb_keep_undo(struct tcb *, bool keep); /* memory for it, where there is any; or none */
 void tcb_take_range(struct tcb *);  /* nodes for one range more, unless there are as many as there may be */
 void tcb_give_ranges(struct tcb *); /* there are none: their nodes are not needed */
 /* How large the receive buffer may grow. */

@@ -185,7 +185,8 @@ static void on_persist(struct tcb *c)
 	if (give_up(c))
 		return;
 	wait = (uint64_t)c->rto << (c->probes + 1);
-	c->probes += wait < k->rto_max_us;
+	if (wait < k->rto_max_us)
+		c->probes++;
 	tcb_send_probe(c);
 	timer_set(c, TIMER_PERSIST, c->engine->now + (wait < k->rto_max_us ? wait : k->rto_max_us));
 }

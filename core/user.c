@@ -371,7 +371,7 @@ int tcpu_set_options(struct tcb *c, const struct tcpu_options *options)
 	if (algorithm != c->cc.algorithm) {
 		c->cc.algorithm = algorithm;
 		algorithm->begin(&c->cc);
-		c->undo = false;
+		tcb_keep_undo(c, false);
 	}
 	timer_keep(c);
 	timer_stop(c, TIMER_USER);

@@ -19,9 +19,9 @@
 static _Thread_local int wake_fd = -1;
 static pthread_key_t key; /* closes it when the thread ends */
 
-static void end_of_thread(void *fd_and_one)
+static void end_of_thread(void *fd)
 {
-	close((int)(intptr_t)fd_and_one - 1);
+	close(*(const int *)fd);
 }
 
 /* The child would wake its parent. */
@@ -45,7 +45,7 @@ static int thread_fd(void)
 	pthread_once(&once, prepare);
 	if (wake_fd < 0) {
 		wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-		pthread_setspecific(key, wake_fd < 0 ? NULL : (void *)(intptr_t)(wake_fd + 1));
+		pthread_setspecific(key, wake_fd < 0 ? NULL : &wake_fd);
 	}
 	return wake_fd;
 }

@@ -386,11 +386,9 @@ ssize_t sock_leave(struct sock *s, ssize_t result)
 	struct tcpu_stack *k = s->stack;
 	unsigned want = sock_usual_want(s);
 
-	if (s->closing)
-		want = 0;
-	else if (want != s->want)
+	if (want != s->want && !s->closing)
 		sock_watch(s, want); /* on failure the link's descriptor and poll_tcpu still serve */
-	else if (s->raised || (want && s->error))
+	else if ((s->raised || (want && s->error)) && !s->closing)
 		sock_tell(s); /* what raises it else is in the engine's list */
 	stack_settle(k);
 	if (!--s->users && s->closing)

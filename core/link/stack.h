@@ -98,7 +98,7 @@ struct sock {
 	unsigned users;  /* calls under way, sleeping ones included: the last one frees what is closed */
 	int event_fd;    /* -1: nobody has watched yet */
 	int linger_seconds;
-	int error;       /* a positive errno: found beside bytes, so for the next call to report */
+	uint8_t error;   /* a positive errno: found beside bytes, so for the next call to report */
 	uint8_t want;    /* TCPU_IN ...: what the application watches the descriptor for; 0: it does not */
 	uint8_t told;    /* of want: why event_fd is raised */
 	bool raised;

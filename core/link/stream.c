@@ -71,7 +71,7 @@ static ssize_t fill(struct sock *s, const struct seam_source *source, size_t all
 	if (e == -EAGAIN)
 		s->want_out = true;
 	else if (total && e != -EINTR && e != -EPIPE)
-		s->error = -e;
+		s->error = (uint8_t)-e;
 	return total ? total : e;
 }
 
@@ -149,7 +149,7 @@ static ssize_t drain(struct sock *s, struct seam_sink *sink, size_t room, int fl
 			break;
 	}
 	if (c->taken && e && e != -EAGAIN && e != -EINTR)
-		s->error = -e;
+		s->error = (uint8_t)-e;
 	return c->taken ? (ssize_t)c->taken : e;
 }
 
