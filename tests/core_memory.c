@@ -1,5 +1,6 @@
 /* What a connection holds that nobody uses at the moment, beyond the rings of its two buffers; and that a table that
  * comes and goes with what is buffered is not asked for anew with each message. */
+#include "core/link/stack.h"
 #include "core/tcb.h"
 #include "tests/invariants.h"
 #include "tests/run.h"
@@ -143,6 +144,24 @@ START_TEST(nothing_sent)
 }
 END_TEST
 
+/* A connection that has lost nothing, its socket and its place in the engine's tables. */
+START_TEST(with_its_socket)
+{
+	struct net_config c = { .engine = { { .msl_us = 1 }, { .msl_us = 1 } } };
+
+	open_net(&c);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(net_send(end[i], bytes, 1000), 1000);
+		net_run(&net, NET_S);
+		ck_assert_int_eq(net_recv(end[!i], got[0], 1000), 1000);
+		net_run(&net, NET_S);
+	}
+	for (int i = 0; i < 2; i++)
+		ck_assert_uint_le(beyond_rings(i) + sizeof(struct sock) + sizeof(struct claim) + 2 * sizeof(void *), MOST);
+	net_close(&net);
+}
+END_TEST
+
 /* What came behind the end goes with its nodes. */
 START_TEST(ended_over_a_hole)
 {
@@ -190,6 +209,7 @@ int main(void)
 	tcase_add_loop_test(tc, used_then_idle, 0, 8);
 	tcase_add_test(tc, messages_ask_for_none);
 	tcase_add_test(tc, nothing_sent);
+	tcase_add_test(tc, with_its_socket);
 	tcase_add_test(tc, ended_over_a_hole);
 	tcase_add_test(tc, holes);
 	suite_add_tcase(suite, tc);
