@@ -55,7 +55,8 @@ int listen_tcpu(int fd, int backlog);
  * addr and addrlen may be NULL. A new descriptor; it blocks, whatever fd does. EAGAIN; EINVAL: connected. */
 int accept_tcpu(int fd, struct sockaddr_in *addr, socklen_t *addrlen);
 /* Waits until established or refused. EINPROGRESS: O_NONBLOCK, poll_tcpu then says POLLOUT, or POLLERR and
- * SO_ERROR why; ECONNREFUSED, ETIMEDOUT, EISCONN, EALREADY. */
+ * SO_ERROR why; ECONNREFUSED, ETIMEDOUT, EISCONN, EALREADY. That the network says it is unreachable ends no attempt
+ * (RFC 9293, MUST-56), but is its error when it ends: after 3 minutes, or TCP_SYNCNT, TCP_USER_TIMEOUT, SO_SNDTIMEO. */
 int connect_tcpu(int fd, const struct sockaddr_in *addr, socklen_t addrlen);
 /* Passes length bytes to TCPU; waits while the retransmission buffer is full, and loses nothing: returns length,
  * or less when interrupted (EINTR when nothing was passed). flags: TF_NODELAY, MSG_DONTWAIT, MSG_MORE (a segment
