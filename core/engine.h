@@ -88,10 +88,11 @@ void tcpu_clock(struct tcpu *, uint64_t now_us);
 /* When tcpu_clock must be called next; TCPU_NEVER when nothing waits for time. */
 uint64_t tcpu_deadline(const struct tcpu *);
 /* A segment came in; or, with error set, word of the network that what dst sent to src does not arrive (ICMP). A
- * connection that is opening fails with ECONNREFUSED and ENOPROTOOPT (RFC 9293 3.9.2.2), one that has had all its data
- * acknowledged and owes only its end is gone; else it is a soft error, which retransmission survives (RFC 5927 5.2):
- * tcpu_info tells it, and should the connection time out, it is why. EMSGSIZE with path_mtu makes segments smaller, as
- * RFC 1191 and RFC 5927 7.2 say. Word of segments that are not under way, and of unknown pairs, is ignored. */
+ * connection that is opening fails with ECONNREFUSED and ENOPROTOOPT (RFC 9293 3.9.2.2), and by them one that has had
+ * all its data acknowledged and owes only its end is gone; all else is a soft error, which retransmission survives
+ * (RFC 5927 5.2): tcpu_info tells it, and should the connection time out, it is why. EMSGSIZE with path_mtu makes
+ * segments smaller, as RFC 1191 and RFC 5927 7.2 say. Word of segments that are not under way, and of unknown pairs,
+ * is ignored. */
 void tcpu_input(struct tcpu *, const struct link_in *);
 /* The link's input is drained: ACKs that waited for it, and segments not yet handed to the link, go out. */
 void tcpu_flush(struct tcpu *);

@@ -66,32 +66,22 @@ static bool is_hard(int error)
 	return error == ENOPROTOOPT || error == ECONNREFUSED;
 }
 
+/* Elsewhere hard ones are soft (RFC 5927 section 5.2); timeouts will tell. */
+static bool may_end(const struct tcb *c)
+{
+	return !is_synchronized(c) || (c->state >= TCPU_CLOSING && c->snd.una == c->snd.end);
+}
+
 void icmp_input(struct tcpu *e, const struct link_in *in)
 {
 	struct tcb *c = tcb_find(e, in->dst, in->src);
 
 	if (!c || !is_ours(c, in))
 		return;
-	if (in->error == EMSGSIZE) {
+	if (in->error == EMSGSIZE)
 		too_large(c, in->path_mtu);
-		return;
-	}
-	switch (c->state) {
-	case TCPU_SYN_SENT:
-	case TCPU_SYN_RECEIVED:
-		if (is_hard(in->error))
-			tcb_drop(c, in->error);
-		else
-			c->soft_error = (uint8_t)in->error;
-		break;
-	case TCPU_CLOSING:
-	case TCPU_LAST_ACK:
-	case TCPU_TIME_WAIT:
-		if (c->snd.una == c->snd.end) /* only the end itself is owed */
-			tcb_drop(c, 0);
-		break;
-	default: /* RFC 5927 section 5.2: hard ones are soft; timeouts will tell */
+	else if (is_hard(in->error) && may_end(c))
+		tcb_drop(c, is_synchronized(c) ? 0 : in->error); /* of one that is closed only the end itself was owed */
+	else
 		c->soft_error = (uint8_t)in->error;
-		break;
-	}
 }

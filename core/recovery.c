@@ -228,16 +228,13 @@ static bool was_spurious(struct tcb *c, const struct news *n)
 
 /* ---- after a timeout ---- */
 
-/* All that was sent before it, and has not been sent again, is lost. */
+/* All that was sent before it, and has not been sent again since, is lost. */
 static void lose_all(struct tcb *c)
 {
-	struct span *s = sndbuf_first(&c->snd), *next;
+	struct span *s;
 
-	for (; s && s->state != SPAN_UNSENT && seq_lt(snd_seq(c, s->off), c->recover); s = next) {
-		next = sndbuf_behind(&c->snd, s);
-		if (s->state == SPAN_FLIGHT && !s->again)
-			sndbuf_lose(&c->snd, s);
-	}
+	while ((s = sndbuf_oldest(&c->snd)) && s->sent_us < c->timeout_us)
+		sndbuf_lose(&c->snd, s);
 }
 
 void recovery_timeout(struct tcb *c)
@@ -249,6 +246,7 @@ void recovery_timeout(struct tcb *c)
 	if (s && s->state == SPAN_SACKED)
 		sndbuf_renege(&c->snd);
 	begin(c, RECOVERY_TIMEOUT);
+	c->timeout_us = c->engine->now;
 	/* RFC 5681 3.1: what is lost again does not halve again; another segment does. */
 	if (!again || c->retries == 1)
 		c->cc.algorithm->timeout(&c->cc, tcb_flight(c), c->engine->now);
@@ -361,6 +359,8 @@ void recovery_ack(struct tcb *c, struct news *n)
 		count_duplicates(c, n);
 	if (n->acked)
 		c->limited = 0;
+	if (n->ece && c->ecn)
+		tcb_keep_undo(c, false); /* RFC 3168 6.1.2: a window that a mark lowers stays low */
 	if (was_spurious(c, n)) {
 		take_back(c, n);
 		left = true;

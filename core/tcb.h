@@ -132,6 +132,7 @@ struct tcb {
 	uint32_t min_rtt, min_rtt_new; /* of the last minutes; UINT32_MAX: none yet */
 	uint64_t min_rtt_us;    /* when min_rtt_new began */
 	uint64_t sent_us;       /* when data was sent last; until there may be any, SYN first; TCPU_NEVER: unknown */
+	uint64_t timeout_us;    /* when the last retransmission timeout was */
 	uint32_t keeps;         /* probes of a silent peer, in a row */
 	uint64_t challenge_at;  /* when the next challenge ACK may be sent */
 
