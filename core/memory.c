@@ -44,20 +44,14 @@ int tcb_take_sndbuf(struct tcb *c)
 	return tcb_take_spans(c);
 }
 
-bool tcb_may_take_spans(const struct tcb *c)
-{
-	return !sndbuf_table_full(&c->snd) || c->snd.span_max < sndbuf_spans_max(c->snd.size);
-}
-
 int tcb_take_spans(struct tcb *c)
 {
 	struct tcpu *e = c->engine;
-	uint32_t old_max = c->snd.span_max, max;
+	uint32_t old_max = c->snd.span_max, most = sndbuf_spans_max(c->snd.size), max = old_max ? most : SPANS_FEW;
 	struct span *old = c->snd.span, *table = NULL;
 
-	if (!sndbuf_table_full(&c->snd) || !tcb_may_take_spans(c))
+	if (!sndbuf_table_full(&c->snd) || old_max >= most)
 		return 0;
-	max = old_max ? sndbuf_spans_max(c->snd.size) : SPANS_FEW;
 	if (!old_max) {
 		table = e->few_spans;
 		e->few_spans = NULL;

@@ -95,10 +95,17 @@ static void send_fin(struct tcb *c)
 	after_sending(c, seq + 1, 0, again);
 }
 
-/* Makes the span at most len bytes long. NULL: that cannot be had. */
+/* Makes the span at most len bytes long, and says where it is then. NULL: that cannot be had. */
 static struct span *cut(struct tcb *c, struct span *s, uint32_t len)
 {
-	return s->len <= len || sndbuf_cut(&c->snd, s, len) ? s : NULL;
+	uint64_t off = s->off;
+
+	if (s->len <= len || sndbuf_cut(&c->snd, s, len))
+		return s;
+	if (tcb_take_spans(c) < 0)
+		return NULL;
+	s = sndbuf_at(&c->snd, off);
+	return sndbuf_cut(&c->snd, s, len) ? s : NULL;
 }
 
 static bool corked(const struct tcb *c)
@@ -244,7 +251,8 @@ void tcb_send_first(struct tcb *c)
 		return;
 	}
 	/* A table without room for the cut: the segment goes without a note of it, which is no worse than a loss. */
-	if (cut(c, s, c->mss))
+	s = cut(c, s, c->mss);
+	if (s)
 		send_span(c, s);
 	else
 		tcb_send_probe(c);
@@ -254,7 +262,8 @@ void tcb_send_tail(struct tcb *c)
 {
 	struct span *s = sndbuf_unsent(&c->snd);
 
-	if (s && min_u32(s->len, c->mss) <= usable(c) && cut(c, s, c->mss)) {
+	s = s && min_u32(s->len, c->mss) <= usable(c) ? cut(c, s, c->mss) : NULL;
+	if (s) {
 		c->tlp_again = false;
 		send_span(c, s);
 		return;

@@ -112,6 +112,8 @@ void tlp_schedule(struct tcb *c)
 /* 7.3 */
 void tlp_timeout(struct tcb *c)
 {
+	if (tcb_flight(c) > c->snd_wnd)
+		return; /* RFC 9293 3.8.6: nothing goes again beyond a window that has shrunk */
 	c->count.tail_probes++;
 	tcb_send_tail(c);
 	c->tlp_out = true;

@@ -280,12 +280,13 @@ void recovery_resend(struct tcb *c)
 	tcb_output(c);
 }
 
-/* RFC 5682 2.1 and 3.1, once the first segment has been sent again. */
+/* RFC 5682 2.1 and 3.1, once the first segment has been sent again. With SACK the first ACK may tell already (as in
+ * Linux), unless it is of all: then what was sent again may be what was missing (2a). */
 static void frto_ack(struct tcb *c, const struct news *n)
 {
-	bool began = c->frto_new_sent;
+	bool began = c->frto_new_sent, original = n->original && (began || seq_lt(c->snd_una, c->recover));
 
-	if (c->undo && (c->sack ? n->original : n->acked && began)) {
+	if (c->undo && (c->sack ? original : n->acked && began)) {
 		take_back(c, n);
 	} else if (n->acked && n->again && !began && tcb_may_send_new(c)) {
 		c->frto_new_sent = true;

@@ -325,39 +325,62 @@ void sndbuf_lose(struct sndbuf *b, struct span *s)
 	b->lost = i < b->lost ? i : b->lost;
 }
 
-/* The same for one of many that come mostly in order of time: looks on from where the one before went, which is behind;
- * returns its own place. */
-static uint32_t back_into_flight(struct sndbuf *b, struct span *s, uint32_t behind)
+/* Two lists, linked by newer, become one. Returns its begin. */
+static uint32_t merge(struct sndbuf *b, uint32_t x, uint32_t y)
 {
-	uint32_t next;
+	uint32_t begin, *end = &begin;
 
-	leave_list(b, s);
-	s->state = SPAN_FLIGHT;
-	if (behind != SPAN_NONE && is_later(&b->span[behind], s))
-		behind = SPAN_NONE;
-	while ((next = behind == SPAN_NONE ? b->oldest : b->span[behind].newer) != SPAN_NONE &&
-		!is_later(&b->span[next], s))
-		behind = next;
-	list_add(b, behind, s);
-	return (uint32_t)(s - b->span);
+	while (x != SPAN_NONE && y != SPAN_NONE) {
+		uint32_t *from = is_later(&b->span[x], &b->span[y]) ? &y : &x;
+
+		*end = *from;
+		end = &b->span[*from].newer;
+		*from = *end;
+	}
+	*end = x != SPAN_NONE ? x : y;
+	return begin;
+}
+
+/* All of a state are in flight as before, by the times that they were sent at, which a peer may have made to be any: a
+ * merge sort, in which run[i] is SPAN_NONE or a list of 2^i. */
+static void back_into_flight(struct sndbuf *b, enum span_state state)
+{
+	uint32_t run[32], all = b->oldest;
+
+	memset(run, 0xff, sizeof run);
+	for (uint32_t i = 0, j; i < b->sent; i++) {
+		struct span *s = at(b, i);
+		uint32_t list = place(b, i);
+
+		if (s->state != state)
+			continue;
+		leave_list(b, s);
+		s->state = SPAN_FLIGHT;
+		s->newer = SPAN_NONE;
+		for (j = 0; run[j] != SPAN_NONE; j++) {
+			list = merge(b, run[j], list);
+			run[j] = SPAN_NONE;
+		}
+		run[j] = list;
+	}
+	for (uint32_t j = 0; j < 32; j++)
+		all = merge(b, all, run[j]);
+	b->oldest = all;
+	b->newest = SPAN_NONE;
+	for (; all != SPAN_NONE; all = b->span[all].newer) {
+		b->span[all].older = b->newest;
+		b->newest = all;
+	}
 }
 
 void sndbuf_found(struct sndbuf *b)
 {
-	uint32_t behind = SPAN_NONE;
-	struct span *s;
-
-	while ((s = sndbuf_lost(b)))
-		behind = back_into_flight(b, s, behind);
+	back_into_flight(b, SPAN_LOST);
 }
 
 void sndbuf_renege(struct sndbuf *b)
 {
-	uint32_t behind = SPAN_NONE;
-
-	for (uint32_t i = 0; i < b->sent; i++)
-		if (at(b, i)->state == SPAN_SACKED)
-			behind = back_into_flight(b, at(b, i), behind);
+	back_into_flight(b, SPAN_SACKED);
 }
 
 /* The index of the span that holds off, or of the first behind it. */
@@ -375,6 +398,11 @@ static uint32_t find(const struct sndbuf *b, uint64_t off)
 			high = middle;
 	}
 	return low;
+}
+
+struct span *sndbuf_at(const struct sndbuf *b, uint64_t off)
+{
+	return at(b, find(b, off));
 }
 
 void sndbuf_sack(struct sndbuf *b, uint64_t begin, uint64_t end, void (*got)(void *ctx, const struct span *), void *ctx)
@@ -396,13 +424,13 @@ void sndbuf_sack(struct sndbuf *b, uint64_t begin, uint64_t end, void (*got)(voi
 			i++;
 			continue;
 		}
-		/* Runs that were walked over once are jumped over the next time: a peer that repeats itself costs little. */
-		uint32_t j = i + s->skip;
+		/* Runs that were walked over are jumped over the next time, wherever in them that begins (path halving): a
+		 * peer that repeats itself, or nearly, costs little. */
+		uint32_t next = i + s->skip;
 
-		while (j < b->sent && at(b, j)->state == SPAN_SACKED && at(b, j)->off + at(b, j)->len <= end)
-			j += at(b, j)->skip;
-		s->skip = j - i;
-		i = j;
+		if (next < b->sent && at(b, next)->state == SPAN_SACKED)
+			s->skip += at(b, next)->skip;
+		i += s->skip;
 	}
 }
 

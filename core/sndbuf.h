@@ -85,7 +85,9 @@ struct span *sndbuf_unsent(const struct sndbuf *);
 struct span *sndbuf_lost(struct sndbuf *);
 struct span *sndbuf_first(const struct sndbuf *);
 struct span *sndbuf_last_sent(const struct sndbuf *);
-/* The neighbours of one that was sent, by its place in the stream. NULL: it was the last that was sent. */
+/* The one that holds this byte, which was written and is not acknowledged. */
+struct span *sndbuf_at(const struct sndbuf *, uint64_t off);
+/* The neighbour of one that was sent, by its place in the stream. NULL: it was the last that was sent. */
 struct span *sndbuf_behind(const struct sndbuf *, const struct span *);
 /* Cuts a span, SACKed ones excepted: it keeps its first len bytes, and the rest is one of its own behind it. false: no
  * room in the table. Other spans' addresses change. */

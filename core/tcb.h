@@ -210,8 +210,7 @@ void *memory_take(struct tcpu *, size_t bytes); /* NULL: there is none */
 void memory_give(struct tcpu *, void *, size_t bytes); /* NULL: nothing */
 void memory_give_buffers(struct tcb *); /* all that it has beside itself */
 int tcb_take_sndbuf(struct tcb *); /* -ENOMEM; a ring, and a table as tcb_take_spans */
-bool tcb_may_take_spans(const struct tcb *); /* there is a place for one span more, or may be */
-int tcb_take_spans(struct tcb *);  /* -ENOMEM; and makes it, unless the table is as large as it may be */
+int tcb_take_spans(struct tcb *);  /* -ENOMEM; a place for one span more, unless the table is as large as it may be */
 void tcb_give_spans(struct tcb *); /* there is nothing to send: the table is not needed */
 bool tcb_may_grow_sndbuf(const struct tcb *);
 bool tcb_grow_sndbuf(struct tcb *); /* true: there is more room now */

@@ -233,8 +233,13 @@ static bool waits_for_link(struct tcb *c)
 /* Whether tcpu_send takes bytes in, whatever the source. */
 static bool has_room(struct tcb *c)
 {
-	return !waits_for_link(c) && (!c->snd.ring || tcb_may_grow_sndbuf(c) ||
-		(tcb_may_take_spans(c) && sndbuf_has_room(&c->snd, c->mss)));
+	if (waits_for_link(c))
+		return false;
+	if (!c->snd.count)
+		return true; /* or there is no memory, which the call says */
+	/* Without memory for a larger table the next ACK makes room. */
+	return tcb_take_spans(c) == 0 && (tcb_may_grow_sndbuf(c) ||
+		(!sndbuf_table_full(&c->snd) && sndbuf_has_room(&c->snd, c->mss)));
 }
 
 /* Takes the error that waits; 0: none. */
@@ -264,7 +269,7 @@ ssize_t tcpu_send(struct tcb *c, const struct seam_source *source, unsigned how)
 	if (waits_for_link(c))
 		return -EAGAIN;
 	if (tcb_take_sndbuf(c) < 0)
-		return -ENOMEM;
+		return c->snd.count ? -EAGAIN : -ENOMEM;
 	/* Each goes out while it is in the cache; but the last one only when it is known to be the last, for PSH. */
 	c->filling = true;
 	while ((n = fill_span(c, source, how & TCPU_SEND_NOW || c->options.nodelay))) {

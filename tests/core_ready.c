@@ -99,8 +99,8 @@ START_TEST(buffer_full)
 }
 END_TEST
 
-/* Without memory for a larger table of spans a call says so, as it does for the first; it is no reason to try again at
- * once. */
+/* Without memory for a larger table of spans there is no room, whoever asks, until what is buffered is acknowledged or
+ * there is memory again. */
 START_TEST(no_memory_for_spans)
 {
 	struct plain_source p;
@@ -108,16 +108,42 @@ START_TEST(no_memory_for_spans)
 
 	talk_open(&talk, &(struct net_config){ 0 }, MSS);
 	for (;;) {
-		plain_source(&p, bytes, MSS);
+		bool writable;
+
+		plain_source(&p, bytes, 10);
 		p.seam.record = true;
-		talk.net.peer[0].memory.fail_chance = net_info(talk.c).buffered_bytes >= 10 * MSS;
-		n = tcpu_send(talk.c, &p.seam, 0);
+		talk.net.peer[0].memory.fail_chance = net_info(talk.c).buffered_bytes >= 50;
+		writable = is_writable(talk.c);
+		n = tcpu_send(talk.c, &p.seam, TCPU_SEND_NOW);
+		ck_assert_int_eq(n, writable ? 10 : -EAGAIN);
 		if (n < 0)
 			break;
 	}
-	ck_assert_int_eq(n, -ENOMEM);
-	talk.net.peer[0].memory.fail_chance = 0;
-	ck_assert_int_eq(tcpu_send(talk.c, &p.seam, 0), MSS);
+	ck_assert_uint_ge(net_info(talk.c).buffered_bytes, 100);
+	if (_i) {
+		net_run(&talk.net, 0);
+		script_forget(&talk.net);
+		talk_say_at(&talk, ACK, talk.seq, talk.ack + 50, NULL, 0);
+		ck_assert_uint_gt(net_info(talk.c).buffered_bytes, 0);
+	} else {
+		talk.net.peer[0].memory.fail_chance = 0;
+	}
+	ck_assert(is_writable(talk.c));
+	ck_assert_int_eq(tcpu_send(talk.c, &p.seam, 0), 10);
+	talk_close(&talk);
+}
+END_TEST
+
+/* Without any memory, and with nothing buffered that an ACK could free, the call says so. */
+START_TEST(no_memory_at_all)
+{
+	talk_open(&talk, &(struct net_config){ 0 }, MSS);
+	for (int i = 0; i < 2; i++) {
+		talk.net.peer[0].memory.fail_at = talk.net.peer[0].memory.calls + 1;
+		ck_assert(is_writable(talk.c));
+		ck_assert_int_eq(net_send(talk.c, bytes, 10), -ENOMEM);
+	}
+	ck_assert_int_eq(net_send(talk.c, bytes, 10), 10);
 	talk_close(&talk);
 }
 END_TEST
@@ -129,7 +155,8 @@ int main(void)
 
 	tcase_add_test(tc, link_full);
 	tcase_add_loop_test(tc, buffer_full, 0, 4);
-	tcase_add_test(tc, no_memory_for_spans);
+	tcase_add_loop_test(tc, no_memory_for_spans, 0, 2);
+	tcase_add_test(tc, no_memory_at_all);
 	suite_add_tcase(suite, tc);
 	return run_tests(srunner_create(suite));
 }

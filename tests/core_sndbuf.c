@@ -332,10 +332,21 @@ START_TEST(found_and_forgotten)
 }
 END_TEST
 
-/* A peer that repeats its SACKs makes nobody walk far: the run is jumped over. */
+/* How many spans a block that reaches from this one to the end makes sndbuf_sack look at, at most. */
+static uint32_t looks(uint32_t i)
+{
+	uint32_t n = 0;
+
+	for (; i < b.sent; i += span(i)->skip)
+		n++;
+	return n;
+}
+
+/* A peer that repeats its SACKs, or has each begin at another place in what it has SACKed, makes nobody walk far: runs
+ * are jumped over. */
 START_TEST(repeated_sacks_are_cheap)
 {
-	uint32_t cap, n = 0;
+	uint32_t cap, n = 0, looked = 0;
 
 	make(1 << 20);
 	for (; sndbuf_reserve(&b, 100, &cap); n++) {
@@ -345,9 +356,46 @@ START_TEST(repeated_sacks_are_cheap)
 	sndbuf_sack(&b, 100, b.end, got, &told);
 	ck_assert_uint_eq(b.sacked_spans, n - 1);
 	told = 0;
-	sndbuf_sack(&b, 100, b.end, got, &told);
+	for (uint32_t i = 0; i < 3 * n; i++) {
+		uint32_t first = _i == 0 ? 1 : _i == 1 ? i % (n - 1) + 1 : n - 1 - i % (n - 1);
+
+		looked += looks(first);
+		sndbuf_sack(&b, 100 * (uint64_t)first, b.end, got, &told);
+	}
 	ck_assert_uint_eq(told, 0);
-	ck_assert_uint_eq(span(1)->skip, n - 1);
+	ck_assert_uint_le(looked, 3 * n * 5);
+	unmake();
+}
+END_TEST
+
+/* Of a stream of which every other span was sent again, once or several times, in the order of the times. */
+START_TEST(found_in_order_of_time)
+{
+	uint32_t cap, n = 0, found = 0;
+	uint64_t us = 0;
+	const struct span *before = NULL;
+
+	make(1 << 18);
+	for (; sndbuf_reserve(&b, 100, &cap); n++) {
+		sndbuf_commit(&b, 100, 0, true, false);
+		sndbuf_sent(&b, sndbuf_unsent(&b), us++ / 3);
+	}
+	for (uint32_t step = 2; step < n; step *= 3)
+		for (uint32_t i = n - n % step; i >= step; i -= step)
+			sndbuf_sent(&b, span(i - 1), us++ / 2);
+	for (uint32_t i = 0; i < n; i++)
+		if (i % 5)
+			sndbuf_lose(&b, span(i));
+	sndbuf_found(&b);
+	ck_assert_uint_eq(b.lost_bytes, 0);
+	for (const struct span *s = sndbuf_oldest(&b); s; before = s, s = newer(s), found++) {
+		ck_assert_uint_eq(s->state, SPAN_FLIGHT);
+		ck_assert_ptr_eq(s->older == SPAN_NONE ? NULL : &b.span[s->older], before);
+		if (before)
+			ck_assert(before->sent_us < s->sent_us || (before->sent_us == s->sent_us && before->off < s->off));
+	}
+	ck_assert_uint_eq(found, n);
+	ck_assert_ptr_eq(before, &b.span[b.newest]);
 	unmake();
 }
 END_TEST
@@ -407,7 +455,8 @@ int main(void)
 
 	tcase_add_loop_test(c, keeps_every_byte_and_its_fate, 0, 4);
 	tcase_add_test(c, found_and_forgotten);
-	tcase_add_test(c, repeated_sacks_are_cheap);
+	tcase_add_loop_test(c, repeated_sacks_are_cheap, 0, 3);
+	tcase_add_test(c, found_in_order_of_time);
 	tcase_add_test(c, never_fills_for_good);
 	tcase_add_test(c, at_the_rings_very_end);
 	suite_add_tcase(s, c);
