@@ -181,7 +181,7 @@ static void scarce_send(struct scarce *x, struct tcb *c, const void *data, ssize
 {
 	ssize_t n;
 
-	for (ssize_t done = 0; done < len; done += n) {
+	for (ssize_t done = 0; done < len; done += n > 0 ? n : 0) {
 		n = net_send(c, (const uint8_t *)data + done, (size_t)(len - done));
 		if (n == -EAGAIN) /* the peer acknowledges something */
 			net_run(&net, NET_S);
@@ -189,7 +189,6 @@ static void scarce_send(struct scarce *x, struct tcb *c, const void *data, ssize
 			ck_assert_uint_eq(net_info(c).buffered_bytes, 0);
 		else
 			ck_assert_int_gt(n, 0);
-		n = n > 0 ? n : 0;
 	}
 }
 
