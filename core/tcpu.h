@@ -19,7 +19,8 @@
  * in what came, and exactly. Inline, what comes wakes all descriptors of a stack, but no more than 256 of them: where
  * there are more, watch one of the older ones as well, as a server does its listener. Descriptors may be used from any
  * thread; connections of one stack share a lock, others share nothing. A call that sleeps drives its stack for all its
- * connections. When another thread closes its descriptor, it ends with EBADF (poll_tcpu: POLLNVAL).
+ * connections. When another thread closes its descriptor, it ends with EBADF (poll_tcpu: POLLNVAL). No call may be left
+ * by pthread_cancel(3) or longjmp(3).
  *
  * After fork(2) both processes hold the whole TCP of each connection, and what comes reaches only one of them. So one
  * process goes on with a listener and all that it has accepted, or with a socket that has connected; the other leaves
@@ -88,7 +89,8 @@ ssize_t readv_tcpu(int fd, const struct iovec *pieces, int n);
 int close_tcpu(int fd);
 
 /* how: SHUT_WR or SHUT_RDWR: FIN after what is buffered. SHUT_RD or SHUT_RDWR: reads return 0, one that waits included;
- * a listener listens no more, and accept_tcpu that waits ends with EINVAL. ENOTCONN; EINVAL: another how. */
+ * a listener listens no more, and accept_tcpu ends with EINVAL. A connection that is opening is given up: connect_tcpu
+ * that waits ends with ECONNABORTED. ENOTCONN; EINVAL: another how. */
 int shutdown_tcpu(int fd, int how);
 int getsockname_tcpu(int fd, struct sockaddr_in *addr, socklen_t *addrlen);
 int getpeername_tcpu(int fd, struct sockaddr_in *addr, socklen_t *addrlen);

@@ -86,6 +86,56 @@ START_TEST(peek)
 }
 END_TEST
 
+/* More than fits is not waited for; all that fits is, in how many segments it may come. */
+START_TEST(peek_at_much)
+{
+	static char much[30000], b[40000];
+	struct sockaddr_in to;
+	int size = 20000;
+	ssize_t n;
+
+	machine_start(&m, NULL);
+	to = machine_at(THERE_IP, 80);
+	l = stack_socket_tcpu(m.stack[1], SOCK_STREAM);
+	ck_assert_int_eq(setsockopt_tcpu(l, SOL_SOCKET, SO_RCVBUF, &size, sizeof size), 0);
+	ck_assert_int_eq(bind_tcpu(l, &to, sizeof to), 0);
+	ck_assert_int_eq(listen_tcpu(l, 1), 0);
+	machine_pair(&m, l, 80, &here, &there);
+	for (size_t i = 0; i < sizeof much; i++)
+		much[i] = (char)byte_at(i);
+	ck_assert_int_eq(send_tcpu(here, much, sizeof much, 0), sizeof much);
+	ck_assert_int_eq(recv_tcpu(there, b, 19500, MSG_PEEK | MSG_WAITALL), 19500);
+	n = recv_tcpu(there, b, sizeof b, MSG_PEEK | MSG_WAITALL);
+	ck_assert_int_ge(n, 19500);
+	ck_assert_int_le(n, size);
+	ck_assert_mem_eq(b, much, (size_t)n);
+	ck_assert_int_eq(recv_tcpu(there, b, sizeof much, MSG_WAITALL), sizeof much);
+	ck_assert_mem_eq(b, much, sizeof much);
+	close_all();
+}
+END_TEST
+
+/* What was shut for reading was that connection, and not the next one of the socket. */
+START_TEST(connected_again)
+{
+	struct linger now = { 1, 0 };
+	struct sockaddr_in to;
+	char b[4];
+
+	open_both();
+	to = machine_at(THERE_IP, 80);
+	ck_assert_int_eq(shutdown_tcpu(here, SHUT_RD), 0);
+	ck_assert_int_eq(setsockopt_tcpu(there, SOL_SOCKET, SO_LINGER, &now, sizeof now), 0);
+	ck_assert_int_eq(close_tcpu(there), 0);
+	machine_pass(&m, 100000);
+	ck_assert_int_eq(connect_tcpu(here, &to, sizeof to), 0);
+	there = accept_tcpu(l, NULL, NULL);
+	ck_assert_int_eq(send_tcpu(there, "abcd", 4, 0), 4);
+	ck_assert_int_eq(recv_tcpu(here, b, 4, 0), 4);
+	close_all();
+}
+END_TEST
+
 START_TEST(peek_at_errors)
 {
 	struct timeval t = { 0, 50000 };
@@ -263,6 +313,8 @@ int main(void)
 	tcase_add_test(tc, unknown_flags);
 	tcase_add_test(tc, peek);
 	tcase_add_test(tc, peek_at_errors);
+	tcase_add_test(tc, peek_at_much);
+	tcase_add_test(tc, connected_again);
 	tcase_add_test(tc, timeouts_at_the_ends);
 	tcase_add_loop_test(tc, sums_of_pieces, 0, 50);
 	tcase_add_test(tc, vectors);

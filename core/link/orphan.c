@@ -51,8 +51,10 @@ static bool finished(struct tcpu_stack *k)
 /* Unlocks. */
 static void let_go(struct tcpu_stack *k)
 {
+	bool kept = k->kept; /* and may be closed, once it is unlocked */
+
 	pthread_mutex_unlock(&k->lock);
-	if (!k->kept)
+	if (!kept)
 		stack_free(k);
 }
 

@@ -56,12 +56,14 @@ static int look_at(struct round *r, const struct sock *s, struct pollfd *p, stru
 	if (!r->looked || r->looked != k)
 		stack_catch_up(k);
 	r->looked = k;
+	if (held)
+		stack_settle(k); /* a deadline that was met is none any more; and what is told now is seen here */
 	p->revents = exact(s, p->events);
 	if (held) {
-		stack_settle(k); /* a deadline that was met is none any more */
 		due_us = sleeper_doze(held);
 		r->deadline_us = due_us < r->deadline_us ? due_us : r->deadline_us;
-		add_link(r, k);
+		if (held->watches)
+			add_link(r, k);
 	}
 	return p->revents != 0;
 }
@@ -79,9 +81,14 @@ static int look(struct round *r)
 
 		r->fds[i].revents = 0;
 		r->real[i] = r->fds[i];
-		if (!s)
+		if (!s && !sock_find(r->fds[i].fd))
 			continue;
 		r->real[i].fd = -1;
+		if (!s) { /* close_tcpu has it */
+			r->fds[i].revents = POLLNVAL;
+			ready++;
+			continue;
+		}
 		if (held)
 			pthread_mutex_lock(&s->stack->lock);
 		ready += look_at(r, s, &r->fds[i], held);
@@ -155,7 +162,9 @@ static int poll_(struct round *r, struct sleeper *held, uint64_t until_us)
 	}
 	if (r->held)
 		let_go(r);
-	return others < 0 ? others : ready + others;
+	if (others < 0)
+		return ready ? ready : others; /* a signal that came at the end */
+	return ready + others;
 }
 
 int poll_tcpu(struct pollfd *fds, nfds_t n, int timeout_ms)

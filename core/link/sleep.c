@@ -1,8 +1,9 @@
 /* Calls that sleep, and how others wake them. See stack.h.
  *
- * What comes over the link wakes all that sleep on a stack; what another thread's call has taken from it, only those
- * whom it concerns, each by an eventfd of its thread. Of a stack's sleepers one keeps time: the deadline that it
- * sleeps to only falls when another call is under way, and that one has somebody look again (sleepers_settle). */
+ * What comes over the link wakes those who watch it, a few of a stack's sleepers; they and all other calls wake those
+ * whom it concerns, each by an eventfd of its thread. One keeps time: the deadline that it sleeps to only falls when
+ * another call is under way, and that one has somebody look again (sleepers_settle), as it does where nobody is left
+ * who watches. Two watch, and not one: a thread that makes call after call need not appoint another after each. */
 #include "core/link/stack.h"
 
 #include "core/link/host.h"
@@ -12,29 +13,35 @@
 #include <unistd.h>
 
 #define ORPHAN_SLICE_US 20000 /* a sleep is at most so long while orphans want to be served */
+#define WATCHERS 2
 #define BLIND_SLICE_US 10000  /* and where there was no descriptor left for the thread's eventfd */
 
 /* ---- the thread's eventfd ---- */
 
 static _Thread_local int wake_fd = -1;
 static pthread_key_t key; /* closes it when the thread ends */
+static bool has_key;      /* where there was none left, it stays open */
 
-static void end_of_thread(void *fd)
+static void end_of_thread(void *unused)
 {
-	close(*(const int *)fd);
+	(void)unused;
+	close(wake_fd);
+	wake_fd = -1; /* destructors that are yet to run may make calls */
 }
 
 /* The child would wake its parent. */
 static void in_child(void)
 {
-	if (wake_fd >= 0)
-		close(wake_fd);
-	wake_fd = -1;
+	if (wake_fd < 0)
+		return;
+	end_of_thread(NULL);
+	if (has_key)
+		pthread_setspecific(key, NULL);
 }
 
 static void prepare(void)
 {
-	pthread_key_create(&key, end_of_thread);
+	has_key = !pthread_key_create(&key, end_of_thread);
 	pthread_atfork(NULL, NULL, in_child);
 }
 
@@ -45,7 +52,8 @@ static int thread_fd(void)
 	pthread_once(&once, prepare);
 	if (wake_fd < 0) {
 		wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-		pthread_setspecific(key, wake_fd < 0 ? NULL : &wake_fd);
+		if (has_key && wake_fd >= 0)
+			pthread_setspecific(key, &wake_fd);
 	}
 	return wake_fd;
 }
@@ -56,16 +64,22 @@ void sleeper_add(struct sleeper *sl, struct sock *s, unsigned want)
 {
 	struct tcpu_stack *k = s->stack;
 
-	*sl = (struct sleeper){ .next = k->sleepers, .at = &k->sleepers, .sock = s, .want = want, .wake_fd = thread_fd() };
+	thread_fd();
+	*sl = (struct sleeper){ .next = k->sleepers, .at = &k->sleepers, .sock = s, .want = want };
 	if (sl->next)
 		sl->next->at = &sl->next;
 	k->sleepers = sl;
 }
 
-static void keep_no_more(struct tcpu_stack *k)
+/* It is awake: neither keeps time nor watches the link. */
+static void up(struct tcpu_stack *k, struct sleeper *sl)
 {
-	k->keeper = NULL;
-	k->kept_us = TCPU_NEVER;
+	if (k->keeper == sl) {
+		k->keeper = NULL;
+		k->kept_us = TCPU_NEVER;
+	}
+	k->watchers -= sl->watches;
+	sl->watches = false;
 }
 
 void sleeper_remove(struct sleeper *sl)
@@ -75,8 +89,7 @@ void sleeper_remove(struct sleeper *sl)
 	*sl->at = sl->next;
 	if (sl->next)
 		sl->next->at = sl->at;
-	if (k->keeper == sl)
-		keep_no_more(k);
+	up(k, sl);
 }
 
 uint64_t sleeper_doze(struct sleeper *sl)
@@ -84,10 +97,12 @@ uint64_t sleeper_doze(struct sleeper *sl)
 	struct tcpu_stack *k = sl->sock->stack;
 	uint64_t deadline_us = tcpu_deadline(k->engine);
 
+	up(k, sl);
 	sl->asleep = true;
 	sl->woken = false;
-	if (k->keeper == sl)
-		keep_no_more(k);
+	sl->wake_fd = wake_fd;
+	sl->watches = k->watchers < WATCHERS;
+	k->watchers += sl->watches;
 	if (deadline_us >= k->kept_us)
 		return TCPU_NEVER;
 	k->keeper = sl;
@@ -122,8 +137,8 @@ void sleepers_settle(struct tcpu_stack *k)
 {
 	struct sleeper *sl = k->sleepers;
 
-	/* Who does not sleep yet will keep time himself. */
-	if (sl->asleep && (tcpu_deadline(k->engine) < k->kept_us || k->at < k->count))
+	/* Who does not sleep yet will see to it himself. */
+	if (sl->asleep && (!k->watchers || tcpu_deadline(k->engine) < k->kept_us || k->at < k->count))
 		wake(sl);
 }
 
@@ -163,7 +178,7 @@ static unsigned pump(struct sock *s, struct call_sink *sink)
 int sock_wait(struct sock *s, unsigned want, uint64_t until_us, struct call_sink *sink)
 {
 	struct tcpu_stack *k = s->stack;
-	const struct tcb *before = s->tcb;
+	uint8_t before = s->tcbs;
 	struct sleeper me;
 	struct pollfd fds[2];
 	uint64_t due_us;
@@ -179,7 +194,7 @@ int sock_wait(struct sock *s, unsigned want, uint64_t until_us, struct call_sink
 	stack_settle(k);
 	if (!me.woken) {
 		due_us = sleeper_doze(&me);
-		fds[0] = (struct pollfd){ .fd = stack_fd_tcpu(k), .events = POLLIN };
+		fds[0] = (struct pollfd){ .fd = me.watches ? stack_fd_tcpu(k) : -1, .events = POLLIN };
 		pthread_mutex_unlock(&k->lock);
 		e = sleepers_sleep(fds, 1, due_us < until_us ? due_us : until_us);
 		pthread_mutex_lock(&k->lock);
@@ -187,8 +202,8 @@ int sock_wait(struct sock *s, unsigned want, uint64_t until_us, struct call_sink
 	sleeper_remove(&me);
 	if (s->closing && !(want & SOCK_ENDED)) /* which only close_tcpu wants */
 		return -EBADF;
-	if (s->tcb != before)
-		return -EINVAL;
+	if (s->tcbs != before)
+		return -ECONNABORTED;
 	pump(s, sink);
 	return e;
 }

@@ -283,6 +283,8 @@ int sock_set_options(struct sock *s, const struct tcpu_options *o)
 void sock_take(struct sock *s, struct tcb *c)
 {
 	s->tcb = c;
+	s->tcbs++;
+	s->unlistened = false;
 	tcpu_set_user(c, (uint32_t)s->fd + 1);
 	if (s->options)
 		tcpu_set_options(c, s->options); /* in which false is not the default */
@@ -297,13 +299,17 @@ void sock_untake(struct sock *s)
 	tcpu_options(s->tcb, &o);
 	tcpu_close(s->tcb);
 	s->tcb = NULL;
-	s->listening = false;
+	s->tcbs++;
+	s->listening = s->read_shut = false;
+	s->error = 0;
 	sock_set_options(s, &o);
 	sleepers_wake(s);
 }
 
 unsigned sock_usual_want(const struct sock *s)
 {
+	if (s->stack->gone || s->unlistened)
+		return TCPU_ERR | TCPU_HUP;
 	if (!s->tcb || (!s->nonblock && !stack_is_driven(s->stack)))
 		return 0;
 	return TCPU_IN | TCPU_ERR | TCPU_HUP | (s->want_out ? TCPU_OUT : 0);

@@ -76,14 +76,14 @@ static int accept_(struct sock *s, struct sockaddr_in *addr, socklen_t *addrlen)
 	struct tcpu_info info;
 	struct sock *n;
 	struct tcb *c;
-	int e = s->listening ? 0 : listen_(s, SOMAXCONN);
+	int e = s->listening ? 0 : s->unlistened ? -EINVAL : listen_(s, SOMAXCONN);
 
 	if (e)
 		return e;
 	while (s->stack->gone || !(sock_ready(s) & TCPU_IN)) {
 		e = sock_wait(s, TCPU_IN, until_us, NULL);
 		if (e)
-			return e;
+			return s->unlistened ? -EINVAL : e;
 	}
 	/* The descriptor first: what fails leaves the connection in the backlog. */
 	e = sock_new(s->stack, s->claim, &n);
@@ -120,8 +120,6 @@ static int connected(struct sock *s)
 {
 	int e;
 
-	if (!s->tcb) /* another thread's call was told */
-		return -ECONNABORTED;
 	if (sock_state(s) == TCPU_SYN_SENT || sock_state(s) == TCPU_SYN_RECEIVED)
 		return -EINPROGRESS;
 	s->connecting = false;
@@ -213,14 +211,18 @@ int connect_tcpu(int fd, const struct sockaddr_in *addr, socklen_t addrlen)
 
 static int shutdown_(struct sock *s, int how)
 {
+	enum tcpu_state state = sock_state(s);
 	int e = 0;
 
 	if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR)
 		return -EINVAL;
 	stack_clock(s->stack);
-	if (s->listening) {
-		if (how != SHUT_WR)
-			sock_untake(s);
+	if (s->listening && how == SHUT_WR)
+		return 0;
+	if (s->listening || state == TCPU_SYN_SENT) { /* as Linux: whoever waits for it is told that it is over */
+		s->unlistened = s->listening;
+		s->connecting = false;
+		sock_untake(s);
 		return 0;
 	}
 	if (!sock_is_open(s))

@@ -184,7 +184,9 @@ static int take_error(struct sock *s)
 
 	stack_catch_up(s->stack);
 	s->error = 0;
-	return e || !s->tcb || s->listening ? e : tcpu_error(s->tcb);
+	if (!e && s->tcb && !s->listening)
+		e = tcpu_error(s->tcb);
+	return !e && s->stack->gone ? ENETDOWN : e;
 }
 
 /* ---- TCP_INFO ---- */

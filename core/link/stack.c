@@ -148,8 +148,7 @@ static void lose_link(struct tcpu_stack *k)
 	tcpu_drop_all(k->engine, ENETDOWN);
 	for (struct sock *s = k->socks; s; s = s->next) {
 		sleepers_wake(s);
-		if (s->want)
-			sock_tell(s);
+		sock_watch(s, sock_usual_want(s));
 	}
 }
 

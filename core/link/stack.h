@@ -5,8 +5,8 @@
  * tries, gets the engine further until it need not try again (sock_wait), and lets go (sock_leave), which sends what is
  * due and brings descriptors up to date.
  *
- * A call that sleeps watches the link's descriptor, and an eventfd of its thread's that whoever else gets the stack
- * further raises (struct sleeper). One of them sleeps no longer than to the engine's deadline.
+ * A call that sleeps does so on an eventfd of its thread's that whoever else gets the stack further raises (struct
+ * sleeper). A few of them watch the link's descriptor as well, and one sleeps no longer than to the engine's deadline.
  *
  * A descriptor of the application's is an epoll descriptor that holds the link's descriptor, and, once the application
  * watches it (O_NONBLOCK, a thread), an eventfd that is raised while the connection is ready without the link being
@@ -45,6 +45,7 @@ struct sleeper {
 	unsigned want; /* TCPU_IN ..., SOCK_ACKED ... */
 	bool asleep;   /* its thread sleeps, or will do so without another look at the stack */
 	bool woken;    /* it is to look again */
+	bool watches;  /* what comes over the link wakes it */
 	int wake_fd;   /* its thread's; -1: there is none, and it looks every now and then */
 };
 
@@ -63,6 +64,7 @@ struct tcpu_stack {
 	uint32_t calls;         /* how many have begun */
 	struct help help;
 	struct sleeper *sleepers;
+	unsigned watchers;      /* of them */
 	struct sleeper *keeper; /* of them: the one that keeps time, and wakes by itself at kept_us. NULL: none */
 	uint64_t kept_us;       /* TCPU_NEVER without */
 	struct sock *socks;
@@ -102,11 +104,13 @@ struct sock {
 	uint8_t want;    /* TCPU_IN ...: what the application watches the descriptor for; 0: it does not */
 	uint8_t told;    /* of want: why event_fd is raised */
 	bool raised;
-	bool linked, timed, lefted; /* descriptors of the link and the stack are part of this one */
-	bool closing;    /* a call of close_tcpu has it: no other one gets any further */
-	bool listening, read_shut, nonblock, reuse, linger;
-	bool connecting; /* connect_tcpu has begun, and has not yet told how it went */
-	bool want_out;   /* a call without waiting found no room: tell when there is */
+	bool linked : 1, timed : 1, lefted : 1; /* descriptors of the link and the stack are part of this one */
+	bool closing : 1; /* a call of close_tcpu has it: no other one gets any further */
+	uint8_t tcbs;    /* counts those that it has had, and has let go of */
+	bool listening : 1, read_shut : 1, nonblock : 1, reuse : 1, linger : 1;
+	bool unlistened : 1; /* shutdown_tcpu has ended its listening; listen_tcpu alone begins it anew */
+	bool connecting : 1; /* connect_tcpu has begun, and has not yet told how it went */
+	bool want_out : 1; /* a call without waiting found no room: tell when there is */
 };
 
 /* It gets further without calls on its sockets, and its descriptors are always watched. */
@@ -162,12 +166,12 @@ struct sock *sock_enter(int fd);
 ssize_t sock_leave(struct sock *, ssize_t result);
 /* Gets the engine further: feeds it a batch, or, when nothing has come, sleeps until something does; want says for
  * what. sink, where given, takes what comes for this socket. The lock is open during the sleep.
- * -EAGAIN: until_us has passed (0: no sleep); -EINTR; -EBADF, -EINVAL: meanwhile another thread has closed the socket,
- * or ended its connection or listening; -ENETDOWN: the link is gone. */
+ * -EAGAIN: until_us has passed (0: no sleep); -EINTR; -EBADF, -ECONNABORTED: meanwhile another thread has closed the
+ * socket, or ended its connection or listening; -ENETDOWN: the link is gone. */
 int sock_wait(struct sock *, unsigned want, uint64_t until_us, struct call_sink *sink);
 /* TCPU_CLOSED also where there is no connection yet. */
 enum tcpu_state sock_state(const struct sock *);
-/* Its connection, or listener; and letting go of it: options stay. */
+/* Its connection, or listener; and letting go of it: options stay, where there is memory for them. */
 void sock_take(struct sock *, struct tcb *);
 void sock_untake(struct sock *);
 /* What it was told, by calls on it or else the engine's configuration; and telling it. -ENOMEM. */

@@ -174,8 +174,8 @@ static ssize_t peek(struct sock *s, void *buffer, size_t length, int flags)
 	while (!s->read_shut) {
 		n = tcpu_peek(s->tcb, buffer, length);
 		tcpu_info(s->tcb, &info);
-		if (n != -EAGAIN && !(n > 0 && flags & MSG_WAITALL && (size_t)n < length &&
-			info.waiting_bytes + info.mss < info.rcvbuf_bytes && !sock_is_ended(s)))
+		if (n != -EAGAIN && !(n > 0 && flags & MSG_WAITALL && (size_t)n < length && info.rcv_wnd_bytes &&
+			!sock_is_ended(s)))
 			return n;
 		e = sock_wait(s, TCPU_IN, until_us, NULL);
 		if (e)
