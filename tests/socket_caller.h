@@ -1,4 +1,4 @@
-/* Threads that are inside one call each, and the stack that they share: its link is the test's (tests/socket_lossy.h). */
+/* Threads that are inside one call each, and the stack that they share, over the link of tests/socket_lossy.h. */
 #ifndef TESTS_SOCKET_CALLER_H
 #define TESTS_SOCKET_CALLER_H
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sched.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -236,23 +237,6 @@ END_TEST
 /* ---- threads that end, processes that fork ---- */
 
 static pthread_key_t late;
-static int s_late;
-
-/* Runs when the thread ends, behind TCPU's own destructor or before it. */
-static void call_late(void *unused)
-{
-	char b;
-
-	(void)unused;
-	ck_assert_int_eq(recv_tcpu(s_late, &b, 1, 0), 1);
-}
-
-static void *sleep_twice(void *unused)
-{
-	call_late(NULL);
-	pthread_setspecific(late, &late);
-	return unused;
-}
 
 static int descriptors(void)
 {
@@ -263,25 +247,57 @@ static int descriptors(void)
 	return n;
 }
 
-/* A destructor of the application's that sleeps in a call has an eventfd of its own, and none is left. */
+/* A destructor of the application's sleeps in a call, behind TCPU's: it has an eventfd of its own, since the number of
+ * the thread's is another file's by then, and none is left. */
+static struct caller sleeper;
+static _Atomic bool at_the_end;
+static int file;
+
+static void call_late(void *unused)
+{
+	uint64_t count;
+
+	(void)unused;
+	file = eventfd(0, EFD_NONBLOCK);
+	atomic_store(&at_the_end, true);
+	do_recv(&sleeper);
+	FAILS(read(file, &count, sizeof count), EAGAIN);
+	close(file);
+}
+
+static void recv_and_end(struct caller *c)
+{
+	do_recv(c);
+	pthread_setspecific(late, &late);
+}
+
+static void bring(int peer, int s)
+{
+	int waiting = 0;
+
+	ck_assert_int_eq(send_tcpu(peer, "x", 1, TF_NODELAY), 1);
+	while (!waiting)
+		ck_assert_int_eq(ioctl_tcpu(s, FIONREAD, &waiting), 0);
+}
+
 START_TEST(call_at_the_end_of_a_thread)
 {
-	pthread_t thread;
-	int peer, before;
+	int s, peer, before;
 
-	ck_assert_int_eq(pthread_key_create(&late, call_late), 0);
 	k = lossy_stack(false, &lossy, &l, &at);
-	s_late = accepted(&peer);
+	s = accepted(&peer);
+	ck_assert_int_eq(pthread_key_create(&late, call_late), 0);
+	come_to_rest();
+	atomic_store(&lossy->silent, true);
 	before = descriptors();
-	for (int i = 0; i < 8; i++) {
-		ck_assert_int_eq(pthread_create(&thread, NULL, sleep_twice, NULL), 0);
-		ck_assert_int_eq(send_tcpu(peer, "x", 1, TF_NODELAY), 1);
+	begin(&sleeper, s, recv_and_end);
+	bring(peer, s);
+	while (!atomic_load(&at_the_end) || state_of(sleeper.tid) != 'S')
 		sched_yield();
-		ck_assert_int_eq(send_tcpu(peer, "y", 1, TF_NODELAY), 1);
-		pthread_join(thread, NULL);
-	}
+	bring(peer, s);
+	end(&sleeper, 1, 0);
 	ck_assert_int_eq(descriptors(), before);
-	abort_(s_late);
+	abort_(s);
 	abort_(peer);
 	ck_assert_int_eq(close_tcpu(l), 0);
 	ck_assert_int_eq(stack_close_tcpu(k), 0);

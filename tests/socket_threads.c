@@ -1,5 +1,5 @@
-/* Several threads on one stack, or one socket: what one takes from the link another waits for, and deadlines of sleepers.
- * A link without a descriptor leaves it to the threads alone to wake each other. */
+/* Several threads on one stack, or one socket: deadlines of sleepers, and what one takes and another waits for. A link
+ * without a descriptor leaves it to the threads alone to wake each other. */
 #include "tests/run.h"
 #include "tests/socket_caller.h"
 
@@ -56,6 +56,32 @@ START_TEST(deadline_passed_on)
 	ck_assert_int_eq(shutdown_tcpu(l, SHUT_RD), 0);
 	end(&other, -1, EINVAL);
 	for (int i = 0; i < 2; i++) {
+		abort_(s[i]);
+		abort_(peer[i]);
+	}
+	ck_assert_int_eq(close_tcpu(l), 0);
+	ck_assert_int_eq(stack_close_tcpu(k), 0);
+}
+END_TEST
+
+/* As many sleep as do not all watch the link, and those who do end: another one does from then on. */
+START_TEST(watch_passed_on)
+{
+	enum { N = 5 };
+	struct caller c[N];
+	int s[N], peer[N];
+
+	k = lossy_stack(false, &lossy, &l, &at);
+	for (int i = 0; i < N; i++)
+		s[i] = accepted(&peer[i]);
+	come_to_rest();
+	for (int i = 0; i < N; i++)
+		begin(&c[i], s[i], i & 1 ? do_poll : do_recv);
+	for (int i = 0; i < N; i++) {
+		ck_assert_int_eq(send_tcpu(peer[i], "x", 1, TF_NODELAY), 1);
+		end(&c[i], 1, 0);
+	}
+	for (int i = 0; i < N; i++) {
 		abort_(s[i]);
 		abort_(peer[i]);
 	}
@@ -177,6 +203,7 @@ int main(void)
 
 	tcase_add_loop_test(t, deadline_of_another_call, 0, 4);
 	tcase_add_test(t, deadline_passed_on);
+	tcase_add_test(t, watch_passed_on);
 	tcase_add_loop_test(t, taken_by_another_call, 0, 6);
 	tcase_add_test(t, woken_again);
 	tcase_add_test(t, left_by_another_call);

@@ -25,18 +25,15 @@ static bool has_key;      /* where there was none left, it stays open */
 static void end_of_thread(void *unused)
 {
 	(void)unused;
-	close(wake_fd);
+	if (wake_fd >= 0)
+		close(wake_fd);
 	wake_fd = -1; /* destructors that are yet to run may make calls */
 }
 
 /* The child would wake its parent. */
 static void in_child(void)
 {
-	if (wake_fd < 0)
-		return;
 	end_of_thread(NULL);
-	if (has_key)
-		pthread_setspecific(key, NULL);
 }
 
 static void prepare(void)
