@@ -286,8 +286,8 @@ START_TEST(call_at_the_end_of_a_thread)
 
 	k = lossy_stack(false, &lossy, &l, &at);
 	s = accepted(&peer);
+	come_to_rest(); /* sleeps, so that TCPU's key is there: the later key's destructor runs later */
 	ck_assert_int_eq(pthread_key_create(&late, call_late), 0);
-	come_to_rest();
 	atomic_store(&lossy->silent, true);
 	before = descriptors();
 	begin(&sleeper, s, recv_and_end);
@@ -337,6 +337,7 @@ START_TEST(fork_in_a_thread)
 
 	k = lossy_stack(false, &lossy, &l, &at);
 	c.fd = accepted(&peer);
+	come_to_rest();
 	ck_assert_int_eq(pthread_key_create(&late, end_child), 0);
 	ck_assert_int_eq(pthread_create(&c.thread, NULL, fork_here, &c), 0);
 	ck_assert_int_eq(send_tcpu(peer, "x", 1, TF_NODELAY), 1);
