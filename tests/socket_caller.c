@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 void do_recv(struct caller *c)
@@ -109,6 +110,25 @@ void abort_(int fd)
 
 	ck_assert_int_eq(setsockopt_tcpu(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now), 0);
 	ck_assert_int_eq(close_tcpu(fd), 0);
+}
+
+void bring(int peer, int s)
+{
+	int waiting = 0;
+
+	ck_assert_int_eq(send_tcpu(peer, "x", 1, TF_NODELAY), 1);
+	while (!waiting)
+		ck_assert_int_eq(ioctl_tcpu(s, FIONREAD, &waiting), 0);
+}
+
+void end_stack(const int *s, const int *peer, int n)
+{
+	for (int i = 0; i < n; i++) {
+		abort_(s[i]);
+		abort_(peer[i]);
+	}
+	ck_assert_int_eq(close_tcpu(l), 0);
+	ck_assert_int_eq(stack_close_tcpu(k), 0);
 }
 
 void come_to_rest(void)

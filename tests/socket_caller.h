@@ -44,6 +44,10 @@ extern int l; /* its listener */
 /* A connection on it; the peer has a stack of its own. */
 int accepted(int *peer);
 void abort_(int fd);
+/* A byte from the peer is there: a call of this thread has taken it from the link. */
+void bring(int peer, int s);
+/* Aborts n of them with their peers, and ends the stack. */
+void end_stack(const int *s, const int *peer, int n);
 /* Until nothing of the stack's waits for time any more. */
 void come_to_rest(void);
 

@@ -181,14 +181,14 @@ END_TEST
 /* Both who wait for one connection are told that it came to nothing: one by its error. */
 START_TEST(connected_by_two)
 {
-	static const int once = 1;
+	int patience_ms = 1500;
 	struct caller c[2];
 	int fd, peer;
 
 	k = lossy_stack(false, &lossy, &l, &at);
 	fd = waits_for(do_connect, &c[0], &peer);
 	c[1].at = c[0].at;
-	ck_assert_int_eq(setsockopt_tcpu(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &(int){ 1500 }, sizeof once), 0);
+	ck_assert_int_eq(setsockopt_tcpu(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience_ms, sizeof patience_ms), 0);
 	for (int i = 0; i < 2; i++)
 		begin(&c[i], fd, do_connect);
 	for (int i = 0; i < 2; i++) {
@@ -273,15 +273,6 @@ static void recv_and_end(struct caller *c)
 	pthread_setspecific(late, &late);
 }
 
-static void bring(int peer, int s)
-{
-	int waiting = 0;
-
-	ck_assert_int_eq(send_tcpu(peer, "x", 1, TF_NODELAY), 1);
-	while (!waiting)
-		ck_assert_int_eq(ioctl_tcpu(s, FIONREAD, &waiting), 0);
-}
-
 START_TEST(call_at_the_end_of_a_thread)
 {
 	int s, peer, before;
@@ -299,10 +290,7 @@ START_TEST(call_at_the_end_of_a_thread)
 	bring(peer, s);
 	end(&sleeper, 1, 0);
 	ck_assert_int_eq(descriptors(), before);
-	abort_(s);
-	abort_(peer);
-	ck_assert_int_eq(close_tcpu(l), 0);
-	ck_assert_int_eq(stack_close_tcpu(k), 0);
+	end_stack(&s, &peer, 1);
 }
 END_TEST
 
@@ -346,10 +334,7 @@ START_TEST(fork_in_a_thread)
 	pthread_join(c.thread, NULL);
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
 	ck_assert_int_eq(status, 0);
-	abort_(c.fd);
-	abort_(peer);
-	ck_assert_int_eq(close_tcpu(l), 0);
-	ck_assert_int_eq(stack_close_tcpu(k), 0);
+	end_stack(&c.fd, &peer, 1);
 }
 END_TEST
 

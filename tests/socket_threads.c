@@ -55,12 +55,7 @@ START_TEST(deadline_passed_on)
 	ck_assert_int_eq(recv_tcpu(peer[0], b, sizeof b, 0), 5);
 	ck_assert_int_eq(shutdown_tcpu(l, SHUT_RD), 0);
 	end(&other, -1, EINVAL);
-	for (int i = 0; i < 2; i++) {
-		abort_(s[i]);
-		abort_(peer[i]);
-	}
-	ck_assert_int_eq(close_tcpu(l), 0);
-	ck_assert_int_eq(stack_close_tcpu(k), 0);
+	end_stack(s, peer, 2);
 }
 END_TEST
 
@@ -81,12 +76,7 @@ START_TEST(watch_passed_on)
 		ck_assert_int_eq(send_tcpu(peer[i], "x", 1, TF_NODELAY), 1);
 		end(&c[i], 1, 0);
 	}
-	for (int i = 0; i < N; i++) {
-		abort_(s[i]);
-		abort_(peer[i]);
-	}
-	ck_assert_int_eq(close_tcpu(l), 0);
-	ck_assert_int_eq(stack_close_tcpu(k), 0);
+	end_stack(s, peer, N);
 }
 END_TEST
 
@@ -114,10 +104,7 @@ START_TEST(taken_by_another_call)
 		end(&c, 5, 0);
 		ck_assert_mem_eq(c.got, "for s", 5);
 	}
-	abort_(s);
-	abort_(peer);
-	ck_assert_int_eq(close_tcpu(l), 0);
-	ck_assert_int_eq(stack_close_tcpu(k), 0);
+	end_stack(&s, &peer, 1);
 }
 END_TEST
 
@@ -125,7 +112,7 @@ END_TEST
 START_TEST(woken_again)
 {
 	struct caller c;
-	int s, peer, waiting = 0;
+	int s, peer;
 	char b;
 
 	k = lossy_stack(false, &lossy, &l, &at);
@@ -138,15 +125,10 @@ START_TEST(woken_again)
 	come_to_rest();
 	while (state_of(c.tid) != 'S')
 		sched_yield();
-	ck_assert_int_eq(send_tcpu(peer, "x", 1, TF_NODELAY), 1);
-	while (!waiting)
-		ck_assert_int_eq(ioctl_tcpu(s, FIONREAD, &waiting), 0);
+	bring(peer, s);
 	end(&c, 1, 0);
 	ck_assert_int_eq(c.revents, POLLIN);
-	abort_(s);
-	abort_(peer);
-	ck_assert_int_eq(close_tcpu(l), 0);
-	ck_assert_int_eq(stack_close_tcpu(k), 0);
+	end_stack(&s, &peer, 1);
 }
 END_TEST
 
@@ -168,12 +150,7 @@ START_TEST(left_by_another_call)
 	ck_assert_int_eq(send_tcpu(peer[0], "for s", 5, TF_NODELAY), 5);
 	ck_assert_int_eq(recv_tcpu(s[1], &b, 1, 0), 1);
 	end(&c, 5, 0);
-	for (int i = 0; i < 2; i++) {
-		abort_(s[i]);
-		abort_(peer[i]);
-	}
-	ck_assert_int_eq(close_tcpu(l), 0);
-	ck_assert_int_eq(stack_close_tcpu(k), 0);
+	end_stack(s, peer, 2);
 }
 END_TEST
 

@@ -27,7 +27,6 @@
 
 #define TICK_US 5000
 #define FLOOD_US 500 /* in a flood calls get the lock so often */
-#define ORPHAN_SLICE_US 20000
 #define EVENTS 64
 
 static struct {

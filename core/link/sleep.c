@@ -12,9 +12,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define ORPHAN_SLICE_US 20000 /* a sleep is at most so long while orphans want to be served */
 #define WATCHERS 2
-#define BLIND_SLICE_US 10000  /* and where there was no descriptor left for the thread's eventfd */
+#define BLIND_SLICE_US 10000 /* a sleep is at most so long without a descriptor for the eventfd */
 
 /* ---- the thread's eventfd ---- */
 
@@ -42,17 +41,16 @@ static void prepare(void)
 	pthread_atfork(NULL, NULL, in_child);
 }
 
-static int thread_fd(void)
+static void take_wake_fd(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 	pthread_once(&once, prepare);
-	if (wake_fd < 0) {
-		wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-		if (has_key && wake_fd >= 0)
-			pthread_setspecific(key, &wake_fd);
-	}
-	return wake_fd;
+	if (wake_fd >= 0)
+		return;
+	wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (has_key && wake_fd >= 0)
+		pthread_setspecific(key, &wake_fd);
 }
 
 /* ---- sleepers ---- */
@@ -61,7 +59,7 @@ void sleeper_add(struct sleeper *sl, struct sock *s, unsigned want)
 {
 	struct tcpu_stack *k = s->stack;
 
-	thread_fd();
+	take_wake_fd();
 	*sl = (struct sleeper){ .next = k->sleepers, .at = &k->sleepers, .sock = s, .want = want };
 	if (sl->next)
 		sl->next->at = &sl->next;
@@ -93,6 +91,7 @@ uint64_t sleeper_doze(struct sleeper *sl)
 {
 	struct tcpu_stack *k = sl->sock->stack;
 	uint64_t deadline_us = tcpu_deadline(k->engine);
+	uint64_t blind_us = wake_fd < 0 ? link_host_now_us() + BLIND_SLICE_US : TCPU_NEVER;
 
 	up(k, sl);
 	sl->asleep = true;
@@ -101,10 +100,10 @@ uint64_t sleeper_doze(struct sleeper *sl)
 	sl->watches = k->watchers < WATCHERS;
 	k->watchers += sl->watches;
 	if (deadline_us >= k->kept_us)
-		return TCPU_NEVER;
+		return blind_us;
 	k->keeper = sl;
 	k->kept_us = deadline_us;
-	return deadline_us;
+	return deadline_us < blind_us ? deadline_us : blind_us;
 }
 
 static void wake(struct sleeper *sl)
@@ -146,8 +145,6 @@ int sleepers_sleep(struct pollfd *fds, nfds_t n, uint64_t until_us)
 
 	if (orphans_any())
 		slice_us = link_host_now_us() + ORPHAN_SLICE_US;
-	else if (wake_fd < 0)
-		slice_us = link_host_now_us() + BLIND_SLICE_US;
 	fds[n] = (struct pollfd){ .fd = wake_fd, .events = POLLIN };
 	ready = link_host_sleep(fds, n + 1, until_us < slice_us ? until_us : slice_us);
 	if (ready > 0 && fds[n].revents && read(wake_fd, &count, sizeof count) < 0)

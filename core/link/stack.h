@@ -247,6 +247,7 @@ static inline void stack_leave(struct tcpu_stack *k)
 /* The stack is locked, and without sockets. */
 void orphan_add(struct tcpu_stack *);
 void orphan_remove(struct tcpu_stack *);
+#define ORPHAN_SLICE_US 20000 /* a sleep is at most so long while there are any */
 bool orphans_any(void);
 void orphans_serve(void);
 
