@@ -39,7 +39,7 @@ struct cc {
 	struct cubic cubic;      /* nothing in it counts for other algorithms */
 };
 
-/* An ACK of new data outside of recovery, by a connection that cwnd, and not its application or peer, limits. */
+/* An ACK of new data outside of recovery, where cwnd limits; in slow start also where half of it is under way. */
 struct cc_ack {
 	uint64_t now_us;
 	uint64_t una, nxt;      /* SND.UNA behind this ACK, and SND.NXT, as offsets in the stream */
@@ -55,12 +55,12 @@ struct congestion {
 	void (*begin)(struct cc *);
 	void (*acked)(struct cc *, const struct cc_ack *);
 	/* Loss, or ECN's mark, was noticed: sets ssthresh; cwnd is recovery's to bring there. flight: bytes under way
-	 * before the event was noticed (FlightSize), without what limited transmit sent. cwnd is as it was, here and in
-	 * timeout. */
-	void (*reduce)(struct cc *, uint32_t flight, uint64_t now_us);
+	 * before the event was noticed (FlightSize), without what limited transmit sent; full: cwnd had no room for a
+	 * segment more, else it was the application, or the peer, that limited. cwnd is as it was, here and in timeout. */
+	void (*reduce)(struct cc *, uint32_t flight, bool full);
 	/* Retransmission timeout, the first for this data: sets ssthresh and what the next slow start needs; cwnd is set
 	 * to one segment by the caller, afterwards. */
-	void (*timeout)(struct cc *, uint32_t flight, uint64_t now_us);
+	void (*timeout)(struct cc *, uint32_t flight, bool full);
 	/* Nothing was under way for so long, more than an RTO. The caller has set cwnd (RFC 5681 4.1). */
 	void (*idle)(struct cc *, uint64_t idle_us);
 };

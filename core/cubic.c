@@ -130,22 +130,22 @@ static void acked(struct cc *cc, const struct cc_ack *ack)
 }
 
 /* 4.6, 4.7 */
-static void reduce(struct cc *cc, uint32_t flight, uint64_t now_us)
+static void reduce(struct cc *cc, uint32_t flight, bool full)
 {
 	struct cubic *q = &cc->cubic;
 
-	(void)now_us;
 	/* Fast convergence: a flow that did not get back to its W_max makes room for new ones. */
 	q->w_max = cc->cwnd < q->w_max ? (uint32_t)((uint64_t)cc->cwnd * 17 / 20) : cc->cwnd;
 	q->cwnd_prior = cc->cwnd;
 	q->epoch_us = 0;
-	congestion_shrink(cc, (uint32_t)((uint64_t)flight * 7 / 10));
+	/* 4.6 allows cwnd in FlightSize's place: in a window of few segments, the part of one that found no room is much. */
+	congestion_shrink(cc, (uint32_t)((uint64_t)(full ? cc->cwnd : flight) * 7 / 10));
 }
 
 /* 4.8: W_max is what cwnd will be when the slow start is over. */
-static void timeout(struct cc *cc, uint32_t flight, uint64_t now_us)
+static void timeout(struct cc *cc, uint32_t flight, bool full)
 {
-	reduce(cc, flight, now_us);
+	reduce(cc, flight, full);
 	cc->cubic.w_max = 0;
 }
 

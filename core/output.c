@@ -215,6 +215,8 @@ void tcb_output(struct tcb *c)
 	}
 	if (sent)
 		tlp_schedule(c);
+	if (tcb_pipe(c) + c->mss > c->cc.cwnd)
+		c->filled = c->snd_nxt;
 	timer_user(c);
 	unsent = sndbuf_unsent(&c->snd);
 	if (unsent && corked(c) && c->timer[TIMER_CORK] == TCPU_NEVER)

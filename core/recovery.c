@@ -22,7 +22,7 @@ void recovery_begin(struct tcb *c)
 	c->cc.ssthresh = UINT32_MAX / 2;
 	c->cc.algorithm = congestion_find(c->options.congestion);
 	c->cc.algorithm->begin(&c->cc);
-	c->recover = c->iss;
+	c->recover = c->filled = c->iss;
 	c->reo_wnd_mult = 1;
 }
 
@@ -120,16 +120,16 @@ static void begin(struct tcb *c, enum recovery kind)
 }
 
 /* RFC 5681 3.2, RFC 6675 section 5, RFC 3168 6.1.2: the window falls once. */
-static void reduce(struct tcb *c, enum recovery kind, uint32_t flight)
+static void reduce(struct tcb *c, enum recovery kind, const struct news *n)
 {
 	bool fallen = c->recovery == RECOVERY_ECN;
+	/* RFC 3042: what Limited Transmit has sent is not counted. */
+	uint32_t flight = n->flight - min_u32(n->flight, c->limited);
 
 	begin(c, kind);
 	c->ecn_cwr = c->ecn;
-	/* RFC 3042: what Limited Transmit has sent is not counted. */
-	flight -= min_u32(flight, c->limited);
 	if (!fallen)
-		c->cc.algorithm->reduce(&c->cc, flight, c->engine->now);
+		c->cc.algorithm->reduce(&c->cc, flight, n->full);
 	c->prr_delivered = c->prr_out = 0;
 	c->recover_fs = max_u32(tcb_flight(c), 1);
 	c->count.fast_retransmits += kind == RECOVERY_FAST;
@@ -241,6 +241,7 @@ void recovery_timeout(struct tcb *c)
 {
 	struct span *s = sndbuf_first(&c->snd);
 	bool again = c->recovery == RECOVERY_TIMEOUT;
+	bool full = c->recovery == RECOVERY_NONE && seq_gt(c->filled, c->snd_una);
 
 	/* RFC 2018 section 8: the peer must keep what it has SACKed only if it acknowledges it in the end. */
 	if (s && s->state == SPAN_SACKED)
@@ -249,7 +250,7 @@ void recovery_timeout(struct tcb *c)
 	c->timeout_us = c->engine->now;
 	/* RFC 5681 3.1: what is lost again does not halve again; another segment does. */
 	if (!again || c->retries == 1)
-		c->cc.algorithm->timeout(&c->cc, tcb_flight(c), c->engine->now);
+		c->cc.algorithm->timeout(&c->cc, tcb_flight(c), full);
 	c->ecn_cwr = c->ecn;
 	c->cc.cwnd = c->mss;
 	c->dupacks = 0;
@@ -330,20 +331,22 @@ static void grow(struct tcb *c, const struct news *n)
 		.acked = n->delivered, .rtt_us = n->timed && !n->again ? (uint32_t)(c->engine->now - n->newest_us) : 0,
 		.srtt_us = c->srtt, .paced = c->engine->config.pacing };
 
-	/* A window that was not used says nothing about the path: RFC 7661 in its simplest form. */
-	if (n->acked && (uint64_t)n->flight * 2 >= c->cc.cwnd && c->cc.cwnd < CWND_MAX)
+	/* A window that was not used says nothing about the path: RFC 7661 in its simplest form, RFC 9438 5.8. */
+	bool used = n->full || (c->cc.cwnd < c->cc.ssthresh && (uint64_t)n->flight * 2 >= c->cc.cwnd);
+
+	if (n->acked && used && c->cc.cwnd < CWND_MAX)
 		c->cc.algorithm->acked(&c->cc, &ack);
 }
 
 /* To a loss, or a mark: a recovery begins. */
-static void respond(struct tcb *c, uint32_t flight, bool repaired, bool ece)
+static void respond(struct tcb *c, const struct news *n, bool repaired)
 {
 	if (c->snd.lost_bytes && c->recovery <= RECOVERY_ECN)
-		reduce(c, RECOVERY_FAST, flight);
+		reduce(c, RECOVERY_FAST, n);
 	else if (repaired && c->recovery == RECOVERY_NONE)
-		reduce(c, RECOVERY_ECN, flight); /* RFC 8985 7.4: the probe made good a loss that nobody has paid for */
-	if (ece && c->ecn && c->recovery == RECOVERY_NONE) {
-		reduce(c, RECOVERY_ECN, flight);
+		reduce(c, RECOVERY_ECN, n); /* RFC 8985 7.4: the probe made good a loss that nobody has paid for */
+	if (n->ece && c->ecn && c->recovery == RECOVERY_NONE) {
+		reduce(c, RECOVERY_ECN, n);
 		c->count.ecn_reductions++;
 	}
 }
@@ -356,6 +359,9 @@ void recovery_ack(struct tcb *c, struct news *n)
 		c->count.dsacks_in++;
 		rack_dsack(c);
 	}
+	n->full = seq_gt(c->filled, c->snd_una - n->acked);
+	if (seq_lt(c->filled, c->snd_una))
+		c->filled = c->snd_una; /* or the comparison would wrap */
 	if (!c->sack)
 		count_duplicates(c, n);
 	if (n->acked)
@@ -381,7 +387,7 @@ void recovery_ack(struct tcb *c, struct news *n)
 		rack_detect(c);
 	else
 		detect_by_duplicates(c, n);
-	respond(c, n->flight, repaired, n->ece);
+	respond(c, n, repaired);
 	if (c->recovery == RECOVERY_FAST || c->recovery == RECOVERY_ECN)
 		proportional(c, n->delivered, n->acked);
 	else if (!c->frto && !left)
@@ -391,8 +397,10 @@ void recovery_ack(struct tcb *c, struct news *n)
 
 void recovery_reorder(struct tcb *c)
 {
+	struct news n = { .flight = tcb_flight(c), .full = seq_gt(c->filled, c->snd_una) };
+
 	rack_detect(c);
-	respond(c, tcb_flight(c), false, false);
+	respond(c, &n, false);
 	if (c->recovery == RECOVERY_FAST)
 		proportional(c, 0, false);
 	tcb_output(c);

@@ -118,8 +118,10 @@ struct tcb {
 	/* Congestion control and loss recovery */
 	struct cc cc;
 	struct undo *undo;      /* of this recovery, which may turn out to be none; NULL: it cannot be undone */
+	uint32_t undone_at;     /* SND.UNA at the last undo: there is no second one before progress */
 	uint32_t recover;       /* SND.NXT when it began */
 	uint32_t dupacks;       /* RFC 5681 section 2; without SACK: segments taken to have come */
+	uint32_t filled;        /* SND.NXT when cwnd had no room left for a segment */
 	uint32_t limited;       /* bytes sent by Limited Transmit, RFC 3042 */
 	uint32_t prr_delivered, prr_out, recover_fs; /* RFC 6937; bytes */
 	/* RFC 8985 */
@@ -128,12 +130,11 @@ struct tcb {
 
 	/* Round trip and retransmission: RFC 6298. In microseconds; srtt 0: none yet. */
 	uint32_t srtt, rttvar, rto, retries;
-	uint32_t undone_at;     /* SND.UNA at the last undo: there is no second one before progress */
+	uint32_t keeps;         /* probes of a silent peer, in a row */
 	uint32_t min_rtt, min_rtt_new; /* of the last minutes; UINT32_MAX: none yet */
 	uint64_t min_rtt_us;    /* when min_rtt_new began */
 	uint64_t sent_us;       /* when data was sent last; until there may be any, SYN first; TCPU_NEVER: unknown */
 	uint64_t timeout_us;    /* when the last retransmission timeout was */
-	uint32_t keeps;         /* probes of a silent peer, in a row */
 	uint64_t challenge_at;  /* when the next challenge ACK may be sent */
 
 	/* RFC 1191, RFC 5927 7.2 */
@@ -290,6 +291,7 @@ struct news {
 	uint32_t acked;       /* sequence numbers, cumulatively */
 	uint32_t delivered;   /* bytes of data, by SACK or cumulatively, each once */
 	uint32_t flight;      /* before this ACK */
+	bool full;            /* cwnd had no room left, then */
 	uint32_t fack;        /* RACK.fack before this ACK */
 	uint64_t oldest_us, newest_us; /* when the first and the last of those was sent that were sent once */
 	bool timed;           /* there were such */

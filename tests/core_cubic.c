@@ -257,9 +257,11 @@ START_TEST(reduction_and_fast_convergence)
 	struct flow f;
 
 	flow_open(&f, &congestion_cubic, 1000, UNSET);
-	congestion_cubic.reduce(&f.cc, 900 * MSS, f.ack.now_us);
+	congestion_cubic.reduce(&f.cc, 900 * MSS, false);
 	ck_assert_uint_eq(f.cc.cwnd, 1000 * MSS);
 	ck_assert_uint_eq(f.cc.ssthresh, 630 * MSS);
+	congestion_cubic.reduce(&f.cc, 900 * MSS, true);
+	ck_assert_uint_eq(f.cc.ssthresh, 700 * MSS);
 	ck_assert_uint_eq(f.cc.cubic.w_max, 1000 * MSS);
 	ck_assert_uint_eq(f.cc.cubic.cwnd_prior, 1000 * MSS);
 	f.cc.cwnd = f.cc.ssthresh;
@@ -275,9 +277,9 @@ START_TEST(reduction_and_fast_convergence)
 	f.cc.cwnd = 680 * MSS;
 	flow_reduce(&f);
 	ck_assert_uint_eq(f.cc.cubic.w_max, 680 * MSS);
-	congestion_cubic.reduce(&f.cc, 2 * MSS, f.ack.now_us);
+	congestion_cubic.reduce(&f.cc, 2 * MSS, false);
 	ck_assert_uint_eq(f.cc.ssthresh, 2 * MSS);
-	congestion_cubic.reduce(&f.cc, CWND_MAX, f.ack.now_us);
+	congestion_cubic.reduce(&f.cc, CWND_MAX, false);
 	ck_assert_uint_eq(f.cc.ssthresh, 751619276);
 }
 END_TEST
@@ -289,7 +291,7 @@ START_TEST(after_a_timeout)
 
 	flow_open(&f, &congestion_cubic, 1000, UNSET);
 	flow_reduce(&f);
-	congestion_cubic.timeout(&f.cc, 500 * MSS, f.ack.now_us);
+	congestion_cubic.timeout(&f.cc, 500 * MSS, false);
 	ck_assert_uint_eq(f.cc.ssthresh, 350 * MSS);
 	f.cc.cwnd = MSS;
 	f.ack.nxt = f.ack.una + MSS;
@@ -311,9 +313,9 @@ START_TEST(after_a_timeout)
 		flow_round(&f, 1, 100 * MS);
 	ck_assert(flow_near(f.cc.cwnd, cwnd + C * 125 * MSS, 0.01, MSS));
 	/* Loss in the slow start behind another one is no less than what it was. */
-	congestion_cubic.timeout(&f.cc, 100 * MSS, f.ack.now_us);
+	congestion_cubic.timeout(&f.cc, 100 * MSS, false);
 	f.cc.cwnd = 50 * MSS;
-	congestion_cubic.reduce(&f.cc, 50 * MSS, f.ack.now_us);
+	congestion_cubic.reduce(&f.cc, 50 * MSS, false);
 	ck_assert_uint_eq(f.cc.cubic.w_max, 50 * MSS);
 }
 END_TEST

@@ -410,7 +410,8 @@ START_TEST(shut_window_and_close)
 }
 END_TEST
 
-/* RFC 6582's recover keeps up with the stream, or after 2 GiB without a loss the next one would wait for a timeout. */
+/* RFC 6582's recover keeps up with the stream, or after 2 GiB without a loss the next one would wait for a timeout; and
+ * when cwnd was full last, or after 2 GiB from a slow user it would seem to have been full just now. */
 START_TEST(recover_keeps_up)
 {
 	talk_open(&talk, &(struct net_config){ 0 }, MSS);
@@ -419,6 +420,7 @@ START_TEST(recover_keeps_up)
 		talk_expect(&talk, ACK, MSS);
 		talk_say(&talk, 0, NULL, 0);
 		ck_assert_uint_eq(talk.c->recover, talk.c->snd_una - 1);
+		ck_assert_uint_eq(talk.c->filled, talk.c->snd_una);
 	}
 	talk_close(&talk);
 }
