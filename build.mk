@@ -39,9 +39,9 @@ NEED_FUZZ  := $(NEED_BUILD) clang libclang-rt-14-dev
 NEED_LINT  := $(NEED_BUILD) check clang clang-tidy shellcheck lua-check liblwip-dev
 need = @tools/need.sh
 TESTS_LUA := $(wildcard tests/*/*.lua)
-TESTS_SH := $(wildcard tests/*.sh) $(filter-out %/common.sh,$(wildcard tests/netns/*.sh))
+TESTS_SH := $(wildcard tests/*.sh) $(filter-out %/common.sh %/race.sh,$(wildcard tests/netns/*.sh))
 
-.PHONY: help all tests demo check check-asan fuzz faults packetdrill losstable bench lint clean
+.PHONY: help all tests demo check check-asan fuzz faults packetdrill losstable race bench lint clean
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' build.mk
 	@echo "  CC=gcc|clang chooses the compiler, V=1 shows the commands, FILE=path is what demo sends,"
@@ -90,6 +90,10 @@ packetdrill: ## the adapter for packetdrill's --so_filename: build/gcc/packetdri
 
 losstable: tests ## write tests/loss-table.txt anew: throughput by loss and buffer
 	@build/$(notdir $(CC))/tests/loss_table refresh
+
+race: tests ## seconds of transfers over bad roads, by Linux and by TCPU in turn (root; two minutes)
+	$(need) $(NEED_ROOT)
+	@CC=$(CC) B=build/$(notdir $(CC)) tests/netns/race.sh
 
 bench: all ## ns per byte and per call of every chain, schedule and direction
 	@build/$(notdir $(CC))/bin/tcpu bench
