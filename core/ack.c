@@ -160,8 +160,9 @@ bool ack_acceptable(struct tcb *c, const struct segment *s)
 
 void ack_input(struct tcb *c, const struct segment *s)
 {
-	struct news n = { .c = c, .flight = tcb_flight(c), .fack = c->rack_fack, .ece = s->flags & TH_ECE,
-		.has_timestamp = s->options.has_timestamp, .ts_ecr = s->options.ts_ecr };
+	uint32_t earned = c->output_wanted ? tcb_earned(c) : 0;
+	struct news n = { .c = c, .flight = tcb_flight(c) + earned, .earned = earned, .fack = c->rack_fack,
+		.ece = s->flags & TH_ECE, .has_timestamp = s->options.has_timestamp, .ts_ecr = s->options.ts_ecr };
 
 	/* The peer answers, though its window is shut: it lives. Once the user has gone, that is not enough. */
 	if ((c->timer[TIMER_PERSIST] != TCPU_NEVER || s->wnd == 0) && !c->detached)

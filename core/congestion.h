@@ -46,7 +46,6 @@ struct cc_ack {
 	uint32_t acked;         /* bytes newly acknowledged or SACKed */
 	uint32_t rtt_us;        /* this ACK's sample; 0: none */
 	uint32_t srtt_us;       /* 0: none yet */
-	bool paced;             /* segments leave spread over the round trip */
 };
 
 struct congestion {

@@ -9,7 +9,8 @@
 #define N_RTT_SAMPLE 8
 #define CSS_GROWTH_DIVISOR 4
 #define CSS_ROUNDS 5
-#define L_SEGS 8
+
+#define BURST 10 /* segments that may leave at once in any case: RFC 6928 */
 
 #define NONE UINT32_MAX
 
@@ -68,17 +69,16 @@ static void sample(struct hystart *h, uint32_t rtt_us)
 void hystart_acked(struct cc *cc, const struct cc_ack *ack)
 {
 	struct hystart *h = &cc->hystart;
-	uint64_t bytes = ack->acked;
+	/* RFC 9406 4.3 and RFC 3465 (2.2, 2.3) have 8, 2 and 1 segments at most for an ACK, for fear of bursts. But where the
+	 * receiver's device hands on whole batches, an ACK stands for one that has crossed the path already; behind a hole
+	 * without SACK it may stand for more than there was under cwnd. */
+	uint32_t burst = BURST * cc->mss > cc->cwnd ? BURST * cc->mss : cc->cwnd;
+	uint64_t bytes = ack->acked < burst ? ack->acked : burst;
 
 	if (!h->done && ack->una > h->window_end)
 		round_begin(cc, ack);
 	if (!h->done && ack->rtt_us)
 		sample(h, ack->rtt_us);
-	/* RFC 9406 4.2, 4.3: at most L segments for an ACK, or as many as it says where they leave paced. So too in later
-	 * slow starts, where RFC 3465 (2.2, 2.3) has 1 or 2: an ACK may stand for a whole batch, and none counts bytes
-	 * again that SACK told of, which is what the 1 after a timeout is for. */
-	if (!ack->paced && bytes > (uint64_t)L_SEGS * cc->mss)
-		bytes = (uint64_t)L_SEGS * cc->mss;
 	if (!h->done && h->in_css)
 		bytes /= CSS_GROWTH_DIVISOR;
 	if (cc->ssthresh - cc->cwnd < bytes)

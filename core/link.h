@@ -62,6 +62,7 @@ struct link {
 	const struct link_ops *ops;
 	uint32_t segment_max; /* bytes: the largest TCP segment, header and data, that one send carries */
 	uint32_t window_max;  /* bytes of data that may wait in the link before it drops: bounds RCV.WND */
+	bool joins;           /* on the way behind it, segments may be joined up to a PSH, before their receiver sees them */
 };
 
 #endif

@@ -66,11 +66,26 @@ static void after_sending(struct tcb *c, uint32_t end_seq, uint32_t len, bool ag
 	timer_stop(c, TIMER_PERSIST);
 }
 
+/* Where segments are joined on the way, a PSH for each millisecond of a window, and two segments at least, keeps the
+ * pieces small (as Linux): what sees a window in one piece acknowledges it late, and is slow to open its own. */
+static bool ends_piece(const struct tcb *c, const struct span *s)
+{
+	uint64_t piece = 2 * c->mss, rate;
+
+	if (!c->engine->link->joins)
+		return false;
+	rate = (uint64_t)c->cc.cwnd * 1000 / max_u32(c->min_rtt, 1);
+	if (rate > piece)
+		piece = rate;
+	return piece && s->off % piece + s->len >= piece;
+}
+
 static void send_span(struct tcb *c, struct span *s)
 {
 	bool again = s->state != SPAN_UNSENT, last = s->off + s->len == c->snd.end, fin = fin_at(c, s->off + s->len);
 	uint32_t seq = snd_seq(c, s->off), len = s->len;
-	uint8_t flags = (uint8_t)(TH_ACK | (last || s->push ? TH_PSH : 0) | (fin ? TH_FIN : 0));
+	bool push = last || s->push || ends_piece(c, s);
+	uint8_t flags = (uint8_t)(TH_ACK | (push ? TH_PSH : 0) | (fin ? TH_FIN : 0));
 	/* The first sending, and the header that stands before it, may still wait for a link that is full. */
 	struct load load = { .data = sndbuf_data(&c->snd, s), .headroom = again ? NULL : sndbuf_headroom(&c->snd, s),
 		.len = len, .sum = sndbuf_sum(&c->snd, s), .ect = c->ecn && !again };
@@ -134,6 +149,14 @@ static uint32_t worthwhile(const struct tcb *c, const struct span *s)
 		return len;
 	/* Nagle, RFC 9293 3.7.4 */
 	return tcb_flight(c) == 0 || len >= c->max_snd_wnd / 2 ? len : 0;
+}
+
+uint32_t tcb_earned(const struct tcb *c)
+{
+	const struct span *s = sndbuf_unsent(&c->snd);
+	uint32_t flight = tcb_flight(c), room = c->cc.cwnd > flight ? min_u32(c->cc.cwnd - flight, usable(c)) : 0;
+
+	return s ? (uint32_t)min_u64(room, c->snd.end - s->off) : 0;
 }
 
 bool tcb_may_send_new(const struct tcb *c)

@@ -130,8 +130,9 @@ static void reduce(struct tcb *c, enum recovery kind, const struct news *n)
 	c->ecn_cwr = c->ecn;
 	if (!fallen)
 		c->cc.algorithm->reduce(&c->cc, flight, n->full);
-	c->prr_delivered = c->prr_out = 0;
-	c->recover_fs = max_u32(tcb_flight(c), 1);
+	c->prr_delivered = n->earned;
+	c->prr_out = 0;
+	c->recover_fs = max_u32(tcb_flight(c) + n->earned, 1);
 	c->count.fast_retransmits += kind == RECOVERY_FAST;
 }
 
@@ -329,7 +330,7 @@ static void grow(struct tcb *c, const struct news *n)
 {
 	struct cc_ack ack = { .now_us = c->engine->now, .una = c->snd.una, .nxt = snd_off(c, c->snd_nxt),
 		.acked = n->delivered, .rtt_us = n->timed && !n->again ? (uint32_t)(c->engine->now - n->newest_us) : 0,
-		.srtt_us = c->srtt, .paced = c->engine->config.pacing };
+		.srtt_us = c->srtt };
 
 	/* A window that was not used says nothing about the path: RFC 7661 in its simplest form, RFC 9438 5.8. */
 	bool used = n->full || (c->cc.cwnd < c->cc.ssthresh && (uint64_t)n->flight * 2 >= c->cc.cwnd);

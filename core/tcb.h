@@ -270,6 +270,7 @@ void segment_send(struct tcpu *, struct segment *, const struct syn_options *); 
 
 /* output.c */
 void tcb_output(struct tcb *);
+uint32_t tcb_earned(const struct tcb *); /* bytes of new data that would leave now, without Limited Transmit's */
 bool tcb_may_send_new(const struct tcb *); /* there is something new, and the peer's window lets it go */
 void tcb_send_probe(struct tcb *); /* into a window that is shut */
 void tcb_send_first(struct tcb *); /* the first segment not acknowledged, whatever cwnd says */
@@ -290,7 +291,8 @@ struct news {
 	struct tcb *c;
 	uint32_t acked;       /* sequence numbers, cumulatively */
 	uint32_t delivered;   /* bytes of data, by SACK or cumulatively, each once */
-	uint32_t flight;      /* before this ACK */
+	uint32_t flight;      /* before this ACK, earned included */
+	uint32_t earned;      /* what ACKs before it, in its batch, let go, but had no time to */
 	bool full;            /* cwnd had no room left, then */
 	uint32_t fack;        /* RACK.fack before this ACK */
 	uint64_t oldest_us, newest_us; /* when the first and the last of those was sent that were sent once */

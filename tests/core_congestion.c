@@ -116,19 +116,20 @@ START_TEST(slow_start_of_large_acks)
 		struct flow f;
 
 		flow_open(&f, both[i], 100, UNSET);
-		flow_ack(&f, 8 * MSS);
-		ck_assert_uint_eq(f.cc.cwnd, 108 * MSS);
-		flow_ack(&f, 45 * MSS); /* L = 8 */
-		ck_assert_uint_eq(f.cc.cwnd, 116 * MSS);
-		f.ack.paced = true;
-		flow_ack(&f, 45 * MSS); /* no limit */
-		ck_assert_uint_eq(f.cc.cwnd, 161 * MSS);
+		flow_ack(&f, 45 * MSS);
+		ck_assert_uint_eq(f.cc.cwnd, 145 * MSS);
 		flow_ack(&f, 1); /* bytes are counted, not ACKs */
-		ck_assert_uint_eq(f.cc.cwnd, 161 * MSS + 1);
-		flow_ack(&f, UINT32_MAX);
-		ck_assert_uint_eq(f.cc.cwnd, CWND_MAX);
-		flow_ack(&f, UINT32_MAX);
-		ck_assert_uint_eq(f.cc.cwnd, CWND_MAX);
+		ck_assert_uint_eq(f.cc.cwnd, 145 * MSS + 1);
+		flow_ack(&f, UINT32_MAX); /* and no more than a cwnd of them */
+		ck_assert_uint_eq(f.cc.cwnd, 290 * MSS + 2);
+		f.cc.cwnd = MSS; /* or an initial window's */
+		flow_ack(&f, 40 * MSS);
+		ck_assert_uint_eq(f.cc.cwnd, 11 * MSS);
+		f.cc.cwnd = CWND_MAX / 2 + 1;
+		for (int n = 0; n < 2; n++) {
+			flow_ack(&f, UINT32_MAX);
+			ck_assert_uint_eq(f.cc.cwnd, CWND_MAX);
+		}
 	}
 }
 END_TEST
@@ -379,9 +380,6 @@ static void event(struct cc *cc, struct cc_ack *ack)
 		break;
 	case 3:
 		cc->mss = 48 + any(65535 - 48);
-		break;
-	case 4:
-		ack->paced = rnd(2);
 	}
 }
 

@@ -20,7 +20,8 @@ static uint32_t flight(unsigned n)
 {
 	uint32_t first;
 
-	talk_open(&talk, &(struct net_config){ .engine = { { .options.congestion = "reno" } } }, MSS);
+	talk_open(&talk, &(struct net_config){ .engine = { { .options.congestion = "reno",
+		.initial_cwnd = n > 10 ? n : 0 } } }, MSS);
 	first = talk.ack;
 	ck_assert_int_eq(net_send(talk.c, bytes, n * MSS), n * MSS);
 	for (unsigned i = 0; i < n; i++)
@@ -48,6 +49,32 @@ START_TEST(fast_retransmit)
 	talk_say(&talk, 0, NULL, 0);
 	ck_assert_uint_eq(net_info(talk.c).buffered_bytes, 0);
 	ck_assert_uint_le(net_info(talk.c).cwnd_bytes, 4 * MSS);
+	talk_close(&talk);
+}
+END_TEST
+
+/* RFC 5681 (4), RFC 6937: ACKs that come in one batch with those that tell of a loss have let new data go, which counts
+ * as under way though it had no time to leave: as if they had come one by one. The user's last byte bounds it. */
+START_TEST(fast_retransmit_in_a_batch)
+{
+	/* In segments; sent: beside what was lost */
+	static const struct { unsigned flight, acked, unsent, ssthresh, sent; } cases[] = { { 10, 4, 20, 7, 4 },
+		{ 10, 4, 2, 4, 1 }, { 30, 6, 40, 18, 5 } };
+	uint32_t lost = flight(cases[_i].flight) + cases[_i].acked * MSS;
+	struct say ack = { .flags = ACK, .seq = talk.seq, .ack = lost, .window = talk.window,
+		.src_port = NET_PORT, .dst_port = talk.port };
+	unsigned unsent = cases[_i].unsent, sent = 0;
+
+	ck_assert_int_eq(net_send(talk.c, bytes, unsent * MSS), unsent * MSS);
+	for (int i = 0; i < 4; i++)
+		script_put(&talk.net, &ack);
+	net_turn(&talk.net, 0);
+	talk_expect(&talk, ACK, MSS);
+	ck_assert_uint_eq(talk.heard.seq, lost);
+	while (talk_hear(&talk))
+		sent++;
+	ck_assert_uint_eq(net_info(talk.c).ssthresh_bytes, cases[_i].ssthresh * MSS);
+	ck_assert_uint_eq(sent, cases[_i].sent);
 	talk_close(&talk);
 }
 END_TEST
@@ -439,6 +466,7 @@ int main(void)
 	TCase *tc = tcase_create("loss");
 
 	tcase_add_test(tc, fast_retransmit);
+	tcase_add_loop_test(tc, fast_retransmit_in_a_batch, 0, 3);
 	tcase_add_test(tc, partial_ack);
 	tcase_add_test(tc, not_duplicates);
 	tcase_add_test(tc, rto_doubles);

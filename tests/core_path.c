@@ -1,5 +1,6 @@
 /* What the path between two engines does to them: marks (RFC 3168), a smaller MTU (RFC 1191, RFC 5927), a flood of SYNs
  * (RFC 4987), and what pacing does to it. Whole transfers in virtual time. */
+#include "core/plain.h"
 #include "core/segment.h"
 #include "core/tcb.h"
 #include "tests/run.h"
@@ -298,6 +299,55 @@ START_TEST(pacing_limit)
 }
 END_TEST
 
+static unsigned piece, piece_max; /* segments */
+
+static void watch_pieces(void *ctx, enum link_sim_event event, const struct link_sim_packet *p)
+{
+	struct wire w;
+
+	(void)ctx;
+	if (event != LINK_SIM_SENT || p->src.ip != net.peer[0].ip)
+		return;
+	wire_read(p, &w);
+	piece += w.len > 0;
+	if (piece > piece_max)
+		piece_max = piece;
+	if (w.flags & PSH)
+		piece = 0;
+}
+
+/* Where segments are joined on the way, PSH ends a piece at each millisecond of the window: never before two segments,
+ * and nowhere in a window that is gone in less, before the last segment of all. */
+START_TEST(pushed_pieces)
+{
+	static const struct {
+		bool joins;
+		uint64_t delay_us;
+		unsigned least, most; /* segments */
+	} cases[] = { { false, 5000, 1300, 1400 }, { true, 100000, 2, 2 }, { true, 5000, 9, 14 }, { true, 1, 1300, 1400 } };
+	struct net_config c = { .engine = { { .options.sndbuf_bytes = 4 << 20 }, { .options.rcvbuf_bytes = 75000 } },
+		.path = { { .delay_us = cases[_i].delay_us }, { .delay_us = cases[_i].delay_us } } };
+
+	uint8_t *data = malloc(total = 2000000);
+	struct plain_source p;
+
+	for (uint64_t i = 0; i < total; i++)
+		data[i] = pattern(i);
+	piece = piece_max = 0;
+	open_pair(&c);
+	net.peer[0].gate.joins = cases[_i].joins;
+	link_sim_tap(net.sim, watch_pieces, NULL);
+	plain_source(&p, data, total);
+	ck_assert_int_eq(tcpu_send(client, &p.seam, 0), (int)(sent = total));
+	begin();
+	ck_assert(net_until(&net, all_there, NULL, 60 * NET_S));
+	ck_assert_uint_ge(piece_max, cases[_i].least);
+	ck_assert_uint_le(piece_max, cases[_i].most);
+	net_close(&net);
+	free(data);
+}
+END_TEST
+
 /* ---- buffers ---- */
 
 /* The retransmission buffer grows to what the path holds: not on a short one, not if its size was asked for, and not
@@ -338,6 +388,7 @@ int main(void)
 	tcase_add_loop_test(tc, cookies_under_a_flood, 0, 2);
 	tcase_add_loop_test(tc, pacing_spreads, 0, 2);
 	tcase_add_test(tc, pacing_limit);
+	tcase_add_loop_test(tc, pushed_pieces, 0, 4);
 	tcase_add_loop_test(tc, sndbuf_grows, 0, 5);
 	suite_add_tcase(suite, tc);
 	return run_tests(srunner_create(suite));

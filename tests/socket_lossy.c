@@ -74,7 +74,8 @@ struct tcpu_stack *lossy_stack(bool thread, struct lossy **lossy, int *l, struct
 	*lossy = calloc(1, sizeof **lossy);
 	ck_assert_int_eq(link_udp_open(&(struct link_udp_config){ .mtu = 1500 }, &(*lossy)->udp), 0);
 	(*lossy)->main = pthread_self();
-	(*lossy)->link = (struct link){ &lossy_ops, (*lossy)->udp->segment_max, 1 << 20 };
+	(*lossy)->link = (struct link){ .ops = &lossy_ops, .segment_max = (*lossy)->udp->segment_max,
+		.window_max = 1 << 20 };
 	c.link = &(*lossy)->link;
 	ck_assert_int_eq(stack_tcpu(&c, &k), 0);
 	*l = stack_socket_tcpu(k, SOCK_STREAM);

@@ -198,7 +198,7 @@ static int count(struct memory *m, unsigned pairs, struct result *r)
 
 static int measure(unsigned pairs, struct result *r)
 {
-	struct memory m = { .link = { &loop, SEGMENT_MAX, 1U << 30 } };
+	struct memory m = { .link = { .ops = &loop, .segment_max = SEGMENT_MAX, .window_max = 1U << 30 } };
 	struct tcpu_config config = { .link = &m.link, .alloc = take, .free = give, .alloc_ctx = &m,
 		.connections_max = 2 * pairs + 2 };
 	int error;

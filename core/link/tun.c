@@ -345,7 +345,7 @@ int link_tun_over(int fd, const struct link_tun_config *config, struct link **ou
 	if (!t)
 		return -ENOMEM;
 	t->link = (struct link){ .ops = &tun_ops, .segment_max = mtu - IP_HEADER,
-		.window_max = QUEUE_DEFAULT * (mtu - IP_HEADER - TCP_HEADER) };
+		.window_max = QUEUE_DEFAULT * (mtu - IP_HEADER - TCP_HEADER), .joins = true };
 	t->ip = config->ip;
 	t->plain = config->plain;
 	t->fd = fd;

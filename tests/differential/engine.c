@@ -246,7 +246,8 @@ static const struct side_ops ops = { "TCPU", begin, end, side_listen, side_accep
 
 struct side *side_engine(void)
 {
-	static struct engine_side e = { .side = { .ops = &ops }, .link = { &link_ops, 1480, 1U << 30 } };
+	static struct engine_side e = { .side = { .ops = &ops },
+		.link = { .ops = &link_ops, .segment_max = 1480, .window_max = 1U << 30 } };
 
 	return &e.side;
 }
