@@ -160,7 +160,7 @@ bool ack_acceptable(struct tcb *c, const struct segment *s)
 
 void ack_input(struct tcb *c, const struct segment *s)
 {
-	uint32_t earned = c->output_wanted ? tcb_earned(c) : 0;
+	uint32_t earned = tcb_earned(c);
 	struct news n = { .c = c, .flight = tcb_flight(c) + earned, .earned = earned, .fack = c->rack_fack,
 		.ece = s->flags & TH_ECE, .has_timestamp = s->options.has_timestamp, .ts_ecr = s->options.ts_ecr };
 

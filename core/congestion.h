@@ -54,12 +54,12 @@ struct congestion {
 	void (*begin)(struct cc *);
 	void (*acked)(struct cc *, const struct cc_ack *);
 	/* Loss, or ECN's mark, was noticed: sets ssthresh; cwnd is recovery's to bring there. flight: bytes under way
-	 * before the event was noticed (FlightSize), without what limited transmit sent; full: cwnd had no room for a
-	 * segment more, else it was the application, or the peer, that limited. cwnd is as it was, here and in timeout. */
-	void (*reduce)(struct cc *, uint32_t flight, bool full);
+	 * before the event was noticed (FlightSize), without what limited transmit sent; window: the cwnd that was full then,
+	 * or flight where it was the application, or the peer, that limited. cwnd is as it was, here and in timeout. */
+	void (*reduce)(struct cc *, uint32_t flight, uint32_t window);
 	/* Retransmission timeout, the first for this data: sets ssthresh and what the next slow start needs; cwnd is set
 	 * to one segment by the caller, afterwards. */
-	void (*timeout)(struct cc *, uint32_t flight, bool full);
+	void (*timeout)(struct cc *, uint32_t flight, uint32_t window);
 	/* Nothing was under way for so long, more than an RTO. The caller has set cwnd (RFC 5681 4.1). */
 	void (*idle)(struct cc *, uint64_t idle_us);
 };

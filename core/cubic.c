@@ -130,22 +130,24 @@ static void acked(struct cc *cc, const struct cc_ack *ack)
 }
 
 /* 4.6, 4.7 */
-static void reduce(struct cc *cc, uint32_t flight, bool full)
+static void reduce(struct cc *cc, uint32_t flight, uint32_t window)
 {
 	struct cubic *q = &cc->cubic;
 
+	(void)flight;
 	/* Fast convergence: a flow that did not get back to its W_max makes room for new ones. */
 	q->w_max = cc->cwnd < q->w_max ? (uint32_t)((uint64_t)cc->cwnd * 17 / 20) : cc->cwnd;
 	q->cwnd_prior = cc->cwnd;
 	q->epoch_us = 0;
-	/* 4.6 allows cwnd in FlightSize's place: in a window of few segments, the part of one that found no room is much. */
-	congestion_shrink(cc, (uint32_t)((uint64_t)(full ? cc->cwnd : flight) * 7 / 10));
+	/* 4.6 allows cwnd in FlightSize's place where it was full: of few segments, the part of one that found no room is
+	 * much. */
+	congestion_shrink(cc, (uint32_t)((uint64_t)window * 7 / 10));
 }
 
 /* 4.8: W_max is what cwnd will be when the slow start is over. */
-static void timeout(struct cc *cc, uint32_t flight, bool full)
+static void timeout(struct cc *cc, uint32_t flight, uint32_t window)
 {
-	reduce(cc, flight, full);
+	reduce(cc, flight, window);
 	cc->cubic.w_max = 0;
 }
 

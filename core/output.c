@@ -67,17 +67,18 @@ static void after_sending(struct tcb *c, uint32_t end_seq, uint32_t len, bool ag
 }
 
 /* Where segments are joined on the way, a PSH for each millisecond of a window, and two segments at least, keeps the
- * pieces small (as Linux): what sees a window in one piece acknowledges it late, and is slow to open its own. */
+ * pieces small (as Linux): what sees a window in one piece acknowledges it late, and is slow to open its own. They are
+ * two segments, four, eight, ...: so that they end at the same places while cwnd grows. */
 static bool ends_piece(const struct tcb *c, const struct span *s)
 {
-	uint64_t piece = 2 * c->mss, rate;
+	uint64_t piece = 2 * max_u32(c->mss, MSS_MIN), rate;
 
 	if (!c->engine->link->joins)
 		return false;
 	rate = (uint64_t)c->cc.cwnd * 1000 / max_u32(c->min_rtt, 1);
 	if (rate > piece)
-		piece = rate;
-	return piece && s->off % piece + s->len >= piece;
+		piece <<= 63 - __builtin_clzll(rate / piece);
+	return s->off % piece + s->len >= piece;
 }
 
 static void send_span(struct tcb *c, struct span *s)
@@ -151,14 +152,6 @@ static uint32_t worthwhile(const struct tcb *c, const struct span *s)
 	return tcb_flight(c) == 0 || len >= c->max_snd_wnd / 2 ? len : 0;
 }
 
-uint32_t tcb_earned(const struct tcb *c)
-{
-	const struct span *s = sndbuf_unsent(&c->snd);
-	uint32_t flight = tcb_flight(c), room = c->cc.cwnd > flight ? min_u32(c->cc.cwnd - flight, usable(c)) : 0;
-
-	return s ? (uint32_t)min_u64(room, c->snd.end - s->off) : 0;
-}
-
 bool tcb_may_send_new(const struct tcb *c)
 {
 	const struct span *s = sndbuf_unsent(&c->snd);
@@ -216,6 +209,15 @@ static bool paced_out(const struct tcb *c)
 	return c->timer[TIMER_PACE] != TCPU_NEVER && c->timer[TIMER_PACE] > c->engine->now;
 }
 
+uint32_t tcb_earned(const struct tcb *c)
+{
+	const struct span *s = sndbuf_unsent(&c->snd);
+	uint32_t flight = tcb_flight(c), room = c->cc.cwnd > flight ? min_u32(c->cc.cwnd - flight, usable(c)) : 0;
+
+	return c->output_wanted && s && !paced_out(c) && !link_full(c->engine) ?
+		(uint32_t)min_u64(room, c->snd.end - s->off) : 0;
+}
+
 void tcb_output(struct tcb *c)
 {
 	const struct span *unsent;
@@ -238,8 +240,10 @@ void tcb_output(struct tcb *c)
 	}
 	if (sent)
 		tlp_schedule(c);
-	if (tcb_pipe(c) + c->mss > c->cc.cwnd)
+	if (tcb_pipe(c) + c->mss > c->cc.cwnd) {
 		c->filled = c->snd_nxt;
+		c->filled_cwnd = c->cc.cwnd;
+	}
 	timer_user(c);
 	unsent = sndbuf_unsent(&c->snd);
 	if (unsent && corked(c) && c->timer[TIMER_CORK] == TCPU_NEVER)

@@ -119,6 +119,12 @@ static void begin(struct tcb *c, enum recovery kind)
 	timer_stop(c, TIMER_TLP);
 }
 
+/* The window that was full, which what was under way since may have outgrown; or what was under way. */
+static uint32_t window(const struct tcb *c, bool full, uint32_t flight)
+{
+	return full ? max_u32(min_u32(c->cc.cwnd, c->filled_cwnd), flight) : flight;
+}
+
 /* RFC 5681 3.2, RFC 6675 section 5, RFC 3168 6.1.2: the window falls once. */
 static void reduce(struct tcb *c, enum recovery kind, const struct news *n)
 {
@@ -129,7 +135,7 @@ static void reduce(struct tcb *c, enum recovery kind, const struct news *n)
 	begin(c, kind);
 	c->ecn_cwr = c->ecn;
 	if (!fallen)
-		c->cc.algorithm->reduce(&c->cc, flight, n->full);
+		c->cc.algorithm->reduce(&c->cc, flight, window(c, n->full, flight));
 	c->prr_delivered = n->earned;
 	c->prr_out = 0;
 	c->recover_fs = max_u32(tcb_flight(c) + n->earned, 1);
@@ -243,6 +249,7 @@ void recovery_timeout(struct tcb *c)
 	struct span *s = sndbuf_first(&c->snd);
 	bool again = c->recovery == RECOVERY_TIMEOUT;
 	bool full = c->recovery == RECOVERY_NONE && seq_gt(c->filled, c->snd_una);
+	uint32_t flight = tcb_flight(c);
 
 	/* RFC 2018 section 8: the peer must keep what it has SACKed only if it acknowledges it in the end. */
 	if (s && s->state == SPAN_SACKED)
@@ -251,7 +258,7 @@ void recovery_timeout(struct tcb *c)
 	c->timeout_us = c->engine->now;
 	/* RFC 5681 3.1: what is lost again does not halve again; another segment does. */
 	if (!again || c->retries == 1)
-		c->cc.algorithm->timeout(&c->cc, tcb_flight(c), full);
+		c->cc.algorithm->timeout(&c->cc, flight, window(c, full, flight));
 	c->ecn_cwr = c->ecn;
 	c->cc.cwnd = c->mss;
 	c->dupacks = 0;
@@ -332,8 +339,10 @@ static void grow(struct tcb *c, const struct news *n)
 		.acked = n->delivered, .rtt_us = n->timed && !n->again ? (uint32_t)(c->engine->now - n->newest_us) : 0,
 		.srtt_us = c->srtt };
 
-	/* A window that was not used says nothing about the path: RFC 7661 in its simplest form, RFC 9438 5.8. */
-	bool used = n->full || (c->cc.cwnd < c->cc.ssthresh && (uint64_t)n->flight * 2 >= c->cc.cwnd);
+	/* A window that was not used says nothing about the path: RFC 9438 5.8. Half of it is enough in slow start, which
+	 * doubles it in the time that it takes to fill (RFC 7661), and where a pacing timer that is late leaves it so. */
+	bool half = c->cc.cwnd < c->cc.ssthresh || c->engine->config.pacing;
+	bool used = n->full || (half && (uint64_t)n->flight * 2 >= c->cc.cwnd);
 
 	if (n->acked && used && c->cc.cwnd < CWND_MAX)
 		c->cc.algorithm->acked(&c->cc, &ack);
@@ -398,7 +407,8 @@ void recovery_ack(struct tcb *c, struct news *n)
 
 void recovery_reorder(struct tcb *c)
 {
-	struct news n = { .flight = tcb_flight(c), .full = seq_gt(c->filled, c->snd_una) };
+	uint32_t earned = tcb_earned(c);
+	struct news n = { .flight = tcb_flight(c) + earned, .earned = earned, .full = seq_gt(c->filled, c->snd_una) };
 
 	rack_detect(c);
 	respond(c, &n, false);

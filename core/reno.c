@@ -22,9 +22,9 @@ static void acked(struct cc *cc, const struct cc_ack *ack)
 	}
 }
 
-static void reduce(struct cc *cc, uint32_t flight, bool full)
+static void reduce(struct cc *cc, uint32_t flight, uint32_t window)
 {
-	(void)full;
+	(void)window;
 	congestion_shrink(cc, flight / 2); /* RFC 5681 (4) */
 }
 

@@ -121,7 +121,7 @@ struct tcb {
 	uint32_t undone_at;     /* SND.UNA at the last undo: there is no second one before progress */
 	uint32_t recover;       /* SND.NXT when it began */
 	uint32_t dupacks;       /* RFC 5681 section 2; without SACK: segments taken to have come */
-	uint32_t filled;        /* SND.NXT when cwnd had no room left for a segment */
+	uint32_t filled, filled_cwnd; /* SND.NXT when cwnd had no room left for a segment, and cwnd, bytes */
 	uint32_t limited;       /* bytes sent by Limited Transmit, RFC 3042 */
 	uint32_t prr_delivered, prr_out, recover_fs; /* RFC 6937; bytes */
 	/* RFC 8985 */
@@ -270,7 +270,8 @@ void segment_send(struct tcpu *, struct segment *, const struct syn_options *); 
 
 /* output.c */
 void tcb_output(struct tcb *);
-uint32_t tcb_earned(const struct tcb *); /* bytes of new data that would leave now, without Limited Transmit's */
+/* Bytes of new data that cwnd has let go since the last output: Nagle may still hold the last of them. */
+uint32_t tcb_earned(const struct tcb *);
 bool tcb_may_send_new(const struct tcb *); /* there is something new, and the peer's window lets it go */
 void tcb_send_probe(struct tcb *); /* into a window that is shut */
 void tcb_send_first(struct tcb *); /* the first segment not acknowledged, whatever cwnd says */

@@ -51,7 +51,7 @@ void flow_wait(struct flow *f, uint64_t us)
 
 void flow_reduce(struct flow *f)
 {
-	f->cc.algorithm->reduce(&f->cc, f->cc.cwnd, f->ack.now_us);
+	f->cc.algorithm->reduce(&f->cc, f->cc.cwnd, f->cc.cwnd);
 	f->cc.cwnd = f->cc.ssthresh; /* as recovery.c does */
 	f->ack.nxt = f->ack.una + f->cc.cwnd;
 }

@@ -65,16 +65,16 @@ START_TEST(reno_halves_the_flight)
 
 	flow_open(&f, &congestion_reno, 40, 30 * MSS);
 	flow_ack(&f, 39 * MSS);
-	congestion_reno.reduce(&f.cc, 36 * MSS, true);
+	congestion_reno.reduce(&f.cc, 36 * MSS, 40 * MSS);
 	ck_assert_uint_eq(f.cc.ssthresh, 18 * MSS);
 	ck_assert_uint_eq(f.cc.cwnd, 40 * MSS);
 	/* What was counted before says nothing of the window after it. */
 	f.cc.cwnd = f.cc.ssthresh;
 	flow_ack(&f, 17 * MSS);
 	ck_assert_uint_eq(f.cc.cwnd, 18 * MSS);
-	congestion_reno.timeout(&f.cc, 10 * MSS, false);
+	congestion_reno.timeout(&f.cc, 10 * MSS, 10 * MSS);
 	ck_assert_uint_eq(f.cc.ssthresh, 5 * MSS);
-	congestion_reno.reduce(&f.cc, 3 * MSS, false);
+	congestion_reno.reduce(&f.cc, 3 * MSS, 3 * MSS);
 	ck_assert_uint_eq(f.cc.ssthresh, 2 * MSS);
 }
 END_TEST
@@ -301,9 +301,9 @@ START_TEST(only_the_first_slow_start_is_hystarts)
 
 			flow_open(&f, both[i], 10, how == 3 ? 10000 * MSS : UNSET); /* 3: taken over, with an ssthresh */
 			if (how == 0)
-				both[i]->reduce(&f.cc, 100 * MSS, false);
+				both[i]->reduce(&f.cc, 100 * MSS, 100 * MSS);
 			if (how == 1)
-				both[i]->timeout(&f.cc, 100 * MSS, false);
+				both[i]->timeout(&f.cc, 100 * MSS, 100 * MSS);
 			if (how == 2) { /* it has ended one already */
 				flow_round(&f, 1, 40 * MS);
 				for (int n = 0; n < 7; n++)
@@ -336,9 +336,9 @@ START_TEST(undone_by_putting_it_back)
 				flow_round(&f, 2, 50 * MS);
 			g = f;
 			if (how)
-				both[i]->timeout(&f.cc, f.cc.cwnd, false);
+				both[i]->timeout(&f.cc, f.cc.cwnd, f.cc.cwnd);
 			else
-				both[i]->reduce(&f.cc, f.cc.cwnd, false);
+				both[i]->reduce(&f.cc, f.cc.cwnd, f.cc.cwnd);
 			ck_assert_uint_lt(f.cc.ssthresh, f.cc.cwnd);
 			f.cc = g.cc;
 			f.ack.now_us += 3 * S; /* of recovery, which the curve does not count */
@@ -363,12 +363,12 @@ static void event(struct cc *cc, struct cc_ack *ack)
 {
 	switch (rnd(40)) {
 	case 0:
-		cc->algorithm->reduce(cc, any(UINT32_MAX), any(2));
+		cc->algorithm->reduce(cc, any(UINT32_MAX), any(UINT32_MAX));
 		ck_assert_uint_ge(cc->ssthresh, 2 * cc->mss);
 		cc->cwnd = cc->ssthresh < CWND_MAX ? cc->ssthresh : CWND_MAX;
 		break;
 	case 1:
-		cc->algorithm->timeout(cc, any(UINT32_MAX), any(2));
+		cc->algorithm->timeout(cc, any(UINT32_MAX), any(UINT32_MAX));
 		ck_assert_uint_ge(cc->ssthresh, 2 * cc->mss);
 		cc->cwnd = cc->mss;
 		break;

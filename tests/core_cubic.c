@@ -257,10 +257,10 @@ START_TEST(reduction_and_fast_convergence)
 	struct flow f;
 
 	flow_open(&f, &congestion_cubic, 1000, UNSET);
-	congestion_cubic.reduce(&f.cc, 900 * MSS, false);
+	congestion_cubic.reduce(&f.cc, 900 * MSS, 900 * MSS);
 	ck_assert_uint_eq(f.cc.cwnd, 1000 * MSS);
 	ck_assert_uint_eq(f.cc.ssthresh, 630 * MSS);
-	congestion_cubic.reduce(&f.cc, 900 * MSS, true);
+	congestion_cubic.reduce(&f.cc, 900 * MSS, 1000 * MSS);
 	ck_assert_uint_eq(f.cc.ssthresh, 700 * MSS);
 	ck_assert_uint_eq(f.cc.cubic.w_max, 1000 * MSS);
 	ck_assert_uint_eq(f.cc.cubic.cwnd_prior, 1000 * MSS);
@@ -277,9 +277,9 @@ START_TEST(reduction_and_fast_convergence)
 	f.cc.cwnd = 680 * MSS;
 	flow_reduce(&f);
 	ck_assert_uint_eq(f.cc.cubic.w_max, 680 * MSS);
-	congestion_cubic.reduce(&f.cc, 2 * MSS, false);
+	congestion_cubic.reduce(&f.cc, 2 * MSS, 2 * MSS);
 	ck_assert_uint_eq(f.cc.ssthresh, 2 * MSS);
-	congestion_cubic.reduce(&f.cc, CWND_MAX, false);
+	congestion_cubic.reduce(&f.cc, CWND_MAX, CWND_MAX);
 	ck_assert_uint_eq(f.cc.ssthresh, 751619276);
 }
 END_TEST
@@ -291,7 +291,7 @@ START_TEST(after_a_timeout)
 
 	flow_open(&f, &congestion_cubic, 1000, UNSET);
 	flow_reduce(&f);
-	congestion_cubic.timeout(&f.cc, 500 * MSS, false);
+	congestion_cubic.timeout(&f.cc, 500 * MSS, 500 * MSS);
 	ck_assert_uint_eq(f.cc.ssthresh, 350 * MSS);
 	f.cc.cwnd = MSS;
 	f.ack.nxt = f.ack.una + MSS;
@@ -313,9 +313,9 @@ START_TEST(after_a_timeout)
 		flow_round(&f, 1, 100 * MS);
 	ck_assert(flow_near(f.cc.cwnd, cwnd + C * 125 * MSS, 0.01, MSS));
 	/* Loss in the slow start behind another one is no less than what it was. */
-	congestion_cubic.timeout(&f.cc, 100 * MSS, false);
+	congestion_cubic.timeout(&f.cc, 100 * MSS, 100 * MSS);
 	f.cc.cwnd = 50 * MSS;
-	congestion_cubic.reduce(&f.cc, 50 * MSS, false);
+	congestion_cubic.reduce(&f.cc, 50 * MSS, 50 * MSS);
 	ck_assert_uint_eq(f.cc.cubic.w_max, 50 * MSS);
 }
 END_TEST

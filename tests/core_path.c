@@ -299,7 +299,58 @@ START_TEST(pacing_limit)
 }
 END_TEST
 
-static unsigned piece, piece_max; /* segments */
+static struct talk talk;
+
+/* What tells of a loss: an ACK of a segment, and three like it, in a batch or one by one. */
+static void lose(uint32_t first, uint32_t len, bool batch)
+{
+	struct say ack = { .flags = ACK, .seq = talk.seq, .ack = first + len, .window = talk.window,
+		.src_port = NET_PORT, .dst_port = talk.port };
+
+	for (int i = 0; i < 4; i++) {
+		script_put(&talk.net, &ack);
+		if (!batch)
+			net_turn(&talk.net, 0);
+	}
+	net_turn(&talk.net, 0);
+}
+
+/* What pacing holds back was not under way: RFC 5681 (4). */
+START_TEST(held_by_pacing)
+{
+	uint32_t first;
+
+	talk_open(&talk, &(struct net_config){ .engine = { { .options.congestion = "reno", .initial_cwnd = 40,
+		.pacing = true, .options.pacing_max_bps = 100000 } } }, 1000);
+	first = talk.ack;
+	ck_assert_int_eq(net_send(talk.c, bytes, 30000), 30000);
+	net_run(&talk.net, 45 * NET_MS);
+	lose(first, 1000, _i);
+	ck_assert_uint_eq(net_info(talk.c).ssthresh_bytes, 2000);
+	talk_close(&talk);
+}
+END_TEST
+
+/* Nor was what a full link has not let out of the send buffer. */
+START_TEST(held_by_a_full_link)
+{
+	uint32_t first;
+
+	talk_open(&talk, &(struct net_config){ .engine = { { .options.congestion = "reno", .initial_cwnd = 200 } } }, 300);
+	talk.window = 60000;
+	talk_say(&talk, 0, NULL, 0);
+	first = talk.ack;
+	ck_assert_int_eq(net_send(talk.c, bytes, 6000), 6000);
+	talk.net.peer[0].gate_room = 0;
+	ck_assert_int_eq(net_send(talk.c, bytes, 39000), 39000);
+	lose(first, 300, _i);
+	ck_assert_uint_eq(net_info(talk.c).ssthresh_bytes, (20 + BATCH - 1) * 300 / 2);
+	talk.net.peer[0].gate_room = NET_ROOM;
+	talk_close(&talk);
+}
+END_TEST
+
+static unsigned piece, piece_max, short_pieces; /* segments; and how many are of one full segment */
 
 static void watch_pieces(void *ctx, enum link_sim_event event, const struct link_sim_packet *p)
 {
@@ -312,8 +363,10 @@ static void watch_pieces(void *ctx, enum link_sim_event event, const struct link
 	piece += w.len > 0;
 	if (piece > piece_max)
 		piece_max = piece;
-	if (w.flags & PSH)
-		piece = 0;
+	if (!(w.flags & PSH))
+		return;
+	short_pieces += piece == 1 && w.len == 1448;
+	piece = 0;
 }
 
 /* Where segments are joined on the way, PSH ends a piece at each millisecond of the window: never before two segments,
@@ -323,9 +376,12 @@ START_TEST(pushed_pieces)
 	static const struct {
 		bool joins;
 		uint64_t delay_us;
+		uint32_t rcvbuf; /* 75000: the window is the receiver's, 0: it grows */
 		unsigned least, most; /* segments */
-	} cases[] = { { false, 5000, 1300, 1400 }, { true, 100000, 2, 2 }, { true, 5000, 9, 14 }, { true, 1, 1300, 1400 } };
-	struct net_config c = { .engine = { { .options.sndbuf_bytes = 4 << 20 }, { .options.rcvbuf_bytes = 75000 } },
+	} cases[] = { { false, 5000, 75000, 1300, 1400 }, { true, 100000, 75000, 2, 2 }, { true, 5000, 75000, 8, 8 },
+		{ true, 1, 75000, 1300, 1400 }, { true, 20000, 0, 8, 64 } };
+	struct net_config c = { .engine = { { .options.sndbuf_bytes = 4 << 20 },
+		{ .options.rcvbuf_bytes = cases[_i].rcvbuf } },
 		.path = { { .delay_us = cases[_i].delay_us }, { .delay_us = cases[_i].delay_us } } };
 
 	uint8_t *data = malloc(total = 2000000);
@@ -333,7 +389,7 @@ START_TEST(pushed_pieces)
 
 	for (uint64_t i = 0; i < total; i++)
 		data[i] = pattern(i);
-	piece = piece_max = 0;
+	piece = piece_max = short_pieces = 0;
 	open_pair(&c);
 	net.peer[0].gate.joins = cases[_i].joins;
 	link_sim_tap(net.sim, watch_pieces, NULL);
@@ -343,6 +399,7 @@ START_TEST(pushed_pieces)
 	ck_assert(net_until(&net, all_there, NULL, 60 * NET_S));
 	ck_assert_uint_ge(piece_max, cases[_i].least);
 	ck_assert_uint_le(piece_max, cases[_i].most);
+	ck_assert_uint_eq(short_pieces, 0);
 	net_close(&net);
 	free(data);
 }
@@ -388,7 +445,9 @@ int main(void)
 	tcase_add_loop_test(tc, cookies_under_a_flood, 0, 2);
 	tcase_add_loop_test(tc, pacing_spreads, 0, 2);
 	tcase_add_test(tc, pacing_limit);
-	tcase_add_loop_test(tc, pushed_pieces, 0, 4);
+	tcase_add_loop_test(tc, held_by_pacing, 0, 2);
+	tcase_add_loop_test(tc, held_by_a_full_link, 0, 2);
+	tcase_add_loop_test(tc, pushed_pieces, 0, 5);
 	tcase_add_loop_test(tc, sndbuf_grows, 0, 5);
 	suite_add_tcase(suite, tc);
 	return run_tests(srunner_create(suite));
