@@ -12,6 +12,16 @@
 #define COUNTER_FIRST 1u
 #define CHACHA20_MAX ((uint64_t)(UINT32_MAX - COUNTER_FIRST) * 64)
 
+bool alf_takes(const struct ilp_chain *chain)
+{
+	if (!chain->sum || !chain->keeps)
+		return false;
+	for (const struct ilp_param *p = chain->params; p && p->name; p++)
+		if (strncmp(p->name, "chacha20.", 9) != 0)
+			return false;
+	return true;
+}
+
 /* Nothing changes when it fails. */
 static int set_profile(struct alf *a, const struct alf_profile *p)
 {
@@ -19,7 +29,7 @@ static int set_profile(struct alf *a, const struct alf_profile *p)
 	size_t out, in;
 	uint8_t *scratch;
 
-	if (!p->chain || !p->chain->sum || p->schedule < 0 || p->schedule >= ILP_SCHEDULES)
+	if (!p->chain || !alf_takes(p->chain) || p->schedule < 0 || p->schedule >= ILP_SCHEDULES)
 		return -EINVAL;
 	keyed = ilp_takes(p->chain, "chacha20.key");
 	if (!p->key == keyed || !p->iv == keyed)

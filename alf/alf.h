@@ -21,7 +21,7 @@ extern const struct alf_framer alf_ddp; /* untagged DDP in MPA, no markers, CRC 
 
 /* How data is manipulated. Both ends must agree on chain, key, iv and framer; how is the application's business. */
 struct alf_profile {
-	const struct ilp_chain *chain;    /* must have a sum on the wire's side, and keep lengths */
+	const struct ilp_chain *chain;    /* one that alf_takes() */
 	enum ilp_schedule schedule;       /* ILP_FUSED, or a twin to compare with; each end its own */
 	const uint8_t *key;               /* 32 bytes when the chain has chacha20, else NULL; copied */
 	const uint8_t *iv;                /* 12 bytes, never used before with this key; copied */
@@ -29,6 +29,9 @@ struct alf_profile {
 	const struct alf_framer *framer;  /* NULL: alf_ddp */
 	uint64_t adu_max;                 /* bytes: a peer that sends a longer ADU does wrong; 0: no limit */
 };
+/* Whether ADUs may go through the chain: it has a sum on the wire's side, keeps lengths, and wants no keys but those of
+ * chacha20. */
+bool alf_takes(const struct ilp_chain *);
 
 #define ADU_NAME_MAX 64
 struct adu_attr {

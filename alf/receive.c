@@ -63,8 +63,8 @@ static void take_data(struct alf *a, const uint8_t *data, size_t n, struct walk 
 	w->plain &= state->held_len == 0;
 	rx->out += a->loop[ILP_RECV](&rx->state, a->buf + rx->out, data, n, a->scratch);
 	rx->in += n;
-	if (rx->in == rx->piece.total)
-		rx->out += a->chain->end[ILP_RECV](&rx->state, a->buf + rx->out);
+	if (rx->in == rx->piece.total) /* nothing to be refused: alf_takes() */
+		rx->out += (size_t)a->chain->end[ILP_RECV](&rx->state, a->buf + rx->out);
 	w->plain &= state->held_len == 0;
 	add(w, data, a->chain->sum(&rx->state));
 }

@@ -30,7 +30,7 @@ static uint16_t run(struct alf *a, uint8_t *dst, size_t len, bool last)
 	size_t n = a->loop[ILP_SEND](&tx->state, dst, tx->data + tx->done, len, a->scratch);
 
 	if (last)
-		n += a->chain->end[ILP_SEND](&tx->state, dst + n);
+		n += (size_t)a->chain->end[ILP_SEND](&tx->state, dst + n);
 	assert(n == len); /* pieces are whole units, and chains keep lengths */
 	return a->chain->sum(&tx->state);
 }

@@ -6,11 +6,13 @@
 #include <string.h>
 
 static const char *const isa_names[ILP_ISAS] = {
-	[ILP_SCALAR] = "scalar", [ILP_AVX2] = "avx2", [ILP_AVX512] = "avx512"
+	[ILP_SCALAR] = "scalar", [ILP_SSE2] = "sse2", [ILP_SSSE3] = "ssse3", [ILP_AVX2] = "avx2",
+	[ILP_AVX512] = "avx512", [ILP_NEON] = "neon"
 };
 
 static const char *const schedule_names[ILP_SCHEDULES] = {
-	[ILP_LAYERED] = "layered", [ILP_TILED] = "tiled", [ILP_FUSED] = "fused"
+	[ILP_LAYERED] = "layered", [ILP_TILED] = "tiled", [ILP_FUSED] = "fused",
+	[ILP_STREAMING] = "streaming"
 };
 
 const char *ilp_isa_name(enum ilp_isa isa)
@@ -29,11 +31,19 @@ bool ilp_isa_here(enum ilp_isa isa)
 	case ILP_SCALAR:
 		return true;
 #if defined(__x86_64__)
+	case ILP_SSE2:
+		return true;
+	case ILP_SSSE3:
+		return __builtin_cpu_supports("ssse3");
 	case ILP_AVX2:
 		return __builtin_cpu_supports("avx2");
 	case ILP_AVX512:
 		return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
 		       __builtin_cpu_supports("avx512vl");
+#endif
+#if defined(__aarch64__) && defined(__ARM_NEON)
+	case ILP_NEON:
+		return true;
 #endif
 	default:
 		return false;
@@ -51,23 +61,40 @@ static int isa_allowed(void)
 	return ILP_ISAS - 1;
 }
 
-ilp_loop *ilp_pick(const struct ilp_chain *c, enum ilp_direction direction, enum ilp_schedule schedule)
+enum ilp_isa ilp_isa_best(void)
 {
 	int isa = isa_allowed();
 
-	while (isa > ILP_SCALAR && !(c->loop[direction][schedule][isa] && ilp_isa_here((enum ilp_isa)isa)))
+	while (isa > ILP_SCALAR && !ilp_isa_here((enum ilp_isa)isa))
 		isa--;
-	return c->loop[direction][schedule][isa];
+	return (enum ilp_isa)isa;
 }
 
-size_t ilp_scratch(const struct ilp_chain *c, enum ilp_direction direction, enum ilp_schedule schedule, size_t n)
+ilp_loop *ilp_pick(const struct ilp_chain *c, enum ilp_direction direction, unsigned way)
 {
-	if (!(c->scratch[direction] & 1u << schedule))
+	int isa = ilp_isa_best();
+
+	while (isa > ILP_SCALAR && !(c->ways[direction][way].loop[isa] && ilp_isa_here((enum ilp_isa)isa)))
+		isa--;
+	return c->ways[direction][way].loop[isa];
+}
+
+size_t ilp_scratch(const struct ilp_chain *c, enum ilp_direction direction, unsigned way, size_t n)
+{
+	const struct ilp_way *w = &c->ways[direction][way];
+	const bool strips = w->tiled && !(c->whole[direction] && w->pieces > 0);
+
+	if (w->pieces == 0)
 		return 0;
 	/* A call of a few bytes may complete a whole unit. */
 	if (n < ILP_HELD_MAX)
 		n = ILP_HELD_MAX;
-	return schedule == ILP_LAYERED || n < ILP_TILE ? n : ILP_TILE;
+	return w->pieces * ilp_grown(&c->growth[direction], strips && n > ILP_TILE_MAX ? ILP_TILE_MAX : n);
+}
+
+size_t ilp_room(const struct ilp_chain *c, enum ilp_direction direction, size_t n)
+{
+	return ilp_grown(&c->growth[direction], n);
 }
 
 const struct ilp_chain *ilp_find(const char *name)
@@ -76,6 +103,18 @@ const struct ilp_chain *ilp_find(const char *name)
 		if (strcmp((*c)->name, name) == 0)
 			return *c;
 	return NULL;
+}
+
+int ilp_value(const struct ilp_chain *c, const void *state, const char *name, void *to, size_t size)
+{
+	for (const struct ilp_value *v = c->values; v->name; v++)
+		if (strcmp(v->name, name) == 0) {
+			if (size != v->size)
+				return -EINVAL;
+			v->get(state, to);
+			return 0;
+		}
+	return -ENOENT;
 }
 
 static const struct ilp_param *find_param(const struct ilp_chain *c, const char *name)

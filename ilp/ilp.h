@@ -6,7 +6,7 @@
  *	ilp_set(c, &s, "chacha20.nonce", nonce, 12);
  *	c->begin(&s);
  *	n = ilp_pick(c, ILP_SEND, ILP_FUSED)(&s, dst, src, len, NULL);
- *	n += c->end[ILP_SEND](&s, dst + n);
+ *	n += c->end[ILP_SEND](&s, dst + n);     // negative: it came damaged, or forged (ILP_RECV)
  *	sum = c->sum(&s);
  *	ilp_wipe(&s, sizeof s); */
 #ifndef ILP_ILP_H
@@ -28,14 +28,22 @@ const struct ilp_chain *ilp_find(const char *name);
 bool ilp_takes(const struct ilp_chain *, const char *name);
 /* Writes a parameter into the state. -ENOENT: the chain has none of that name; -EINVAL: len is not its size. */
 int ilp_set(const struct ilp_chain *, void *state, const char *name, const void *value, size_t len);
-/* The loop for this CPU; ILP_ISA=scalar|avx2|avx512 in the environment lowers the choice; other
- * values change nothing. */
-ilp_loop *ilp_pick(const struct ilp_chain *, enum ilp_direction, enum ilp_schedule);
-/* Bytes of scratch memory that the loop wants for n bytes of input; 0: tmp may be NULL. */
-size_t ilp_scratch(const struct ilp_chain *, enum ilp_direction, enum ilp_schedule, size_t n);
+/* What a fold of the chain has come to, when its ADU has ended: size bytes to `to`. -ENOENT: the chain has no fold of that
+ * name; -EINVAL: size is not its value's. */
+int ilp_value(const struct ilp_chain *, const void *state, const char *name, void *to, size_t size);
+/* The loop for this CPU. way: of enum ilp_schedule, or the place of a partition in the chain's table. ILP_ISA in the
+ * environment, a name that `tcpu isa` lists, lowers the choice; other values change nothing. */
+ilp_loop *ilp_pick(const struct ilp_chain *, enum ilp_direction, unsigned way);
+/* Bytes of scratch memory that the loop wants for n bytes of input; 0: tmp may be NULL. Aligned to ILP_ALIGN it is
+ * fastest. */
+size_t ilp_scratch(const struct ilp_chain *, enum ilp_direction, unsigned way, size_t n);
+/* Bytes that all loops of an ADU of n bytes and its end may write. */
+size_t ilp_room(const struct ilp_chain *, enum ilp_direction, size_t n);
 
 /* The instruction sets. */
 bool ilp_isa_here(enum ilp_isa);
+/* The best that this CPU has and ILP_ISA allows. */
+enum ilp_isa ilp_isa_best(void);
 const char *ilp_isa_name(enum ilp_isa);
 const char *ilp_schedule_name(enum ilp_schedule);
 

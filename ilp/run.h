@@ -2,32 +2,42 @@
  * generator (ilp/gen/) emits it and ilp/ilp.c hands it out.
  *
  * A chain is generated in both directions, ILP_SEND as its file names the stages and ILP_RECV its inverse in
- * the opposite order, in three schedules, for each instruction set. All loops of one direction compute the
+ * the opposite order, in several schedules (ways), for each instruction set. All loops of one direction compute the
  * same: same bytes, same folds, same state afterwards, wherever the input is cut. */
 #ifndef ILP_RUN_H
 #define ILP_RUN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+/* What is declared here, as a number: loops that were made for another are not run. */
+#define ILP_ABI 2
+
 enum ilp_direction { ILP_SEND, ILP_RECV, ILP_DIRECTIONS };
 
-/* How a chain is run. layered: a pass over the whole for each stage. tiled: the same over strips of ILP_TILE
- * bytes, which stay in the L1 cache. fused: one loop. */
-enum ilp_schedule { ILP_LAYERED, ILP_TILED, ILP_FUSED, ILP_SCHEDULES };
-#define ILP_TILE 2048
+/* How a chain is run: the ways that every chain has, at these places of its table; partitions between tiled and fused
+ * follow. layered: a pass over the whole for each stage. tiled: the same over strips of `tile` bytes, which stay in the
+ * L1 cache. fused: one loop, or as few as there can be, over strips. streaming: fused, with stores that go by the caches
+ * where the CPU has them: for what will not be read soon. */
+enum ilp_schedule { ILP_LAYERED, ILP_TILED, ILP_FUSED, ILP_STREAMING, ILP_SCHEDULES };
+#define ILP_TILE 2048       /* what begin sets: a multiple of 64 */
+#define ILP_TILE_MAX 65536
 
-enum ilp_isa { ILP_SCALAR, ILP_AVX2, ILP_AVX512, ILP_ISAS };
+enum ilp_isa { ILP_SCALAR, ILP_SSE2, ILP_SSSE3, ILP_AVX2, ILP_AVX512, ILP_NEON, ILP_ISAS };
 
 /* What every chain's state begins with. The whole state is chain->state_size bytes, aligned to ILP_ALIGN; it
  * is plain data: it may be copied to take a snapshot and copied back to undo. It may hold secrets. */
 #define ILP_ALIGN 64
-#define ILP_STATE_MAX 512
-#define ILP_HELD_MAX 64
+#define ILP_STATE_MAX 2048
+#define ILP_HELD_MAX 256
 struct ilp_state {
-	uint64_t pos;               /* bytes of the ADU that went in so far; stages with a position use it */
-	uint32_t held_len;          /* bytes of an incomplete unit that wait for the rest of it */
-	uint8_t held[ILP_HELD_MAX];
+	uint64_t pos;      /* bytes of the ADU that went in so far */
+	uint32_t held_len; /* of these, bytes that wait for more, since the cut leaves a unit incomplete or the ADU's end is
+			    * not to be told from its data yet */
+	uint32_t tile;     /* bytes of a strip; may be set after begin to another multiple of 64, up to
+			    * ILP_TILE_MAX */
+	uint32_t bad;      /* what came is not what was sent: end() says so */
 };
 
 /* What a fold carries: the value of the len bytes that it has counted. */
@@ -35,9 +45,21 @@ struct ilp_fold {
 	uint64_t value, len;
 };
 
-/* Runs the chain over the next n bytes of the ADU, src to dst, which do not overlap. Returns the bytes
- * written to dst: n, but for bytes of a unit (chain->unit) that the cut leaves incomplete; they are held back
- * and written by the next call. tmp: ilp_scratch() bytes. */
+/* How long n bytes may become: fixed bytes more, and size more for each `every` of them or part of it (0: none). */
+struct ilp_growth {
+	uint32_t fixed, every, size;
+};
+static inline size_t ilp_grown(const struct ilp_growth *g, size_t n)
+{
+	const size_t more = g->every ? (n / g->every + 2) * g->size : 0;
+
+	return (n + more + g->fixed + ILP_ALIGN - 1) / ILP_ALIGN * ILP_ALIGN;
+}
+
+/* Runs the chain over the next n bytes of the ADU, src to dst, which do not overlap (chain->inplace: or are the same).
+ * Returns the bytes written to dst. Some may be held back: of a unit that the cut leaves incomplete, or what may be the
+ * ADU's end; they are written by the next call, or end. Where chain->whole says so, the n bytes are the whole ADU, and
+ * all of it is written. tmp: ilp_scratch() bytes. */
 typedef size_t ilp_loop(void *state, uint8_t *dst, const uint8_t *src, size_t n, uint8_t *tmp);
 
 /* A parameter: size bytes at offset of the state, written there by the caller before begin. */
@@ -46,18 +68,42 @@ struct ilp_param {
 	uint16_t offset, size;
 };
 
+/* What a fold has come to, once the ADU has ended: size bytes, as they are sent. */
+struct ilp_value {
+	const char *name; /* "crc32c" */
+	uint16_t size;
+	uint16_t carried_at, carried; /* where in the state it is carried, and in how many bytes: loops of different
+				       * instruction sets may write the same number in different ways there */
+	void (*get)(const void *state, uint8_t *to);
+};
+
+struct ilp_way {
+	const char *name;  /* "fused" */
+	const char *loops; /* "xdr_u32+copy | inet_checksum" */
+	uint8_t pieces;    /* of scratch memory: ilp_scratch() */
+	uint8_t tiled;
+	ilp_loop *loop[ILP_ISAS]; /* NULL where there is none */
+};
+
 struct ilp_chain {
+	uint32_t abi;             /* ILP_ABI */
 	const char *name;
 	const char *stages;       /* in send order: "xdr_u32 chacha20 copy inet_checksum" */
 	uint32_t state_size;
 	uint32_t unit;            /* bytes: an ADU cut elsewhere than at multiples has bytes held back */
 	uint32_t block;           /* bytes: pieces that begin at multiples run fastest */
+	bool keyed;               /* parameters may be secrets: loops leave none behind in registers or on the stack */
+	bool inplace;             /* src and dst may be the same */
+	bool keeps;               /* what goes out is as long as what goes in */
+	bool whole[ILP_DIRECTIONS]; /* an ADU must be given in one call: a value stands before it */
 	const struct ilp_param *params; /* ends with name NULL */
+	const struct ilp_value *values; /* likewise */
 	/* Begins an ADU: derives what the stages need from the parameters; pos 0, nothing held, folds at zero. */
 	void (*begin)(void *state);
-	/* Ends an ADU: the bytes still held, as the stages treat an incomplete last unit, go to dst. Returns how
-	 * many. Their share of the folds is in the next sum. */
-	size_t (*end[ILP_DIRECTIONS])(void *state, uint8_t *dst);
+	/* Ends an ADU: what is still held, as the stages treat an incomplete last unit, goes to dst, and what they put
+	 * behind the data. Returns how many bytes. Their share of the folds is in the next sum. -EBADMSG: what a stage takes
+	 * off the data or compares was not what it puts there; dst and what was written before is to be wiped. */
+	int (*end[ILP_DIRECTIONS])(void *state, uint8_t *dst);
 	/* The Internet sum (core/seam.h) of the bytes on the wire's side since the last call, as if they began at an
 	 * even offset; begins anew. NULL when the chain has no inet_checksum on the wire's side.
 	 * Bytes that a cut holds back are summed as the checksum's place in that direction has it: by the call that
@@ -65,18 +111,38 @@ struct ilp_chain {
 	 * since these are the wire's bytes as they came; by the call, or end, that writes them, where it stands after
 	 * (ILP_SEND), since they are not the wire's before. Either way the sums of all calls and end make the ADU's. */
 	uint16_t (*sum)(void *state);
-	/* [direction][schedule][isa]; NULL where it was not generated. */
-	ilp_loop *loop[ILP_DIRECTIONS][ILP_SCHEDULES][ILP_ISAS];
-	/* The schedules (1 << ILP_LAYERED, …) that need scratch memory: stages that change bytes stand before
-	 * copy. */
-	uint8_t scratch[ILP_DIRECTIONS];
+	struct ilp_growth growth[ILP_DIRECTIONS];
+	const struct ilp_way *ways[ILP_DIRECTIONS]; /* ILP_LAYERED …, then partitions */
+	uint32_t way_count[ILP_DIRECTIONS];
 };
+
+/* EBADMSG without <errno.h>: the same number on all machines that we build for. */
+#define ILP_EBADMSG 74
 
 /* A dead store that stays: for secrets. */
 static inline void ilp_wipe(void *p, size_t n)
 {
 	__builtin_memset(p, 0, n);
 	__asm__ volatile("" : : "r"(p) : "memory");
+}
+
+/* Clears the stack below the caller's frame, where a function that has returned may have left secrets. */
+#define ILP_STACK 4096
+static __attribute__((noinline, unused)) void ilp_wipe_stack(void)
+{
+	_Alignas(ILP_ALIGN) uint8_t below[ILP_STACK];
+
+	ilp_wipe(below, sizeof below);
+}
+
+/* Whether n bytes differ, in a time that does not tell where. */
+static inline unsigned ilp_differ(const uint8_t *a, const uint8_t *b, size_t n)
+{
+	unsigned differ = 0;
+
+	for (size_t i = 0; i < n; i++)
+		differ |= (unsigned)(a[i] ^ b[i]);
+	return differ;
 }
 
 #endif

@@ -196,7 +196,7 @@ struct stub {
 	struct ilp_state s;
 	uint64_t fold;
 	uint32_t counter, summed; /* bytes summed since the last call: parity */
-	uint8_t key[32], nonce[12], work[36];
+	uint8_t key[32], nonce[12], work[36], held[4];
 };
 
 static uint8_t nonces[1 << 14][12];
@@ -250,8 +250,8 @@ static size_t stub_unit(struct stub *t, uint8_t *dst, enum ilp_direction d)
 		uint32_t turned = n == 4 ? 3 - i : i;
 		uint32_t wire = d == ILP_SEND ? i : turned;
 
-		dst[i] = t->s.held[turned] ^ key_byte(t, start + wire);
-		stub_sum_byte(t, d == ILP_SEND ? dst[i] : t->s.held[i]);
+		dst[i] = t->held[turned] ^ key_byte(t, start + wire);
+		stub_sum_byte(t, d == ILP_SEND ? dst[i] : t->held[i]);
 	}
 	t->s.held_len = 0;
 	return n;
@@ -263,7 +263,7 @@ static size_t stub_loop(void *state, uint8_t *dst, const uint8_t *src, size_t n,
 	uint8_t *to = dst;
 
 	for (size_t i = 0; i < n; i++) {
-		t->s.held[t->s.held_len++] = src[i];
+		t->held[t->s.held_len++] = src[i];
 		t->s.pos++;
 		if (t->s.held_len == 4)
 			to += stub_unit(t, to, d);
@@ -283,14 +283,14 @@ static size_t stub_recv(void *s, uint8_t *dst, const uint8_t *src, size_t n, uin
 	return stub_loop(s, dst, src, n, ILP_RECV);
 }
 
-static size_t stub_send_end(void *s, uint8_t *dst)
+static int stub_send_end(void *s, uint8_t *dst)
 {
-	return stub_unit(s, dst, ILP_SEND);
+	return (int)stub_unit(s, dst, ILP_SEND);
 }
 
-static size_t stub_recv_end(void *s, uint8_t *dst)
+static int stub_recv_end(void *s, uint8_t *dst)
 {
-	return stub_unit(s, dst, ILP_RECV);
+	return (int)stub_unit(s, dst, ILP_RECV);
 }
 
 static uint16_t stub_sum(void *state)
@@ -317,8 +317,22 @@ const struct ilp_chain stub_chain = {
 	.begin = stub_begin,
 	.end = { stub_send_end, stub_recv_end },
 	.sum = stub_sum,
-	.loop = {
-		{ { stub_send }, { stub_send }, { stub_send } },
-		{ { stub_recv }, { stub_recv }, { stub_recv } },
+	.keeps = true,
+	.ways = {
+		(const struct ilp_way[]){ { .loop = { stub_send } }, { .loop = { stub_send } }, { .loop = { stub_send } },
+			{ .loop = { stub_send } } },
+		(const struct ilp_way[]){ { .loop = { stub_recv } }, { .loop = { stub_recv } }, { .loop = { stub_recv } },
+			{ .loop = { stub_recv } } },
 	},
+	.way_count = { ILP_SCHEDULES, ILP_SCHEDULES },
 };
+
+const struct ilp_chain *pipe_chain(unsigned i)
+{
+	if (i == 0)
+		return &stub_chain;
+	for (const struct ilp_chain *const *c = ilp_chains; *c; c++)
+		if (alf_takes(*c) && --i == 0)
+			return *c;
+	return NULL;
+}

@@ -48,6 +48,8 @@ struct alf *pipe_open(int fd, const struct ilp_chain *, enum ilp_schedule, bool 
 /* A chain written by hand: words are turned and enciphered by a toy. Its sum leaves out, for as long as it may, the
  * bytes that are held back. It has the parameters of chacha20. */
 extern const struct ilp_chain stub_chain;
+/* The i-th of the chains that alf_takes(), that one first; NULL beyond the last. */
+const struct ilp_chain *pipe_chain(unsigned i);
 /* How often a nonce was begun with that had been begun with before; forgets them all. */
 unsigned stub_nonces_repeated(void);
 

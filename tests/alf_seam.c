@@ -11,15 +11,15 @@ static unsigned n_chains(void)
 {
 	unsigned n = 0;
 
-	while (ilp_chains[n])
+	while (pipe_chain(n))
 		n++;
-	return n + 1;
+	return n;
 }
 
 /* Loop tests count over chains, the handwritten one first, and schedules. */
 static const struct ilp_chain *chain_of(int i)
 {
-	return i < ILP_SCHEDULES ? &stub_chain : ilp_chains[i / ILP_SCHEDULES - 1];
+	return pipe_chain((unsigned)i / ILP_SCHEDULES);
 }
 
 static struct alf_profile profile(int i, bool initiator)

@@ -121,10 +121,9 @@ static const struct ilp_chain *chain_of(uint64_t seed)
 {
 	unsigned n = 0;
 
-	while (ilp_chains[n])
+	while (pipe_chain(n))
 		n++;
-	n = (unsigned)(seed % (n + 1));
-	return ilp_chains[n] ? ilp_chains[n] : &stub_chain;
+	return pipe_chain((unsigned)(seed % n));
 }
 
 static void open_end(struct end *e, struct tcb *tcb, uint64_t seed, bool initiator)

@@ -66,17 +66,17 @@ static void plain_xdr(uint8_t *p, size_t n)
 }
 
 /* Calls check with every loop that runs here. */
-typedef void check(const struct ilp_chain *, enum ilp_direction, enum ilp_schedule, ilp_loop *);
+typedef void check(const struct ilp_chain *, enum ilp_direction, unsigned, ilp_loop *);
 static void each_loop(const char *chain, check *f)
 {
 	const struct ilp_chain *c = ilp_find(chain);
 
 	ck_assert_ptr_nonnull(c);
 	for (int d = 0; d < ILP_DIRECTIONS; d++)
-		for (int k = 0; k < ILP_SCHEDULES; k++)
+		for (unsigned k = 0; k < c->way_count[d]; k++)
 			for (int isa = 0; isa < ILP_ISAS; isa++)
-				if (c->loop[d][k][isa] && ilp_isa_here((enum ilp_isa)isa))
-					f(c, (enum ilp_direction)d, (enum ilp_schedule)k, c->loop[d][k][isa]);
+				if (c->ways[d][k].loop[isa] && ilp_isa_here((enum ilp_isa)isa))
+					f(c, (enum ilp_direction)d, k, c->ways[d][k].loop[isa]);
 }
 
 /* A whole ADU through a loop; returns the sum. */
@@ -87,7 +87,9 @@ static uint16_t adu(const struct ilp_chain *c, enum ilp_direction d, ilp_loop *l
 
 	c->begin(s);
 	const size_t done = loop(s, dst, src, n, tmp);
-	ck_assert_uint_eq(done + c->end[d](s, dst + done), n);
+	const int more = c->end[d](s, dst + done);
+	ck_assert_int_ge(more, 0);
+	ck_assert_uint_eq(done + (size_t)more, n);
 	return c->sum(s);
 }
 
@@ -152,7 +154,7 @@ static void set_cipher(const struct ilp_chain *c, struct ilp_any *s, const uint8
 	ck_assert_int_eq(ilp_set(c, s, "chacha20.counter", &counter, 4), 0);
 }
 
-static void check_ciphers(const struct ilp_chain *c, enum ilp_direction d, enum ilp_schedule k, ilp_loop *loop)
+static void check_ciphers(const struct ilp_chain *c, enum ilp_direction d, unsigned k, ilp_loop *loop)
 {
 	(void)k;
 	for (size_t i = 0; i < sizeof ciphers / sizeof ciphers[0]; i++) {
@@ -197,7 +199,7 @@ static void fill(uint8_t *p, size_t n)
 		p[i] = (uint8_t)(random() >> 7);
 }
 
-static void check_openssl(const struct ilp_chain *c, enum ilp_direction d, enum ilp_schedule k, ilp_loop *loop)
+static void check_openssl(const struct ilp_chain *c, enum ilp_direction d, unsigned k, ilp_loop *loop)
 {
 	static uint8_t in[ROOM], out[ROOM], got[ROOM];
 	const bool xdr = strstr(c->stages, "xdr_u32") != NULL;
@@ -234,7 +236,7 @@ START_TEST(against_openssl)
 END_TEST
 
 /* RFC 8439 (2.3): the counter is 32 bits, and block 2^32 - 1 is followed by block 0. */
-static void check_counter(const struct ilp_chain *c, enum ilp_direction d, enum ilp_schedule k, ilp_loop *loop)
+static void check_counter(const struct ilp_chain *c, enum ilp_direction d, unsigned k, ilp_loop *loop)
 {
 	static uint8_t zeros[4096], whole[4096], from_0[4096];
 	const uint8_t key[32] = { 1 }, nonce[12] = { 2 };
@@ -256,7 +258,7 @@ END_TEST
 
 /* Places of which 32 bits do not hold the byte, or not the block: 2^32 bytes, 2^38 bytes. What came before is not run:
  * the state of an ADU under way is its place alone. */
-static void check_far(const struct ilp_chain *c, enum ilp_direction d, enum ilp_schedule k, ilp_loop *loop)
+static void check_far(const struct ilp_chain *c, enum ilp_direction d, unsigned k, ilp_loop *loop)
 {
 	static const uint64_t edges[] = { UINT64_C(1) << 32, UINT64_C(5) << 32, UINT64_C(1) << 38, UINT64_C(7) << 38 };
 	static const unsigned before[] = { 4096, 1024, 576, 68, 4, 0 };
@@ -301,7 +303,7 @@ END_TEST
 
 /* The Internet checksum ---------------------------------------------------------------------------------------- */
 
-static void check_rfc1071(const struct ilp_chain *c, enum ilp_direction d, enum ilp_schedule k, ilp_loop *loop)
+static void check_rfc1071(const struct ilp_chain *c, enum ilp_direction d, unsigned k, ilp_loop *loop)
 {
 	const uint8_t example[] = { 0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7 };
 	uint8_t got[8];
@@ -312,7 +314,7 @@ static void check_rfc1071(const struct ilp_chain *c, enum ilp_direction d, enum 
 	expect_mem("RFC 1071 (3)", got, example, 8);
 }
 
-static void check_sums(const struct ilp_chain *c, enum ilp_direction d, enum ilp_schedule k, ilp_loop *loop)
+static void check_sums(const struct ilp_chain *c, enum ilp_direction d, unsigned k, ilp_loop *loop)
 {
 	static uint8_t in[ROOM], got[ROOM];
 	struct ilp_any s = {0};
@@ -338,7 +340,7 @@ END_TEST
 /* XDR ---------------------------------------------------------------------------------------------------------- */
 
 /* RFC 4506 (4.2): an unsigned integer is sent most significant byte first. 3 bytes more are no integer. */
-static void check_xdr(const struct ilp_chain *c, enum ilp_direction d, enum ilp_schedule k, ilp_loop *loop)
+static void check_xdr(const struct ilp_chain *c, enum ilp_direction d, unsigned k, ilp_loop *loop)
 {
 	const uint8_t wire[] = { 0x00, 0x00, 0x00, 0x01, 0xde, 0xad, 0xbe, 0xef, 0x80, 0x00, 0x00, 0x00, 7, 8, 9 };
 	const uint32_t value[] = { 1, 0xdeadbeef, 0x80000000 };
@@ -375,16 +377,16 @@ START_TEST(calls)
 	ck_assert_uint_eq(plain->unit, 1);
 	ck_assert_uint_eq(c->block, 64);
 	ck_assert_uint_eq(ilp_scratch(c, ILP_SEND, ILP_FUSED, 9999), 0);
-	ck_assert_uint_eq(ilp_scratch(c, ILP_SEND, ILP_LAYERED, 9999), 9999);
-	ck_assert_uint_eq(ilp_scratch(c, ILP_SEND, ILP_TILED, 9999), ILP_TILE);
+	ck_assert_uint_eq(ilp_scratch(c, ILP_SEND, ILP_LAYERED, 9999), 10048); /* and what waits, in whole lines */
+	ck_assert_uint_ge(ilp_scratch(c, ILP_SEND, ILP_TILED, 999999), ILP_TILE_MAX);
 	ck_assert_uint_eq(ilp_scratch(c, ILP_RECV, ILP_LAYERED, 9999), 0);
 	setenv("ILP_ISA", "scalar", 1);
-	ck_assert(ilp_pick(c, ILP_SEND, ILP_FUSED) == c->loop[ILP_SEND][ILP_FUSED][ILP_SCALAR]);
+	ck_assert(ilp_pick(c, ILP_SEND, ILP_FUSED) == c->ways[ILP_SEND][ILP_FUSED].loop[ILP_SCALAR]);
 	unsetenv("ILP_ISA");
 	ilp_loop *best = ilp_pick(c, ILP_RECV, ILP_TILED);
 	for (int isa = ILP_ISAS - 1; isa >= 0; isa--)
-		if (c->loop[ILP_RECV][ILP_TILED][isa] && ilp_isa_here((enum ilp_isa)isa)) {
-			ck_assert(best == c->loop[ILP_RECV][ILP_TILED][isa]);
+		if (c->ways[ILP_RECV][ILP_TILED].loop[isa] && ilp_isa_here((enum ilp_isa)isa)) {
+			ck_assert(best == c->ways[ILP_RECV][ILP_TILED].loop[isa]);
 			break;
 		}
 	for (const struct ilp_chain *const *a = ilp_chains; a[0] && a[1]; a++)

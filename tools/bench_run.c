@@ -80,7 +80,7 @@ static void run(void *ctx)
 
 static size_t half_of(uint64_t bytes)
 {
-	size_t half = (bytes + ILP_HELD_MAX + LINE - 1) / LINE * LINE;
+	size_t half = (bytes + bytes / 64 + 2 * ILP_HELD_MAX + LINE - 1) / LINE * LINE;
 
 	return half < PAGE ? half : (half - APART + PAGE - 1) / PAGE * PAGE + APART;
 }
@@ -160,7 +160,7 @@ static void set_params(struct way *w)
 
 static ilp_loop *loop_of(const struct bench_series *s, enum bench_variant v)
 {
-	return v <= BENCH_FUSED ? s->chain->loop[s->direction][v][s->isa] : NULL;
+	return v <= BENCH_FUSED ? s->chain->ways[s->direction][v].loop[s->isa] : NULL;
 }
 
 /* The way, or NULL with errno 0 when there is none. */
@@ -266,7 +266,7 @@ static int plan(const struct bench_options *o, struct bench_results *r)
 		for (unsigned d = 0; d < ILP_DIRECTIONS; d++)
 			for (unsigned isa = 0; isa < ILP_ISAS; isa++) {
 				const struct ilp_chain *chain = o->chains[c];
-				ilp_loop *loop = chain->loop[d][ILP_FUSED][isa];
+				ilp_loop *loop = chain->ways[d][ILP_FUSED].loop[isa];
 
 				if (!o->direction[d] || !loop || !ilp_isa_here((enum ilp_isa)isa))
 					continue;

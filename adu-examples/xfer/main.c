@@ -37,7 +37,7 @@ static const struct argp_option both[] = {
 	{ "key", KEY, "FILE", 0, "encipher with this key: 32 bytes, or 64 hexadecimal digits", 0 },
 	{ "chain", CHAIN, "NAME", 0, "the chain of data manipulations; `list' lists them. send: copy_sum, or with a key "
 	  "chacha20_copy_sum; recv: whatever the sender uses", 0 },
-	{ "schedule", SCHEDULE, "HOW", 0, "fused (the default), layered or tiled, at this end", 0 },
+	{ "schedule", SCHEDULE, "HOW", 0, "fused (the default), layered, tiled or streaming, at this end", 0 },
 	{ "json", JSON, NULL, 0, "say how it went as JSON on standard output", 0 },
 	{ "timeout", TIMEOUT, "SECONDS", 0, "give up when the peer is silent for so long (30)", 0 },
 	{ "tcpk", TCPK, NULL, 0, "real TCP packets by TCPK, instead of UDP datagrams below", 0 },
@@ -93,13 +93,14 @@ static const struct ilp_chain *chain(struct argp_state *state, const char *name)
 {
 	const struct ilp_chain *found = ilp_find(name);
 
-	if (found)
+	if (found && alf_takes(found))
 		return found;
 	for (const struct ilp_chain *const *c = ilp_chains; *c; c++)
-		fprintf(strcmp(name, "list") ? stderr : stdout, "%-24s %s\n", (*c)->name, (*c)->stages);
+		if (alf_takes(*c))
+			fprintf(strcmp(name, "list") ? stderr : stdout, "%-24s %s\n", (*c)->name, (*c)->stages);
 	if (!strcmp(name, "list"))
 		exit(0);
-	argp_error(state, "%s: no chain has that name; expected one of the list above", name);
+	argp_error(state, "%s: no chain that ADUs may go through has that name; expected one of the list above", name);
 	return NULL;
 }
 
@@ -108,7 +109,7 @@ static enum ilp_schedule schedule(struct argp_state *state, const char *name)
 	for (enum ilp_schedule s = 0; s < ILP_SCHEDULES; s++)
 		if (!strcmp(name, ilp_schedule_name(s)))
 			return s;
-	argp_error(state, "%s: expected fused, layered or tiled", name);
+	argp_error(state, "%s: expected layered, tiled, fused or streaming", name);
 	return ILP_FUSED;
 }
 

@@ -1,22 +1,38 @@
 -- Loads descriptions of stages and chains and checks them: fields and their types, then what the functions
 -- return, by tracing them into graphs, then the laws they must obey, by running them on numbers.
 --
--- A stage is `return stage { … }` in a file of its name, with name, standard (what it follows, or "none"), kind, unit
--- (bytes), and, by kind:
+-- A stage is `return stage { … }` in a file of its name, with name, standard (what it follows, or "none"), kind and, by
+-- kind:
 --
---	map     changes the data word by word. apply(w) and inverse(w) return a word; inverse is "self" when apply
---	        undoes itself, false when nothing does. tail = "pass": an incomplete last unit passes unchanged.
---	        unit 4; or 1 with moves = true and apply the identity: here the data goes to its destination
---	fold    computes a value of the data: words of 4 bytes into lanes of 64 bits, in any order. zero is an empty lane;
---	        step(acc, w) takes a word; merge(a, b) joins two lanes; finish(acc) gives the value; join(a, b, len_a) the
---	        value of len_a bytes that came to a followed by such that came to b. tail = "zero": an incomplete last
---	        word counts as if zeros followed
---	stream  is xored to the data. params lists { name, bytes }; begin(p) makes the words of a state of p.name[1 …],
---	        words as memory holds them; block(state, i) gives the 16 words of block i, as memory is to hold them.
---	        unit 64
+--	map      changes the data unit by unit (1, 2, 4, 8 or 16 bytes). apply(w, i, s) and inverse(w, i, s) return a word, or
+--	         a table of words where `word` says that a unit has several (bits of one; default: the unit, 64 at most). i is
+--	         the number of the unit. inverse is "self" when apply undoes itself, false when nothing does. tail = "pass":
+--	         an incomplete last unit passes unchanged; "whole": there must be none.
+--	         moves = true with unit 1 and apply the identity: here the data goes to its destination
+--	fold     computes a value of the data, of `size` bytes. zero is the accumulator that adds nothing: a 64-bit word, or a
+--	         table of such; init, that with which the data begins [zero]; step(acc, w, k, s) is acc with one unit more (4 bytes: w below 2^32; 8; 16: two words), k being how
+--	         many units behind its last one that stands; merge(a, b, k, s) is a, then b, which ends k units later; both
+--	         with k a plain number, a power of 2 up to 128 / unit. finish(acc, s) gives the value: a word, or two of 8 bytes. order:
+--	         how its bytes are sent ("big", "little", or "memory" for as the machine has them).
+--	         tail = "zero": an incomplete last unit counts as if zeros followed, and units in any order; then
+--	         join(a, b, len_a) is the value of len_a bytes that came to a followed by such that came to b.
+--	         tail = "last": last(acc, w, n, s) takes the last n bytes, which zeros follow in w
+--	stream   is xored to the data. block(s, i) gives the 16 words of 32 bits of block i, as memory is to hold them
+--	reframe  puts mark(i, s), words of 32 bits as memory is to hold them, before each run i of `every` bytes. Its inverse
+--	         takes them out and compares them
+--	pad      fills up to a multiple of `to` bytes, with `least` (0, 1) or more. fill(k, n) is the k-th of n such bytes, a
+--	         plain number; the last one tells n. Its inverse compares them and takes them off
+--
+-- With params, a list of { name, bytes }, and begin(p), a stage has a state of words: begin makes them of p.name[1 …],
+-- words as memory holds them, and functions are given them as s. They are of 32 bits, in a fold or a map of 64-bit
+-- words of 64.
 --
 -- The functions use the word operations of ops.lua, and Lua for what does not depend on the data.
--- A chain is `return chain { name =, stages = { … } }`, the stages in send order.
+--
+-- A chain is `return chain { name =, stages = { … } }`, the stages in send order: names, or { name, at = "tail" } and
+-- { name, at = "head" } for a fold whose value goes with the data, behind it or before it, and is compared on the way
+-- in. inplace = true: source and destination may be the same memory.
+local field = require "gen.field"
 local sandbox = require "gen.sandbox"
 local ops = require "gen.ops"
 local graph = require "gen.graph"
@@ -24,342 +40,376 @@ local laws = require "gen.laws"
 
 local M = {}
 
-M.HELD_MAX = 64    -- ILP_HELD_MAX of ilp/run.h
 M.BLOCK_WORDS = 16 -- that a stream makes at a time
 
--- What a field must be: a Lua type, or the values it may have.
-local COMMON = { name = "string", standard = "string", kind = { "map", "fold", "stream" }, unit = "number" }
+local KEYED = { params = { "table", optional = true }, begin = { "function", optional = true } }
+local COMMON = { name = "string", standard = "string", kind = { "map", "fold", "stream", "reframe", "pad" } }
 local FIELDS = {
-	map = { apply = "function", inverse = { "self", false, "function" }, moves = { true, false, optional = true },
-		tail = { "pass" } },
-	fold = { zero = "number", step = "function", merge = "function", finish = "function", join = "function",
-		tail = { "zero" } },
-	stream = { params = "table", begin = "function", block = "function" },
+	map = { unit = { 1, 2, 4, 8, 16 }, word = { 8, 16, 32, 64, optional = true }, apply = "function",
+		inverse = { "self", false, "function" }, moves = { true, false, optional = true }, tail = { "pass", "whole" } },
+	fold = { unit = { 4, 8, 16 }, zero = { "number", "table" },
+		init = { "number", "table", optional = true }, step = "function", merge = "function",
+		finish = "function", size = { 2, 4, 8, 16 }, order = { "big", "little", "memory" }, tail = { "zero", "last" },
+		join = { "function", optional = true }, last = { "function", optional = true } },
+	stream = { unit = { 64 }, block = "function" },
+	reframe = { every = "number", mark = "function" },
+	pad = { to = "number", least = { 0, 1 }, fill = "function" },
 }
--- Bytes that a unit may have, and why.
-local UNITS = {
-	map = { [4] = true, expected = "4 (apply works on 32-bit words), or 1 if it only moves data" },
-	fold = { [4] = true, expected = "4 (step takes 32-bit words)" },
-	stream = { [64] = true, expected = "64 (block returns 16 words of 32 bits)" },
-}
-local CHAIN = { name = "string", stages = "table" }
-
--- The line on which a field is given; else that on which the description begins.
-local function line_of(d, field)
-	local n, first = 0, 1
-	for text in (d.text .. "\n"):gmatch("(.-)\n") do
-		n = n + 1
-		if text:match("^%s*([%w_]+)%s*=") == field then return n end
-		if text:match("^return ") then first = n end
-	end
-	return first
-end
-
--- The line on which the word stands in quotes.
-local function line_of_word(d, word)
-	local n = 0
-	for text in (d.text .. "\n"):gmatch("(.-)\n") do
-		n = n + 1
-		if text:find('"' .. word .. '"', 1, true) and not text:match("^%s*name%s*=") then return n end
-	end
-	return line_of(d, "stages")
-end
-
-local function fail(d, field, what, ...)
-	sandbox.fail(d.file, line_of(d, field), what, ...)
-end
-
-local function keys(t)
-	local names = {}
-	for name in pairs(t) do names[#names + 1] = name end
-	table.sort(names)
-	return table.concat(names, ", ")
-end
-
-local function is_one_of(v, allowed)
-	for _, a in ipairs(allowed) do
-		if a == "function" and type(v) == a or a ~= "function" and v == a then return true end
-	end
-	return v == nil and allowed.optional
-end
-
-local function check_field(d, name, want)
-	local v = d.fields[name]
-	if type(want) == "table" then
-		if is_one_of(v, want) then return end
-		local list = {}
-		for k, a in ipairs(want) do
-			list[k] = (type(a) == "string" and a ~= "function") and '"' .. a .. '"' or tostring(a)
-		end
-		fail(d, name, "%s is %s, expected %s; correct it", name, sandbox.show(v), table.concat(list, " or "))
-	elseif v == nil then
-		fail(d, name, "field '%s' is missing, expected a %s; add it", name, want)
-	elseif type(v) ~= want then
-		fail(d, name, "%s is %s, expected a %s; correct it", name, sandbox.show(v), want)
-	end
-end
-
--- What stands in a comment of the C must stay in it.
-local function check_comment(d, name)
-	local v = d.fields[name]
-	local what = v:find("%c") and "a control character" or v:find("*/", 1, true) and '"*/"'
-		or v:find("/*", 1, true) and '"/*"' or v:find("\\$") and "a backslash at its end"
-	if what then
-		fail(d, name, "%s holds %s, expected text that may stand in a comment of the C; reword it", name, what)
-	end
-end
-
--- A list has no holes: what follows one would be left out. Returns its length.
-local function check_list(d, field, t)
-	local n, odd = 0, nil
-	for k in pairs(t) do
-		n = n + 1
-		odd = odd or (type(k) ~= "number" or k % 1 ~= 0) and k or nil
-	end
-	if odd == nil then
-		for k = 1, n do
-			if t[k] == nil then
-				fail(d, field, "%s has nothing at place %d, expected %d entries without holes; remove the hole", field, k, n)
-			end
-		end
-		return n
-	end
-	fail(d, field, "%s has an entry '%s', expected places from 1 only; remove it", field, tostring(odd))
-end
-
--- In alphabetical order, so that the same mistake always gives the same message.
-local function check_fields(d, want)
-	local names = {}
-	for name in pairs(want) do names[#names + 1] = name end
-	table.sort(names)
-	for _, name in ipairs(names) do check_field(d, name, want[name]) end
-end
-
-local function check_known(d, ...)
-	for name in pairs(d.fields) do
-		local known, all = false, {}
-		for _, want in ipairs { ... } do
-			known = known or want[name] ~= nil
-			for n in pairs(want) do all[n] = true end
-		end
-		if not known then
-			fail(d, tostring(name), "unknown field '%s', expected one of %s; remove or correct it", tostring(name), keys(all))
-		end
-	end
-end
-
-local function check_name(d)
-	local base = d.file:match("([^/]*)%.lua$")
-	if not d.fields.name:match("^[a-z][a-z0-9_]*$") then
-		fail(d, "name", "name is %q, expected lower-case letters, digits and _; it becomes a C identifier", d.fields.name)
-	elseif d.fields.name ~= base then
-		fail(d, "name", "name is %q, expected %q as the file is called; rename one of them", d.fields.name, tostring(base))
-	end
-end
-
--- Runs the description file, whose last word must be `return KIND { … }`.
-local function load(file, kind, names)
-	local tag = {}
-	local env = { [kind] = function(fields)
-		if type(fields) ~= "table" then
-			sandbox.fail_here("%s was given %s, expected a table of fields; write `return %s { name = …, … }`",
-				kind, sandbox.show(fields), kind)
-		end
-		return { tag = tag, fields = fields }
-	end }
-	for name, f in pairs(names) do env[name] = f end
-	local value, text = sandbox.load(file, env)
-	if not text then return nil end
-	if type(value) ~= "table" or rawget(value, "tag") ~= tag then
-		sandbox.fail(file, 1, "the file returns %s, expected `return %s { … }`; add it at the end",
-			sandbox.show(value), kind)
-	end
-	local fields = {} -- a copy: functions that run later may write to the table that was given
-	for name, v in pairs(value.fields) do fields[name] = v end
-	local d = { file = file, text = text, fields = fields }
-	-- The line on which the function of that field begins; that of the field if it is none of this file.
-	function d.line(field) return sandbox.begins(file, fields[field]) or line_of(d, field) end
-	return d
-end
+local CHAIN = { name = "string", stages = "table", inplace = { true, false, optional = true } }
 
 -- Graphs ---------------------------------------------------------------------------------------------------------
 
--- Traces field of the stage: build(domain) gives the arguments and lists the inputs; results says what is expected.
-local function trace(d, field, bits, inputs, check)
+-- What a function is given is a shape: a list of { word = name }, { words = name, n = how many } and { plain = value }.
+-- n = nil stands for no table at all but a word. Fills the shape with what take(name) gives.
+local function arguments(shape, take)
+	local list = {}
+	for k, item in ipairs(shape) do
+		if item.word then
+			list[k] = take(item.word)
+		elseif item.words then
+			list[k] = {}
+			for j = 1, item.n do list[k][j] = take(item.words .. "." .. j) end
+		elseif item.params then
+			list[k] = {}
+			for _, p in ipairs(item.params) do
+				list[k][p.name] = {}
+				for j = 1, p.words do list[k][p.name][j] = take(p.name .. "." .. j) end
+			end
+		else
+			list[k] = item.plain
+		end
+	end
+	return list
+end
+
+-- The graph of that function of the stage. results(v) makes the list of words of what it returns.
+local function trace(d, name, bits, shape, results)
 	local domain = graph.new(bits)
 	local g = { bits = bits, inputs = {}, scope = domain.scope }
-	local function fresh(name)
-		local input, handle = domain.input(name)
+	local given = arguments(shape, function(word)
+		local input, handle = domain.input(word)
 		g.inputs[#g.inputs + 1] = input
 		return handle
-	end
-	local arguments = {}
-	for k, input in ipairs(inputs) do
-		arguments[k] = type(input) == "function" and input(fresh) or fresh(input)
-	end
-	ops.with(domain, function()
-		sandbox.run(d.file, d.line(field), function(...) g.results = check(d.fields[field](...)) end, unpack(arguments))
 	end)
+	ops.with(domain, function()
+		sandbox.run(d.file, d.line(name), function(...) g.results = results(d.fields[name](...)) end,
+			unpack(given, 1, #shape))
+	end)
+	-- Calls the function itself with these words.
+	function g.call(words)
+		local k = 0
+		return results(d.fields[name](unpack(arguments(shape, function()
+			k = k + 1
+			return words[k]
+		end), 1, #shape)))
+	end
+	g.field = name
 	return g
 end
 
-local function one_word(d, field)
-	return function(v) return { ops.word(v, string.format("what %s returns", field)) } end
+-- What makes the list of words of what a function returns: one word, or a table of n.
+local function one(name)
+	return function(v) return { ops.word(v, string.format("what %s returns", name)) } end
 end
+local function many(name, n)
+	return function(v) return ops.tuple(v, string.format("what %s returns", name), n) end
+end
+local function word_or_words(name, n) return n and many(name, n) or one(name) end
+
+local function item(name, n) return n and { words = name, n = n } or { word = name } end
 
 -- choose() has no meaning for a vector of words.
-local function no_choice(d, field, g)
+local function no_choice(d, g)
 	local line = graph.find(g.scope, "choose")
 	if line then
-		sandbox.fail(d.file, line, "choose() in %s, expected only in finish and join; data must not decide here", field)
+		sandbox.fail(d.file, line, "choose() in %s, expected only in finish, join and last; data must not decide here",
+			g.field)
 	end
 	return g
 end
 
-local check = {}
+-- Kinds ----------------------------------------------------------------------------------------------------------
 
-function check.map(d)
-	local f = d.fields
-	d.apply = no_choice(d, "apply", trace(d, "apply", 32, { "w" }, one_word(d, "apply")))
-	d.moves = f.moves or false
-	if d.moves and not graph.is_identity(d.apply) then
-		fail(d, "apply", "apply changes the data of a stage that moves it, expected function(w) return w end; "
-			.. "make it a stage of its own")
-	end
-	if d.moves and f.unit == 1 then
-		d.unit = 1
-	elseif f.unit ~= 4 then
-		fail(d, "unit", "unit is %s, expected %s; correct it", tostring(f.unit), UNITS.map.expected)
-	end
-	if f.inverse == "self" then
-		d.inverse = d.apply
-	elseif f.inverse then
-		d.inverse = no_choice(d, "inverse", trace(d, "inverse", 32, { "w" }, one_word(d, "inverse")))
-	end
-	laws.map(d)
-end
-
-function check.fold(d)
-	local zero = d.fields.zero
-	if zero % 1 ~= 0 or zero < 0 or zero >= 2^53 then
-		fail(d, "zero", "zero is %s, expected an integer from 0 to 2^53 - 1; correct it", tostring(zero))
-	end
-	local function fold(field, inputs)
-		local g = trace(d, field, 64, inputs, one_word(d, field))
-		local line = graph.find(g.scope, "big") or graph.find(g.scope, "little")
-		if line then
-			sandbox.fail(d.file, line, "big() or little() in %s, "
-				.. "expected in map and stream only (lanes have no order of bytes); remove it", field)
-		end
-		return g
-	end
-	d.step = no_choice(d, "step", fold("step", { "acc", "w" }))
-	d.merge = no_choice(d, "merge", fold("merge", { "a", "b" }))
-	d.finish = fold("finish", { "acc" })
-	d.join = fold("join", { "a", "b", "len_a" })
-	laws.fold(d)
-end
-
-local function check_params(d)
+local function check_params(d, bits)
 	d.params, d.param_bytes = {}, 0
-	if check_list(d, "params", d.fields.params) == 0 then
-		fail(d, "params", "params is empty, expected { { \"key\", 32 }, … }; add the key")
+	if field.check_list(d, "params", d.fields.params) == 0 then
+		field.fail(d, "params", "params is empty, expected { { \"key\", 32 }, … }; add the key")
 	end
 	for k, p in ipairs(d.fields.params) do
 		local name, size = type(p) == "table" and p[1], type(p) == "table" and p[2]
 		if type(name) ~= "string" or not name:match("^[a-z][a-z0-9_]*$") or type(size) ~= "number"
-		or size < 4 or size > 128 or size % 4 ~= 0 then
-			fail(d, "params",
-				"parameter %d is not { name, bytes }, expected a name and a multiple of 4 up to 128; correct it", k)
+		or size < bits / 8 or size > 128 or size % (bits / 8) ~= 0 then
+			field.fail(d, "params",
+				"parameter %d is not { name, bytes }, expected a name and a multiple of %d up to 128; correct it", k, bits / 8)
 		end
 		for _, other in ipairs(d.params) do
 			if other.name == name then
-				fail(d, "params", "parameter '%s' is given twice, expected each name once; rename one", name)
+				field.fail(d, "params", "parameter '%s' is given twice, expected each name once; rename one", name)
 			end
 		end
-		d.params[k] = { name = name, size = size }
+		d.params[k] = { name = name, size = size, words = size / (bits / 8) }
 		d.param_bytes = d.param_bytes + size
 	end
 	d.fields.params = {} -- a copy, as the fields are
 	for k, p in ipairs(d.params) do d.fields.params[k] = { p.name, p.size } end
 end
 
-function check.stream(d)
-	check_params(d)
-	local function params(fresh)
-		local p = {}
-		for _, param in ipairs(d.params) do
-			p[param.name] = {}
-			for k = 1, param.size / 4 do p[param.name][k] = fresh(param.name .. "." .. k) end
-		end
-		return p
+-- The state that begin makes; none without params.
+local function check_keyed(d, bits, must)
+	d.state_bits, d.state_words = bits, 0
+	if d.fields.params == nil and d.fields.begin == nil and not must then return end
+	if d.fields.params == nil or d.fields.begin == nil then
+		local missing = d.fields.params == nil and "params" or "begin"
+		field.fail(d, missing, "field '%s' is missing, expected params and begin together; add it", missing)
 	end
-	d.begin = trace(d, "begin", 32, { params }, function(v) return ops.tuple(v, "what begin returns") end)
+	check_params(d, bits)
+	d.begin = trace(d, "begin", bits, { { params = d.params } }, many "begin")
 	d.state_words = #d.begin.results
 	if d.state_words < 1 or d.state_words > 64 then
-		fail(d, "begin", "begin returns %d words, expected 1 to 64; keep no more state", d.state_words)
+		field.fail(d, "begin", "begin returns %d words, expected 1 to 64; keep no more state", d.state_words)
 	end
-	local function state(fresh)
-		local s = {}
-		for k = 1, d.state_words do s[k] = fresh("state." .. k) end
-		return s
-	end
-	d.block = no_choice(d, "block", trace(d, "block", 32, { state, "i" }, function(v)
-		return ops.tuple(v, "what block returns", M.BLOCK_WORDS)
-	end))
-	laws.stream(d)
+	laws.begin(d)
 end
 
--- What the generator knows of a stage: file, name, kind, unit, standard, the description's own functions in
+local check = {}
+
+function check.map(d)
+	local f = d.fields
+	d.bits = f.word or math.min(f.unit * 8, 64)
+	d.words = f.unit * 8 / d.bits
+	if d.words < 1 then
+		field.fail(d, "word", "word is %d bits, expected no more than the unit's %d; correct it", d.bits, f.unit * 8)
+	end
+	d.moves, d.whole = f.moves or false, f.tail == "whole"
+	check_keyed(d, d.bits == 64 and 64 or 32)
+	if d.state_words > 0 and d.bits < 32 then
+		field.fail(d, "params", "params with words of %d bits, expected 32 or 64 to be keyed; use a unit of 4", d.bits)
+	end
+	local n = d.words > 1 and d.words or nil
+	local shape = { item("w", n), { word = "i" }, { words = "s", n = d.state_words } }
+	local function way(name)
+		return no_choice(d, trace(d, name, d.bits, shape, word_or_words(name, n)))
+	end
+	d.apply = way "apply"
+	if d.moves and not (graph.is_identity(d.apply) and f.unit == 1) then
+		field.fail(d, "apply", "apply changes the data of a stage that moves it, expected unit 1 and "
+			.. "function(w) return w end; make it a stage of its own")
+	end
+	if f.inverse == "self" then
+		d.inverse = d.apply
+	elseif f.inverse then
+		d.inverse = way "inverse"
+	end
+	laws.map(d)
+end
+
+-- The graph of that function for a k or n, made once.
+local function family(d, name, make)
+	local graphs = {}
+	return function(k)
+		graphs[k] = graphs[k] or no_choice(d, make(k))
+		return graphs[k]
+	end
+end
+
+local function check_fold_tail(d, acc, state, w)
+	local f = d.fields
+	local needs = f.tail == "zero" and "join" or "last"
+	local other = f.tail == "zero" and "last" or "join"
+	if not f[needs] or f[other] then
+		field.fail(d, f[needs] and other or needs, "tail is %q, expected %s() and no %s() with it; correct one of them",
+			f.tail, needs, other)
+	end
+	if needs == "join" then
+		if d.acc_words or f.unit > 8 or d.value_words > 1 or f.init ~= nil then
+			field.fail(d, "tail", "tail is \"zero\" of a fold of several words or with init, expected \"last\"; describe last()")
+		end
+		d.join = trace(d, "join", 64, { { word = "a" }, { word = "b" }, { word = "len_a" } }, one "join")
+	else
+		local graphs = {}
+		function d.last(n)
+			graphs[n] = graphs[n] or trace(d, "last", 64, { acc, w, { plain = n }, state },
+				word_or_words("last", d.acc_words))
+			return graphs[n]
+		end
+	end
+end
+
+-- An accumulator that is given as a number or a list of numbers.
+local function check_words(d, name)
+	local v, words = d.fields[name], {}
+	if type(v) ~= "table" then v = { v } else field.check_list(d, name, v) end
+	for k, w in ipairs(v) do
+		if type(w) ~= "number" or w % 1 ~= 0 or w < 0 or w >= 2^53 then
+			field.fail(d, name, "%s is %s, expected integers from 0 to 2^53 - 1; correct it", name, sandbox.show(w))
+		end
+		words[k] = w
+	end
+	return words
+end
+
+function check.fold(d)
+	local f = d.fields
+	d.acc_words = type(f.zero) == "table" and field.check_list(d, "zero", f.zero) or nil
+	d.zero = check_words(d, "zero")
+	d.init = f.init == nil and d.zero or check_words(d, "init")
+	if #d.init ~= #d.zero or #d.zero < 1 or #d.zero > 8 then
+		field.fail(d, "init", "zero has %d words and init %d, expected the same, 1 to 8; correct one of them", #d.zero,
+			#d.init)
+	end
+	d.size, d.order, d.value_words = f.size, f.order, math.max(1, f.size / 8)
+	d.bits, d.words = 64, f.unit == 16 and 2 or 1
+	check_keyed(d, 64)
+	local acc, state = item("acc", d.acc_words), { words = "s", n = d.state_words }
+	local w = item("w", d.words > 1 and d.words or nil)
+	local results = d.acc_words
+	d.step = family(d, "step", function(k)
+		return trace(d, "step", 64, { acc, w, { plain = k }, state }, word_or_words("step", results))
+	end)
+	d.merge = family(d, "merge", function(k)
+		return trace(d, "merge", 64, { item("a", results), item("b", results), { plain = k }, state },
+			word_or_words("merge", results))
+	end)
+	d.finish = trace(d, "finish", 64, { acc, state }, word_or_words("finish", d.value_words > 1 and d.value_words or nil))
+	check_fold_tail(d, acc, state, w)
+	d.step(1)
+	d.merge(1)
+	laws.fold(d)
+end
+
+function check.stream(d)
+	check_keyed(d, 32, true)
+	d.bits = 32
+	d.block = no_choice(d, trace(d, "block", 32, { { words = "s", n = d.state_words }, { word = "i" } },
+		many("block", M.BLOCK_WORDS)))
+	laws.agree(d, d.block)
+end
+
+function check.reframe(d)
+	field.check_integer(d, "every", 1, 65536, "bytes")
+	d.every, d.bits = d.fields.every, 32
+	check_keyed(d, 32)
+	d.mark = trace(d, "mark", 32, { { word = "i" }, { words = "s", n = d.state_words } }, many "mark")
+	d.size = 4 * #d.mark.results
+	if d.size < 4 or d.size > 64 then
+		field.fail(d, "mark", "mark returns %d words, expected 1 to 16; make it that long", d.size / 4)
+	end
+	laws.agree(d, d.mark)
+end
+
+function check.pad(d)
+	local f = d.fields
+	field.check_integer(d, "to", 2, 64, "bytes")
+	d.to, d.least, d.rows = f.to, f.least, {}
+	d.most = d.to - 1 + d.least
+	local by_last = {}
+	sandbox.run(d.file, d.line "fill", function()
+		for n = 1, d.most do
+			d.rows[n] = {}
+			for k = 1, n do
+				local byte = f.fill(k, n)
+				if type(byte) ~= "number" or byte % 1 ~= 0 or byte < 0 or byte > 255 then
+					sandbox.fail_here("fill(%d, %d) is %s, expected a number from 0 to 255; correct it", k, n,
+						sandbox.show(byte))
+				end
+				d.rows[n][k] = byte
+			end
+			local last = d.rows[n][n]
+			d.ambiguous = d.ambiguous or by_last[last] and string.format("its last byte does not tell whether "
+				.. "it is one of %d or of %d", by_last[last], n)
+			by_last[last] = n
+		end
+	end)
+	if d.least == 0 then d.ambiguous = "there may be none, which the data cannot tell" end
+end
+
+-- What the generator knows of a stage: file, name, kind, standard, the description's own functions in
 -- fields, and a graph of each of them under the same name.
 function M.stage(file)
-	local d = load(file, "stage", ops.names)
+	local d = field.load(file, "stage", ops.names)
 	if not d then return nil end
-	check_fields(d, COMMON)
-	check_fields(d, FIELDS[d.fields.kind])
-	check_known(d, COMMON, FIELDS[d.fields.kind])
-	check_name(d)
-	check_comment(d, "standard")
-	d.name, d.kind, d.unit, d.standard = d.fields.name, d.fields.kind, d.fields.unit, d.fields.standard
-	if d.kind ~= "map" and not UNITS[d.kind][d.unit] then
-		fail(d, "unit", "unit is %s, expected %s; correct it", tostring(d.unit), UNITS[d.kind].expected)
-	end
-	check[d.kind](d)
+	field.check(d, COMMON)
+	local kind = d.fields.kind
+	local keyed = kind ~= "pad" and KEYED or {}
+	field.check(d, FIELDS[kind])
+	field.check(d, keyed)
+	field.check_known(d, COMMON, FIELDS[kind], keyed)
+	field.check_name(d)
+	field.check_comment(d, "standard")
+	d.name, d.kind, d.unit, d.standard = d.fields.name, kind, d.fields.unit or 1, d.fields.standard
+	check[kind](d)
 	return d
 end
 
--- A chain: file, name, and its stages in send order. Stages are looked for in each of the folders.
-function M.chain(file, folders)
-	local d = load(file, "chain", {})
+-- Chains ---------------------------------------------------------------------------------------------------------
+
+-- An entry of a chain's stages: its name, and where its value goes.
+local function entry(d, k)
+	local e = d.fields.stages[k]
+	local name, at = e, "value"
+	if type(e) == "table" then
+		name, at = e[1], e.at or "value"
+		for key in pairs(e) do
+			if key ~= 1 and key ~= "at" then
+				field.fail(d, "stages", "stage %d has an entry '%s', expected { name, at = … }; remove it", k, tostring(key))
+			end
+		end
+	end
+	if type(name) ~= "string" then
+		field.fail(d, "stages", "stage %d is %s, expected the name of a stage; correct it", k, sandbox.show(name))
+	end
+	if at ~= "value" and at ~= "tail" and at ~= "head" then
+		field.fail(d, "stages", "stage %d has at = %s, expected \"value\", \"tail\" or \"head\"; correct it", k,
+			sandbox.show(at))
+	end
+	return name, at
+end
+
+-- A chain: file, name, its stages in send order, and at, where the value of each goes. find(name) gives a stage, or
+-- nil and where it was looked for.
+function M.chain_of(d, find)
+	field.check(d, CHAIN)
+	field.check_known(d, CHAIN)
+	field.check_name(d)
+	d.name, d.stages, d.at, d.inplace = d.fields.name, {}, {}, d.fields.inplace or false
+	if field.check_list(d, "stages", d.fields.stages) == 0 then
+		field.fail(d, "stages", "stages is empty, expected names of stages in send order; add \"copy\"")
+	end
+	for k = 1, #d.fields.stages do
+		local name, at = entry(d, k)
+		local stage, where = find(name)
+		if not stage then
+			sandbox.fail(d.file, field.line_of_word(d, name),
+				"unknown stage '%s', expected a file of that name in %s; correct the name or describe the stage", name, where)
+		end
+		if at ~= "value" and stage.kind ~= "fold" then
+			M.fail_stage(d, name, "'%s' has no value to put at the %s of the data, expected a fold; remove at", name, at)
+		end
+		d.stages[k], d.at[k] = stage, at
+	end
+	return d
+end
+
+-- The chain of that file. Stages are looked for in each of the folders; those in known, by file, are not read again.
+function M.chain(file, folders, known)
+	local d = field.load(file, "chain", {})
 	if not d then
 		sandbox.fail(file, 1, "no such file, expected a chain description; see ilp/chains/")
 	end
-	check_fields(d, CHAIN)
-	check_known(d, CHAIN)
-	check_name(d)
-	d.name, d.stages = d.fields.name, {}
-	if check_list(d, "stages", d.fields.stages) == 0 then
-		fail(d, "stages", "stages is empty, expected names of stages in send order; add \"copy\"")
-	end
-	for k, name in ipairs(d.fields.stages) do
-		if type(name) ~= "string" then
-			fail(d, "stages", "stage %d is %s, expected the name of a stage; correct it", k, sandbox.show(name))
-		end
+	known = known or {}
+	return M.chain_of(d, function(name)
 		for _, folder in ipairs(folders) do
-			d.stages[k] = d.stages[k] or M.stage(folder .. "/" .. name .. ".lua")
+			local path = folder .. "/" .. name .. ".lua"
+			known[path] = known[path] or name:match("^[%w_]+$") and M.stage(path)
+			if known[path] then return known[path] end
 		end
-		if not d.stages[k] then
-			sandbox.fail(file, line_of_word(d, name),
-				"unknown stage '%s', expected a file of that name in %s; correct the name or describe the stage",
-				name, table.concat(folders, " or "))
-		end
-	end
-	return d
+		return nil, table.concat(folders, " or ")
+	end)
 end
 
 -- Complains about stage name of chain d.
 function M.fail_stage(d, name, what, ...)
-	sandbox.fail(d.file, line_of_word(d, name), what, ...)
+	sandbox.fail(d.file, field.line_of_word(d, name), what, ...)
 end
 
 return M

@@ -1,23 +1,41 @@
--- The C file and the header of a chain: state, begin, end and sum; for each instruction set the loops of all
--- schedules; the functions that callers see, which hold back the bytes of an incomplete unit; the table.
+-- The C file and the header of a chain: state, begin, end and values; for each instruction set the loops of all
+-- schedules; the functions that callers see; the table.
+local expression = require "gen.expression"
 local isa_table = require "gen.isa"
 local fold = require "gen.fold"
+local frame = require "gen.frame"
 local stream = require "gen.stream"
 local loop = require "gen.loop"
+local pipe = require "gen.pipe"
 local prelude = require "gen.prelude"
+local schedule = require "gen.schedule"
 local text = require "gen.text"
+local turn = require "gen.turn"
 
 local M = {}
 
 local DIRECTIONS = { "send", "recv" }
-local SCHEDULES = { "layered", "tiled", "fused" }
--- The last parameters of all that runs over data.
-local DATA = "uint8_t *dst, const uint8_t *src, size_t n, uint8_t *tmp"
+local DATA = pipe.DATA
 
 local function stage_names(chain, between)
 	local names = {}
-	for k, stage in ipairs(chain.stages) do names[k] = stage.name end
+	for k, stage in ipairs(chain.stages) do
+		names[k] = stage.name .. (chain.at[k] ~= "value" and "(" .. chain.at[k] .. ")" or "")
+	end
 	return table.concat(names, between)
+end
+
+local function each_segment(plan, f)
+	for _, direction in ipairs(DIRECTIONS) do
+		for _, segment in ipairs(plan[direction].segments) do f(direction, segment) end
+	end
+end
+
+-- Folds whose value came with the data, to be compared.
+local function each_compared(plan, f)
+	for k, stage in ipairs(plan.chain.stages) do
+		if plan.chain.at[k] ~= "value" then f(stage) end
+	end
 end
 
 -- Header ---------------------------------------------------------------------------------------------------------
@@ -34,13 +52,23 @@ function M.header(plan)
 	t:line("/* The state of an ADU under way; parameters are set by the caller before begin. */")
 	t:open("struct ilp_chain_%s {", name)
 	t:line("_Alignas(ILP_ALIGN) struct ilp_state ilp;")
-	for _, stage in ipairs(plan.streams) do
+	for _, stage in ipairs(plan.keyed) do
 		t:open("struct {")
 		for _, p in ipairs(stage.params) do t:line("uint8_t %s[%d];", p.name, p.size) end
-		t:close(" " .. stage.name .. ";")
-		t:line("uint32_t %s_state[%d];", stage.name, stage.state_words)
+		t:close(" " .. stage.name .. "_params;")
+		t:line("uint%d_t %s_state[%d];", stage.state_bits, stage.name, stage.state_words)
 	end
-	for _, stage in ipairs(plan.folds) do t:line("struct ilp_fold %s;", stage.name) end
+	for _, stage in ipairs(plan.folds) do t:line("%s", fold.member(stage)) end
+	each_compared(plan, function(stage) t:line("uint8_t %s_came[%d];", stage.name, stage.size) end)
+	local held = pipe.held(plan, 1)
+	if held > 0 then t:line("uint8_t held[%d];", held) end
+	for k = 2, pipe.count(plan) do
+		t:open("struct {")
+		t:line("uint64_t pos;")
+		t:line("uint32_t held_len;")
+		t:line("uint8_t held[%d];", math.max(pipe.held(plan, k), 4))
+		t:close(" pipe" .. k .. ";")
+	end
 	t:close(";")
 	t:line("_Static_assert(sizeof(struct ilp_chain_%s) <= ILP_STATE_MAX, \"the state of %s is too large\");", name, name)
 	t:line("")
@@ -52,15 +80,31 @@ end
 
 -- Functions of the chain -----------------------------------------------------------------------------------------
 
+-- The state's words from the parameters.
+local function emit_state(t, stage)
+	local names, size = {}, stage.state_bits / 8
+	local T = isa_table.type(1, stage.state_bits)
+	for _, p in ipairs(stage.params) do
+		for k = 0, p.words - 1 do
+			names[#names + 1] = string.format("LOAD(%s, s->%s_params.%s + %d)", T, stage.name, p.name, size * k)
+		end
+	end
+	t:open("{")
+	for k, r in ipairs(expression.emit(t, stage.begin, names, T, "t")) do
+		t:line("s->%s_state[%d] = %s;", stage.name, k - 1, r)
+	end
+	t:close()
+end
+
 local function emit_begin(t, plan)
 	t:func("static void begin(void *state)")
 	t:line("struct chain *s = state;")
-	t:line("s->ilp.pos = 0;")
-	t:line("s->ilp.held_len = 0;")
-	for _, stage in ipairs(plan.streams) do stream.emit_begin(t, stage) end
-	for _, stage in ipairs(plan.folds) do
-		t:line("s->%s = %s_nothing();", stage.name, stage.name)
-	end
+	t:line("s->ilp = (struct ilp_state){ .tile = ILP_TILE };")
+	for k = 2, pipe.count(plan) do t:line("s->pipe%d.pos = s->pipe%d.held_len = 0;", k, k) end
+	for _, stage in ipairs(plan.keyed) do emit_state(t, stage) end
+	for _, stage in ipairs(plan.folds) do fold.emit_begin(t, stage) end
+	each_compared(plan, function(stage) t:line("__builtin_memset(s->%s_came, 0, %d);", stage.name, stage.size) end)
+	if #plan.keyed > 0 then t:line("ilp_wipe_stack();") end
 	t:endfunc()
 end
 
@@ -74,196 +118,301 @@ local function emit_sum(t, plan)
 	t:endfunc()
 end
 
--- Runs over bytes in held, whose share of the folds that count at entry is in already.
-local function emit_held(t, plan, direction, n)
-	for _, stage in ipairs(plan[direction].entry) do
-		t:line("const struct ilp_fold %s = s->%s;", stage.name, stage.name)
-	end
-	t:line("run(s, at, dst, s->ilp.held, %s, tmp);", n)
-	for _, stage in ipairs(plan[direction].entry) do t:line("s->%s = %s;", stage.name, stage.name) end
-end
-
--- Folds at entry count bytes that are put into held.
-local function emit_count(t, plan, direction, from, n)
-	for _, stage in ipairs(plan[direction].entry) do
-		t:line("%s_%s(s, %s, %s);", stage.name, isa_table.ends.name, from, n)
-	end
-end
-
--- What stands between the caller and a schedule's run: the bytes of an incomplete unit wait in held.
-local function emit_frame(t, plan, direction)
-	local unit = plan.unit
-	t:func(string.format("static inline size_t %s(schedule *run, struct chain *s, %s)", direction, DATA))
-	if unit == 1 then
-		t:line("if (n > 0)")
-		t:line("\trun(s, s->ilp.pos, dst, src, n, tmp);")
-		t:line("s->ilp.pos += n;")
-		t:line("return n;")
-		t:endfunc()
-		return
-	end
-	t:line("uint64_t at = s->ilp.pos - s->ilp.held_len;")
-	t:line("size_t done = 0;")
-	t:line("")
-	t:line("if (n == 0)")
-	t:line("\treturn 0;")
-	t:line("s->ilp.pos += n;")
-	t:open("if (s->ilp.held_len > 0) {")
-	t:line("const size_t lack = %d - s->ilp.held_len, take = n < lack ? n : lack;", unit)
-	emit_count(t, plan, direction, "src", "take")
-	t:line("__builtin_memcpy(s->ilp.held + s->ilp.held_len, src, take);")
-	t:line("s->ilp.held_len += (uint32_t)take;")
-	t:line("if (take < lack)")
-	t:line("\treturn 0;")
-	emit_held(t, plan, direction, unit)
-	t:line("done = %d, at += %d, src += take, n -= take;", unit, unit)
-	t:close()
-	t:line("const size_t rest = n %% %d, whole = n - rest;", unit)
-	t:line("if (whole > 0)")
-	t:line("\trun(s, at, dst + done, src, whole, tmp);")
-	t:line("s->ilp.held_len = (uint32_t)rest;")
-	t:open("if (rest > 0) {")
-	emit_count(t, plan, direction, "src + whole", "rest")
-	t:line("__builtin_memcpy(s->ilp.held, src + whole, rest);")
-	t:close()
-	t:line("return done + whole;")
-	t:endfunc()
-end
-
-local function emit_end(t, plan, direction)
-	t:func(string.format("static size_t %s_end(void *state, uint8_t *dst)", direction))
-	if plan.unit == 1 then
-		t:line("(void)state, (void)dst;")
-		t:line("return 0;")
-		t:endfunc()
-		return
-	end
-	t:line("struct chain *s = state;")
-	t:line("const size_t n = s->ilp.held_len;")
-	t:line("const uint64_t at = s->ilp.pos - n;")
-	t:line("uint8_t tmp[ILP_HELD_MAX];")
-	t:line("schedule *const run = %s_fused_%s;", direction, isa_table.ends.name)
-	t:line("")
-	t:line("if (n == 0)")
-	t:line("\treturn 0;")
-	emit_held(t, plan, direction, "n")
-	t:line("s->ilp.held_len = 0;")
-	t:line("ilp_wipe(tmp, sizeof tmp);")
-	t:line("return n;")
-	t:endfunc()
-end
-
 -- Schedules ------------------------------------------------------------------------------------------------------
 
-local function run_head(isa, direction, schedule)
-	return string.format("%sstatic void %s_%s_%s(struct chain *s, uint64_t at, %s)",
-		isa_table.attribute(isa), direction, schedule, isa.name, DATA)
+local function run_name(direction, s, isa, segment)
+	return string.format("%s_%s_%s_%d", direction, s.name, isa.name, segment.number)
 end
 
--- The loops one after another, each over all of it.
-local function emit_passes(t, loops, isa, scratch)
-	local uses_at, uses_s
-	for _, l in ipairs(loops) do
-		if l.only_moves then
-			t:line("copy_bytes(%s, %s, n);", l.to, l.from)
-		else
-			t:line("%s", loop.call(l, isa, "", { dst = l.to, src = l.from }))
-		end
-		uses_at = uses_at or l.stream
-		uses_s = uses_s or l.stream or l.folds
+-- The C expressions of the places at the coordinates of a segment's steps, by coordinate.
+local function coordinates(segment)
+	local at = { [0] = "at" }
+	for _, step in ipairs(segment.looped) do
+		if step.reframes then at[step.coord + 1] = frame.behind(step, "p" .. step.coord) end
 	end
-	if not uses_s then t:line("(void)s;") end
-	if not uses_at then t:line("(void)at;") end
-	if not scratch then t:line("(void)tmp;") end
+	return at
 end
 
-local function emit_tiled(t, isa, direction, over)
-	t:open("for (size_t i = 0; i < n; i += ILP_TILE) {")
-	t:line("const size_t m = n - i < ILP_TILE ? n - i : ILP_TILE;")
-	t:line("%s_%s_%s(s, at + i, dst + i, src + i, m, tmp);", direction, over, isa.name)
+-- The loops one after another, each over all of it. Returns the bytes that come out.
+local function emit_passes(t, segment, loops, isa, s)
+	local at, told = coordinates(segment), { [0] = true }
+	local uses = { at = false, s = false, tmp = false }
+	local n, count = "n", 0
+	t:line("const uint64_t p0 = at;")
+	for c = 1, #at do t:line("const uint64_t p%d = %s;", c, at[c]) end
+	t:line("uint8_t *const other = tmp + ilp_grown(&growth_%s, n);", s.direction)
+	for _, l in ipairs(loops) do
+		local out = s.streams_out and l.to == "dst" and loop.streams_out(l, isa)
+		local given = { at = "p" .. l.coord, n = n, dst = l.to, src = l.from }
+		local call = loop.call(l, isa, out and "_out" or "", given)
+		if l.only_moves then
+			t:line("copy_bytes(%s, %s, %s);", l.to, l.from, n)
+		elseif l.reframes then
+			count = count + 1
+			t:line("const size_t n%d = %s;", count, call)
+			n = "n" .. count
+		else
+			t:line("%s;", call)
+		end
+		uses.s = true
+		if out then told.fence = true end
+	end
+	if told.fence then t:line("__builtin_ia32_sfence();") end
+	t:line("(void)s, (void)other;")
+	for c = 0, #at do t:line("(void)p%d;", c) end
+	t:line("return %s;", n)
+end
+
+local function emit_tiled(t, inner)
+	t:line("const size_t tile = s->ilp.tile;")
+	t:line("size_t out = 0;")
+	t:line("")
+	t:open("for (size_t i = 0; i < n; i += tile) {")
+	t:line("const size_t m = n - i < tile ? n - i : tile;")
+	t:line("out += %s(s, at + i, dst + out, src + i, m, tmp);", inner)
 	t:close()
+	t:line("return out;")
 end
 
-local function emit_schedules(t, plan, isa, direction)
-	local way = plan[direction]
-	local one = #way.fused == 1
-	local function run(schedule, body)
-		t:func(run_head(isa, direction, schedule))
-		body()
+-- Whether a schedule runs strip by strip within a segment, and not through all segments.
+local function tiled_within(way, s) return s.tiled and (#way.segments == 1 or way.whole) end
+
+local function emit_run(t, way, s, isa, segment, loops, known)
+	local parts = { s.streams_out and "out" or "" }
+	for k, l in ipairs(loops) do parts[k + 1] = l.name .. ">" .. (l.to or "") end
+	local key = way.direction .. segment.number .. isa.name .. table.concat(parts, " ")
+	local function head(name)
+		t:func(string.format("%sstatic size_t %s(struct chain *s, uint64_t at, %s)", isa_table.attribute(isa), name, DATA))
+	end
+	local name = run_name(way.direction, s, isa, segment)
+	if not known[key] then
+		known[key] = tiled_within(way, s) and name .. "_strip" or name
+		head(known[key])
+		s.direction = way.direction
+		emit_passes(t, segment, loops, isa, s)
 		t:endfunc()
 	end
-	run("layered", function() emit_passes(t, way.layered, isa, way.scratch.layered) end)
-	run("tiled", function() emit_tiled(t, isa, direction, "layered") end)
-	-- What takes several loops runs them strip by strip.
-	run(one and "fused" or "partial", function() emit_passes(t, way.fused, isa, way.scratch.fused) end)
-	if not one then run("fused", function() emit_tiled(t, isa, direction, "partial") end) end
+	if tiled_within(way, s) then
+		head(name)
+		emit_tiled(t, known[key])
+		t:endfunc()
+		return name
+	end
+	return known[key]
 end
 
--- The loops that any schedule of any direction uses, each once. Where bytes that are no whole words are held back,
--- only the loops that end an ADU, and count what is held, see such.
-local function emit_loops(t, plan, isa)
-	local done, any_end = {}, plan.unit % 4 ~= 0 or isa == isa_table.ends
+-- What a caller calls, of segments one behind the other: each through its own frame.
+local function emit_pipe(t, way, s, runs, mids)
+	local direction, n = way.direction, "m"
+	for k, segment in ipairs(way.segments) do
+		local to = k < #way.segments and mids[k] or "dst + out"
+		local from = k == 1 and "src + i" or mids[k - 1]
+		local call = string.format("%s(%s, s, %s, %s, %s, tmp)", pipe.name(direction, segment), runs[k], to, from, n)
+		if k < #way.segments then
+			n = "n" .. k
+			t:line("const size_t %s = %s;", n, call)
+		else
+			t:line("out += %s;", call)
+		end
+	end
+end
+
+-- The same of whole ADUs: a segment ends before the next begins, and what stands before the data is put there.
+local function emit_whole(t, way, runs, mids)
+	local direction, n = way.direction, "n"
+	for k, segment in ipairs(way.segments) do
+		local to = k < #way.segments and mids[k] or "dst"
+		local from = k == 1 and "src" or mids[k - 1]
+		local head = segment.head and segment.head.stage
+		local at = to .. (head and " + " .. head.size or "")
+		t:line("size_t n%d = %s(%s, s, %s, %s, %s, tmp);", k, pipe.name(direction, segment), runs[k], at, from, n)
+		if pipe.ends(segment) then
+			t:line("n%d += %s_end(s, %s + n%d);", k, pipe.name(direction, segment), at, k)
+		end
+		if head then
+			t:line("%s_value(s, %s);", head.name, to)
+			t:line("n%d += %d;", k, head.size)
+		end
+		n = "n" .. k
+	end
+	t:line("return %s;", n)
+end
+
+local function emit_callable(t, plan, way, s, isa, runs)
+	local name = string.format("%s_%s_%s", way.direction, s.name, isa.name)
+	local keyed = #plan.keyed > 0
+	t:func(string.format("static %ssize_t %s(void *state, %s)", keyed and "__attribute__((noinline)) " or "",
+		name .. (keyed and "_work" or "_loop"), DATA))
+	if #way.segments == 1 and not way.whole then
+		t:line("return %s(%s, state, dst, src, n, tmp);", pipe.name(way.direction, way.segments[1]), runs[1])
+	else
+		local mids, strips = {}, s.tiled and not way.whole
+		t:line("struct chain *s = state;")
+		if strips then
+			t:line("const size_t tile = s->ilp.tile;")
+			t:line("size_t out = 0;")
+		end
+		t:line("const size_t room = ilp_grown(&growth_%s, %s);", way.direction, strips and "n < tile ? n : tile" or "n")
+		for k = 1, #way.segments - 1 do
+			mids[k] = "mid" .. k
+			t:line("uint8_t *const mid%d = tmp + %d * room;", k, s.scratch + k - 1)
+		end
+		t:line("(void)room;")
+		if way.whole then
+			emit_whole(t, way, runs, mids)
+		elseif strips then
+			t:open("for (size_t i = 0; i < n; i += tile) {")
+			t:line("const size_t m = n - i < tile ? n - i : tile;")
+			emit_pipe(t, way, s, runs, mids)
+			t:close()
+			t:line("return out;")
+		else
+			t:line("const size_t i = 0, m = n;")
+			t:line("size_t out = 0;")
+			emit_pipe(t, way, s, runs, mids)
+			t:line("return out;")
+		end
+	end
+	t:endfunc()
+	if keyed then
+		t:func(string.format("%sstatic size_t %s_loop(void *state, %s)", isa_table.attribute(isa), name, DATA))
+		t:line("const size_t out = %s_work(state, dst, src, n, tmp);", name)
+		t:line("ilp_wipe_stack();")
+		if isa.wipe then t:line("WIPE_%s();", isa.name) end
+		t:line("return out;")
+		t:endfunc()
+	end
+	return name .. "_loop"
+end
+
+-- The end of a chain: that of each segment goes through those behind it.
+local function emit_end(t, plan, way, runs)
+	local direction, any = way.direction, false
+	for _, segment in ipairs(way.segments) do any = any or pipe.ends(segment) end
+	t:func(string.format("static int %s_end(void *state, uint8_t *dst)", direction))
+	t:line("struct chain *s = state;")
+	if not any or way.whole then
+		t:line("(void)dst;")
+		t:line("return s->ilp.bad ? -ILP_EBADMSG : 0;")
+		t:endfunc()
+		return
+	end
+	t:line("size_t out = 0;")
+	t:line("")
+	for k, segment in ipairs(way.segments) do
+		if pipe.ends(segment) then
+			local last = k == #way.segments
+			if last then
+				t:line("out += %s_end(s, dst + out);", pipe.name(direction, segment))
+			else
+				t:open("{")
+				t:line("uint8_t end[%d], more[4096], tmp[4096];", segment.room)
+				t:line("size_t n = %s_end(s, end);", pipe.name(direction, segment))
+				local from = "end"
+				for j = k + 1, #way.segments do
+					local to = j == #way.segments and "dst + out" or "more"
+					t:line("n = %s(%s, s, %s, %s, n, tmp);", pipe.name(direction, way.segments[j]), runs[j], to, from)
+					if j < #way.segments then
+						t:line("__builtin_memcpy(end, more, n);")
+					end
+				end
+				t:line("out += n;")
+				t:line("ilp_wipe(end, sizeof end), ilp_wipe(more, sizeof more), ilp_wipe(tmp, sizeof tmp);")
+				t:close()
+			end
+		end
+	end
+	t:open("if (s->ilp.bad) {")
+	t:line("ilp_wipe(dst, out);")
+	t:line("return -ILP_EBADMSG;")
+	t:close()
+	if #plan.keyed > 0 then t:line("ilp_wipe_stack();") end
+	t:line("return (int)out;")
+	t:endfunc()
+end
+
+-- Calls f(loop, whole, out) for the loops that the schedules of both directions use; whole: the bytes that it is given are
+-- a multiple of that.
+local function each_loop(plan, schedules, f)
 	for _, direction in ipairs(DIRECTIONS) do
-		for _, list in ipairs { "layered", "fused" } do
-			for _, l in ipairs(plan[direction][list]) do
-				if not done[l.name] and not l.only_moves then loop.emit(t, l, isa, any_end) end
-				done[l.name] = true
+		for _, s in ipairs(schedules[direction]) do
+			for k, loops in ipairs(s.segments) do
+				local segment, frames = plan[direction].segments[k], false
+				for _, step in ipairs(segment.steps) do frames = frames or step.reframes end
+				for _, l in ipairs(loops) do
+					if not l.only_moves then f(l, frames and 1 or segment.unit, s.streams_out and l.to == "dst") end
+				end
 			end
 		end
 	end
 end
 
-local function emit_callables(t, isa)
-	for _, direction in ipairs(DIRECTIONS) do
-		for _, schedule in ipairs(SCHEDULES) do
-			local run = string.format("%s_%s_%s", direction, schedule, isa.name)
-			t:func(string.format("static size_t %s_loop(void *state, %s)", run, DATA))
-			t:line("return %s(%s, state, dst, src, n, tmp);", direction, run)
-			t:endfunc()
-		end
-	end
+-- Each of them once, good for all its uses.
+local function emit_loops(t, plan, isa, schedules)
+	local done, least = {}, {}
+	each_loop(plan, schedules, function(l, whole) least[l.name] = math.min(least[l.name] or whole, whole) end)
+	each_loop(plan, schedules, function(l, _, out) loop.emit(t, l, isa, done, least[l.name], out) end)
 end
 
 -- The table ------------------------------------------------------------------------------------------------------
 
-local function emit_table(t, plan)
-	local chain = plan.chain
+local function emit_params(t, plan)
 	t:open("static const struct ilp_param params[] = {")
-	for _, stage in ipairs(plan.streams) do
+	for _, stage in ipairs(plan.keyed) do
 		for _, p in ipairs(stage.params) do
-			t:line("{ \"%s.%s\", offsetof(struct chain, %s.%s), %d },", stage.name, p.name, stage.name, p.name, p.size)
+			t:line("{ \"%s.%s\", offsetof(struct chain, %s_params.%s), %d },", stage.name, p.name, stage.name, p.name,
+				p.size)
 		end
 	end
 	t:line("{ NULL, 0, 0 },")
 	t:close(";")
-	t:line("")
+	t:open("static const struct ilp_value values[] = {")
+	for _, stage in ipairs(plan.folds) do 
+		t:line("{ \"%s\", %d, offsetof(struct chain, %s), sizeof((struct chain *)0)->%s, %s_value },", stage.name,
+			stage.size, stage.name, stage.name, stage.name)
+	end
+	t:line("{ NULL, 0, 0, 0, NULL },")
+	t:close(";")
+end
+
+local function emit_ways(t, way, list, callables)
+	t:open("static const struct ilp_way %s_ways[] = {", way.direction)
+	for k, s in ipairs(list) do
+		local pieces = s.scratch + #way.segments - 1
+		t:open("{ \"%s\", \"%s\", %d, %d, {", s.name, s.title, pieces, s.tiled and 1 or 0)
+		for _, isa in ipairs(isa_table.list) do
+			if isa.guard then t:raw("#if " .. isa.guard) end
+			t:line("[%s] = %s,", isa.enum, callables[k][isa.name])
+			if isa.guard then t:raw("#endif") end
+		end
+		t:close(" },")
+	end
+	t:close(";")
+end
+
+local function emit_table(t, plan)
+	local chain = plan.chain
 	t:open("const struct ilp_chain ilp_chain_%s = {", chain.name)
+	t:line(".abi = ILP_ABI,")
 	t:line(".name = \"%s\",", chain.name)
 	t:line(".stages = \"%s\",", stage_names(chain, " "))
 	t:line(".state_size = sizeof(struct chain),")
 	t:line(".unit = %d,", plan.unit)
 	t:line(".block = %d,", plan.block)
+	t:line(".keyed = %s,", #plan.keyed > 0 and "true" or "false")
+	t:line(".inplace = %s,", plan.inplace and "true" or "false")
+	t:line(".keeps = %s,", plan.keeps and "true" or "false")
 	t:line(".params = params,")
+	t:line(".values = values,")
 	t:line(".begin = begin,")
-	t:line(".end = { [ILP_SEND] = send_end, [ILP_RECV] = recv_end },")
 	if plan.wire then t:line(".sum = sum,") end
 	for _, direction in ipairs(DIRECTIONS) do
-		local D = "ILP_" .. direction:upper()
-		for _, schedule in ipairs(SCHEDULES) do
-			t:open(".loop[%s][ILP_%s] = {", D, schedule:upper())
-			for _, isa in ipairs(isa_table.list) do
-				if isa.guard then t:raw("#if " .. isa.guard) end
-				t:line("[%s] = %s_%s_%s_loop,", isa.enum, direction, schedule, isa.name)
-				if isa.guard then t:raw("#endif") end
-			end
-			t:close(",")
-		end
-		local list, scratch = {}, plan[direction].scratch
-		for _, schedule in ipairs(SCHEDULES) do
-			local over = schedule == "fused" and "fused" or "layered"
-			if scratch[over] then list[#list + 1] = "1 << ILP_" .. schedule:upper() end
-		end
-		t:line(".scratch[%s] = %s,", D, #list > 0 and table.concat(list, " | ") or "0")
+		local way, D = plan[direction], "ILP_" .. direction:upper()
+		t:line(".end[%s] = %s_end,", D, direction)
+		t:line(".whole[%s] = %s,", D, way.whole and "true" or "false")
+		t:line(".growth[%s] = { %d, %d, %d },", D, way.growth.fixed, way.growth.every, way.growth.size)
+		t:line(".ways[%s] = %s_ways,", D, direction)
+		t:line(".way_count[%s] = sizeof %s_ways / sizeof %s_ways[0],", D, direction, direction)
 	end
 	t:close(";")
 end
@@ -281,35 +430,75 @@ local function emit_opening(t, plan)
 	t:line(" * Verdict: %s. */", plan.verdict)
 	t:line("#include \"%s.h\"", chain.name)
 	t:line("")
+	t:line("#if defined(__x86_64__)")
+	t:line("#include <immintrin.h>")
+	t:line("#elif defined(__aarch64__)")
+	t:line("#include <arm_neon.h>")
+	t:line("#endif")
+	t:line("")
 	t:line("#define chain ilp_chain_%s /* the tag of the state */", chain.name)
+	t:line("")
+end
+
+local function emit_common(t, plan)
+	for _, bytes in ipairs { 4, 8, 16 } do t:raw(turn.UNIONS[bytes]) end
+	t:line("")
+	for _, direction in ipairs(DIRECTIONS) do
+		local g = plan[direction].growth
+		t:line("static const struct ilp_growth growth_%s = { %d, %d, %d };", direction, g.fixed, g.every, g.size)
+	end
+	t:line("")
+	for _, stage in ipairs(plan.folds) do fold.emit_functions(t, stage) end
+	for _, stage in ipairs(plan.chain.stages) do
+		if stage.kind == "reframe" then frame.emit_functions(t, stage) end
+		if stage.kind == "pad" then pipe.emit_pad(t, stage) end
+	end
+	t:line("/* A schedule over n bytes, whole units unless the ADU ends with them; at is the place of the first in the ADU.")
+	t:line(" * Returns the bytes that come out. */")
+	t:line("typedef size_t schedule(struct chain *s, uint64_t at, %s);", DATA)
+	t:line("")
+end
+
+-- What there is for one instruction set; callables: by direction, schedule and instruction set.
+local function emit_isa(t, plan, isa, schedules, callables)
+	t:line("/* ---- %s ---- */", isa.name)
+	t:line("")
+	if isa.guard then t:raw("#if " .. isa.guard) end
+	for _, stage in ipairs(plan.streams) do stream.emit_functions(t, stage, isa) end
+	emit_loops(t, plan, isa, schedules)
+	if isa == isa_table.ends then
+		each_segment(plan, function(direction, segment)
+			pipe.emit_frame(t, direction, segment)
+			pipe.emit_end(t, direction, segment)
+		end)
+	end
+	for _, direction in ipairs(DIRECTIONS) do
+		local way, known = plan[direction], {}
+		for k, s in ipairs(schedules[direction]) do
+			local runs = {}
+			for j, segment in ipairs(way.segments) do
+				runs[j] = emit_run(t, way, s, isa, segment, s.segments[j], known)
+			end
+			callables[direction][k] = callables[direction][k] or {}
+			callables[direction][k][isa.name] = emit_callable(t, plan, way, s, isa, runs)
+			if isa == isa_table.ends and s.name == "fused" then emit_end(t, plan, way, runs) end
+		end
+	end
+	if isa.guard then t:raw("#endif") end
 	t:line("")
 end
 
 function M.source(plan)
 	local opening, t = text.new(), text.new()
+	local schedules, callables = {}, { send = {}, recv = {} }
+	for _, direction in ipairs(DIRECTIONS) do schedules[direction] = schedule.list(plan[direction]) end
 	emit_opening(opening, plan)
-	for _, stage in ipairs(plan.folds) do fold.emit_functions(t, stage) end
-	t:line("/* A schedule over n bytes, whole units unless the ADU ends with them; "
-		.. "at is the place of the first in the ADU. */")
-	t:line("typedef void schedule(struct chain *s, uint64_t at, %s);", DATA)
-	t:line("")
-	for k, isa in ipairs(isa_table.list) do
-		t:line("/* ---- %s ---- */", isa.name)
-		t:line("")
-		if isa.guard then t:raw("#if " .. isa.guard) end
-		for _, stage in ipairs(plan.streams) do stream.emit_functions(t, stage, isa) end
-		emit_loops(t, plan, isa)
-		for _, direction in ipairs(DIRECTIONS) do emit_schedules(t, plan, isa, direction) end
-		if k == 1 then
-			for _, direction in ipairs(DIRECTIONS) do emit_frame(t, plan, direction) end
-		end
-		emit_callables(t, isa)
-		if isa.guard then t:raw("#endif") end
-		t:line("")
-	end
+	emit_common(t, plan)
+	for _, isa in ipairs(isa_table.list) do emit_isa(t, plan, isa, schedules, callables) end
 	emit_begin(t, plan)
-	for _, direction in ipairs(DIRECTIONS) do emit_end(t, plan, direction) end
 	emit_sum(t, plan)
+	emit_params(t, plan)
+	for _, direction in ipairs(DIRECTIONS) do emit_ways(t, plan[direction], schedules[direction], callables[direction]) end
 	emit_table(t, plan)
 	local body = t:string()
 	return opening:string() .. prelude.of(body) .. "\n" .. body

@@ -1,6 +1,8 @@
--- A page about a chain: the verdict and why, in which order its stages run each way, the passes of each schedule with
+-- A page about a chain: the verdict and why, in which order its stages run each way, the loops of each schedule with
 -- the loads and stores they cost, its state, and whether its values fit the registers.
+local fold = require "gen.fold"
 local isa_table = require "gen.isa"
+local schedule = require "gen.schedule"
 local stream = require "gen.stream"
 
 local M = {}
@@ -23,40 +25,43 @@ local function passes(loops)
 	return list
 end
 
-local function schedule(name, loops, scratch)
-	local loads, stores = traffic(loops)
-	return { schedule = name, passes = passes(loops), loads = loads, stores = stores, scratch = scratch }
+local function of_schedule(s)
+	local loads, stores = traffic(s.loops)
+	return { schedule = s.name, title = s.title, passes = passes(s.loops), loads = loads, stores = stores,
+		scratch = s.scratch, tiled = s.tiled or false }
 end
 
 -- Vectors alive at once in the fullest loop: data of a turn and accumulators, or a stream's block and what goes on
 -- beside it. An estimate: the compiler may do better.
 local function live(plan, isa)
-	local folds = #plan.folds * isa.sums * (isa.widths[1] > 4 and 2 or 1)
-	if #plan.streams == 0 then return isa.unroll + folds end
-	return stream.WORDS + 2 + folds
+	local accumulators = 0
+	for _, stage in ipairs(plan.folds) do
+		accumulators = accumulators + fold.sums(stage, isa) * #stage.zero * (#isa.widths > 0 and stage.unit == 4 and 2 or 1)
+	end
+	if #plan.streams == 0 then return isa.unroll + accumulators end
+	return stream.WORDS + 2 + accumulators
 end
 
 local function state_bytes(plan)
-	local bytes = 80 -- struct ilp_state
-	for _, s in ipairs(plan.streams) do bytes = bytes + s.state_words * 4 + s.param_bytes end
-	bytes = bytes + 16 * #plan.folds
-	return bytes + -bytes % 64 -- ILP_ALIGN
+	local bytes = 24 -- struct ilp_state
+	for _, s in ipairs(plan.keyed) do bytes = bytes + s.state_words * s.state_bits / 8 + s.param_bytes end
+	for _, s in ipairs(plan.folds) do bytes = bytes + (fold.in_order(s) and 8 * #s.zero or 16) end
+	return bytes
 end
 
 -- The page as plain tables, numbers and strings.
 function M.table(plan)
-	local page = { chain = plan.chain.name, verdict = plan.verdict, reasons = plan.send.reasons, unit = plan.unit,
-		block = plan.block, state_bytes = state_bytes(plan), stages = {}, directions = {}, registers = {} }
+	local page = { chain = plan.chain.name, verdict = plan.verdict, unit = plan.unit, block = plan.block,
+		state_bytes = state_bytes(plan), stages = {}, directions = {}, registers = {} }
 	for k, s in ipairs(plan.chain.stages) do
-		page.stages[k] = { name = s.name, kind = s.kind, unit = s.unit, standard = s.standard }
+		page.stages[k] = { name = s.name, kind = s.kind, unit = s.unit, standard = s.standard, at = plan.chain.at[k] }
 	end
 	for k, direction in ipairs { "send", "recv" } do
-		local way = plan[direction]
-		page.directions[k] = { direction = direction, schedules = {
-			schedule("layered", way.layered, way.scratch.layered),
-			schedule("tiled", way.layered, way.scratch.layered),
-			schedule("fused", way.fused, way.scratch.fused),
-		} }
+		local way, reasons, schedules = plan[direction], {}, {}
+		for j, reason in ipairs(way.reasons) do reasons[j] = reason.text end
+		for j, s in ipairs(schedule.list(way)) do schedules[j] = of_schedule(s) end
+		page.directions[k] = { direction = direction, verdict = way.verdict, reasons = reasons, schedules = schedules,
+			whole = way.whole or false }
 	end
 	for k, isa in ipairs(isa_table.list) do
 		local n = live(plan, isa)
@@ -65,26 +70,32 @@ function M.table(plan)
 	return page
 end
 
+local SHOWN = { layered = true, fused = true }
+
+local function put_direction(put, d)
+	put("")
+	put("  %s: %s%s", d.direction, d.verdict, d.whole and ", of whole ADUs: a value stands before the data" or "")
+	for _, reason in ipairs(d.reasons) do put("    cut: %s", reason) end
+	if #d.reasons == 0 then put("    no two stages are in each other's way") end
+	for _, s in ipairs(d.schedules) do
+		put("    %-10s %d loads and %d stores a word%s   %s", s.schedule, s.loads, s.stores,
+			s.scratch > 0 and ", scratch memory" or "", s.title)
+		for _, p in ipairs(SHOWN[s.schedule] and s.passes or {}) do put("      %s → %s: %s", p.from, p.to, p.stages) end
+	end
+end
+
 function M.text(page)
 	local lines = {}
 	local function put(...) lines[#lines + 1] = string.format(...) end
 	put("%s: %s", page.chain, page.verdict)
-	for _, reason in ipairs(page.reasons) do put("  cut: %s", reason) end
-	if #page.reasons == 0 then put("  no two stages are in each other's way") end
 	put("")
-	for _, s in ipairs(page.stages) do put("  %-16s %-6s unit %2d  %s", s.name, s.kind, s.unit, s.standard) end
-	put("")
-	put("  unit %d bytes, block %d bytes, state %d bytes", page.unit, page.block, page.state_bytes)
-	for _, d in ipairs(page.directions) do
-		put("")
-		for _, s in ipairs(d.schedules) do
-			put("  %s %-8s %d loads and %d stores a word%s", d.direction, s.schedule, s.loads, s.stores,
-				s.scratch and ", scratch memory" or "")
-			if s.schedule ~= "tiled" then
-				for _, p in ipairs(s.passes) do put("    %s → %s: %s", p.from, p.to, p.stages) end
-			end
-		end
+	for _, s in ipairs(page.stages) do
+		put("  %-16s %-7s unit %2d  %s%s", s.name, s.kind, s.unit, s.standard, s.at ~= "value" and ", its value at the "
+			.. s.at or "")
 	end
+	put("")
+	put("  unit %d bytes, block %d bytes, state %d bytes and what waits", page.unit, page.block, page.state_bytes)
+	for _, d in ipairs(page.directions) do put_direction(put, d) end
 	put("")
 	for _, r in ipairs(page.registers) do
 		put("  %-8s about %d vectors alive in %d registers%s", r.isa, r.live, r.registers, r.spills and ": spills" or "")

@@ -1,7 +1,11 @@
 -- Graphs as C: statements for what is used more than once or belongs to a loop, expressions for the rest.
+local bit = require "bit"
+
 local M = {}
 
-local INFIX = { add = "+", sub = "-", xor = "^", and_ = "&", or_ = "|" }
+local INFIX = { add = "+", sub = "-", mul = "*", xor = "^", and_ = "&", or_ = "|" }
+local ORDER = { big = "BIG", little = "LITTLE" }
+local SUFFIX = { [8] = "u", [16] = "u", [32] = "u", [64] = "ull" }
 
 local function count_uses(graph)
 	local uses = {}
@@ -58,30 +62,59 @@ end
 -- A constant beside a vector is taken for each lane; one that stands alone must be made a vector.
 function Writer:operand(n, beside)
 	if n.op ~= "const" then return self:name_of(n) end
-	local c = string.format(n.value < 10 and "%d" or "0x%x", n.value) .. (self.graph.bits == 64 and "ull" or "u")
+	local small = type(n.value) == "number" and n.value < 10 or type(n.value) ~= "number" and n.value < 10ULL
+	local c = (small and tostring(tonumber(n.value)) or "0x" .. (type(n.value) == "number" and string.format("%x", n.value)
+		or bit.tohex(n.value, 16):gsub("^0+", ""))) .. SUFFIX[self.graph.bits]
 	if self.scalar or beside and beside.op ~= "const" then return c end
-	return string.format("SPLAT(%s, %s)", self.type, c)
+	return string.format("SPLAT(%s, (uint%d_t)%s)", self.type, self.graph.bits, c)
 end
 
 function Writer:rotate(x, count)
 	if count == 0 then return x end
-	if self.graph.bits == 64 then return string.format("ROTL64(%s, %d)", x, count) end
-	if self.isa and self.isa.rotl_by_bytes and not self.scalar and count % 8 == 0 then
+	local bits = self.graph.bits
+	if bits == 32 and self.isa and self.isa.bytes and not self.scalar and count % 8 == 0 then
 		return string.format("ROTL%d_%s(%s)", count, self.type, x)
 	end
-	return string.format("ROTL(%s, %d)", x, count)
+	return string.format("ROTL%s(%s, %d)", bits == 32 and "" or bits, x, count)
+end
+
+-- The bytes of x in the order that op says; of its lower half if that is 32 bits.
+function Writer:ordered(op, x)
+	local half = op:match("^(.*)32$")
+	local name = ORDER[half or op]
+	if self.graph.bits == 8 then return x end
+	-- Without an instruction that moves bytes: by shifts.
+	if not self.scalar and not self.isa.bytes then name = name .. "_SHIFTS" end
+	if not half then return string.format("%s(%s, %s)", name, self.type, x) end
+	if self.scalar then return string.format("((uint64_t)%s(uint32_t, (uint32_t)(%s)))", name, x) end
+	local words = self.type:gsub("^d", "v")
+	return string.format("((%s)%s(%s, (%s)(%s)))", self.type, name, words, words, x)
 end
 
 function Writer:expression(n)
 	local a, b = n.args[1], n.args[2]
-	if INFIX[n.op] then return string.format("(%s %s %s)", self:operand(a, b), INFIX[n.op], self:operand(b, a)) end
-	local x = self:operand(a)
-	if n.op == "shl" then return string.format("(%s << %d)", x, n.count) end
-	if n.op == "shr" then return string.format("(%s >> %d)", x, n.count) end
-	if n.op == "rotl" then return self:rotate(x, n.count) end
-	if n.op == "big" then return string.format("BIG(%s, %s)", self.type, x) end
-	if n.op == "little" then return string.format("LITTLE(%s, %s)", self.type, x) end
-	return string.format("(%s ? %s : %s)", x, self:operand(b), self:operand(n.args[3]))
+	local e
+	if INFIX[n.op] then
+		e = string.format("(%s %s %s)", self:operand(a, b), INFIX[n.op], self:operand(b, a))
+	else
+		local x = self:operand(a)
+		if n.op == "shl" then
+			e = string.format("(%s << %d)", x, n.count)
+		elseif n.op == "shr" then
+			e = string.format("(%s >> %d)", x, n.count)
+		elseif n.op == "rotl" then
+			e = self:rotate(x, n.count)
+		elseif n.op == "mul32" then
+			e = string.format("MUL32_%s(%s, %s)", self.type, x, self:operand(b))
+		elseif n.op == "choose" then
+			e = string.format("(%s ? %s : %s)", x, self:operand(b), self:operand(n.args[3]))
+		else
+			return self:ordered(n.op, x)
+		end
+	end
+	-- C computes with int what is narrower.
+	if self.scalar and self.graph.bits < 32 then e = string.format("((%s)%s)", self.type, e) end
+	return e
 end
 
 function Writer:loop(loop)
@@ -141,7 +174,7 @@ end
 --	isa     entry of isa.lua, for lowerings; nil where there are none
 function M.emit(t, graph, names, type, prefix, isa)
 	local w = setmetatable({ t = t, graph = graph, type = type, prefix = prefix, isa = isa, counter = 0,
-		uses = count_uses(graph), text = {}, home = {}, scalar = type == "uint32_t" or type == "uint64_t" }, Writer)
+		uses = count_uses(graph), text = {}, home = {}, scalar = type:match("^uint") ~= nil }, Writer)
 	for k, input in ipairs(graph.inputs) do w.text[input] = names[k] end
 	w:scope(graph.scope)
 	local results = {}

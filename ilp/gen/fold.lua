@@ -1,95 +1,329 @@
 -- Folds in C: their carried state, and the accumulators of a loop.
 --
--- A loop works on 32-bit words in lanes of 64 bits. What a loop has folded is one number, `<name>`, to which the
--- accumulators are brought at the end of each width; count() then joins it to what was folded before.
+-- Accumulators are of 64-bit lanes. What a loop has folded so far is `<name>_acc`, to which the accumulators of vectors
+-- are brought when the vectors end. A fold whose units count in any order (it has a join) begins anew in each loop and is
+-- joined to what was folded before; any other goes on from what the state holds, which the accumulator that ends last
+-- takes with it.
 local expression = require "gen.expression"
 local graph = require "gen.graph"
 local isa_table = require "gen.isa"
 
 local M = {}
 
-local function scalar(t, g, name, comment, parameters)
-	if comment then t:line("/* %s */", comment) end
-	local list, names, used = {}, {}, expression.used_inputs(g)
-	for k, p in ipairs(parameters) do
-		list[k], names[k] = "uint64_t " .. p, p
+local function acc_words(stage) return #stage.zero end
+function M.in_order(stage) return not stage.join end
+
+-- Units between two lanes of a vector, once the halves of lanes are merged.
+local function lane_distance(stage) return stage.unit == 4 and 2 or 1 end
+
+-- Functions of numbers ---------------------------------------------------------------------------------------------
+
+-- The C names of a graph's inputs: acc, units, state.
+local function names_of(acc, n, ...)
+	local names = {}
+	for _, one in ipairs { acc } do
+		for k = 0, n - 1 do names[#names + 1] = string.format("%s[%d]", one, k) end
 	end
-	t:func(string.format("static inline uint64_t %s(%s)", name, table.concat(list, ", ")))
-	for k, p in ipairs(parameters) do
-		if not used[k] then t:line("(void)%s;", p) end
+	for _, more in ipairs { ... } do
+		for _, name in ipairs(more) do names[#names + 1] = name end
 	end
-	t:line("return %s;", expression.emit(t, g, names, "uint64_t", "t")[1])
+	return names
+end
+
+local function state_names(stage)
+	local names = {}
+	for k = 1, stage.state_words do names[k] = string.format("state[%d]", k - 1) end
+	return names
+end
+
+local function state_parameter(stage) return stage.state_words > 0 and ", const uint64_t *state" or "" end
+function M.state_argument(stage, s)
+	return stage.state_words > 0 and string.format(", %s->%s_state", s or "s", stage.name) or ""
+end
+
+local function unit_names(stage)
+	return stage.words == 1 and { "w" } or { "w0", "w1" }
+end
+local function unit_parameters(stage)
+	local list = {}
+	for k, name in ipairs(unit_names(stage)) do list[k] = ", uint64_t " .. name end
+	return table.concat(list)
+end
+
+local function ignore(t, g, names)
+	local used, done = expression.used_inputs(g), {}
+	for k, name in ipairs(names) do
+		local whole = name:match("^[%w_]+")
+		done[whole] = done[whole] or used[k]
+		if not used[k] and done[whole] == nil then done[whole] = false end
+	end
+	for whole, any in pairs(done) do
+		if not any then t:line("(void)%s;", whole) end
+	end
+end
+
+-- Writes the graph's results to acc.
+local function assign(t, g, names, to)
+	ignore(t, g, names)
+	local results = expression.emit(t, g, names, "uint64_t", "t")
+	local temporary = {}
+	for k, r in ipairs(results) do
+		temporary[k] = r
+		if #results > 1 then
+			temporary[k] = "r" .. k
+			t:line("const uint64_t r%d = %s;", k, r)
+		end
+	end
+	for k in ipairs(results) do t:line("%s[%d] = %s;", to, k - 1, temporary[k]) end
+end
+
+local function emit_step_functions(t, stage)
+	local name, n = stage.name, acc_words(stage)
+	t:line("/* %s: one unit more. */", stage.standard)
+	t:func(string.format("static inline void %s_step(uint64_t *acc%s%s)", name, unit_parameters(stage),
+		state_parameter(stage)))
+	assign(t, stage.step(1), names_of("acc", n, unit_names(stage), state_names(stage)), "acc")
+	t:endfunc()
+	t:line("/* What b has, which ends %d units later. */", lane_distance(stage))
+	t:func(string.format("static inline void %s_merge(uint64_t *acc, const uint64_t *b%s)", name, state_parameter(stage)))
+	local names = names_of("acc", n)
+	for _, b in ipairs(names_of("b", n, state_names(stage))) do names[#names + 1] = b end
+	assign(t, stage.merge(lane_distance(stage)), names, "acc")
+	t:endfunc()
+	t:func(string.format("static inline void %s_finish(uint64_t *value, const uint64_t *acc%s)", name,
+		state_parameter(stage)))
+	assign(t, stage.finish, names_of("acc", n, state_names(stage)), "value")
+	t:endfunc()
+end
+
+-- The last n bytes of the data, in w, as last(…, n) has it.
+local function emit_last(t, stage)
+	t:func(string.format("static inline void %s_last(uint64_t *acc%s, size_t n%s)", stage.name, unit_parameters(stage),
+		state_parameter(stage)))
+	local names = names_of("acc", acc_words(stage), unit_names(stage), state_names(stage))
+	t:open("switch (n) {")
+	for n = 1, stage.unit - 1 do
+		t:line("case %d: {", n)
+		t.depth = t.depth + 1
+		assign(t, stage.last(n), names, "acc")
+		t:line("break;")
+		t:close()
+	end
+	t:close()
+	t:endfunc()
+end
+
+local function emit_join(t, stage)
+	local name = stage.name
+	t:line("/* What follows len_a bytes that came to a. */")
+	t:func(string.format("static inline uint64_t %s_join(uint64_t a, uint64_t b, uint64_t len_a)", name))
+	ignore(t, stage.join, { "a", "b", "len_a" })
+	t:line("return %s;", expression.emit(t, stage.join, { "a", "b", "len_a" }, "uint64_t", "t")[1])
+	t:endfunc()
+	t:func(string.format("static inline struct ilp_fold %s_nothing(void)", name))
+	t:line("const uint64_t acc[1] = { %dull };", stage.zero[1])
+	t:line("struct ilp_fold f = { 0 };")
+	t:line("%s_finish(&f.value, acc);", name)
+	t:line("return f;")
+	t:endfunc()
+	t:func(string.format("static inline void %s_count(struct ilp_fold *f, const uint64_t *acc, size_t n)", name))
+	t:line("uint64_t value[1];")
+	t:line("%s_finish(value, acc);", name)
+	t:line("f->value = %s_join(f->value, value[0], f->len);", name)
+	t:line("f->len += n;")
+	t:endfunc()
+end
+
+-- The value's bytes as they are sent.
+local function emit_value(t, stage)
+	local T = "uint" .. math.min(stage.size, 8) * 8 .. "_t"
+	local order = ({ big = "BIG", little = "LITTLE" })[stage.order]
+	t:func(string.format("static inline void %s_value(const void *state, uint8_t *to)", stage.name))
+	t:line("const struct chain *s = state;")
+	t:line("uint64_t value[%d];", stage.value_words)
+	if M.in_order(stage) then
+		t:line("%s_finish(value, s->%s%s);", stage.name, stage.name, M.state_argument(stage))
+	else
+		t:line("value[0] = s->%s.value;", stage.name)
+	end
+	for k = 0, stage.value_words - 1 do
+		local v = string.format("(%s)value[%d]", T, k)
+		t:line("const %s v%d = %s;", T, k, order and string.format("%s(%s, %s)", order, T, v) or v)
+		t:line("STORE(to + %d, v%d);", 8 * k, k)
+	end
 	t:endfunc()
 end
 
 -- The functions of the fold, once for a chain.
 function M.emit_functions(t, stage)
-	local name = stage.name
-	scalar(t, stage.step, name .. "_step", stage.standard .. ": one word more.", { "acc", "w" })
-	scalar(t, stage.merge, name .. "_merge", "Two lanes into one.", { "a", "b" })
-	scalar(t, stage.finish, name .. "_finish", "What the lanes come to.", { "acc" })
-	scalar(t, stage.join, name .. "_join", "What follows len_a bytes that came to a.", { "a", "b", "len_a" })
-	t:func(string.format("static inline struct ilp_fold %s_nothing(void)", name))
-	t:line("return (struct ilp_fold){ .value = %s_finish(%dull) };", name, stage.fields.zero)
-	t:endfunc()
-	t:func(string.format("static inline void %s_count(struct ilp_fold *f, uint64_t acc, size_t n)", name))
-	t:line("f->value = %s_join(f->value, %s_finish(acc), f->len);", name, name)
-	t:line("f->len += n;")
-	t:endfunc()
+	emit_step_functions(t, stage)
+	if M.in_order(stage) then emit_last(t, stage) else emit_join(t, stage) end
+	emit_value(t, stage)
+end
+
+-- The member of the state.
+function M.member(stage)
+	if M.in_order(stage) then return string.format("uint64_t %s[%d];", stage.name, acc_words(stage)) end
+	return string.format("struct ilp_fold %s;", stage.name)
+end
+
+function M.emit_begin(t, stage)
+	if not M.in_order(stage) then
+		t:line("s->%s = %s_nothing();", stage.name, stage.name)
+		return
+	end
+	for k, w in ipairs(stage.init) do t:line("s->%s[%d] = %dull;", stage.name, k - 1, w) end
+end
+
+-- Loops ------------------------------------------------------------------------------------------------------------
+
+-- At the beginning and the end of a loop.
+function M.open(t, stage)
+	local n, list = acc_words(stage), {}
+	for k = 1, n do
+		list[k] = M.in_order(stage) and string.format("s->%s[%d]", stage.name, k - 1) or stage.zero[k] .. "ull"
+	end
+	t:line("uint64_t %s_acc[%d] = { %s };", stage.name, n, table.concat(list, ", "))
+end
+function M.close(t, stage)
+	if M.in_order(stage) then
+		t:line("STORE(s->%s, %s_acc);", stage.name, stage.name)
+	else
+		t:line("%s_count(&s->%s, %s_acc, n);", stage.name, stage.name, stage.name)
+	end
+end
+
+-- One unit, in words of 64 bits.
+function M.scalar_step(t, stage, words)
+	t:line("%s_step(%s_acc, %s%s);", stage.name, stage.name, table.concat(words, ", "), M.state_argument(stage))
 end
 
 -- Additions of both halves of a 64-bit lane need no mask: the lane is added whole, modulo 2^64, beside its upper
 -- half, which tells later what the whole had too much. Three operations a vector instead of four.
-local function carries_late(stage) return graph.is_only(stage.step, "add") and graph.is_only(stage.merge, "add") end
+local function carries_late(stage)
+	return stage.join and stage.unit == 4 and graph.is_only(stage.step(1), "add") and graph.is_only(stage.merge(1), "add")
+end
 
--- Names of accumulator k.
-local function accumulator(stage, k) return stage.name .. "_" .. k end
+function M.sums(stage, isa) return (acc_words(stage) > 2 or stage.unit == 16) and 1 or isa.sums end
+
+-- Names of accumulator k's words; half: of which 32 bits of each lane, where units are of 4 bytes.
+local function accumulator(stage, k, half)
+	local names = {}
+	for a = 1, acc_words(stage) do names[a] = string.format("%s_%d_%d_%d", stage.name, k, half, a - 1) end
+	return names
+end
 local function upper(stage, k) return stage.name .. "_upper_" .. k end
+local function halves(stage) return stage.unit == 4 and 1 or 0 end -- the last
+
+local function vector_state(t, stage, width)
+	local names, D = {}, isa_table.type(width, 64)
+	for k = 1, stage.state_words do names[k] = string.format("%s_s%d", stage.name, k - 1) end
+	return names, D
+end
+
+-- How many units stand between two of one accumulator.
+local function stride(stage, width, sums) return sums * width * stage.words / stage.unit end
 
 function M.declare(t, stage, width, sums)
-	if width == 4 then return end
-	local D = isa_table.double(width)
+	local D = isa_table.type(width, 64)
 	for k = 0, sums - 1 do
-		t:line("%s %s = SPLAT(%s, %dull)%s;", D, accumulator(stage, k), D, stage.fields.zero,
-			carries_late(stage) and string.format(", %s = {0}", upper(stage, k)) or "")
+		if carries_late(stage) then
+			t:line("%s %s = SPLAT(%s, %dull), %s = {0};", D, accumulator(stage, k, 0)[1], D, stage.zero[1], upper(stage, k))
+		else
+			for half = 0, halves(stage) do
+				for a, name in ipairs(accumulator(stage, k, half)) do t:line("%s %s = SPLAT(%s, %dull);", D, name, D,
+					stage.zero[a]) end
+			end
+		end
+	end
+	if M.in_order(stage) then
+		-- It ends last: what was folded before goes on in it.
+		for a, name in ipairs(accumulator(stage, sums - 1, halves(stage))) do
+			t:line("%s[%d] = %s_acc[%d];", name, width / 8 - 1, stage.name, a - 1)
+		end
+	end
+	-- What is in the state is read once: for all that the compiler knows, the data that is written may lie over it.
+	local used = expression.used_inputs(stage.step(stride(stage, width, sums)))
+	for k, name in ipairs(vector_state(t, stage, width)) do
+		if used[acc_words(stage) + stage.words + k] then
+			t:line("const %s %s = SPLAT(%s, s->%s_state[%d]);", D, name, D, stage.name, k - 1)
+		end
 	end
 end
 
--- One vector x into accumulator k.
-function M.step(t, stage, width, x, k)
-	if width == 4 then
-		t:line("%s = %s_step(%s, %s);", stage.name, stage.name, stage.name, x)
-		return
-	end
-	local D, acc = isa_table.double(width), accumulator(stage, k)
+-- Vectors into accumulator k: one, or as many as a unit has words, of which each then holds one.
+function M.step(t, stage, isa, width, sums, xs, k)
+	local D = isa_table.type(width, 64)
 	if carries_late(stage) then
+		local x, acc = xs[1], accumulator(stage, k, 0)[1]
 		t:line("%s += (%s)%s, %s += (%s)%s >> 32;", acc, D, x, upper(stage, k), D, x)
 		return
 	end
-	for _, half in ipairs { "(%s)%s & 0xffffffffull", "(%s)%s >> 32" } do
+	local g, state = stage.step(stride(stage, width, sums)), vector_state(t, stage, width)
+	for half = 0, halves(stage) do
+		local acc, names = accumulator(stage, k, half), {}
 		t:open("{")
-		t:line("const %s half = %s;", D, half:format(D, x))
-		t:line("%s = %s;", acc, expression.emit(t, stage.step, { acc, "half" }, D, "t")[1])
+		for _, name in ipairs(acc) do names[#names + 1] = name end
+		for j, x in ipairs(xs) do
+			if stage.unit == 4 then
+				t:line("const %s w%d = %s(%s, (%s)%s);", D, j, half == 0 and "FIRST" or "SECOND", D, D, x)
+			else
+				t:line("const %s w%d = (%s)%s;", D, j, D, x)
+			end
+			names[#names + 1] = "w" .. j
+		end
+		for _, name in ipairs(state) do names[#names + 1] = name end
+		M.assign_vector(t, g, names, D, acc, "t", isa)
 		t:close()
 	end
 end
 
+-- Writes the graph's results to those names.
+function M.assign_vector(t, g, names, D, to, prefix, isa)
+	local results = expression.emit(t, g, names, D, prefix, isa)
+	for a, r in ipairs(results) do
+		if #results > 1 then t:line("const %s %sr%d = %s;", D, prefix, a, r) end
+	end
+	for a, r in ipairs(results) do t:line("%s = %s;", to[a], #results > 1 and prefix .. "r" .. a or r) end
+end
+
 -- Brings the accumulators of that width to the number of the loop.
-function M.reduce(t, stage, width, sums)
-	if width == 4 then return end
-	local D = isa_table.double(width)
+function M.reduce(t, stage, isa, width, sums)
+	local D = isa_table.type(width, 64)
+	local first = accumulator(stage, 0, 0)
+	local state = {}
+	for k = 1, stage.state_words do state[k] = string.format("SPLAT(%s, s->%s_state[%d])", D, stage.name, k - 1) end
+	local counter = 0
+	local function merge(a, b, distance)
+		local names = {}
+		for _, list in ipairs { a, b, state } do
+			for _, name in ipairs(list) do names[#names + 1] = name end
+		end
+		counter = counter + 1
+		M.assign_vector(t, stage.merge(distance), names, D, a, "m" .. counter .. "_", isa)
+	end
 	t:open("{")
 	if carries_late(stage) then
 		for k = 0, sums - 1 do
-			t:line("%s += %s - (%s << 32);", accumulator(stage, k), upper(stage, k), upper(stage, k))
+			t:line("%s += %s - (%s << 32);", accumulator(stage, k, 0)[1], upper(stage, k), upper(stage, k))
 		end
 	end
-	local one = accumulator(stage, 0)
-	for k = 1, sums - 1 do
-		t:line("%s = %s;", one, expression.emit(t, stage.merge, { one, accumulator(stage, k) }, D, "m" .. k .. "_")[1])
+	local last = carries_late(stage) and 0 or halves(stage)
+	for half = 0, last do
+		for k = 1, sums - 1 do
+			merge(accumulator(stage, 0, half), accumulator(stage, k, half), width * stage.words / stage.unit)
+		end
 	end
+	if last > 0 then merge(first, accumulator(stage, 0, 1), 1) end
 	for lane = 0, width / 8 - 1 do
-		t:line("%s = %s_merge(%s, %s[%d]);", stage.name, stage.name, stage.name, one, lane)
+		local words = {}
+		for a, name in ipairs(first) do words[a] = string.format("%s[%d]", name, lane) end
+		if lane == 0 and M.in_order(stage) then
+			for a, w in ipairs(words) do t:line("%s_acc[%d] = %s;", stage.name, a - 1, w) end
+		else
+			t:line("%s_merge(%s_acc, (const uint64_t[]){ %s }%s);", stage.name, stage.name, table.concat(words, ", "),
+				M.state_argument(stage))
+		end
 	end
 	t:close()
 end

@@ -7,6 +7,7 @@
 -- What the description holds of a word is a handle without content: it cannot be looked into, and Lua asks us when it
 -- is compared, so that a choice by data, which a graph cannot record, is not taken silently.
 local ffi = require "ffi"
+local number = require "gen.number"
 local sandbox = require "gen.sandbox"
 
 local M = {}
@@ -31,6 +32,7 @@ local handle = ffi.metatype("struct { int : 32; }", Word)
 function M.new(bits)
 	local d = { bits = bits, scope = {} }
 	local nodes = {} -- of each handle
+	local plain = number.new(bits, "little") -- for what is the same in every order
 
 	local function node(n)
 		n.line = sandbox.line() or 0
@@ -53,16 +55,27 @@ function M.new(bits)
 	end
 	-- The node of a handle or of a number.
 	function d.word(v)
-		if type(v) == "cdata" then return nodes[v] end
-		if type(v) == "number" and v % 1 == 0 and v >= 0 and v < 2^math.min(bits, 53) then
-			return node { op = "const", value = v }
-		end
+		if type(v) == "cdata" and nodes[v] then return nodes[v] end
+		local w = plain.word(v)
+		if w then return node { op = "const", value = w } end
 	end
-	for _, op in ipairs { "add", "sub", "xor", "and_", "or_", "big", "little", "choose" } do
-		d[op] = function(...) return give(record(node { op = op, args = { ... } })) end
+	-- The operation's handle; that of a constant where it can be known now.
+	local function operation(op, args, count)
+		local values = {}
+		for k, a in ipairs(args) do
+			if a.op ~= "const" then return give(record(node { op = op, args = args, count = count })) end
+			values[k] = a.value
+		end
+		return give(node { op = "const", value = plain[op](values[1], count or values[2], values[3]) })
+	end
+	for _, op in ipairs { "add", "sub", "mul", "mul32", "xor", "and_", "or_", "choose" } do
+		d[op] = function(...) return operation(op, { ... }) end
 	end
 	for _, op in ipairs { "rotl", "shl", "shr" } do
-		d[op] = function(a, count) return give(record(node { op = op, args = { a }, count = count })) end
+		d[op] = function(a, count) return operation(op, { a }, count) end
+	end
+	for _, op in ipairs { "big", "little", "big32", "little32" } do
+		d[op] = function(a) return give(record(node { op = op, args = { a } })) end
 	end
 	function d.repeat_(turns, f, words)
 		local loop = node { op = "loop", turns = turns, init = words, vars = {}, scope = {} }
@@ -117,15 +130,31 @@ function M.evaluate(graph, domain, words)
 	return results
 end
 
--- The graph is the function that gives back its only input.
+-- The graph is a function that gives back its first inputs.
 function M.is_identity(graph)
-	return #graph.results == 1 and graph.results[1] == graph.inputs[1]
+	for k, r in ipairs(graph.results) do
+		if r ~= graph.inputs[k] then return false end
+	end
+	return true
+end
+
+-- If all that the graph does is to put its first n inputs in another order: for each result, which input it is.
+function M.permutation(graph, n)
+	local from = {}
+	for k, r in ipairs(graph.results) do
+		for j = 1, n do
+			if r == graph.inputs[j] then from[k] = j end
+		end
+		if not from[k] then return nil end
+	end
+	return from
 end
 
 -- The graph is one operation on its inputs, in their order.
 function M.is_only(graph, op)
 	local r = graph.results[1]
-	return #graph.scope == 1 and r.op == op and r.args[1] == graph.inputs[1] and r.args[2] == graph.inputs[2]
+	return #graph.results == 1 and #graph.scope == 1 and r.op == op and r.args[1] == graph.inputs[1]
+		and r.args[2] == graph.inputs[2]
 end
 
 -- Whether an operation occurs, also within loops; the line where, if so.

@@ -1,64 +1,90 @@
--- The instruction sets that loops are made for, as data: another one is another entry here, plus a lowering below
--- where the compilers need help. Widths are in bytes; a width of 4 is a plain uint32_t.
+-- The instruction sets that loops are made for, as data: another one is another entry here, plus a lowering in
+-- expression.lua where the compilers need help. Widths are in bytes.
 --
---	widths   of the vectors that a loop uses, widest first; a loop works down from the first
---	kernels  widths at which streams make blocks, one block in each lane
---	unroll   vectors a turn of the main loop
---	sums     accumulators a fold has in the main loop, so that additions do not wait for each other
---	guard    preprocessor condition under which the compiler knows it
+--	widths    of the vectors that a loop uses, widest first; a loop works down from the first. What is left is done
+--	          piece by piece in plain C, as is all of it where there are none
+--	unroll    vectors a turn of the main loop
+--	sums      accumulators that a fold has in the main loop, so that steps do not wait for each other
+--	bytes     bytes of a vector can be put in another order by one instruction
+--	stores    of which widths there are stores that go by the caches (the C of it, by width)
+--	wipe      the C that clears the vectors' registers
+--	guard     preprocessor condition under which the compiler knows it
 local M = {}
 
 M.list = {
-	{ name = "scalar", enum = "ILP_SCALAR", widths = { 4 }, kernels = { 4 }, unroll = 4, sums = 2, registers = 15 },
-	{ name = "avx2", enum = "ILP_AVX2", widths = { 32, 16, 4 }, kernels = { 32, 4 }, unroll = 4, sums = 2, registers = 16,
-		guard = "defined(__x86_64__)", target = "avx2", rotl_by_bytes = true },
-	{ name = "avx512", enum = "ILP_AVX512", widths = { 64, 32, 16, 4 }, kernels = { 64, 32, 4 }, unroll = 4, sums = 2,
-		registers = 32, guard = "defined(__x86_64__)", target = "avx512f,avx512bw,avx512vl" },
+	{ name = "scalar", widths = {}, unroll = 4, sums = 2, registers = 15 },
+	{ name = "sse2", widths = { 16 }, unroll = 4, sums = 2, registers = 16, guard = "defined(__x86_64__)",
+		target = "sse2", stores = { [16] = "_mm_stream_si128((__m128i *)(p), (__m128i)(x))" },
+		wipe = { prefix = "xmm", count = 16, clear = "pxor %%xmm%d, %%xmm%d" } },
+	{ name = "ssse3", widths = { 16 }, unroll = 4, sums = 2, registers = 16, guard = "defined(__x86_64__)",
+		target = "ssse3", bytes = true, stores = { [16] = "_mm_stream_si128((__m128i *)(p), (__m128i)(x))" },
+		wipe = { prefix = "xmm", count = 16, clear = "pxor %%xmm%d, %%xmm%d" } },
+	{ name = "avx2", widths = { 32, 16 }, unroll = 4, sums = 2, registers = 16, guard = "defined(__x86_64__)",
+		target = "avx2", bytes = true, stores = { [32] = "_mm256_stream_si256((__m256i *)(p), (__m256i)(x))" },
+		wipe = { prefix = "xmm", count = 16, all = "vzeroall" } },
+	{ name = "avx512", widths = { 64, 32, 16 }, unroll = 4, sums = 2, registers = 32, guard = "defined(__x86_64__)",
+		target = "avx512f,avx512bw,avx512vl", bytes = true,
+		stores = { [64] = "_mm512_stream_si512((__m512i *)(p), (__m512i)(x))" },
+		wipe = { prefix = "xmm", count = 32, all = "vzeroall", first = 16,
+			clear = "vpxord %%zmm%d, %%zmm%d, %%zmm%d" } },
+	{ name = "neon", widths = { 16 }, unroll = 4, sums = 2, registers = 32,
+		guard = "defined(__aarch64__) && defined(__ARM_NEON)", bytes = true,
+		wipe = { prefix = "v", count = 32, clear = "movi v%d.16b, #0" } },
 }
+for _, isa in ipairs(M.list) do
+	isa.enum = "ILP_" .. isa.name:upper()
+	-- Widths at which streams make blocks, one block in each lane of 32 bits; 4: one block in plain C.
+	isa.kernels = {}
+	for _, width in ipairs(isa.widths) do
+		if width == isa.widths[1] or width == 32 then table.insert(isa.kernels, width) end
+	end
+	table.insert(isa.kernels, 4)
+end
 
--- The one whose loops take the few bytes that are held back: any machine has it.
+-- The one whose loops take what is no whole vector, and the ends of the data: any machine has it.
 M.ends = M.list[1]
 
--- The C type of a vector of 32-bit words, and of the same width in 64-bit words.
-function M.word(width) return width == 4 and "uint32_t" or "v" .. width * 8 end
-function M.double(width) return width == 4 and "uint64_t" or "d" .. width * 8 end
+-- The C type of words of that many bits: of one, where width is that of a word or less, or of a vector.
+local LETTER = { [8] = "b", [16] = "h", [32] = "v", [64] = "d" }
+function M.type(width, bits)
+	return width * 8 <= bits and "uint" .. bits .. "_t" or LETTER[bits] .. width * 8
+end
 
 -- What stands before a function of that instruction set.
 function M.attribute(isa) return isa.target and string.upper(isa.name) .. " " or "" end
 
--- The two-operand shuffles by which blocks are brought from lanes into memory's order, with the distance of the
--- vectors that they join. Each gives lane k of its result as { operand, lane }.
-local function interleave(size) -- within 16 bytes: the low, or high, groups of size words by turns
-	return function(high)
-		return function(k)
-			local quarter, place = k - k % 4, k % 4
-			local group = math.floor(place / size)
-			local from = (high and 2 or 0) + (size == 1 and math.floor(group / 2) or 0)
-			return { group % 2, quarter + from + place % size }
-		end
+-- Shuffles of two vectors of n words, a then b, by which vectors are brought from one order into another. Each is
+-- { name, lane }: lane(k) is word k of the result, counted through a and b.
+function M.interleave(n, size, high) -- within 16 bytes of `quarter` words: the low, or high, groups of size words by turns
+	local quarter = math.min(n, 4)
+	return function(k)
+		local base, place = k - k % quarter, k % quarter
+		local group = math.floor(place / size)
+		local from = (high and quarter / 2 or 0) + (size == 1 and math.floor(group / 2) or 0)
+		return (group % 2) * n + base + from + place % size
 	end
 end
-local function pick(n) -- whole 16 bytes: the even, or odd, ones of both
-	return function(odd)
-		return function(k)
-			local quarter, half = math.floor(k / 4), n / 8
-			local operand = quarter >= half and 1 or 0
-			return { operand, ((quarter - operand * half) * 2 + (odd and 1 or 0)) * 4 + k % 4 }
-		end
+local function pick(n, odd) -- whole 16 bytes: the even, or odd, ones of both
+	return function(k)
+		local quarter, half = math.floor(k / 4), n / 8
+		local operand = quarter >= half and 1 or 0
+		return operand * n + ((quarter - operand * half) * 2 + (odd and 1 or 0)) * 4 + k % 4
 	end
 end
 
+-- The levels by which blocks of 32-bit words are brought from lanes into memory's order, with the distance of the
+-- vectors that they join.
 function M.shuffles(width)
 	local n, levels = width / 4, {}
 	if n == 1 then return levels end
 	local function level(distance, a, b, make)
 		table.insert(levels, { distance = distance, names = { a, b }, lane = { make(false), make(true) } })
 	end
-	level(1, "LO32", "HI32", interleave(1))
-	level(2, "LO64", "HI64", interleave(2))
+	level(1, "LO32", "HI32", function(high) return M.interleave(n, 1, high) end)
+	level(2, "LO64", "HI64", function(high) return M.interleave(n, 2, high) end)
 	local distance = 4
 	while distance < n do
-		level(distance, "EVEN128", "ODD128", pick(n))
+		level(distance, "EVEN128", "ODD128", function(odd) return pick(n, odd) end)
 		distance = distance * 2
 	end
 	return levels

@@ -1,49 +1,103 @@
--- Loops in C: one pass over the data for the steps of a loop (plan.lua), whether that is one stage or a whole chain.
+-- Loops in C: one pass over the data for the steps of a loop (schedule.lua), whether that is one stage or a whole chain.
 --
--- Without a stream, a loop is one function, which works down from the widest vectors to single bytes. With one it is
--- three: `_near` takes the keystream from memory, `_wide` makes it in registers, and the loop itself uses `_wide`
--- wherever a whole turn of it fits and begins with a block, `_near` elsewhere.
+-- Without a stream, a loop is one function, which works down from the widest vectors to pieces of a few bytes. With one
+-- it is three: `_near` takes the keystream from memory, `_wide` makes it in registers, and the loop itself uses `_wide`
+-- wherever a whole turn of it fits and begins with a block, `_near` elsewhere. With a frame (marks in the data) it is a
+-- driver, frame.lua, around a loop without it. A loop that stores by the caches has `_out` in its name; it does so where
+-- the destination is aligned.
+--
+-- at is the place of the first byte in the ADU; at1, at2, … are the places behind the first, second, … frame of a loop.
 local expression = require "gen.expression"
 local fold = require "gen.fold"
+local frame = require "gen.frame"
 local graph = require "gen.graph"
 local isa_table = require "gen.isa"
 local stream = require "gen.stream"
+local turn = require "gen.turn"
 
 local M = {}
 
-function M.name(loop, isa) return loop.name .. "_" .. isa.name end
+-- Parameters -------------------------------------------------------------------------------------------------------
 
-local TYPES = { s = "struct chain *", at = "uint64_t ", dst = "uint8_t *", src = "const uint8_t *",
-	ks = "const uint8_t *", n = "size_t " }
+local TYPES = { s = "struct chain *", dst = "uint8_t *", src = "const uint8_t *", n = "size_t " }
+local function type_of(name)
+	return TYPES[name] or (name:match("^at") and "uint64_t " or "const uint8_t *")
+end
 
--- What a loop is handed: only what it uses. suffix: "", "_near", "_wide".
-local function parameters(loop, suffix)
-	local near, list = suffix == "_near", {}
+-- The coordinates that a loop must be told, beyond those that its own frames lead to.
+local function places(loop, near)
+	local used = {}
+	for _, step in ipairs(loop.steps) do
+		local c = step.coord - loop.coord
+		if step.kind == "stream" and not near or turn.counts(step) or step.reframes then
+			-- Back to the first one that can be told from.
+			while loop.led[c] do c = c - 1 end
+			used[c] = true
+		end
+	end
+	local list = {}
+	for c = 0, 8 do
+		if used[c] then list[#list + 1] = c == 0 and "at" or "at" .. c end
+	end
+	return list
+end
+
+local function needs_state(loop, near)
+	for _, step in ipairs(loop.steps) do
+		local map = step.kind == "map" and step.stage.state_words > 0
+		if step.kind == "fold" or step.kind == "stream" and not near or map or step.reframes then return true end
+	end
+	return false
+end
+
+-- What a loop is handed: only what it uses.
+function M.parameters(loop, suffix)
+	local near, list = suffix:match("^_near") ~= nil, {}
 	local function add(name, used)
 		if used then list[#list + 1] = name end
 	end
-	add("s", loop.folds or loop.stream and not near)
-	add("at", loop.stream and not near)
+	add("s", needs_state(loop, near))
+	for _, name in ipairs(places(loop, near)) do add(name, true) end
 	add("dst", loop.writes)
 	add("src", true)
-	add("ks", near)
+	for _, step in ipairs(near and loop.streams or {}) do add("ks_" .. step.name, true) end
 	add("n", true)
 	return list
 end
 
-local function head(loop, isa, suffix)
-	local list = parameters(loop, suffix)
-	for k, name in ipairs(list) do list[k] = TYPES[name] .. name end
-	return string.format("%sstatic void %s%s(%s)", isa_table.attribute(isa), M.name(loop, isa), suffix,
-		table.concat(list, ", "))
+function M.uses(loop, name)
+	for _, parameter in ipairs(M.parameters(loop, "")) do
+		if parameter == name then return true end
+	end
+	return false
+end
+
+function M.name(loop, isa, suffix) return loop.name .. "_" .. isa.name .. suffix end
+
+function M.head(loop, isa, suffix)
+	local list = M.parameters(loop, suffix)
+	for k, name in ipairs(list) do list[k] = type_of(name) .. name end
+	return string.format("%sstatic %s %s(%s)", isa_table.attribute(isa), loop.reframes and "size_t" or "void",
+		M.name(loop, isa, suffix), table.concat(list, ", "))
 end
 
 -- The call of a loop. given: C expressions for parameters that are called otherwise where the call stands.
 function M.call(loop, isa, suffix, given)
-	local list = parameters(loop, suffix)
+	local list = M.parameters(loop, suffix)
 	for k, name in ipairs(list) do list[k] = given[name] or name end
-	return string.format("%s%s(%s);", M.name(loop, isa), suffix, table.concat(list, ", "))
+	return string.format("%s(%s)", M.name(loop, isa, suffix), table.concat(list, ", "))
 end
+
+-- Moves all that a loop is handed on by m bytes.
+function M.advance(loop, suffix, m)
+	local list = {}
+	for _, name in ipairs(M.parameters(loop, suffix)) do
+		if name ~= "s" and not name:match("^ks_") then list[#list + 1] = name .. (name == "n" and " -= " or " += ") .. m end
+	end
+	return table.concat(list, ", ") .. ";"
+end
+
+-- Light loops ------------------------------------------------------------------------------------------------------
 
 local function each_fold(loop, f)
 	for _, step in ipairs(loop.steps) do
@@ -51,143 +105,249 @@ local function each_fold(loop, f)
 	end
 end
 
--- Does to the variable x what the steps do to a vector. key: C expression of the keystream beside it.
-local function emit_steps(t, loop, isa, width, x, key, accumulator)
+local function place(j, width) return "i" .. (j > 0 and " + " .. j * width or "") end
+
+-- One turn over count vectors at src + i. All loads come first: dst may be src.
+local function emit_turn(t, loop, isa, width, count, main, store)
+	local V, xs = isa_table.type(width, 32), {}
+	for j = 0, count - 1 do
+		xs[j + 1] = "x" .. j
+		t:line("%s%s x%d = LOAD(%s, src + %s);", loop.changes and "" or "const ", V, j, V, place(j, width))
+	end
+	turn.vectors(t, loop, isa, width, xs, "i", function(step, j)
+		return string.format("LOAD(%s, ks_%s + %s)", V, step.name, place(j - 1, width))
+	end, main)
+	if loop.writes then
+		for j = 0, count - 1 do t:line("%s(dst + %s, x%d);", store or "STORE", place(j, width), j) end
+	end
+end
+
+-- The main loop of a width, with its accumulators; what is left over is the next loop's.
+local function emit_main(t, loop, isa, width, store)
+	local count = isa.unroll
+	t:open("if (n - i >= %d) {", width * count)
+	turn.declare(t, loop, width)
+	each_fold(loop, function(stage) fold.declare(t, stage, width, fold.sums(stage, isa)) end)
+	t:open("for (; n - i >= %d; i += %d) {", width * count, width * count)
+	emit_turn(t, loop, isa, width, count, true, store)
+	t:close()
+	each_fold(loop, function(stage) fold.reduce(t, stage, isa, width, fold.sums(stage, isa)) end)
+	t:close()
+end
+
+-- Single vectors, or as few as there must be at once.
+local function emit_few(t, loop, isa, width)
+	local count, joined = turn.group(loop), {}
+	each_fold(loop, function(stage)
+		if not fold.in_order(stage) then joined[#joined + 1] = stage end
+	end)
+	t:open("if (n - i >= %d) {", width * count)
+	turn.declare(t, loop, width)
+	for _, stage in ipairs(joined) do fold.declare(t, stage, width, 1) end
+	t:open("for (; n - i >= %d; i += %d) {", width * count, width * count)
+	emit_turn(t, loop, isa, width, count, false)
+	t:close()
+	for _, stage in ipairs(joined) do fold.reduce(t, stage, isa, width, 1) end
+	t:close()
+end
+
+-- What is no whole vector, piece by piece; and the last bytes, where the data may end within a piece.
+local function emit_pieces(t, loop, isa, whole)
+	local piece = turn.piece(loop)
+	local function steps(rest)
+		t:line("%s%s x = %s;", (loop.changes or not piece.plain) and "" or "const ", piece.T, rest
+			and string.format("LOAD_LAST(%s, src + i, n - i)", piece.T) or string.format("LOAD(%s, src + i)", piece.T))
+		turn.piece_steps(t, loop, piece, function(step, T, offset)
+			local from = string.format("ks_%s + i%s", step.name, offset > 0 and " + " .. offset or "")
+			if not rest then return string.format("LOAD(%s, %s)", T, from) end
+			local size = tonumber(T:match("%d+")) / 8
+			if size == piece.bytes then return string.format("LOAD_LAST(%s, %s, n - i)", T, from) end
+			return string.format("LOAD_LAST(%s, %s, n - i < %d ? 0 : n - i < %d ? n - i - %d : %d)", T, from, offset,
+				offset + size, offset, size)
+		end, rest)
+		if loop.writes then
+			t:line(rest and "STORE_LAST(dst + i, x, n - i);" or "STORE(dst + i, x);")
+		end
+	end
+	t:open("for (; n - i >= %d; i += %d) {", piece.bytes, piece.bytes)
+	steps()
+	t:close()
+	if isa == isa_table.ends and loop.unit < piece.bytes or whole % piece.bytes ~= 0 then
+		t:open("if (i < n) {")
+		steps "n - i"
+		t:close()
+	end
+end
+
+local function emit_light(t, loop, isa, suffix, whole)
+	turn.reset()
+	t:func(M.head(loop, isa, suffix))
+	t:line("size_t i = 0;")
+	each_fold(loop, function(stage) fold.open(t, stage) end)
+	for k, width in ipairs(isa.widths) do
+		if k == 1 then emit_main(t, loop, isa, width) end
+		if not (k == 1 and turn.group(loop) >= isa.unroll) then emit_few(t, loop, isa, width) end
+	end
+	emit_pieces(t, loop, isa, whole)
+	each_fold(loop, function(stage) fold.close(t, stage) end)
+	t:endfunc()
+end
+
+-- The same, but its main loop stores by the caches: up to where the destination is aligned, and after the last whole
+-- turn, the loop itself is called.
+local function emit_light_out(t, loop, isa, suffix)
+	local width = isa.widths[1]
+	local whole = width * isa.unroll
+	turn.reset()
+	t:func(M.head(loop, isa, suffix .. "_out"))
+	t:line("const size_t lead = -(uintptr_t)dst %% %d;", width)
+	t:line("")
+	t:open("if (lead %% %d != 0 || n < lead + %d) {", loop.unit, whole)
+	t:line("%s;", M.call(loop, isa, suffix, {}))
+	t:line("return;")
+	t:close()
+	t:open("if (lead > 0) {")
+	t:line("%s;", M.call(loop, isa, suffix, { n = "lead" }))
+	t:line("%s", M.advance(loop, suffix, "lead"))
+	t:close()
+	t:line("const size_t all = n;")
+	t:line("size_t i = 0;")
+	t:open("{")
+	t:line("n -= n %% %d;", whole)
+	each_fold(loop, function(stage) fold.open(t, stage) end)
+	emit_main(t, loop, isa, width, string.format("STREAM_%s%d", isa.name, width))
+	each_fold(loop, function(stage) fold.close(t, stage) end)
+	t:line("n = all;")
+	t:close()
+	t:line("if (i < n)")
+	local given = {}
+	for _, name in ipairs(M.parameters(loop, suffix)) do
+		if name ~= "s" then given[name] = name == "n" and "n - i" or name .. " + i" end
+	end
+	t:line("\t%s;", M.call(loop, isa, suffix, given))
+	t:endfunc()
+end
+
+-- Loops with streams -----------------------------------------------------------------------------------------------
+
+-- Whether the keystream may stay in registers: a single one, beside steps that need no neighbours of a vector.
+local function stays(loop, isa)
+	if #isa.widths == 0 or #loop.streams ~= 1 or turn.group(loop) > 1 then return false end
 	for _, step in ipairs(loop.steps) do
-		if step.kind == "fold" then
-			fold.step(t, step.stage, width, x, accumulator)
-		elseif step.kind == "stream" then
-			t:line("%s ^= %s;", x, key)
-		elseif not graph.is_identity(step.graph) then
-			local prefix = x .. "_" .. step.name .. "_"
-			t:line("%s = %s;", x, expression.emit(t, step.graph, { x }, isa_table.word(width), prefix, isa)[1])
+		if step.kind == "fold" and fold.in_order(step.stage) then return false end
+	end
+	return true
+end
+
+-- n is a multiple of what the widest kernel makes, and the place of the stream begins a block.
+local function emit_wide(t, loop, isa, out)
+	local width, step = isa.kernels[1], loop.streams[1]
+	local V, bytes = isa_table.type(width, 32), stream.bytes(width)
+	turn.reset()
+	t:func(M.head(loop, isa, out and "_wide_out" or "_wide"))
+	each_fold(loop, function(stage) fold.open(t, stage) end)
+	turn.declare(t, loop, width)
+	each_fold(loop, function(stage) fold.declare(t, stage, width, fold.sums(stage, isa)) end)
+	t:open("for (size_t i = 0; i < n; i += %d) {", bytes)
+	t:line("%s w[%d];", V, stream.WORDS)
+	t:line("%s(s->%s_state, (uint32_t)((%s + i) / %d), w);", stream.kernel_name(step.stage, isa, width), step.name,
+		turn.place(loop, step), step.stage.unit)
+	stream.transpose(t, width, function(j, key)
+		local x = "x" .. j
+		t:line("%s %s = LOAD(%s, src + i + %d);", V, x, V, j * width)
+		turn.vectors(t, loop, isa, width, { x }, "i + " .. j * width, function() return key end, true, j)
+		t:line("%s(dst + i + %d, %s);", out and string.format("STREAM_%s%d", isa.name, width) or "STORE", j * width, x)
+	end)
+	t:close()
+	each_fold(loop, function(stage) fold.reduce(t, stage, isa, width, fold.sums(stage, isa)) end)
+	each_fold(loop, function(stage) fold.close(t, stage) end)
+	t:endfunc()
+end
+
+-- Chooses between `_wide` and `_near`, and makes keystreams for the latter.
+local function emit_driver(t, loop, isa, out)
+	local most, wide = stream.bytes(isa.kernels[1]), stays(loop, isa)
+	local first = loop.streams[1]
+	t:func(M.head(loop, isa, out and "_out" or ""))
+	for _, step in ipairs(loop.streams) do
+		t:line("_Alignas(ILP_ALIGN) uint8_t ks_%s[%d];", step.name, most)
+		t:line("size_t used_%s = 0;", step.name)
+	end
+	t:line("")
+	t:open("while (n > 0) {")
+	t:line("size_t m = n;")
+	if wide then
+		local unit = first.stage.unit
+		t:open("if (%s %% %d == 0 && n >= %d) {", turn.place(loop, first), unit, most)
+		t:line("m -= n %% %d;", most)
+		if out then
+			t:line("if ((uintptr_t)dst %% %d == 0)", isa.kernels[1])
+			t:line("\t%s;", M.call(loop, isa, "_wide_out", { n = "m" }))
+			t:line("else")
+			t:line("\t%s;", M.call(loop, isa, "_wide", { n = "m" }))
+		else
+			t:line("%s;", M.call(loop, isa, "_wide", { n = "m" }))
+		end
+		t:close(" else {")
+		t.depth = t.depth + 1
+	end
+	local given = { n = "m" }
+	for _, step in ipairs(loop.streams) do
+		local at, name, unit = turn.place(loop, step), step.name, step.stage.unit
+		t:line("const size_t skip_%s = %s %% %d;", name, at, unit)
+		t:line("const size_t made_%s = %s(s->%s_state, (uint32_t)(%s / %d), skip_%s + m, ks_%s);", name,
+			stream.ahead_name(step.stage, isa), name, at, unit, name, name)
+		t:line("used_%s = used_%s < made_%s ? made_%s : used_%s;", name, name, name, name, name)
+		t:line("m = m < made_%s - skip_%s ? m : made_%s - skip_%s;", name, name, name, name)
+		given["ks_" .. name] = string.format("ks_%s + skip_%s", name, name)
+	end
+	if loop.unit > 1 then
+		t:line("if (m < n)")
+		t:line("\tm -= m %% %d;", loop.unit)
+	end
+	t:line("%s;", M.call(loop, isa, "_near", given))
+	if wide then t:close() end
+	t:line("%s", M.advance(loop, "", "m"))
+	t:close()
+	for _, step in ipairs(loop.streams) do t:line("ilp_wipe(ks_%s, used_%s);", step.name, step.name) end
+	t:endfunc()
+end
+
+-- All ------------------------------------------------------------------------------------------------------------
+
+-- Whether the loop has a form that stores by the caches on that instruction set.
+function M.streams_out(loop, isa)
+	return loop.writes and not loop.reframes and not loop.only_moves and isa.stores ~= nil
+		and (#loop.streams == 0 or stays(loop, isa))
+end
+
+-- done: the loops that are there already. whole: the bytes that a loop is given are a multiple of that, but for the one
+-- of the instruction set that ends the data. out: also in a form that stores by the caches.
+function M.emit(t, loop, isa, done, whole, out)
+	local key = loop.name .. " " .. isa.name
+	if not done[key] then
+		done[key] = true
+		if loop.reframes then return frame.emit(t, loop, isa, done, whole) end
+		t:line("/* %s */", table.concat(loop.names, ", then "))
+		if #loop.streams == 0 then
+			emit_light(t, loop, isa, "", whole)
+		else
+			emit_light(t, loop, isa, "_near", whole)
+			if stays(loop, isa) then emit_wide(t, loop, isa) end
+			emit_driver(t, loop, isa)
+		end
+	end
+	if out and M.streams_out(loop, isa) and not done[key .. " out"] then
+		done[key .. " out"] = true
+		t:line("/* %s, past the caches */", table.concat(loop.names, ", then "))
+		if #loop.streams == 0 then
+			emit_light_out(t, loop, isa, "")
+		else
+			emit_wide(t, loop, isa, true)
+			emit_driver(t, loop, isa, true)
 		end
 	end
 end
 
--- One turn over count vectors at src + i. All loads come first: dst may be src.
-local function emit_turn(t, loop, isa, width, count)
-	local T = isa_table.word(width)
-	local function place(j) return "i" .. (j > 0 and " + " .. j * width or "") end
-	for j = 0, count - 1 do
-		t:line("%s%s x%d = LOAD(%s, src + %s);", loop.changes and "" or "const ", T, j, T, place(j))
-	end
-	for j = 0, count - 1 do
-		emit_steps(t, loop, isa, width, "x" .. j, string.format("LOAD(%s, ks + %s)", T, place(j)), j % isa.sums)
-	end
-	if loop.writes then
-		for j = 0, count - 1 do t:line("STORE(dst + %s, x%d);", place(j), j) end
-	end
-end
-
--- All that is left for vectors of that width.
-local function emit_width(t, loop, isa, width, main)
-	local folds, sums = loop.folds and width > 4, main and isa.sums or 1
-	if folds then
-		t:open("if (n - i >= %d) {", width)
-		each_fold(loop, function(stage) fold.declare(t, stage, width, sums) end)
-	end
-	if main then
-		t:open("for (; n - i >= %d; i += %d) {", width * isa.unroll, width * isa.unroll)
-		emit_turn(t, loop, isa, width, isa.unroll)
-		t:close()
-	end
-	t:open("for (; n - i >= %d; i += %d) {", width, width)
-	emit_turn(t, loop, isa, width, 1)
-	t:close()
-	if folds then
-		each_fold(loop, function(stage) fold.reduce(t, stage, width, sums) end)
-		t:close()
-	end
-end
-
--- The last one to three bytes of an ADU or of a piece: maps let them pass, folds count them as if zeros followed.
-local function emit_last(t, loop)
-	t:open("if (i < n) {")
-	t:line("%suint32_t x = load_last(src + i, n - i);", (loop.stream and "" or "const "))
-	for _, step in ipairs(loop.steps) do
-		if step.kind == "fold" then fold.step(t, step.stage, 4, "x", 0) end
-		if step.kind == "stream" then t:line("x ^= load_last(ks + i, n - i);") end
-	end
-	if loop.writes then t:line("store_last(dst + i, x, n - i);") end
-	t:close()
-end
-
-local function begin_folds(t, loop)
-	each_fold(loop, function(stage) t:line("uint64_t %s = %dull;", stage.name, stage.fields.zero) end)
-end
-local function end_folds(t, loop)
-	each_fold(loop, function(stage) t:line("%s_count(&s->%s, %s, n);", stage.name, stage.name, stage.name) end)
-end
-
-local function emit_light(t, loop, isa, suffix, any_end)
-	t:func(head(loop, isa, suffix))
-	t:line("size_t i = 0;")
-	begin_folds(t, loop)
-	for k, width in ipairs(isa.widths) do emit_width(t, loop, isa, width, k == 1) end
-	if any_end then emit_last(t, loop) end
-	end_folds(t, loop)
-	t:endfunc()
-end
-
--- n is a multiple of what the widest kernel makes, and at begins a block.
-local function emit_wide(t, loop, isa)
-	local width = isa.kernels[1]
-	local T, bytes = isa_table.word(width), stream.bytes(width)
-	t:func(head(loop, isa, "_wide"))
-	begin_folds(t, loop)
-	each_fold(loop, function(stage) fold.declare(t, stage, width, isa.sums) end)
-	t:open("for (size_t i = 0; i < n; i += %d) {", bytes)
-	t:line("%s w[%d];", T, bytes / width)
-	t:line("%s(s->%s_state, (uint32_t)((at + i) / %d), w);", stream.kernel_name(loop.stream, isa, width),
-		loop.stream.name, loop.stream.unit)
-	stream.transpose(t, width, function(j, key)
-		local x = "x" .. j
-		t:line("%s %s = LOAD(%s, src + i + %d);", T, x, T, j * width)
-		emit_steps(t, loop, isa, width, x, key, j % isa.sums)
-		t:line("STORE(dst + i + %d, %s);", j * width, x)
-	end)
-	t:close()
-	each_fold(loop, function(stage) fold.reduce(t, stage, width, isa.sums) end)
-	end_folds(t, loop)
-	t:endfunc()
-end
-
-local function emit_driver(t, loop, isa)
-	local unit, most = loop.stream.unit, stream.bytes(isa.kernels[1])
-	t:func(head(loop, isa, ""))
-	t:line("_Alignas(ILP_ALIGN) uint8_t ks[%d];", most)
-	t:line("size_t used = 0;")
-	t:line("")
-	t:open("while (n > 0) {")
-	t:line("const size_t skip = at %% %d;", unit)
-	t:line("size_t m = n - n %% %d;", most)
-	t:open("if (skip == 0 && m > 0) {")
-	t:line("%s", M.call(loop, isa, "_wide", { n = "m" }))
-	t:close(" else {")
-	t.depth = t.depth + 1
-	t:line("const size_t made = %s(s->%s_state, (uint32_t)(at / %d), skip + n, ks);", stream.ahead_name(loop.stream, isa),
-		loop.stream.name, unit)
-	t:line("used = used < made ? made : used;")
-	t:line("m = n < made - skip ? n : made - skip;")
-	t:line("%s", M.call(loop, isa, "_near", { ks = "ks + skip", n = "m" }))
-	t:close()
-	t:line("at += m, dst += m, src += m, n -= m;")
-	t:close()
-	t:line("ilp_wipe(ks, used);")
-	t:endfunc()
-end
-
--- any_end: the loop may be given bytes that are no whole words.
-function M.emit(t, loop, isa, any_end)
-	t:line("/* %s */", table.concat(loop.names, ", then "))
-	if not loop.stream then
-		emit_light(t, loop, isa, "", any_end)
-	else
-		emit_light(t, loop, isa, "_near", any_end)
-		emit_wide(t, loop, isa)
-		emit_driver(t, loop, isa)
-	end
-end
-
+frame.loops(M)
 return M

@@ -38,15 +38,12 @@ local function find(chain)
 	return file, folders
 end
 
-local function plan(chain)
-	local p = planner.plan(describe.chain(find(chain)))
-	names.check(p)
-	return p
-end
+local function plan(chain) return planner.plan(describe.chain(find(chain))) end
 
 local function loops(p, dir)
-	local base = dir .. "/" .. p.chain.name
-	return { { path = base .. ".h", content = emit.header(p) }, { path = base .. ".c", content = emit.source(p) } }
+	local base, source = dir .. "/" .. p.chain.name, emit.source(p)
+	names.check(p, source)
+	return { { path = base .. ".h", content = emit.header(p) }, { path = base .. ".c", content = source } }
 end
 
 local function append(list, more)

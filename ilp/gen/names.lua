@@ -2,7 +2,6 @@
 -- them cannot be had, and which would meet each other.
 local sandbox = require "gen.sandbox"
 local describe = require "gen.describe"
-local isa_table = require "gen.isa"
 
 local M = {}
 
@@ -20,13 +19,14 @@ local WORDS = set [[
 	uint8_t uint16_t uint32_t uint64_t int8_t int16_t int32_t int64_t size_t ssize_t ptrdiff_t wchar_t max_align_t
 	intmax_t uintmax_t intptr_t uintptr_t offsetof
 
-	acc at begin block chain copy_bytes done dst end half held held_len ilp ks lack len len_a load_last loaded_ loop
-	made main name need params pos recv rest run schedule scratch send skip src stages state state_size store_last
-	sum take target tmp to turn unit used value want whole always_inline noinline vector_size define defined endif
-	ifndef include
+	acc all at bad begin block chain copy_bytes done dst end fill from half held held_len here ilp last lead len len_a
+	loop main mark name need other out params pos ready recv rest room run schedule scratch send src stages state
+	state_size sum take taken target tile tmp to turn union unit used value values want whole wrong always_inline noinline
+	vector_size define defined endif ifndef include
 ]]
 -- One letter and digits: parameters, data, vectors' types. Then temporaries, and what ilp/run.h declares.
-local PATTERNS = { "^%l%d*$", "^[mx]%d+_", "^ilp_" }
+local PATTERNS = { "^%l%l?%d*$", "^[mx]%d+_", "^ilp_", "^ks_", "^skip_", "^made_", "^used_", "^growth_", "^send_",
+	"^recv_", "^pipe%d", "^mid%d", "^piece%d", "^load", "^ones_", "^last_" }
 
 -- What chain files may not be called: the table of chains, and headers that others would no longer find.
 local HEADERS = set [[
@@ -63,68 +63,21 @@ local function check_words(chain)
 	end
 end
 
-local function fold_names(stage, put)
-	for _, what in ipairs { "step", "merge", "finish", "join", "nothing", "count" } do put(stage.name .. "_" .. what) end
-	for _, isa in ipairs(isa_table.list) do
-		for k = 0, isa.sums - 1 do
-			put(stage.name .. "_" .. k)
-			put(stage.name .. "_upper_" .. k)
-		end
-	end
-end
-
-local function stream_names(stage, put)
-	put(stage.name .. "_state")
-	for _, isa in ipairs(isa_table.list) do
-		put(stage.name .. "_ahead_" .. isa.name)
-		for _, width in ipairs(isa.kernels) do
-			put(stage.name .. "_kernel" .. width * 8 .. "_" .. isa.name)
-			put(stage.name .. "_blocks" .. width * 8 .. "_" .. isa.name)
-		end
-	end
-end
-
--- Calls put(identifier, owner) for what a direction defines, owner being what it is made of.
-local function direction_names(plan, direction, put)
-	put(direction .. "_end", direction)
-	for _, isa in ipairs(isa_table.list) do
-		for _, schedule in ipairs { "layered", "tiled", "partial", "fused" } do
-			put(direction .. "_" .. schedule .. "_" .. isa.name, direction)
-			put(direction .. "_" .. schedule .. "_" .. isa.name .. "_loop", direction)
-		end
-		for _, list in ipairs { "layered", "fused" } do
-			for _, loop in ipairs(plan[direction][list]) do
-				local made_of = {}
-				for k, step in ipairs(loop.steps) do
-					made_of[k] = step.stage.name .. (step.name ~= step.stage.name and "'s inverse" or "")
-				end
-				for _, suffix in ipairs { "", "_near", "_wide" } do
-					put(loop.name .. "_" .. isa.name .. suffix, "the loop of " .. table.concat(made_of, ", "))
-				end
-			end
-		end
-	end
-end
-
--- Complains about names of the chain and its stages with which the C would not be right.
-function M.check(plan)
-	local owners = {}
-	local function put(identifier, owner)
-		local other = owners[identifier]
-		if other and other ~= owner then
-			describe.fail_stage(plan.chain, plan.chain.stages[1].name, "%s and %s would both be '%s' in C, "
-				.. "expected names that differ; rename a stage", other, owner, identifier)
-		end
-		owners[identifier] = owner
-	end
+-- Complains about names of the chain and its stages with which the C would not be right; source: the C.
+function M.check(plan, source)
 	check_words(plan.chain)
-	for _, stage in ipairs(plan.chain.stages) do
-		local function of(identifier) put(identifier, "stage " .. stage.name) end
-		if stage.kind ~= "map" then of(stage.name) end
-		if stage.kind == "fold" then fold_names(stage, of) end
-		if stage.kind == "stream" then stream_names(stage, of) end
+	local seen = {}
+	for line in source:gmatch("[^\n]+") do
+		line = line:gsub("__attribute__%(%([%w_]+%)%) ", "")
+		local name = line:match("^[%w_ ]*static [^=;]-([%w_]+)%(") or line:match("^static const [^=;]-([%w_]+)%[")
+		if name then
+			if seen[name] then
+				describe.fail_stage(plan.chain, plan.chain.stages[1].name, "two things would both be '%s' in C, expected "
+					.. "names that differ; rename a stage", name)
+			end
+			seen[name] = true
+		end
 	end
-	for _, direction in ipairs { "send", "recv" } do direction_names(plan, direction, put) end
 end
 
 return M

@@ -1,43 +1,71 @@
--- The word operations on plain numbers: what a description means, word by word. Words of 32 bits are Lua numbers,
+-- The word operations on plain numbers: what a description means, word by word. Words of up to 32 bits are Lua numbers,
 -- words of 64 bits uint64_t.
 local bit, ffi = require "bit", require "ffi"
 local uint64 = ffi.typeof "uint64_t"
 
 local M = {}
 
--- order: "little" or "big", of the machine that is computed for.
-function M.new(bits, order)
-	local d = { bits = bits }
-	local norm, zero
-
-	if bits == 64 then
-		norm = function(x) return x end
-		zero = uint64(0)
-		function d.word(v)
-			if type(v) == "number" and v % 1 == 0 and v >= 0 and v < 2^53 then return uint64(v) end
-			if type(v) == "cdata" and ffi.istype(uint64, v) then return v end
-		end
-	else
-		norm = function(x) return x % 2^32 end -- of bit's signed results
-		zero = 0
-		function d.word(v)
-			if type(v) == "number" and v % 1 == 0 and v >= 0 and v < 2^32 then return v end
-		end
+-- The operations of one width, in terms of bit's.
+local function narrow(d, bits)
+	local size = 2^bits
+	local function norm(x) return x % size end -- of bit's signed results, too
+	function d.word(v)
+		if type(v) == "number" and v % 1 == 0 and v >= 0 and v < size then return v end
 	end
-
 	function d.add(a, b) return norm(a + b) end
 	function d.sub(a, b) return norm(a - b) end
+	function d.mul(a, b) return norm(tonumber(uint64(a) * uint64(b) % 0x100000000ULL)) end
 	function d.xor(a, b) return norm(bit.bxor(a, b)) end
 	function d.and_(a, b) return norm(bit.band(a, b)) end
 	function d.or_(a, b) return norm(bit.bor(a, b)) end
-	function d.rotl(a, n) return norm(bit.rol(a, n)) end
 	function d.shl(a, n) return norm(bit.lshift(a, n)) end
-	function d.shr(a, n) return norm(bit.rshift(a, n)) end
-	local function swap(a) return norm(bit.bswap(a)) end
+	function d.shr(a, n) return math.floor(a / 2^n) end
+	function d.rotl(a, n) return norm(norm(a * 2^n) + math.floor(a / 2^(bits - n))) end
+	if bits == 32 then
+		function d.rotl(a, n) return norm(bit.rol(a, n)) end
+	end
+	function d.swap(a)
+		local out = 0
+		for _ = 1, bits / 8 do
+			out = out * 256 + a % 256
+			a = math.floor(a / 256)
+		end
+		return out
+	end
+end
+
+local function wide(d)
+	function d.word(v)
+		if type(v) == "number" and v % 1 == 0 and v >= 0 and v < 2^53 then return uint64(v) end
+		if type(v) == "cdata" and ffi.istype(uint64, v) then return v end
+	end
+	function d.add(a, b) return a + b end
+	function d.sub(a, b) return a - b end
+	function d.mul(a, b) return a * b end
+	function d.mul32(a, b) return bit.band(a, 0xffffffffULL) * bit.band(b, 0xffffffffULL) end
+	function d.xor(a, b) return bit.bxor(a, b) end
+	function d.and_(a, b) return bit.band(a, b) end
+	function d.or_(a, b) return bit.bor(a, b) end
+	function d.shl(a, n) return bit.lshift(a, n) end
+	function d.shr(a, n) return bit.rshift(a, n) end
+	function d.rotl(a, n) return bit.rol(a, n) end
+	function d.swap(a) return bit.bswap(a) end
+	function d.swap32(a) return bit.rshift(bit.bswap(a), 32) end
+end
+
+-- bits: 8, 16, 32 or 64. order: "little" or "big", of the machine that is computed for.
+function M.new(bits, order)
+	local d = { bits = bits }
+
+	if bits == 64 then wide(d) else narrow(d, bits) end
 	local function same(a) return a end
-	d.big = order == "big" and same or swap
-	d.little = order == "big" and swap or same
-	function d.choose(c, a, b) if c ~= zero then return a end return b end
+	d.big = order == "big" and same or d.swap
+	d.little = order == "big" and d.swap or same
+	if bits == 64 then
+		d.big32 = order == "big" and same or d.swap32
+		d.little32 = order == "big" and d.swap32 or same
+	end
+	function d.choose(c, a, b) if c ~= d.word(0) then return a end return b end
 	function d.repeat_(n, f, words)
 		for _ = 1, n do words = f(words) end
 		return words

@@ -1,6 +1,6 @@
 -- The word operations of descriptions. They check what they are given, then ask the domain that is set while a
 -- description's function runs: number.lua computes (the oracle), graph.lua records (what C is emitted from).
--- All words of one function have the same width: 32 bits in map and stream, 64 in fold.
+-- All words of one function have the same width: in a map that of its words, 32 bits in a stream, 64 in a fold.
 local sandbox = require "gen.sandbox"
 
 local M = {}
@@ -38,8 +38,9 @@ end
 -- The functions as the environment of a stage description holds them.
 M.names = {}
 
--- add, sub: modulo the width. choose (finish and join only): the second where the first is not 0, else the third.
-for _, op in ipairs { "add", "sub", "xor", "and_", "or_" } do
+-- add, sub, mul: modulo the width. choose (finish, join and last only): the second where the first is not 0, else the
+-- third.
+for _, op in ipairs { "add", "sub", "mul", "xor", "and_", "or_" } do
 	M.names[op] = function(a, b, surplus)
 		check_call(op, 2, surplus)
 		return domain[op](word(a, op, 1), word(b, op, 2))
@@ -55,6 +56,24 @@ end
 for _, op in ipairs { "big", "little" } do
 	M.names[op] = function(a, surplus)
 		check_call(op, 1, surplus)
+		return domain[op](word(a, op, 1))
+	end
+end
+-- The product of the lower halves of two words of 64 bits.
+function M.names.mul32(a, b, surplus)
+	check_call("mul32", 2, surplus)
+	if domain.bits ~= 64 then
+		sandbox.fail_here("mul32() on words of %d bits, expected 64; write mul()", domain.bits)
+	end
+	return domain.mul32(word(a, "mul32", 1), word(b, "mul32", 2))
+end
+-- big and little of the lower half of a word of 64 bits, whose upper half is 0.
+for _, op in ipairs { "big32", "little32" } do
+	M.names[op] = function(a, surplus)
+		check_call(op, 1, surplus)
+		if domain.bits ~= 64 then
+			sandbox.fail_here("%s() on words of %d bits, expected 64; write %s()", op, domain.bits, op:sub(1, -3))
+		end
 		return domain[op](word(a, op, 1))
 	end
 end

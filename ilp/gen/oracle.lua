@@ -1,117 +1,352 @@
--- What a chain comes to: its stages one after another, word by word, on plain numbers. It takes from a description
--- nothing but its own functions and fields, runs them in the sandbox, and knows neither plan nor emitter; loops are
--- compared with it.
+-- What a chain comes to: its stages one after another on plain numbers. It takes from a description nothing but its own
+-- functions and fields, runs them in the sandbox, and knows neither plan nor emitter; loops are compared with it.
+--
+-- A stage in a direction is a machine: piece(bytes, at) does to some bytes, the first of which stands at that place of
+-- its data, what the stage does, as if they were all that there is; finish(bytes, at) the same to the last of them. Bytes
+-- are tables of numbers, from 1. An ADU goes through finish() of one machine after another; judge.lua has them run in
+-- pieces.
 local ops = require "gen.ops"
 local number = require "gen.number"
 local sandbox = require "gen.sandbox"
+local bit = require "bit"
 
 local M = {}
 
--- Bytes are tables of numbers, from 1. The word whose first byte is bytes[i], as the machine would load it; what is
--- beyond the end counts as 0.
-local function load(bytes, i, order)
-	local w, first, last, by = 0, i, i + 3, 1
+-- Words and bytes --------------------------------------------------------------------------------------------------
+
+-- The word of size bytes whose first is bytes[i], as the machine would load it; what is beyond the end counts as 0.
+local function load(bytes, i, size, order)
+	local first, last, by = i, i + size - 1, 1
 	if order == "little" then first, last, by = last, first, -1 end
+	local w = size == 8 and 0ULL or 0
 	for k = first, last, by do w = w * 256 + (bytes[k] or 0) end
 	return w
 end
 
-local function store(bytes, i, w, order)
-	local first, last, by = i + 3, i, -1
+local function store(bytes, i, w, size, order)
+	local first, last, by = i + size - 1, i, -1
 	if order == "little" then first, last, by = last, first, 1 end
 	for k = first, last, by do
-		bytes[k] = w % 256
-		w = (w - w % 256) / 256
+		local byte = w % 256
+		bytes[k] = tonumber(byte)
+		w = (w - byte) / 256
 	end
 end
 
-local function run_map(f, unit, bytes, order)
-	local out = {}
-	for i = 1, #bytes do out[i] = bytes[i] end
-	if unit < 4 then return out end
-	for i = 1, #bytes - 3, 4 do store(out, i, ops.word(f(load(bytes, i, order)), "what a map returns"), order) end
-	return out
+local function part(bytes, from, to)
+	local t = {}
+	for i = from, to do t[#t + 1] = bytes[i] end
+	return t
 end
 
-local function run_stream(f, state, bytes, order)
-	local out, bit = {}, require "bit"
-	for from = 0, #bytes - 1, 64 do
-		local key = {}
-		local words = ops.tuple(f.block({ unpack(state) }, from / 64), "what block returns", 16)
-		for k, w in ipairs(words) do store(key, 4 * k - 3, w, order) end
-		for k = 1, math.min(64, #bytes - from) do out[from + k] = bit.bxor(bytes[from + k], key[k]) end
+local function append(bytes, more)
+	for _, b in ipairs(more) do bytes[#bytes + 1] = b end
+	return bytes
+end
+
+-- How many of the first bytes of two lists are the same.
+local function shared(a, b)
+	local n = math.min(#a, #b)
+	for i = 1, n do
+		if a[i] ~= b[i] then return i - 1 end
 	end
-	return out
+	return n
 end
 
--- The value of the fold over bytes[from + 1 .. to], a piece that begins by itself.
-local function run_fold(f, bytes, from, to, order)
-	local piece = {}
-	for i = from + 1, to do piece[i - from] = bytes[i] end
-	local acc = f.zero
-	for i = 1, #piece, 4 do acc = f.step(acc, load(piece, i, order)) end
-	return tonumber(ops.word(f.finish(acc), "what finish returns"))
+-- Machines ---------------------------------------------------------------------------------------------------------
+
+-- Calls f, which runs functions of the stage, the first being that of the field.
+local function within(stage, field, bits, order, f)
+	return ops.with(number.new(bits, order), function() return sandbox.run_long(stage.file, stage.line(field), f) end)
 end
 
 -- The words that begin makes of parameters, whose values are tables of bytes by name "stage.param".
 local function begin(stage, values, order)
-	local p = {}
-	for _, param in ipairs(stage.fields.params) do
-		local bytes, words = values[stage.name .. "." .. param[1]], {}
-		for k = 1, param[2] / 4 do words[k] = load(bytes, 4 * k - 3, order) end
-		p[param[1]] = words
+	local f = stage.fields
+	if not f.params then return {} end
+	local size = stage.state_bits / 8
+	return within(stage, "begin", stage.state_bits, order, function()
+		local p = {}
+		for _, param in ipairs(f.params) do
+			p[param[1]] = {}
+			for k = 1, param[2] / size do
+				p[param[1]][k] = load(values[stage.name .. "." .. param[1]], size * (k - 1) + 1, size, order)
+			end
+		end
+		return ops.tuple(f.begin(p), "what begin returns")
+	end)
+end
+
+local MACHINE = {}
+
+function MACHINE.map(stage, direction, env)
+	local f = stage.fields
+	local way = direction == "recv" and f.inverse ~= "self" and "inverse" or "apply"
+	local size, n, unit = stage.bits / 8, stage.words, f.unit
+	local state, order = begin(stage, env.values, env.order), env.order
+	local before = { input = {}, output = {} }
+	local m = {}
+	-- What was the same in the last call is not worked out again.
+	function m.piece(bytes, at)
+		local out = {}
+		for i = 1, #bytes do out[i] = bytes[i] end
+		if f.moves then return out end
+		local from = before.at == at and shared(bytes, before.input) or 0
+		from = from - from % unit
+		for i = 1, from do out[i] = before.output[i] end
+		within(stage, way, stage.bits, order, function()
+			local s = state
+			for i = from + 1, #bytes - unit + 1, unit do
+				local w = {}
+				for k = 1, n do w[k] = load(bytes, i + size * (k - 1), size, order) end
+				local r = f[way](n > 1 and w or w[1], math.floor((at + i - 1) / unit) % 2^math.min(stage.bits, 52), s)
+				r = n > 1 and ops.tuple(r, "what a map returns", n) or { ops.word(r, "what a map returns") }
+				for k = 1, n do store(out, i + size * (k - 1), r[k], size, order) end
+			end
+		end)
+		before = { at = at, input = bytes, output = out }
+		return out
 	end
-	return ops.tuple(stage.fields.begin(p), "what begin returns")
+	function m.finish(bytes, at)
+		if f.tail == "whole" and #bytes % unit ~= 0 then m.bad = "an incomplete unit" end
+		return m.piece(bytes, at)
+	end
+	return m
 end
 
--- Calls f, which runs the function of that field many times, with the words of the given domain.
-local function within(stage, field, domain, f)
-	return ops.with(domain, function() return sandbox.run_long(stage.file, stage.line(field), f) end)
+function MACHINE.stream(stage, _, env)
+	local f, state, blocks = stage.fields, begin(stage, env.values, env.order), {}
+	local m = {}
+	function m.piece(bytes, at)
+		for b = math.floor(at / 64), math.floor((at + #bytes - 1) / 64) do
+			blocks[b] = blocks[b] or within(stage, "block", 32, env.order, function()
+				local key = {}
+				for k, w in ipairs(ops.tuple(f.block({ unpack(state) }, b), "what block returns", 16)) do
+					store(key, 4 * k - 3, w, 4, env.order)
+				end
+				return key
+			end)
+		end
+		local out = {}
+		for i = 1, #bytes do
+			local place = at + i - 1
+			out[i] = bit.bxor(bytes[i], blocks[math.floor(place / 64)][place % 64 + 1])
+		end
+		return out
+	end
+	m.finish = m.piece
+	return m
 end
 
--- Runs an ADU through the chain in one direction. Returns the bytes that come out, and the bytes as the
--- inet_checksum saw them with whether it stands before all stages with a unit ("entry"), or nil.
-function M.run(chain, direction, values, bytes, order)
-	local narrow, wide = number.new(32, order), false
-	local summed, entry
+-- The value of a fold, carried through pieces: feed(bytes), value() → bytes.
+local function folding(stage, env)
+	local f, order, unit = stage.fields, env.order, stage.unit
+	local one, words = not stage.acc_words, stage.words
+	local state = begin(stage, env.values, order)
+	local c, before = {}, { input = {}, accs = {} }
+	local function step(acc, bytes, i)
+		local w = {}
+		for k = 1, words do w[k] = load(bytes, i + 8 * (k - 1), math.min(unit, 8), order) + 0ULL end
+		return f.step(acc, words > 1 and w or w[1], 1, state)
+	end
+	local function last(acc, bytes, i)
+		local w = {}
+		for k = 1, words do w[k] = load(bytes, i + 8 * (k - 1), math.min(unit, 8), order) + 0ULL end
+		return f.last(acc, words > 1 and w or w[1], #bytes - i + 1, state)
+	end
+	-- The accumulator after the whole units of the bytes, which follow what came to acc.
+	local function whole(acc, bytes)
+		local from = before.begun == acc and shared(bytes, before.input) or 0
+		from = math.min(from - from % unit, #before.accs * unit)
+		local accs = part(before.accs, 1, from / unit)
+		local now = accs[#accs] or acc
+		for i = from + 1, #bytes - unit + 1, unit do
+			now = step(now, bytes, i)
+			accs[#accs + 1] = now
+		end
+		before = { begun = acc, input = bytes, accs = accs }
+		return now
+	end
+	local zero = one and f.zero or f.zero
+	local initial = f.init == nil and zero or f.init
+	if type(initial) == "number" then initial = initial + 0ULL end
+	local acc, value, len = initial, nil, 0
+	function c.reset() acc, value, len = initial, nil, 0 end
+	function c.feed(bytes)
+		within(stage, "step", 64, order, function()
+			local n = #bytes - #bytes % unit
+			if not stage.join then
+				acc = whole(acc, bytes)
+				if n < #bytes then acc = last(acc, bytes, n + 1) end
+				return
+			end
+			local sum = whole(initial, bytes)
+			if n < #bytes then sum = step(sum, bytes, n + 1) end
+			local this = f.finish(sum, state)
+			value = value and f.join(value, this, len) or this
+			len = len + #bytes
+		end)
+	end
+	function c.value()
+		local v = within(stage, "finish", 64, order, function()
+			local r = value or f.finish(acc, state)
+			return stage.value_words > 1 and ops.tuple(r, "what finish returns", stage.value_words)
+				or { ops.word(r, "what finish returns") }
+		end)
+		local bytes, size = {}, math.min(stage.size, 8)
+		for k, w in ipairs(v) do store(bytes, 8 * k - 7, w, size, f.order == "memory" and order or f.order) end
+		return part(bytes, 1, stage.size)
+	end
+	return c
+end
+
+function MACHINE.fold(stage, direction, env, at_place)
+	local carried, m = folding(stage, env), {}
+	m.stage, m.at_place = stage, at_place
+	m.value = carried.value
+	m.reset = carried.reset
+	local function look(bytes)
+		carried.feed(bytes)
+		return bytes
+	end
+	m.piece, m.finish = look, look
+	if at_place == "value" then return m end
+	local size = stage.size
+	local function compare(came)
+		local want = carried.value()
+		if #came < size or shared(came, want) < size then m.bad = "another value" end
+	end
+	if direction == "send" and at_place == "tail" then
+		function m.finish(bytes)
+			look(bytes)
+			return append(part(bytes, 1, #bytes), carried.value())
+		end
+	elseif at_place == "tail" then
+		function m.finish(bytes)
+			local n = math.max(#bytes - size, 0)
+			local data = look(part(bytes, 1, n))
+			compare(part(bytes, n + 1, #bytes))
+			return data
+		end
+	elseif direction == "send" then
+		-- The value stands first, but is known last: zeros until then. patch() says what belongs there.
+		local function headed(bytes, at)
+			look(bytes)
+			local zeros = {}
+			for k = 1, at == 0 and size or 0 do zeros[k] = 0 end
+			return append(zeros, bytes)
+		end
+		m.piece, m.finish, m.patch = headed, headed, carried.value
+	else
+		local came
+		local function behead(bytes, at)
+			if at == 0 then came = {} end
+			local first = math.max(size - at, 0)
+			append(came, part(bytes, 1, math.min(first, #bytes)))
+			return look(part(bytes, first + 1, #bytes))
+		end
+		m.piece = behead
+		function m.finish(bytes, at)
+			local data = behead(bytes, at)
+			compare(came)
+			return data
+		end
+	end
+	return m
+end
+
+function MACHINE.reframe(stage, direction, env)
+	local f, m, marks = stage.fields, {}, {}
+	local state = begin(stage, env.values, env.order)
+	local every = f.every
+	local function mark(i)
+		marks[i] = marks[i] or within(stage, "mark", 32, env.order, function()
+			local bytes = {}
+			for k, w in ipairs(ops.tuple(f.mark(i, state), "what mark returns")) do store(bytes, 4 * k - 3, w, 4, env.order) end
+			return bytes
+		end)
+		return marks[i]
+	end
+	local size = #mark(0)
+	function m.piece(bytes, at)
+		local out = {}
+		for i = 1, #bytes do
+			local place = at + i - 1
+			if direction == "send" then
+				if place % every == 0 then append(out, mark(place / every)) end
+				out[#out + 1] = bytes[i]
+			else
+				local run, within_run = math.floor(place / (every + size)), place % (every + size)
+				if within_run >= size then
+					out[#out + 1] = bytes[i]
+				elseif bytes[i] ~= mark(run)[within_run + 1] then
+					m.bad = "another mark"
+				end
+			end
+		end
+		return out
+	end
+	m.finish = m.piece
+	return m
+end
+
+function MACHINE.pad(stage, direction)
+	local f, m = stage.fields, {}
+	function m.piece(bytes) return bytes end
+	local function row(n)
+		return sandbox.run_long(stage.file, stage.line "fill", function()
+			local bytes = {}
+			for k = 1, n do bytes[k] = f.fill(k, n) end
+			return bytes
+		end)
+	end
+	function m.finish(bytes, at)
+		local total = at + #bytes
+		if direction == "send" then
+			local n = f.least
+			while (total + n) % f.to ~= 0 do n = n + 1 end
+			return append(part(bytes, 1, #bytes), row(n))
+		end
+		-- What could it be? Only one length fits its own last byte.
+		for n = 1, f.to - 1 + f.least do
+			local fill = row(n)
+			if n <= #bytes and fill[n] == bytes[#bytes] and shared(part(bytes, #bytes - n + 1, #bytes), fill) == n
+			and total % f.to == 0 then
+				return part(bytes, 1, #bytes - n)
+			end
+		end
+		m.bad = "another padding"
+		return bytes
+	end
+	return m
+end
+
+-- The machines of a chain in a direction, in order. values: tables of bytes by name "stage.param".
+function M.machines(chain, direction, values, order)
+	local list = {}
 	local first, last, by = 1, #chain.stages, 1
 	if direction == "recv" then first, last, by = last, first, -1 end
 	for k = first, last, by do
 		local stage = chain.stages[k]
-		local f, given = stage.fields, bytes
-		if stage.kind == "map" then
-			local way = direction == "recv" and f.inverse ~= "self" and "inverse" or "apply"
-			bytes = within(stage, way, narrow, function() return run_map(f[way], f.unit, given, order) end)
-			wide = wide or f.unit > 1
-		elseif stage.kind == "stream" then
-			bytes = within(stage, "block", narrow, function()
-				return run_stream(f, begin(stage, values, order), given, order)
-			end)
-		elseif stage.name == "inet_checksum" then
-			summed, entry = bytes, not wide
-		end
+		list[#list + 1] = MACHINE[stage.kind](stage, direction, { values = values, order = order }, chain.at[k])
 	end
-	return bytes, summed, entry
+	return list
 end
 
--- The sum of a piece of what run() says was summed.
-function M.sum(chain, summed, from, to, order)
-	for _, stage in ipairs(chain.stages) do
-		if stage.name == "inet_checksum" then
-			return within(stage, "step", number.new(64, order), function()
-				return run_fold(stage.fields, summed, from, to, order)
-			end)
+-- An ADU through these machines. Returns the bytes that come out, the values of folds by name, and what was wrong.
+function M.run(machines, bytes)
+	local values, bad = {}, nil
+	for _, m in ipairs(machines) do
+		if m.reset then m.reset() end
+		m.bad = nil
+		bytes = m.finish(bytes, 0)
+		if m.patch then
+			for k, b in ipairs(m.patch()) do bytes[k] = b end
 		end
+		if m.value then values[m.stage.name] = m.value() end
+		bad = bad or m.bad
 	end
-end
-
--- The bytes that a cut holds back are those beyond a multiple of this.
-function M.unit(chain)
-	local unit = 1
-	for _, stage in ipairs(chain.stages) do
-		if stage.kind == "map" and stage.fields.unit > unit then unit = stage.fields.unit end
-	end
-	return unit
+	return bytes, values, bad
 end
 
 return M

@@ -1,155 +1,328 @@
--- The planner: the verdict on a chain, and for each direction the order of steps and the loops they run in.
+-- The planner: the verdict on a chain and, for each direction, its steps and the segments they run in.
 --
--- A step is a stage with the form it has in that direction; a loop is a list of steps that run in one pass, with the
--- places it reads and writes ("src", "tmp", "dst"). A schedule is a list of loops: one for each step (layered,
--- tiled), or as few as the rules below allow (fused). Whatever a schedule is, the emitter only sees its loops.
+-- A step is what a stage does in a direction. A segment is a run of steps that one loop can do: the verdict is their
+-- number, and the reasons tell why there is a cut between two. Segments follow one another as a pipe: each keeps for
+-- itself what a call leaves incomplete. Within a segment, any partition into loops computes the same (schedule.lua).
+--
+-- Steps by kind:
+--	map, fold, stream     as the stage has it
+--	insert, remove        a reframe's marks, put in or taken out
+--	pad, unpad            at the end of the data
+--	trailer, strip        a fold's value behind the data, put there, or taken off to be compared
+--	head, behead          the same before it
+-- pad, unpad, trailer, strip and head do nothing until the data ends: they are in no loop.
 local describe = require "gen.describe"
 
 local M = {}
 
--- Why two steps cannot run in one loop; nil when they can.
-local function conflict(a, b)
-	if a.stage.kind == "stream" and b.stage.kind == "stream" then
-		return string.format("'%s' and '%s' both make a keystream, which takes all registers", a.stage.name, b.stage.name)
-	end
-end
-
 local function gcd(a, b) return b == 0 and a or gcd(b, a % b) end
 function M.lcm(a, b) return a / gcd(a, b) * b end
 
--- Chains that no schedule can run: complains in terms of the stages concerned.
-local function check_legal(chain)
-	local seen, copy, unit, widest = {}, nil, 1, nil
-	local function fail(stage, what, ...) describe.fail_stage(chain, stage.name, what, ...) end
+local AT_END = { pad = true, unpad = true, trailer = true, strip = true, head = true }
+
+-- Steps ----------------------------------------------------------------------------------------------------------
+
+local function new_step(stage, kind, name)
+	local step = { stage = stage, kind = kind, name = name or stage.name }
+	step.looped = not AT_END[kind]
+	-- Bytes at whose multiples the data may be cut for it.
+	step.grain = (kind == "map" or kind == "fold" and not stage.join) and stage.unit or 1
+	step.reframes = kind == "insert" or kind == "remove" or kind == "behead"
+	step.moves = kind == "map" and stage.moves
+	step.changes = kind == "stream" or kind == "map" and not stage.moves
+	return step
+end
+
+-- What the stage does in that direction, in order.
+local function steps_of(stage, at, direction)
+	local send = direction == "send"
+	if stage.kind == "map" then
+		local step = new_step(stage, "map", (send or stage.inverse == stage.apply) and stage.name
+			or stage.name .. "_inverse")
+		step.graph = send and stage.apply or stage.inverse
+		return { step }
+	elseif stage.kind == "reframe" then
+		return { new_step(stage, send and "insert" or "remove", stage.name .. (send and "" or "_remove")) }
+	elseif stage.kind == "pad" then
+		return { new_step(stage, send and "pad" or "unpad") }
+	elseif stage.kind == "stream" then
+		return { new_step(stage, "stream") }
+	end
+	local fold = new_step(stage, "fold")
+	if at == "value" then return { fold } end
+	fold.compared = not send
+	if send then return { fold, new_step(stage, at == "tail" and "trailer" or "head") } end
+	if at == "tail" then return { new_step(stage, "strip"), fold } end
+	return { new_step(stage, "behead", stage.name .. "_behead"), fold }
+end
+
+local COPY -- the step of data that no stage moves
+local function moves(chain)
+	for _, stage in ipairs(chain.stages) do
+		if stage.moves then return true end
+	end
+end
+
+function M.steps(chain, direction)
+	local steps = {}
+	local first, last, by = 1, #chain.stages, 1
+	if direction == "recv" then first, last, by = last, first, -1 end
+	local function move()
+		if not moves(chain) then steps[#steps + 1] = COPY() end
+	end
+	if direction == "recv" then move() end
+	for k = first, last, by do
+		for _, step in ipairs(steps_of(chain.stages[k], chain.at[k], direction)) do steps[#steps + 1] = step end
+	end
+	if direction == "send" then move() end
+	return steps
+end
+
+-- Moving the data, where no stage of the chain says when.
+function COPY()
+	local copy = { name = "copy", kind = "map", unit = 1, bits = 8, words = 1, moves = true, state_words = 0,
+		standard = "none" }
+	copy.fields = { apply = function(w) return w end, inverse = "self" }
+	local w = { op = "input", name = "w" }
+	copy.apply = { bits = 8, inputs = { w, { op = "input", name = "i" } }, scope = {}, results = { w } }
+	copy.inverse = copy.apply
+	local step = new_step(copy, "map")
+	step.graph = copy.apply
+	return step
+end
+
+-- Verdicts -------------------------------------------------------------------------------------------------------
+
+-- What is known of the length of the data: that it leaves `rest` when it is divided by `of`. Returns what is known of
+-- it after a step that meets it; or nil, if the step needs whole units and may not find them.
+local function length_after(step, known)
+	local stage, of, rest = step.stage, known.of, known.rest
+	if step.kind == "map" and stage.whole and (of % stage.unit ~= 0 or rest % stage.unit ~= 0) then return nil end
+	if step.kind == "pad" then return { of = stage.to, rest = 0 } end
+	if step.kind == "trailer" or step.kind == "head" then return { of = of, rest = (rest + stage.size) % of } end
+	if step.kind == "insert" then
+		local both = gcd(of, stage.size)
+		return { of = both, rest = rest % both }
+	end
+	return known
+end
+
+-- Chains that no loops can run: returns the stage concerned and the reason.
+local function illegal(chain)
+	local seen, copy = {}, nil
 	for _, stage in ipairs(chain.stages) do
 		if stage.moves then
 			if copy then
-				fail(stage, "'%s' moves the data after '%s' did, expected one stage that moves; remove one",
+				return stage, string.format("'%s' moves the data after '%s' did, expected one stage that moves; remove one",
 					stage.name, copy.name)
 			end
 			copy = stage
 		elseif seen[stage.name] then
-			fail(stage, "'%s' stands twice, expected each stage once (state and parameters go by its name); "
-				.. "remove one", stage.name)
+			return stage, string.format("'%s' stands twice, expected each stage once (state and parameters go by its "
+				.. "name); remove one", stage.name)
 		end
 		seen[stage.name] = true
-		if stage.kind == "map" then
-			unit = M.lcm(unit, stage.unit)
-			if unit > describe.HELD_MAX then
-				fail(stage, "'%s' (unit %d) and '%s' (unit %d) have a common unit of %d bytes, "
-					.. "expected at most %d; split the chain",
-					widest.name, widest.unit, stage.name, stage.unit, unit, describe.HELD_MAX)
-			end
-			widest = stage
-			if not stage.inverse then
-				fail(stage, "'%s' has no inverse, expected one for ILP_RECV; describe it (%s)", stage.name, stage.file)
-			end
+		if stage.kind == "map" and not stage.inverse then
+			return stage, string.format("'%s' has no inverse, expected one for ILP_RECV; describe it (%s)", stage.name,
+				stage.file)
+		elseif stage.ambiguous then
+			return stage, string.format("the padding of '%s' cannot be taken off: %s, expected padding that tells its "
+				.. "length; mend fill (%s)", stage.name, stage.ambiguous, stage.file)
 		end
 	end
-	if not copy then
-		fail(chain.stages[1], "no stage moves the data, expected \"copy\"; add it where the data leaves")
-	end
-	return unit
-end
-
-local function steps_of(chain, direction)
-	local steps, wide = {}, false
-	local first, last, by = 1, #chain.stages, 1
-	if direction == "recv" then first, last, by = last, first, -1 end
-	for k = first, last, by do
-		local stage = chain.stages[k]
-		local step = { stage = stage, kind = stage.kind, name = stage.name }
-		if stage.kind == "map" then
-			step.graph = direction == "send" and stage.apply or stage.inverse
-			if step.graph ~= stage.apply then step.name = stage.name .. "_inverse" end
-			wide = wide or stage.unit > 1
+	local known, before = { of = 1, rest = 0 }, nil
+	for _, step in ipairs(M.steps(chain, "send")) do
+		local after = length_after(step, known)
+		if not after then
+			return step.stage, string.format("'%s' needs whole units of %d bytes, but %s, expected padding to %d just "
+				.. "before; put a stage that pads there", step.name, step.stage.unit, before and string.format(
+				"'%s' leaves a length that is no multiple", before) or "the length may be any", step.stage.unit)
 		end
-		-- Before the first stage with a unit, a fold counts bytes as they come in, even those held back.
-		step.entry = stage.kind == "fold" and not wide
-		step.changes = stage.kind == "stream" or stage.kind == "map" and not stage.moves
-		steps[#steps + 1] = step
+		if after ~= known then before = step.name end
+		known = after
 	end
-	return steps
 end
 
-local function loop_of(steps)
-	local loop = { steps = steps, names = {} }
-	for k, step in ipairs(steps) do
-		loop.names[k] = step.name
-		loop.moves = loop.moves or step.stage.moves
-		loop.changes = loop.changes or step.changes
-		loop.folds = loop.folds or step.kind == "fold"
-		if step.kind == "stream" then loop.stream = step.stage end
+-- Why units of a step would not stay whole beside a frame (what puts marks in, or takes them out) in one loop; nil if
+-- they do. Of the two, the one that is not in the group yet stands behind it; from: the place of the other.
+local function straddle(frame, unit, group, from)
+	local stage, grain = frame.stage, unit.grain
+	if grain == 1 then return nil end
+	-- On the side where the marks are, units must tile them, too.
+	local marked = frame.kind == "insert" and frame == group[from] or frame.kind ~= "insert" and frame ~= group[from]
+	if stage.every and stage.every % grain ~= 0 or marked and stage.size % grain ~= 0 then
+		return string.format("units of %d bytes of '%s' straddle the %d bytes that '%s' has %s", grain, unit.name,
+			stage.size, stage.name, stage.every and "at every " .. stage.every or "before the data")
 	end
-	loop.name = table.concat(loop.names, "_")
-	loop.writes = loop.moves or loop.changes
-	loop.only_moves = loop.moves and #steps == 1
-	return loop
-end
-
--- Says where each loop reads and writes; returns whether scratch memory is needed.
-local function place(loops)
-	local here, scratch = "src", false
-	for _, loop in ipairs(loops) do
-		loop.from = here
-		if loop.moves then
-			here = "dst"
-		elseif loop.changes and here == "src" then
-			here, scratch = "tmp", true
+	for k = from + 1, #group do
+		local between = group[k]
+		if between.reframes and between.stage.size % grain ~= 0 then
+			return string.format("the %d bytes that '%s' has shift units of %d bytes of '%s'", between.stage.size,
+				between.stage.name, grain, unit.name)
 		end
-		loop.to = loop.writes and here or nil
 	end
-	return scratch
 end
 
-local function layers(steps)
-	local loops = {}
-	for k, step in ipairs(steps) do loops[k] = loop_of { step } end
-	return loops
+-- Why step cannot join the steps of a group that is one loop; nil when it can.
+local function conflict(group, step)
+	for _, other in ipairs(group) do
+		-- What only moves the data, or follows it, does not look at what stands before it.
+		if other.kind == "head" and not step.moves and step.kind ~= "pad" then
+			return string.format("'%s' puts its value before data that it must have seen whole: '%s' begins when that is "
+				.. "done", other.name, step.name)
+		end
+	end
+	for k, other in ipairs(group) do
+		local why = step.reframes and straddle(step, other, group, k) or other.reframes and straddle(other, step, group, k)
+		if why then return why end
+	end
 end
 
--- As few loops as possible: cut only where a step is in conflict with one that is already in the loop.
-local function fuse(steps)
-	local groups, reasons, group = {}, {}, {}
+-- Bytes of its input that a segment must keep until the data ends, since they may be what is taken off there.
+local function hold_of(steps)
+	local hold = 0
+	for k = #steps, 1, -1 do
+		local step, stage = steps[k], steps[k].stage
+		if step.kind == "strip" then hold = hold + stage.size end
+		if step.kind == "unpad" then hold = hold + stage.most end
+		if step.kind == "remove" and hold > 0 then hold = hold + stage.size * (math.floor(hold / stage.every) + 1) end
+	end
+	return hold
+end
+
+-- Bytes that the end of a segment may have in hand: what was held, and what comes to it.
+local function room_at_end(segment)
+	local room = segment.held + 64
+	for _, step in ipairs(segment.steps) do
+		if step.kind == "pad" then room = room + step.stage.most end
+		if step.kind == "trailer" then room = room + step.stage.size end
+		if step.kind == "insert" then
+			room = room + step.stage.size * (math.floor(room / step.stage.every) + 1)
+		end
+	end
+	return room
+end
+
+local function segment_of(steps, number)
+	local s = { steps = steps, number = number, unit = 1, looped = {}, hold = hold_of(steps) }
+	local coord = 0 -- how many frames stand before
 	for _, step in ipairs(steps) do
-		for _, other in ipairs(group) do
-			local why = conflict(other, step)
-			if why then
-				groups[#groups + 1], reasons[#reasons + 1] = loop_of(group), why
-				group = {}
-				break
-			end
-		end
-		group[#group + 1] = step
+		step.coord = coord
+		if step.reframes then coord = coord + 1 end
+		s.unit = M.lcm(s.unit, step.grain)
+		if step.looped then s.looped[#s.looped + 1] = step end
+		if step.kind == "head" then s.head = step end
+		-- Whether there is something to do when the data ends, even if nothing waits.
+		s.at_end = s.at_end or not step.looped or step.compared
 	end
-	groups[#groups + 1] = loop_of(group)
-	return groups, reasons
+	-- Room for what waits: less than a unit beyond the hold, and what comes until it can run.
+	s.held = (s.unit > 1 or s.hold > 0) and 2 * (s.unit + s.hold) or 0
+	s.room = room_at_end(s)
+	-- A checksum of the bytes as they came: it also counts, at once, those that wait.
+	s.entry = {}
+	for _, step in ipairs(steps) do
+		if number > 1 or s.held == 0 or step.grain > 1 or step.reframes or not step.looped then break end
+		if step.changes then break end
+		if step.kind == "fold" then s.entry[#s.entry + 1] = step end
+	end
+	return s
 end
 
--- The plan: { chain, unit, block, verdict, reasons, send = { steps, layered, fused, scratch }, recv = … }, where
--- scratch says for layered (and tiled) and fused whether they need scratch memory.
+local function segments_of(steps)
+	local groups, reasons = { {} }, {}
+	for _, step in ipairs(steps) do
+		local why = conflict(groups[#groups], step)
+		if why then
+			reasons[#reasons + 1] = { before = step, text = why }
+			groups[#groups + 1] = {}
+		end
+		table.insert(groups[#groups], step)
+	end
+	local segments = {}
+	for k, group in ipairs(groups) do
+		local writes
+		for _, step in ipairs(group) do writes = writes or step.moves or step.changes or step.reframes end
+		if not writes then table.insert(group, COPY()) end -- what only looks hands the data on, too
+		segments[k] = segment_of(group, k)
+	end
+	return segments, reasons
+end
+
+local function verdict_of(n) return n == 1 and "one loop" or n .. " loops" end
+
+-- What is said of a chain whose description is right in itself: { verdict, reasons } of each direction, or illegal, the
+-- reason, and the stage that it is about.
+function M.judge(chain)
+	local stage, why = illegal(chain)
+	if stage then return { illegal = why, stage = stage } end
+	local v = {}
+	for _, direction in ipairs { "send", "recv" } do
+		local segments, reasons = segments_of(M.steps(chain, direction))
+		v[direction] = { segments = segments, reasons = reasons, verdict = verdict_of(#segments) }
+	end
+	return v
+end
+
+-- Plans ----------------------------------------------------------------------------------------------------------
+
+-- How much longer the data can become: by `fixed` bytes, and by `size` for every `every` or part of it.
+local function growth(segments)
+	local g = { fixed = 0, every = 0, size = 0 }
+	for _, s in ipairs(segments) do
+		g.fixed = g.fixed + s.held
+		for _, step in ipairs(s.steps) do
+			local stage = step.stage
+			if step.kind == "pad" then g.fixed = g.fixed + stage.most end
+			if step.kind == "trailer" or step.kind == "head" then g.fixed = g.fixed + stage.size end
+			if step.kind == "insert" then
+				-- What came before is marked, too.
+				g.every = g.every == 0 and stage.every or math.min(g.every, stage.every)
+				g.size = g.size + stage.size + math.ceil(g.size / stage.every) * stage.size
+				g.fixed = g.fixed + math.ceil(g.fixed / stage.every) * stage.size
+			end
+		end
+	end
+	return g
+end
+
+-- The plan: { chain, folds, streams, keyed (stages with parameters), wire, unit, block, inplace,
+-- send = { segments, reasons, verdict, unit, whole, growth }, recv = … }. Complains about a chain that is illegal.
 function M.plan(chain)
-	local plan = { chain = chain, unit = check_legal(chain), block = 1, folds = {}, streams = {} }
-	for _, stage in ipairs(chain.stages) do
+	local judged = M.judge(chain)
+	if judged.illegal then describe.fail_stage(chain, judged.stage.name, "%s", judged.illegal) end
+	local plan = { chain = chain, folds = {}, streams = {}, keyed = {}, block = 1, inplace = chain.inplace }
+	plan.keeps = true
+	for k, stage in ipairs(chain.stages) do
+		local at = chain.at[k]
+		plan.keeps = plan.keeps and at == "value" and stage.kind ~= "reframe" and stage.kind ~= "pad"
 		plan.block = M.lcm(plan.block, stage.unit)
 		if stage.kind == "fold" then table.insert(plan.folds, stage) end
 		if stage.kind == "stream" then table.insert(plan.streams, stage) end
+		if stage.begin then table.insert(plan.keyed, stage) end
 		-- On the wire's side stands what no later stage changes.
-		if stage.name == "inet_checksum" then plan.wire = stage end
-		if stage.kind == "stream" or stage.kind == "map" and not stage.moves then plan.wire = nil end
+		if at ~= "value" or stage.kind ~= "fold" and not stage.moves then
+			plan.wire = nil
+		elseif stage.name == "inet_checksum" then
+			plan.wire = stage
+		end
+		if chain.inplace and (stage.kind == "reframe" or at == "head") then
+			describe.fail_stage(chain, stage.name, "'%s' changes places in the data, expected none that does where source "
+				.. "and destination may be the same; remove inplace", stage.name)
+		end
 	end
 	for _, direction in ipairs { "send", "recv" } do
-		local steps = steps_of(chain, direction)
-		local way = { steps = steps, layered = layers(steps), entry = {} }
-		way.fused, way.reasons = fuse(steps)
-		way.scratch = { layered = place(way.layered), fused = place(way.fused) }
-		for _, step in ipairs(steps) do
-			if step.entry then table.insert(way.entry, step.stage) end
+		local way = judged[direction]
+		way.direction, way.unit = direction, way.segments[1].unit
+		for _, s in ipairs(way.segments) do
+			way.whole = way.whole or s.head ~= nil
+			s.piped, s.secret = #way.segments > 1, #plan.keyed > 0
 		end
+		way.growth = growth(way.segments)
 		plan[direction] = way
 	end
-	local n = #plan.send.fused
-	plan.verdict = n == 1 and "one loop" or n .. " loops"
+	plan.unit = math.max(plan.send.unit, plan.recv.unit)
+	plan.verdict = plan.send.verdict == plan.recv.verdict and plan.send.verdict
+		or plan.send.verdict .. " out, " .. plan.recv.verdict .. " in"
 	return plan
 end
 

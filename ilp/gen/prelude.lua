@@ -10,8 +10,9 @@ local function lanes(n, f)
 	return table.concat(list, ", ")
 end
 
-local function bytes_of(width, f)
-	return lanes(width, function(k) return k - k % 4 + f(k % 4) end)
+-- Bytes of a vector in another order within words of size bytes.
+local function bytes_of(width, size, f)
+	return lanes(width, function(k) return k - k % size + f(k % size) end)
 end
 
 -- A macro whose list of numbers is broken into lines.
@@ -28,34 +29,51 @@ local function macro(name, body)
 	return { name = name:match("^[%w_]+"), text = (table.concat(lines, "\n"):gsub(" +\n", "\n"):gsub(" +$", "")) }
 end
 
+local CTYPE = { b = "uint8_t", h = "uint16_t", v = "uint32_t", d = "uint64_t" }
+local SIZE = { b = 1, h = 2, v = 4, d = 8 }
+local LETTERS = { "b", "h", "v", "d" }
+
+-- What is alike for words of all sizes.
+local function definitions_of_words(width, put)
+	local bits = width * 8
+	for _, letter in ipairs(LETTERS) do
+		local T, size = letter .. bits, SIZE[letter]
+		local n = width / size
+		put { name = T, text = string.format("typedef %s %s __attribute__((vector_size(%d)));", CTYPE[letter], T, width) }
+		put(macro("COUNT_" .. T, string.format("((%s){ %s })", T, lanes(n, function(k) return k end))))
+		put(macro(string.format("BYTES_%s(x, ...)", T), string.format(
+			"((%s)__builtin_shufflevector((b%d)(x), (b%d)(x), __VA_ARGS__))", T, bits, bits)))
+		if size > 1 then
+			put(macro(string.format("SWAP_%s(x)", T), string.format("BYTES_%s(x, %s)", T,
+				bytes_of(width, size, function(k) return size - 1 - k end))))
+		end
+		-- The words of two vectors by turns: those at even places, at odd ones, and back.
+		local function two(name, f)
+			put(macro(string.format("%s_%s(x, y)", name, T),
+				string.format("__builtin_shufflevector(x, y, %s)", lanes(n, f))))
+		end
+		two("EVEN", function(k) return 2 * k end)
+		two("ODD", function(k) return 2 * k + 1 end)
+		two("ZIPLOW", function(k) return (k % 2) * n + math.floor(k / 2) end)
+		two("ZIPHIGH", function(k) return (k % 2) * n + n / 2 + math.floor(k / 2) end)
+	end
+end
+
 local function definitions_of(width)
-	local n, bits, list = width / 4, width * 8, {}
-	local function put(name, format, ...) list[#list + 1] = macro(name .. bits .. "(x)", string.format(format, ...)) end
-	local function vector(name, type)
-		list[#list + 1] = { name = name .. bits, text = string.format("typedef %s %s%d __attribute__((vector_size(%d)));",
-			type, name, bits, width) }
-	end
-	vector("v", "uint32_t")
-	vector("d", "uint64_t")
-	vector("b", "uint8_t")
-	list[#list + 1] = macro("COUNT_v" .. bits, string.format("((v%d){ %s })", bits, lanes(n, function(k) return k end)))
-	list[#list + 1] = macro("BYTES_v" .. bits .. "(x, ...)", string.format(
-		"((v%d)__builtin_shufflevector((b%d)(x), (b%d)(x), __VA_ARGS__))", bits, bits, bits))
-	put("SWAP_v", "BYTES_v%d(x, %s)", bits, bytes_of(width, function(k) return 3 - k end))
-	-- Rotations by whole bytes, for a machine with least significant byte first (isa.lua: rotl_by_bytes).
+	local n, bits, list, done = width / 4, width * 8, {}, {}
+	local function put(d) list[#list + 1] = d end
+	definitions_of_words(width, put)
+	-- Rotations by whole bytes, for a machine with least significant byte first.
 	for _, by in ipairs { 8, 16, 24 } do
-		put("ROTL" .. by .. "_v", "BYTES_v%d(x, %s)", bits, bytes_of(width, function(k) return (k - by / 8) % 4 end))
+		put(macro(string.format("ROTL%d_v%d(x)", by, bits), string.format("BYTES_v%d(x, %s)", bits,
+			bytes_of(width, 4, function(k) return (k - by / 8) % 4 end))))
 	end
-	local done = {}
 	for _, level in ipairs(isa_table.shuffles(width)) do
 		for side = 1, 2 do
 			local name = level.names[side]
 			if not done[name] then
-				list[#list + 1] = macro(name .. "_v" .. bits .. "(a, b)",
-					string.format("__builtin_shufflevector(a, b, %s)", lanes(n, function(k)
-						local from = level.lane[side](k)
-						return from[1] * n + from[2]
-					end)))
+				put(macro(string.format("%s_v%d(x, y)", name, bits),
+					string.format("__builtin_shufflevector(x, y, %s)", lanes(n, level.lane[side]))))
 			end
 			done[name] = true
 		end
@@ -75,24 +93,18 @@ local function by_order(name, little, big)
 end
 
 local LAST = [[
-/* The last n bytes, 1 to 3, as a word that zeros fill. */
-static inline uint32_t load_last(const uint8_t *p, size_t n)
-{
-	const uint8_t b[4] = { p[0], n > 1 ? p[1] : 0, n > 2 ? p[2] : 0, 0 };
-	return LOAD(uint32_t, b);
-}
+/* The first n bytes at p, fewer than those of T, as a word that zeros fill; and back. */
+#define LOAD_LAST(T, p, n) \
+	__extension__({ T last_ = {0}; for (size_t l_ = 0; l_ < (n); l_++) ((uint8_t *)&last_)[l_] = (p)[l_]; last_; })
 ]]
 local STORE_LAST = [[
-static inline void store_last(uint8_t *p, uint32_t x, size_t n)
-{
-	uint8_t b[4];
-	STORE(b, x);
-	p[0] = b[0];
-	if (n > 1)
-		p[1] = b[1];
-	if (n > 2)
-		p[2] = b[2];
-}
+#define STORE_LAST(p, x, n) \
+	do { for (size_t l_ = 0; l_ < (n); l_++) (p)[l_] = ((const uint8_t *)&(x))[l_]; } while (0)
+]]
+local FIRST_BYTES = [[
+/* A word of which n bytes are ones, the first that memory holds. */
+#define FIRST_BYTES(T, n) \
+	__extension__({ T ones_ = {0}; for (size_t l_ = 0; l_ < (n); l_++) ((uint8_t *)&ones_)[l_] = 0xff; ones_; })
 ]]
 local COPY = [[
 /* The library's memcpy, whatever is known of n: gcc makes a slow loop of its own where it sees a bound. */
@@ -102,6 +114,41 @@ static inline void copy_bytes(uint8_t *dst, const uint8_t *src, size_t n)
 	__builtin_memcpy(dst, src, n);
 }
 ]]
+local MUL32 = [[
+#if defined(__x86_64__)
+#define MUL32_d128(x, y) ((d128)_mm_mul_epu32((__m128i)(x), (__m128i)(y)))
+#elif defined(__aarch64__)
+#define MUL32_d128(x, y) ((d128)vmull_u32(vmovn_u64((uint64x2_t)(x)), vmovn_u64((uint64x2_t)(y))))
+#endif]]
+-- Of a vector without an instruction for it.
+local SHIFTS = [[
+static inline __attribute__((unused)) h128 SWAP_SHIFTS_h128(h128 x)
+{
+	return x << 8 | x >> 8;
+}
+static inline __attribute__((unused)) v128 SWAP_SHIFTS_v128(v128 x)
+{
+	const h128 y = SWAP_SHIFTS_h128((h128)x);
+	return (v128)y << 16 | (v128)y >> 16;
+}
+static inline __attribute__((unused)) d128 SWAP_SHIFTS_d128(d128 x)
+{
+	const v128 y = SWAP_SHIFTS_v128((v128)x);
+	return (d128)y << 32 | (d128)y >> 32;
+}
+]]
+
+-- Clears the vectors' registers. With operands' syntax, so that the compiler is told.
+local function wipe(isa)
+	local w, lines, clobbers = isa.wipe, {}, {}
+	if w.all then lines[1] = w.all end
+	for k = w.first or 0, w.clear and w.count - 1 or -1 do
+		lines[#lines + 1] = w.clear:gsub("%%d", function() return k end)
+	end
+	for k = 0, w.count - 1 do clobbers[k + 1] = string.format('"%s%d"', w.prefix, k) end
+	return { name = "WIPE_" .. isa.name, text = string.format('#define WIPE_%s() \\\n\t__asm__ volatile("%s" \\\n\t\t: : : %s)',
+		isa.name, table.concat(lines, ' \\n" \\\n\t\t"'), table.concat(clobbers, ", ")) }
+end
 
 -- In an order in which each uses only earlier ones.
 local function definitions()
@@ -109,32 +156,43 @@ local function definitions()
 		define "#define LOAD(T, p) __extension__({ T loaded_; __builtin_memcpy(&loaded_, (p), sizeof loaded_); loaded_; })",
 		define "#define STORE(p, x) __builtin_memcpy((p), &(x), sizeof(x))",
 		define "#define SPLAT(T, x) ((T){0} + (x))",
+		define "#define ROTL8(x, n) (((x) << (n)) | ((x) >> (8 - (n))))",
+		define "#define ROTL16(x, n) (((x) << (n)) | ((x) >> (16 - (n))))",
 		define "#define ROTL(x, n) (((x) << (n)) | ((x) >> (32 - (n))))",
 		define "#define ROTL64(x, n) (((x) << (n)) | ((x) >> (64 - (n))))",
-		define "#define COUNT_uint32_t 0u",
+		define "#define MUL32_uint64_t(x, y) ((uint64_t)(uint32_t)(x) * (uint32_t)(y))",
+		define "#define SWAP_uint16_t(x) __builtin_bswap16(x)",
 		define "#define SWAP_uint32_t(x) __builtin_bswap32(x)",
+		define "#define SWAP_uint64_t(x) __builtin_bswap64(x)",
 		by_order("BIG(T, x)", "SWAP_##T(x)", "(x)"),
 		by_order("LITTLE(T, x)", "(x)", "SWAP_##T(x)"),
+		by_order("BIG_SHIFTS(T, x)", "SWAP_SHIFTS_##T(x)", "(x)"),
+		by_order("LITTLE_SHIFTS(T, x)", "(x)", "SWAP_SHIFTS_##T(x)"),
+		-- The words of 32 bits of a vector of 64-bit lanes: those that stand first in memory, and second.
+		by_order("FIRST(T, x)", "((T)(x) & 0xffffffffull)", "((T)(x) >> 32)"),
+		by_order("SECOND(T, x)", "((T)(x) >> 32)", "((T)(x) & 0xffffffffull)"),
 	}
 	local function append(more)
 		for _, d in ipairs(more) do list[#list + 1] = d end
 	end
-	local widths, seen = {}, { [4] = true }
-	for _, isa in ipairs(isa_table.list) do
-		for _, width in ipairs(isa.widths) do
-			if not seen[width] then widths[#widths + 1] = width end
-			seen[width] = true
-		end
-	end
-	table.sort(widths)
-	for _, width in ipairs(widths) do append(definitions_of(width)) end
+	for _, width in ipairs { 16, 32, 64 } do append(definitions_of(width)) end
+	append { { name = "SWAP_SHIFTS", text = SHIFTS }, { name = "MUL32_d128", text = MUL32 },
+		define "#define MUL32_d256(x, y) ((d256)_mm256_mul_epu32((__m256i)(x), (__m256i)(y)))",
+		define "#define MUL32_d512(x, y) ((d512)_mm512_mul_epu32((__m512i)(x), (__m512i)(y)))" }
 	for _, isa in ipairs(isa_table.list) do
 		if isa.target then
 			append { define(string.format("#define %s __attribute__((target(\"%s\")))", isa.name:upper(), isa.target)) }
 		end
+		for _, width in ipairs(isa.widths) do
+			local store = isa.stores and isa.stores[width]
+			if store then append { define(string.format("#define STREAM_%s%d(p, x) %s", isa.name, width, store)) } end
+		end
 	end
-	append { { name = "load_last", text = LAST }, { name = "store_last", text = STORE_LAST },
-		{ name = "copy_bytes", text = COPY } }
+	for _, isa in ipairs(isa_table.list) do
+		if isa.wipe then append { wipe(isa) } end
+	end
+	append { { name = "LOAD_LAST", text = LAST }, { name = "STORE_LAST", text = STORE_LAST },
+		{ name = "FIRST_BYTES", text = FIRST_BYTES }, { name = "copy_bytes", text = COPY } }
 	return list
 end
 
@@ -144,8 +202,11 @@ function M.of(text)
 	local function want(t)
 		for word in t:gmatch("[%a_][%w_]*") do wanted[word] = true end
 		-- BIG(T, x) becomes SWAP_T(x), and so do the others: T is not known here.
-		for op, T in t:gmatch("([A-Z]+)%(([%w_]+), ") do
+		for op, T in t:gmatch("([A-Z_]+)%(([%w_]+), ") do
 			if op == "BIG" or op == "LITTLE" then wanted["SWAP_" .. T] = true end
+			if op:match("_SHIFTS$") then
+				for _, word in ipairs { "SWAP_SHIFTS", "h128", "v128", "d128" } do wanted[word] = true end
+			end
 		end
 	end
 	want(text)

@@ -27,7 +27,7 @@ end
 -- writes goes on beside the shuffles, which have few execution units. What each lane holds is kept track of, so that
 -- the order of the results is derived and not assumed.
 function M.transpose(t, width, output)
-	local n, T, levels = width / 4, isa_table.word(width), isa_table.shuffles(width)
+	local n, T, levels = width / 4, isa_table.type(width, 32), isa_table.shuffles(width)
 	local made, counter = {}, 0
 
 	-- The vector in that slot after that many levels: { name, lanes }.
@@ -46,7 +46,7 @@ function M.transpose(t, width, output)
 		t:line("const %s %s = %s_%s(%s, %s);", T, v.name, by.names[side + 1], T, a.name, b.name)
 		for lane = 0, n - 1 do
 			local from = by.lane[side + 1](lane)
-			v.lanes[lane] = (from[1] == 0 and a or b).lanes[from[2]]
+			v.lanes[lane] = (from < n and a or b).lanes[from % n]
 		end
 		made[key] = v
 		return v
@@ -73,21 +73,23 @@ function M.ahead_name(stage, isa) return name(stage, "ahead", isa) end
 function M.bytes(width) return width * WORDS end
 
 local function emit_kernel(t, stage, isa, width)
-	local T, n = isa_table.word(width), width / 4
+	local T, n = isa_table.type(width, 32), width / 4
 	t:line("/* %s: the words of block i of the keystream%s. */", stage.standard,
 		n > 1 and string.format(", and of the %d after it in the further lanes", n - 1) or "")
 	t:func(string.format("%sstatic inline __attribute__((always_inline)) void %s(const uint32_t *s, uint32_t i, %s w[%d])",
 		isa_table.attribute(isa), M.kernel_name(stage, isa, width), T, WORDS))
 	local names = {}
-	for k = 1, stage.state_words do names[k] = string.format("SPLAT(%s, s[%d])", T, k - 1) end
-	names[#names + 1] = string.format("(SPLAT(%s, i) + COUNT_%s)", T, T)
+	for k = 1, stage.state_words do names[k] = n > 1 and string.format("SPLAT(%s, s[%d])", T, k - 1)
+		or string.format("s[%d]", k - 1) end
+	names[#names + 1] = n > 1 and string.format("(SPLAT(%s, i) + COUNT_%s)", T, T) or "i"
+	if not expression.used_inputs(stage.block)[#names] then t:line("(void)i;") end
 	local results = expression.emit(t, stage.block, names, T, "x", isa)
 	for k, r in ipairs(results) do t:line("w[%d] = %s;", k - 1, r) end
 	t:endfunc()
 end
 
 local function emit_blocks(t, stage, isa, width)
-	local T = isa_table.word(width)
+	local T = isa_table.type(width, 32)
 	t:func(string.format("%sstatic __attribute__((noinline)) void %s(const uint32_t *s, uint32_t i, uint8_t *to)",
 		isa_table.attribute(isa), name(stage, "blocks", isa, width)))
 	t:line("%s w[%d];", T, WORDS)
@@ -117,19 +119,6 @@ function M.emit_functions(t, stage, isa)
 		emit_blocks(t, stage, isa, isa.kernels[k])
 	end
 	emit_ahead(t, stage, isa)
-end
-
--- begin(): the state's words from the parameters.
-function M.emit_begin(t, stage)
-	local names = {}
-	for _, p in ipairs(stage.params) do
-		for k = 0, p.size / 4 - 1 do
-			names[#names + 1] = string.format("LOAD(uint32_t, s->%s.%s + %d)", stage.name, p.name, 4 * k)
-		end
-	end
-	for k, r in ipairs(expression.emit(t, stage.begin, names, "uint32_t", "t")) do
-		t:line("s->%s_state[%d] = %s;", stage.name, k - 1, r)
-	end
 end
 
 return M

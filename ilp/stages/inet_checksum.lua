@@ -14,6 +14,8 @@ return stage {
 	unit = 4,      -- bytes of w; RFC 1071 (2)(C): wider words, carries later
 	tail = "zero", -- an incomplete last word counts as if zeros followed
 	zero = 0,
+	size = 2,
+	order = "memory",
 	step = function(acc, w) return add(acc, w) end,
 	merge = function(a, b) return add(a, b) end,
 	finish = function(acc)

@@ -16,6 +16,17 @@ static _Noreturn void bad(const char *path, const char *what)
 	exit(2);
 }
 
+static void *room(size_t n, size_t size)
+{
+	void *p = calloc(n ? n : 1, size);
+
+	if (!p) {
+		fputs("out of memory\n", stderr);
+		exit(2);
+	}
+	return p;
+}
+
 static const uint8_t *take(struct reader *r, size_t n)
 {
 	const uint8_t *p = r->next;
@@ -43,118 +54,128 @@ static size_t u32(struct reader *r)
 	return low | u16(r) << 16;
 }
 
-static uint16_t sum(struct reader *r)
+static void read_file(struct vec *v, struct reader *r, const char *path)
 {
-	uint16_t value;
-	memcpy(&value, take(r, 2), 2);
-	return value;
+	FILE *f = fopen(path, "rb");
+	long size;
+
+	r->path = path;
+	if (!f || fseek(f, 0, SEEK_END) != 0 || (size = ftell(f)) < 0 || fseek(f, 0, SEEK_SET) != 0)
+		bad(path, "cannot be read");
+	v->file = room((size_t)size, 1);
+	if (fread(v->file, 1, (size_t)size, f) != (size_t)size)
+		bad(path, "cannot be read");
+	fclose(f);
+	r->next = v->file;
+	r->end = v->file + size;
 }
 
-static void *array(size_t n, size_t size)
+static void read_name(struct reader *r, char name[64])
 {
-	void *p = calloc(n + 1, size);
+	const size_t n = u16(r);
 
-	if (!p)
-		abort();
-	return p;
+	if (n >= 64)
+		bad(r->path, "has a name that is too long");
+	memcpy(name, take(r, n), n);
+	name[n] = 0;
 }
 
-static void read_params(struct reader *r, struct vec *v)
+static void read_names(struct vec *v, struct reader *r)
 {
 	v->params_len = u16(r);
 	if (v->params_len > sizeof v->params / sizeof v->params[0])
 		bad(r->path, "has too many parameters");
 	for (size_t i = 0; i < v->params_len; i++) {
-		const size_t len = u16(r);
-		if (len >= sizeof v->params[i].name)
-			bad(r->path, "has a parameter of too long a name");
-		memcpy(v->params[i].name, take(r, len), len);
-		v->params[i].name[len] = '\0';
+		read_name(r, v->params[i].name);
 		v->params[i].size = u16(r);
 		v->params[i].value = take(r, v->params[i].size);
 	}
-}
-
-static void read_adu(struct reader *r, struct vec_adu *adu, const uint8_t *inputs, size_t input_len)
-{
-	adu->in = inputs + u16(r) * input_len;
-	adu->len = u16(r);
-	adu->out = take(r, adu->len);
-}
-
-static void read_piece(struct reader *r, struct vec_piece *p)
-{
-	p->len = u16(r);
-	p->written = u16(r);
-	p->held = (uint32_t)u8(r);
-	p->sum = sum(r);
-}
-
-static void read_cut(struct reader *r, struct vec_cut *cut, const uint8_t *inputs, size_t input_len)
-{
-	read_adu(r, &cut->adu, inputs, input_len);
-	cut->pieces_len = u16(r);
-	cut->pieces = array(cut->pieces_len, sizeof *cut->pieces);
-	for (size_t i = 0; i < cut->pieces_len; i++)
-		read_piece(r, &cut->pieces[i]);
-	cut->end.written = u8(r);
-	cut->end.sum = sum(r);
-}
-
-static uint8_t *read_file(const char *path, size_t *len)
-{
-	FILE *f = fopen(path, "rb");
-	uint8_t *bytes = NULL;
-
-	*len = 0;
-	if (!f)
-		bad(path, "cannot be opened");
-	for (size_t n = 1; n > 0; *len += n) {
-		bytes = realloc(bytes, *len + 65536);
-		if (!bytes)
-			abort();
-		n = fread(bytes + *len, 1, 65536, f);
+	v->values_len = u16(r);
+	if (v->values_len > sizeof v->values / sizeof v->values[0])
+		bad(r->path, "has too many values");
+	for (size_t i = 0; i < v->values_len; i++) {
+		read_name(r, v->values[i].name);
+		v->values[i].size = u16(r);
 	}
-	fclose(f);
-	return bytes;
+}
+
+static void read_adus(struct vec *v, struct reader *r)
+{
+	const uint8_t *inputs[8], *before = NULL;
+	const size_t longest = u32(r), count = u16(r);
+	size_t before_len = 0;
+
+	if (count > 8)
+		bad(r->path, "has too many inputs");
+	for (size_t i = 0; i < count; i++)
+		inputs[i] = take(r, longest);
+	v->adus_len = u32(r);
+	if (v->adus_len > (size_t)(r->end - r->next))
+		bad(r->path, "has too many ADUs");
+	v->adus = room(v->adus_len, sizeof *v->adus);
+	for (size_t i = 0; i < v->adus_len; i++) {
+		struct vec_adu *a = &v->adus[i];
+		const size_t input = u16(r);
+
+		a->len = u32(r);
+		a->wire_len = u32(r);
+		const size_t shared = u32(r);
+		if (input >= count || a->len > longest || shared > a->wire_len || shared > before_len)
+			bad(r->path, "has an ADU that is none");
+		uint8_t *wire = room(a->wire_len, 1);
+		if (shared)
+			memcpy(wire, before, shared);
+		memcpy(wire + shared, take(r, a->wire_len - shared), a->wire_len - shared);
+		a->data = inputs[input];
+		a->wire = before = wire;
+		before_len = a->wire_len;
+		a->values = r->next;
+		for (size_t j = 0; j < v->values_len; j++)
+			take(r, v->values[j].size);
+		v->longest = a->len > v->longest ? a->len : v->longest;
+		v->widest = a->wire_len > v->widest ? a->wire_len : v->widest;
+	}
+}
+
+static void read_damages(struct vec *v, struct reader *r)
+{
+	v->damages_len = u32(r);
+	if (v->damages_len > (size_t)(r->end - r->next))
+		bad(r->path, "has too many damages");
+	v->damages = room(v->damages_len, sizeof *v->damages);
+	for (size_t i = 0; i < v->damages_len; i++) {
+		struct vec_damage *d = &v->damages[i];
+		const size_t adu = u32(r);
+
+		d->at = u32(r);
+		d->mask = (uint8_t)u8(r);
+		d->seen = u8(r) != 0;
+		if (adu >= v->adus_len || d->at >= v->adus[adu].wire_len)
+			bad(r->path, "damages what is not there");
+		d->adu = &v->adus[adu];
+	}
 }
 
 void vec_read(struct vec *v, const char *path)
 {
-	struct reader r = { .path = path };
-	size_t len;
+	struct reader r;
 
-	v->file = read_file(path, &len);
-	r.next = v->file;
-	r.end = v->file + len;
-	if (memcmp(take(&r, 8), "ILPVEC1\n", 8) != 0)
-		bad(path, "begins otherwise");
-	read_params(&r, v);
-	const size_t input_len = u32(&r);
-	const uint8_t *inputs = take(&r, u16(&r) * input_len);
-	for (int d = 0; d < ILP_DIRECTIONS; d++) {
-		v->adus_len[d] = u16(&r);
-		v->adus[d] = array(v->adus_len[d], sizeof *v->adus[d]);
-		for (size_t i = 0; i < v->adus_len[d]; i++) {
-			read_adu(&r, &v->adus[d][i], inputs, input_len);
-			v->adus[d][i].sum = sum(&r);
-		}
-		v->cuts_len[d] = u16(&r);
-		v->cuts[d] = array(v->cuts_len[d], sizeof *v->cuts[d]);
-		for (size_t i = 0; i < v->cuts_len[d]; i++)
-			read_cut(&r, &v->cuts[d][i], inputs, input_len);
-	}
+	memset(v, 0, sizeof *v);
+	read_file(v, &r, path);
+	if (memcmp(take(&r, 8), "ILPVEC2\n", 8) != 0)
+		bad(path, "is no file of vectors");
+	read_names(v, &r);
+	read_adus(v, &r);
+	read_damages(v, &r);
 	if (r.next != r.end)
-		bad(path, "goes on after its end");
+		bad(path, "goes on too long");
 }
 
 void vec_free(struct vec *v)
 {
-	for (int d = 0; d < ILP_DIRECTIONS; d++) {
-		for (size_t i = 0; i < v->cuts_len[d]; i++)
-			free(v->cuts[d][i].pieces);
-		free(v->cuts[d]);
-		free(v->adus[d]);
-	}
+	for (size_t i = 0; i < v->adus_len; i++)
+		free((void *)v->adus[i].wire);
+	free(v->adus);
+	free(v->damages);
 	free(v->file);
 }

@@ -10,31 +10,32 @@ struct vec_param {
 	const uint8_t *value;
 };
 
+struct vec_value {
+	char name[64];
+	size_t size;
+};
+
+/* An ADU, what is sent of it, and the values of its folds, one after another. */
 struct vec_adu {
-	const uint8_t *in, *out; /* len bytes each */
-	size_t len;
-	uint16_t sum;
+	const uint8_t *data, *wire, *values;
+	size_t len, wire_len;
 };
 
-struct vec_piece {
-	size_t len, written;
-	uint32_t held;
-	uint16_t sum;
-};
-
-/* An ADU that comes in pieces. end: what is written at its end. */
-struct vec_cut {
-	struct vec_adu adu; /* its sum is unused: each piece has one */
-	size_t pieces_len;
-	struct vec_piece *pieces, end;
+/* What is sent of an ADU, damaged: mask 0, it ends at `at`; else that byte is changed. */
+struct vec_damage {
+	const struct vec_adu *adu;
+	size_t at;
+	uint8_t mask;
+	bool seen;
 };
 
 struct vec {
-	size_t params_len;
+	size_t params_len, values_len, adus_len, damages_len;
+	size_t longest, widest; /* of data, and of what is sent */
 	struct vec_param params[16];
-	size_t adus_len[ILP_DIRECTIONS], cuts_len[ILP_DIRECTIONS];
-	struct vec_adu *adus[ILP_DIRECTIONS];
-	struct vec_cut *cuts[ILP_DIRECTIONS];
+	struct vec_value values[16];
+	struct vec_adu *adus;
+	struct vec_damage *damages;
 	uint8_t *file;
 };
 

@@ -6,6 +6,8 @@ return stage {
 	unit = 4,
 	tail = "zero",
 	zero = 0,
+	size = 2,
+	order = "little",
 	step = function(acc, w) return xor(acc, w) end,
 	merge = function(a, b) return xor(a, b) end,
 	finish = function(acc)

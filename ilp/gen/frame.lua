@@ -1,0 +1,189 @@
+-- Frames: marks that stand in the data, put in or taken out. A loop with a frame is a driver around the loop without it,
+-- which runs from one mark to the next. The marks themselves go, a few bytes at a time, through the steps that stand on
+-- their side, in plain C.
+local expression = require "gen.expression"
+local isa_table = require "gen.isa"
+local schedule = require "gen.schedule"
+
+local M = {}
+
+local loops -- loop.lua, whose loops stand within the drivers, and which calls us for those with frames
+function M.loops(module) loops = module end
+
+-- The bytes of mark i, once for a chain.
+function M.emit_functions(t, stage)
+	local names = { "i" }
+	for k = 1, stage.state_words do names[k + 1] = string.format("s->%s_state[%d]", stage.name, k - 1) end
+	local used = expression.used_inputs(stage.mark)
+	local keyed = false
+	for k = 2, #names do keyed = keyed or used[k] end
+	t:line("/* %s: mark i. */", stage.standard)
+	t:func(string.format("static inline void %s_mark(const struct chain *s, uint32_t i, uint8_t *to)", stage.name))
+	if not keyed then t:line("(void)s;") end
+	if not used[1] then t:line("(void)i;") end
+	for k, r in ipairs(expression.emit(t, stage.mark, names, "uint32_t", "t")) do
+		t:line("const uint32_t w%d = %s;", k, r)
+		t:line("STORE(to + %d, w%d);", 4 * (k - 1), k)
+	end
+	t:endfunc()
+end
+
+-- The place behind a frame of what stands at that place before it.
+function M.behind(step, at)
+	local stage = step.stage
+	if step.kind == "behead" then return string.format("(%s > %d ? %s - %d : 0)", at, stage.size, at, stage.size) end
+	if step.kind == "insert" then
+		return string.format("(%s + (%s + %d) / %d * %d)", at, at, stage.every - 1, stage.every, stage.size)
+	end
+	local period = stage.every + stage.size
+	return string.format("(%s / %d * %d + (%s %% %d > %d ? %s %% %d - %d : 0))", at, period, stage.every, at, period,
+		stage.size, at, period, stage.size)
+end
+
+-- The parts of a loop around its first frame.
+local function parts_of(loop)
+	local p = { before = {}, after = {}, body = {} }
+	for _, step in ipairs(loop.steps) do
+		if step == loop.frames[1] then
+			p.frame = step
+		else
+			table.insert(p.frame and p.after or p.before, step)
+			table.insert(p.body, step)
+		end
+	end
+	local function part(steps, coord) return #steps > 0 and schedule.loop(steps, coord) or nil end
+	p.body = part(p.body, loop.coord)
+	p.before = part(p.before, loop.coord)
+	p.after = part(p.after, p.frame.coord + 1)
+	if p.body then p.body.name = loop.name .. "_body" end
+	return p
+end
+
+local function at_name(loop, step, by)
+	local c = step.coord - loop.coord + (by or 0)
+	return c == 0 and "at" or "at" .. c
+end
+
+-- A call of a part, which adds to dst what it writes.
+local function run(t, part, isa, given, advance)
+	local call = loops.call(part, isa, "", given)
+	if part.reframes then
+		t:line("dst += %s;", call)
+	else
+		t:line("%s;", call)
+		if advance then t:line("dst += %s;", advance) end
+	end
+end
+
+-- m bytes of data, from src to dst, by the steps that are not the frame.
+local function emit_body(t, p, isa, m)
+	if not p.body then
+		t:line("copy_bytes(dst, src, %s);", m)
+		t:line("dst += %s;", m)
+		return
+	end
+	if not p.body.writes then t:line("copy_bytes(dst, src, %s);", m) end
+	run(t, p.body, isa, { n = m }, m)
+end
+
+-- Moves the places on that a driver is handed, and what else it goes by.
+local function emit_advance(t, loop, m)
+	local list = {}
+	for _, name in ipairs(loops.parameters(loop, "")) do
+		if name:match("^at") or name == "src" then list[#list + 1] = name .. " += " .. m end
+	end
+	list[#list + 1] = "n -= " .. m
+	t:line("%s;", table.concat(list, ", "))
+end
+
+local function emit_insert(t, loop, p, isa)
+	local stage, at, at1 = p.frame.stage, at_name(loop, p.frame), at_name(loop, p.frame, 1)
+	t:line("const size_t run = (size_t)(%s %% %d), m = n < %d - run ? n : %d - run;", at, stage.every, stage.every,
+		stage.every)
+	t:line("const uint64_t %s = %s + (%s / %d + 1) * %d;", at1, at, at, stage.every, stage.size)
+	t:open("if (run == 0) {")
+	t:line("uint8_t mark[%d];", stage.size)
+	t:line("%s_mark(s, (uint32_t)(%s / %d), mark);", stage.name, at, stage.every)
+	if p.after and p.after.writes then
+		run(t, p.after, isa_table.ends, { at = string.format("%s - %d", at1, stage.size), src = "mark", n = stage.size },
+			stage.size)
+	else
+		t:line("__builtin_memcpy(dst, mark, %d);", stage.size)
+		if p.after then
+			t:line("%s;", loops.call(p.after, isa_table.ends, "",
+				{ at = string.format("%s - %d", at1, stage.size), src = "mark", n = stage.size }))
+		end
+		t:line("dst += %d;", stage.size)
+	end
+	t:close()
+	emit_body(t, p, isa, "m")
+	if not p.body or not loops.uses(p.body, at1) then t:line("(void)%s;", at1) end
+end
+
+-- Bytes of marks, which may come in several parts: through the steps before the frame, and then to keep(from, m).
+local function emit_taken(t, loop, p, room, keep)
+	local bytes = "src"
+	if p.before and p.before.writes then
+		t:line("uint8_t taken[%d];", room)
+		t:line("%s;", loops.call(p.before, isa_table.ends, "", { dst = "taken", n = "m" }))
+		bytes = "taken"
+	elseif p.before then
+		t:line("%s;", loops.call(p.before, isa_table.ends, "", { n = "m" }))
+	end
+	keep(bytes)
+	emit_advance(t, loop, "m")
+	t:line("continue;")
+end
+
+local function emit_remove(t, loop, p, isa)
+	local stage, at, at1 = p.frame.stage, at_name(loop, p.frame), at_name(loop, p.frame, 1)
+	local period = stage.every + stage.size
+	t:line("const size_t run = (size_t)(%s %% %d);", at, period)
+	t:open("if (run < %d) {", stage.size)
+	t:line("const size_t m = n < %d - run ? n : %d - run;", stage.size, stage.size)
+	t:line("uint8_t mark[%d];", stage.size)
+	t:line("%s_mark(s, (uint32_t)(%s / %d), mark);", stage.name, at, period)
+	emit_taken(t, loop, p, stage.size, function(bytes)
+		t:line("s->ilp.bad |= ilp_differ(%s, mark + run, m);", bytes)
+	end)
+	t:close()
+	t:line("const size_t m = n < %d - run ? n : %d - run;", period, period)
+	t:line("const uint64_t %s = %s / %d * %d + run - %d;", at1, at, period, stage.every, stage.size)
+	emit_body(t, p, isa, "m")
+	if not p.body or not loops.uses(p.body, at1) then t:line("(void)%s;", at1) end
+end
+
+local function emit_behead(t, loop, p, isa)
+	local stage, at, at1 = p.frame.stage, at_name(loop, p.frame), at_name(loop, p.frame, 1)
+	t:open("if (%s < %d) {", at, stage.size)
+	t:line("const size_t m = n < %d - %s ? n : (size_t)(%d - %s);", stage.size, at, stage.size, at)
+	emit_taken(t, loop, p, stage.size, function(bytes)
+		t:line("__builtin_memcpy(s->%s_came + %s, %s, m);", stage.name, at, bytes)
+	end)
+	t:close()
+	t:line("const size_t m = n;")
+	t:line("const uint64_t %s = %s - %d;", at1, at, stage.size)
+	emit_body(t, p, isa, "m")
+	if not p.body or not loops.uses(p.body, at1) then t:line("(void)%s;", at1) end
+end
+
+local EMIT = { insert = emit_insert, remove = emit_remove, behead = emit_behead }
+
+function M.emit(t, loop, isa, done, whole)
+	local p = parts_of(loop)
+	if p.body then loops.emit(t, p.body, isa, done, whole) end
+	local marked = p.frame.kind == "insert" and p.after or p.frame.kind ~= "insert" and p.before
+	if marked and isa == isa_table.ends then loops.emit(t, marked, isa, done, 1) end
+	t:line("/* %s */", table.concat(loop.names, ", then "))
+	t:func(loops.head(loop, isa, ""))
+	t:line("uint8_t *const from = dst;")
+	t:line("")
+	t:open("while (n > 0) {")
+	EMIT[p.frame.kind](t, loop, p, isa)
+	emit_advance(t, loop, "m")
+	t:close()
+	t:line("return (size_t)(dst - from);")
+	t:endfunc()
+end
+
+return M
