@@ -104,7 +104,7 @@ local function emit_begin(t, plan)
 	for _, stage in ipairs(plan.keyed) do emit_state(t, stage) end
 	for _, stage in ipairs(plan.folds) do fold.emit_begin(t, stage) end
 	each_compared(plan, function(stage) t:line("__builtin_memset(s->%s_came, 0, %d);", stage.name, stage.size) end)
-	if #plan.keyed > 0 then t:line("ilp_wipe_stack();") end
+	if #plan.keyed > 0 then t:line("ilp_wipe_little();") end
 	t:endfunc()
 end
 
@@ -277,7 +277,7 @@ local function emit_callable(t, plan, way, s, isa, runs)
 	if keyed then
 		t:func(string.format("%sstatic size_t %s_loop(void *state, %s)", isa_table.attribute(isa), name, DATA))
 		t:line("const size_t out = %s_work(state, dst, src, n, tmp);", name)
-		t:line("ilp_wipe_stack();")
+		t:line(isa.wipe and "wipe_stack_%s();" or "ilp_wipe_stack();", isa.name)
 		if isa.wipe then t:line("WIPE_%s();", isa.name) end
 		t:line("return out;")
 		t:endfunc()
@@ -326,7 +326,10 @@ local function emit_end(t, plan, way, runs)
 	t:line("ilp_wipe(dst, out);")
 	t:line("return -ILP_EBADMSG;")
 	t:close()
-	if #plan.keyed > 0 then t:line("ilp_wipe_stack();") end
+	if #plan.keyed > 0 then
+		t:line("if (out > 0)")
+		t:line("\tilp_wipe_stack();")
+	end
 	t:line("return (int)out;")
 	t:endfunc()
 end

@@ -68,7 +68,7 @@ function M.check(plan, source)
 	check_words(plan.chain)
 	local seen = {}
 	for line in source:gmatch("[^\n]+") do
-		line = line:gsub("__attribute__%(%([%w_]+%)%) ", "")
+		line = line:gsub("__attribute__%(%([%w_, ]+%)%) ", "")
 		local name = line:match("^[%w_ ]*static [^=;]-([%w_]+)%(") or line:match("^static const [^=;]-([%w_]+)%[")
 		if name then
 			if seen[name] then

@@ -3,8 +3,9 @@
 --
 -- A stage in a direction is a machine: piece(bytes, at) does to some bytes, the first of which stands at that place of
 -- its data, what the stage does, as if they were all that there is; finish(bytes, at) the same to the last of them. Bytes
--- are tables of numbers, from 1. An ADU goes through finish() of one machine after another; judge.lua has them run in
--- pieces.
+-- are tables of numbers, from 1. An ADU goes through finish() of one machine after another. judge.lua has them run in
+-- pieces: for that, a machine that does not leave all bytes side by side has together(at), how many from that place on
+-- it does, and one that puts something between them before(at), what it puts there.
 local ops = require "gen.ops"
 local number = require "gen.number"
 local sandbox = require "gen.sandbox"
@@ -230,11 +231,14 @@ function MACHINE.fold(stage, direction, env, at_place)
 		end
 	elseif direction == "send" then
 		-- The value stands first, but is known last: zeros until then. patch() says what belongs there.
-		local function headed(bytes, at)
-			look(bytes)
+		function m.before(at)
 			local zeros = {}
 			for k = 1, at == 0 and size or 0 do zeros[k] = 0 end
-			return append(zeros, bytes)
+			return zeros
+		end
+		local function headed(bytes, at)
+			look(bytes)
+			return append(m.before(at), bytes)
 		end
 		m.piece, m.finish, m.patch = headed, headed, carried.value
 	else
@@ -246,6 +250,7 @@ function MACHINE.fold(stage, direction, env, at_place)
 			return look(part(bytes, first + 1, #bytes))
 		end
 		m.piece = behead
+		function m.together(at) return at < size and size - at or math.huge end
 		function m.finish(bytes, at)
 			local data = behead(bytes, at)
 			compare(came)
@@ -287,6 +292,12 @@ function MACHINE.reframe(stage, direction, env)
 		return out
 	end
 	m.finish = m.piece
+	local period = direction == "send" and every or every + size
+	function m.together(at)
+		local here = at % period
+		return direction == "recv" and here < size and size - here or period - here
+	end
+	function m.before(at) return direction == "send" and at % every == 0 and mark(at / every) or {} end
 	return m
 end
 
@@ -328,7 +339,9 @@ function M.machines(chain, direction, values, order)
 	if direction == "recv" then first, last, by = last, first, -1 end
 	for k = first, last, by do
 		local stage = chain.stages[k]
-		list[#list + 1] = MACHINE[stage.kind](stage, direction, { values = values, order = order }, chain.at[k])
+		local m = MACHINE[stage.kind](stage, direction, { values = values, order = order }, chain.at[k])
+		m.label = stage.name .. " " .. chain.at[k] .. " " .. direction
+		list[#list + 1] = m
 	end
 	return list
 end

@@ -150,6 +150,22 @@ local function wipe(isa)
 		isa.name, table.concat(lines, ' \\n" \\\n\t\t"'), table.concat(clobbers, ", ")) }
 end
 
+-- As ilp_wipe_stack() of run.h, in that instruction set's widest stores: it is called at the end of every keyed loop.
+local function wipe_stack(isa)
+	local V, name = isa_table.type(isa.widths[1], 32), "wipe_stack_" .. isa.name
+	return { name = name, text = table.concat({
+		"#if " .. isa.guard,
+		isa_table.attribute(isa) .. "static __attribute__((noinline, unused)) void " .. name .. "(void)",
+		"{",
+		"\t" .. V .. " below[ILP_STACK / sizeof(" .. V .. ")];",
+		"\tfor (size_t i = 0; i < ILP_STACK / sizeof(" .. V .. "); i++)",
+		"\t\tbelow[i] = (" .. V .. "){ 0 };",
+		"\t__asm__ volatile(\"\" : : \"r\"(below) : \"memory\");",
+		"}",
+		"#endif",
+	}, "\n") }
+end
+
 -- In an order in which each uses only earlier ones.
 local function definitions()
 	local list = {
@@ -189,7 +205,7 @@ local function definitions()
 		end
 	end
 	for _, isa in ipairs(isa_table.list) do
-		if isa.wipe then append { wipe(isa) } end
+		if isa.wipe then append { wipe(isa), wipe_stack(isa) } end
 	end
 	append { { name = "LOAD_LAST", text = LAST }, { name = "STORE_LAST", text = STORE_LAST },
 		{ name = "FIRST_BYTES", text = FIRST_BYTES }, { name = "copy_bytes", text = COPY } }
