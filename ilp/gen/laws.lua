@@ -5,6 +5,7 @@ local sandbox = require "gen.sandbox"
 local ops = require "gen.ops"
 local number = require "gen.number"
 local graph = require "gen.graph"
+local bit = require "bit"
 
 local M = {}
 
@@ -47,7 +48,7 @@ local function words_of(d, bits)
 end
 
 local function hex(w)
-	return type(w) == "number" and string.format("%x", w) or (tostring(w):gsub("ULL", ""))
+	return type(w) == "number" and string.format("%x", w) or bit.tohex(w, 16)
 end
 
 -- The function and its graph come to the same.

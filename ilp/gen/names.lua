@@ -2,6 +2,7 @@
 -- them cannot be had, and which would meet each other.
 local sandbox = require "gen.sandbox"
 local describe = require "gen.describe"
+local schedule = require "gen.schedule"
 
 local M = {}
 
@@ -19,14 +20,14 @@ local WORDS = set [[
 	uint8_t uint16_t uint32_t uint64_t int8_t int16_t int32_t int64_t size_t ssize_t ptrdiff_t wchar_t max_align_t
 	intmax_t uintmax_t intptr_t uintptr_t offsetof
 
-	acc all at bad begin block chain copy_bytes done dst end fill from half held held_len here ilp last lead len len_a
-	loop main mark name need other out params pos ready recv rest room run schedule scratch send src stages state
-	state_size sum take taken target tile tmp to turn union unit used value values want whole wrong always_inline noinline
-	vector_size define defined endif ifndef include
+	abi acc all arm_neon at bad begin below block chain copy_bytes done dst elif end fill from growth half held held_len here ilp immintrin inplace keeps keyed last lead len len_a
+	loop main mark more name need other out params pos ready recv rest room run schedule scratch send src stages state
+	state_size sum take taken target tile tmp to turn union unit unused used value values want way_count ways whole wrong
+	always_inline noinline vector_size define defined endif ifndef include
 ]]
 -- One letter and digits: parameters, data, vectors' types. Then temporaries, and what ilp/run.h declares.
 local PATTERNS = { "^%l%l?%d*$", "^[mx]%d+_", "^ilp_", "^ks_", "^skip_", "^made_", "^used_", "^growth_", "^send_",
-	"^recv_", "^pipe%d", "^mid%d", "^piece%d", "^load", "^ones_", "^last_" }
+	"^recv_", "^pipe%d", "^mid%d", "^piece%d", "^load", "^ones_", "^last_", "^l_$", "^wipe_" }
 
 -- What chain files may not be called: the table of chains, and headers that others would no longer find.
 local HEADERS = set [[
@@ -63,9 +64,31 @@ local function check_words(chain)
 	end
 end
 
+-- Loops go by the names of their steps: no two that differ may have one.
+local function check_loops(plan)
+	local seen = {}
+	for _, direction in ipairs { "send", "recv" } do
+		for _, s in ipairs(schedule.list(plan[direction])) do
+			for _, loop in ipairs(s.loops) do
+				local parts = {}
+				for k, step in ipairs(loop.steps) do
+					parts[k] = step.stage.name .. (step.graph and step.graph ~= step.stage.apply and "'s inverse" or "")
+				end
+				local made = table.concat(parts, ", ")
+				if (seen[loop.name] or made) ~= made then
+					describe.fail_stage(plan.chain, plan.chain.stages[1].name, "the loops of %s and of %s would both be '%s' in C, "
+						.. "expected names that differ; rename a stage", seen[loop.name], made, loop.name)
+				end
+				seen[loop.name] = made
+			end
+		end
+	end
+end
+
 -- Complains about names of the chain and its stages with which the C would not be right; source: the C.
 function M.check(plan, source)
 	check_words(plan.chain)
+	check_loops(plan)
 	local seen = {}
 	for line in source:gmatch("[^\n]+") do
 		line = line:gsub("__attribute__%(%([%w_, ]+%)%) ", "")

@@ -72,7 +72,7 @@ for _, op in ipairs { "big32", "little32" } do
 	M.names[op] = function(a, surplus)
 		check_call(op, 1, surplus)
 		if domain.bits ~= 64 then
-			sandbox.fail_here("%s() on words of %d bits, expected 64; write %s()", op, domain.bits, op:sub(1, -3))
+			sandbox.fail_here("%s() on words of %d bits, expected 64; write %s()", op, domain.bits, string.sub(op, 1, -3))
 		end
 		return domain[op](word(a, op, 1))
 	end

@@ -1,4 +1,4 @@
--- A second stream, so that a chain must be cut in two loops. Not a cipher.
+-- A second stream. Not a cipher.
 return stage {
 	name = "weave",
 	standard = "none",
