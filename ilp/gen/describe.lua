@@ -342,8 +342,10 @@ function M.chain(file, folders)
 		fail(d, "stages", "stages is empty, expected names of stages in send order; add \"copy\"")
 	end
 	for k, name in ipairs(d.fields.stages) do
-		if type(name) ~= "string" then
-			fail(d, "stages", "stage %d is %s, expected the name of a stage; correct it", k, sandbox.show(name))
+		-- Not a path: a file of anywhere could be read, and told of in complaints.
+		if type(name) ~= "string" or not name:match("^[a-z][a-z0-9_]*$") then
+			fail(d, "stages", "stage %d is %s, expected the name of a stage (lower-case letters, digits and _); correct it",
+				k, sandbox.show(name))
 		end
 		for _, folder in ipairs(folders) do
 			d.stages[k] = d.stages[k] or M.stage(folder .. "/" .. name .. ".lua")
