@@ -1,9 +1,10 @@
 /* Runs a program for ilp_load(), and waits for it, so that the process around it does not notice.
  *
  * A child of fork or posix_spawn is the process's: a program that ignores SIGCHLD, or whose event loop waits for any
- * child, takes its status away. One of clone(2) without a signal is seen by nobody but who asks for it by number
- * (__WALL). As with posix_spawn it shares our memory until it is another program (CLONE_VFORK), so that a large process
- * costs no more than a small one; and unlike there, its limits hold before its first instruction. */
+ * child, takes its status away. One of clone(2) without a signal is seen by nobody but who asks for it (__WALL); but
+ * becoming a program makes it an ordinary one (execve(2)). So there are two: a keeper, which stays what it is, and its
+ * child, which becomes the program; the keeper leaves its status in a page that we share. Both are copies of a process
+ * that may have threads: they make system calls only. */
 #include "ilp/loading.h"
 
 #include <errno.h>
@@ -16,19 +17,24 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#define STACK_BYTES (64 << 10)
 #define MEMORY_MAX ((rlim_t)4 << 30)
 #define FILE_SIZE_MAX ((rlim_t)256 << 20)
+
+/* Shared with the keeper. */
+struct result {
+	int status, error; /* wait's, and what execve or the keeper ran into */
+};
 
 struct child {
 	char *const *argv, *const *environment;
 	int folder, output, null;
 	unsigned seconds;
-	volatile int error; /* what execve said */
+	struct result *result;
 };
 
 static void limit(__rlimit_resource_t what, rlim_t value)
@@ -43,20 +49,8 @@ static void limit(__rlimit_resource_t what, rlim_t value)
 	setrlimit(what, &l);
 }
 
-/* In our memory, on a stack of its own; all signals are blocked. Returns only when it could not become the program. */
-__attribute__((no_sanitize_address)) static int become(void *arg)
+static void become(const struct child *c)
 {
-	struct child *c = arg;
-	struct sigaction plain = { .sa_handler = SIG_DFL };
-	sigset_t none;
-
-	/* A handler must not run here, and what we ignore is not for it to ignore. */
-	for (int signal = 1; signal < NSIG; signal++)
-		sigaction(signal, &plain, NULL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	setpgid(0, 0);
 	limit(RLIMIT_CORE, 0);
 	limit(RLIMIT_CPU, c->seconds);
 	limit(RLIMIT_FSIZE, FILE_SIZE_MAX);
@@ -66,29 +60,67 @@ __attribute__((no_sanitize_address)) static int become(void *arg)
 		close_range(3, ~0U, 0);
 		execve(c->argv[0], c->argv, c->environment);
 	}
-	c->error = errno;
-	return 127;
+	c->result->error = errno;
+	_exit(127);
 }
 
-/* Starts it. Returns its number, and a descriptor that is readable when it has ended. */
-static pid_t start(struct child *c, int *pidfd)
+/* A copy of this process, whose end raises that signal, or none. fork would run what others have left for it to run. */
+static pid_t copy(long signal, int *pidfd)
 {
-	uint8_t *stack = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	long flags = signal | (pidfd ? CLONE_PIDFD : 0);
+
+#if defined(__s390x__)
+	return (pid_t)syscall(SYS_clone, NULL, flags, pidfd, NULL, 0);
+#else
+	return (pid_t)syscall(SYS_clone, flags, NULL, pidfd, NULL, 0);
+#endif
+}
+
+/* All signals are blocked. */
+__attribute__((noreturn)) static void keep(const struct child *c)
+{
+	struct sigaction plain = { .sa_handler = SIG_DFL };
+	sigset_t none;
+	int status;
+
+	/* A handler must not run here, and what we ignore is not for the program to ignore. */
+	for (int signal = 1; signal < NSIG; signal++)
+		sigaction(signal, &plain, NULL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	pid_t pid = copy(SIGCHLD, NULL);
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		become(c);
+	}
+	/* What this process closes, and the other end of the program's output, is not to stay open here. */
+	close_range(0, ~0U, 0);
+	if (pid < 0)
+		c->result->error = errno;
+	else if (waitpid(pid, &status, 0) == pid)
+		c->result->status = status;
+	_exit(0);
+}
+
+/* Starts a keeper. Returns its number, and a descriptor that is readable when it has ended. */
+static pid_t start(const struct child *c, int *pidfd)
+{
 	sigset_t all, before;
 	int cancelling;
 	pid_t pid;
 
-	if (stack == MAP_FAILED)
-		return -errno;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	pid = clone(become, stack + STACK_BYTES, CLONE_VM | CLONE_VFORK | CLONE_PIDFD, c, pidfd);
+	pid = copy(0, pidfd);
+	if (pid == 0)
+		keep(c);
 	if (pid < 0)
 		pid = -errno;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_setcancelstate(cancelling, NULL);
-	munmap(stack, STACK_BYTES);
 	return pid;
 }
 
@@ -157,10 +189,9 @@ static int beyond(int fd)
 
 static int run(struct child *c, int input, char *said, size_t size)
 {
-	int pidfd = -1, status = 0, error;
+	int pidfd = -1, error;
 	pid_t pid = start(c, &pidfd);
 
-	/* The other end of its output is the child's alone. */
 	close(c->output);
 	c->output = -1;
 	if (pid < 0)
@@ -170,29 +201,32 @@ static int run(struct child *c, int input, char *said, size_t size)
 		kill(-pid, SIGKILL);
 		kill(pid, SIGKILL);
 	}
-	while (waitpid(pid, &status, __WALL) < 0 && errno == EINTR)
+	while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
 		;
 	close(pidfd);
-	if (!error && c->error)
-		error = -c->error;
-	return error ? error : status;
+	if (!error && c->result->error)
+		error = -c->result->error;
+	return error ? error : c->result->status;
 }
 
 int ilp_child(char *const argv[], char *const environment[], int folder, unsigned seconds, char *said, size_t size)
 {
-	struct child c = { .argv = argv, .environment = environment, .folder = -1, .seconds = seconds };
-	int ends[2] = { -1, -1 }, input = -1, status;
+	struct child c = { .argv = argv, .environment = environment, .output = -1, .folder = -1, .null = -1,
+		.seconds = seconds };
+	int ends[2] = { -1, -1 }, input = -1, status = 0;
 
-	if (pipe2(ends, O_CLOEXEC) != 0)
+	c.result = mmap(NULL, sizeof *c.result, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (c.result == MAP_FAILED)
 		return -errno;
-	input = beyond(ends[0]);
-	status = input < 0 ? -errno : 0;
-	c.output = beyond(ends[1]);
-	status = c.output < 0 && !status ? -errno : status;
-	c.folder = fcntl(folder, F_DUPFD_CLOEXEC, 3);
-	status = c.folder < 0 && !status ? -errno : status;
-	c.null = beyond(open("/dev/null", O_RDWR | O_CLOEXEC));
-	status = c.null < 0 && !status ? -errno : status;
+	c.result->status = SIGKILL; /* the keeper's, if it says nothing */
+	if (pipe2(ends, O_CLOEXEC) != 0 || (input = beyond(ends[0])) < 0)
+		status = -errno;
+	if ((c.output = beyond(ends[1])) < 0 && !status)
+		status = -errno;
+	if ((c.folder = fcntl(folder, F_DUPFD_CLOEXEC, 3)) < 0 && !status)
+		status = -errno;
+	if ((c.null = beyond(open("/dev/null", O_RDWR | O_CLOEXEC))) < 0 && !status)
+		status = -errno;
 	if (!status && fcntl(input, F_SETFL, O_NONBLOCK) != 0)
 		status = -errno;
 	if (!status)
@@ -201,5 +235,6 @@ int ilp_child(char *const argv[], char *const environment[], int folder, unsigne
 	for (unsigned i = 0; i < sizeof fds / sizeof *fds; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
+	munmap(c.result, sizeof *c.result);
 	return status;
 }

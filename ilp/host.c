@@ -95,7 +95,7 @@ static bool is_plain(const char *name, size_t len)
 {
 	static const char good[] = "abcdefghijklmnopqrstuvwxyz0123456789_.";
 
-	return len > 2 && len < 256 && name[0] != '.' && strspn(name, good) == len;
+	return len > 0 && len < 256 && name[0] != '.' && strspn(name, good) == len;
 }
 
 /* The file at the top of the stack: { path =, content = }. */
