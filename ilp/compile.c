@@ -18,6 +18,7 @@
 #endif
 static const char flags[] = "-std=gnu17 " ILP_LOOP_CFLAGS " -fPIC -shared -Wl,-z,defs -Wl,-z,now -I.";
 #define FLAGS_MAX 32
+#define USUAL_PATH "/usr/bin:/bin"
 #define OBJECT "chain.so"
 #define OBJECT_MAX (64 << 20)
 
@@ -33,7 +34,7 @@ extern const char ilp_run_h_end[] __attribute__((visibility("hidden")));
 
 static bool is_program(const char *path, struct stat *st)
 {
-	return stat(path, st) == 0 && S_ISREG(st->st_mode) && access(path, X_OK) == 0;
+	return stat(path, st) == 0 && S_ISREG(st->st_mode) && eaccess(path, X_OK) == 0;
 }
 
 /* The first in PATH of that name, or the path itself. */
@@ -46,7 +47,7 @@ static bool look(const char *name, struct ilp_compiler *c, struct stat *st)
 		return realpath(name, c->path) && is_program(c->path, st) &&
 		       /* its own name tells some which one they are: keep it */
 		       (name[0] != '/' || (size_t)snprintf(c->path, room, "%s", name) < room);
-	for (path = path ? path : "/usr/bin:/bin"; *path; path += strcspn(path, ":"), path += *path == ':') {
+	for (path = path ? path : USUAL_PATH; *path; path += strcspn(path, ":"), path += *path == ':') {
 		int len = (int)strcspn(path, ":");
 
 		/* Another folder than the current one, which is nobody's choice. */
@@ -157,7 +158,7 @@ static bool is_source(const char *name)
 static int call(const struct ilp_compiler *c, const struct ilp_files *files, int folder, const char *path,
 	unsigned seconds, struct ilp_why *why)
 {
-	static const char *const passed[] = { "PATH", "HOME", "LD_LIBRARY_PATH" };
+	static const char *const passed[][2] = { { "PATH", USUAL_PATH }, { "HOME", "/" }, { "LD_LIBRARY_PATH", NULL } };
 	char room[sizeof passed / sizeof *passed + 1][4096], said[1500], *environment[8], words[sizeof flags];
 	char *argv[FLAGS_MAX + ILP_FILES_MAX + 4], *rest = words;
 	unsigned argc = 0, n = 0;
@@ -173,9 +174,10 @@ static int call(const struct ilp_compiler *c, const struct ilp_files *files, int
 			argv[argc++] = files->file[i].name;
 	argv[argc] = NULL;
 	for (unsigned i = 0; i < sizeof passed / sizeof *passed; i++) {
-		const char *value = secure_getenv(passed[i]);
+		const char *value = secure_getenv(passed[i][0]);
 
-		if (value && (size_t)snprintf(room[n], sizeof room[n], "%s=%s", passed[i], value) < sizeof room[n])
+		value = value ? value : passed[i][1];
+		if (value && (size_t)snprintf(room[n], sizeof room[n], "%s=%s", passed[i][0], value) < sizeof room[n])
 			environment[n] = room[n], n++;
 	}
 	snprintf(room[n], sizeof room[n], "TMPDIR=%s", path);

@@ -190,7 +190,7 @@ static int find_share(const char **share, struct ilp_why *why)
 	if (strpbrk(s, ";?"))
 		return ilp_why(why, -EINVAL, "the generator's folder '%s' has a ; or ? in its name, which Lua cannot have; "
 			"rename it", s);
-	if ((size_t)snprintf(path, sizeof path, "%s/ilp/gen/main.lua", s) >= sizeof path || access(path, R_OK) != 0)
+	if ((size_t)snprintf(path, sizeof path, "%s/ilp/gen/main.lua", s) >= sizeof path || eaccess(path, R_OK) != 0)
 		return ilp_why(why, -ENOPKG, "the generator is not in '%s/ilp/gen': set TCPU_SHARE to the folder that holds ilp/",
 			s);
 	return 0;
@@ -204,7 +204,7 @@ int ilp_generate(const char *description, const char *share, struct ilp_files *f
 	size_t len;
 
 	/* A path; others are names of chains, which the generator looks up. */
-	if (!error && strpbrk(description, "/.") && access(description, R_OK) != 0) {
+	if (!error && strpbrk(description, "/.") && eaccess(description, R_OK) != 0) {
 		error = -errno;
 		ilp_why(why, error, "%s: %s, expected a chain description; name a file that can be read", description,
 			strerror(-error));
@@ -224,6 +224,9 @@ int ilp_generate(const char *description, const char *share, struct ilp_files *f
 	else if (r.error == -EPROTO)
 		ilp_why(why, -EPROTO, "the generator returned what is no list of files, which is a bug");
 	lua.lua_close(L);
+	/* A complaint is a line, whatever stands in the names that it tells. */
+	for (char *end; r.error && why->size && (end = strchr(why->text, '\n')) != NULL;)
+		*end = '?';
 	return r.error;
 }
 #else
