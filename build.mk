@@ -245,8 +245,8 @@ $(B)/tests/peer_lwip: LDLIBS_ += $(shell pkg-config --libs lwip)
 # otherwise.
 $(B)/tools/share.o $(B)/ilp/host.o: CPPFLAGS_ += -DTCPU_SHARE='"$(CURDIR)"'
 
-# Loops come as vectors: a compiler that vectorizes their tails, or what was left scalar, makes them slower. The same for
-# those that are compiled at run time, against the run.h that the library holds.
+# Loops come as vectors: a compiler that vectorizes their tails, or what was left scalar, makes them slower. The same
+# for those that are compiled at run time, against the run.h that the library holds.
 LOOP_CFLAGS := -O3 -fno-tree-vectorize -fno-tree-slp-vectorize
 $(B)/gen/%.o $(B)/gen-fixture/%.o: CFLAGS_ += $(LOOP_CFLAGS)
 $(B)/ilp/compile.o: CPPFLAGS_ += -DILP_LOOP_CFLAGS='"$(LOOP_CFLAGS)"'

@@ -29,7 +29,7 @@
 	f(lua_newstate) f(lua_close) f(lua_cpcall) f(lua_call) f(luaL_openlibs) f(lua_getfield) f(lua_setfield) \
 	f(lua_pushstring) f(lua_pushnumber) f(lua_pushboolean) f(lua_pushcclosure) f(lua_tolstring) f(lua_settop) \
 	f(lua_type) f(lua_rawgeti) f(lua_objlen) f(lua_touserdata)
-#define MEMBER(name) __typeof__(name) *name;
+#define MEMBER(name) __typeof__(name) *(name);
 static struct { FUNCTIONS(MEMBER) } lua;
 
 static int fetch(struct ilp_why *why)

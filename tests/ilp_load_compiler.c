@@ -45,8 +45,6 @@ static void fails(int error, const char *what)
 
 START_TEST(there_is_none)
 {
-	char *path = strdup(getenv("PATH"));
-
 	unsetenv("ILP_CC");
 	setenv("PATH", place("tmp"), 1);
 	fails(-ENOPKG, "there is no C compiler in PATH, expected cc, gcc or clang; install one");
@@ -59,9 +57,8 @@ START_TEST(there_is_none)
 	setenv("ILP_CC", place("tmp"), 1);
 	fails(-ENOPKG, "there is no compiler '");
 	setenv("ILP_CC", "cc -m32", 1); /* one word */
-	setenv("PATH", path, 1);
+	setenv("PATH", "/usr/bin:/bin", 1);
 	fails(-ENOPKG, "there is no compiler 'cc -m32'");
-	free(path);
 }
 END_TEST
 
@@ -216,7 +213,8 @@ START_TEST(what_it_is_given)
 	ck_assert_str_eq(text_of("input"), "");
 	ck_assert_ptr_nonnull(strstr(text_of("signals"), "0000000000000000"));
 	ck_assert_str_eq(text_of("core"), "0\n");
-	ck_assert_str_eq(text_of("cpu"), "60\n");
+	ck_assert_str_eq(text_of("cpu"), "61\n");
+	close(open_here);
 }
 END_TEST
 

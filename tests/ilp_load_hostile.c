@@ -100,8 +100,9 @@ START_TEST(no_end)
 	refused("probe.lua:3: ", "more than 2000000 operations");
 	probe("return repeat_(1 / 0, function(t) return { t[1] } end, { w })[1]");
 	refused("probe.lua:3: ", "repeat_(inf");
-	probe("return repeat_(3000, function(t) return repeat_(3000, function(u) return { xor(u[1], 1) } end, t) end, { w })[1]");
-	refused("probe.lua:3: ", "more than 2000000 operations");
+	probe("return repeat_(3000, function(t)\n"
+		"return repeat_(3000, function(u) return { xor(u[1], 1) } end, t) end, { w })[1]");
+	refused("probe.lua:4: ", "more than 2000000 operations");
 }
 END_TEST
 
@@ -139,9 +140,10 @@ END_TEST
 /* Arithmetic on 64-bit integers, which Lua text can write down, traps nowhere. */
 START_TEST(integers)
 {
-	static const char *const bodies[] = { "return 1LL / 0LL", "return 1ULL % 0ULL", "return (-0x7fffffffffffffffLL - 1) / -1LL",
-		"return (-0x7fffffffffffffffLL - 1) % -1LL", "return w + 1i", "return 2LL ^ 0x7fffffffffffffffLL",
-		"return xor(w, 0 / 0)", "return shl(w, 1LL)", "return w[1]", "return w()", "return -w", "return #w", "return w == 1" };
+	static const char *const bodies[] = { "return 1LL / 0LL", "return 1ULL % 0ULL",
+		"return (-0x7fffffffffffffffLL - 1) / -1LL", "return (-0x7fffffffffffffffLL - 1) % -1LL", "return w + 1i",
+		"return 2LL ^ 0x7fffffffffffffffLL", "return xor(w, 0 / 0)", "return shl(w, 1LL)", "return w[1]", "return w()",
+		"return -w", "return #w", "return w == 1" };
 
 	for (unsigned i = 0; i < sizeof bodies / sizeof *bodies; i++) {
 		probe(bodies[i]);
@@ -183,8 +185,8 @@ END_TEST
 /* Names become paths, C and messages. */
 START_TEST(names)
 {
-	static const char *const stages[] = { "../../x", "/etc/passwd", "../c.lua\\0", "", "a b", "x;y", "%s%n", "A", "\\27[31m",
-		"a\\nb:1: c" };
+	static const char *const stages[] = { "../../x", "/etc/passwd", "../c.lua\\0", "", "a b", "x;y", "%s%n", "A",
+		"\\27[31m", "a\\nb:1: c" };
 	char text[256];
 
 	place_write("secret", "the secret");
@@ -206,8 +208,8 @@ START_TEST(names)
 	refused("c.lua:1: ", "unknown field '?[2J?'");
 	place_write("c.lua", "return chain { name = \"c\", stages = setmetatable({}, {}) }\n");
 	refused("c.lua:1: ", "unknown name 'setmetatable'");
-	place_write("stages/probe.lua", "return stage { name = \"probe\", standard = \"*/ int x; /*\", kind = \"map\", unit = 4,\n"
-		"tail = \"pass\", inverse = \"self\", apply = function(w) return w end }\n");
+	place_write("stages/probe.lua", "return stage { name = \"probe\", standard = \"*/ int x; /*\", kind = \"map\",\n"
+		"unit = 4, tail = \"pass\", inverse = \"self\", apply = function(w) return w end }\n");
 	place_write("c.lua", CHAIN);
 	refused("probe.lua:1: ", "comment");
 }
@@ -246,8 +248,10 @@ START_TEST(generators)
 		{ "x = = y", -EPROTO, "the generator failed, which is a bug: " },
 		{ "return {}", -EPROTO, "the generator failed, which is a bug: " },
 		{ "return { outputs = function() return {}, {} end }", -EPROTO, "no list of files" },
-		{ "return { outputs = function() return { { path = '../x.c', content = '' } }, 'c' end }", -EPROTO, "no list of files" },
-		{ "return { outputs = function() return { { path = '-x.c', content = '' } }, 'c' end }", -EPROTO, "no list of files" },
+		{ "return { outputs = function() return { { path = '../x.c', content = '' } }, 'c' end }", -EPROTO,
+			"no list of files" },
+		{ "return { outputs = function() return { { path = '-x.c', content = '' } }, 'c' end }", -EPROTO,
+			"no list of files" },
 		{ "return { outputs = function() return { 1 }, 'c' end }", -EPROTO, "the generator failed" },
 		{ "local t = { path = 'x.c', content = '' } local l = {} for i = 1, 17 do l[i] = t end\n"
 			"return { outputs = function() return l, 'c' end }", -EPROTO, "no list of files" },

@@ -1,6 +1,6 @@
 #!/bin/bash
-# What README.md invites to paste works: the chain is explained and generated; the program that loads it compiles without
-# a warning, runs, and needs libc alone; so does the ADU program, and prints the three ADUs.
+# What README.md invites to paste works: the chain is explained and generated; the program that loads it compiles
+# without a warning, runs, and needs libc alone; so does the ADU program, and prints the three ADUs.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 dir=${B:-build/gcc}
@@ -49,7 +49,9 @@ for run in first second; do
 done
 check 'one object is kept' test "$(find "$tmp/cache/tcpu" -name '*.chain' | wc -l)" = 1
 # Neither those that load chains nor the others are linked with more than libc and what it is made of.
-needs() { readelf -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -vE '^(libc|ld-linux.*|lib[au]san|libm)\.so' | xargs; }
+needs() {
+	readelf -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -vE '^(libc|ld-linux.*|lib[au]b?san|libm)\.so' | xargs
+}
 check 'it needs libc alone' test -z "$(needs "$tmp/atrun")"
 check 'the program compiles' gcc "${flags[@]}" "$tmp/adu.c" "$dir/libtcpu.a" -o "$tmp/adu"
 check 'the program runs' timeout 60 "$tmp/adu"

@@ -77,12 +77,11 @@ function M.new(bits)
 	end
 	function d.repeat_(turns, f, words)
 		local loop = node { op = "loop", turns = turns, init = words, vars = {}, scope = {} }
-		local given, outer = {}, d.scope
+		local given, outer, once = {}, d.scope, times
 		for k = 1, #words do
 			loop.vars[k] = node { op = "var" }
 			given[k] = give(loop.vars[k])
 		end
-		local once = times
 		d.scope, times = loop.scope, times * turns
 		spend(1 + #words) -- the turn itself
 		loop.results = f(given)

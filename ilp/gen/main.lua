@@ -62,9 +62,9 @@ function M.generate(chain, dir)
 	return files.write(outputs)
 end
 
--- What generate would write, as { { path = its name, content = }, … }, and the chain's name; or nil and a message. For
--- an application that loads a description of which it knows nothing (ilp/load.h): all of it takes no more than that
--- many instructions, unless they are compiled (jit.off).
+-- What generate would write, as { { path = its name, content = }, … }, and the chain's name; or nil and a message.
+-- For an application that loads a description of which it knows nothing (ilp/load.h): all of it takes no more than
+-- that many instructions, unless they are compiled (jit.off).
 function M.outputs(chain, limit)
 	return complaints(sandbox.bounded, chain, limit, function()
 		local p = plan(chain)
