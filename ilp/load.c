@@ -169,8 +169,8 @@ static int build(const struct ilp_files *files, const struct ilp_load_options *o
 	struct ilp_blob recipe = {0}, object = {0};
 	int kept = -1, error = ilp_compiler_find(o->compiler, &compiler, why), problem;
 
-	if (!error)
-		error = ilp_recipe(&compiler, files, &recipe);
+	if (!error && (error = ilp_recipe(&compiler, files, &recipe)) != 0)
+		ilp_why(why, error, "what '%s' is made from: %s", files->chain, strerror(-error));
 	bool got = !error && ilp_cache_get(cache, &recipe, &object) == 0;
 	if (!error && !got) {
 		kept = ilp_cache_lock(cache, &recipe);
