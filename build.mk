@@ -243,7 +243,7 @@ $(B)/tests/peer_lwip: LDLIBS_ += $(shell pkg-config --libs lwip)
 
 # Where the command finds the generator and the conformance table: here, unless TCPU_SHARE in the environment says
 # otherwise.
-$(B)/tools/share.o $(B)/ilp/host.o: CPPFLAGS_ += -DTCPU_SHARE='"$(CURDIR)"'
+$(B)/tools/share.o $(B)/ilp/generate.o: CPPFLAGS_ += -DTCPU_SHARE='"$(CURDIR)"'
 
 # Loops come as vectors: a compiler that vectorizes their tails, or what was left scalar, makes them slower. The same
 # for those that are compiled at run time, against the run.h that the library holds.

@@ -1,5 +1,5 @@
-/* ilp_load(): from a description to loops that run. The way: host.c makes C of it, cache.c may have the object, else
- * compile.c makes it; here it is linked into the process. */
+/* ilp_load(): from a description to loops that run. The way: generate.c makes C of it, cache.c may have the object,
+ * else compile.c makes it; here it is linked into the process. */
 #include "ilp/load.h"
 
 #include "ilp/loading.h"

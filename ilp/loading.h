@@ -38,7 +38,7 @@ struct ilp_files {
 	unsigned count;
 };
 
-/* host.c: runs the generator, whose folder is share or the default. */
+/* generate.c: runs the generator, whose folder is share or the default. */
 int ilp_generate(const char *description, const char *share, struct ilp_files *, struct ilp_why *);
 void ilp_files_free(struct ilp_files *);
 

@@ -193,7 +193,7 @@ local function check_joins(file, f)
 	end
 end
 
--- The text of a file; nil when there is none. A host whose descriptions come from strangers (ilp/host.c) says which
+-- The text of a file; nil when there is none. A host whose descriptions come from strangers (ilp/generate.c) says which
 -- files are regular ones: others may never end, or never begin.
 local ENOENT, ENOTDIR = 2, 20
 local is_odd = package.loaded["gen.is_odd"] or function() return false end
