@@ -243,10 +243,14 @@ $(B)/tests/peer_lwip: LDLIBS_ += $(shell pkg-config --libs lwip)
 
 # Where the command finds the generator and the conformance table: here, unless TCPU_SHARE in the environment says
 # otherwise.
-$(B)/tools/share.o: CPPFLAGS_ += -DTCPU_SHARE='"$(CURDIR)"'
+$(B)/tools/share.o $(B)/ilp/generate.o: CPPFLAGS_ += -DTCPU_SHARE='"$(CURDIR)"'
 
-# Loops come as vectors: a compiler that vectorizes their tails, or what was left scalar, makes them slower.
-$(B)/gen/%.o $(B)/gen-fixture/%.o: CFLAGS_ += -O3 -fno-tree-vectorize -fno-tree-slp-vectorize
+# Loops come as vectors: a compiler that vectorizes their tails, or what was left scalar, makes them slower. The same
+# for those that are compiled at run time, against the run.h that the library holds.
+LOOP_CFLAGS := -O3 -fno-tree-vectorize -fno-tree-slp-vectorize
+$(B)/gen/%.o $(B)/gen-fixture/%.o: CFLAGS_ += $(LOOP_CFLAGS)
+$(B)/ilp/compile.o: CPPFLAGS_ += -DILP_LOOP_CFLAGS='"$(LOOP_CFLAGS)"'
+$(B)/ilp/compile.o: ilp/run.h
 
 $(TOOLS_MAINS:tools/%.c=$(B)/bin/%): $(B)/bin/%: $(B)/tools/%.o $(TOOLS_O) $(LIB)
 	$(call say,LD)

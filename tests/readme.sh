@@ -1,6 +1,6 @@
 #!/bin/bash
-# What README.md invites to paste works: the chain is explained, generated and its own test passes; the ADU program
-# compiles without a warning, runs, and prints the three ADUs.
+# What README.md invites to paste works: the chain is explained and generated; the program that loads it compiles
+# without a warning, runs, and needs libc alone; so does the ADU program, and prints the three ADUs.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 dir=${B:-build/gcc}
@@ -33,11 +33,26 @@ fetch() {
 }
 
 block lua 1 >"$tmp/mychain.lua"
-block c 1 >"$tmp/adu.c"
-block c 2 >"$tmp/hello.c"
-check 'the blocks are there' test -s "$tmp/mychain.lua" -a -s "$tmp/adu.c"
+block c 1 >"$tmp/atrun.c"
+block c 2 >"$tmp/adu.c"
+block c 3 >"$tmp/hello.c"
+check 'the blocks are there' test -s "$tmp/mychain.lua" -a -s "$tmp/atrun.c" -a -s "$tmp/adu.c" -a -s "$tmp/hello.c"
 check 'tcpu explain' "$dir/bin/tcpu" explain "$tmp/mychain.lua"
 check 'tcpu gen' "$dir/bin/tcpu" gen -o "$tmp/out" "$tmp/mychain.lua"
+check 'the program that loads compiles' gcc "${flags[@]}" "$tmp/atrun.c" "$dir/libtcpu.a" -o "$tmp/atrun"
+export XDG_CACHE_HOME=$tmp/cache
+for run in first second; do
+	check "its $run run" env -C "$tmp" ./atrun
+	cp "$tmp/log" "$tmp/log.atrun"
+	check 'there' grep -q '^4000 bytes through xdr_u32 chacha20 copy inet_checksum: ' "$tmp/log.atrun"
+	check 'and back' grep -qx 'and back' "$tmp/log.atrun"
+done
+check 'one object is kept' test "$(find "$tmp/cache/tcpu" -name '*.chain' | wc -l)" = 1
+# Neither those that load chains nor the others are linked with more than libc and what it is made of.
+needs() {
+	readelf -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -vE '^(libc|ld-linux.*|lib[au]b?san|libm)\.so' | xargs
+}
+check 'it needs libc alone' test -z "$(needs "$tmp/atrun")"
 check 'the program compiles' gcc "${flags[@]}" "$tmp/adu.c" "$dir/libtcpu.a" -o "$tmp/adu"
 check 'the program runs' timeout 60 "$tmp/adu"
 cp "$tmp/log" "$tmp/log.adu"

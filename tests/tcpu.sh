@@ -110,6 +110,12 @@ expect 0 'copy_sum,send' cat "$tmp/csv"
 expect 1 '' sh -c "'$tcpu' bench --sizes 64,64 --rounds 6 copy_sum | grep -iE 'nan|slope'" # one size is no line
 expect 1 'more than half' "$tcpu" bench --sizes 1G,1G,1G,1G,1G,1G,1G,1G,1G,1G,1G,1G,1G,1G,1G,1G
 expect 2 "no chain 'nothing'" "$tcpu" bench nothing
+printf 'return chain { name = "mine", stages = { "copy" } }\n' >"$tmp/mine.lua"
+printf 'return chain { name = "wrong", stages = { "copi" } }\n' >"$tmp/wrong.lua"
+cached=(env -u ILP_CC XDG_CACHE_HOME="$tmp/cache")
+expect 0 'mine,send,.*,64,fused,' "${cached[@]}" "$tcpu" bench --sizes 64 --rounds 6 --csv "$tmp/mine.lua"
+expect 1 "wrong.lua:1: unknown stage 'copi'" "$tcpu" bench "$tmp/wrong.lua"
+expect 1 'no C compiler in PATH' "${cached[@]}" PATH=/none "$(realpath "$tcpu")" bench "$tmp/mine.lua"
 expect 2 'from 6 to' "$tcpu" bench --rounds 5 copy_sum # no 95 % interval
 expect 2 "'64Q' is no size" "$tcpu" bench --sizes 64Q
 expect 1 'No such file' "$tcpu" bench --sizes 64 --rounds 6 --csv="$tmp/none/csv" copy_sum

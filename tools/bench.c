@@ -1,6 +1,7 @@
 /* tcpu bench: the verb. */
 #include "tools/bench.h"
 
+#include "ilp/load.h"
 #include "tools/tcpu.h"
 
 #include <argp.h>
@@ -64,6 +65,19 @@ static unsigned long parse_number(const char *arg, struct argp_state *state, uns
 	return n;
 }
 
+/* A chain that is described in a file. */
+static const struct ilp_chain *load(const char *file, struct argp_state *state)
+{
+	const struct ilp_chain *c;
+	char why[2048];
+
+	if (ilp_load(file, NULL, &c, why, sizeof why) != 0)
+		argp_failure(state, TCPU_FAILED, 0, "%s", why);
+	else if (*why)
+		fprintf(stderr, "tcpu bench: %s\n", why);
+	return c;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct request *r = state->input;
@@ -103,9 +117,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		r->table &= arg != NULL;
 		break;
 	case ARGP_KEY_ARG:
-		r->chains[r->count] = ilp_find(arg);
+		r->chains[r->count] = strpbrk(arg, "/.") ? load(arg, state) : ilp_find(arg);
 		if (!r->chains[r->count++])
-			argp_error(state, "there is no chain '%s' compiled in: `tcpu explain` lists them", arg);
+			argp_error(state, "there is no chain '%s' compiled in: `tcpu explain` lists them; a file is a path, like "
+				"./%s.lua", arg, arg);
 		break;
 	case ARGP_KEY_END:
 		if (r->json && r->csv && (!r->json_file ? !r->csv_file : r->csv_file && !strcmp(r->json_file, r->csv_file)))
@@ -150,8 +165,8 @@ int verb_bench(int argc, char **argv)
 {
 	static const struct argp argp = {
 		options, parse, "[CHAIN...]",
-		"Measure chains [all] layered, tiled and fused, beside libraries (libtirpc, OpenSSL, memcpy and a sum, one "
-		"after another) and a bare memcpy.\v"
+		"Measure chains [all], by name or by the file that describes one, layered, tiled and fused, beside libraries "
+		"(libtirpc, OpenSSL, memcpy and a sum, one after another) and a bare memcpy.\v"
 		"All variants run interleaved, in random order, in one process. Times are medians with their 95 % confidence "
 		"interval; a speedup is the median of the ratios within rounds. Slope and intercept are a line through the "
 		"sizes that fit the first cache, by least squares of the relative error.\n\n"

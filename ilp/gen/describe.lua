@@ -367,8 +367,10 @@ local function entry(d, k)
 			end
 		end
 	end
-	if type(name) ~= "string" then
-		field.fail(d, "stages", "stage %d is %s, expected the name of a stage; correct it", k, sandbox.show(name))
+	-- Not a path: a file of anywhere could be read, and told of in complaints.
+	if type(name) ~= "string" or not name:match("^[a-z][a-z0-9_]*$") then
+		field.fail(d, "stages", "stage %d is %s, expected the name of a stage (lower-case letters, digits and _); correct it",
+			k, sandbox.show(name))
 	end
 	if at ~= "value" and at ~= "tail" and at ~= "head" then
 		field.fail(d, "stages", "stage %d has at = %s, expected \"value\", \"tail\" or \"head\"; correct it", k,
@@ -412,7 +414,7 @@ function M.chain(file, folders, known)
 	return M.chain_of(d, function(name)
 		for _, folder in ipairs(folders) do
 			local path = folder .. "/" .. name .. ".lua"
-			known[path] = known[path] or name:match("^[%w_]+$") and M.stage(path)
+			known[path] = known[path] or M.stage(path)
 			if known[path] then return known[path] end
 		end
 		return nil, table.concat(folders, " or ")

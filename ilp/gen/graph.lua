@@ -29,8 +29,12 @@ end
 Word.__newindex = Word.__index
 local handle = ffi.metatype("struct { int : 32; }", Word)
 
+-- Operations that a graph may come to, those of a loop as often as it turns: they are computed to try the laws.
+local WORK = 2e6
+
 function M.new(bits)
 	local d = { bits = bits, scope = {} }
+	local times, work = 1, 0 -- how often what is recorded now will run; operations so far
 	local nodes = {} -- of each handle
 	local plain = number.new(bits, "little") -- for what is the same in every order
 
@@ -43,7 +47,14 @@ function M.new(bits)
 		nodes[h] = n
 		return h
 	end
+	local function spend(operations)
+		work = work + times * operations
+		if work > WORK then
+			sandbox.fail_here("more than %d operations, as often as repeat_() does them, expected fewer; repeat less", WORK)
+		end
+	end
 	local function record(n)
+		spend(1)
 		d.scope[#d.scope + 1] = n
 		return n
 	end
@@ -79,14 +90,15 @@ function M.new(bits)
 	end
 	function d.repeat_(turns, f, words)
 		local loop = node { op = "loop", turns = turns, init = words, vars = {}, scope = {} }
-		local given, outer = {}, d.scope
+		local given, outer, once = {}, d.scope, times
 		for k = 1, #words do
 			loop.vars[k] = node { op = "var" }
 			given[k] = give(loop.vars[k])
 		end
-		d.scope = loop.scope
+		d.scope, times = loop.scope, times * turns
+		spend(1 + #words) -- the turn itself
 		loop.results = f(given)
-		d.scope = outer
+		d.scope, times = outer, once
 		record(loop)
 		local out = {}
 		for k = 1, #words do out[k] = give(node { op = "out", loop = loop, k = k }) end

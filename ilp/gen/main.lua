@@ -7,7 +7,7 @@
 -- numbers, for a machine of that byte order (default: this one's). --explain prints a page about each chain.
 -- Exit status: 0; 1: a mistake in a description, or a file that cannot be written; 2: usage.
 --
--- As a module: require "gen.main" with ilp/ in package.path gives generate, explain and run.
+-- As a module: require "gen.main" with ilp/ in package.path gives generate, outputs, explain and run.
 local source = debug.getinfo(1, "S").source
 local here = source:match("^@(.*)/gen/[^/]*$") or source:match("^@gen/") and "." or ".."
 if not package.path:find(here .. "/?.lua", 1, true) then package.path = here .. "/?.lua;" .. package.path end
@@ -29,10 +29,12 @@ local function complaints(f, ...)
 	error(result[2], 0)
 end
 
--- A chain's file, and the folders in which its stages are looked for: beside it, and ours.
+-- A chain's file, and the folders in which its stages are looked for: stages/ beside it, or beside its folder where
+-- that is called chains/ (no other: what stands above a chain's folder may be anybody's); and ours.
 local function find(chain)
 	local file = chain:find("[/.]") and chain or here .. "/chains/" .. chain .. ".lua"
-	local beside = (file:match("^(.*)/[^/]+/[^/]+$") or file:find("/") and "." or "..") .. "/stages"
+	local folder = file:match("^(.*)/[^/]*$") or "."
+	local beside = (folder == "chains" and "." or folder:match("^(.*)/chains$") or folder) .. "/stages"
 	local ours = here .. "/stages"
 	local folders = beside == ours and { ours } or { beside, ours }
 	return file, folders
@@ -55,6 +57,18 @@ function M.generate(chain, dir)
 	local outputs, problem = complaints(function() return loops(plan(chain), dir) end)
 	if not outputs then return nil, problem end
 	return files.write(outputs)
+end
+
+-- What generate would write, as { { path = its name, content = }, … }, and the chain's name; or nil and a message.
+-- For an application that loads a description of which it knows nothing (ilp/load.h): all of it takes no more than
+-- that many instructions, unless they are compiled (jit.off).
+function M.outputs(chain, limit)
+	return complaints(sandbox.bounded, chain, limit, function()
+		local p = plan(chain)
+		local outputs = loops(p, ".")
+		for _, out in ipairs(outputs) do out.path = out.path:match("[^/]*$") end
+		return outputs, p.chain.name
+	end)
 end
 
 -- A page about the chain as text, and the same as a table of plain values; or nil and a message.

@@ -9,6 +9,9 @@ local LIMIT = 2e6  -- instructions that one call of a description's function may
 local LONG = 2e8   -- those of the many calls of run_long
 local STEP = 100   -- instructions between two looks at what is left
 local MEMORY = 256 -- MB by which memory may grow meanwhile
+local TEXT = 2^20  -- bytes that a description may have
+local BETWEEN = 10000 -- instructions between two looks at what is left to all of it
+local all          -- { file, limit, left }: what bounded() leaves to all that runs within
 local last         -- { file, line }: where a description was last seen; tail calls leave no frame to ask
 local sources = {} -- chunk name of a description → its file
 
@@ -59,6 +62,27 @@ local function check_memory(most)
 	M.fail_here("takes more than %d MB, expected less; look for a table that grows", MEMORY)
 end
 
+local function spend(instructions)
+	if not all then return end
+	all.left = all.left - instructions
+	if all.left <= 0 then
+		M.fail(all.file, 1, "takes more than %d instructions to make loops of, expected fewer; describe less in one chain",
+			all.limit)
+	end
+end
+
+-- Runs f, and all the runs in it, within so many instructions, ours among them: a description can make our own code
+-- run long as well. Those that are compiled are not seen (jit.off).
+function M.bounded(file, limit, f, ...)
+	all = { file = file, limit = limit, left = limit }
+	debug.sethook(function() spend(BETWEEN) end, "", BETWEEN)
+	local result = { pcall(f, ...) }
+	debug.sethook()
+	all = nil
+	if not result[1] then error(result[2], 0) end
+	return unpack(result, 2, table.maxn(result))
+end
+
 -- The hook that sees to a run's limits.
 local function watch(limit)
 	local left, most = limit, collectgarbage "count" + MEMORY * 1024
@@ -69,6 +93,7 @@ local function watch(limit)
 			return
 		end
 		left = left - STEP
+		spend(STEP)
 		check_memory(most)
 		if left <= 0 then
 			M.fail_here("still running after %d instructions, expected an end; look for a loop that does not stop", limit)
@@ -87,10 +112,12 @@ local function run(start, events, limit, f, ...)
 		local file, line = here()
 		return { file = file, line = line, text = string.gsub(tostring(problem), "^[^:]*:%d+: ", "") }
 	end
+	spend(STEP) -- also for one that is shorter
+	local hook, hooked, count = debug.gethook()
 	strings.__index = {}
 	debug.sethook(watch(limit), events, STEP)
 	local result = { xpcall(f, place, ...) }
-	debug.sethook()
+	debug.sethook(hook, hooked, count)
 	strings.__index = methods
 	last = outer
 	if result[1] then return unpack(result, 2, table.maxn(result)) end
@@ -166,9 +193,12 @@ local function check_joins(file, f)
 	end
 end
 
--- The text of a file; nil when there is none.
+-- The text of a file; nil when there is none. A host whose descriptions come from strangers (ilp/generate.c) says which
+-- files are regular ones: others may never end, or never begin.
 local ENOENT, ENOTDIR = 2, 20
+local is_odd = package.loaded["gen.is_odd"] or function() return false end
 local function read(file)
+	if is_odd(file) then M.fail(file, 1, "no regular file, expected a description; name a file") end
 	local handle, problem, errno = io.open(file, "rb")
 	if not handle then
 		if errno == ENOENT or errno == ENOTDIR then return nil end
@@ -176,12 +206,13 @@ local function read(file)
 			(problem:gsub("^.*: ", "")))
 	end
 	local text
-	text, problem = handle:read("*a")
+	text, problem = handle:read(TEXT + 1)
 	handle:close()
-	if not text then
-		M.fail(file, 1, "%s, expected a description; name a file", (problem or "cannot be read"))
+	if problem then M.fail(file, 1, "%s, expected a description; name a file", problem) end
+	if text and #text > TEXT then
+		M.fail(file, 1, "longer than %d bytes, expected a description; name another file, or shorten it", TEXT)
 	end
-	return text
+	return text or ""
 end
 
 -- Runs a description file whose environment holds names besides; returns its value and its text. nil: no such file.
@@ -193,7 +224,7 @@ function M.load(file, names)
 	end
 	local name = "@" .. file
 	sources[name] = file
-	local chunk, problem = loadstring(text, name)
+	local chunk, problem = load(text, name, "t")
 	if not chunk then
 		local line, what = problem:match(":(%d+): (.*)$")
 		M.fail(file, tonumber(line) or 1, "%s, expected Lua; mend the syntax", what or problem)

@@ -170,6 +170,10 @@ stage_mistake("string of all memory", 7, "method 'rep'", map("return big(w)", 'l
 stage_mistake("index of nothing", 7, "attempt to index", map("return big(w)", "local t return t.x"))
 stage_mistake("repeat no function", 7, "repeat_(3, 4", map("big(w)", "repeat_(3, 4, { w })[1]"))
 stage_mistake("repeat no times", 7, "repeat_(0", map("big(w)", "repeat_(0, function(t) return t end, { w })[1]"))
+stage_mistake("repeat without end", 7, "more than 2000000 operations",
+	map("big(w)", "repeat_(1e15, function(t) return t end, { w })[1]"))
+stage_mistake("repeat in repeat", 7, "more than 2000000 operations", map("big(w)",
+	"repeat_(2000, function(t) return repeat_(2000, function(u) return { xor(u[1], 1) } end, t) end, { w })[1]"))
 stage_mistake("repeat loses words", 7, "has 1 words, expected 2",
 	map("big(w)", "repeat_(2, function(t) return { t[1] } end, { w, w })[1]"))
 for what, text in pairs { ['"*/"'] = "*/ int pwned; /*", ['"/*"'] = "a /* b", ["a control character"] = "a\\nb",
@@ -223,6 +227,8 @@ chain_mistake("marks in place", 3, "'mpa_marker' changes places in the data",
 	'return chain {\n\tname = "c",\n\tstages = { "mpa_marker" },\n\tinplace = true,\n}\n')
 chain_mistake("no stages", 3, "stages is empty", chain "")
 chain_mistake("stage no name", 3, "stage 2 is 7", chain '"copy", 7')
+chain_mistake("stage by path", 3, 'stage 2 is "../stages/probe"', chain '"copy", "../stages/probe"')
+chain_mistake("stage cut by a zero", 3, "stage 2 is", chain '"copy", "probe.lua\\0"')
 chain_mistake("chain syntax", 3, "expected", 'return chain {\n\tname = "c"\n\tstages = {},\n}\n')
 chain_mistake("chain without name", 1, "field 'name' is missing", 'return chain {\n\tstages = { "copy" },\n}\n')
 chain_mistake("chain field", 4, "unknown field 'keys'",
@@ -309,6 +315,23 @@ do
 	check(read(root .. "/out/xdr_copy_sum.c") == first, "the same text again")
 	local age = io.popen("date +%Y -r " .. root .. "/out/xdr_copy_sum.c"):read("*l")
 	check(age == "2001", "what is the same is untouched", age)
+	-- For those who load what they do not know: the same as text, and a limit to all of it, our own work among it.
+	local outputs, name = main.outputs("xdr_copy_sum", 1e9)
+	check(outputs and name == "xdr_copy_sum" and #outputs == 2 and outputs[1].path == "xdr_copy_sum.h"
+		and outputs[2].path == "xdr_copy_sum.c" and outputs[2].content == first, "outputs as text")
+	jit.off()
+	for _, limit in ipairs { 1000, 50000, 100000 } do
+		local none, message = main.outputs("ilp/chains/xdr_copy_sum.lua", limit)
+		local what = string.format("ilp/chains/xdr_copy_sum.lua:1: takes more than %d instructions", limit)
+		check(not none and message:find(what, 1, true), "a limit of " .. limit, message)
+	end
+	write("stages/probe.lua", map("return big(w)", "for _ = 1, 3e5 do end return big(w)"))
+	write("chains/c.lua", chain '"copy", "probe"')
+	local all, problem = main.outputs(root .. "/chains/c.lua", 1e6)
+	check(not all and problem:find("takes more than 1000000 instructions", 1, true), "a limit, within a stage", problem)
+	all, problem = main.outputs(root .. "/chains/c.lua", 1e9)
+	check(all, "no limit is left behind", problem)
+	jit.on()
 	local ok, message = main.generate("copy_sum", root .. "/nowhere")
 	check(not ok and message:find("make the folder first: mkdir -p " .. root .. "/nowhere", 1, true),
 		"a folder that is not there", message)

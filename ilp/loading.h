@@ -1,0 +1,70 @@
+/* What ilp_load() is made of: its parts, for one another. Inside, 0 or a negative errno. */
+#ifndef ILP_LOADING_H
+#define ILP_LOADING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The text that the caller gets. */
+struct ilp_why {
+	char *text;
+	size_t size;
+};
+
+/* Says why, in place of what was said before, on one line; returns error. */
+int ilp_why(struct ilp_why *, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Bytes on the heap. */
+struct ilp_blob {
+	uint8_t *bytes;
+	size_t len, room;
+};
+
+int ilp_blob_add(struct ilp_blob *, const void *bytes, size_t len);
+/* Reads the whole of a file that is open, which must be a regular one of at most max bytes: -EFBIG, -EINVAL. */
+int ilp_blob_read(struct ilp_blob *, int fd, size_t max);
+void ilp_blob_free(struct ilp_blob *);
+
+/* What the generator makes of a description: files by name, without folders. */
+#define ILP_FILES_MAX 16
+struct ilp_file {
+	char *name;
+	struct ilp_blob text;
+};
+struct ilp_files {
+	char *chain; /* its name */
+	struct ilp_file file[ILP_FILES_MAX];
+	unsigned count;
+};
+
+/* generate.c: runs the generator, whose folder is share or the default. */
+int ilp_generate(const char *description, const char *share, struct ilp_files *, struct ilp_why *);
+void ilp_files_free(struct ilp_files *);
+
+/* compile.c. The compiler, and what tells it from others. */
+struct ilp_compiler {
+	char path[4096];
+	char identity[128];
+};
+int ilp_compiler_find(const char *asked, struct ilp_compiler *, struct ilp_why *);
+/* All that an object is made from, as text: what differs in nothing of it is the same object. */
+int ilp_recipe(const struct ilp_compiler *, const struct ilp_files *, struct ilp_blob *);
+int ilp_compile(const struct ilp_compiler *, const struct ilp_files *, unsigned seconds, struct ilp_blob *object,
+	struct ilp_why *);
+
+/* child.c: runs argv[0], with that environment in the folder of that descriptor, not longer than seconds. Its input is
+ * empty; of what it writes, the first size - 1 bytes come into said. Returns its wait status, or a negative errno:
+ * -ETIMEDOUT, what execve said, … */
+int ilp_child(char *const argv[], char *const environment[], int folder, unsigned seconds, char *said, size_t size);
+
+/* cache.c: a folder that is open, or -1 for none. folder is an absolute path; NULL: the default. */
+int ilp_cache_open(const char *folder, struct ilp_why *);
+/* The object that was kept under that recipe: -ENOENT when there is none, or none that can be trusted or is whole. */
+int ilp_cache_get(int cache, const struct ilp_blob *recipe, struct ilp_blob *object);
+int ilp_cache_put(int cache, const struct ilp_blob *recipe, const struct ilp_blob *object);
+/* Waits until nobody else makes an object of that recipe. Returns a descriptor, to be closed when it is made; -1 when
+ * there is no telling: then two may make the same. */
+int ilp_cache_lock(int cache, const struct ilp_blob *recipe);
+
+#endif
