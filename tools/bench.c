@@ -151,7 +151,8 @@ int verb_bench(int argc, char **argv)
 	static const struct argp argp = {
 		options, parse, "[CHAIN...]",
 		"Measure chains [all] layered, tiled and fused, beside libraries (libtirpc, OpenSSL, memcpy and a sum, one "
-		"after another) and a bare memcpy.\v"
+		"after another), Orc (a program of swaps, copies and accumulations, which liborc compiles for this CPU when "
+		"the benchmark begins; chains of xdr_u32, copy and inet_checksum only) and a bare memcpy.\v"
 		"All variants run interleaved, in random order, in one process. Times are medians with their 95 % confidence "
 		"interval; a speedup is the median of the ratios within rounds. Slope and intercept are a line through the "
 		"sizes that fit the first cache, by least squares of the relative error.\n\n"

@@ -16,6 +16,7 @@ enum bench_variant {
 	BENCH_TILED = ILP_TILED,
 	BENCH_FUSED = ILP_FUSED,
 	BENCH_LIBRARY, /* tools/library.h */
+	BENCH_ORC,     /* tools/orc.h */
 	BENCH_MEMCPY,  /* the same bytes copied, nothing else */
 	BENCH_VARIANTS
 };

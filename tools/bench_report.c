@@ -1,5 +1,6 @@
 /* What a benchmark says: a table for people, JSON and CSV for programs. */
 #include "tools/bench.h"
+#include "tools/orc.h"
 #include "tools/tcpu.h"
 
 #include <errno.h>
@@ -38,8 +39,9 @@ int bench_table(FILE *f, const struct bench_options *o, const struct bench_resul
 	char text[24];
 
 	fprintf(f, "ns per byte, %s, medians of %u rounds; how many times faster the fused loop is (95 %% interval)\n"
-		"library: where a chain has xdr_u32, libtirpc's conversion, a call a word, is most of its cost\n%s",
-		o->cold ? "cold" : "hot", o->rounds, r->count && r->series[0].fitted ? o->cold ?
+		"library: where a chain has xdr_u32, libtirpc's conversion, a call a word, is most of its cost\n"
+		"orc: the chain as a program for Orc, compiled by it for %s; chains without a column it cannot do\n%s",
+		o->cold ? "cold" : "hot", o->rounds, orc_baseline_target(), r->count && r->series[0].fitted ? o->cold ?
 		"slope (ns/byte) and intercept (ns/call) of a line through all sizes\n" :
 		"slope (ns/byte) and intercept (ns/call) of a line through the sizes that fit the first cache\n" : "");
 	for (unsigned i = 0; i < r->count; i++) {
@@ -60,6 +62,7 @@ int bench_table(FILE *f, const struct bench_options *o, const struct bench_resul
 			speedup(f, p, BENCH_LAYERED);
 			speedup(f, p, BENCH_TILED);
 			speedup(f, p, BENCH_LIBRARY);
+			speedup(f, p, BENCH_ORC);
 			fputc('\n', f);
 		}
 		if (s->fitted) {

@@ -9,6 +9,7 @@ here() {
 	libjansson-dev) pkg-config --exists jansson ;;
 	libssl-dev) pkg-config --exists libcrypto ;;
 	libtirpc-dev) pkg-config --exists libtirpc ;;
+	liborc-0.4-dev) pkg-config --exists orc-0.4 ;;
 	check) pkg-config --exists check ;;
 	liblwip-dev) pkg-config --exists lwip ;;
 	gnuplot-nox) command -v gnuplot ;;
