@@ -33,7 +33,7 @@ NEED_BUILD := gcc libc6-dev pkg-config ragel luajit libluajit-5.1-dev libjansson
 	liborc-0.4-dev $(filter clang,$(CC))
 # For tests that only root's processes may run: the others skip them.
 NEED_ROOT  := iproute2 socat curl tshark ethtool nftables
-NEED_CHECK := $(NEED_BUILD) clang check liblwip-dev $(if $(filter 0,$(shell id -u)),$(NEED_ROOT))
+NEED_CHECK := $(NEED_BUILD) clang check liblwip-dev llvm $(if $(filter 0,$(shell id -u)),$(NEED_ROOT))
 NEED_DEMO  := $(NEED_BUILD) check gnuplot-nox
 NEED_FUZZ  := $(NEED_BUILD) clang libclang-rt-14-dev
 NEED_LINT  := $(NEED_BUILD) check clang clang-tidy shellcheck lua-check liblwip-dev

@@ -45,7 +45,8 @@ static uint16_t plain_sum(const uint8_t *p, size_t n)
 }
 
 /* One piece in one direction, bytes, sum and what stands around them. wire_is_dst: which side's sum. */
-static void check_piece(struct orc_baseline *b, bool send, bool swap, bool wire_is_dst, size_t from, size_t to, size_t n)
+static void check_piece(struct orc_baseline *b, bool send, bool swap, bool wire_is_dst, size_t from, size_t to,
+	size_t n)
 {
 	static uint8_t expected[MAX];
 	const uint8_t *src = src_room + from;

@@ -1,5 +1,5 @@
-/* tcpu mca: how fast a loop could run at best, as llvm-mca computes it from a model of a CPU; what is asked (mca.c), the
- * programs that are run (mca_bound.c), the code that is looked at (mca_code.c). */
+/* tcpu mca: how fast a loop could run at best, as llvm-mca computes it from a model of a CPU; what is asked (mca.c),
+ * the programs that are run (mca_bound.c), the code that is looked at (mca_code.c). */
 #ifndef TOOLS_MCA_H
 #define TOOLS_MCA_H
 

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 /* Turns that are simulated: what the first few cost more, and the last, is a hundredth of it. */
-#define TURNS "1000"
+#define TURNS "-iterations=1000"
 
 struct mca {
 	const char *who, *cpu;
@@ -89,6 +89,69 @@ static FILE *run(const char *who, char *const argv[], FILE *in)
 	return NULL;
 }
 
+/* ------------------------------------------------------------------------------------------- llvm-mca */
+
+int mca_parse(FILE *f, const char *cpu, struct mca_bound *b, char why[MCA_WHY])
+{
+	json_error_t error;
+	/* Names of parts of a CPU come with zeros from LLVM 14. */
+	json_t *all = json_loadf(f, JSON_ALLOW_NUL, &error), *summary;
+	double iterations, cycles;
+	const char *name;
+	int status = -EINVAL;
+
+	if (!all) {
+		snprintf(why, MCA_WHY, "line %d of llvm-mca's JSON: %s", error.line, error.text);
+		return -EINVAL;
+	}
+	if (json_array_size(json_object_get(all, "CodeRegions")) != 1)
+		snprintf(why, MCA_WHY, "llvm-mca's JSON: 'CodeRegions': expected one");
+	else if (json_unpack_ex(all, &error, 0, "{s:{s:s}, s:[{s:o}]}", "TargetInfo", "CPUName", &name, "CodeRegions",
+		"SummaryView", &summary) != 0)
+		snprintf(why, MCA_WHY, "llvm-mca's JSON: %s: expected that of LLVM 14 or later", error.text);
+	else if (json_unpack_ex(summary, &error, 0, "{s:F, s:F, s:F}", "BlockRThroughput", &b->cycles, "Iterations",
+		&iterations, "TotalCycles", &cycles) != 0)
+		snprintf(why, MCA_WHY, "llvm-mca's JSON: 'SummaryView': %s: expected that of LLVM 14 or later", error.text);
+	else if (!(b->cycles > 0 && iterations > 0 && cycles > 0))
+		snprintf(why, MCA_WHY, "llvm-mca's JSON: 'SummaryView': %g cycles a turn, %g of %g turns: expected more than 0",
+			b->cycles, cycles, iterations);
+	else if (strcmp(name, cpu) != 0)
+		snprintf(why, MCA_WHY, "llvm-mca has no model of a CPU '%.40s' (it took '%.40s'): `llvm-mca -mcpu=help` lists "
+			"them", cpu, name);
+	else
+		status = 0;
+	if (!status)
+		b->simulated = cycles / iterations;
+	json_decref(all);
+	return status;
+}
+
+/* Has llvm-mca look at a body with the model that b->cpu names. body is closed. */
+static int ask(const struct mca *m, FILE *body, struct mca_bound *b)
+{
+	char option[48], why[MCA_WHY];
+	FILE *out = NULL;
+
+	if (!body || ferror(body) || fflush(body) != 0)
+		fprintf(stderr, "%s: a file for llvm-mca: %s\n", m->who, strerror(errno));
+	else {
+		snprintf(option, sizeof option, "-mcpu=%s", b->cpu);
+		out = run(m->who, (char *[]){ "llvm-mca", option, "-json", TURNS, NULL }, body);
+	}
+	if (body)
+		fclose(body);
+	if (!out) {
+		fprintf(stderr, "%s: that was with the model of '%s': --cpu or --mca=CPU chooses another, `llvm-mca -mcpu=help` "
+			"lists them\n", m->who, b->cpu);
+		return -EIO;
+	}
+	int error = mca_parse(out, b->cpu, b, why);
+	fclose(out);
+	if (error)
+		fprintf(stderr, "%s: %s\n", m->who, why);
+	return error ? -EIO : 0;
+}
+
 /* ------------------------------------------------------------------------------------------- set-up */
 
 #if defined(__x86_64__)
@@ -152,6 +215,26 @@ static int read_code(struct mca *m, const char *object)
 	return m->code ? 0 : -EIO;
 }
 
+/* Whether llvm-mca has that model, before anything is measured. */
+static int try_model(const struct mca *m)
+{
+	struct mca_bound bound = { 0 };
+	FILE *body;
+
+	if (!m->cpu)
+		return 0;
+	if (!*m->cpu || strlen(m->cpu) >= sizeof bound.cpu ||
+		m->cpu[strspn(m->cpu, "abcdefghijklmnopqrstuvwxyz0123456789-_.")]) {
+		fprintf(stderr, "%s: '%.40s' is no CPU: expected a name like icelake-server\n", m->who, m->cpu);
+		return -EINVAL;
+	}
+	strcpy(bound.cpu, m->cpu);
+	body = tmpfile();
+	if (body)
+		fputs("\tnop\n", body);
+	return ask(m, body, &bound);
+}
+
 struct mca *mca_open(const char *who, const char *object, const char *cpu)
 {
 	struct mca *m = calloc(1, sizeof *m);
@@ -161,7 +244,7 @@ struct mca *mca_open(const char *who, const char *object, const char *cpu)
 		return NULL;
 	}
 	*m = (struct mca){ .who = who, .cpu = cpu, .object = object, .ghz = clock_ghz() };
-	if (m->ghz > 0 && read_host(m) == 0 && read_code(m, object) == 0)
+	if (m->ghz > 0 && read_host(m) == 0 && try_model(m) == 0 && read_code(m, object) == 0)
 		return m;
 	if (!(m->ghz > 0))
 		fprintf(stderr, "%s: expected an x86-64 CPU: code of no other is understood\n", who);
@@ -233,68 +316,6 @@ static const char *model(const struct mca *m, enum ilp_isa isa)
 	return "icelake-server";
 }
 
-int mca_parse(FILE *f, const char *cpu, struct mca_bound *b, char why[MCA_WHY])
-{
-	json_error_t error;
-	/* Names of parts of a CPU come with zeros from LLVM 14. */
-	json_t *all = json_loadf(f, JSON_ALLOW_NUL, &error), *summary;
-	double iterations, cycles;
-	const char *name;
-	int status = -EINVAL;
-
-	if (!all) {
-		snprintf(why, MCA_WHY, "line %d of llvm-mca's JSON: %s", error.line, error.text);
-		return -EINVAL;
-	}
-	if (json_array_size(json_object_get(all, "CodeRegions")) != 1)
-		snprintf(why, MCA_WHY, "llvm-mca's JSON: 'CodeRegions': expected one");
-	else if (json_unpack_ex(all, &error, 0, "{s:{s:s}, s:[{s:o}]}", "TargetInfo", "CPUName", &name, "CodeRegions",
-		"SummaryView", &summary) != 0)
-		snprintf(why, MCA_WHY, "llvm-mca's JSON: %s: expected that of LLVM 14 or later", error.text);
-	else if (json_unpack_ex(summary, &error, 0, "{s:F, s:F, s:F}", "BlockRThroughput", &b->cycles, "Iterations",
-		&iterations, "TotalCycles", &cycles) != 0)
-		snprintf(why, MCA_WHY, "llvm-mca's JSON: 'SummaryView': %s: expected that of LLVM 14 or later", error.text);
-	else if (!(b->cycles > 0 && iterations > 0 && cycles > 0))
-		snprintf(why, MCA_WHY, "llvm-mca's JSON: 'SummaryView': %g cycles a turn, %g of %g turns: expected more than 0",
-			b->cycles, cycles, iterations);
-	else if (strcmp(name, cpu) != 0)
-		snprintf(why, MCA_WHY, "llvm-mca has no model of a CPU '%.40s' (it took '%.40s'): `llvm-mca -mcpu=help` lists "
-			"them", cpu, name);
-	else
-		status = 0;
-	if (!status)
-		b->simulated = cycles / iterations;
-	json_decref(all);
-	return status;
-}
-
-static int ask(const struct mca *m, struct mca_bound *b)
-{
-	char option[48], why[MCA_WHY];
-	FILE *body = tmpfile();
-
-	if (!body) {
-		fprintf(stderr, "%s: %s\n", m->who, strerror(errno));
-		return -EIO;
-	}
-	mca_code_write(m->code, &b->loop, body);
-	if (fflush(body) != 0) {
-		fprintf(stderr, "%s: %s\n", m->who, strerror(errno));
-		fclose(body);
-		return -EIO;
-	}
-	snprintf(option, sizeof option, "-mcpu=%s", b->cpu);
-	FILE *out = run(m->who, (char *[]){ "llvm-mca", option, "-json", "-iterations=" TURNS, NULL }, body);
-	fclose(body);
-	if (!out)
-		return -EIO;
-	int error = mca_parse(out, b->cpu, b, why);
-	fclose(out);
-	if (error)
-		fprintf(stderr, "%s: %s\n", m->who, why);
-	return error ? -EIO : 0;
-}
-
 int mca_bound(struct mca *m, const struct ilp_chain *chain, enum ilp_direction direction, enum ilp_isa isa,
 	struct mca_bound *b)
 {
@@ -309,7 +330,10 @@ int mca_bound(struct mca *m, const struct ilp_chain *chain, enum ilp_direction d
 	snprintf(b->cpu, sizeof b->cpu, "%s", model(m, isa));
 	b->this_cpu = !strcmp(b->cpu, m->host);
 	b->instructions = b->loop.to - b->loop.from + 1;
-	error = ask(m, b);
+	FILE *body = tmpfile();
+	if (body)
+		mca_code_write(m->code, &b->loop, body);
+	error = ask(m, body, b);
 	b->has = !error;
 	return error;
 }

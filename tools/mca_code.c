@@ -16,11 +16,13 @@
 #define TEXT_MAX (64UL << 20)
 /* Instructions: a longer loop is not looked at. */
 #define LOOP_MAX 4096
+/* An address: not known. An object's first function is at 0. */
+#define UNKNOWN UINT64_MAX
 
 enum flow { FLOW_ON, FLOW_BRANCH, FLOW_JUMP, FLOW_CALL, FLOW_END };
 
 struct instruction {
-	uint64_t address, target; /* target: of what jumps or calls; 0 when it is not known */
+	uint64_t address, target; /* target: of what jumps or calls */
 	char *text;               /* mnemonic, tab, operands */
 	size_t function;
 	enum flow flow;
@@ -81,10 +83,10 @@ static enum flow flow_of(const char *mnemonic, size_t len)
 	return FLOW_ON;
 }
 
-/* "0x23386 <name+0x16>" -> 0x23386; 0 for "*%rax". */
+/* "0x23386 <name+0x16>" -> 0x23386. */
 static uint64_t target_of(const char *operands)
 {
-	return strncmp(operands, "0x", 2) != 0 ? 0 : strtoull(operands, NULL, 16);
+	return strncmp(operands, "0x", 2) != 0 ? UNKNOWN : strtoull(operands, NULL, 16);
 }
 
 /* "   23370:      \tpushq\t%rbp" */
@@ -106,7 +108,7 @@ static bool read_instruction(struct mca_code *c, char *line)
 		text[len - 1] = 0;
 	struct instruction *i = &c->all[c->count];
 	size_t len = strcspn(text, " \t");
-	*i = (struct instruction){ .address = address, .text = text, .function = c->function_count - 1,
+	*i = (struct instruction){ .address = address, .target = UNKNOWN, .text = text, .function = c->function_count - 1,
 		.flow = flow_of(text, len) };
 	if (c->count && i->address <= i[-1].address)
 		return false;
@@ -230,7 +232,7 @@ static int reach(const struct mca_code *c, size_t from, bool calls, bool *reache
 
 		if (one->flow != FLOW_END && one->flow != FLOW_JUMP)
 			next[0] = i + 1;
-		if (one->target && (calls || one->flow != FLOW_CALL))
+		if (one->target != UNKNOWN && (calls || one->flow != FLOW_CALL))
 			next[1] = at(c, one->target);
 		for (unsigned k = 0; k < 2; k++)
 			if (next[k] < c->count && !reached[next[k]]) {
@@ -248,80 +250,151 @@ static size_t back(const struct mca_code *c, size_t i)
 {
 	const struct instruction *one = &c->all[i];
 
-	if ((one->flow != FLOW_BRANCH && one->flow != FLOW_JUMP) || !one->target || one->target > one->address)
+	if ((one->flow != FLOW_BRANCH && one->flow != FLOW_JUMP) || one->target > one->address)
 		return c->count;
 	size_t to = at(c, one->target);
 
 	return to < c->count && c->all[to].function == one->function ? to : c->count;
 }
 
-/* The byte step of `register += constant`, by an instruction; false when it is none. reg: "%rax". */
-static bool step_of(const char *text, char reg[8], long *step)
-{
-	char to[8];
+#define REG_MAX 8
+#define OPERANDS_MAX 4
+struct operand {
+	enum { OTHER, NUMBER, REGISTER, MEMORY } kind;
+	long number;                         /* or what is added to an address */
+	char base[REG_MAX], index[REG_MAX]; /* "rax"; base: the register itself; empty: none */
+	long scale;
+};
 
-	if (sscanf(text, "addq\t$%ld, %7s", step, reg) == 2)
-		return true;
-	if (sscanf(text, "subq\t$%ld, %7s", step, reg) == 2) {
-		*step = -*step;
-		return true;
+static bool read_register(const char **text, char reg[REG_MAX])
+{
+	size_t len = strspn(*text + 1, "abcdefghijklmnopqrstuvwxyz0123456789");
+
+	if (**text != '%' || len == 0 || len >= REG_MAX)
+		return false;
+	memcpy(reg, *text + 1, len);
+	reg[len] = 0;
+	*text += 1 + len;
+	return true;
+}
+
+static void read_number(const char **text, long *number)
+{
+	char *end;
+
+	*number = strtol(*text, &end, 0);
+	*text = end;
+}
+
+/* "$64", "%rax", "-64(%rdi,%rax,8)", "(,%rax,8)"; masks and what else may follow is left. */
+static struct operand read_operand(const char *text)
+{
+	struct operand o = { .kind = OTHER, .scale = 1 };
+
+	if (*text == '%')
+		o.kind = read_register(&text, o.base) ? REGISTER : OTHER;
+	else if (*text == '$') {
+		text++;
+		read_number(&text, &o.number);
+		o.kind = NUMBER;
+	} else {
+		read_number(&text, &o.number);
+		if (*text++ != '(' || (*text == '%' && !read_register(&text, o.base)))
+			return o;
+		if (*text == ',') {
+			text++;
+			if (!read_register(&text, o.index))
+				return o;
+		}
+		if (*text == ',') {
+			text++;
+			read_number(&text, &o.scale);
+		}
+		o.kind = *text == ')' ? MEMORY : OTHER;
 	}
-	*step = 1;
-	if (sscanf(text, "incq\t%7s", reg) == 1)
-		return true;
-	*step = -1;
-	if (sscanf(text, "decq\t%7s", reg) == 1)
-		return true;
-	return sscanf(text, "leaq\t%ld(%7[%a-z0-9]), %7s", step, reg, to) == 3 && !strcmp(reg, to);
+	return o;
+}
+
+/* How many operands there are; those behind OPERANDS_MAX are not looked at. */
+static unsigned read_operands(const char *text, struct operand o[OPERANDS_MAX])
+{
+	unsigned count = 0, depth = 0;
+
+	text += strcspn(text, "\t ");
+	while (*text && count < OPERANDS_MAX) {
+		text += strspn(text, "\t ,");
+		if (!*text)
+			break;
+		o[count++] = read_operand(text);
+		for (; *text && (depth || *text != ','); text++)
+			depth = *text == '(' ? 1 : *text == ')' ? 0 : depth;
+	}
+	return count;
+}
+
+static bool is(const char *text, const char *mnemonic)
+{
+	size_t len = strlen(mnemonic);
+
+	return !strncmp(text, mnemonic, len) && (text[len] == '\t' || text[len] == ' ');
+}
+
+static bool is_register(const struct operand *o, const char *reg)
+{
+	return o->kind == REGISTER && !strcmp(o->base, reg);
+}
+
+/* "leaq 64(%rax), %rdx" for rax. */
+static bool is_sum(const char *text, unsigned n, const struct operand *o, const char *reg)
+{
+	return is(text, "leaq") && n == 2 && o[0].kind == MEMORY && !*o[0].index && !strcmp(o[0].base, reg) &&
+		o[1].kind == REGISTER;
+}
+
+/* What an instruction adds to a register. */
+static long step_of(const char *text, const char *reg)
+{
+	struct operand o[OPERANDS_MAX];
+	unsigned n = read_operands(text, o);
+
+	if (n == 0 || !is_register(&o[n - 1], reg))
+		return 0;
+	if (n == 2 && o[0].kind == NUMBER && is(text, "addq"))
+		return o[0].number;
+	if (n == 2 && o[0].kind == NUMBER && is(text, "subq"))
+		return -o[0].number;
+	if (n == 1 && is(text, "incq"))
+		return 1;
+	if (n == 1 && is(text, "decq"))
+		return -1;
+	return is_sum(text, n, o, reg) ? o[0].number : 0;
 }
 
 /* The same by way of a second register: leaq 64(%rax), %rdx … movq %rdx, %rax. */
-static bool step_by_two(const struct mca_code *c, size_t from, size_t to, const char *reg, long *step)
+static long step_by_two(const struct mca_code *c, size_t from, size_t to, const char *reg)
 {
-	char base[8], other[8], source[8], dest[8];
-
 	for (size_t i = from; i <= to; i++) {
-		if (sscanf(c->all[i].text, "leaq\t%ld(%7[%a-z0-9]), %7s", step, base, other) != 3 || strcmp(base, reg) != 0)
+		struct operand o[OPERANDS_MAX], back[OPERANDS_MAX];
+
+		if (!is_sum(c->all[i].text, read_operands(c->all[i].text, o), o, reg))
 			continue;
 		for (size_t j = from; j <= to; j++)
-			if (sscanf(c->all[j].text, "movq\t%7[%a-z0-9], %7s", source, dest) == 2 && !strcmp(source, other) &&
-				!strcmp(dest, reg))
-				return true;
+			if (is(c->all[j].text, "movq") && read_operands(c->all[j].text, back) == 2 &&
+				is_register(&back[0], o[1].base) && is_register(&back[1], reg))
+				return o[0].number;
 	}
-	return false;
+	return 0;
 }
 
 static unsigned long step(const struct mca_code *c, size_t from, size_t to, const char *reg)
 {
-	long sum = 0, one;
-	char to_reg[8];
+	long sum = 0;
 
-	for (size_t i = from; i <= to; i++)
-		if (step_of(c->all[i].text, to_reg, &one) && !strcmp(to_reg, reg))
-			sum += one;
-	if (!sum && step_by_two(c, from, to, reg, &one))
-		sum = one;
-	return (unsigned long)labs(sum);
-}
-
-/* The registers of a memory operand and the scale of the second; false when there is none that is an access. */
-static bool address_of(const char *text, char base[8], char index[8], unsigned *scale)
-{
-	const char *paren = strchr(text, '(');
-
-	*base = *index = 0;
-	*scale = 1;
-	if (!paren || !strncmp(text, "lea", 3) || !strncmp(text, "nop", 3))
-		return false;
-	return sscanf(paren, "(%7[%a-z0-9],%7[%a-z0-9],%u)", base, index, scale) > 0 ||
-		sscanf(paren, "(,%7[%a-z0-9],%u)", index, scale) > 0;
-}
-
-static bool writes_memory(const char *text)
-{
-	const char *operands = strchr(text, '\t');
-
-	return operands && text[strlen(text) - 1] == ')' && memmem(text, (size_t)(operands - text), "mov", 3);
+	for (size_t i = from; i <= to && *reg; i++)
+		sum += step_of(c->all[i].text, reg);
+	if (!sum && *reg)
+		sum = step_by_two(c, from, to, reg);
+	return sum < 0 ? -(unsigned long)sum : (unsigned long)sum;
 }
 
 /* What a turn moves on by: the largest step of a register that addresses memory there. writes: to where one does. */
@@ -331,16 +404,22 @@ static unsigned long turn_bytes(const struct mca_code *c, size_t from, size_t to
 
 	*writes = false;
 	for (size_t i = from; i <= to; i++) {
-		char base[8], index[8];
-		unsigned scale;
+		const char *text = c->all[i].text;
+		struct operand o[OPERANDS_MAX];
+		unsigned n = read_operands(text, o);
 
-		if (!address_of(c->all[i].text, base, index, &scale))
+		if (!strncmp(text, "lea", 3) || !strncmp(text, "nop", 3))
 			continue;
-		unsigned long by_base = *base ? step(c, from, to, base) : 0;
-		unsigned long by_index = *index ? scale * step(c, from, to, index) : 0;
-		most = by_base > most ? by_base : most;
-		most = by_index > most ? by_index : most;
-		*writes |= (by_base || by_index) && writes_memory(c->all[i].text);
+		for (unsigned k = 0; k < n; k++) {
+			if (o[k].kind != MEMORY)
+				continue;
+			unsigned long base = step(c, from, to, o[k].base);
+			unsigned long index = (unsigned long)o[k].scale * step(c, from, to, o[k].index);
+
+			most = base > most ? base : most;
+			most = index > most ? index : most;
+			*writes |= (base || index) && k == n - 1 && memmem(text, strcspn(text, "\t "), "mov", 3);
+		}
 	}
 	return most;
 }
@@ -367,7 +446,7 @@ static void leads_to(const struct mca_code *c, size_t first, size_t n, size_t to
 			const struct instruction *one = &c->all[first + k];
 			bool on = one->flow != FLOW_END && one->flow != FLOW_JUMP && k + 1 < n && leads[k + 1];
 			bool jumps = one->flow == FLOW_BRANCH || one->flow == FLOW_JUMP;
-			size_t t = jumps && one->target ? at(c, one->target) : c->count;
+			size_t t = jumps ? at(c, one->target) : c->count;
 
 			if (!leads[k] && (on || (t >= first && t < first + n && leads[t - first])))
 				leads[k] = more = true;
@@ -386,7 +465,7 @@ static int around(const struct mca_code *c, const struct mca_loop *loop)
 		first--;
 	while (end < c->count && c->all[end].function == function)
 		end++;
-	bool *leads = calloc(end - first, sizeof *leads), *led = calloc(c->count, sizeof *led);
+	bool *leads = calloc(end - first + 1, sizeof *leads), *led = calloc(c->count, sizeof *led);
 	int error = leads && led ? reach(c, loop->from, false, led) : -ENOMEM;
 	if (!error)
 		leads_to(c, first, end - first, loop->from, leads);
@@ -402,8 +481,8 @@ static int around(const struct mca_code *c, const struct mca_loop *loop)
 	return error;
 }
 
-/* Bytes one by one are the ends of a piece. Where there are loops that write, others are parts of no fused loop, such as
- * the sum of bytes that are held back. */
+/* Bytes one by one are the ends of a piece. Where there are loops that write, others are parts of no fused loop, such
+ * as the sum of bytes that are held back. */
 static void find(const struct mca_code *c, const bool *reached, struct mca_loop *loop)
 {
 	bool best_writes = false;
@@ -417,7 +496,8 @@ static void find(const struct mca_code *c, const bool *reached, struct mca_loop 
 		unsigned long bytes = turn_bytes(c, from, i, &writes);
 		if (bytes < 2 || bytes > UINT32_MAX || writes < best_writes)
 			continue;
-		if (writes == best_writes && (bytes < loop->bytes || (bytes == loop->bytes && i - from >= loop->to - loop->from)))
+		if (writes == best_writes && (bytes < loop->bytes ||
+			(bytes == loop->bytes && i - from >= loop->to - loop->from)))
 			continue;
 		best_writes = writes;
 		*loop = (struct mca_loop){ .from = from, .to = i, .bytes = (unsigned)bytes,

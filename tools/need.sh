@@ -15,6 +15,7 @@ here() {
 	gnuplot-nox) command -v gnuplot ;;
 	lua-check) command -v luacheck ;;
 	iproute2) command -v ip ;;
+	llvm) command -v llvm-mca && command -v llvm-objdump ;;
 	nftables) command -v nft ;;
 	libclang-rt-*) [ -e "$(clang -print-runtime-dir)/libclang_rt.fuzzer-$(uname -m).a" ] ;;
 	*) command -v "$1" ;;
