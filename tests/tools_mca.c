@@ -256,6 +256,60 @@ START_TEST(loops_in_loops)
 }
 END_TEST
 
+/* %s: what stands in the one loop that moves on. */
+#define AROUND \
+	"0000000000000000 <send>:\n" \
+	"       0:      \tvmovdqu\t%%ymm0, (%%rdi,%%rax)\n" \
+	"%s" \
+	"      20:      \taddq\t$32, %%rax\n" \
+	"      24:      \tjne\t0x0 <send>\n" \
+	"      28:      \tretq\n"
+
+START_TEST(loops_that_are_not_straight)
+{
+	static const struct {
+		const char *in;
+		bool straight;
+	} table[] = {
+		{ "       8:      \tcallq\t*%rbx\n", false },
+		{ "       8:      \tdecl\t%edx\n       c:      \tjne\t0x8 <send+0x8>\n", false }, /* rounds of a cipher */
+		{ "       8:      \tjne\t0x28 <send+0x28>\n", true },
+	};
+
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+		char *text = NULL;
+
+		ck_assert_int_ge(asprintf(&text, AROUND, table[i].in), 0);
+		if (table[i].straight)
+			expect_loop(text, 0, 0, 32, "send");
+		else
+			expect_none(text, 0, "no loop without calls");
+		free(text);
+	}
+}
+END_TEST
+
+START_TEST(of_equals_the_shorter)
+{
+	static const char text[] =
+		"0000000000000000 <send>:\n"
+		"       0:      \tvmovdqu\t%ymm0, (%rdi)\n"
+		"       4:      \taddq\t$32, %rdi\n"
+		"       8:      \tnop\n"
+		"       c:      \tjne\t0x0 <send>\n"
+		"      10:      \tvmovdqu\t%ymm0, (%rdi)\n"
+		"      14:      \taddq\t$32, %rdi\n"
+		"      18:      \tjne\t0x10 <send+0x10>\n"
+		"      20:      \tvmovdqu\t%ymm0, (%rdi)\n"
+		"      24:      \taddq\t$32, %rdi\n"
+		"      28:      \tnop\n"
+		"      2c:      \tjne\t0x20 <send+0x20>\n"
+		"      30:      \tretq\n";
+
+	expect_loop(text, 0, 0x10, 32, "send");
+}
+END_TEST
+
 /* gcc places a block that ends in a jump in front of the loop after which it runs: the jump back to it is no loop. */
 START_TEST(jump_back_that_is_no_loop)
 {
@@ -393,6 +447,8 @@ int main(void)
 	tcase_add_test(c, steps_are_understood);
 	tcase_add_test(c, loops_that_write_come_first);
 	tcase_add_test(c, loops_in_loops);
+	tcase_add_test(c, loops_that_are_not_straight);
+	tcase_add_test(c, of_equals_the_shorter);
 	tcase_add_test(c, jump_back_that_is_no_loop);
 	tcase_add_test(c, jump_to_another_function);
 	tcase_add_test(c, what_is_no_disassembly);
