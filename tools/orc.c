@@ -3,7 +3,7 @@
  * Orc's accumulators have 16 or 32 bits and wrap. Words of 32 bits are summed in two of them: the words, modulo 2^32,
  * and their high halves, H, which do not overflow while there are at most 65537 words; the low halves' sum is the
  * first less 2^16 H, modulo 2^32. That takes three instructions; halves taken apart, widened with convuwl and added
- * take more, and half as long again.
+ * take more, and twice as long at 1 KiB.
  *
  * Of the formulations that were tried these are the fastest but one, on Zen 5:
  * - copy: two streams, the halves of the piece, added to one another before they are added to the accumulators: a
@@ -11,8 +11,8 @@
  *   through one register more. That is ten instructions, the most for which Orc unrolls a loop.
  * - swap and copy: four streams; of small pieces one, summed before it is swapped, so that sums need not wait for the
  *   shuffle's constant, which Orc stores to memory and loads on each call.
- * One is faster by a twentieth, for swap and copy at 1 KiB alone, and left out: a second load of each word two bytes on,
- * in the place of the shift; it reads two bytes beyond the piece, which is not allowed. */
+ * One is faster by a twentieth for swap and copy at 1 KiB, and left out: a second load of each word two bytes on, in
+ * the place of the shift; it reads two bytes beyond the piece, which is not allowed. */
 #include "tools/orc.h"
 
 #include "core/cksum.h"
