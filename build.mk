@@ -30,10 +30,10 @@ JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 BUILD = $(MAKE) INNER=1 $(JOBS)
 
 NEED_BUILD := gcc libc6-dev pkg-config ragel luajit libluajit-5.1-dev libjansson-dev libssl-dev libtirpc-dev \
-	$(filter clang,$(CC))
+	liborc-0.4-dev $(filter clang,$(CC))
 # For tests that only root's processes may run: the others skip them.
 NEED_ROOT  := iproute2 socat curl tshark ethtool nftables
-NEED_CHECK := $(NEED_BUILD) clang check liblwip-dev $(if $(filter 0,$(shell id -u)),$(NEED_ROOT))
+NEED_CHECK := $(NEED_BUILD) clang check liblwip-dev llvm $(if $(filter 0,$(shell id -u)),$(NEED_ROOT))
 NEED_DEMO  := $(NEED_BUILD) check gnuplot-nox
 NEED_FUZZ  := $(NEED_BUILD) clang libclang-rt-14-dev
 NEED_LINT  := $(NEED_BUILD) check clang clang-tidy shellcheck lua-check liblwip-dev
@@ -109,7 +109,7 @@ else
 # ------------------------------------------------------------------------------------------- what is built
 B := build/$(notdir $(CC))$(if $(FUZZ),-fuzz,$(if $(SAN),-asan))
 
-PKGS := luajit libtirpc jansson libcrypto
+PKGS := luajit libtirpc jansson libcrypto orc-0.4
 CPPFLAGS_ := -I. -D_GNU_SOURCE $(shell pkg-config --cflags $(PKGS))
 WARN := -Wall -Wextra -Wconversion -Wshadow -Werror
 CFLAGS_ := -std=gnu17 -O2 -g -pthread $(WARN)

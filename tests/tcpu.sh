@@ -24,7 +24,7 @@ expect() {
 expect 0 'Verbs:' "$tcpu" --help
 expect 2 'verb is missing' "$tcpu"
 expect 2 "no verb 'fuse'" "$tcpu" fuse
-for verb in gen explain bench baseline conformance memory; do
+for verb in gen explain bench mca baseline conformance memory; do
 	expect 0 'Example: tcpu' "$tcpu" "$verb" --help
 	expect 2 'unrecognized' "$tcpu" "$verb" --nonsense
 done
@@ -119,6 +119,58 @@ expect 1 'no C compiler in PATH' "${cached[@]}" PATH=/none "$(realpath "$tcpu")"
 expect 2 'from 6 to' "$tcpu" bench --rounds 5 copy_sum # no 95 % interval
 expect 2 "'64Q' is no size" "$tcpu" bench --sizes 64Q
 expect 1 'No such file' "$tcpu" bench --sizes 64 --rounds 6 --csv="$tmp/none/csv" copy_sum
+
+expect 0 'than orc' "$tcpu" bench --sizes 64 --rounds 6 copy_sum
+expect 0 'copy_sum,send,.*,64,orc,' "$tcpu" bench --sizes 64 --rounds 6 --csv -d send copy_sum
+expect 1 '' sh -c "'$tcpu' bench --sizes 64 --rounds 6 --csv chacha20_copy_sum | grep ,orc," # Orc cannot
+
+# mca: tests/tools_mca.c has what it makes of output that is given. Code with a sanitizer's calls has no bound.
+fake() { # name, script
+	mkdir -p "$tmp/fake"
+	printf '#!/bin/sh\n%s\n' "$2" >"$tmp/fake/$1"
+	chmod 755 "$tmp/fake/$1"
+}
+faked() { env PATH="$tmp/fake:$PATH" "$tcpu" mca copy_sum; }
+if [ "$(uname -m)" = x86_64 ] && ! nm -u "$tcpu" | grep -q ' __asan_'; then
+	expect 0 '  xdr_copy_sum +send +avx2 +[1-9][0-9]* +[1-9][0-9]* .* [1-9][0-9]*\.[0-9]+ ' \
+		"$tcpu" mca --isa all xdr_copy_sum
+	expect 0 'copy_sum .* znver3' env ILP_ISA=avx2 "$tcpu" mca --cpu znver3 copy_sum
+	expect 0 '"cycles_per_turn"' "$tcpu" mca --json copy_sum
+	expect 0 '\.o +send +scalar +[1-9]' "$tcpu" mca --object "$(dirname "$tcpu")/../gen/copy_sum.o" --isa all
+	expect 1 'unsupported instruction' "$tcpu" mca --cpu znver3 --isa all xdr_copy_sum # it has no AVX-512
+	expect 0 'copy_sum,send,.*,64,mca,' "$tcpu" bench --sizes 64 --rounds 6 --csv --mca -d send copy_sum
+	fake llvm-mca 'echo "  Host CPU: znver3"'
+	expect 1 "line 1 of llvm-mca's JSON" faked
+fi
+if [ "$(uname -m)" = x86_64 ]; then
+	expect 1 '' sh -c "'$tcpu' mca -d send copy_sum | grep ' recv '"
+	expect 1 'functions .send_fused_scalar_loop.: expected the loops of one chain' "$tcpu" mca --object "$tcpu"
+	expect 1 'no fused loop: expected an object' "$tcpu" mca --object "$(dirname "$tcpu")/../tools/mca.o"
+	expect 1 'llvm-objdump ended with status 1: .*not recognized' "$tcpu" mca --object README.md
+	expect 1 'nothing.o.: No such file' "$tcpu" mca --object "$tmp/nothing.o"
+	expect 1 "'znver99'.*chooses another" "$tcpu" mca --cpu znver99 copy_sum
+	expect 1 "'a b' is no CPU" "$tcpu" mca --cpu 'a b' copy_sum
+	expect 0 'copy_sum,send,.*,64,bound,' "$tcpu" bench --sizes 64 --rounds 6 --csv --mca -d send copy_sum
+	expect 0 '"fused_to_bound"' "$tcpu" bench --sizes 64 --rounds 6 --json --mca -d send copy_sum
+	expect 0 'of bound' "$tcpu" bench --sizes 64 --rounds 6 --mca -d send chacha20_copy_sum # which mca has no bound for
+	expect 1 'znver99' "$tcpu" bench --sizes 64 --rounds 6 --mca=znver99 copy_sum
+	# Tools that are not there, fail, or say something else.
+	expect 1 "no program 'llvm-mca' in PATH: install Debian's package llvm" env PATH="$tmp" "$tcpu" mca copy_sum
+	expect 1 "tcpu bench: there is no program 'llvm-mca'" env PATH="$tmp" "$tcpu" bench --mca copy_sum
+	fake llvm-mca 'echo "  Host CPU: znver3"'
+	expect 1 "no program 'llvm-objdump'" env PATH="$tmp/fake" "$tcpu" mca copy_sum
+	fake llvm-objdump 'echo "file.o: file format coff"'
+	expect 1 'this command: line 1 of the disassembly' faked
+	fake llvm-objdump 'kill -9 $$'
+	expect 1 'llvm-objdump was killed by signal 9' faked
+	fake llvm-mca 'exit 3'
+	expect 1 'llvm-mca ended with status 3: it said nothing' faked
+	fake llvm-mca 'echo nothing'
+	expect 1 "names no 'Host CPU:'" faked
+fi
+expect 2 "no chain 'nothing'" "$tcpu" mca nothing
+expect 2 'one of them' "$tcpu" mca --object x.o copy_sum
+expect 2 'expected all' "$tcpu" mca --isa avx2
 
 # baseline: files of awkward lengths arrive whole.
 for bytes in 0 1 131071 1000003; do

@@ -2,6 +2,7 @@
 #include "tools/bench.h"
 
 #include "ilp/load.h"
+#include "tools/mca.h"
 #include "tools/tcpu.h"
 
 #include <argp.h>
@@ -15,13 +16,15 @@
 /* Half a confidence interval may be this share of its median before the tool says that it is noisy. */
 #define NOISE_MAX 0.05
 
-enum { OPT_ISA = 0x100, OPT_COLD, OPT_JSON, OPT_CSV, OPT_ROUNDS, OPT_SEED };
+enum { OPT_ISA = 0x100, OPT_COLD, OPT_JSON, OPT_CSV, OPT_ROUNDS, OPT_SEED, OPT_MCA };
 
 static const struct argp_option options[] = {
 	{ "sizes", 's', "LIST", 0, "bytes a call [64,1460,8K,64K,1M]", 0 },
 	{ "direction", 'd', "send|recv|both", 0, "[both]", 0 },
 	{ "isa", OPT_ISA, "all", 0, "every instruction set that is here [the one that ilp_pick takes]", 0 },
 	{ "cold", OPT_COLD, NULL, 0, "data not in any cache [in the nearest that holds it]", 0 },
+	{ "mca", OPT_MCA, "CPU", OPTION_ARG_OPTIONAL, "and what the fused loop could reach by llvm-mca's model of CPU, as "
+		"`tcpu mca` tells; of how many times the slower of that and memcpy it takes", 0 },
 	{ "rounds", OPT_ROUNDS, "N", 0, "samples of each, 6 at least for an interval [41]", 0 },
 	{ "seed", OPT_SEED, "N", 0, "of data and order [1]", 0 },
 	{ "json", OPT_JSON, "FILE", OPTION_ARG_OPTIONAL, "write JSON instead of the table, or to FILE beside it", 0 },
@@ -37,6 +40,7 @@ struct request {
 	bool json, csv;                    /* asked for; */
 	const char *json_file, *csv_file; /* NULL: on stdout, instead of the table */
 	FILE *json_out, *csv_out;
+	const char *mca_cpu;
 };
 
 static void parse_sizes(char *list, struct argp_state *state, struct bench_options *o)
@@ -100,6 +104,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_COLD:
 		r->options.cold = true;
 		break;
+	case OPT_MCA:
+		r->options.mca = true;
+		r->mca_cpu = arg;
+		break;
 	case OPT_ROUNDS:
 		r->options.rounds = (unsigned)parse_number(arg, state, STATS_LEAST, 100000);
 		break;
@@ -161,12 +169,48 @@ static int put(FILE *f, const char *file,
 	return error;
 }
 
+/* 0; -EPROTO: it has said why. */
+static int add_mca(struct mca *m, struct bench_results *r)
+{
+	for (unsigned i = 0; i < r->count; i++) {
+		struct bench_series *s = &r->series[i];
+		struct mca_bound bound;
+
+		if (mca_bound(m, s->chain, s->direction, s->isa, &bound) != 0)
+			return -EPROTO;
+		if (!bound.has)
+			continue;
+		s->mca_ns = mca_ns_per_byte(m, &bound);
+		snprintf(s->mca_cpu, sizeof s->mca_cpu, "%s", bound.cpu);
+	}
+	return 0;
+}
+
+/* bench_run, and the bounds where they are asked for: the programs that this takes are tried first. */
+static int measure(const struct request *request, struct bench_results *results)
+{
+	struct mca *m = request->options.mca ? mca_open("tcpu bench", NULL, request->mca_cpu) : NULL;
+
+	if (request->options.mca && !m)
+		return -EPROTO;
+	int error = bench_run(&request->options, results);
+	if (m && !error) {
+		error = add_mca(m, results);
+		if (error)
+			bench_free(results);
+	}
+	mca_close(m);
+	return error;
+}
+
 int verb_bench(int argc, char **argv)
 {
 	static const struct argp argp = {
 		options, parse, "[CHAIN...]",
 		"Measure chains [all], by name or by the file that describes one, layered, tiled and fused, beside libraries "
-		"(libtirpc, OpenSSL, memcpy and a sum, one after another) and a bare memcpy.\v"
+		"(libtirpc, OpenSSL, memcpy and a sum, one after another), Orc (a program of swaps, copies and accumulations, "
+		"which liborc compiles for this CPU when the benchmark begins; chains of xdr_u32, copy and inet_checksum only) and "
+		"a bare memcpy.\v"
 		"All variants run interleaved, in random order, in one process. Times are medians with their 95 % confidence "
 		"interval; a speedup is the median of the ratios within rounds. Slope and intercept are a line through the "
 		"sizes that fit the first cache, by least squares of the relative error.\n\n"
@@ -188,7 +232,7 @@ int verb_bench(int argc, char **argv)
 		(request.csv && !(request.csv_out = open_output(request.csv_file))))
 		return TCPU_FAILED;
 	request.options.chains = request.count ? request.chains : ilp_chains;
-	int error = bench_run(&request.options, &results);
+	int error = measure(&request, &results);
 	if (error) {
 		if (error != -EPROTO) /* which it has told */
 			fprintf(stderr, "tcpu bench: %s\n", strerror(-error));

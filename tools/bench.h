@@ -16,6 +16,7 @@ enum bench_variant {
 	BENCH_TILED = ILP_TILED,
 	BENCH_FUSED = ILP_FUSED,
 	BENCH_LIBRARY, /* tools/library.h */
+	BENCH_ORC,     /* tools/orc.h */
 	BENCH_MEMCPY,  /* the same bytes copied, nothing else */
 	BENCH_VARIANTS
 };
@@ -27,6 +28,7 @@ struct bench_options {
 	unsigned size_count;
 	bool direction[ILP_DIRECTIONS];
 	bool every_isa, cold;
+	bool mca; /* beside what llvm-mca says: tools/mca.h */
 	unsigned rounds;
 	uint64_t seed;
 };
@@ -47,6 +49,8 @@ struct bench_series {
 	 * time is no line. Fitted when there are two such sizes. */
 	struct stats_line line[BENCH_VARIANTS];
 	bool fitted;
+	double mca_ns; /* ns a byte of the fused loop by llvm-mca's bound; 0: not asked for, or none */
+	char mca_cpu[32];
 };
 struct bench_results {
 	struct bench_series *series;

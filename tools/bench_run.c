@@ -7,6 +7,7 @@
 #include "tools/bench.h"
 #include "tools/library.h"
 #include "tools/measure.h"
+#include "tools/orc.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -14,7 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
-const char *const bench_variant_names[BENCH_VARIANTS] = { "layered", "tiled", "fused", "library", "memcpy" };
+const char *const bench_variant_names[BENCH_VARIANTS] = { "layered", "tiled", "fused", "library", "orc",
+	"memcpy" };
 
 #define SAMPLE_NS 200000
 
@@ -36,8 +38,9 @@ struct arena {
 /* One way to do one thing: the ctx of a struct measure. */
 struct way {
 	const struct ilp_chain *chain;
-	ilp_loop *loop; /* NULL: library or memcpy */
+	ilp_loop *loop; /* NULL: library, Orc or memcpy */
 	struct library *library;
+	struct orc_baseline *orc;
 	enum ilp_direction direction;
 	size_t bytes;
 	struct arena *arena;
@@ -72,6 +75,8 @@ static void run(void *ctx)
 		w->sum = w->chain->sum ? w->chain->sum(&w->state) : 0;
 	} else if (w->library) {
 		w->sum = (w->direction == ILP_SEND ? library_send : library_recv)(w->library, dst, src, w->bytes);
+	} else if (w->orc) {
+		w->sum = (w->direction == ILP_SEND ? orc_baseline_send : orc_baseline_recv)(w->orc, dst, src, w->bytes);
 	} else {
 		memcpy(dst, src, w->bytes);
 		__asm__ volatile("" : : "r"(dst) : "memory");
@@ -199,6 +204,13 @@ static struct way *way_open(const struct bench_series *s, enum bench_variant v, 
 				errno = 0;
 			goto nothing;
 		}
+	} else if (v == BENCH_ORC) {
+		w->orc = orc_baseline_open(s->chain->stages);
+		if (!w->orc) {
+			if (errno == ENOTSUP || errno == ENOEXEC) /* bench_report.c says which */
+				errno = 0;
+			goto nothing;
+		}
 	}
 	return w;
 nothing:
@@ -211,6 +223,7 @@ static void way_close(struct way *w)
 	if (!w)
 		return;
 	library_close(w->library);
+	orc_baseline_close(w->orc);
 	if (w->tmp)
 		free(w->tmp - 2 * APART);
 	free(w);

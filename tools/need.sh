@@ -9,11 +9,13 @@ here() {
 	libjansson-dev) pkg-config --exists jansson ;;
 	libssl-dev) pkg-config --exists libcrypto ;;
 	libtirpc-dev) pkg-config --exists libtirpc ;;
+	liborc-0.4-dev) pkg-config --exists orc-0.4 ;;
 	check) pkg-config --exists check ;;
 	liblwip-dev) pkg-config --exists lwip ;;
 	gnuplot-nox) command -v gnuplot ;;
 	lua-check) command -v luacheck ;;
 	iproute2) command -v ip ;;
+	llvm) command -v llvm-mca && command -v llvm-objdump ;;
 	nftables) command -v nft ;;
 	libclang-rt-*) [ -e "$(clang -print-runtime-dir)/libclang_rt.fuzzer-$(uname -m).a" ] ;;
 	*) command -v "$1" ;;

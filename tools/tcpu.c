@@ -14,6 +14,7 @@ static const struct verb {
 	{ "gen", "write the loops of chains as C", verb_gen },
 	{ "explain", "what a chain becomes, and why: verdict, passes, loads and stores", verb_explain },
 	{ "bench", "measure chains: ns per byte and per call, layered, tiled, fused", verb_bench },
+	{ "mca", "how fast fused loops could run at best, by llvm-mca's model of a CPU", verb_mca },
 	{ "baseline", "send a file over kernel TCP, manipulated by library calls", verb_baseline },
 	{ "conformance", "what the standards ask for, and which test sees it", verb_conformance },
 	{ "memory", "what an idle connection costs", verb_memory },
