@@ -103,7 +103,7 @@ local function trace(d, name, bits, shape, results)
 			return words[k]
 		end), 1, #shape)))
 	end
-	g.field = name
+	g.field, g.file, g.line = name, d.file, d.line(name)
 	return g
 end
 

@@ -93,6 +93,7 @@ local function emit_state(t, stage)
 	for k, r in ipairs(expression.emit(t, stage.begin, names, T, "t")) do
 		t:line("s->%s_state[%d] = %s;", stage.name, k - 1, r)
 	end
+	t:home()
 	t:close()
 end
 
@@ -278,7 +279,7 @@ local function emit_callable(t, plan, way, s, isa, runs)
 		t:func(string.format("%sstatic size_t %s_loop(void *state, %s)", isa_table.attribute(isa), name, DATA))
 		t:line("const size_t out = %s_work(state, dst, src, n, tmp);", name)
 		t:line(isa.wipe and "wipe_stack_%s();" or "ilp_wipe_stack();", isa.name)
-		if isa.wipe then t:line("WIPE_%s();", isa.name) end
+		if isa.wipe then t:line("%s();", prelude.use("WIPE_%s", isa.name)) end
 		t:line("return out;")
 		t:endfunc()
 	end
@@ -491,9 +492,13 @@ local function emit_isa(t, plan, isa, schedules, callables)
 	t:line("")
 end
 
+-- The C file, and the heads of its functions.
 function M.source(plan)
 	local opening, t = text.new(), text.new()
 	local schedules, callables = {}, { send = {}, recv = {} }
+	prelude.begin()
+	expression.begin()
+	collectgarbage("setpause", 400) -- text grows, and little of it goes
 	for _, direction in ipairs(DIRECTIONS) do schedules[direction] = schedule.list(plan[direction]) end
 	emit_opening(opening, plan)
 	emit_common(t, plan)
@@ -503,8 +508,9 @@ function M.source(plan)
 	emit_params(t, plan)
 	for _, direction in ipairs(DIRECTIONS) do emit_ways(t, plan[direction], schedules[direction], callables[direction]) end
 	emit_table(t, plan)
-	local body = t:string()
-	return opening:string() .. prelude.of(body) .. "\n" .. body
+	local first = opening:string() .. prelude.of(t) .. "\n"
+	local _, before = first:gsub("\n", "")
+	return first .. t:string(plan.chain.name .. ".c", before), t.heads
 end
 
 -- The table of all chains, in order of name.

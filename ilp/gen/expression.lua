@@ -1,5 +1,7 @@
 -- Graphs as C: statements for what is used more than once or belongs to a loop, expressions for the rest.
 local bit = require "bit"
+local prelude = require "gen.prelude"
+local text = require "gen.text"
 
 local M = {}
 
@@ -66,16 +68,16 @@ function Writer:operand(n, beside)
 	local c = (small and tostring(tonumber(n.value)) or "0x" .. (type(n.value) == "number" and string.format("%x", n.value)
 		or bit.tohex(n.value, 16):gsub("^0+", ""))) .. SUFFIX[self.graph.bits]
 	if self.scalar or beside and beside.op ~= "const" then return c end
-	return string.format("SPLAT(%s, (uint%d_t)%s)", self.type, self.graph.bits, c)
+	return string.format(prelude.use "SPLAT" .. "(%s, (uint%d_t)%s)", self.type, self.graph.bits, c)
 end
 
 function Writer:rotate(x, count)
 	if count == 0 then return x end
 	local bits = self.graph.bits
 	if bits == 32 and self.isa and self.isa.bytes and not self.scalar and count % 8 == 0 then
-		return string.format("ROTL%d_%s(%s)", count, self.type, x)
+		return string.format("%s(%s)", prelude.use("ROTL%d_%s", count, self.type), x)
 	end
-	return string.format("ROTL%s(%s, %d)", bits == 32 and "" or bits, x, count)
+	return string.format("%s(%s, %d)", prelude.use(bits == 32 and "ROTL" or "ROTL" .. bits), x, count)
 end
 
 -- The bytes of x in the order that op says; of its lower half if that is 32 bits.
@@ -85,9 +87,11 @@ function Writer:ordered(op, x)
 	if self.graph.bits == 8 then return x end
 	-- Without an instruction that moves bytes: by shifts.
 	if not self.scalar and not self.isa.bytes then name = name .. "_SHIFTS" end
+	local words = half and (self.scalar and "uint32_t" or self.type:gsub("^d", "v")) or self.type
+	prelude.use(name)
+	prelude.use((self.scalar or self.isa.bytes) and "SWAP_" .. words or "SWAP_SHIFTS")
 	if not half then return string.format("%s(%s, %s)", name, self.type, x) end
 	if self.scalar then return string.format("((uint64_t)%s(uint32_t, (uint32_t)(%s)))", name, x) end
-	local words = self.type:gsub("^d", "v")
 	return string.format("((%s)%s(%s, (%s)(%s)))", self.type, name, words, words, x)
 end
 
@@ -105,7 +109,7 @@ function Writer:expression(n)
 		elseif n.op == "rotl" then
 			e = self:rotate(x, n.count)
 		elseif n.op == "mul32" then
-			e = string.format("MUL32_%s(%s, %s)", self.type, x, self:operand(b))
+			e = string.format("%s(%s, %s)", prelude.use("MUL32_%s", self.type), x, self:operand(b))
 		elseif n.op == "choose" then
 			e = string.format("(%s ? %s : %s)", x, self:operand(b), self:operand(n.args[3]))
 		else
@@ -117,11 +121,19 @@ function Writer:expression(n)
 	return e
 end
 
+-- A statement that comes from that line of the description.
+function Writer:statement(n, format, ...)
+	if self.graph.file and n.line > 0 and n.line ~= self.next then self.t:from(n.line, self.graph.file) end
+	self.next = n.line + 1
+	self.t:line(format, ...)
+end
+
 function Writer:loop(loop)
 	for k, var in ipairs(loop.vars) do
 		self.text[var] = self:fresh()
-		self.t:line("%s %s = %s;", self.type, self.text[var], bare(self:operand(loop.init[k])))
+		self:statement(loop, "%s %s = %s;", self.type, self.text[var], bare(self:operand(loop.init[k])))
 	end
+	self.next = nil
 	self.t:open("for (unsigned turn = 0; turn < %d; turn++) {", loop.turns)
 	self:scope(loop.scope)
 	-- A word that only changes its place is read before it is overwritten.
@@ -137,6 +149,7 @@ function Writer:loop(loop)
 		if loop.results[k] ~= var then self.t:line("%s = %s;", self.text[var], value[k]) end
 	end
 	self.t:close()
+	self.next = nil
 end
 
 -- The operations of a scope that are used once, by another of them: they are written where they are used.
@@ -160,26 +173,49 @@ function Writer:scope(scope)
 			self.text[n] = self:expression(n)
 			if not inlined[n] and (self.uses[n] > 1 or scope ~= self.graph.scope) then
 				local name = self:fresh()
-				self.t:line("const %s %s = %s;", self.type, name, bare(self.text[n]))
+				self:statement(n, "const %s %s = %s;", self.type, name, bare(self.text[n]))
 				self.text[n] = name
 			end
 		end
 	end
 end
 
--- Writes the statements of the graph to t and returns its results as C expressions.
---	names   C expression of each input, in their order
---	type    C type of a word
---	prefix  of the temporaries' names, so that several graphs may stand in one block
---	isa     entry of isa.lua, for lowerings; nil where there are none
-function M.emit(t, graph, names, type, prefix, isa)
+-- What was written before, by all that it depends on: the same graph stands in many loops.
+local written
+function M.begin() written = setmetatable({}, { __mode = "k" }) end
+
+local function write(graph, names, type, prefix, isa)
+	local t = text.new()
 	local w = setmetatable({ t = t, graph = graph, type = type, prefix = prefix, isa = isa, counter = 0,
 		uses = count_uses(graph), text = {}, home = {}, scalar = type:match("^uint") ~= nil }, Writer)
 	for k, input in ipairs(graph.inputs) do w.text[input] = names[k] end
 	w:scope(graph.scope)
 	local results = {}
 	for k, r in ipairs(graph.results) do results[k] = bare(w:operand(r)) end
-	return results
+	-- What is done with the results comes from where they do.
+	local last = graph.results[1]
+	local line = last and last.op ~= "input" and last.line > 0 and last.line or graph.line
+	if graph.file and line ~= w.next then t:from(line, graph.file) end
+	return { lines = t.lines, results = results }
+end
+
+-- Writes the statements of the graph to t and returns its results as C expressions. The lines are those of the
+-- description from here on; when the results are written, t:home() ends that.
+--	names   C expression of each input, in their order
+--	type    C type of a word
+--	prefix  of the temporaries' names, so that several graphs may stand in one block
+--	isa     entry of isa.lua, for lowerings; nil where there are none
+function M.emit(t, graph, names, type, prefix, isa)
+	local known = written[graph]
+	if not known then
+		known = {}
+		written[graph] = known
+	end
+	local key = table.concat(names, ",", 1, #graph.inputs) .. ";" .. type .. prefix .. (isa and isa.bytes and "b" or "")
+	local one = known[key] or write(graph, names, type, prefix, isa)
+	known[key] = one
+	t:append(one.lines)
+	return { unpack(one.results) }
 end
 
 return M

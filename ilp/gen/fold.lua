@@ -7,6 +7,7 @@
 local expression = require "gen.expression"
 local graph = require "gen.graph"
 local isa_table = require "gen.isa"
+local prelude = require "gen.prelude"
 
 local M = {}
 
@@ -75,6 +76,7 @@ local function assign(t, g, names, to)
 		end
 	end
 	for k in ipairs(results) do t:line("%s[%d] = %s;", to, k - 1, temporary[k]) end
+	t:home()
 end
 
 local function emit_step_functions(t, stage)
@@ -119,6 +121,7 @@ local function emit_join(t, stage)
 	t:func(string.format("static inline uint64_t %s_join(uint64_t a, uint64_t b, uint64_t len_a)", name))
 	ignore(t, stage.join, { "a", "b", "len_a" })
 	t:line("return %s;", expression.emit(t, stage.join, { "a", "b", "len_a" }, "uint64_t", "t")[1])
+	t:home()
 	t:endfunc()
 	t:func(string.format("static inline struct ilp_fold %s_nothing(void)", name))
 	t:line("const uint64_t acc[1] = { %dull };", stage.zero[1])
@@ -148,7 +151,8 @@ local function emit_value(t, stage)
 	end
 	for k = 0, stage.value_words - 1 do
 		local v = string.format("(%s)value[%d]", T, k)
-		t:line("const %s v%d = %s;", T, k, order and string.format("%s(%s, %s)", order, T, v) or v)
+		t:line("const %s v%d = %s;", T, k, order and string.format("%s(%s, %s)", prelude.use(order), T, v) or v)
+		if order then prelude.use("SWAP_" .. T) end
 		t:line("STORE(to + %d, v%d);", 8 * k, k)
 	end
 	t:endfunc()
@@ -266,7 +270,7 @@ function M.step(t, stage, isa, width, sums, xs, k)
 		for _, name in ipairs(acc) do names[#names + 1] = name end
 		for j, x in ipairs(xs) do
 			if stage.unit == 4 then
-				t:line("const %s w%d = %s(%s, (%s)%s);", D, j, half == 0 and "FIRST" or "SECOND", D, D, x)
+				t:line("const %s w%d = %s(%s, (%s)%s);", D, j, prelude.use(half == 0 and "FIRST" or "SECOND"), D, D, x)
 			else
 				t:line("const %s w%d = (%s)%s;", D, j, D, x)
 			end
@@ -285,6 +289,7 @@ function M.assign_vector(t, g, names, D, to, prefix, isa)
 		if #results > 1 then t:line("const %s %sr%d = %s;", D, prefix, a, r) end
 	end
 	for a, r in ipairs(results) do t:line("%s = %s;", to[a], #results > 1 and prefix .. "r" .. a or r) end
+	t:home()
 end
 
 -- Brings the accumulators of that width to the number of the loop.
@@ -292,7 +297,7 @@ function M.reduce(t, stage, isa, width, sums)
 	local D = isa_table.type(width, 64)
 	local first = accumulator(stage, 0, 0)
 	local state = {}
-	for k = 1, stage.state_words do state[k] = string.format("SPLAT(%s, s->%s_state[%d])", D, stage.name, k - 1) end
+	for k = 1, stage.state_words do state[k] = string.format(prelude.use "SPLAT" .. "(%s, s->%s_state[%d])", D, stage.name, k - 1) end
 	local counter = 0
 	local function merge(a, b, distance)
 		local names = {}

@@ -25,6 +25,7 @@ function M.emit_functions(t, stage)
 		t:line("const uint32_t w%d = %s;", k, r)
 		t:line("STORE(to + %d, w%d);", 4 * (k - 1), k)
 	end
+	t:home()
 	t:endfunc()
 end
 

@@ -169,6 +169,13 @@ function M.is_only(graph, op)
 		and r.args[2] == graph.inputs[2]
 end
 
+-- Operations, those of a loop as often as it turns.
+function M.size(scope)
+	local n = 1
+	for _, one in ipairs(scope) do n = n + (one.op == "loop" and one.turns * M.size(one.scope) or 1) end
+	return n
+end
+
 -- Whether an operation occurs, also within loops; the line where, if so.
 function M.find(scope, op)
 	for _, n in ipairs(scope) do

@@ -12,6 +12,7 @@ local fold = require "gen.fold"
 local frame = require "gen.frame"
 local graph = require "gen.graph"
 local isa_table = require "gen.isa"
+local prelude = require "gen.prelude"
 local stream = require "gen.stream"
 local turn = require "gen.turn"
 
@@ -215,7 +216,7 @@ local function emit_light_out(t, loop, isa, suffix)
 	t:open("{")
 	t:line("n -= n %% %d;", whole)
 	each_fold(loop, function(stage) fold.open(t, stage) end)
-	emit_main(t, loop, isa, width, string.format("STREAM_%s%d", isa.name, width))
+	emit_main(t, loop, isa, width, prelude.use("STREAM_%s%d", isa.name, width))
 	each_fold(loop, function(stage) fold.close(t, stage) end)
 	t:line("n = all;")
 	t:close()
@@ -256,7 +257,7 @@ local function emit_wide(t, loop, isa, out)
 		local x = "x" .. j
 		t:line("%s %s = LOAD(%s, src + i + %d);", V, x, V, j * width)
 		turn.vectors(t, loop, isa, width, { x }, "i + " .. j * width, function() return key end, true, j)
-		t:line("%s(dst + i + %d, %s);", out and string.format("STREAM_%s%d", isa.name, width) or "STORE", j * width, x)
+		t:line("%s(dst + i + %d, %s);", out and prelude.use("STREAM_%s%d", isa.name, width) or "STORE", j * width, x)
 	end)
 	t:close()
 	each_fold(loop, function(stage) fold.reduce(t, stage, isa, width, fold.sums(stage, isa)) end)

@@ -71,7 +71,7 @@ local function check_loops(plan)
 		for _, s in ipairs(schedule.list(plan[direction])) do
 			for _, loop in ipairs(s.loops) do
 				local parts = {}
-				for k, step in ipairs(loop.steps) do
+				for k, step in ipairs(loop.does) do
 					parts[k] = step.stage.name .. (step.graph and step.graph ~= step.stage.apply and "'s inverse" or "")
 				end
 				local made = table.concat(parts, ", ")
@@ -85,21 +85,18 @@ local function check_loops(plan)
 	end
 end
 
--- Complains about names of the chain and its stages with which the C would not be right; source: the C.
-function M.check(plan, source)
+-- Complains about names of the chain and its stages with which the C would not be right; heads: those of its functions.
+function M.check(plan, heads)
 	check_words(plan.chain)
 	check_loops(plan)
 	local seen = {}
-	for line in source:gmatch("[^\n]+") do
-		line = line:gsub("__attribute__%(%([%w_, ]+%)%) ", "")
-		local name = line:match("^[%w_ ]*static [^=;]-([%w_]+)%(") or line:match("^static const [^=;]-([%w_]+)%[")
-		if name then
-			if seen[name] then
-				describe.fail_stage(plan.chain, plan.chain.stages[1].name, "two things would both be '%s' in C, expected "
-					.. "names that differ; rename a stage", name)
-			end
-			seen[name] = true
+	for _, head in ipairs(heads) do
+		local name = head:match("([%w_]+)%([^()]*%)$")
+		if seen[name] then
+			describe.fail_stage(plan.chain, plan.chain.stages[1].name, "two things would both be '%s' in C, expected "
+				.. "names that differ; rename a stage", name)
 		end
+		seen[name] = true
 	end
 end
 

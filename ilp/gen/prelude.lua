@@ -108,7 +108,7 @@ local FIRST_BYTES = [[
 ]]
 local COPY = [[
 /* The library's memcpy, whatever is known of n: gcc makes a slow loop of its own where it sees a bound. */
-static inline void copy_bytes(uint8_t *dst, const uint8_t *src, size_t n)
+static inline __attribute__((unused)) void copy_bytes(uint8_t *dst, const uint8_t *src, size_t n)
 {
 	__asm__("" : "+r"(n));
 	__builtin_memcpy(dst, src, n);
@@ -167,7 +167,9 @@ local function wipe_stack(isa)
 end
 
 -- In an order in which each uses only earlier ones.
+local made
 local function definitions()
+	if made then return made end
 	local list = {
 		define "#define LOAD(T, p) __extension__({ T loaded_; __builtin_memcpy(&loaded_, (p), sizeof loaded_); loaded_; })",
 		define "#define STORE(p, x) __builtin_memcpy((p), &(x), sizeof(x))",
@@ -209,31 +211,34 @@ local function definitions()
 	end
 	append { { name = "LOAD_LAST", text = LAST }, { name = "STORE_LAST", text = STORE_LAST },
 		{ name = "FIRST_BYTES", text = FIRST_BYTES }, { name = "copy_bytes", text = COPY } }
+	made = list
 	return list
 end
 
--- The definitions that the text uses, as text.
-function M.of(text)
-	local used, wanted = {}, {}
-	local function want(t)
-		for word in t:gmatch("[%a_][%w_]*") do wanted[word] = true end
-		-- BIG(T, x) becomes SWAP_T(x), and so do the others: T is not known here.
-		for op, T in t:gmatch("([A-Z_]+)%(([%w_]+), ") do
-			if op == "BIG" or op == "LITTLE" then wanted["SWAP_" .. T] = true end
-			if op:match("_SHIFTS$") then
-				for _, word in ipairs { "SWAP_SHIFTS", "h128", "v128", "d128" } do wanted[word] = true end
-			end
-		end
+-- Macros that are written beside others' text, by names made up there: use() is told of them.
+local used
+function M.begin() used = { LOAD = true, STORE = true, LOAD_LAST = true, STORE_LAST = true } end
+function M.use(format, ...)
+	local name = select("#", ...) > 0 and string.format(format, ...) or format
+	used[name] = true
+	return name
+end
+
+-- The definitions that are used by what has been written to t since begin(), as text. What is not a capital's word is
+-- always there: vectors' types, and functions that need not be used.
+function M.of(t)
+	local list, kept = definitions(), {}
+	local function want(text)
+		for word in text:gmatch("%u%u[%w_]*") do used[word] = true end
 	end
-	want(text)
-	local list = definitions()
+	for format in pairs(t.formats) do want(format) end
 	for k = #list, 1, -1 do
-		if wanted[list[k].name] then
-			table.insert(used, 1, list[k].text)
+		if used[list[k].name] or not list[k].name:match("^%u%u") then
+			table.insert(kept, 1, list[k].text)
 			want(list[k].text)
 		end
 	end
-	return table.concat(used, "\n") .. "\n"
+	return table.concat(kept, "\n") .. "\n"
 end
 
 return M

@@ -9,6 +9,17 @@ local M = {}
 -- Above so many partitions only those into two loops are made.
 local PARTITIONS_MAX = 14
 
+-- The steps that give a loop its name: those that do something. That the data moves does not, where it is changed;
+-- elsewhere it does not matter when.
+local function does(steps, changes)
+	local list = {}
+	for _, step in ipairs(steps) do
+		if step.moves and not changes then table.insert(list, 1, step) end
+		if not step.moves then list[#list + 1] = step end
+	end
+	return list
+end
+
 -- The loop of those steps. It is handed places in the coordinates from coord on (its first step's, if not given); led
 -- says which of them its own frames lead to.
 function M.loop(steps, coord)
@@ -26,7 +37,10 @@ function M.loop(steps, coord)
 		end
 		if step.kind == "stream" then table.insert(loop.streams, step) end
 	end
-	loop.name = table.concat(loop.names, "_")
+	loop.does = does(steps, loop.changes)
+	local names = {}
+	for k, step in ipairs(loop.does) do names[k] = step.name end
+	loop.name = table.concat(names, "_")
 	loop.reframes = #loop.frames > 0
 	loop.writes = loop.moves or loop.changes or loop.reframes
 	loop.only_moves = loop.moves and #steps == 1

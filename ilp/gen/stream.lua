@@ -7,6 +7,7 @@
 local expression = require "gen.expression"
 local isa_table = require "gen.isa"
 local describe = require "gen.describe"
+local prelude = require "gen.prelude"
 
 local M = {}
 
@@ -43,7 +44,7 @@ function M.transpose(t, width, output)
 		local a, b = vector(level - 1, slot - side * by.distance), vector(level - 1, slot + (1 - side) * by.distance)
 		local v = { name = "s" .. counter, lanes = {} }
 		counter = counter + 1
-		t:line("const %s %s = %s_%s(%s, %s);", T, v.name, by.names[side + 1], T, a.name, b.name)
+		t:line("const %s %s = %s(%s, %s);", T, v.name, prelude.use("%s_%s", by.names[side + 1], T), a.name, b.name)
 		for lane = 0, n - 1 do
 			local from = by.lane[side + 1](lane)
 			v.lanes[lane] = (from < n and a or b).lanes[from % n]
@@ -63,6 +64,7 @@ function M.transpose(t, width, output)
 end
 
 local function name(stage, what, isa, width)
+	if width == 4 then isa = isa_table.ends end -- one block in plain C, for all
 	return string.format("%s_%s%s_%s", stage.name, what, width and width * 8 or "", isa.name)
 end
 
@@ -79,12 +81,13 @@ local function emit_kernel(t, stage, isa, width)
 	t:func(string.format("%sstatic inline __attribute__((always_inline)) void %s(const uint32_t *s, uint32_t i, %s w[%d])",
 		isa_table.attribute(isa), M.kernel_name(stage, isa, width), T, WORDS))
 	local names = {}
-	for k = 1, stage.state_words do names[k] = n > 1 and string.format("SPLAT(%s, s[%d])", T, k - 1)
+	for k = 1, stage.state_words do names[k] = n > 1 and string.format("%s(%s, s[%d])", prelude.use "SPLAT", T, k - 1)
 		or string.format("s[%d]", k - 1) end
-	names[#names + 1] = n > 1 and string.format("(SPLAT(%s, i) + COUNT_%s)", T, T) or "i"
+	names[#names + 1] = n > 1 and string.format("(SPLAT(%s, i) + %s)", T, prelude.use("COUNT_%s", T)) or "i"
 	if not expression.used_inputs(stage.block)[#names] then t:line("(void)i;") end
 	local results = expression.emit(t, stage.block, names, T, "x", isa)
 	for k, r in ipairs(results) do t:line("w[%d] = %s;", k - 1, r) end
+	t:home()
 	t:endfunc()
 end
 
@@ -115,8 +118,11 @@ end
 
 function M.emit_functions(t, stage, isa)
 	for k = #isa.kernels, 1, -1 do
-		emit_kernel(t, stage, isa, isa.kernels[k])
-		emit_blocks(t, stage, isa, isa.kernels[k])
+		local width = isa.kernels[k]
+		if width > 4 or isa == isa_table.ends then
+			emit_kernel(t, stage, isa, width)
+			emit_blocks(t, stage, isa, width)
+		end
 	end
 	emit_ahead(t, stage, isa)
 end

@@ -118,6 +118,7 @@ end
 
 -- The content of the .vec file.
 function M.vectors(chain, order, extent)
+	jit.on()
 	local next, parts, values = random(20231), {}, {}
 	local function put(s) parts[#parts + 1] = s end
 	put("ILPVEC2\n")
@@ -144,6 +145,7 @@ function M.vectors(chain, order, extent)
 		sent[k], before = wire, wire
 	end
 	damages(put, chain, values, order, sent, next)
+	jit.off()
 	return table.concat(parts)
 end
 

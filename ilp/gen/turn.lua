@@ -4,6 +4,7 @@ local expression = require "gen.expression"
 local fold = require "gen.fold"
 local graph = require "gen.graph"
 local isa_table = require "gen.isa"
+local prelude = require "gen.prelude"
 
 local M = {}
 
@@ -53,8 +54,8 @@ local function apart(t, names, T)
 	local even, odd = {}, {}
 	for k = 1, #names, 2 do
 		local e, o = fresh "e", fresh "o"
-		t:line("const %s %s = EVEN_%s(%s, %s), %s = ODD_%s(%s, %s);", T, e, T, names[k], names[k + 1], o, T, names[k],
-			names[k + 1])
+		t:line("const %s %s = %s(%s, %s), %s = %s(%s, %s);", T, e, prelude.use("EVEN_%s", T), names[k], names[k + 1], o,
+			prelude.use("ODD_%s", T), names[k], names[k + 1])
 		even[#even + 1], odd[#odd + 1] = e, o
 	end
 	even, odd = apart(t, even, T), apart(t, odd, T)
@@ -72,8 +73,8 @@ local function together(t, words, T)
 	local all = {}
 	for k = 1, #even do
 		local low, high = fresh "l", fresh "h"
-		t:line("const %s %s = ZIPLOW_%s(%s, %s), %s = ZIPHIGH_%s(%s, %s);", T, low, T, even[k], odd[k], high, T, even[k],
-			odd[k])
+		t:line("const %s %s = %s(%s, %s), %s = %s(%s, %s);", T, low, prelude.use("ZIPLOW_%s", T), even[k], odd[k], high,
+			prelude.use("ZIPHIGH_%s", T), even[k], odd[k])
 		all[2 * k - 1], all[2 * k] = low, high
 	end
 	return all
@@ -86,8 +87,8 @@ local function map_rest(t, loop, step, T, offset, used)
 	local stage, names = step.stage, {}
 	if used[stage.words + 1] then
 		local i = fresh "i"
-		t:line("const %s %s = SPLAT(%s, (uint%d_t)((%s + %s) / %d)) + COUNT_%s;", T, i, T, stage.bits, M.place(loop, step),
-			offset, stage.unit, T)
+		t:line("const %s %s = SPLAT(%s, (uint%d_t)((%s + %s) / %d)) + %s;", T, i, T, stage.bits, M.place(loop, step),
+			offset, stage.unit, prelude.use("COUNT_%s", T))
 		names[1] = i
 	else
 		names[1] = "unused"
@@ -108,7 +109,7 @@ local function emit_map(t, loop, step, isa, width, xs, offset)
 			bytes[k + 1] = k - k % stage.unit + (permutation[word] - 1) * size + k % size
 		end
 		for _, x in ipairs(xs) do
-			t:line("%s = BYTES_%s(%s, %s);", x, V, x, table.concat(bytes, ", "))
+			t:line("%s = %s(%s, %s);", x, prelude.use("BYTES_%s", V), x, table.concat(bytes, ", "))
 		end
 		return
 	end
@@ -129,6 +130,7 @@ local function emit_map(t, loop, step, isa, width, xs, offset)
 		results = together(t, results, T)
 	end
 	for k, x in ipairs(xs) do t:line("%s = %s;", x, T == V and results[k] or string.format("(%s)(%s)", V, results[k])) end
+	t:home()
 end
 
 -- A fold in order, of vectors that are too few for its accumulators: unit by unit.
@@ -214,7 +216,7 @@ function M.piece(loop)
 		piece.T = "uint" .. bytes * 8 .. "_t"
 		function piece.word(bits, k)
 			if bits == bytes * 8 then return "x" end
-			return string.format("%s(uint64_t, x)", k == 0 and "FIRST" or "SECOND")
+			return string.format("%s(uint64_t, x)", prelude.use(k == 0 and "FIRST" or "SECOND"))
 		end
 	else
 		piece.T = "union piece" .. bytes
@@ -253,6 +255,7 @@ local function piece_map(t, loop, step, piece, rest)
 			t:line("%s = %s;", piece.word(stage.bits, u * stage.words + j - 1),
 				stage.bits < 32 and string.format("(%s)(%s)", T, r) or r)
 		end
+		t:home()
 		t:close()
 	end
 end
@@ -270,7 +273,7 @@ local function piece_fold(t, step, piece, rest, masked)
 			local T = isa_table.type(1, bits)
 			t:line("const size_t here = %s < %d ? %s%s : %d;", rest, from + stage.unit, rest,
 				from > 0 and " - " .. from or "", stage.unit)
-			words[1] = string.format("%s & FIRST_BYTES(%s, here)", words[1], T)
+			words[1] = string.format("%s & %s(%s, here)", words[1], prelude.use "FIRST_BYTES", T)
 		end
 		fold.scalar_step(t, stage, words)
 		t:close()
