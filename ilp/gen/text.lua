@@ -17,7 +17,7 @@ end
 -- A line as it is, at the margin: preprocessor, labels, text that is formatted already.
 function M:raw(text)
 	self.formats[text] = true
-	self.lines[#self.lines + 1] = text
+	for line in (text .. "\n"):gmatch("(.-)\n") do self.lines[#self.lines + 1] = line end
 end
 
 -- Lines that were written elsewhere; directives stay at the margin.

@@ -392,7 +392,7 @@ do
 	for _, file in ipairs { "tests/ilp/chains/two_loops.lua", "ilp/chains/xdr_chacha20_copy_sum.lua" } do
 		check(main.generate(file, root .. "/out"))
 		local base = root .. "/out/" .. file:match("([^/]*)%.lua$")
-		local text = (read(base .. ".c") .. read(base .. ".h")):gsub("/%*.-%*/", ""):gsub('"[^"]*"', "")
+		local text = (read(base .. ".c") .. read(base .. ".h")):gsub("/%*.-%*/", ""):gsub('"[^"]*"', ""):gsub("#line", "")
 		for stage in read(file):match("stages = (%b{})"):gmatch("[%w_]+") do
 			text = text:gsub("[%w_]*" .. stage .. "[%w_]*", "")
 		end
@@ -404,6 +404,28 @@ do
 		end
 	end
 	check(#missing == 0, "emitter's words that a stage may be called", table.concat(missing, " "))
+end
+
+-- Lines are told truly: after those of a description, the file goes on where it is; and there is what was named.
+do
+	check(main.generate("xdr_chacha20_copy_sum", root .. "/out"))
+	local text, n, own, theirs, wrong = read(root .. "/out/xdr_chacha20_copy_sum.c"), 0, 0, 0, nil
+	for line in text:gmatch("(.-)\n") do
+		n = n + 1
+		local number, file = line:match('^#line (%d+) "(.*)"$')
+		if file == "xdr_chacha20_copy_sum.c" then
+			own = own + 1
+			if tonumber(number) ~= n + 1 then wrong = wrong or line .. " on line " .. n end
+		elseif file then
+			theirs = theirs + 1
+			if not read(file) then wrong = wrong or file end
+		end
+	end
+	check(own > 100 and theirs > own and not wrong, "#line", wrong)
+	write("stages/swap.lua", "\n\n" .. (MAP:gsub("probe", "swap")))
+	write("chains/c.lua", chain '"swap"')
+	check(main.generate(root .. "/chains/c.lua", root .. "/out"))
+	check(read(root .. "/out/c.c"):find("#line 9 \"" .. root .. "/stages/swap.lua\"\n\t+x0 = BIG"), "#line of a stage")
 end
 
 -- Chains that would be the same files.
