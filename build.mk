@@ -35,13 +35,14 @@ NEED_BUILD := gcc libc6-dev pkg-config ragel luajit libluajit-5.1-dev libjansson
 NEED_ROOT  := iproute2 socat curl tshark ethtool nftables
 NEED_CHECK := $(NEED_BUILD) clang check liblwip-dev llvm $(if $(filter 0,$(shell id -u)),$(NEED_ROOT))
 NEED_DEMO  := $(NEED_BUILD) check gnuplot-nox
+NEED_CROSS := luajit pkg-config
 NEED_FUZZ  := $(NEED_BUILD) clang libclang-rt-14-dev
 NEED_LINT  := $(NEED_BUILD) check clang clang-tidy shellcheck lua-check liblwip-dev
 need = @tools/need.sh
 TESTS_LUA := $(wildcard tests/*/*.lua)
 TESTS_SH := $(wildcard tests/*.sh) $(filter-out %/common.sh %/race.sh,$(wildcard tests/netns/*.sh))
 
-.PHONY: help all tests demo check check-asan fuzz faults packetdrill losstable race bench lint clean
+.PHONY: help all tests demo check check-asan check-cross fuzz faults packetdrill losstable race bench lint clean
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' build.mk
 	@echo "  CC=gcc|clang chooses the compiler, V=1 shows the commands, FILE=path is what demo sends,"
@@ -72,6 +73,11 @@ check-asan: ## the same tests, scripts too, with gcc's address and undefined-beh
 	$(need) $(NEED_CHECK)
 	@$(BUILD) CC=gcc SAN=1 tests
 	@CK_FORK=no CFLAGS='$(SANITIZE)' tools/check.sh build/gcc-asan/tests.list $(TESTS_SH) $(TESTS_LUA:%="luajit %")
+
+# Only the loops' own tests: they need libc and nothing else. s390x, since its most significant byte comes first.
+check-cross: ## the loops' tests on AArch64 and s390x, under qemu
+	$(need) $(NEED_CROSS)
+	@tools/cross.sh $(BUILD)
 
 SECONDS = 60
 fuzz: ## libFuzzer on every target of tests/fuzz, a minute each, from its corpus and what it has found before
@@ -110,10 +116,14 @@ else
 B := build/$(notdir $(CC))$(if $(FUZZ),-fuzz,$(if $(SAN),-asan))
 
 PKGS := luajit libtirpc jansson libcrypto orc-0.4
-CPPFLAGS_ := -I. -D_GNU_SOURCE $(shell pkg-config --cflags $(PKGS))
+ifdef CROSS
+# For another machine, of which we have the libc.
+PKGS :=
+endif
+CPPFLAGS_ := -I. -D_GNU_SOURCE $(if $(PKGS),$(shell pkg-config --cflags $(PKGS)))
 WARN := -Wall -Wextra -Wconversion -Wshadow -Werror
 CFLAGS_ := -std=gnu17 -O2 -g -pthread $(WARN)
-LDLIBS_ := -Wl,--as-needed $(shell pkg-config --libs $(PKGS)) -lm -pthread
+LDLIBS_ := $(if $(CROSS),-static,-Wl,--as-needed $(shell pkg-config --libs $(PKGS)) -lm -pthread)
 ifneq ($(SAN)$(FUZZ),)
 CFLAGS_ += $(SANITIZE) -fno-omit-frame-pointer
 endif
@@ -151,9 +161,15 @@ $(FIX)/stamp: $(FIX)/chains.list \
 	$(Q)luajit ilp/gen/main.lua --out $(FIX) --tests $(FIX) $(FIX_CHAINS:%=tests/ilp/chains/%.lua) && touch $@
 $(FIX_C) $(FIX_TESTS_C) $(FIX_CHAINS:%=$(FIX)/%.h): $(FIX)/stamp
 	@:
+# What all of these come to on a machine with its most significant byte first: other vectors for the same C.
+BIG := build/gen-big
+$(BIG)/stamp: $(GEN)/stamp $(FIX)/stamp
+	$(call say,GEN)
+	$(Q)mkdir -p $(@D) && luajit ilp/gen/main.lua --order big --tests $(BIG) $(CHAINS:%=ilp/chains/%.lua) \
+		$(FIX_CHAINS:%=tests/ilp/chains/%.lua) && touch $@
 
 # Wire grammars.
-RL_C := $(patsubst %.rl,build/ragel/%.c,$(wildcard core/*.rl alf/*.rl))
+RL_C := $(if $(CROSS),,$(patsubst %.rl,build/ragel/%.c,$(wildcard core/*.rl alf/*.rl)))
 TESTS_RL_C := $(patsubst %.rl,build/ragel/%.c,$(wildcard tests/*.rl))
 build/ragel/%.c: %.rl
 	$(call say,RAGEL)
@@ -167,7 +183,7 @@ $(B)/ragel/%.o $(B)/pic/ragel/%.o: CFLAGS_ += -Wno-implicit-fallthrough -Wno-unu
 MAIN_RE := ^(int )?main\b
 mains = $(if $(1),$(shell grep -lE '$(MAIN_RE)' $(1)))
 
-LIB_C := $(wildcard core/*.c core/link/*.c ilp/*.c alf/*.c) $(GEN_C)
+LIB_C := $(if $(CROSS),core/cksum.c ilp/ilp.c,$(wildcard core/*.c core/link/*.c ilp/*.c alf/*.c)) $(GEN_C)
 TOOLS_C := $(wildcard tools/*.c)
 TESTS_C := $(filter-out tests/fuzz/%,$(wildcard tests/*.c tests/*/*.c))
 # The adapter for packetdrill: the core once more, position-independent, in one shared object.
@@ -201,7 +217,7 @@ FUZZ_WITH_O := $(call object,$(wildcard core/*.c) core/link/host.c core/link/ip.
 FUZZERS := $(FUZZ_NAMES:%=$(B)/fuzz/%)
 REPLAYS := $(FUZZ_NAMES:%=$(B)/tests/fuzz/%)
 
-.PHONY: programs tests gen-tests fuzzers packetdrill lint FORCE
+.PHONY: programs tests gen-tests cross-tests fuzzers packetdrill lint FORCE
 lint: $(LIB_C) $(RL_C) $(TESTS_RL_C)
 	$(Q)tools/lint.sh '-std=gnu17 $(CPPFLAGS_) $(LWIP_CPPFLAGS)'
 
@@ -214,6 +230,10 @@ tests: programs gen-tests $(TESTS) $(FIX_TESTS) $(REPLAYS)
 	$(Q)cat $(B)/gen-tests.list >> $(B)/tests.list
 	$(Q)printf '%s\n' $(foreach f,$(FUZZ_NAMES),'fuzz/$(f) tests/fuzz/corpus/$(f)') >> $(B)/tests.list
 	$(Q)printf '%s\n' $(foreach c,$(FIX_CHAINS),'$(c)_test $(FIX)/$(c).vec') >> $(B)/tests.list
+# For another machine, with the vectors for its order of bytes (CROSS): big or little.
+cross-tests: $(GEN_TESTS) $(FIX_TESTS) $(if $(filter big,$(CROSS)),$(BIG)/stamp)
+	$(Q)printf '%s\n' $(foreach c,$(CHAINS),'$(c)_test $(if $(filter big,$(CROSS)),$(BIG),$(GEN))/$(c).vec') \
+		$(foreach c,$(FIX_CHAINS),'$(c)_test $(if $(filter big,$(CROSS)),$(BIG),$(FIX))/$(c).vec') > $(B)/tests.list
 
 packetdrill: $(SO)
 $(SO): $(SO_O)
@@ -261,7 +281,7 @@ $(B)/bin/$(1): $(call object,$(wildcard adu-examples/$(1)/*.c)) $(LIB)
 	$$(link)
 endef
 $(foreach e,$(EXAMPLES),$(eval $(call example,$(e))))
-$(TESTS) $(GEN_TESTS) $(FIX_TESTS): LDLIBS = $(shell pkg-config --libs check)
+$(TESTS): LDLIBS = $(shell pkg-config --libs check)
 $(TESTS): $(B)/tests/%: $(B)/tests/%.o $(TESTS_O) $(TOOLS_O) $(LIB)
 	$(call say,LD)
 	$(link)

@@ -4,10 +4,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__s390x__)
+#include <sys/auxv.h>
+#endif
 
 static const char *const isa_names[ILP_ISAS] = {
 	[ILP_SCALAR] = "scalar", [ILP_SSE2] = "sse2", [ILP_SSSE3] = "ssse3", [ILP_AVX2] = "avx2",
-	[ILP_AVX512] = "avx512", [ILP_NEON] = "neon"
+	[ILP_AVX512] = "avx512", [ILP_NEON] = "neon", [ILP_VX] = "vx"
 };
 
 static const char *const schedule_names[ILP_SCHEDULES] = {
@@ -44,6 +47,10 @@ bool ilp_isa_here(enum ilp_isa isa)
 #if defined(__aarch64__) && defined(__ARM_NEON)
 	case ILP_NEON:
 		return true;
+#endif
+#if defined(__s390x__)
+	case ILP_VX:
+		return getauxval(AT_HWCAP) & HWCAP_S390_VXRS;
 #endif
 	default:
 		return false;

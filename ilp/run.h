@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 /* What is declared here, as a number: loops that were made for another are not run. */
-#define ILP_ABI 2
+#define ILP_ABI 3
 
 enum ilp_direction { ILP_SEND, ILP_RECV, ILP_DIRECTIONS };
 
@@ -24,7 +24,7 @@ enum ilp_schedule { ILP_LAYERED, ILP_TILED, ILP_FUSED, ILP_STREAMING, ILP_SCHEDU
 #define ILP_TILE 2048       /* what begin sets: a multiple of 64 */
 #define ILP_TILE_MAX 65536
 
-enum ilp_isa { ILP_SCALAR, ILP_SSE2, ILP_SSSE3, ILP_AVX2, ILP_AVX512, ILP_NEON, ILP_ISAS };
+enum ilp_isa { ILP_SCALAR, ILP_SSE2, ILP_SSSE3, ILP_AVX2, ILP_AVX512, ILP_NEON, ILP_VX, ILP_ISAS };
 
 /* What every chain's state begins with. The whole state is chain->state_size bytes, aligned to ILP_ALIGN; it
  * is plain data: it may be copied to take a snapshot and copied back to undo. It may hold secrets. */

@@ -1,8 +1,8 @@
 #!/bin/bash
 # check.sh LIST | COMMAND...: runs tests, as many at a time as there are processors. A LIST, build/gcc/tests.list say,
-# names programs of build/gcc/tests and their arguments; a COMMAND is a script mostly, and finds the build directory of
-# the first list in $B. A line for each, the log of what failed, and at the end what they sum to: N passed, N failed,
-# N skipped.
+# names programs of build/gcc/tests and their arguments; what stands in build/gcc/under, if there is one, runs them. A
+# COMMAND is a script mostly, and finds the build directory of the first list in $B. A line for each, the log of what
+# failed, and at the end what they sum to: N passed, N failed, N skipped.
 #
 # A test says how it went as libcheck does, in lines like `100%: Checks: 12, Failures: 0, Errors: 0`, or with a last
 # line `12 passed, 0 failed`; one that says nothing has failed. A line `skipped, because ...` says that one of these
@@ -61,8 +61,9 @@ for arg; do
 	fi
 	dir=${arg%/*}
 	mkdir -p "$dir/log"
+	under=$(cat "$dir/under" 2>/dev/null || true)
 	while read -r t arguments && [ -n "$t" ]; do
-		job "${dir#build/} $t" "$dir/log/${t//\//.}" "$dir/tests/$t $arguments"
+		job "${dir#build/} $t" "$dir/log/${t//\//.}" "${under:+$under }$dir/tests/$t $arguments"
 	done <"$arg"
 done
 rm -f "${logs[@]}" "${logs[@]/%/.sum}"

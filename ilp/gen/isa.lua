@@ -30,6 +30,8 @@ M.list = {
 	{ name = "neon", widths = { 16 }, unroll = 4, sums = 2, registers = 32,
 		guard = "defined(__aarch64__) && defined(__ARM_NEON)", bytes = true,
 		wipe = { prefix = "v", count = 32, clear = "movi v%d.16b, #0" } },
+	{ name = "vx", widths = { 16 }, unroll = 4, sums = 2, registers = 32, guard = "defined(__s390x__)",
+		target = "arch=z13", bytes = true, wipe = { prefix = "v", count = 32, clear = "vzero %%v%d" } },
 }
 for _, isa in ipairs(M.list) do
 	isa.enum = "ILP_" .. isa.name:upper()

@@ -29,6 +29,10 @@ local function macro(name, body)
 	return { name = name:match("^[%w_]+"), text = (table.concat(lines, "\n"):gsub(" +\n", "\n"):gsub(" +$", "")) }
 end
 
+local function if_little(little, big)
+	return table.concat({ "#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__", little, "#else", big, "#endif" }, "\n")
+end
+
 local CTYPE = { b = "uint8_t", h = "uint16_t", v = "uint32_t", d = "uint64_t" }
 local SIZE = { b = 1, h = 2, v = 4, d = 8 }
 local LETTERS = { "b", "h", "v", "d" }
@@ -63,10 +67,14 @@ local function definitions_of(width)
 	local n, bits, list, done = width / 4, width * 8, {}, {}
 	local function put(d) list[#list + 1] = d end
 	definitions_of_words(width, put)
-	-- Rotations by whole bytes, for a machine with least significant byte first.
+	-- Rotations by whole bytes.
 	for _, by in ipairs { 8, 16, 24 } do
-		put(macro(string.format("ROTL%d_v%d(x)", by, bits), string.format("BYTES_v%d(x, %s)", bits,
-			bytes_of(width, 4, function(k) return (k - by / 8) % 4 end))))
+		local name = string.format("ROTL%d_v%d", by, bits)
+		local bytes = macro(name .. "(x)", string.format("BYTES_v%d(x, %s)", bits,
+			bytes_of(width, 4, function(k) return (k - by / 8) % 4 end)))
+		-- The one machine of the other order rotates by an instruction, and wider vectors are of x86 alone.
+		put(width > 16 and bytes or { name = name,
+			text = if_little(bytes.text, string.format("#define %s(x) ROTL(x, %d)", name, by)) })
 	end
 	for _, level in ipairs(isa_table.shuffles(width)) do
 		for side = 1, 2 do
@@ -83,13 +91,8 @@ end
 
 local function define(text) return { name = text:match("^#define ([%w_]+)"), text = text } end
 local function by_order(name, little, big)
-	return { name = name:match("^[%w_]+"), text = table.concat({
-		"#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__",
-		"#define " .. name .. " " .. little,
-		"#else",
-		"#define " .. name .. " " .. big,
-		"#endif",
-	}, "\n") }
+	return { name = name:match("^[%w_]+"),
+		text = if_little("#define " .. name .. " " .. little, "#define " .. name .. " " .. big) }
 end
 
 local LAST = [[
@@ -119,6 +122,8 @@ local MUL32 = [[
 #define MUL32_d128(x, y) ((d128)_mm_mul_epu32((__m128i)(x), (__m128i)(y)))
 #elif defined(__aarch64__)
 #define MUL32_d128(x, y) ((d128)vmull_u32(vmovn_u64((uint64x2_t)(x)), vmovn_u64((uint64x2_t)(y))))
+#elif defined(__s390x__)
+#define MUL32_d128(x, y) ((d128)__builtin_s390_vmlof((v128)(x), (v128)(y)))
 #endif]]
 -- Of a vector without an instruction for it.
 local SHIFTS = [[
