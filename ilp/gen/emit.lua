@@ -491,7 +491,8 @@ local function emit_isa(t, plan, isa, schedules, callables)
 	t:line("")
 end
 
-function M.source(plan)
+-- counted: a file that counts its loads and stores of data (prelude.lua).
+function M.source(plan, counted)
 	local opening, t = text.new(), text.new()
 	local schedules, callables = {}, { send = {}, recv = {} }
 	for _, direction in ipairs(DIRECTIONS) do schedules[direction] = schedule.list(plan[direction]) end
@@ -504,7 +505,7 @@ function M.source(plan)
 	for _, direction in ipairs(DIRECTIONS) do emit_ways(t, plan[direction], schedules[direction], callables[direction]) end
 	emit_table(t, plan)
 	local body = t:string()
-	return opening:string() .. prelude.of(body) .. "\n" .. body
+	return opening:string() .. prelude.of(body, counted) .. "\n" .. body
 end
 
 -- The table of all chains, in order of name.

@@ -171,6 +171,9 @@ local function definitions()
 	local list = {
 		define "#define LOAD(T, p) __extension__({ T loaded_; __builtin_memcpy(&loaded_, (p), sizeof loaded_); loaded_; })",
 		define "#define STORE(p, x) __builtin_memcpy((p), &(x), sizeof(x))",
+		define "#define COUNTED_AS(loads, stores, ...) __VA_ARGS__",
+		define "#define LOAD_DATA(T, p) LOAD(T, p)",
+		define "#define STORE_DATA(p, x) STORE(p, x)",
 		define "#define SPLAT(T, x) ((T){0} + (x))",
 		define "#define ROTL8(x, n) (((x) << (n)) | ((x) >> (8 - (n))))",
 		define "#define ROTL16(x, n) (((x) << (n)) | ((x) >> (16 - (n))))",
@@ -208,12 +211,39 @@ local function definitions()
 		if isa.wipe then append { wipe(isa), wipe_stack(isa) } end
 	end
 	append { { name = "LOAD_LAST", text = LAST }, { name = "STORE_LAST", text = STORE_LAST },
+		define "#define LOAD_DATA_LAST(T, p, n) LOAD_LAST(T, p, n)",
+		define "#define STORE_DATA_LAST(p, x, n) STORE_LAST(p, x, n)",
 		{ name = "FIRST_BYTES", text = FIRST_BYTES }, { name = "copy_bytes", text = COPY } }
 	return list
 end
 
--- The definitions that the text uses, as text.
-function M.of(text)
+-- Data is what a loop is handed in src and gives in dst, marks of a frame among it; keystream, the state of folds, bytes
+-- that wait for more, and copies of marks on the stack are none. counting is of definitions that count the bytes of data
+-- that are loaded and stored: `tcpu explain` runs a chain that is made so. (It is another text and no -D, so that what
+-- everybody reads has none of it.)
+local COUNTERS = "uint64_t ilp_counted[2]; /* bytes of data loaded, and stored */\n"
+local function counting(list)
+	local function count(k, n) return string.format("ilp_counted[%d] += %s", k, n) end
+	local as = {
+		COUNTED_AS = "#define COUNTED_AS(loads, stores, ...) do { \\\n"
+			.. "\t\tconst uint64_t loads_ = ilp_counted[0] + (loads), stores_ = ilp_counted[1] + (stores); __VA_ARGS__; \\\n"
+			.. "\t\tilp_counted[0] = loads_, ilp_counted[1] = stores_; } while (0)",
+		LOAD_DATA = "#define LOAD_DATA(T, p) (" .. count(0, "sizeof(T)") .. ", LOAD(T, p))",
+		STORE_DATA = "#define STORE_DATA(p, x) (" .. count(1, "sizeof(x)") .. ", STORE(p, x))",
+		LOAD_DATA_LAST = "#define LOAD_DATA_LAST(T, p, n) (" .. count(0, "(n)") .. ", LOAD_LAST(T, p, n))",
+		STORE_DATA_LAST = "#define STORE_DATA_LAST(p, x, n) do { " .. count(1, "(n)") .. "; STORE_LAST(p, x, n); } while (0)",
+		copy_bytes = COPY:gsub("{\n", "{\n\t" .. count(0, "n") .. ", " .. count(1, "n") .. ";\n", 1),
+	}
+	for _, d in ipairs(list) do
+		d.text = as[d.name] or d.name:match("^STREAM_") and d.text:gsub("^(#define %S+ %S+) (.*)$", function(head, store)
+			return string.format("%s (%s, %s)", head, count(1, "sizeof(x)"), store)
+		end) or d.text
+	end
+	return list
+end
+
+-- The definitions that the text uses, as text. counted: those that count loads and stores.
+function M.of(text, counted)
 	local used, wanted = {}, {}
 	local function want(t)
 		for word in t:gmatch("[%a_][%w_]*") do wanted[word] = true end
@@ -226,14 +256,14 @@ function M.of(text)
 		end
 	end
 	want(text)
-	local list = definitions()
+	local list = counted and counting(definitions()) or definitions()
 	for k = #list, 1, -1 do
 		if wanted[list[k].name] then
 			table.insert(used, 1, list[k].text)
 			want(list[k].text)
 		end
 	end
-	return table.concat(used, "\n") .. "\n"
+	return (counted and COUNTERS or "") .. table.concat(used, "\n") .. "\n"
 end
 
 return M
