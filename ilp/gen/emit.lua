@@ -492,8 +492,8 @@ local function emit_isa(t, plan, isa, schedules, callables)
 	t:line("")
 end
 
--- The C file, and the heads of its functions.
-function M.source(plan)
+-- The C file, and the heads of its functions. counted: one that counts its loads and stores of data (prelude.lua).
+function M.source(plan, counted)
 	local opening, t = text.new(), text.new()
 	local schedules, callables = {}, { send = {}, recv = {} }
 	prelude.begin()
@@ -508,7 +508,7 @@ function M.source(plan)
 	emit_params(t, plan)
 	for _, direction in ipairs(DIRECTIONS) do emit_ways(t, plan[direction], schedules[direction], callables[direction]) end
 	emit_table(t, plan)
-	local first = opening:string() .. prelude.of(t) .. "\n"
+	local first = opening:string() .. prelude.of(t, counted) .. "\n"
 	local _, before = first:gsub("\n", "")
 	return first .. t:string(plan.chain.name .. ".c", before), t.heads
 end

@@ -65,15 +65,16 @@ local function at_name(loop, step, by)
 	return c == 0 and "at" or "at" .. c
 end
 
--- A call of a part, which adds to dst what it writes.
-local function run(t, part, isa, given, advance)
+-- What is done to a mark, told to those who count loads and stores of data (prelude.lua): as so many bytes of each,
+-- whatever it does to the mark's copy on the stack.
+local function counted(t, loads, stores, statement) t:line("COUNTED_AS(%s, %s, %s);", loads, stores, statement) end
+
+-- A call of a part, which adds to dst what it writes. put: it is for a mark of that many bytes, which is stored.
+local function run(t, part, isa, given, advance, put)
 	local call = loops.call(part, isa, "", given)
-	if part.reframes then
-		t:line("dst += %s;", call)
-	else
-		t:line("%s;", call)
-		if advance then t:line("dst += %s;", advance) end
-	end
+	if part.reframes then call = "dst += " .. call end
+	if put then counted(t, 0, put, call) else t:line("%s;", call) end
+	if advance and not part.reframes then t:line("dst += %s;", advance) end
 end
 
 -- m bytes of data, from src to dst, by the steps that are not the frame.
@@ -107,11 +108,11 @@ local function emit_insert(t, loop, p, isa)
 	t:line("%s_mark(s, (uint32_t)(%s / %d), mark);", stage.name, at, stage.every)
 	if p.after and p.after.writes then
 		run(t, p.after, isa_table.ends, { at = string.format("%s - %d", at1, stage.size), src = "mark", n = stage.size },
-			stage.size)
+			stage.size, stage.size)
 	else
-		t:line("__builtin_memcpy(dst, mark, %d);", stage.size)
+		counted(t, 0, stage.size, string.format("__builtin_memcpy(dst, mark, %d)", stage.size))
 		if p.after then
-			t:line("%s;", loops.call(p.after, isa_table.ends, "",
+			counted(t, 0, 0, loops.call(p.after, isa_table.ends, "",
 				{ at = string.format("%s - %d", at1, stage.size), src = "mark", n = stage.size }))
 		end
 		t:line("dst += %d;", stage.size)
@@ -121,17 +122,17 @@ local function emit_insert(t, loop, p, isa)
 	if not p.body or not loops.uses(p.body, at1) then t:line("(void)%s;", at1) end
 end
 
--- Bytes of marks, which may come in several parts: through the steps before the frame, and then to keep(from, m).
+-- Bytes of marks, which may come in several parts: through the steps before the frame, and then to what keep(from) says.
 local function emit_taken(t, loop, p, room, keep)
 	local bytes = "src"
 	if p.before and p.before.writes then
 		t:line("uint8_t taken[%d];", room)
-		t:line("%s;", loops.call(p.before, isa_table.ends, "", { dst = "taken", n = "m" }))
+		counted(t, "m", 0, loops.call(p.before, isa_table.ends, "", { dst = "taken", n = "m" }))
 		bytes = "taken"
 	elseif p.before then
 		t:line("%s;", loops.call(p.before, isa_table.ends, "", { n = "m" }))
 	end
-	keep(bytes)
+	if p.before then t:line("%s;", keep(bytes)) else counted(t, "m", 0, keep(bytes)) end
 	emit_advance(t, loop, "m")
 	t:line("continue;")
 end
@@ -145,7 +146,7 @@ local function emit_remove(t, loop, p, isa)
 	t:line("uint8_t mark[%d];", stage.size)
 	t:line("%s_mark(s, (uint32_t)(%s / %d), mark);", stage.name, at, period)
 	emit_taken(t, loop, p, stage.size, function(bytes)
-		t:line("s->ilp.bad |= ilp_differ(%s, mark + run, m);", bytes)
+		return string.format("s->ilp.bad |= ilp_differ(%s, mark + run, m)", bytes)
 	end)
 	t:close()
 	t:line("const size_t m = n < %d - run ? n : %d - run;", period, period)
@@ -159,7 +160,7 @@ local function emit_behead(t, loop, p, isa)
 	t:open("if (%s < %d) {", at, stage.size)
 	t:line("const size_t m = n < %d - %s ? n : (size_t)(%d - %s);", stage.size, at, stage.size, at)
 	emit_taken(t, loop, p, stage.size, function(bytes)
-		t:line("__builtin_memcpy(s->%s_came + %s, %s, m);", stage.name, at, bytes)
+		return string.format("__builtin_memcpy(s->%s_came + %s, %s, m)", stage.name, at, bytes)
 	end)
 	t:close()
 	t:line("const size_t m = n;")

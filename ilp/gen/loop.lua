@@ -113,13 +113,13 @@ local function emit_turn(t, loop, isa, width, count, main, store)
 	local V, xs = isa_table.type(width, 32), {}
 	for j = 0, count - 1 do
 		xs[j + 1] = "x" .. j
-		t:line("%s%s x%d = LOAD(%s, src + %s);", loop.changes and "" or "const ", V, j, V, place(j, width))
+		t:line("%s%s x%d = LOAD_DATA(%s, src + %s);", loop.changes and "" or "const ", V, j, V, place(j, width))
 	end
 	turn.vectors(t, loop, isa, width, xs, "i", function(step, j)
 		return string.format("LOAD(%s, ks_%s + %s)", V, step.name, place(j - 1, width))
 	end, main)
 	if loop.writes then
-		for j = 0, count - 1 do t:line("%s(dst + %s, x%d);", store or "STORE", place(j, width), j) end
+		for j = 0, count - 1 do t:line("%s(dst + %s, x%d);", store or "STORE_DATA", place(j, width), j) end
 	end
 end
 
@@ -157,7 +157,7 @@ local function emit_pieces(t, loop, isa, whole)
 	local piece = turn.piece(loop)
 	local function steps(rest)
 		t:line("%s%s x = %s;", (loop.changes or not piece.plain) and "" or "const ", piece.T, rest
-			and string.format("LOAD_LAST(%s, src + i, n - i)", piece.T) or string.format("LOAD(%s, src + i)", piece.T))
+			and string.format("LOAD_DATA_LAST(%s, src + i, n - i)", piece.T) or string.format("LOAD_DATA(%s, src + i)", piece.T))
 		turn.piece_steps(t, loop, piece, function(step, T, offset)
 			local from = string.format("ks_%s + i%s", step.name, offset > 0 and " + " .. offset or "")
 			if not rest then return string.format("LOAD(%s, %s)", T, from) end
@@ -167,7 +167,7 @@ local function emit_pieces(t, loop, isa, whole)
 				offset + size, offset, size)
 		end, rest)
 		if loop.writes then
-			t:line(rest and "STORE_LAST(dst + i, x, n - i);" or "STORE(dst + i, x);")
+			t:line(rest and "STORE_DATA_LAST(dst + i, x, n - i);" or "STORE_DATA(dst + i, x);")
 		end
 	end
 	t:open("for (; n - i >= %d; i += %d) {", piece.bytes, piece.bytes)
@@ -255,9 +255,9 @@ local function emit_wide(t, loop, isa, out)
 		turn.place(loop, step), step.stage.unit)
 	stream.transpose(t, width, function(j, key)
 		local x = "x" .. j
-		t:line("%s %s = LOAD(%s, src + i + %d);", V, x, V, j * width)
+		t:line("%s %s = LOAD_DATA(%s, src + i + %d);", V, x, V, j * width)
 		turn.vectors(t, loop, isa, width, { x }, "i + " .. j * width, function() return key end, true, j)
-		t:line("%s(dst + i + %d, %s);", out and prelude.use("STREAM_%s%d", isa.name, width) or "STORE", j * width, x)
+		t:line("%s(dst + i + %d, %s);", out and prelude.use("STREAM_%s%d", isa.name, width) or "STORE_DATA", j * width, x)
 	end)
 	t:close()
 	each_fold(loop, function(stage) fold.reduce(t, stage, isa, width, fold.sums(stage, isa)) end)

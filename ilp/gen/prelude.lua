@@ -178,6 +178,9 @@ local function definitions()
 	local list = {
 		define "#define LOAD(T, p) __extension__({ T loaded_; __builtin_memcpy(&loaded_, (p), sizeof loaded_); loaded_; })",
 		define "#define STORE(p, x) __builtin_memcpy((p), &(x), sizeof(x))",
+		define "#define COUNTED_AS(from, to, ...) __VA_ARGS__",
+		define "#define LOAD_DATA(T, p) LOAD(T, p)",
+		define "#define STORE_DATA(p, x) STORE(p, x)",
 		define "#define SPLAT(T, x) ((T){0} + (x))",
 		define "#define ROTL8(x, n) (((x) << (n)) | ((x) >> (8 - (n))))",
 		define "#define ROTL16(x, n) (((x) << (n)) | ((x) >> (16 - (n))))",
@@ -215,14 +218,44 @@ local function definitions()
 		if isa.wipe then append { wipe(isa), wipe_stack(isa) } end
 	end
 	append { { name = "LOAD_LAST", text = LAST }, { name = "STORE_LAST", text = STORE_LAST },
+		define "#define LOAD_DATA_LAST(T, p, n) LOAD_LAST(T, p, n)",
+		define "#define STORE_DATA_LAST(p, x, n) STORE_LAST(p, x, n)",
 		{ name = "FIRST_BYTES", text = FIRST_BYTES }, { name = "copy_bytes", text = COPY } }
 	made = list
 	return list
 end
 
+-- Data is what a loop is handed in src and gives in dst, marks of a frame among it; keystream, the state of folds, bytes
+-- that wait for more, and copies of marks on the stack are none. counting is of definitions that count the bytes of data
+-- that are loaded and stored: `tcpu explain` runs a chain that is made so. (It is another text and no -D, so that what
+-- everybody reads has none of it.)
+local COUNTERS = "uint64_t ilp_counted[2]; /* bytes of data loaded, and stored */\n"
+local function counting(list)
+	local function count(k, n) return string.format("ilp_counted[%d] += %s", k, n) end
+	local as = {
+		COUNTED_AS = "#define COUNTED_AS(from, to, ...) do { \\\n"
+			.. "\t\tconst uint64_t loads_ = ilp_counted[0] + (from), stores_ = ilp_counted[1] + (to); __VA_ARGS__; \\\n"
+			.. "\t\tilp_counted[0] = loads_, ilp_counted[1] = stores_; } while (0)",
+		LOAD_DATA = "#define LOAD_DATA(T, p) (" .. count(0, "sizeof(T)") .. ", LOAD(T, p))",
+		STORE_DATA = "#define STORE_DATA(p, x) (" .. count(1, "sizeof(x)") .. ", STORE(p, x))",
+		LOAD_DATA_LAST = "#define LOAD_DATA_LAST(T, p, n) (" .. count(0, "(n)") .. ", LOAD_LAST(T, p, n))",
+		STORE_DATA_LAST = "#define STORE_DATA_LAST(p, x, n) do { " .. count(1, "(n)") .. "; STORE_LAST(p, x, n); } while (0)",
+		copy_bytes = COPY:gsub("{\n", "{\n\t" .. count(0, "n") .. ", " .. count(1, "n") .. ";\n", 1),
+	}
+	local counted = {}
+	for k, d in ipairs(list) do
+		local text = as[d.name] or d.name:match("^STREAM_") and d.text:gsub("^(#define %S+ %S+) (.*)$", function(head, store)
+			return string.format("%s (%s, %s)", head, count(1, "sizeof(x)"), store)
+		end) or d.text
+		counted[k] = { name = d.name, text = text }
+	end
+	return counted
+end
+
 -- Macros that are written beside others' text, by names made up there: use() is told of them.
 local used
-function M.begin() used = { LOAD = true, STORE = true, LOAD_LAST = true, STORE_LAST = true } end
+function M.begin() used = { LOAD = true, STORE = true, LOAD_LAST = true, STORE_LAST = true, LOAD_DATA = true, STORE_DATA = true,
+	LOAD_DATA_LAST = true, STORE_DATA_LAST = true } end
 function M.use(format, ...)
 	local name = select("#", ...) > 0 and string.format(format, ...) or format
 	used[name] = true
@@ -230,9 +263,9 @@ function M.use(format, ...)
 end
 
 -- The definitions that are used by what has been written to t since begin(), as text. What is not a capital's word is
--- always there: vectors' types, and functions that need not be used.
-function M.of(t)
-	local list, kept = definitions(), {}
+-- always there: vectors' types, and functions that need not be used. counted: definitions that count loads and stores.
+function M.of(t, counted)
+	local list, kept = counted and counting(definitions()) or definitions(), {}
 	local function want(text)
 		for word in text:gmatch("%u%u[%w_]*") do used[word] = true end
 	end
@@ -243,7 +276,7 @@ function M.of(t)
 			want(list[k].text)
 		end
 	end
-	return table.concat(kept, "\n") .. "\n"
+	return (counted and COUNTERS or "") .. table.concat(kept, "\n") .. "\n"
 end
 
 return M

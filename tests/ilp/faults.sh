@@ -100,9 +100,9 @@ fault "end keeps what was held" send_end 's/s->ilp.held_len = 0;//'
 chain=copy_sum
 fault "one byte not copied" copy_inet_checksum_avx2 '
 	s/const v256 x1/v256 x1/
-	s/STORE(dst + i + 32, x1);/x1[7] ^= 1u << 31; STORE(dst + i + 32, x1);/'
+	s/STORE_DATA(dst + i + 32, x1);/x1[7] ^= 1u << 31; STORE_DATA(dst + i + 32, x1);/'
 fault "last bytes dropped" copy_inet_checksum_avx512 's/if (i < n) {/if (0) {/'
-fault "two vectors exchanged" copy_inet_checksum_avx512 's/STORE(dst + i + 64, x1)/STORE(dst + i + 64, x2)/'
+fault "two vectors exchanged" copy_inet_checksum_avx512 's/STORE_DATA(dst + i + 64, x1)/STORE_DATA(dst + i + 64, x2)/'
 fault "one load at another place" inet_checksum_copy_avx512 's/src + i + 192/src + i + 128/'
 
 chain=xdr_chacha20_copy_sum
