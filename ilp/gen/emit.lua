@@ -379,12 +379,12 @@ local function emit_params(t, plan)
 	t:close(";")
 end
 
-local function emit_ways(t, way, list, callables)
+local function emit_ways(t, plan, way, list, callables)
 	t:open("static const struct ilp_way %s_ways[] = {", way.direction)
 	for k, s in ipairs(list) do
 		local pieces = s.scratch + #way.segments - 1
 		t:open("{ \"%s\", \"%s\", %d, %d, {", s.name, s.title, pieces, s.tiled and 1 or 0)
-		for _, isa in ipairs(isa_table.list) do
+		for _, isa in ipairs(plan.isas or isa_table.list) do
 			if isa.guard then t:raw("#if " .. isa.guard) end
 			t:line("[%s] = %s,", isa.enum, callables[k][isa.name])
 			if isa.guard then t:raw("#endif") end
@@ -493,20 +493,22 @@ local function emit_isa(t, plan, isa, schedules, callables)
 end
 
 -- The C file, and the heads of its functions. counted: one that counts its loads and stores of data (prelude.lua).
+-- plan.isas: only these of isa_table.list, of which isa_table.ends is one; plan.ways: only so many of the schedules that
+-- every chain has.
 function M.source(plan, counted)
 	local opening, t = text.new(), text.new()
 	local schedules, callables = {}, { send = {}, recv = {} }
 	prelude.begin()
 	expression.begin()
 	collectgarbage("setpause", 400) -- text grows, and little of it goes
-	for _, direction in ipairs(DIRECTIONS) do schedules[direction] = schedule.list(plan[direction]) end
+	for _, direction in ipairs(DIRECTIONS) do schedules[direction] = schedule.list(plan[direction], plan.ways) end
 	emit_opening(opening, plan)
 	emit_common(t, plan)
-	for _, isa in ipairs(isa_table.list) do emit_isa(t, plan, isa, schedules, callables) end
+	for _, isa in ipairs(plan.isas or isa_table.list) do emit_isa(t, plan, isa, schedules, callables) end
 	emit_begin(t, plan)
 	emit_sum(t, plan)
 	emit_params(t, plan)
-	for _, direction in ipairs(DIRECTIONS) do emit_ways(t, plan[direction], schedules[direction], callables[direction]) end
+	for _, direction in ipairs(DIRECTIONS) do emit_ways(t, plan, plan[direction], schedules[direction], callables[direction]) end
 	emit_table(t, plan)
 	local first = opening:string() .. prelude.of(t, counted) .. "\n"
 	local _, before = first:gsub("\n", "")

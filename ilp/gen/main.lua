@@ -1,10 +1,14 @@
 -- The generator: chains in, loops out.
 --
---	luajit ilp/gen/main.lua [--out DIR] [--tests DIR] [--order little|big] [--explain] [--] CHAIN…
+--	luajit ilp/gen/main.lua [--out DIR] [--tests DIR] [--extent sample|full|survey] [--order little|big]
+--		[--isa NAME,…] [--ways N] [--explain] [--] CHAIN…
 --
 -- CHAIN is a file, or the name of one in ilp/chains/. --out writes NAME.c and NAME.h of each chain, and chains.c, the
 -- table of all that were named. --tests writes NAME_test.c and NAME.vec, what the descriptions come to on plain
--- numbers, for a machine of that byte order (default: this one's). --explain prints a page about each chain.
+-- numbers, for a machine of that byte order (default: this one's); how much of that there is, --extent says (default:
+-- sample; test.lua). --isa makes loops of these instruction sets only, scalar among them, and --ways those of the first N
+-- schedules only (layered, tiled, fused, streaming, partitions): quicker to compile. --explain prints a page about each
+-- chain.
 -- Exit status: 0; 1: a mistake in a description, or a file that cannot be written; 2: usage.
 --
 -- As a module: require "gen.main" with ilp/ in package.path gives generate, outputs, explain and run.
@@ -86,12 +90,48 @@ end
 
 local function usage(problem)
 	io.stderr:write(problem, "\nusage: luajit ilp/gen/main.lua ",
-		"[--out DIR] [--tests DIR] [--order little|big] [--explain] [--] CHAIN…\n")
+		"[--out DIR] [--tests DIR] [--extent sample|full|survey] [--order little|big]\n\t",
+		"[--isa NAME,…] [--ways N] [--explain] [--] CHAIN…\n")
 	return 2
 end
 
+-- The instruction sets of those names, between commas, in their order; or nil and what is wrong.
+function M.isas(names)
+	local isa_table, wanted, list, all = require "gen.isa", {}, {}, {}
+	for name in (names .. ","):gmatch("([^,]*),") do wanted[name] = true end
+	for _, isa in ipairs(isa_table.list) do
+		if wanted[isa.name] then list[#list + 1], wanted[isa.name] = isa, nil end
+		all[#all + 1] = isa.name
+	end
+	local other = next(wanted)
+	if other then return nil, string.format("--isa: '%s', expected of %s", other, table.concat(all, ", ")) end
+	if list[1] ~= isa_table.ends then
+		return nil, string.format("--isa %s: expected %s among them; add it", names, isa_table.ends.name)
+	end
+	return list
+end
+
+local VALUED = { out = true, tests = true, order = true, extent = true, isa = true, ways = true }
+local EXTENTS = { sample = "SAMPLE", full = "FULL", survey = "SURVEY" }
+
+-- What is wrong with the values of options, if anything; makes of them what they stand for.
+local function check_values(o)
+	if o.order ~= "little" and o.order ~= "big" then return "--order is little or big" end
+	if not EXTENTS[o.extent] then return "--extent is sample, full or survey" end
+	if o.isa then
+		local problem
+		o.isas, problem = M.isas(o.isa)
+		if problem then return problem end
+	end
+	local ways = o.ways and tonumber(o.ways)
+	if o.ways and not (ways and ways >= 3 and ways % 1 == 0) then return "--ways is a number, 3 or more" end
+	o.ways = ways
+	if #o.chains == 0 then return "no chain was named" end
+	if not (o.out or o.tests or o.explain) then return "nothing to do: give --out, --tests or --explain" end
+end
+
 local function parse(arguments)
-	local o, k = { chains = {}, order = require("ffi").abi("le") and "little" or "big" }, 1
+	local o, k = { chains = {}, order = require("ffi").abi("le") and "little" or "big", extent = "sample" }, 1
 	local ended -- "--" ends the options
 	while k <= #arguments do
 		local a = arguments[k]
@@ -100,7 +140,7 @@ local function parse(arguments)
 			ended = true
 		elseif name == "explain" then
 			o.explain = true
-		elseif name == "out" or name == "tests" or name == "order" then
+		elseif VALUED[name] then
 			k = k + 1
 			o[name] = arguments[k]
 			if not o[name] then return nil, a .. " needs a value" end
@@ -111,9 +151,8 @@ local function parse(arguments)
 		end
 		k = k + 1
 	end
-	if o.order ~= "little" and o.order ~= "big" then return nil, "--order is little or big" end
-	if #o.chains == 0 then return nil, "no chain was named" end
-	if not (o.out or o.tests or o.explain) then return nil, "nothing to do: give --out, --tests or --explain" end
+	local problem = check_values(o)
+	if problem then return nil, problem end
 	return o
 end
 
@@ -142,12 +181,15 @@ end
 local function outputs_of(o)
 	local outputs, plans = {}, plans_of(o.chains)
 	if o.out then
-		for _, p in ipairs(plans) do append(outputs, loops(p, o.out)) end
+		for _, p in ipairs(plans) do
+			p.isas, p.ways = o.isas, o.ways
+			append(outputs, loops(p, o.out))
+		end
 		append(outputs, { { path = o.out .. "/chains.c", content = emit.list(plans) } })
 	end
 	if o.tests then
 		local test = require "gen.test"
-		for _, p in ipairs(plans) do append(outputs, test.outputs(p, o.tests, o.order)) end
+		for _, p in ipairs(plans) do append(outputs, test.outputs(p, o.tests, o.order, test[EXTENTS[o.extent]])) end
 	end
 	return outputs
 end

@@ -155,8 +155,8 @@ local function partials(way, put)
 end
 
 -- All schedules of a direction: layered, tiled, fused, streaming (fused, with stores that go by the caches), then every
--- partition between, tile by tile.
-function M.list(way)
+-- partition between, tile by tile. most: only so many, the first (3 or more: the end of the data is fused's).
+function M.list(way, most)
 	local list = {}
 	local function put(name, cut, options) list[#list + 1] = schedule(way, name, cut, options) end
 	local function none() return {} end
@@ -166,6 +166,7 @@ function M.list(way)
 	put("fused", none, { tiled = #way.segments > 1 })
 	put("streaming", none, { tiled = #way.segments > 1, streams_out = true })
 	partials(way, function(name, cut) put(name, cut, { tiled = true }) end)
+	while most and #list > most do table.remove(list) end
 	return list
 end
 

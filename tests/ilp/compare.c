@@ -1,5 +1,5 @@
 /* Compares the loops of a chain with its vectors. Buffers stand between guard bytes, and each input also ends, once,
- * where readable memory ends: what is read or written beyond is seen. */
+ * where readable memory ends, and begins where it begins: what is read or written beyond is seen. */
 #include "tests/ilp/compare.h"
 #include "tests/ilp/vec.h"
 
@@ -92,9 +92,16 @@ static uint8_t *guarded(struct buffer *b, size_t len, size_t offset)
 	return b->at;
 }
 
+static bool untouched(const uint8_t *p, size_t n)
+{
+	return n == 0 || (p[0] == PATTERN && memcmp(p, p + 1, n - 1) == 0);
+}
+
 static void check_guards(const struct buffer *b, size_t len, const char *which)
 {
-	for (size_t i = 1; i <= GUARD; i++) {
+	const bool good = untouched(b->at - GUARD, GUARD) && untouched(b->at + len, GUARD);
+
+	for (size_t i = 1; !good && i <= GUARD; i++) {
 		if (b->at[-(ptrdiff_t)i] != PATTERN)
 			EXPECT(false, "%s: written %zu bytes before", which, i);
 		if (b->at[len + i - 1] != PATTERN)
@@ -103,21 +110,21 @@ static void check_guards(const struct buffer *b, size_t len, const char *which)
 	compared++;
 }
 
-/* The same bytes, ending where readable memory ends. */
-static const uint8_t *fenced(const uint8_t *bytes, size_t len)
+/* The same bytes, ending where readable memory ends; first: beginning where it begins. */
+static const uint8_t *fenced(const uint8_t *bytes, size_t len, bool first)
 {
-	static uint8_t *end;
+	static uint8_t *begin;
 	static size_t room;
 	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
 
-	if (room < len) {
+	if (room < len || !begin) {
 		room = (len + page) / page * page;
-		uint8_t *p = mmap(NULL, room + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		if (p == MAP_FAILED || mprotect(p + room, page, PROT_NONE) != 0)
+		uint8_t *p = mmap(NULL, room + 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (p == MAP_FAILED || mprotect(p, page, PROT_NONE) != 0 || mprotect(p + page + room, page, PROT_NONE) != 0)
 			exit(2);
-		end = p + room;
+		begin = p + page;
 	}
-	return memcpy(end - len, bytes, len);
+	return memcpy(first ? begin : begin + room - len, bytes, len);
 }
 
 /* Calls ----------------------------------------------------------------------------------------------------------- */
@@ -196,9 +203,16 @@ static void check_place(const struct ilp_any *s, size_t in)
 	const struct ilp_state *state = (const struct ilp_state *)s;
 
 	EXPECT(chain->whole[now.direction] || state->pos >= in, "after %zu bytes: pos %lu", in, (unsigned long)state->pos);
-	for (size_t i = chain->state_size; i < sizeof *s; i++)
-		if (s->bytes[i] != PATTERN)
-			EXPECT(false, "after %zu bytes: state written at %zu", in, i);
+	EXPECT(untouched(s->bytes + chain->state_size, sizeof *s - chain->state_size), "after %zu bytes: written behind the state",
+		in);
+}
+
+/* Strips as short as can be, as long as can be, and between. */
+static void set_tile(struct ilp_any *s)
+{
+	const uint32_t most = (uint32_t[]){ 1, 40, 40, ILP_TILE_MAX / 64 }[random_below(4)];
+
+	((struct ilp_state *)s)->tile = 64 * (most <= 40 ? 1 + random_below(most) : most);
 }
 
 /* The data in these pieces, then the end. once: one sum is asked for, at the end. */
@@ -212,7 +226,7 @@ static void run(const struct subject *x, const struct vec_adu *adu, const uint8_
 	size_t in = 0, out = 0;
 
 	set_up(&s);
-	((struct ilp_state *)&s)->tile = 64 * (1 + random_below(40));
+	set_tile(&s);
 	for (size_t i = 0; i < count; i++) {
 		const size_t n = call(x, &s, dst + out, src + in, pieces[i]);
 		EXPECT(out + n <= w.out_len, "length %zu: %zu bytes written after %zu", adu->len, out + n, in + pieces[i]);
@@ -239,6 +253,29 @@ static void run_whole(const struct subject *x, const struct vec_adu *adu, const 
 	run(x, adu, src, &n, 1, offset, true);
 }
 
+/* Source and destination are the same memory; in two pieces where the first leaves nothing held back. */
+static void run_in_place(const struct subject *x, const struct vec_adu *adu, size_t offset, size_t half)
+{
+	const struct way_of w = way_of(x, adu);
+	uint8_t *dst = guarded(&dst_buffer, ilp_room(chain, x->direction, w.in_len), offset);
+	struct ilp_any s;
+
+	memcpy(dst, w.in, w.in_len);
+	set_up(&s);
+	set_tile(&s);
+	size_t n = call(x, &s, dst, dst, half);
+	if (half < w.in_len && n != half)
+		return;
+	if (half < w.in_len)
+		n += call(x, &s, dst + half, dst + half, w.in_len - half);
+	const int more = chain->end[x->direction](&s, dst + n);
+	EXPECT(more >= 0 && n + (size_t)more == w.out_len, "length %zu: %zu bytes and %d", adu->len, n, more);
+	check_bytes(dst, w.out, w.out_len);
+	check_values(&s, adu, false);
+	check_sum(&s, adu->wire, adu->wire_len);
+	check_guards(&dst_buffer, ilp_room(chain, x->direction, w.in_len), "dst");
+}
+
 /* Trials ---------------------------------------------------------------------------------------------------------- */
 
 static void whole(const struct subject *x)
@@ -246,13 +283,16 @@ static void whole(const struct subject *x)
 	for (size_t i = 0; i < vec.adus_len; i++) {
 		const struct vec_adu *adu = &vec.adus[i];
 		const struct way_of w = way_of(x, adu);
-		uint8_t *src = guarded(&src_buffer, w.in_len, random_below(64));
 
-		memcpy(src, w.in, w.in_len);
-		run_whole(x, adu, src, random_below(64));
-		check_guards(&src_buffer, w.in_len, "src");
-		check_bytes(src, w.in, w.in_len);
-		run_whole(x, adu, fenced(w.in, w.in_len), 0);
+		for (int times = full ? 4 : 1; times > 0; times--) {
+			uint8_t *src = guarded(&src_buffer, w.in_len, random_below(64));
+			memcpy(src, w.in, w.in_len);
+			run_whole(x, adu, src, random_below(64));
+			check_guards(&src_buffer, w.in_len, "src");
+			check_bytes(src, w.in, w.in_len);
+		}
+		run_whole(x, adu, fenced(w.in, w.in_len, false), 0);
+		run_whole(x, adu, fenced(w.in, w.in_len, true), 0);
 	}
 }
 
@@ -273,6 +313,23 @@ static void offsets(const struct subject *x)
 				memcpy(src, w.in, w.in_len);
 				run_whole(x, adu, src, full ? to : from * 37 % 64);
 			}
+		for (size_t at = 0; wanted && full && chain->inplace && at < 64; at++)
+			run_in_place(x, adu, at, w.in_len);
+	}
+}
+
+/* In two pieces, cut everywhere; else at some places. */
+static void cuts_in_two(const struct subject *x, const struct vec_adu *adu)
+{
+	const struct way_of w = way_of(x, adu);
+
+	for (size_t at = full ? 0 : random_below(7); at <= w.in_len; at += full ? 1 : 1 + random_below(11)) {
+		const size_t two[] = { at, w.in_len - at };
+		uint8_t *src = guarded(&src_buffer, w.in_len, random_below(64));
+		memcpy(src, w.in, w.in_len);
+		run(x, adu, src, two, 2, at % 64, at % 2);
+		if (full)
+			run(x, adu, src, two, 2, random_below(64), at % 2 == 0);
 	}
 }
 
@@ -286,13 +343,10 @@ static void cuts(const struct subject *x)
 		size_t pieces[512], count = 0, left = w.in_len;
 
 		if (w.in_len <= 256 && (full || i % 9 == 0))
-			for (size_t at = full ? 0 : random_below(7); at <= w.in_len; at += full ? 1 : 1 + random_below(11)) {
-				const size_t two[] = { at, w.in_len - at };
-				run(x, adu, w.in, two, 2, at % 64, at % 2);
-			}
-		if (i % 4 != 0)
+			cuts_in_two(x, adu);
+		if (!full && i % 4 != 0)
 			continue;
-		const uint32_t most = (uint32_t[]){ 9, 70, 200, 1600 }[i / 4 % 4];
+		const uint32_t most = (uint32_t[]){ 9, 70, 200, 1600 }[(full ? i : i / 4) % 4];
 		while (left > 0 && count < 511) {
 			const size_t piece = random_below(most);
 			pieces[count] = piece < left ? piece : left;
@@ -320,48 +374,55 @@ static bool same_state(const struct ilp_any *a, const struct ilp_any *b)
 	return memcmp(&x, &y, sizeof x) == 0;
 }
 
-/* Every loop of a direction leaves the same state, all folds included, as the first does, wherever the cut. */
-static void states(const struct subject *x)
+/* The state is the same, all folds included, as the direction's first loop leaves, after a piece of that many bytes and
+ * at the end. */
+static void states_cut(const struct subject *x, const struct vec_adu *adu, size_t half)
 {
 	struct subject first = { .direction = x->direction };
+	const struct way_of w = way_of(x, adu);
+	uint8_t *dst = guarded(&dst_buffer, ilp_room(chain, x->direction, w.in_len), 0);
 	struct ilp_any s, want;
 
 	first.loop = chain->ways[x->direction][0].loop[ILP_SCALAR];
-	for (size_t i = 3; i < vec.adus_len; i += 5) {
-		const struct way_of w = way_of(x, &vec.adus[i]);
-		const size_t half = chain->whole[x->direction] ? w.in_len : random_below((uint32_t)w.in_len + 1);
-		uint8_t *dst = guarded(&dst_buffer, ilp_room(chain, x->direction, w.in_len), 0);
-		set_up(&s);
-		set_up(&want);
-		const size_t n = call(x, &s, dst, w.in, half), m = call(&first, &want, dst, w.in, half);
-		EXPECT(n == m && same_state(&s, &want), "length %zu: state after %zu", vec.adus[i].len, half);
+	set_up(&s);
+	set_up(&want);
+	const size_t n = call(x, &s, dst, w.in, half), m = call(&first, &want, dst, w.in, half);
+	EXPECT(n == m && same_state(&s, &want), "length %zu: state after %zu", adu->len, half);
+	if (chain->whole[x->direction])
+		return;
+	/* A snapshot undoes a call. */
+	const struct ilp_any before = s;
+	call(x, &s, dst + n, w.in + half, w.in_len - half);
+	s = before;
+	call(x, &s, dst + n, w.in + half, w.in_len - half);
+	call(&first, &want, dst + m, w.in + half, w.in_len - half);
+	EXPECT(same_state(&s, &want), "length %zu: state at the end", adu->len);
+}
+
+static void states(const struct subject *x)
+{
+	for (size_t i = full ? 0 : 3; i < vec.adus_len; i += full ? 1 : 5) {
+		const struct vec_adu *adu = &vec.adus[i];
+		const size_t len = way_of(x, adu).in_len;
+
 		if (chain->whole[x->direction])
-			continue;
-		/* A snapshot undoes a call. */
-		const struct ilp_any before = s;
-		call(x, &s, dst + n, w.in + half, w.in_len - half);
-		s = before;
-		call(x, &s, dst + n, w.in + half, w.in_len - half);
-		call(&first, &want, dst + m, w.in + half, w.in_len - half);
-		EXPECT(same_state(&s, &want), "length %zu: state at the end", vec.adus[i].len);
+			states_cut(x, adu, len);
+		else if (full && len <= 256)
+			for (size_t at = 0; at <= len; at++)
+				states_cut(x, adu, at);
+		else
+			states_cut(x, adu, random_below((uint32_t)len + 1));
 	}
 }
 
 static void in_place(const struct subject *x)
 {
 	for (size_t i = 0; chain->inplace && i < vec.adus_len; i++) {
-		const struct vec_adu *adu = &vec.adus[i];
-		const struct way_of w = way_of(x, adu);
-		uint8_t *dst = guarded(&dst_buffer, ilp_room(chain, x->direction, w.in_len), random_below(64));
-		struct ilp_any s;
+		const size_t len = way_of(x, &vec.adus[i]).in_len;
 
-		memcpy(dst, w.in, w.in_len);
-		set_up(&s);
-		const size_t n = call(x, &s, dst, dst, w.in_len);
-		const int more = chain->end[x->direction](&s, dst + n);
-		EXPECT(more >= 0 && n + (size_t)more == w.out_len, "length %zu: %zu bytes and %d", adu->len, n, more);
-		check_bytes(dst, w.out, w.out_len);
-		check_values(&s, adu, false);
+		run_in_place(x, &vec.adus[i], random_below(64), len);
+		for (size_t at = 0; full && !chain->whole[x->direction] && len <= 256 && at < len; at += chain->unit)
+			run_in_place(x, &vec.adus[i], random_below(64), at);
 	}
 }
 
@@ -411,6 +472,24 @@ static void try_all(const struct subject *x)
 	}
 }
 
+static int usage(const char *program, const char *why, const char *what)
+{
+	fprintf(stderr, "%s%s%susage: %s FILE.vec [--full] [--isa NAME]\n", why, what, *why ? "\n" : "", program);
+	return 2;
+}
+
+/* Whether there is such an instruction set; says so where this CPU has it not. */
+static bool is_isa(const char *name)
+{
+	for (enum ilp_isa i = 0; i < ILP_ISAS; i++)
+		if (strcmp(name, ilp_isa_name(i)) == 0) {
+			if (!ilp_isa_here(i))
+				printf("skipped, because this processor has no %s\n", name);
+			return true;
+		}
+	return false;
+}
+
 int compare_main(const struct ilp_chain *c, int argc, char **argv)
 {
 	const char *isa = NULL, *file = NULL;
@@ -420,12 +499,14 @@ int compare_main(const struct ilp_chain *c, int argc, char **argv)
 			full = true;
 		else if (strcmp(argv[i], "--isa") == 0 && i + 1 < argc)
 			isa = argv[++i];
+		else if (argv[i][0] == '-')
+			return usage(argv[0], "no such option: ", argv[i]);
 		else
 			file = argv[i];
-	if (!file) {
-		fprintf(stderr, "usage: %s FILE.vec [--full] [--isa NAME]\n", argv[0]);
-		return 2;
-	}
+	if (!file)
+		return usage(argv[0], "", "");
+	if (isa && !is_isa(isa))
+		return usage(argv[0], "no such instruction set, see `tcpu isa`: ", isa);
 	chain = c;
 	vec_read(&vec, file);
 	signal(SIGSEGV, crashed);
