@@ -14,7 +14,7 @@ local function kind_at(r, k) return r.tokens[k] and r.tokens[k].kind end
 
 function M.is_assignment(text) return ASSIGN[text] == true end
 
-local function names_type(r, k)
+function M.names_type(r, k)
 	local text = text_at(r, k)
 	return TYPES[text] or text:find("_t$") ~= nil or r.types ~= nil and r.types[text] == true
 end
@@ -30,13 +30,13 @@ function M.is_cast(r, k)
 	local after = text_at(r, k + 1)
 	if after == "{" then return open > 1 and text_at(r, open - 1) ~= ")" end
 	if not (kind_at(r, k + 1) == "id" or kind_at(r, k + 1) == "number" or after == "(" or UNARY[after]) then return false end
-	return names_type(r, open + 1) or text_at(r, k - 1) == "*"
+	return M.names_type(r, open + 1) or text_at(r, k - 1) == "*"
 end
 
 -- Whether token k can be the last of an operand.
 function M.ends_operand(r, k)
 	local text, kind = text_at(r, k), kind_at(r, k)
-	if kind == "id" then return not KEYWORDS[text] and not names_type(r, k) end
+	if kind == "id" then return not KEYWORDS[text] and not M.names_type(r, k) end
 	if kind == "number" then return true end
 	if text == ")" then return not M.is_cast(r, k) end
 	if text == "}" then return M.is_cast(r, r.partner[k] - 1) end
@@ -106,7 +106,7 @@ function M.call_around(r, k)
 		elseif partner then
 			local name = depth_open - 1
 			if text_at(r, depth_open) == "(" and kind_at(r, name) == "id" and not KEYWORDS[text_at(r, name)]
-					and not names_type(r, name) then
+					and not M.names_type(r, name) then
 				return name, depth_open
 			end
 			if text_at(r, depth_open) ~= "(" then return nil end

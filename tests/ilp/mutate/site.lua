@@ -1,6 +1,9 @@
 -- Where an operator can be applied, and the text that it makes. A site: { operator, region, edits, line, key }; an edit
 -- replaces bytes from … to of the file's text. key is the same as long as the region's C is: operator, region's name,
 -- number of the site among those.
+local secrets = require "mutate.secrets"
+local flow = require "mutate.flow"
+
 local M = {}
 
 function M.text(r, from, to)
@@ -9,15 +12,15 @@ end
 
 -- Edits: tokens from … to become a text; a text is put after, or before, token k.
 function M.replace(r, from, to, text)
-	return { from = r.tokens[from].from, to = r.tokens[to].to, text = text, line = r.tokens[from].line }
+	return { from = r.tokens[from].from, to = r.tokens[to].to, text = text, line = r.tokens[from].line, token = from }
 end
 
 function M.after(r, k, text)
-	return { from = r.tokens[k].to + 1, to = r.tokens[k].to, text = text, line = r.tokens[k].line }
+	return { from = r.tokens[k].to + 1, to = r.tokens[k].to, text = text, line = r.tokens[k].line, token = k }
 end
 
 function M.before(r, k, text)
-	return { from = r.tokens[k].from, to = r.tokens[k].from - 1, text = text, line = r.tokens[k].line }
+	return { from = r.tokens[k].from, to = r.tokens[k].from - 1, text = text, line = r.tokens[k].line, token = k }
 end
 
 -- Two ranges of tokens exchanged.
@@ -58,16 +61,22 @@ function M.show(site)
 	return tidy(text:sub(from, to)), tidy(after:sub(from, to + #after - #text))
 end
 
--- All sites of these operators in these regions, each operator's in the order of the text.
+-- All sites of these operators in these regions, each operator's in the order of the text. What only wipes secrets is
+-- for operators of secrets; what makes no difference but of speed is for none.
 function M.all(regions, operators)
 	local list = {}
 	for _, operator in ipairs(operators) do
 		for _, r in ipairs(regions) do
 			local n = 0
 			operator.sites(r, function(...)
+				local edits, line, secret, indifferent = { ... }, math.huge, true, true
+				for _, e in ipairs(edits) do
+					line = math.min(line, e.line)
+					secret = secret and secrets.is_secret(r, e.token)
+					indifferent = indifferent and flow.is_indifferent(r, e.token)
+				end
+				if indifferent or secret ~= (operator.secrets or false) then return end
 				n = n + 1
-				local edits, line = { ... }, math.huge
-				for _, e in ipairs(edits) do line = math.min(line, e.line) end
 				list[#list + 1] = { operator = operator, region = r, edits = edits, line = line,
 					key = string.format("%s:%s:%d", operator.name, r.name, n) }
 			end)

@@ -1,65 +1,14 @@
 -- Mutations of loops and of the conditions that guard them.
 --
 -- What a narrower loop after this one takes up is no fault: the result is the same, only slower. So loops are made to
--- run less only where nothing after them has the same condition with a smaller width.
+-- run less only where nothing does (flow.lua).
 local site = require "mutate.site"
 local expression = require "mutate.expression"
+local flow = require "mutate.flow"
 
 local M = {}
 
 local function text_at(r, k) return r.tokens[k] and r.tokens[k].text or "" end
-
--- A decimal number's value and suffix.
-local function decimal(text)
-	local digits, suffix = text:match("^(%d+)([uUlL]*)$")
-	if not digits or #digits > 1 and digits:sub(1, 1) == "0" or #digits > 15 then return nil end
-	return tonumber(digits), suffix
-end
-
--- A condition without its numbers, and its last number.
-local function shape(r, cond)
-	local parts, width = {}, nil
-	for k = cond[1], cond[2] do
-		local number = decimal(text_at(r, k))
-		width = number or width
-		parts[#parts + 1] = number and "#" or text_at(r, k)
-	end
-	return table.concat(parts, " "), width
-end
-
--- Statements that run after s, when it is not in a loop.
-local function each_later(s, f)
-	while s do
-		for k = s.index + 1, #s.list do f(s.list[k]) end
-		s = s.parent
-		if s and (s.kind == "for" or s.kind == "while" or s.kind == "do") then return end
-	end
-end
-
--- Whether what s leaves undone is done by a narrower one after it.
-local function taken_up(r, s)
-	local like, width = shape(r, s.cond)
-	local found = false
-	each_later(s, function(later)
-		if later.cond and (later.kind == "for" or later.kind == "if") then
-			local shape_later, narrower = shape(r, later.cond)
-			found = found or shape_later == like and width ~= nil and narrower < width
-		end
-	end)
-	return found
-end
-
--- Whether all that an if does is in loops that look at the same condition again.
-local function guarded(r, s)
-	local like = shape(r, s.cond)
-	for _, inner in ipairs(r.statements) do
-		if inner.kind == "for" and inner.cond and inner.first > s.first and inner.last <= s.last
-				and shape(r, inner.cond) == like then
-			return true
-		end
-	end
-	return false
-end
 
 -- Whether a loop changes what was before it, other than memory: doing something twice is seen then.
 local function carries(r, s)
@@ -88,7 +37,7 @@ local function stride(r, add)
 		if not s.step then return end
 		for k = s.step[1], s.step[2] do
 			local by = text_at(r, k - 1) == "+=" and k
-			local number = by and decimal(text_at(r, k))
+			local number = by and flow.decimal(text_at(r, k))
 			if number then
 				add(site.replace(r, k, k, tostring(number * 2)))
 				add(site.replace(r, k, k, tostring(number + math.max(1, math.floor(number / 4)))))
@@ -110,14 +59,14 @@ local function comparisons(r, s, f)
 	for k = s.cond[1], s.cond[2] do
 		local op = text_at(r, k)
 		if (SOFT[op] or HARD[op]) and expression.is_binary(r, k) then
-			f(k, op:sub(1, 1) == ">", k + 1 == s.cond[2] and decimal(text_at(r, k + 1)))
+			f(k, op:sub(1, 1) == ">", k + 1 == s.cond[2] and flow.decimal(text_at(r, k + 1)))
 		end
 	end
 end
 
 local function longer(r, add)
 	each(r, { ["for"] = true, ["while"] = true, ["if"] = true }, function(s)
-		if s.kind == "if" and guarded(r, s) then return end
+		if s.kind == "if" and flow.guarded(r, s) then return end
 		comparisons(r, s, function(k, above, number)
 			-- An if of something above zero runs, then, over nothing.
 			if SOFT[text_at(r, k)] and not (s.kind == "if" and number == 0) then
@@ -134,7 +83,7 @@ end
 
 local function shorter(r, add)
 	each(r, { ["for"] = true, ["while"] = true, ["if"] = true }, function(s)
-		if taken_up(r, s) then return end
+		if flow.taken_up(r, s) then return end
 		comparisons(r, s, function(k, above, number)
 			if HARD[text_at(r, k)] then add(site.replace(r, k, k, HARD[text_at(r, k)])) end
 			if above and number then
@@ -148,7 +97,7 @@ end
 
 local function part(r, add)
 	each(r, { ["for"] = true, ["while"] = true, ["if"] = true, ["do"] = true }, function(s)
-		if taken_up(r, s) then return end
+		if flow.taken_up(r, s) then return end
 		if s.kind == "if" then
 			add(site.replace(r, s.cond[1], s.cond[2], "0"))
 		else
@@ -163,6 +112,4 @@ M.list = {
 	{ name = "bound-shorter", why = "a loop or part runs once less, and nothing takes up what it leaves", sites = shorter },
 	{ name = "part-dropped", why = "a loop or a guarded part, the tail mostly, does not run", sites = part },
 }
-M.decimal = decimal
-
 return M

@@ -2,7 +2,7 @@
 local site = require "mutate.site"
 
 local statement = require "mutate.statement"
-local decimal = require("mutate.operators.loops").decimal
+local decimal = require("mutate.flow").decimal
 
 local M = {}
 

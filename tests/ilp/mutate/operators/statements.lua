@@ -2,44 +2,20 @@
 -- an operator of their own.
 local site = require "mutate.site"
 local expression = require "mutate.expression"
+local secrets = require "mutate.secrets"
 
 local M = {}
 
 local function text_at(r, k) return r.tokens[k] and r.tokens[k].text or "" end
-
-local function is_wipe(r, from) return text_at(r, from):find("wipe") ~= nil and text_at(r, from + 1) == "(" end
-
--- Variables that say only how much is to be wiped.
-local function for_wipe(r)
-	local only = {}
-	for _, s in ipairs(r.statements or {}) do
-		if s.kind == "expression" and is_wipe(r, s.first) then
-			for k = s.first + 2, s.last do
-				if r.tokens[k].kind == "id" then only[text_at(r, k)] = true end
-			end
-		end
-	end
-	for _, s in ipairs(r.statements or {}) do
-		local simple = s.kind == "expression" or s.kind == "declaration" or s.kind == "return"
-		local own = s.kind == "expression" and (is_wipe(r, s.first) or only[text_at(r, s.first)])
-		for k = s.first, simple and not own and s.last or (s.cond and s.cond[2] or 0) do
-			local declared = s.names and s.names[1] == k and text_at(r, k - 1) ~= "]"
-			if only[text_at(r, k)] and not declared then only[text_at(r, k)] = nil end
-		end
-	end
-	return only
-end
 
 -- (void)x; is for the compiler.
 local function is_void(r, part) return text_at(r, part[1]) == "(" and text_at(r, part[1] + 1) == "void" end
 
 -- Calls f with each part of the expression statements that does something, and how many its statement has.
 local function each_part(r, f)
-	local only = for_wipe(r)
 	for _, s in ipairs(r.statements or {}) do
 		for _, part in ipairs(s.kind == "expression" and s.parts or {}) do
-			local wipe = is_wipe(r, part[1]) or only[text_at(r, part[1])]
-			if not is_void(r, part) then f(s, part, wipe) end
+			if not is_void(r, part) then f(s, part, secrets.is_secret(r, part[1])) end
 		end
 	end
 end
@@ -69,21 +45,20 @@ end
 
 local function twice(r, add)
 	each_part(r, function(s, part, wipe)
-		if wipe or #s.parts > 1 then return end
-		local changes = false
-		for k = part[1], part[2] do
-			local op = text_at(r, k)
-			changes = changes or expression.is_assignment(op) and op ~= "="
-		end
-		if changes or kind_of(r, part) == "statement" and text_at(r, part[1] + 1) == "=" then
+		local _, last = expression.place(r, part[1])
+		local op, again = text_at(r, last + 1), false
+		for k = last + 2, part[2] do again = again or text_at(r, k) == text_at(r, part[1]) end
+		if not wipe and #s.parts == 1 and expression.is_assignment(op) and (op ~= "=" or again) then
 			add(site.after(r, s.last, " " .. site.text(r, s.first, s.last)))
 		end
 	end)
 end
 
--- Statements of one form, such as those that add up one lane after the other, may stand in any order.
+-- Statements of one form, such as those that add up one lane after the other, may stand in any order; so may calls of
+-- one function.
 local function form(r, s)
 	local parts = {}
+	if s.kind == "expression" and text_at(r, s.first + 1) == "(" then return text_at(r, s.first) end
 	for k = s.first, s.last do
 		local token = r.tokens[k]
 		parts[#parts + 1] = token.kind == "number" and "#" or token.kind == "id" and token.text:gsub("%d+$", "#") or token.text
@@ -96,7 +71,7 @@ local function order(r, add)
 	for _, s in ipairs(r.statements or {}) do
 		local other = s.list[s.index + 1]
 		if simple[s.kind] and other and simple[other.kind] and form(r, s) ~= form(r, other)
-				and not (is_wipe(r, s.first) or is_wipe(r, other.first)) then
+				and not (secrets.is_wipe(r, s.first) or secrets.is_wipe(r, other.first)) then
 			local a, b = expression.effects(r, s.first, s.last), expression.effects(r, other.first, other.last)
 			local needs = false
 			for _, k in ipairs(s.names or {}) do needs = needs or b.used[text_at(r, k)] end
@@ -112,7 +87,7 @@ local function wipe(r, add)
 		if is then add(drop(r, s, part)) end
 	end)
 	for _, s in ipairs(r.statements or {}) do
-		if s.kind == "expression" and is_wipe(r, s.first) then
+		if s.kind == "expression" and secrets.is_wipe(r, s.first) then
 			add(site.before(r, s.last - 1, " / 2"))
 		end
 	end

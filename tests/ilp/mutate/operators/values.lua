@@ -1,7 +1,7 @@
 -- Mutations of numbers.
 local site = require "mutate.site"
 local expression = require "mutate.expression"
-local decimal = require("mutate.operators.loops").decimal
+local decimal = require("mutate.flow").decimal
 
 local M = {}
 

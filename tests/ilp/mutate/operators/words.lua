@@ -98,17 +98,18 @@ end
 
 -- Names of 64 bits, other than lengths, which no test has beyond 32 bits of.
 local function narrow(r, add)
-	local wide = {}
+	local wide, declared = {}, {}
 	for _, p in ipairs(r.params or {}) do wide[p.name] = p.type == "uint64_t" and not p.pointer end
 	for _, s in ipairs(r.statements or {}) do
 		for _, k in ipairs(s.names or {}) do
-			if text_at(r, k - 1) == "uint64_t" then wide[text_at(r, k)] = true end
+			declared[k] = true
+			if text_at(r, s.names[1] - 1) == "uint64_t" then wide[text_at(r, k)] = true end
 		end
 	end
 	each(r, function(k, text, kind)
 		local before, after = text_at(r, k - 1), text_at(r, k + 1)
-		if kind ~= "id" or not wide[text] or before == "." or before == "->" or before == "uint64_t" then return end
-		if before == ")" and expression.is_cast(r, k - 1) or expression.is_assignment(after) or after == ";" then return end
+		if kind ~= "id" or not wide[text] or before == "." or before == "->" or declared[k] then return end
+		if before == ")" and expression.is_cast(r, k - 1) or expression.is_assignment(after) then return end
 		add(site.replace(r, k, k, "(uint32_t)" .. text))
 	end)
 end
@@ -144,8 +145,10 @@ local function arguments(r, add)
 		local parts = statement.split(r, k + 1, r.partner[k] - 1, ",")
 		for n = 1, #parts - 1 do
 			local a, b = parts[n], parts[n + 1]
-			local names = a[1] <= a[2] and b[1] <= b[2] and r.tokens[a[1]].kind == "id" and r.tokens[b[1]].kind == "id"
-			if names and site.text(r, a[1], a[2]) ~= site.text(r, b[1], b[2]) then add(site.exchange(r, a, b)) end
+			local function named(part)
+				return part[1] <= part[2] and r.tokens[part[1]].kind == "id" and not expression.names_type(r, part[1])
+			end
+			if named(a) and named(b) and site.text(r, a[1], a[2]) ~= site.text(r, b[1], b[2]) then add(site.exchange(r, a, b)) end
 		end
 	end)
 end
