@@ -1,6 +1,6 @@
 -- Survivors that are explained, read from a file. An explanation is
 --
---	equivalent|unseen OPERATOR[,OPERATOR...] FUNCTION
+--	equivalent|unseen OPERATOR[,OPERATOR...] CHAIN:FUNCTION
 --		BEFORE => AFTER
 --		why, in one line or more
 --
@@ -37,13 +37,13 @@ function M.parse(text, file, known)
 		elseif not indented then
 			if entry then fail("two explanations without a line between", "an empty line") end
 			entry = head(line)
-			if not entry then fail("'" .. line .. "'", "equivalent|unseen OPERATOR FUNCTION") end
+			if not entry then fail("'" .. line .. "'", "equivalent|unseen OPERATOR CHAIN:FUNCTION") end
 			for operator in pairs(entry.operators) do
 				if operator ~= "*" and not known[operator] then fail("'" .. operator .. "'", "an operator (--list names them)") end
 			end
 			list[#list + 1] = entry
 		elseif not entry then
-			fail("an indented line", "equivalent|unseen OPERATOR FUNCTION before it")
+			fail("an indented line", "equivalent|unseen OPERATOR CHAIN:FUNCTION before it")
 		elseif not entry.before then
 			local before, after = indented:match("^(.-) => (.*)$")
 			if not before then fail("'" .. indented .. "'", "BEFORE => AFTER") end
@@ -67,7 +67,7 @@ end
 -- The explanation of a site whose lines are shown as before and after; nil when there is none.
 function M.find(list, s, before, after)
 	for _, entry in ipairs(list) do
-		if (entry.operators["*"] or entry.operators[s.operator.name]) and s.region.name:find(entry.name)
+		if (entry.operators["*"] or entry.operators[s.operator.name]) and (s.chain .. ":" .. s.region.name):find(entry.name)
 				and before:find(entry.before) and after:find(entry.after) then
 			return entry
 		end

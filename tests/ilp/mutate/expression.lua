@@ -29,7 +29,8 @@ function M.is_cast(r, k)
 	end
 	local after = text_at(r, k + 1)
 	if after == "{" then return open > 1 and text_at(r, open - 1) ~= ")" end
-	if not (kind_at(r, k + 1) == "id" or kind_at(r, k + 1) == "number" or after == "(" or UNARY[after]) then return false end
+	local kind = kind_at(r, k + 1)
+	if not (kind == "id" or kind == "number" or after == "(" or UNARY[after]) then return false end
 	return M.names_type(r, open + 1) or text_at(r, k - 1) == "*"
 end
 
@@ -119,19 +120,27 @@ function M.call_around(r, k)
 	return nil
 end
 
--- A place in memory or a variable, as text: s->ilp.pos. k is its first token; returns the text and its last token.
+-- A place in memory or a variable, as text: s->ilp.pos, w[3]. k is its first token; returns the text and its last
+-- token.
 function M.place(r, k)
 	local last = k
-	while (text_at(r, last + 1) == "->" or text_at(r, last + 1) == ".") and kind_at(r, last + 2) == "id" do
-		last = last + 2
+	while true do
+		local after, index = text_at(r, last + 1), kind_at(r, last + 2)
+		if (after == "->" or after == ".") and index == "id" then
+			last = last + 2
+		elseif after == "[" and index == "number" and text_at(r, last + 3) == "]" then
+			last = last + 3
+		else
+			break
+		end
 	end
 	local parts = {}
 	for j = k, last do parts[#parts + 1] = text_at(r, j) end
 	return table.concat(parts), last
 end
 
--- What tokens from … to name and what they change: { used = { place = true }, written = { place = true } }. A call may
--- change what a pointer that it is given points at.
+-- What tokens from … to name and what they change: { used = { place = true }, written = { place = true } }. A call
+-- may change what a pointer that it is given points at.
 function M.effects(r, from, to)
 	local e, k = { used = {}, written = {} }, from
 	while k <= to do

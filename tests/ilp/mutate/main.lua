@@ -7,8 +7,8 @@
 -- --list names, and --print writes its C instead of running it. Exit status: 0; 1: fewer than 99 of 100 were killed, or
 -- a survivor is not in --explained; 2: usage, or what is to be mutated does not pass its own tests.
 --
--- source.lua reads the C, operators/ say what can be done to it, sample.lua draws, run.lua compiles and runs, killers.lua
--- knows the programs, report.lua says what came of it.
+-- source.lua reads the C, operators/ say what can be done to it, sample.lua draws, run.lua compiles and runs,
+-- killers.lua knows the programs, report.lua says what came of it.
 local here = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$") or "."
 local tests = here:match("^(.*)/mutate$") or here .. "/.."
 if not package.path:find(tests .. "/?.lua", 1, true) then package.path = tests .. "/?.lua;" .. package.path end
@@ -52,7 +52,9 @@ function M.parse(arguments)
 			return nil, arguments[k] .. " needs a value"
 		elseif NUMBERS[name] then
 			o[name] = value:match("^%d+$") and #value < 10 and tonumber(value)
-			if not o[name] or o[name] == 0 then return nil, arguments[k] .. " is '" .. value .. "', expected a number from 1 on" end
+			if not o[name] or o[name] == 0 then
+				return nil, arguments[k] .. " is '" .. value .. "', expected a number from 1 on"
+			end
 		elseif LISTS[name] then
 			table.insert(o[name], value)
 		else
@@ -90,11 +92,11 @@ local function chosen_operators(o)
 	return list
 end
 
--- All sites of the chains, and the chains' texts.
+-- All sites of the chains, the chains' texts, and the names of those that have a site.
 function M.sites(o)
 	local all, texts, chains = {}, {}, #o.chain > 0 and o.chain or chains_of(o.gen)
 	if #chains == 0 then error(o.gen .. ": no chain there, expected NAME.c and NAME_test.c; run `make tests`", 0) end
-	local here_runs = {}
+	local here_runs, with = {}, {}
 	for _, chain in ipairs(chains) do
 		local path = o.gen .. "/" .. chain .. ".c"
 		texts[chain] = read(path)
@@ -105,14 +107,17 @@ function M.sites(o)
 		end
 		for _, s in ipairs(site.all(regions, chosen_operators(o))) do
 			s.chain = chain
-			if not o.site or o.site == chain .. ":" .. s.key then all[#all + 1] = s end
+			if not o.site or o.site == chain .. ":" .. s.key then
+				all[#all + 1] = s
+				if with[#with] ~= chain then with[#with + 1] = chain end
+			end
 		end
 	end
 	if o.site and #all == 0 then error("site '" .. o.site .. "' is none of those that --list names", 0) end
 	for isa, runs in pairs(here_runs) do
 		if not runs then io.stderr:write("left out: code for ", isa, ", which this processor does not run\n") end
 	end
-	return all, texts, chains
+	return all, texts, with
 end
 
 local function list(sites)

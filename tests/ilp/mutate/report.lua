@@ -30,7 +30,9 @@ end
 
 local FORMAT = "  %-28s %6s %7s %9s %11s %9s\n"
 
-local function heading(out, name) out:write(FORMAT:format(name, "made", "killed", "survived", "equivalent", "left out")) end
+local function heading(out, name)
+	out:write(FORMAT:format(name, "made", "killed", "survived", "equivalent", "left out"))
+end
 
 local function row(out, r) out:write(FORMAT:format(r.name, r.made, r.killed, r.survived, r.equivalent, r.left)) end
 
@@ -38,8 +40,8 @@ local function cut(text) return #text > 150 and text:sub(1, 147) .. "..." or tex
 
 local function describe(out, s)
 	local r = s.region
-	out:write(string.format("  %s:%d: %s in %s (%s, %s, %s)\n    %s\n      - %s\n      + %s\n", r.file, s.line, s.key, r.name,
-		r.isa, r.direction, r.schedule, s.operator.why, cut(s.before), cut(s.after)))
+	out:write(string.format("  %s:%d: %s (%s, %s, %s)\n    %s\n      - %s\n      + %s\n", r.file, s.line, s.key, r.isa,
+		r.direction, r.schedule, s.operator.why, cut(s.before), cut(s.after)))
 	if s.explanation then out:write("      ", s.explanation.kind, ": ", s.explanation.why, "\n") end
 end
 
@@ -71,9 +73,9 @@ function M.write(out, results, operators, seconds)
 		end
 	end
 	local all = M.totals(results)
-	out:write(string.format("\n%d mutants, %d killed (%.1f %%), %d survived; %d more were equivalent, %d were the same machine "
-		.. "code or no C; %d s\n", all.made, all.killed, all.made > 0 and 100 * all.killed / all.made or 0, all.survived,
-		all.equivalent, all.left, seconds))
+	out:write(string.format("\n%d mutants, %d killed (%.1f %%), %d survived; %d more were equivalent, %d were the same "
+		.. "machine code or no C; %d s\n", all.made, all.killed, all.made > 0 and 100 * all.killed / all.made or 0,
+		all.survived, all.equivalent, all.left, seconds))
 end
 
 local ESCAPES = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\t"] = "\\t", ["\r"] = "\\r" }

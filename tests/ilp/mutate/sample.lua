@@ -75,8 +75,8 @@ function M:next()
 	return s
 end
 
--- A site that came to nothing: another of its operator, and of its chain, instruction set, direction and schedule, comes
--- next. Its function stays counted, since others there may be as it was.
+-- A site that came to nothing: another of its operator, and of its chain, instruction set, direction and schedule,
+-- comes next. Its function stays counted, since others there may be as it was.
 function M:discard(s)
 	self.pools[s.operator.name].taken = self.pools[s.operator.name].taken - 1
 	local own = s.operator.name .. " " .. s.strata[1]

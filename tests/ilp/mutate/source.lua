@@ -248,7 +248,8 @@ local function common_isa(list)
 	return isa
 end
 
--- The regions of a C text. `file` is its name, for complaints; `live` says which lines count (live_lines), all when nil.
+-- The regions of a C text. `file` is its name, for complaints; `live` says which lines count (live_lines), all when
+-- nil.
 -- Functions that nothing in the file names are kept: their address may be what the file is for.
 function M.regions(text, file, live)
 	local tokens = {}

@@ -1,7 +1,7 @@
 -- C as tokens, each with its place, so that a mutant is the same text but for what is meant.
 --
--- A token: { kind = "id" | "number" | "string" | "char" | "op", text, from, to, line }; from and to are its bytes in the
--- text. One in a directive has directive = { name, line, … } too, the same table for all tokens of it.
+-- A token: { kind = "id" | "number" | "string" | "char" | "op", text, from, to, line }; from and to are its bytes in
+-- the text. One in a directive has directive = { name, line } too, the same table for all tokens of it.
 local M = {}
 
 -- Longest first.

@@ -73,9 +73,9 @@ local function longer(r, add)
 				add(site.replace(r, k, k, SOFT[text_at(r, k)]))
 			end
 			if not number then return end
-			local more = above and { number - 1, math.floor(number / 2) } or { number + 1, number * 2 }
+			local more = above and { math.floor(number / 4 * 3), math.floor(number / 2) } or { number + 1, number * 2 }
 			for _, value in ipairs(more) do
-				if value > 0 and value ~= number then add(site.replace(r, k + 1, k + 1, tostring(value))) end
+				if value > 0 then add(site.replace(r, k + 1, k + 1, tostring(value))) end
 			end
 		end)
 	end)
@@ -109,7 +109,7 @@ end
 M.list = {
 	{ name = "stride", why = "a loop steps by another width than it works on", sites = stride },
 	{ name = "bound-longer", why = "a loop or part runs once more than there are bytes for", sites = longer },
-	{ name = "bound-shorter", why = "a loop or part runs once less, and nothing takes up what it leaves", sites = shorter },
+	{ name = "bound-shorter", why = "a loop or part runs once less, and nothing does the rest", sites = shorter },
 	{ name = "part-dropped", why = "a loop or a guarded part, the tail mostly, does not run", sites = part },
 }
 return M

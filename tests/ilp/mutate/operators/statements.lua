@@ -60,8 +60,8 @@ local function form(r, s)
 	local parts = {}
 	if s.kind == "expression" and text_at(r, s.first + 1) == "(" then return text_at(r, s.first) end
 	for k = s.first, s.last do
-		local token = r.tokens[k]
-		parts[#parts + 1] = token.kind == "number" and "#" or token.kind == "id" and token.text:gsub("%d+$", "#") or token.text
+		local kind, text = r.tokens[k].kind, r.tokens[k].text
+		parts[#parts + 1] = kind == "number" and "#" or kind == "id" and text:gsub("%d+$", "#") or text
 	end
 	return table.concat(parts, " ")
 end
@@ -98,7 +98,7 @@ M.list = {
 	{ name = "counter-dropped", why = "a counter, place, length or sum not advanced", sites = dropper "counter" },
 	{ name = "state-dropped", why = "what is carried to the next call not saved", sites = dropper "state" },
 	{ name = "statement-twice", why = "a word converted twice, a length counted twice", sites = twice },
-	{ name = "order", why = "two statements exchanged: a map after its fold, a value kept after its change", sites = order },
+	{ name = "order", why = "two statements exchanged: a map after its fold, a value kept too late", sites = order },
 	{ name = "wipe", why = "a secret, or half of it, left behind", sites = wipe, secrets = true },
 }
 

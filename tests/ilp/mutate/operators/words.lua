@@ -20,10 +20,9 @@ local function each(r, f)
 	for k = (r.open or 0) + 1, #r.tokens do f(k, r.tokens[k].text, r.tokens[k].kind) end
 end
 
--- `binary` is for those that can have one operand as well.
-local OTHERS = { ["+"] = { "-" }, ["-"] = { "+" }, ["^"] = { "|", "&" }, ["&"] = { "|" }, ["|"] = { "&" }, ["<<"] = { ">>" },
-	[">>"] = { "<<" }, ["/"] = { "*" }, ["%"] = { "/" }, ["+="] = { "-=" }, ["-="] = { "+=" }, ["^="] = { "|=" },
-	["&&"] = { "||" }, ["||"] = { "&&" } }
+local OTHERS = { ["+"] = { "-" }, ["-"] = { "+" }, ["^"] = { "|", "&" }, ["&"] = { "|" }, ["|"] = { "&" },
+	["<<"] = { ">>" }, [">>"] = { "<<" }, ["/"] = { "*" }, ["%"] = { "/" }, ["+="] = { "-=" }, ["-="] = { "+=" },
+	["^="] = { "|=" }, ["&&"] = { "||" }, ["||"] = { "&&" } }
 
 local function operator(r, add)
 	local step = steps(r)
@@ -148,7 +147,9 @@ local function arguments(r, add)
 			local function named(part)
 				return part[1] <= part[2] and r.tokens[part[1]].kind == "id" and not expression.names_type(r, part[1])
 			end
-			if named(a) and named(b) and site.text(r, a[1], a[2]) ~= site.text(r, b[1], b[2]) then add(site.exchange(r, a, b)) end
+			if named(a) and named(b) and site.text(r, a[1], a[2]) ~= site.text(r, b[1], b[2]) then
+				add(site.exchange(r, a, b))
+			end
 		end
 	end)
 end
