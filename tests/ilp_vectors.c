@@ -1,6 +1,6 @@
 /* The stages against what their standards print and against other implementations: RFC 8439 (2.3.2), (2.4.2),
  * (A.1), (A.2) and OpenSSL for chacha20; RFC 1071 (3) and a sum of bytes for inet_checksum; RFC 4506 for xdr_u32. Every
- * schedule and instruction set that this CPU has. */
+ * schedule and instruction set that this CPU has. And for every chain, where memory ends. */
 #include "ilp/ilp.h"
 
 #include <arpa/inet.h>
@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define ROOM 16384
 
@@ -90,6 +91,44 @@ static uint16_t adu(const struct ilp_chain *c, enum ilp_direction d, ilp_loop *l
 	ck_assert_uint_eq(done + c->end[d](s, dst + done), n);
 	return c->sum(s);
 }
+
+/* Memory ----------------------------------------------------------------------------------------------------- */
+
+/* Memory that ends where no byte may be touched; never unmapped. */
+static uint8_t *fence(void)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	uint8_t *p = mmap(NULL, ROOM + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ck_assert(p != MAP_FAILED);
+	ck_assert_int_eq(mprotect(p + ROOM, page, PROT_NONE), 0);
+	return p + ROOM;
+}
+
+/* Neither what is read, nor what is written, nor scratch memory is touched beyond its end: not even by a stage in the
+ * middle of a chain, which reads what the one before has written. Lengths about the turns of every loop. */
+static void check_ends(const struct ilp_chain *c, enum ilp_direction d, enum ilp_schedule k, ilp_loop *loop)
+{
+	static uint8_t *src, *dst, *tmp;
+	struct ilp_any s = {0};
+
+	if (!src)
+		src = fence(), dst = fence(), tmp = fence();
+	for (size_t n = 0; n <= 4 * 1024 + 64; n += n < 160 ? 1 : 32) {
+		const size_t room = ilp_scratch(c, d, k, n);
+		c->begin(&s);
+		const size_t done = loop(&s, dst - n, src - n, n, room ? tmp - room : NULL);
+		c->end[d](&s, dst - n + done);
+	}
+	__atomic_fetch_add(compared, 1, __ATOMIC_RELAXED);
+}
+
+START_TEST(ends)
+{
+	for (const struct ilp_chain *const *c = ilp_chains; *c; c++)
+		each_loop((*c)->name, check_ends);
+}
+END_TEST
 
 /* ChaCha20 --------------------------------------------------------------------------------------------------- */
 
@@ -431,6 +470,7 @@ int main(void)
 	if (compared == MAP_FAILED)
 		return 2;
 	tcase_set_timeout(t, 120);
+	tcase_add_test(t, ends);
 	tcase_add_test(t, rfc8439);
 	tcase_add_test(t, against_openssl);
 	tcase_add_test(t, counter_wraps);
