@@ -55,6 +55,19 @@ function M.guarded(r, s)
 	return false
 end
 
+-- Whether a loop's condition is true when it is first looked at, an if around it having asked the same, and what it
+-- leaves undone is taken up: to turn the condition round is to leave the loop out, then.
+function M.only_skips(r, s)
+	local around = s.parent and s.parent.kind == "block" and s.parent.parent
+	if s.kind ~= "for" or not around or around.kind ~= "if" or not M.taken_up(r, s) then return false end
+	for k = 1, s.index - 1 do
+		if s.list[k].kind == "for" or s.list[k].kind == "while" then return false end
+	end
+	local inner, width = shape(r, s.cond)
+	local outer, width_outer = shape(r, around.cond)
+	return inner == outer and width == width_outer
+end
+
 -- Whether token k is in a condition that may be true or false without any difference but speed: of an if whose loops
 -- look again, and whose bytes a narrower part after it takes up.
 function M.is_indifferent(r, k)

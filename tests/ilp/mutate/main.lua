@@ -156,8 +156,9 @@ local function explain(s, explanations)
 	end
 end
 
--- Draws, runs, and draws again for what came to nothing. Returns the sites that were run, in order of drawing.
-function M.mutants(o)
+-- Draws, runs, and draws again for what came to nothing. Returns the sites that were run, in order of drawing. `also`,
+-- if any, is then called with the runner.
+function M.mutants(o, also)
 	local sites, texts, chains = M.sites(o)
 	local explanations = explained.read(o.explained, operators.by_name)
 	local run = runner.new(o, texts, chains)
@@ -187,6 +188,7 @@ function M.mutants(o)
 		end
 	until #batch == 0
 	finish()
+	if also then also(run) end
 	run:close()
 	return drawn
 end

@@ -68,8 +68,10 @@ local function longer(r, add)
 	each(r, { ["for"] = true, ["while"] = true, ["if"] = true }, function(s)
 		if s.kind == "if" and flow.guarded(r, s) then return end
 		comparisons(r, s, function(k, above, number)
-			-- An if of something above zero runs, then, over nothing.
-			if SOFT[text_at(r, k)] and not (s.kind == "if" and number == 0) then
+			-- An if of something above zero runs, then, over nothing; so does a loop over tiles, the last of which is
+			-- as long as what is left.
+			local tiles = s.step and text_at(r, s.step[2] - 1) == "+=" and not flow.decimal(text_at(r, s.step[2]))
+			if SOFT[text_at(r, k)] and not tiles and not (s.kind == "if" and number == 0) then
 				add(site.replace(r, k, k, SOFT[text_at(r, k)]))
 			end
 			if not number then return end

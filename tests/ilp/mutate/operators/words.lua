@@ -2,6 +2,7 @@
 local site = require "mutate.site"
 local expression = require "mutate.expression"
 local statement = require "mutate.statement"
+local flow = require "mutate.flow"
 
 local M = {}
 
@@ -131,8 +132,14 @@ end
 local FLIPPED = { ["=="] = "!=", ["!="] = "==", ["<"] = ">=", [">="] = "<", [">"] = "<=", ["<="] = ">" }
 
 local function compare(r, add)
+	local skip = {}
+	for _, s in ipairs(r.statements or {}) do
+		if s.cond and flow.only_skips(r, s) then
+			for k = s.cond[1], s.cond[2] do skip[k] = true end
+		end
+	end
 	each(r, function(k, text)
-		if FLIPPED[text] and expression.is_binary(r, k) then add(site.replace(r, k, k, FLIPPED[text])) end
+		if FLIPPED[text] and not skip[k] and expression.is_binary(r, k) then add(site.replace(r, k, k, FLIPPED[text])) end
 	end)
 end
 
