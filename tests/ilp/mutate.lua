@@ -97,6 +97,8 @@ same(wide.isa, "avx2,bmi2", "the target of a function")
 same(wide.direction .. region(C, "both").direction, "sendrecv", "directions, by callers")
 same(#wide.params .. wide.params[2].name .. tostring(wide.params.src.const) .. tostring(wide.params.dst.const),
 	"3srctruefalse", "parameters")
+local fixed = region("static int g(uint8_t *const p, const uint8_t *q, int n[3]) { return 0; }", "g").params
+same(tostring(fixed.p.const) .. tostring(fixed.q.const) .. tostring(fixed.n.pointer), "falsetruetrue", "what is const")
 check(region(C, "MAKE_v8"), "a macro that is used by pasting")
 same(region(C, "MAKE_v8").isa, "avx2,bmi2", "the target of a macro's users")
 check(not region(C, "UNUSED"), "a macro that is not used")
@@ -122,7 +124,7 @@ end
 local HEAD = "static int f(struct chain *s, uint64_t at, uint8_t *dst, const uint8_t *src, size_t n, uint8_t *tmp)\n{\n"
 local used = {}
 local function makes(name, code, ...)
-	local text = code:find("\n", 1, true) and code or HEAD .. code .. "\n}\n"
+	local text = code:find("\n}\n", 1, true) and code or code:find("^#") and code or HEAD .. code .. "\n}\n"
 	local got, want = {}, { ... }
 	used[name] = true
 	for _, s in ipairs(site.all(source.regions(text, "snippet.c"), { operators.by_name[name] })) do
@@ -149,6 +151,11 @@ makes("bound-shorter", "for (; n - i >= 4; i += 4) x();", "for (; n - i > 4; i +
 local NESTED = "static void f(size_t n)\n{\nif (n - i >= 8) { for (; n - i >= 8; i += 8) x(); }\n"
 	.. "for (; n - i >= 4; i += 4) x();\n}\n"
 makes("bound-shorter", NESTED, "for (; n - i > 4; i += 4) x();", "for (; n - i >= 5; i += 4) x();")
+makes("part-dropped", "for (; n;) { for (; n - i >= 8; i += 8) x(); } for (; n - i >= 4; i += 4) y();",
+	"; for (; n - i >= 4; i += 4) y();", "for (; n;) { ; } for (; n - i >= 4; i += 4) y();",
+	"for (; n;) { for (; n - i >= 8; i += 8) x(); } ;")
+makes("compare", "if (n - i >= 8) { for (; n - i >= 16;) x();\nfor (; n - i >= 8;) x(); }\nfor (; n - i >= 4;) y();",
+	"if (n - i >= 8) { for (; n - i < 16;) x();", "for (; n - i < 8;) x(); }", "for (; n - i < 4;) y();")
 makes("compare", NESTED, "for (; n - i < 4; i += 4) x();")
 makes("compare", (NESTED:gsub("i >= 8; ", "i >= 16; ")), "if (n - i >= 8) { for (; n - i < 16; i += 8) x(); }",
 	"for (; n - i < 4; i += 4) x();")

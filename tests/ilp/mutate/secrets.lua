@@ -35,7 +35,6 @@ local function lengths(r)
 		for k = from, own and 0 or to do
 			if k ~= declared then only[text_at(r, k)] = nil end
 		end
-		if declared and text_at(r, declared + 1) == "[" then only[text_at(r, declared)] = nil end
 	end)
 	return only
 end

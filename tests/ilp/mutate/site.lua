@@ -1,5 +1,5 @@
 -- Where an operator can be applied, and the text that it makes. A site: { operator, region, edits, line, key }; an edit
--- replaces bytes from … to of the file's text. key is the same as long as the region's C is: operator, region's name,
+-- replaces bytes from … to of the file's text, and they are in its order. key is the same as long as the region's C is: operator, region's name,
 -- number of the site among those.
 local secrets = require "mutate.secrets"
 local flow = require "mutate.flow"
@@ -31,7 +31,6 @@ end
 -- The text with the site's edits done.
 function M.apply(site)
 	local text, parts, at = site.region.text, {}, 1
-	table.sort(site.edits, function(a, b) return a.from < b.from end)
 	for _, e in ipairs(site.edits) do
 		parts[#parts + 1] = text:sub(at, e.from - 1)
 		parts[#parts + 1] = e.text
