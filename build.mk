@@ -42,11 +42,11 @@ need = @tools/need.sh
 TESTS_LUA := $(wildcard tests/*/*.lua)
 TESTS_SH := $(wildcard tests/*.sh) $(filter-out %/common.sh %/race.sh,$(wildcard tests/netns/*.sh))
 
-.PHONY: help all tests demo check check-asan check-cross fuzz faults packetdrill losstable race bench lint clean
+.PHONY: help all tests demo check check-asan check-cross fuzz mutants packetdrill losstable race bench lint clean
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' build.mk
 	@echo "  CC=gcc|clang chooses the compiler, V=1 shows the commands, FILE=path is what demo sends,"
-	@echo "  SECONDS=n how long each target is fuzzed."
+	@echo "  SECONDS=n how long each target is fuzzed, MUTANTS='--count n --seed n' which mutants are made."
 
 all: ## the library, the command tcpu and the examples, in build/gcc (the default)
 	$(need) $(NEED_BUILD)
@@ -85,10 +85,10 @@ fuzz: ## libFuzzer on every target of tests/fuzz, a minute each, from its corpus
 	@$(BUILD) CC=clang FUZZ=1 fuzzers
 	@tools/fuzz.sh '$(SECONDS)'
 
-faults: ## plant faults in generated loops: their tests must see each (a minute)
-	$(need) $(NEED_CHECK)
-	@$(BUILD) gen-tests
-	@tests/ilp/faults.sh build/gen $(CC)
+# MUTANTS are more options of tests/ilp/mutate/main.lua: '--count 1000 --seed 2 --chain copy_sum'.
+MUTANTS =
+mutants: tests ## make faults in generated loops and see that their tests kill them (ten minutes)
+	@luajit tests/ilp/mutate/main.lua --build build/$(notdir $(CC)) --cc $(CC) $(MUTANTS)
 
 packetdrill: ## the adapter for packetdrill's --so_filename: build/gcc/packetdrill/tcpu.so
 	$(need) $(NEED_BUILD)

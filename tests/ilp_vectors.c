@@ -1,6 +1,6 @@
 /* The stages against what their standards print and against other implementations: RFC 8439 (2.3.2), (2.4.2),
  * (A.1), (A.2) and OpenSSL for chacha20; RFC 1071 (3) and a sum of bytes for inet_checksum; RFC 4506 for xdr_u32. Every
- * schedule and instruction set that this CPU has. */
+ * schedule and instruction set that this CPU has. And for every chain, where memory ends. */
 #include "ilp/ilp.h"
 
 #include <arpa/inet.h>
@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define ROOM 16384
 
@@ -45,7 +46,7 @@ static size_t unhex(uint8_t *to, const char *text)
 /* One's-complement sum as RFC 1071 (1) words it, in network order. */
 static uint16_t plain_sum(const uint8_t *p, size_t n)
 {
-	uint32_t sum = 0;
+	uint64_t sum = 0;
 
 	for (size_t i = 0; i < n; i++)
 		sum += i % 2 ? p[i] : (uint32_t)p[i] << 8;
@@ -92,6 +93,53 @@ static uint16_t adu(const struct ilp_chain *c, enum ilp_direction d, ilp_loop *l
 	ck_assert_uint_eq(done + (size_t)more, n);
 	return c->sum(s);
 }
+
+/* Memory ----------------------------------------------------------------------------------------------------- */
+
+/* Memory that ends where no byte may be touched; never unmapped. */
+static uint8_t *fence(void)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	uint8_t *p = mmap(NULL, ROOM + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ck_assert(p != MAP_FAILED);
+	ck_assert_int_eq(mprotect(p + ROOM, page, PROT_NONE), 0);
+	return p + ROOM;
+}
+
+/* Neither what is read, nor what is written, nor scratch memory is touched beyond its end: not even by a stage in the
+ * middle of a chain, which reads what the one before has written. Lengths about the turns of every loop. */
+static void check_ends(const struct ilp_chain *c, enum ilp_direction d, enum ilp_schedule k, ilp_loop *loop)
+{
+	static uint8_t *src, *dst, *tmp;
+	struct ilp_any s = {0};
+
+	if (!src)
+		src = fence(), dst = fence(), tmp = fence();
+	for (size_t n = 0; n <= 4 * 1024 + 64; n += n < 160 ? 1 : 32) {
+		const size_t room = ilp_scratch(c, d, k, n);
+		c->begin(&s);
+		const size_t done = loop(&s, dst - n, src - n, n, room ? tmp - room : NULL);
+		c->end[d](&s, dst - n + done);
+	}
+	/* In two pieces, anywhere: the second may be just what an incomplete unit lacks. */
+	for (size_t n = 0; n <= 72; n++)
+		for (size_t cut = 0; cut <= n; cut++) {
+			uint8_t *to = dst - n;
+			c->begin(&s);
+			to += loop(&s, to, src - n, cut, tmp - ROOM);
+			to += loop(&s, to, src - n + cut, n - cut, tmp - ROOM);
+			c->end[d](&s, to);
+		}
+	__atomic_fetch_add(compared, 1, __ATOMIC_RELAXED);
+}
+
+START_TEST(ends)
+{
+	for (const struct ilp_chain *const *c = ilp_chains; *c; c++)
+		each_loop((*c)->name, check_ends);
+}
+END_TEST
 
 /* ChaCha20 --------------------------------------------------------------------------------------------------- */
 
@@ -263,7 +311,9 @@ static void check_far(const struct ilp_chain *c, enum ilp_direction d, unsigned 
 	static const uint64_t edges[] = { UINT64_C(1) << 32, UINT64_C(5) << 32, UINT64_C(1) << 38, UINT64_C(7) << 38 };
 	static const unsigned before[] = { 4096, 1024, 576, 68, 4, 0 };
 	static uint8_t in[ROOM], out[ROOM + 64], got[ROOM], tmp[ROOM];
-	const size_t n = 6000; /* whole units, and more than the widest turns on either side of the edge */
+	/* More than the widest turns on either side of the edge; the cut, beyond most edges, and the end leave units
+	 * incomplete, whose places are the held bytes'. */
+	const size_t n = 6003, cut = 3001;
 	const bool xdr = strstr(c->stages, "xdr_u32") != NULL;
 
 	(void)k;
@@ -288,7 +338,9 @@ static void check_far(const struct ilp_chain *c, enum ilp_direction d, unsigned 
 		openssl(out, out, skip + n, key, nonce, counter + (uint32_t)(pos / 64));
 		if (xdr && d == ILP_RECV)
 			plain_xdr(out + skip, n);
-		ck_assert_uint_eq(loop(&s, got, in, n, tmp), n);
+		size_t done = loop(&s, got, in, cut, tmp);
+		done += loop(&s, got + done, in + cut, n - cut, tmp);
+		ck_assert_uint_eq(done + c->end[d](&s, got + done), n);
 		expect_mem("far from the beginning", got, out + skip, n);
 	}
 }
@@ -330,10 +382,36 @@ static void check_sums(const struct ilp_chain *c, enum ilp_direction d, unsigned
 		expect_sum("ones", ntohs(adu(c, d, loop, &s, got, in, n)), plain_sum(in, n));
 }
 
+/* So many words of ones that, of what their sum is folded to, the last carry makes another: nothing shorter does. Only
+ * where the sum is of what comes in is it of these words, whatever stands between. */
+static void check_carries(const struct ilp_chain *c, enum ilp_direction d, enum ilp_schedule k, ilp_loop *loop)
+{
+	const size_t n = (0x10000 + 2) * 4;
+	const uint32_t last = 0x10000;
+	uint8_t *in = malloc(n), *got = malloc(n), *tmp = malloc(n);
+	struct ilp_any s = {0};
+
+	ck_assert(in && got && tmp);
+	memset(in, 0xff, n);
+	memcpy(in + n - 4, &last, 4);
+	c->begin(&s);
+	const size_t done = loop(&s, got, in, n, tmp);
+	ck_assert_uint_eq(done + c->end[d](&s, got + done), n);
+	const uint16_t sum = c->sum(&s);
+	expect_sum("carries", ntohs(sum), plain_sum(d == ILP_SEND ? got : in, n));
+	(void)k;
+	free(in);
+	free(got);
+	free(tmp);
+}
+
 START_TEST(rfc1071)
 {
 	each_loop("copy_sum", check_rfc1071);
 	each_loop("copy_sum", check_sums);
+	for (const struct ilp_chain *const *c = ilp_chains; *c; c++)
+		if ((*c)->sum)
+			each_loop((*c)->name, check_carries);
 }
 END_TEST
 
@@ -403,6 +481,7 @@ int main(void)
 	if (compared == MAP_FAILED)
 		return 2;
 	tcase_set_timeout(t, 120);
+	tcase_add_test(t, ends);
 	tcase_add_test(t, rfc8439);
 	tcase_add_test(t, against_openssl);
 	tcase_add_test(t, counter_wraps);
