@@ -32,7 +32,7 @@ static size_t run(const struct ilp_chain *c, ilp_loop *loop, enum ilp_direction 
 	c->begin(&s);
 	done = loop(&s, out, data, cut, tmp);
 	done += loop(&s, out + done, data + cut, n - cut, tmp);
-	done += c->end[direction](&s, out + done);
+	done += (size_t)c->end[direction](&s, out + done);
 	*sum = c->sum ? c->sum(&s) : 0;
 	return done;
 }
@@ -42,14 +42,14 @@ static void compare(const struct ilp_chain *a, const struct ilp_chain *b, enum i
 {
 	static const size_t lengths[] = { 0, 1, 3, 64, 65, 255, 1460, ILP_TILE + 7, 2 * ILP_TILE };
 
-	ck_assert_int_eq(!a->loop[d][s][isa], !b->loop[d][s][isa]);
-	for (unsigned i = 0; a->loop[d][s][isa] && ilp_isa_here(isa) && i < sizeof lengths / sizeof *lengths; i++)
+	ck_assert_int_eq(!a->ways[d][s].loop[isa], !b->ways[d][s].loop[isa]);
+	for (unsigned i = 0; a->ways[d][s].loop[isa] && ilp_isa_here(isa) && i < sizeof lengths / sizeof *lengths; i++)
 		for (size_t cut = 0; cut <= lengths[i]; cut += lengths[i] / 5 + 1) {
 			uint8_t x[2 * ILP_TILE] = {0}, y[2 * ILP_TILE] = {0};
 			uint16_t sum_x, sum_y;
 
-			ck_assert_uint_eq(run(a, a->loop[d][s][isa], d, x, lengths[i], cut, &sum_x), lengths[i]);
-			ck_assert_uint_eq(run(b, b->loop[d][s][isa], d, y, lengths[i], cut, &sum_y), lengths[i]);
+			ck_assert_uint_eq(run(a, a->ways[d][s].loop[isa], d, x, lengths[i], cut, &sum_x), lengths[i]);
+			ck_assert_uint_eq(run(b, b->ways[d][s].loop[isa], d, y, lengths[i], cut, &sum_y), lengths[i]);
 			ck_assert_mem_eq(x, y, sizeof x);
 			ck_assert_uint_eq(sum_x, sum_y);
 		}

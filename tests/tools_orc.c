@@ -198,7 +198,7 @@ START_TEST(same_as_the_fused_loop)
 
 				chain->begin(&state);
 				size_t done = ilp_pick(chain, (enum ilp_direction)d, ILP_FUSED)(&state, ours, src_room, n, NULL);
-				done += chain->end[d](&state, ours + done);
+				done += (size_t)chain->end[d](&state, ours + done);
 				ck_assert_uint_eq(done, n);
 				uint16_t sum = (d == ILP_SEND ? orc_baseline_send : orc_baseline_recv)(b, theirs, src_room, n);
 				ck_assert_mem_eq(ours, theirs, n);
