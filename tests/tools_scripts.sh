@@ -21,6 +21,19 @@ check "all is there" env PATH="$tmp/bin" tools/need.sh ragel pkg-config libjanss
 env PATH="$tmp/bin" tools/need.sh ragel luajit 2>"$tmp/err"
 check "a missing command is named" grep -q 'hold: luajit$' "$tmp/err"
 
+# Where neither qemu nor an installer is, the tests of other machines are skipped; a build that fails is no reason to.
+mkdir -p "$tmp/tree/tools" "$tmp/all"
+cp tools/{check,cross,need}.sh "$tmp/tree/tools/"
+ln -s /usr/bin/* "$tmp/all/"
+rm -f "$tmp/all/"{qemu-*,apt-get}
+check "other machines are skipped" sh -c 'PATH="$1" "$2" false >"$3" 2>&1' sh "$tmp/all" "$tmp/tree/tools/cross.sh" "$tmp/out"
+check "for a reason" grep -q 'skipped, because qemu-user and a compiler for s390x could not' "$tmp/out"
+check "and counted" grep -qx '0 passed, 0 failed, 2 skipped' "$tmp/out"
+for command in qemu-{aarch64,s390x} {aarch64,s390x}-linux-gnu-gcc; do
+	ln -sf "$(type -P true)" "$tmp/all/$command"
+done
+check "a build fails" sh -c '! PATH="$1" "$2" false >"$3" 2>&1' sh "$tmp/all" "$tmp/tree/tools/cross.sh" "$tmp/out"
+
 # The demo looks at FILE first, and takes its name as it stands.
 for file in "$tmp/no\$such" "$tmp" /dev/null; do
 	check "$file is refused" sh -c '! tools/demo.sh build/none "$1" >"$2" 2>&1' sh "$file" "$tmp/err"

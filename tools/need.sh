@@ -18,6 +18,7 @@ here() {
 	llvm) command -v llvm-mca && command -v llvm-objdump ;;
 	nftables) command -v nft ;;
 	qemu-user) command -v qemu-aarch64 && command -v qemu-s390x ;;
+	gcc-*-linux-gnu) command -v "${1#gcc-}-gcc" ;;
 	libc6-dev-arm64-cross) echo '#include <stdio.h>' | aarch64-linux-gnu-gcc -E -x c - ;;
 	libc6-dev-s390x-cross) echo '#include <stdio.h>' | s390x-linux-gnu-gcc -E -x c - ;;
 	libclang-rt-*) [ -e "$(clang -print-runtime-dir)/libclang_rt.fuzzer-$(uname -m).a" ] ;;
