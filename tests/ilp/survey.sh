@@ -66,22 +66,18 @@ fi
 [ $every = 1 ] || row=5
 read -ra flags <<<"-std=gnu17 -D_GNU_SOURCE -w -I. $flags"
 
-# What programs have in common. The headers are read once, in the compiler's own form. --------------------------------
+# What programs have in common. -------------------------------------------------------------------------------------
 dir=${SURVEY_DIR:-build/survey}
-with=$dir/$cc
+with=$dir/$cc${CFLAGS:+-flags}
+[ -z "$fresh" ] || rm -f "$with/key"
 mkdir -p "$with"
 key=$(cat ilp/gen/*.lua ilp/stages/*.lua tests/ilp/stages/*.lua tests/ilp/survey.lua tests/ilp/{compare,vec}.[ch] \
 	ilp/{ilp.c,ilp.h,run.h} core/cksum.[ch] <($cc --version) <(echo "${flags[*]} $isa $ways") | sha256sum | cut -c -64)
 if [ "$(cat "$with/key" 2>/dev/null)" != "$key" ]; then
 	rm -f "$with/key"
-	cat >"$with/all.h" <<'EOF'
-#include "ilp/run.h"
-#if defined(__x86_64__)
-#include <immintrin.h>
-#elif defined(__aarch64__)
-#include <arm_neon.h>
-#endif
-EOF
+	# Only streaming loops use the header of the vectors' instructions, and it takes as long to read as a chain.
+	mkdir -p "$with/headers"
+	if [ "$ways" -le 3 ]; then : >"$with/headers/immintrin.h"; else rm -f "$with/headers/immintrin.h"; fi
 	cat >"$with/main.c" <<'EOF'
 #include "tests/ilp/compare.h"
 int main(int argc, char **argv)
@@ -89,7 +85,6 @@ int main(int argc, char **argv)
 	return argc > 1 && ilp_find(argv[1]) ? compare_main(ilp_find(argv[1]), argc - 1, argv + 1) : 2;
 }
 EOF
-	"$cc" "${flags[@]}" -x c-header "$with/all.h" -o "$with/all.h.gch"
 	for c in ilp/ilp.c tests/ilp/vec.c tests/ilp/compare.c core/cksum.c "$with/main.c"; do
 		"$cc" "${flags[@]}" -O2 -c "$c" -o "$with/$(basename "$c" .c).o"
 	done
@@ -106,7 +101,7 @@ chains_of() { # work, log, numbers: generates, compiles and runs these chains; s
 	generated=$(since "$from") from=$EPOCHREALTIME
 	for number; do
 		name=survey_$(printf %04d "$number")
-		"$cc" "${flags[@]}" -include "$with/all.h" -I"$work" -c "$work/$name.c" -o "$work/$name.o" >>"$log" 2>&1 ||
+		"$cc" "${flags[@]}" -I"$with/headers" -I"$work" -c "$work/$name.c" -o "$work/$name.o" >>"$log" 2>&1 ||
 			{ echo "$name: it does not compile" >>"$log" && echo "0 $# 0 0 0 0" && return; }
 	done
 	"$cc" "${flags[@]}" "$with"/{main,compare,vec,ilp,cksum}.o "$work/chains.c" "$work"/survey_*.o -o "$work/run" >>"$log" 2>&1 ||
@@ -114,7 +109,7 @@ chains_of() { # work, log, numbers: generates, compiles and runs these chains; s
 	compiled=$(since "$from") from=$EPOCHREALTIME
 	for number; do
 		name=survey_$(printf %04d "$number")
-		timeout -k 10 600 "$work/run" "$name" "$work/$name.vec" >"$work/log" 2>&1 || true
+		timeout --foreground -k 10 600 "$work/run" "$name" "$work/$name.vec" >"$work/log" 2>&1 || true
 		# A chain passes, or it does not; what its program says is a count of its checks.
 		read -r p f < <(counts "$work/log") || { p=0 f=1 && echo "$name: ended without a count" >>"$work/log"; }
 		n=$(sed -n 's/^[^ ]*: \([0-9]*\) comparisons$/\1/p' "$work/log")
@@ -157,18 +152,20 @@ want() { # name, numbers
 		todo+=("$*")
 	fi
 }
-for ((k = 0; k < parts; k++)); do want "verdicts.$k" $k $parts; done
 mapfile -t rows < <(awk -v every=$every 'NR % every == 0 { print $1 }' "$dir/legal" | xargs -n $row)
 for numbers in "${rows[@]}"; do
 	# shellcheck disable=SC2086 # numbers
 	want "chains.${every}.${numbers%% *}" $numbers
 done
+for ((k = 0; k < parts; k++)); do want "verdicts.$k" $k $parts; done
 echo "  $(wc -l <"$dir/legal") legal chains, ${#units[@]} units, of which $kept were run before; $cc ${flags[*]}; $isa"
 
+# Each unit is a process group, so that one that is stopped leaves nothing running.
+set -m
 declare -A pids=()
 stop() {
 	trap '' INT TERM
-	[ ${#pids[@]} = 0 ] || kill "${!pids[@]}" 2>/dev/null || true
+	for pid in "${!pids[@]}"; do kill -- "-$pid" 2>/dev/null || true; done
 	echo "survey.sh: stopped; what is done stays, run it again to go on" >&2
 	exit 130
 }
