@@ -40,9 +40,10 @@ NEED_FUZZ  := $(NEED_BUILD) clang libclang-rt-14-dev
 NEED_LINT  := $(NEED_BUILD) check clang clang-tidy shellcheck lua-check liblwip-dev
 need = @tools/need.sh
 TESTS_LUA := $(wildcard tests/*/*.lua)
-TESTS_SH := $(wildcard tests/*.sh) $(filter-out %/common.sh %/race.sh,$(wildcard tests/netns/*.sh))
+TESTS_SH := $(wildcard tests/*.sh) tests/ilp/survey.sh $(filter-out %/common.sh %/race.sh,$(wildcard tests/netns/*.sh))
 
-.PHONY: help all tests demo check check-asan check-cross fuzz mutants packetdrill losstable race bench lint clean
+.PHONY: help all tests demo check check-asan check-cross fuzz mutants prove survey packetdrill losstable race bench lint \
+	clean
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' build.mk
 	@echo "  CC=gcc|clang chooses the compiler, V=1 shows the commands, FILE=path is what demo sends,"
@@ -89,6 +90,16 @@ fuzz: ## libFuzzer on every target of tests/fuzz, a minute each, from its corpus
 MUTANTS =
 mutants: tests ## make faults in generated loops and see that their tests kill them (ten minutes)
 	@luajit tests/ilp/mutate/main.lua --build build/$(notdir $(CC)) --cc $(CC) $(MUTANTS)
+
+prove: ## the full proof of every chain's loops (an hour or less; goes on where it was stopped; JSON=file)
+	$(need) $(NEED_CHECK)
+	@$(BUILD) CC=gcc gen-tests
+	@$(BUILD) CC=clang gen-tests
+	@tests/ilp/prove.sh $(if $(JSON),--json '$(JSON)')
+
+survey: ## every legal chain of one to four of nine stages, generated, compiled and run; all verdicts (20 minutes; likewise)
+	$(need) $(NEED_BUILD)
+	@tests/ilp/survey.sh --all $(if $(JSON),--json '$(JSON)')
 
 packetdrill: ## the adapter for packetdrill's --so_filename: build/gcc/packetdrill/tcpu.so
 	$(need) $(NEED_BUILD)

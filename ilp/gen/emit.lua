@@ -164,12 +164,17 @@ local function emit_passes(t, segment, loops, isa, s)
 	t:line("return %s;", n)
 end
 
-local function emit_tiled(t, inner)
+local function emit_tiled(t, inner, way, segment)
 	t:line("const size_t tile = s->ilp.tile;")
 	t:line("size_t out = 0;")
 	t:line("")
-	t:open("for (size_t i = 0; i < n; i += tile) {")
-	t:line("const size_t m = n - i < tile ? n - i : tile;")
+	if segment.cuts then
+		t:open("for (size_t i = 0, m; i < n; i += m) {")
+		t:line("m = n - i < tile ? n - i : tile - %s(at + i + tile);", frame.over(way.direction, segment))
+	else
+		t:open("for (size_t i = 0; i < n; i += tile) {")
+		t:line("const size_t m = n - i < tile ? n - i : tile;")
+	end
 	t:line("out += %s(s, at + i, dst + out, src + i, m, tmp);", inner)
 	t:close()
 	t:line("return out;")
@@ -195,7 +200,7 @@ local function emit_run(t, way, s, isa, segment, loops, known)
 	end
 	if tiled_within(way, s) then
 		head(name)
-		emit_tiled(t, known[key])
+		emit_tiled(t, known[key], way, segment)
 		t:endfunc()
 		return name
 	end

@@ -41,6 +41,29 @@ function M.behind(step, at)
 		stage.size, at, period, stage.size)
 end
 
+-- Of a segment whose units are shifted (plan.lua): over(p), how many bytes p is behind the last place of the input at
+-- which it may be cut.
+function M.over(direction, segment) return string.format("%s_%d_over", direction, segment.number) end
+
+function M.emit_over(t, direction, segment)
+	if not segment.cuts then return end
+	t:func(string.format("static inline size_t %s(uint64_t p)", M.over(direction, segment)))
+	t:line("size_t over = 0;")
+	for _, cut in ipairs(segment.cuts) do
+		if cut.unit > 1 then
+			t:open("{")
+			t:line("const uint64_t p0 = p - over;")
+			for k, step in ipairs(cut.frames) do
+				t:line("const uint64_t p%d = %s;", k, M.behind(step, "p" .. k - 1))
+			end
+			t:line("over += (size_t)(p%d %% %d);", #cut.frames, cut.unit)
+			t:close()
+		end
+	end
+	t:line("return over;")
+	t:endfunc()
+end
+
 -- The parts of a loop around its first frame.
 local function parts_of(loop)
 	local p = { before = {}, after = {}, body = {} }

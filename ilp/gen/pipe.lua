@@ -53,17 +53,36 @@ local function clear(t, segment, held, from)
 	if segment.piped then t:line("__builtin_memset(%s + %s, 0, sizeof %s - %s);", held, from, held, from) end
 end
 
+-- How many of n bytes at `at` are whole units, if so many are kept back: declares `ready`.
+local function emit_ready(t, direction, segment, n)
+	local unit, hold = segment.unit, segment.hold
+	if segment.cuts then
+		t:line("size_t ready = %s > %d ? %s - %d : 0;", n, hold, n, hold)
+		t:line("ready -= %s(at + ready);", frame.over(direction, segment))
+	elseif hold > 0 then
+		t:line("const size_t ready = %s > %d ? (%s - %d) / %d * %d : 0;", n, hold, n, hold, unit, unit)
+	else
+		t:line("const size_t ready = %s - %s %% %d;", n, n, unit)
+	end
+end
+
 -- The bytes that wait run as soon as they are whole units and enough come behind them.
-local function emit_waiting(t, segment, len, held)
+local function emit_waiting(t, direction, segment, len, held)
 	local unit, hold = segment.unit, segment.hold
 	t:open("if (%s > 0) {", len)
-	t:line("const size_t whole = (%s + %dul) / %d * %d;", len, unit - 1, unit, unit)
+	if segment.cuts then
+		t:line("size_t whole = %s;", len)
+		t:line("while (%s(at + whole) > 0)", frame.over(direction, segment))
+		t:line("\twhole++;")
+	else
+		t:line("const size_t whole = (%s + %dul) / %d * %d;", len, unit - 1, unit, unit)
+	end
 	t:open("if (%s + n < whole + %d) {", len, hold)
 	count(t, segment, "src", "n")
 	t:line("__builtin_memcpy(%s + %s, src, n);", held, len)
 	t:line("%s += (uint32_t)n;", len)
 	if hold > 0 then
-		t:line("const size_t ready = %s > %d ? (%s - %d) / %d * %d : 0;", len, hold, len, hold, unit, unit)
+		emit_ready(t, direction, segment, len)
 		t:open("if (ready > 0) {")
 		save(t, segment)
 		t:line("out = run(s, at, dst, %s, ready, tmp);", held)
@@ -88,7 +107,7 @@ end
 -- What stands between the caller and a schedule's run.
 function M.emit_frame(t, direction, segment)
 	local pos, len, held = members(segment)
-	local unit, hold = segment.unit, segment.hold
+	frame.emit_over(t, direction, segment)
 	t:func(string.format("static inline size_t %s(schedule *run, struct chain *s, %s)", M.name(direction, segment),
 		M.DATA))
 	if segment.held == 0 then
@@ -105,12 +124,9 @@ function M.emit_frame(t, direction, segment)
 	t:line("if (n == 0)")
 	t:line("\treturn 0;")
 	t:line("%s += n;", pos)
-	emit_waiting(t, segment, len, held)
-	if hold > 0 then
-		t:line("const size_t ready = n > %d ? (n - %d) / %d * %d : 0, rest = n - ready;", hold, hold, unit, unit)
-	else
-		t:line("const size_t rest = n %% %d, ready = n - rest;", unit)
-	end
+	emit_waiting(t, direction, segment, len, held)
+	emit_ready(t, direction, segment, "n")
+	t:line("const size_t rest = n - ready;")
 	t:line("if (ready > 0)")
 	t:line("\tout += run(s, at, dst + out, src, ready, tmp);")
 	t:line("%s = (uint32_t)rest;", len)

@@ -203,6 +203,24 @@ local function room_at_end(segment)
 	return room
 end
 
+-- Where the input of a segment may be cut, if what it takes out of the data shifts units so that it is not at their
+-- multiples: a list of { unit, frames }, units being whole in the data that these frames leave; or nil. The last unit is
+-- that of the segment, so that going back to it keeps the others whole. Frames that put something in shift nothing: what
+-- they put in is whole units of what stands behind them.
+local function cuts_of(steps, unit)
+	local cuts, frames, shifted = { { unit = 1, frames = {} } }, {}, false
+	for _, step in ipairs(steps) do
+		if step.kind == "remove" or step.kind == "behead" then
+			shifted = shifted or step.stage.size % unit ~= 0
+			frames[#frames + 1] = step
+			cuts[#cuts + 1] = { unit = 1, frames = { unpack(frames) } }
+		end
+		cuts[#cuts].unit = M.lcm(cuts[#cuts].unit, step.grain)
+	end
+	cuts[#cuts].unit = unit
+	return shifted and cuts or nil
+end
+
 local function segment_of(steps, number)
 	local s = { steps = steps, number = number, unit = 1, looped = {}, hold = hold_of(steps) }
 	local coord = 0 -- how many frames stand before
@@ -215,6 +233,7 @@ local function segment_of(steps, number)
 		-- Whether there is something to do when the data ends, even if nothing waits.
 		s.at_end = s.at_end or not step.looped or step.compared
 	end
+	s.cuts = cuts_of(steps, s.unit)
 	-- Room for what waits: less than a unit beyond the hold, and what comes until it can run.
 	s.held = (s.unit > 1 or s.hold > 0) and 2 * (s.unit + s.hold) or 0
 	s.room = room_at_end(s)

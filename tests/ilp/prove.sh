@@ -113,7 +113,7 @@ unit() { # chain, cc, isa, key
 	local file=$dir/$1.$2.$3 full=(--full) passed=0 failed=0 skipped=0 compared=0 rc=0 from=$EPOCHREALTIME
 	[ -z "$quick" ] || full=()
 	# Whoever takes so long hangs.
-	timeout -k 10 7200 "build/$2/tests/$1_test" "$dir/$1.vec" "${full[@]}" --isa "$3" >"$file.log" 2>&1 </dev/null || rc=$?
+	timeout --foreground -k 10 7200 "build/$2/tests/$1_test" "$dir/$1.vec" "${full[@]}" --isa "$3" >"$file.log" 2>&1 </dev/null || rc=$?
 	compared=$(sed -n 's/^[^ ]*: \([0-9]*\) comparisons$/\1/p' "$file.log")
 	read -r passed failed < <(sed -n '$ s/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$file.log") || true
 	skipped=$(grep -c '^skipped, because' "$file.log" || true)
@@ -147,10 +147,12 @@ echo "  ${#units[@]} units, of which $kept were proved before" >&$out
 # Those that took longest go first, so that the last ones are short.
 [ ${#todo[@]} = 0 ] || mapfile -t todo < <(printf '%s\n' "${todo[@]}" | sort -k 1,1 -rn)
 
+# Each unit is a process group, so that one that is stopped leaves nothing running.
+set -m
 declare -A pids=()
 stop() {
 	trap '' INT TERM
-	[ ${#pids[@]} = 0 ] || kill "${!pids[@]}" 2>/dev/null || true
+	for pid in "${!pids[@]}"; do kill -- "-$pid" 2>/dev/null || true; done
 	echo "prove.sh: stopped; what is done stays, run it again to go on" >&2
 	exit 130
 }

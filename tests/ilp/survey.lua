@@ -1,13 +1,25 @@
 -- Every ordered subset of one to four of nine stages as a chain: the planner's verdict on each, and what judge.lua finds
 -- out by trying, must be the same. Run from the top of the source:
 --
---	luajit tests/ilp/survey.lua [PART OF]    only the chains whose number leaves PART when it is divided by OF
+--	luajit tests/ilp/survey.lua [PART OF]    the chains whose number leaves PART when it is divided by OF; a sample, 0 40,
+--	                                         when it is not said; 0 1 are all
+--	luajit tests/ilp/survey.lua --legal      prints a line for each chain that is legal: its number, its stages
+--	luajit tests/ilp/survey.lua --write DIR ISA,… WAYS NUMBER…
+--	                                         writes the loops of these chains, for these instruction sets and of so many
+--	                                         schedules, and their vectors: DIR/survey_0001.c, .h, .vec, and chains.c
+--	                                         (survey.sh runs them)
 --
--- Its last line is `N passed, N failed`.
+-- The last line, when verdicts were compared, is `N passed, N failed`.
+-- Room for the code of thousands of chains' stages: with less it is thrown away and made again, time after time.
+require("jit.opt").start("sizemcode=1024", "maxmcode=16384", "maxtrace=10000")
 package.path = "ilp/?.lua;" .. package.path
 local describe = require "gen.describe"
 local planner = require "gen.plan"
 local judge = require "gen.judge"
+local emit = require "gen.emit"
+local files = require "gen.files"
+local test = require "gen.test"
+local main = require "gen.main"
 
 local STAGES = { "xdr_u32", "xdr_u64", "guid", "chacha20", "inet_checksum", { "adler32", at = "tail" },
 	{ "fletcher32", at = "head" }, "pkcs7_pad", "mark12" }
@@ -21,26 +33,36 @@ local function find(name)
 	end
 end
 
-local function chain_of(places)
-	local d = { name = "survey", file = "survey", text = "", stages = {}, at = {}, inplace = false }
+-- In place wherever that can be.
+local function chain_of(places, number)
+	local name = string.format("survey_%04d", number)
+	local d = { name = name, file = name, text = "", fields = {}, stages = {}, at = {}, inplace = true }
+	function d.line() return 1 end
 	for k, place in ipairs(places) do
 		local e = STAGES[place]
-		local name = type(e) == "table" and e[1] or e
-		d.stages[k], d.at[k] = find(name), type(e) == "table" and e.at or "value"
+		local stage = type(e) == "table" and e[1] or e
+		d.stages[k], d.at[k] = find(stage), type(e) == "table" and e.at or "value"
+		if d.stages[k].kind == "reframe" or d.at[k] == "head" then d.inplace = false end
 	end
 	return d
 end
 
 local function name_of(chain)
 	local names = {}
-	for k, stage in ipairs(chain.stages) do names[k] = stage.name end
+	for k, stage in ipairs(chain.stages) do
+		names[k] = stage.name .. (chain.at[k] ~= "value" and "(" .. chain.at[k] .. ")" or "")
+	end
 	return table.concat(names, " ")
 end
 
--- All ordered subsets of at most four: calls f with the places of each.
+-- All ordered subsets of at most four: calls f with the places of each, and its number.
 local function each(f)
+	local number = 0
 	local function extend(places, used)
-		if #places > 0 then f(places) end
+		if #places > 0 then
+			number = number + 1
+			f(places, number)
+		end
 		if #places == 4 then return end
 		for p = 1, #STAGES do
 			if not used[p] then
@@ -54,7 +76,7 @@ local function each(f)
 end
 
 local order = require("ffi").abi("le") and "little" or "big"
-local passed, failed, number, kinds = 0, 0, 0, {}
+local passed, failed, kinds = 0, 0, {}
 local function count(kind) kinds[kind] = (kinds[kind] or 0) + 1 end
 
 local function check(chain)
@@ -82,14 +104,61 @@ local function check(chain)
 	end
 end
 
-local part, of = tonumber(arg[1]), tonumber(arg[2]) or 1
-each(function(places)
-	number = number + 1
-	if not part or number % of == part then check(chain_of(places)) end
-end)
-local list = {}
-for kind in pairs(kinds) do list[#list + 1] = kind end
-table.sort(list)
-for _, kind in ipairs(list) do print(string.format("%6d %s", kinds[kind], kind)) end
-print(string.format("%d passed, %d failed", passed, failed))
-os.exit(failed == 0 and 0 or 1)
+local function verdicts(part, of)
+	each(function(places, number)
+		if number % of == part then check(chain_of(places, number)) end
+	end)
+	local list = {}
+	for kind in pairs(kinds) do list[#list + 1] = kind end
+	table.sort(list)
+	for _, kind in ipairs(list) do print(string.format("%6d %s", kinds[kind], kind)) end
+	print(string.format("%d passed, %d failed", passed, failed))
+	return failed == 0 and 0 or 1
+end
+
+local function legal()
+	each(function(places, number)
+		local chain = chain_of(places, number)
+		if not planner.judge(chain).illegal then print(number .. " " .. name_of(chain)) end
+	end)
+	return 0
+end
+
+local function write(dir, isas, ways, numbers)
+	local wanted, plans, outputs = {}, {}, {}
+	for _, n in ipairs(numbers) do wanted[tonumber(n)] = true end
+	each(function(places, number)
+		if not wanted[number] then return end
+		local plan = planner.plan(chain_of(places, number))
+		local base = dir .. "/" .. plan.chain.name
+		plan.isas, plan.ways = isas, ways
+		plans[#plans + 1] = plan
+		outputs[#outputs + 1] = { path = base .. ".h", content = emit.header(plan) }
+		outputs[#outputs + 1] = { path = base .. ".c", content = emit.source(plan) }
+		outputs[#outputs + 1] = { path = base .. ".vec", content = test.vectors(plan.chain, order, test.SURVEY) }
+	end)
+	outputs[#outputs + 1] = { path = dir .. "/chains.c", content = emit.list(plans) }
+	local done, problem = files.write(outputs)
+	if not done then io.stderr:write(problem, "\n") end
+	return done and 0 or 1
+end
+
+local function usage(problem)
+	io.stderr:write(problem, "; the head of tests/ilp/survey.lua says what there is\n")
+	return 2
+end
+
+local function run(first, ...)
+	if first == "--legal" then return legal() end
+	if first == "--write" then
+		local dir, names, ways = ...
+		local isas, problem = main.isas(names or "")
+		if not isas then return usage(problem) end
+		return write(dir, isas, tonumber(ways), { select(4, ...) })
+	end
+	local part, of = tonumber(first or 0), tonumber((...) or 40)
+	if not part or not of or part < 0 or part >= of then return usage "expected two numbers, PART below OF" end
+	return verdicts(part, of)
+end
+
+os.exit(run(...))
