@@ -72,7 +72,7 @@ enum ilp_isa ilp_isa_best(void)
 
 ilp_loop *ilp_pick(const struct ilp_chain *c, enum ilp_direction direction, unsigned way)
 {
-	int isa = ilp_isa_best();
+	int isa = (int)ilp_isa_best();
 
 	while (isa > ILP_SCALAR && !(c->ways[direction][way].loop[isa] && ilp_isa_here((enum ilp_isa)isa)))
 		isa--;

@@ -1,0 +1,38 @@
+/* The ways of a chain in one direction as things that can be timed (tools/measure.h), all over the same memory: for
+ * `tcpu calibrate`, and for `tcpu never-slower`, which measures apart what the first has led to choose. A call is what
+ * a user of ilp/ilp.h does for an ADU: begin, loop, end, sum. */
+#ifndef TOOLS_WAYS_H
+#define TOOLS_WAYS_H
+
+#include "ilp/ilp.h"
+#include "tools/measure.h"
+
+/* Memory for src, dst and scratch of calls up to a size. */
+struct ways_room {
+	uint8_t *src, *dst, *tmp;
+	size_t most, scratch;
+	void *memory;
+};
+
+/* 0; -ENOMEM; -ENOSPC: it would take more than half of the memory that is free. */
+int ways_open(struct ways_room *, const struct ilp_chain *const *chains, size_t most, uint64_t seed);
+void ways_close(struct ways_room *);
+
+/* One way to run calls of one size: the ctx of a struct measure; aligned as its state is. */
+struct ways_call {
+	struct ilp_any state;
+	const struct ilp_chain *chain;
+	enum ilp_direction direction;
+	unsigned way;
+	uint32_t tile;
+	size_t bytes;
+	const struct ways_room *room;
+	ilp_loop *loop;
+	uint16_t sum; /* of the last call; storing it keeps the call from being optimized away */
+};
+
+/* Sets what is to be measured; parameters are any bytes. */
+void ways_call(struct ways_call *, struct measure *, const struct ways_room *, const struct ilp_chain *,
+	enum ilp_direction, unsigned way, uint32_t tile, size_t bytes);
+
+#endif
