@@ -25,7 +25,8 @@ static const uint64_t knots[] = { 64, 256, 1460, 4 << 10, 8 << 10, 64 << 10, 1 <
 #define STRIP_ROUNDS 9
 #define STAYS 0.03 /* another strip than ILP_TILE must gain so much */
 #define LARGE_ROUNDS 5
-#define HOPELESS 1.3 /* of the best at the size before: it will not be the best where memory is what takes the time */
+#define HOT_ROUNDS 5 /* of a pass */
+#define HOPELESS 1.3 /* of the best at the last size that is hot: it will not be the best where memory takes the time */
 #define PASSES_MAX 64
 
 struct request {
@@ -68,15 +69,15 @@ static uint32_t strip(unsigned k)
 	return (uint32_t)ILP_STRIP_LEAST << k;
 }
 
-/* The strip of a series: the one with which its best tiled way is the fastest. */
-static int find_strip(struct work *w, unsigned at)
+/* The strip of a series: the one with which its best tiled way is the fastest. late: there is no time to look. */
+static int find_strip(struct work *w, unsigned at, bool late)
 {
 	const struct ilp_chain *c = chain_of(w, at);
 	struct ilp_series *s = &w->model->series[at];
 	unsigned n = 0, best = 2;
 
 	for (unsigned way = 0; way < s->ways; way++)
-		for (unsigned k = 0; k < ILP_STRIPS && c->ways[s->direction][way].tiled; k++, n++)
+		for (unsigned k = 0; k < ILP_STRIPS && c->ways[s->direction][way].tiled && !late; k++, n++)
 			ways_call(&w->call[n], &w->measure[n], &w->room, c, s->direction, way, strip(k), STRIP_BYTES);
 	for (unsigned k = 0; k < ILP_STRIPS; k++)
 		s->strip[k] = n ? HUGE_VAL : 1;
@@ -128,7 +129,7 @@ static double *place(double *pass, unsigned series, unsigned way, unsigned knot)
 	return &pass[((size_t)series * ILP_WAYS_MAX + way) * HOT + knot];
 }
 
-static int measure_hot(struct work *w, unsigned at, unsigned rounds, double *pass)
+static int measure_hot(struct work *w, unsigned at, double *pass)
 {
 	const struct ilp_chain *c = chain_of(w, at);
 	const struct ilp_series *s = &w->model->series[at];
@@ -137,32 +138,43 @@ static int measure_hot(struct work *w, unsigned at, unsigned rounds, double *pas
 	for (unsigned way = 0; way < s->ways; way++)
 		for (unsigned k = 0; k < HOT; k++, n++)
 			ways_call(&w->call[n], &w->measure[n], &w->room, c, s->direction, way, s->tile, knots[k]);
-	const int error = measure_all(w->measure, n, &(struct measure_plan){ .rounds = rounds, .sample_ns = SAMPLE_NS,
+	const int error = measure_all(w->measure, n, &(struct measure_plan){ .rounds = HOT_ROUNDS, .sample_ns = SAMPLE_NS,
 		.warm = true, .seed = ++w->seed });
 	if (error)
 		return error;
 	for (unsigned i = 0; i < n; i++)
-		*place(pass, at, i / HOT, i % HOT) = stats_median(w->measure[i].ns, rounds).median;
+		*place(pass, at, i / HOT, i % HOT) = stats_median(w->measure[i].ns, HOT_ROUNDS).median;
 	measure_free(w->measure, n);
 	return 0;
 }
 
-/* Ways that are not measured at a size are in proportion to the size before. */
-static int measure_large(struct work *w, unsigned at, unsigned knot)
+/* What is guessed of a size: in proportion to the last that is hot, or on the line to the one behind it. */
+static double guess(const struct ilp_series *s, unsigned way, unsigned knot, unsigned knot_count)
+{
+	const double from = s->ns[way][HOT - 1], x = (double)knots[HOT - 1];
+
+	if (knot == knot_count - 1)
+		return from * (double)knots[knot] / x;
+	return from + (s->ns[way][knot + 1] - from) * ((double)knots[knot] - x) / ((double)knots[knot + 1] - x);
+}
+
+/* Of the ways that can still be the best; late: of none, there is no time. */
+static int measure_large(struct work *w, unsigned at, unsigned knot, bool late)
 {
 	const struct ilp_chain *c = chain_of(w, at);
 	struct ilp_series *s = &w->model->series[at];
-	const double grown = (double)knots[knot] / (double)knots[knot - 1];
 	double least = HUGE_VAL;
 	unsigned n = 0;
 
 	for (unsigned way = 0; way < s->ways; way++) {
-		least = fmin(least, s->ns[way][knot - 1]);
-		s->ns[way][knot] = s->ns[way][knot - 1] * grown;
+		least = fmin(least, s->ns[way][HOT - 1]);
+		s->ns[way][knot] = guess(s, way, knot, w->model->knots);
 	}
-	for (unsigned way = 0; way < s->ways; way++)
-		if (way == ILP_FUSED || way == ILP_STREAMING || s->ns[way][knot - 1] < HOPELESS * least)
+	for (unsigned way = 0; way < s->ways && !late; way++)
+		if (way == ILP_FUSED || way == ILP_STREAMING || s->ns[way][HOT - 1] < HOPELESS * least)
 			ways_call(&w->call[n], &w->measure[n], &w->room, c, s->direction, way, s->tile, knots[knot]), n++;
+	if (!n)
+		return 0;
 	const int error = measure_all(w->measure, n, &(struct measure_plan){ .rounds = LARGE_ROUNDS, .seed = ++w->seed });
 	if (error)
 		return error;
@@ -206,7 +218,7 @@ static int measure_memory(struct work *w)
 }
 
 /* A pass over all that is hot; late: whether it took so long that another would be too late. */
-static int pass_hot(struct work *w, unsigned number, unsigned rounds, bool *late)
+static int pass_hot(struct work *w, unsigned number, bool *late)
 {
 	const uint64_t from = measure_now_ns();
 	int error = 0;
@@ -216,42 +228,37 @@ static int pass_hot(struct work *w, unsigned number, unsigned rounds, bool *late
 		return -ENOMEM;
 	for (unsigned at = 0; at < w->model->count && !error; at++) {
 		progress(w, "in caches", at);
-		error = measure_hot(w, at, rounds, w->pass[number]);
+		error = measure_hot(w, at, w->pass[number]);
 	}
 	const uint64_t now = measure_now_ns();
 	*late = now + (now - from) > w->until;
 	return error;
 }
 
-static int measure(struct work *w, unsigned seconds)
+static int measure(struct work *w)
 {
-	const unsigned count = w->model->count, rounds = seconds < 25 ? 3 : 5;
+	const unsigned count = w->model->count, last = w->model->knots - 1;
 	unsigned passes = 0;
 	bool late = false;
 	int error = measure_memory(w);
 
 	for (unsigned at = 0; at < count && !error; at++) {
 		progress(w, "strips", at);
-		error = find_strip(w, at);
+		error = find_strip(w, at, measure_now_ns() > w->begun + (w->until - w->begun) / 4);
 	}
 	w->model->tile = usual_strip(w->model);
 	if (!error)
-		error = pass_hot(w, passes++, rounds, &late);
+		error = pass_hot(w, passes++, &late);
 	merge(w, error ? 0 : passes);
-	for (unsigned k = HOT; k < w->model->knots; k++)
+	/* The last first: what lies between two knots can be guessed. */
+	for (unsigned k = last; k >= HOT && !error; k--)
 		for (unsigned at = 0; at < count && !error; at++) {
-			struct ilp_series *s = &w->model->series[at];
-
 			progress(w, "in memory", at);
-			if (measure_now_ns() < w->until)
-				error = measure_large(w, at, k);
-			else
-				for (unsigned way = 0; way < s->ways; way++)
-					s->ns[way][k] = s->ns[way][k - 1] * (double)knots[k] / (double)knots[k - 1];
+			error = measure_large(w, at, k, measure_now_ns() > w->until);
 		}
 	late |= measure_now_ns() > w->until;
 	while (!error && !late && passes < PASSES_MAX)
-		error = pass_hot(w, passes++, rounds, &late);
+		error = pass_hot(w, passes++, &late);
 	if (!error)
 		merge(w, passes);
 	if (isatty(2))
@@ -396,7 +403,7 @@ int verb_calibrate(int argc, char **argv)
 {
 	static const struct argp_option options[] = {
 		{ "out", 'o', "FILE", 0, "where the model goes [ILP_MODEL, or tcpu/model in the user's cache]", 0 },
-		{ "seconds", 's', "N", 0, "how long it may take [50]", 0 },
+		{ "seconds", 's', "N", 0, "how long it may take, as far as it can [45]", 0 },
 		{ "json", 'j', NULL, 0, "say what was found as JSON", 0 },
 		{ 0 },
 	};
@@ -405,10 +412,10 @@ int verb_calibrate(int argc, char **argv)
 		"Measure every way to run every chain that is compiled in, and those that FILEs describe, into a small model by "
 		"which a way is chosen for a size (ilp/choose.h). It is of this CPU, this compiler, and the instruction set that "
 		"ILP_ISA allows.\v"
-		"Example: tcpu calibrate --seconds 50",
+		"Example: tcpu calibrate --seconds 45",
 		NULL, NULL, NULL
 	};
-	struct request r = { .seconds = 50, .chains = calloc((size_t)argc + 2, sizeof *r.chains) };
+	struct request r = { .seconds = 45, .chains = calloc((size_t)argc + 2, sizeof *r.chains) };
 	struct ilp_model model;
 	struct work w = { .model = &model, .begun = measure_now_ns() };
 	char path[PATH_MAX];
@@ -430,7 +437,7 @@ int verb_calibrate(int argc, char **argv)
 		error = plan(&w);
 	}
 	if (!error)
-		error = measure(&w, r.seconds);
+		error = measure(&w);
 	if (!error) {
 		ilp_model_settle(&model);
 		error = ilp_model_write(&model, path);
