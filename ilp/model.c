@@ -219,7 +219,7 @@ static bool take_text(struct reader *r, char *to, size_t size)
 {
 	if (r->line[0] != ' ' || !r->line[1] || strlen(r->line + 1) >= size)
 		return false;
-	strcpy(to, r->line + 1);
+	memcpy(to, r->line + 1, strlen(r->line + 1) + 1);
 	r->line += strlen(r->line);
 	return true;
 }
