@@ -8,7 +8,7 @@
 
 /* Ways that differ by less than this share are as good as one another: what a measurement repeats. Among them the
  * choice is fused, which uses the caches least and needs no scratch memory. */
-#define AS_GOOD 0.02
+#define AS_GOOD 0.03
 /* Most chains must gain so much by streaming before a chain that nobody measured is streamed. */
 #define WORTH 0.05
 

@@ -17,14 +17,15 @@
 #include <string.h>
 #include <unistd.h>
 
-static const uint64_t knots[] = { 64, 256, 1460, 4 << 10, 8 << 10, 64 << 10, 1 << 20, 8 << 20, 64 << 20 };
+static const uint64_t knots[] = { 64, 256, 1460, 4 << 10, 8 << 10, 64 << 10, 1 << 20, 64 << 20 };
 #define KNOTS (sizeof knots / sizeof *knots)
 #define HOT 7 /* of them: those up to 1 MiB, measured with the operands in the nearest cache that holds them */
 #define SAMPLE_NS 100000
 #define STRIP_BYTES (64 << 10)
 #define STRIP_ROUNDS 9
 #define STAYS 0.03 /* another strip than ILP_TILE must gain so much */
-#define LARGE_ROUNDS 5
+#define LARGE_ROUNDS 7
+#define LARGE_PIECE (4UL << 20)
 #define HOT_ROUNDS 5 /* of a pass */
 #define HOPELESS 1.3 /* of the best at the last size that is hot: it will not be the best where memory takes the time */
 #define PASSES_MAX 64
@@ -148,38 +149,34 @@ static int measure_hot(struct work *w, unsigned at, double *pass)
 	return 0;
 }
 
-/* What is guessed of a size: in proportion to the last that is hot, or on the line to the one behind it. */
-static double guess(const struct ilp_series *s, unsigned way, unsigned knot, unsigned knot_count)
-{
-	const double from = s->ns[way][HOT - 1], x = (double)knots[HOT - 1];
-
-	if (knot == knot_count - 1)
-		return from * (double)knots[knot] / x;
-	return from + (s->ns[way][knot + 1] - from) * ((double)knots[knot] - x) / ((double)knots[knot + 1] - x);
-}
-
-/* Of the ways that can still be the best; late: of none, there is no time. */
-static int measure_large(struct work *w, unsigned at, unsigned knot, bool late)
+/* Of the ways that can still be the best; late: of none, there is no time. The rest are in proportion. A large call is
+ * measured by smaller ones that walk through as much memory; but the layered way has all of it between its passes: it is
+ * no faster than in strips. */
+static int measure_large(struct work *w, unsigned at, bool late)
 {
 	const struct ilp_chain *c = chain_of(w, at);
 	struct ilp_series *s = &w->model->series[at];
+	const double pieces = (double)knots[HOT] / LARGE_PIECE;
 	double least = HUGE_VAL;
 	unsigned n = 0;
 
 	for (unsigned way = 0; way < s->ways; way++) {
 		least = fmin(least, s->ns[way][HOT - 1]);
-		s->ns[way][knot] = guess(s, way, knot, w->model->knots);
+		s->ns[way][HOT] = s->ns[way][HOT - 1] * (double)knots[HOT] / (double)knots[HOT - 1];
 	}
 	for (unsigned way = 0; way < s->ways && !late; way++)
-		if (way == ILP_FUSED || way == ILP_STREAMING || s->ns[way][HOT - 1] < HOPELESS * least)
-			ways_call(&w->call[n], &w->measure[n], &w->room, c, s->direction, way, s->tile, knots[knot]), n++;
+		if (way == ILP_FUSED || way == ILP_STREAMING || s->ns[way][HOT - 1] < HOPELESS * least) {
+			ways_call(&w->call[n], &w->measure[n], &w->room, c, s->direction, way, s->tile, LARGE_PIECE);
+			ways_walk(&w->call[n++]);
+		}
 	if (!n)
 		return 0;
 	const int error = measure_all(w->measure, n, &(struct measure_plan){ .rounds = LARGE_ROUNDS, .seed = ++w->seed });
 	if (error)
 		return error;
 	for (unsigned i = 0; i < n; i++)
-		s->ns[w->call[i].way][knot] = stats_median(w->measure[i].ns, LARGE_ROUNDS).median;
+		s->ns[w->call[i].way][HOT] = pieces * stats_median(w->measure[i].ns, LARGE_ROUNDS).median;
+	s->ns[ILP_LAYERED][HOT] = fmax(s->ns[ILP_LAYERED][HOT], s->ns[ILP_TILED][HOT]);
 	measure_free(w->measure, n);
 	return 0;
 }
@@ -217,10 +214,10 @@ static int measure_memory(struct work *w)
 	return 0;
 }
 
-/* A pass over all that is hot; late: whether it took so long that another would be too late. */
-static int pass_hot(struct work *w, unsigned number, bool *late)
+/* A pass over all that is hot, in w->pass[number]. 1: time was up before it was whole, and it does not count; the first
+ * is always made whole. */
+static int pass_hot(struct work *w, unsigned number)
 {
-	const uint64_t from = measure_now_ns();
 	int error = 0;
 
 	w->pass[number] = calloc((size_t)w->model->count * ILP_WAYS_MAX * HOT, sizeof(double));
@@ -229,17 +226,20 @@ static int pass_hot(struct work *w, unsigned number, bool *late)
 	for (unsigned at = 0; at < w->model->count && !error; at++) {
 		progress(w, "in caches", at);
 		error = measure_hot(w, at, w->pass[number]);
+		if (!error && number > 0 && measure_now_ns() > w->until)
+			error = 1;
 	}
-	const uint64_t now = measure_now_ns();
-	*late = now + (now - from) > w->until;
+	if (error) {
+		free(w->pass[number]);
+		w->pass[number] = NULL;
+	}
 	return error;
 }
 
 static int measure(struct work *w)
 {
-	const unsigned count = w->model->count, last = w->model->knots - 1;
+	const unsigned count = w->model->count;
 	unsigned passes = 0;
-	bool late = false;
 	int error = measure_memory(w);
 
 	for (unsigned at = 0; at < count && !error; at++) {
@@ -248,17 +248,18 @@ static int measure(struct work *w)
 	}
 	w->model->tile = usual_strip(w->model);
 	if (!error)
-		error = pass_hot(w, passes++, &late);
-	merge(w, error ? 0 : passes);
-	/* The last first: what lies between two knots can be guessed. */
-	for (unsigned k = last; k >= HOT && !error; k--)
-		for (unsigned at = 0; at < count && !error; at++) {
-			progress(w, "in memory", at);
-			error = measure_large(w, at, k, measure_now_ns() > w->until);
-		}
-	late |= measure_now_ns() > w->until;
-	while (!error && !late && passes < PASSES_MAX)
-		error = pass_hot(w, passes++, &late);
+		error = pass_hot(w, 0);
+	if (!error)
+		merge(w, ++passes);
+	for (unsigned at = 0; at < count && !error && w->model->knots > HOT; at++) {
+		progress(w, "in memory", at);
+		error = measure_large(w, at, measure_now_ns() > w->until);
+	}
+	while (!error && passes < PASSES_MAX) {
+		error = pass_hot(w, passes);
+		passes += !error;
+	}
+	error = error == 1 ? 0 : error;
 	if (!error)
 		merge(w, passes);
 	if (isatty(2))
@@ -383,7 +384,10 @@ static int out_path(const struct request *r, char *path)
 {
 	if (r->out)
 		return snprintf(path, PATH_MAX, "%s", r->out) < PATH_MAX ? 0 : -ENAMETOOLONG;
-	return ilp_model_path(path);
+	const int error = ilp_model_path(path);
+	if (error == -ENOENT)
+		fprintf(stderr, "tcpu calibrate: ILP_MODEL is empty, or there is no home: where is the model to go? --out says it\n");
+	return error == -ENOENT ? -EPROTO : error;
 }
 
 static int report(const struct work *w, bool json)
@@ -444,9 +448,9 @@ int verb_calibrate(int argc, char **argv)
 	}
 	if (!error)
 		error = report(&w, r.json);
-	if (error)
+	if (error && error != -EPROTO) /* which it has told */
 		fprintf(stderr, "tcpu calibrate: %s\n", strerror(-error));
-	else
+	if (!error)
 		fprintf(stderr, "the model is %s\n", path);
 	ways_close(&w.room);
 	free(w.call);

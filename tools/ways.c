@@ -49,7 +49,7 @@ int ways_open(struct ways_room *r, const struct ilp_chain *const *chains, size_t
 	const size_t src_at = 0, dst_at = pages(most) + APART, tmp_at = pages(dst_at + out + PAGE) + 2 * APART;
 	const size_t size = pages(tmp_at + scratch + PAGE), half = half_of_free();
 
-	*r = (struct ways_room){ .most = most, .scratch = scratch };
+	*r = (struct ways_room){ .most = most, .out = out };
 	if (half && size > half)
 		return -ENOSPC;
 	r->memory = aligned_alloc(PAGE, size);
@@ -76,23 +76,35 @@ static void run(void *ctx)
 {
 	struct ways_call *c = ctx;
 
+	const size_t at = c->slots > 1 ? c->room->next++ % c->slots * c->stride : 0;
+	uint8_t *const dst = c->room->dst + at;
+
 	c->chain->begin(&c->state);
 	((struct ilp_state *)&c->state)->tile = c->tile;
-	const size_t n = c->loop(&c->state, c->room->dst, c->room->src, c->bytes, c->room->tmp);
-	c->chain->end[c->direction](&c->state, c->room->dst + n);
+	const size_t n = c->loop(&c->state, dst, c->room->src + at, c->bytes, c->room->tmp);
+	c->chain->end[c->direction](&c->state, dst + n);
 	c->sum = c->chain->sum ? c->chain->sum(&c->state) : 0;
 }
 
-void ways_call(struct ways_call *c, struct measure *m, const struct ways_room *r, const struct ilp_chain *chain,
+void ways_call(struct ways_call *c, struct measure *m, struct ways_room *r, const struct ilp_chain *chain,
 	enum ilp_direction direction, unsigned way, uint32_t tile, size_t bytes)
 {
 	uint8_t any[64];
 
-	*c = (struct ways_call){ .chain = chain, .direction = direction, .way = way, .tile = tile, .bytes = bytes, .room = r,
+	*c = (struct ways_call){ .chain = chain, .direction = direction, .way = way, .tile = tile, .bytes = bytes, .room = r, .slots = 1,
 		.loop = ilp_pick(chain, direction, way) };
 	memset(any, 0x5a, sizeof any);
 	for (const struct ilp_param *p = chain->params; p && p->name; p++)
 		if (p->size <= sizeof any)
 			ilp_set(chain, &c->state, p->name, any, p->size);
 	*m = (struct measure){ .run = run, .ctx = c };
+}
+
+void ways_walk(struct ways_call *c)
+{
+	const size_t room = ilp_room(c->chain, c->direction, c->bytes), most = c->room->most < c->room->out ? c->room->most :
+		c->room->out;
+
+	c->stride = pages(room > c->bytes ? room : c->bytes);
+	c->slots = most / c->stride;
 }

@@ -10,7 +10,8 @@
 /* Memory for src, dst and scratch of calls up to a size. */
 struct ways_room {
 	uint8_t *src, *dst, *tmp;
-	size_t most, scratch;
+	size_t most, out; /* bytes at src, and at dst */
+	size_t next;      /* call that walks: one for all ways, so that none finds what another has just read */
 	void *memory;
 };
 
@@ -26,13 +27,16 @@ struct ways_call {
 	unsigned way;
 	uint32_t tile;
 	size_t bytes;
-	const struct ways_room *room;
+	struct ways_room *room;
+	size_t slots, stride; /* calls walk through that many places, so far apart; 1: they stay */
 	ilp_loop *loop;
 	uint16_t sum; /* of the last call; storing it keeps the call from being optimized away */
 };
 
 /* Sets what is to be measured; parameters are any bytes. */
-void ways_call(struct ways_call *, struct measure *, const struct ways_room *, const struct ilp_chain *,
+void ways_call(struct ways_call *, struct measure *, struct ways_room *, const struct ilp_chain *,
 	enum ilp_direction, unsigned way, uint32_t tile, size_t bytes);
+/* Calls walk through all of the room from now on: in steady state, a call is as a piece of one over the whole. */
+void ways_walk(struct ways_call *);
 
 #endif
