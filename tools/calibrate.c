@@ -4,7 +4,6 @@
  * none, of the ways that can still be the fastest there. */
 #include "ilp/load.h"
 #include "ilp/model.h"
-#include "tools/stats.h"
 #include "tools/tcpu.h"
 #include "tools/ways.h"
 
@@ -46,7 +45,7 @@ struct work {
 	uint64_t seed;
 	struct ways_call *call; /* room for all of a series */
 	struct measure *measure;
-	double *pass[PASSES_MAX]; /* medians of passes, [series][way][knot] */
+	double *pass[PASSES_MAX]; /* samples, [series][way][knot][HOT_ROUNDS] */
 };
 #define CALLS_MAX (ILP_WAYS_MAX * (HOT > ILP_STRIPS ? HOT : ILP_STRIPS))
 
@@ -63,6 +62,20 @@ static void progress(const struct work *w, const char *what, unsigned at)
 		fprintf(stderr, "\r\033[K  %.0f s: %s, %s", spent, what, chain_of(w, at)->name);
 	else if (at == 0)
 		fprintf(stderr, "  %.0f s: %s\n", spent, what);
+}
+
+static int ascending(const void *a, const void *b)
+{
+	const double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* The lower quartile: what disturbs a sample makes it longer, and must not decide between two ways. */
+static double undisturbed(double *ns, size_t n)
+{
+	qsort(ns, n, sizeof *ns, ascending);
+	return ns[n / 4];
 }
 
 static uint32_t strip(unsigned k)
@@ -90,7 +103,7 @@ static int find_strip(struct work *w, unsigned at, bool late)
 	if (error)
 		return error;
 	for (unsigned i = 0; i < n; i++) {
-		const double ns = stats_median(w->measure[i].ns, STRIP_ROUNDS).median;
+		const double ns = undisturbed(w->measure[i].ns, STRIP_ROUNDS);
 
 		s->strip[i % ILP_STRIPS] = fmin(s->strip[i % ILP_STRIPS], ns);
 	}
@@ -127,7 +140,7 @@ static uint32_t usual_strip(const struct ilp_model *m)
 
 static double *place(double *pass, unsigned series, unsigned way, unsigned knot)
 {
-	return &pass[((size_t)series * ILP_WAYS_MAX + way) * HOT + knot];
+	return &pass[(((size_t)series * ILP_WAYS_MAX + way) * HOT + knot) * HOT_ROUNDS];
 }
 
 static int measure_hot(struct work *w, unsigned at, double *pass)
@@ -144,7 +157,7 @@ static int measure_hot(struct work *w, unsigned at, double *pass)
 	if (error)
 		return error;
 	for (unsigned i = 0; i < n; i++)
-		*place(pass, at, i / HOT, i % HOT) = stats_median(w->measure[i].ns, HOT_ROUNDS).median;
+		memcpy(place(pass, at, i / HOT, i % HOT), w->measure[i].ns, HOT_ROUNDS * sizeof(double));
 	measure_free(w->measure, n);
 	return 0;
 }
@@ -175,7 +188,7 @@ static int measure_large(struct work *w, unsigned at, bool late)
 	if (error)
 		return error;
 	for (unsigned i = 0; i < n; i++)
-		s->ns[w->call[i].way][HOT] = pieces * stats_median(w->measure[i].ns, LARGE_ROUNDS).median;
+		s->ns[w->call[i].way][HOT] = pieces * undisturbed(w->measure[i].ns, LARGE_ROUNDS);
 	s->ns[ILP_LAYERED][HOT] = fmax(s->ns[ILP_LAYERED][HOT], s->ns[ILP_TILED][HOT]);
 	measure_free(w->measure, n);
 	return 0;
@@ -186,11 +199,11 @@ static void merge(struct work *w, unsigned passes)
 	for (unsigned at = 0; at < w->model->count; at++)
 		for (unsigned way = 0; way < w->model->series[at].ways; way++)
 			for (unsigned k = 0; k < HOT; k++) {
-				double all[PASSES_MAX];
+				double all[PASSES_MAX * HOT_ROUNDS];
 
 				for (unsigned p = 0; p < passes; p++)
-					all[p] = *place(w->pass[p], at, way, k);
-				w->model->series[at].ns[way][k] = stats_median(all, passes).median;
+					memcpy(&all[p * HOT_ROUNDS], place(w->pass[p], at, way, k), HOT_ROUNDS * sizeof *all);
+				w->model->series[at].ns[way][k] = undisturbed(all, passes * HOT_ROUNDS);
 			}
 }
 
@@ -209,7 +222,7 @@ static int measure_memory(struct work *w)
 
 	if (error)
 		return error;
-	w->model->memory = (double)w->room.most / stats_median(m.ns, LARGE_ROUNDS).median;
+	w->model->memory = (double)w->room.most / undisturbed(m.ns, LARGE_ROUNDS);
 	measure_free(&m, 1);
 	return 0;
 }
@@ -220,7 +233,7 @@ static int pass_hot(struct work *w, unsigned number)
 {
 	int error = 0;
 
-	w->pass[number] = calloc((size_t)w->model->count * ILP_WAYS_MAX * HOT, sizeof(double));
+	w->pass[number] = calloc((size_t)w->model->count * ILP_WAYS_MAX * HOT * HOT_ROUNDS, sizeof(double));
 	if (!w->pass[number])
 		return -ENOMEM;
 	for (unsigned at = 0; at < w->model->count && !error; at++) {

@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* As in bench_run.c: src, dst and scratch lie a third of a page apart from one another modulo 4 KiB. */
-#define PAGE 4096UL
+#define PAGE ((size_t)WAYS_PAGE)
 #define APART 1344UL
 
 static size_t pages(size_t bytes)

@@ -19,8 +19,12 @@ struct ways_room {
 int ways_open(struct ways_room *, const struct ilp_chain *const *chains, size_t most, uint64_t seed);
 void ways_close(struct ways_room *);
 
-/* One way to run calls of one size: the ctx of a struct measure; aligned as its state is. */
+/* One way to run calls of one size: the ctx of a struct measure. The states of all lie at the same place of a page,
+ * another than src, dst and scratch: a state of 64 bytes' calls weighs as much as their data, and where it lies would
+ * decide between ways. */
+#define WAYS_PAGE 4096
 struct ways_call {
+	_Alignas(WAYS_PAGE) uint8_t apart[3072];
 	struct ilp_any state;
 	const struct ilp_chain *chain;
 	enum ilp_direction direction;
