@@ -75,7 +75,7 @@ static int home_of(char path[PATH_MAX])
 }
 
 /* XDG Base Directory Specification: a relative path there is to be ignored. */
-static int default_folder(char path[PATH_MAX])
+int ilp_cache_folder(char *path)
 {
 	const char *xdg = secure_getenv("XDG_CACHE_HOME");
 
@@ -146,7 +146,7 @@ int ilp_cache_open(const char *folder, struct ilp_why *why)
 	int error = 0;
 
 	if (!folder) {
-		error = default_folder(name);
+		error = ilp_cache_folder(name);
 		folder = name;
 	}
 	if (!error)

@@ -16,15 +16,16 @@ allowed() {
 	core/link/*) echo "core/link/.*|$public|kernel/uapi/.*" ;;
 	core/*) if [[ $1 =~ ^($public)$ ]]; then echo "$public"; else echo 'core/[^/]*'; fi ;;
 	ilp/ilp.h) echo 'ilp/run\.h' ;;
-	ilp/load.h) echo 'ilp/ilp\.h' ;;
+	ilp/load.h | ilp/choose.h) echo 'ilp/ilp\.h' ;;
+	ilp/model.h) echo 'ilp/choose\.h' ;;
 	ilp/*) echo 'ilp/[^/]*|core/(seam|cksum|siphash)\.h' ;;
 	build/gen/*_test.c) echo '.*' ;;
 	build/gen/chains.c) echo 'ilp/ilp\.h' ;; # the table that ilp.h declares
 	build/gen/*) echo 'build/gen/.*|ilp/run\.h' ;;
 	alf/alf.h) echo "$public|ilp/ilp\.h" ;;
 	alf/*) echo "alf/.*|$public|ilp/ilp\.h" ;;
-	adu-examples/*/*) echo "${1%/*}/.*|$public|$links|ilp/(ilp|load)\.h|alf/alf\.h|kernel/uapi/.*" ;;
-	tools/*) echo "tools/.*|$public|$links|ilp/(ilp|load)\.h|alf/alf\.h|kernel/uapi/.*" ;;
+	adu-examples/*/*) echo "${1%/*}/.*|$public|$links|ilp/(ilp|load|choose)\.h|alf/alf\.h|kernel/uapi/.*" ;;
+	tools/*) echo "tools/.*|$public|$links|ilp/(ilp|load|choose|model)\.h|alf/alf\.h|kernel/uapi/.*" ;;
 	kernel/*) echo 'kernel/uapi/.*' ;;
 	tests/*) echo '.*' ;;
 	*) echo "-" ;;
@@ -71,6 +72,8 @@ planted yes ilp/cache.c core/siphash.h
 planted yes tools/bench.c ilp/load.h
 planted no tools/bench.c ilp/loading.h
 planted no ilp/load.h ilp/loading.h
+planted yes tools/calibrate.c ilp/model.h
+planted no ilp/choose.h ilp/model.h
 planted yes build/gen/copy.c ilp/run.h
 planted no build/gen/copy.c ilp/ilp.h
 planted yes alf/send.c alf/framer.h

@@ -24,7 +24,7 @@ expect() {
 expect 0 'Verbs:' "$tcpu" --help
 expect 2 'verb is missing' "$tcpu"
 expect 2 "no verb 'fuse'" "$tcpu" fuse
-for verb in gen explain bench mca baseline conformance memory; do
+for verb in gen explain bench calibrate never-slower mca baseline conformance memory; do
 	expect 0 'Example: tcpu' "$tcpu" "$verb" --help
 	expect 2 'unrecognized' "$tcpu" "$verb" --nonsense
 done
@@ -68,6 +68,22 @@ expect 1 'is more than 100' at_most unused_bytes 100
 expect 0 ' 2000 ends' "$tcpu" memory
 expect 0 ' 20 ends' "$tcpu" memory --connections 10
 expect 2 "'0': a number from 1 to 60000" "$tcpu" memory --connections 0
+
+# calibrate, never-slower: what they are asked for. What they measure takes a minute, and is not for a test.
+expect 2 "'5': expected seconds from 10" "$tcpu" calibrate --seconds 5
+expect 1 'nothing\.lua' "$tcpu" calibrate "$tmp/nothing.lua"
+expect 1 'ILP_MODEL' env ILP_MODEL= "$tcpu" calibrate
+expect 2 "no chain 'nothing'" "$tcpu" never-slower nothing
+expect 2 "'0': expected a number" "$tcpu" never-slower --rounds 0
+expect 2 "'x' is no size" "$tcpu" never-slower --sizes x
+never() { # arguments: its status is what was measured: no test's
+	"$tcpu" never-slower --sizes 64 --rounds 6 "$@" || [ $? = 1 ]
+}
+expect 0 '2 points: .*best' never --model "$tmp/none" copy_sum
+expect 0 'none: No such file.*tcpu calibrate.*the default is tried' never --model "$tmp/none" copy_sum
+echo nonsense >"$tmp/model"
+expect 0 "model:1: expected 'tcpu-model 1', found 'nonsense'" never --model "$tmp/model" copy_sum
+expect 0 '"choice": "fused"' never --json --model "$tmp/model" copy_sum
 
 # gen: whole, or nothing.
 expect 0 '' "$tcpu" gen -o "$tmp" ilp/chains/copy_sum.lua

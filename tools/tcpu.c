@@ -14,6 +14,8 @@ static const struct verb {
 	{ "gen", "write the loops of chains as C", verb_gen },
 	{ "explain", "what a chain becomes, and why: verdict, passes, loads and stores", verb_explain },
 	{ "bench", "measure chains: ns per byte and per call, layered, tiled, fused", verb_bench },
+	{ "calibrate", "measure this machine: which way is the fastest for which size", verb_calibrate },
+	{ "never-slower", "what calibrate led to choose, against every way, measured anew", verb_never_slower },
 	{ "mca", "how fast fused loops could run at best, by llvm-mca's model of a CPU", verb_mca },
 	{ "baseline", "send a file over kernel TCP, manipulated by library calls", verb_baseline },
 	{ "conformance", "what the standards ask for, and which test sees it", verb_conformance },
@@ -42,7 +44,7 @@ static char *doc(void)
 		return NULL;
 	fputs("Describe, fuse and measure data manipulation loops.\vVerbs:\n", f);
 	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
-		fprintf(f, "  %-11s %s\n", verbs[i].name, verbs[i].summary);
+		fprintf(f, "  %-12s %s\n", verbs[i].name, verbs[i].summary);
 	fputs("\n`tcpu VERB --help` tells more, with an example.\n"
 		"Exit status: 0 done, 1 failed, 2 the arguments were wrong.", f);
 	fclose(f);

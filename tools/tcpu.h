@@ -12,6 +12,8 @@ enum { TCPU_OK, TCPU_FAILED, TCPU_USAGE };
 int verb_gen(int argc, char **argv);
 int verb_explain(int argc, char **argv);
 int verb_bench(int argc, char **argv);
+int verb_calibrate(int argc, char **argv);
+int verb_never_slower(int argc, char **argv);
 int verb_mca(int argc, char **argv);
 int verb_baseline(int argc, char **argv);
 int verb_conformance(int argc, char **argv);

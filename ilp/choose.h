@@ -1,0 +1,35 @@
+/* Which way to run a chain's loops: chosen by what was measured on this machine (`tcpu calibrate`).
+ *
+ *	struct ilp_choice choice;
+ *	ilp_choose(c, ILP_SEND, len, &choice);                    // once for a size, not for each call
+ *	c->begin(&s);
+ *	((struct ilp_state *)&s)->tile = choice.tile;
+ *	n = ilp_pick(c, ILP_SEND, choice.way)(&s, dst, src, len, tmp);   // ilp_scratch(c, ILP_SEND, choice.way, len)
+ *
+ * The model is a small file, beside what ilp_load() keeps: XDG_CACHE_HOME/tcpu/model or ~/.cache/tcpu/model. ILP_MODEL of
+ * the environment names another; "" is for none. It is read once, by the first who asks. Where there is none, or it is
+ * another machine's, compiler's, instruction set's or generator's, the choice is the same for all: fused, ILP_TILE. So it
+ * is for chains that it does not know, but that they are streamed from the size on from which most of the known ones
+ * were faster so.
+ *
+ * What was measured is a call with its operands at hand, as far as caches hold them. Who reads dst right after, and knows
+ * it, may prefer ILP_FUSED where the choice is ILP_STREAMING.
+ *
+ * Where the idea comes from: FFTW's plans by measurement and its wisdom files; ATLAS. */
+#ifndef ILP_CHOOSE_H
+#define ILP_CHOOSE_H
+
+#include "ilp/ilp.h"
+
+struct ilp_choice {
+	unsigned way;  /* for ilp_pick and ilp_scratch */
+	uint32_t tile; /* for ilp_state.tile, after begin */
+	bool measured; /* the model knows the chain; false: the default */
+};
+
+/* For calls of that many bytes. The same model, the same answer. */
+void ilp_choose(const struct ilp_chain *, enum ilp_direction, uint64_t bytes, struct ilp_choice *);
+/* What the model says that a call (begin, loop, end, sum) takes, in nanoseconds; 0: it does not say. */
+double ilp_predict(const struct ilp_chain *, enum ilp_direction, unsigned way, uint32_t tile, uint64_t bytes);
+
+#endif
