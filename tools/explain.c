@@ -303,7 +303,8 @@ static void put_choice(const json_t *rows)
 	json_t *row;
 	size_t i;
 
-	putchar('\n');
+	if (rows)
+		putchar('\n');
 	json_array_foreach(rows, i, row)
 		printf("  %s runs %s: %s\n", explain_directions[i], text_of(row, "schedule"), text_of(row, "why"));
 }
