@@ -195,7 +195,7 @@ static int build(const struct ilp_files *files, const struct ilp_load_options *o
 		ilp_why(why, problem, "nothing is cached: %s; make room, or set XDG_CACHE_HOME to a folder of yours",
 			strerror(-problem));
 out:
-	if (!error && o->object > 0 && (error = write_all(o->object, &object)) != 0) {
+	if (!error && l->handle && o->object > 0 && (error = write_all(o->object, &object)) != 0) {
 		dlclose(l->handle);
 		ilp_why(why, error, "the object cannot be written where it was asked for: %s", strerror(-error));
 	}

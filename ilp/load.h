@@ -82,9 +82,9 @@ int ilp_load(const char *file, const struct ilp_load_options *options, const str
  * that is none of ilp_load's (or no more), are left alone. */
 void ilp_unload(const struct ilp_chain *chain);
 
-/* Of a chain that was loaded to be counted: bytes of data loaded ([0]) and stored ([1]) by its loops, for the caller to set
- * to zero. Data is what a loop is given in src and gives in dst, scratch memory included; a keystream, a fold's state and
- * what is held back are none. NULL: the chain is another. */
+/* Of a chain that was loaded to be counted: bytes of data loaded ([0]) and stored ([1]) by its loops, for the caller to
+ * set to zero. Data is what a loop is given in src and gives in dst, scratch memory included; a keystream, a fold's
+ * state and what is held back are none. NULL: the chain is another. */
 uint64_t *ilp_counted(const struct ilp_chain *chain);
 
 #endif

@@ -1,5 +1,6 @@
-/* tcpu explain: the verb. What the planner has to say is worked out by the generator (ilp/gen/explain.lua, listing.lua);
- * what loops do, and what their code has in it, by the other files of tools/explain.h. */
+/* tcpu explain: the verb. What the planner has to say is worked out by the generator
+ * (ilp/gen/explain.lua and listing.lua).
+ * What loops do, and what their code has in it, by the other files of tools/explain.h. */
 #include "tools/explain.h"
 
 #include "ilp/load.h"
@@ -98,7 +99,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
-/* What the generator says ------------------------------------------------------------------------------------------- */
+/* What the generator says ------------------------------------------------------------------------------------- */
 
 /* The plain value at that place of the stack: a table with a first element is an array, any other an object. */
 static json_t *value(lua_State *L, int at)
@@ -154,7 +155,7 @@ static int ask(lua_State *L, const char *name, int arguments, json_t **json)
 	return TCPU_OK;
 }
 
-/* Sections ---------------------------------------------------------------------------------------------------------- */
+/* Sections ---------------------------------------------------------------------------------------------------- */
 
 static const char *text_of(const json_t *row, const char *name)
 {
@@ -282,7 +283,8 @@ static int chain_open(struct opened *o, const char *chain)
 		return TCPU_FAILED;
 	}
 	snprintf(o->path, sizeof o->path, "/proc/%ld/fd/%d", (long)getpid(), fileno(o->object));
-	o->loaded = ilp_load(chain, &(struct ilp_load_options){ .object = fileno(o->object) }, &o->chain, why, sizeof why) == 0;
+	const struct ilp_load_options with_object = { .object = fileno(o->object) };
+	o->loaded = ilp_load(chain, &with_object, &o->chain, why, sizeof why) == 0;
 	if (o->loaded)
 		return TCPU_OK;
 	fprintf(stderr, "tcpu explain: %s\n", why);

@@ -68,7 +68,7 @@ static void call_run(void *ctx)
 	c->chain->end[c->direction](&c->state, c->dst + out); /* bytes of no sense: it says so */
 }
 
-/* Counting ---------------------------------------------------------------------------------------------------------- */
+/* Counting ---------------------------------------------------------------------------------------------------- */
 
 static size_t lcm(size_t a, size_t b)
 {
@@ -136,7 +136,7 @@ json_t *explain_counts(const char *file, const struct explain_isas *isas)
 	return NULL;
 }
 
-/* Times ------------------------------------------------------------------------------------------------------------- */
+/* Times ------------------------------------------------------------------------------------------------------- */
 
 /* ---- The chooser comes in here (ilp/choose.h): which way it takes, and why; below, what it predicts. ---- */
 json_t *explain_choice(const struct ilp_chain *chain, enum ilp_direction direction)

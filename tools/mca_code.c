@@ -397,7 +397,8 @@ static unsigned long step(const struct mca_code *c, size_t from, size_t to, cons
 	return sum < 0 ? -(unsigned long)sum : (unsigned long)sum;
 }
 
-/* What a turn moves on by: the largest step of a register that addresses memory there. writes, reads: where one does. */
+/* What a turn moves on by: the largest step of a register that addresses memory there. writes, reads: where one
+ * does. */
 static unsigned long turn_bytes(const struct mca_code *c, size_t from, size_t to, bool *writes, bool *reads)
 {
 	unsigned long most = 0;
