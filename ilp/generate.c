@@ -76,6 +76,7 @@ static void *allocate(void *arg, void *p, size_t before, size_t after)
 
 struct request {
 	const char *description, *share;
+	bool counted;
 	struct ilp_files *files;
 	struct ilp_why *why;
 	int error;
@@ -175,7 +176,8 @@ static int generate(lua_State *L)
 	lua.lua_getfield(L, -1, "outputs");
 	lua.lua_pushstring(L, r->description);
 	lua.lua_pushnumber(L, INSTRUCTIONS_MAX);
-	lua.lua_call(L, 2, 2);
+	lua.lua_pushboolean(L, r->counted);
+	lua.lua_call(L, 3, 2);
 	r->error = take_all(L, r);
 	return 0;
 }
@@ -196,9 +198,10 @@ static int find_share(const char **share, struct ilp_why *why)
 	return 0;
 }
 
-int ilp_generate(const char *description, const char *share, struct ilp_files *files, struct ilp_why *why)
+int ilp_generate(const char *description, const char *share, bool counted, struct ilp_files *files,
+	struct ilp_why *why)
 {
-	struct request r = { .description = description, .files = files, .why = why };
+	struct request r = { .description = description, .counted = counted, .files = files, .why = why };
 	struct memory memory = { .used = 0 };
 	int error = find_share(&share, why);
 	size_t len;
@@ -232,9 +235,10 @@ int ilp_generate(const char *description, const char *share, struct ilp_files *f
 #else
 #include <errno.h>
 
-int ilp_generate(const char *description, const char *share, struct ilp_files *files, struct ilp_why *why)
+int ilp_generate(const char *description, const char *share, bool counted, struct ilp_files *files,
+	struct ilp_why *why)
 {
-	(void)share, (void)files;
+	(void)share, (void)counted, (void)files;
 	return ilp_why(why, -ENOSYS, "%s: this library was built without LuaJIT, expected with it; install its headers "
 		"(Debian: apt-get install libluajit-5.1-dev) and build again", description);
 }

@@ -115,25 +115,31 @@ static void name_once(char path[192], int fd)
 	snprintf(at, (size_t)(path + 192 - at), "%d", fd);
 }
 
-/* A file without a name that holds the bytes, and that nobody can change any more. */
-static int as_file(const struct ilp_blob *object, const char *name)
+static int write_all(int fd, const struct ilp_blob *object)
 {
-	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	size_t done = 0;
 
-	if (fd < 0)
-		return -errno;
 	while (done < object->len) {
 		ssize_t n = write(fd, object->bytes + done, object->len - done);
 
 		if (n > 0)
 			done += (size_t)n;
-		else if (errno != EINTR) {
-			int error = errno;
+		else if (errno != EINTR)
+			return -errno;
+	}
+	return 0;
+}
 
+/* A file without a name that holds the bytes, and that nobody can change any more. */
+static int as_file(const struct ilp_blob *object, const char *name)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int error = fd < 0 ? -errno : write_all(fd, object);
+
+	if (error) {
+		if (fd >= 0)
 			close(fd);
-			return -error;
-		}
+		return error;
 	}
 	fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
 	return fd;
@@ -189,6 +195,10 @@ static int build(const struct ilp_files *files, const struct ilp_load_options *o
 		ilp_why(why, problem, "nothing is cached: %s; make room, or set XDG_CACHE_HOME to a folder of yours",
 			strerror(-problem));
 out:
+	if (!error && l->handle && o->object > 0 && (error = write_all(o->object, &object)) != 0) {
+		dlclose(l->handle);
+		ilp_why(why, error, "the object cannot be written where it was asked for: %s", strerror(-error));
+	}
 	if (kept >= 0)
 		close(kept);
 	ilp_blob_free(&recipe);
@@ -212,7 +222,7 @@ int ilp_load(const char *file, const struct ilp_load_options *options, const str
 		error = ilp_why(&why, -EINVAL, "the cache's folder '%s' is no absolute path, expected one like /var/cache/x; "
 			"correct it", o->cache);
 	if (!error)
-		error = ilp_generate(file, o->share, &files, &why);
+		error = ilp_generate(file, o->share, o->counted, &files, &why);
 	if (!error && !(o->cache && !*o->cache))
 		cache = ilp_cache_open(o->cache, &why);
 	if (!error)
@@ -232,6 +242,17 @@ int ilp_load(const char *file, const struct ilp_load_options *options, const str
 	pthread_mutex_unlock(&lock);
 	*chain = l->chain;
 	return 0;
+}
+
+uint64_t *ilp_counted(const struct ilp_chain *chain)
+{
+	struct loaded *l;
+
+	pthread_mutex_lock(&lock);
+	for (l = all; l && l->chain != chain; l = l->next)
+		;
+	pthread_mutex_unlock(&lock);
+	return l ? dlsym(l->handle, "ilp_counted") : NULL;
 }
 
 void ilp_unload(const struct ilp_chain *chain)

@@ -47,6 +47,10 @@ struct ilp_load_options {
 	const char *share;
 	/* How long the compiler may take. Default: 60. */
 	unsigned seconds;
+	/* For who looks at what loops do, as `tcpu explain`. counted: they count the bytes of data that they load and store
+	 * (ilp_counted), and are slow. object: a descriptor that the object is written to, from where it stands; 0: none. */
+	bool counted;
+	int object;
 };
 
 /* Loads the chain that file describes: a path like "loops/my.lua", or the name of one of ilp/chains/. A stage is looked
@@ -77,5 +81,10 @@ int ilp_load(const char *file, const struct ilp_load_options *options, const str
 /* Gives back a chain of ilp_load's, whose loops nobody may run any more, and whose pointers are dead. NULL, and a chain
  * that is none of ilp_load's (or no more), are left alone. */
 void ilp_unload(const struct ilp_chain *chain);
+
+/* Of a chain that was loaded to be counted: bytes of data loaded ([0]) and stored ([1]) by its loops, for the caller to
+ * set to zero. Data is what a loop is given in src and gives in dst, scratch memory included; a keystream, a fold's
+ * state and what is held back are none. NULL: the chain is another. */
+uint64_t *ilp_counted(const struct ilp_chain *chain);
 
 #endif

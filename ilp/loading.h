@@ -38,8 +38,8 @@ struct ilp_files {
 	unsigned count;
 };
 
-/* generate.c: runs the generator, whose folder is share or the default. */
-int ilp_generate(const char *description, const char *share, struct ilp_files *, struct ilp_why *);
+/* generate.c: runs the generator, whose folder is share or the default. counted: loops that count what they do. */
+int ilp_generate(const char *description, const char *share, bool counted, struct ilp_files *, struct ilp_why *);
 void ilp_files_free(struct ilp_files *);
 
 /* compile.c. The compiler, and what tells it from others. */

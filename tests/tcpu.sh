@@ -24,7 +24,7 @@ expect() {
 expect 0 'Verbs:' "$tcpu" --help
 expect 2 'verb is missing' "$tcpu"
 expect 2 "no verb 'fuse'" "$tcpu" fuse
-for verb in gen explain bench calibrate never-slower mca baseline conformance memory; do
+for verb in gen isa explain bench calibrate never-slower mca baseline conformance memory; do
 	expect 0 'Example: tcpu' "$tcpu" "$verb" --help
 	expect 2 'unrecognized' "$tcpu" "$verb" --nonsense
 done
@@ -109,9 +109,91 @@ expect 0 '"chain"|"name"' "$tcpu" explain --json xdr_copy_sum
 expect 1 'nothing\.lua:1: no such file' "$tcpu" explain nothing
 
 expect 2 'which chains' "$tcpu" explain --json
+expect 2 'which chains' "$tcpu" explain --times
+expect 2 'stand alone' "$tcpu" explain --c --asm copy_sum
+expect 2 'stand alone' "$tcpu" explain --asm --json copy_sum
+expect 2 "isa 'avx3': expected a name that .tcpu isa. lists" "$tcpu" explain --c --isa avx3 copy_sum
+expect 2 "direction 'both': expected send or recv" "$tcpu" explain --c -d both copy_sum
+expect 0 'send runs [a-z0-9_]+: ' "$tcpu" explain copy_sum
+expect 0 'inet_checksum\.lua:19 +v1 = add\(acc, w\)$' "$tcpu" explain --graph copy_sum
+expect 0 'chacha20\.lua:[0-9]+ +repeat_ [0-9]+ times:' "$tcpu" explain --graph chacha20_copy_sum
+expect 0 '"text": "v1 = add' "$tcpu" explain --graph --json copy_sum
+# Of a chain by file: compiled when that is needed, and not before.
+printf 'return chain { name = "mine", stages = { "xdr_u32", "copy" } }\n' >"$tmp/mine.lua"
+printf 'return chain { name = "wrong", stages = { "copy", "cobs" } }\n' >"$tmp/wrong.lua"
+printf 'return chain { name = "twice", stages = { "copy", "copy" } }\n' >"$tmp/twice.lua"
+compiles=(env -u ILP_CC XDG_CACHE_HOME="$tmp/cache" "$tcpu" explain)
+no_compiler=(env PATH=/none "$(realpath "$tcpu")" explain)
+expect 0 '^mine: one loop' "${no_compiler[@]}" "$tmp/mine.lua"
+expect 1 'no C compiler in PATH' "${no_compiler[@]}" --times "$tmp/mine.lua"
+expect 1 'loops that count: .*no C compiler in PATH' "${no_compiler[@]}" --count copy_sum
+expect 1 "wrong.lua:1: unknown stage 'cobs'" "${compiles[@]}" "$tmp/wrong.lua"
+expect 1 '' grep . <("${compiles[@]}" --all "$tmp/wrong.lua" 2>/dev/null)
+expect 1 "twice.lua:1: 'copy' moves the data after 'copy' did, expected" "${compiles[@]}" "$tmp/twice.lua"
+expect 0 'send +fused +[a-z0-9]+ +[0-9.]+ of +1 KiB +[0-9.]+ of 64 KiB' "${compiles[@]}" --times "$tmp/mine.lua"
+expect 0 '"ns_per_kib"' "$tcpu" explain --json --times copy_sum
+expect 0 'counted: [1-9][0-9]* loops have run, and each loads' "${compiles[@]}" --count "$tmp/mine.lua"
+expect 0 '"as_planned": true' "${compiles[@]}" --json --count "$tmp/mine.lua" # tests/explain.sh counts all chains
+# The function, and nothing else: as it stands in the file.
+expect 0 '^static void xdr_u32_copy_scalar\(' "$tcpu" explain --c --isa scalar "$tmp/mine.lua"
+expect 0 '^static void inet_checksum_copy_scalar\(' head -1 <("$tcpu" explain --c --isa scalar -d recv copy_sum)
+expect 1 '' grep -vxFf build/gen/copy_sum.c <("$tcpu" explain --c copy_sum)
+for isa in scalar neon; do
+	expect 0 '' sh -c "for c in \$('$tcpu' explain | sed '1d;s/^ *//;s/ .*//'); do
+		'$tcpu' explain --c --isa $isa \$c || exit; done"
+done
+if [ "$(uname -m)" = x86_64 ]; then
+	expect 0 '^[0-9a-f]{16} <.*copy_inet_checksum_sse2.*>:$' head -1 <("$tcpu" explain --asm --isa sse2 copy_sum)
+	expect 0 'retq' "$tcpu" explain --asm --isa sse2 copy_sum
+	expect 0 '^[0-9a-f]{16} <.*xdr_u32.*_sse2.*>:$' "${compiles[@]}" --asm --isa sse2 "$tmp/mine.lua"
+	expect 1 'copy_sum, send, neon: no loop to show: there is none' "$tcpu" explain --asm --isa neon copy_sum
+	expect 0 '"spill_loads"' "$tcpu" explain --registers --json copy_sum
+	expect 0 'recv +sse2 +[1-9][0-9]* bytes a turn, +[1-9][0-9]* vector registers, ' \
+		"${compiles[@]}" --registers --isa sse2 "$tmp/mine.lua"
+	expect 2 'this CPU has no neon' "$tcpu" explain --times --isa neon copy_sum
+	for option in --registers --asm; do
+		expect 1 "tcpu explain: there is no program 'llvm-objdump' in PATH: install" env PATH=/none "$tcpu" explain \
+			$option copy_sum
+	done
+	# Two loads and a store of the stack, three vector registers; an address is no load.
+	mkdir "$tmp/objdump"
+	cat >"$tmp/objdump/llvm-objdump" <<-'EOF'
+		#!/bin/sh
+		printf 'x:\tfile format elf64-x86-64\n\n0000000000001000 <send_fused_sse2_loop>:\n'
+		n=4096
+		while read -r line; do
+			printf '    %x:      \t%s\n' $((n = n + 4)) "$(echo "$line" | tr ' ' '\t' | sed 's/,\t/, /g')"
+		done <<-'CODE'
+			nop
+			movdqu (%rsi,%rax), %xmm0
+			paddq 16(%rsp), %xmm0
+			movdqa %xmm1, 32(%rsp)
+			movdqa -64(%rbp), %xmm9
+			leaq 8(%rsp), %rcx
+			movups %xmm0, (%rdi,%rax)
+			addq $16, %rax
+			jne 0x1008 <send_fused_sse2_loop+0x8>
+			movdqa %xmm7, 32(%rsp)
+			retq
+		CODE
+	EOF
+	chmod 755 "$tmp/objdump/llvm-objdump"
+	sed -i 's/1000 <send/1004 <send/' "$tmp/objdump/llvm-objdump"
+	expect 0 'send +sse2 +16 bytes a turn, +3 vector registers, spills: 2 loads and 1 stores of the stack$' \
+		env PATH="$tmp/objdump:$PATH" "${compiles[@]}" --registers "$tmp/mine.lua"
+	expect 0 'copy_sum: one loop' env PATH=/none "$tcpu" explain copy_sum
+fi
+
+# isa
+expect 0 '^\* scalar +4 +has it +allows it$' env ILP_ISA=scalar "$tcpu" isa
+expect 0 '^  neon .*does not$' env ILP_ISA=scalar "$tcpu" isa
+expect 0 'ILP_ISA=avx3 is no name of these, and changes nothing' env ILP_ISA=avx3 "$tcpu" isa
+expect 0 '^1$' grep -c '"taken": true' <("$tcpu" isa --json)
+expect 2 'Too many arguments' "$tcpu" isa scalar
 
 # What cannot be written is told.
-for command in 'explain' 'explain copy_sum' 'explain --json copy_sum' 'bench --sizes 64 --rounds 6 copy_sum'; do
+for command in 'isa' 'isa --json' 'explain' 'explain copy_sum' 'explain --c copy_sum' \
+	'explain --json copy_sum' 'bench --sizes 64 --rounds 6 copy_sum'; do
 	expect 1 'No space left' sh -c "'$tcpu' $command >/dev/full"
 done
 

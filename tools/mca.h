@@ -18,6 +18,15 @@ void mca_close(struct mca *);
 /* Of this CPU, here and now: dependent additions a nanosecond. */
 double mca_ghz(const struct mca *);
 
+/* The code of object, or of this command when it is NULL, by llvm-objdump: the caller's, to be freed; NULL: told. */
+struct mca_code *mca_disassemble(const char *who, const char *object);
+/* Where a chain's fused loop begins in it. -ENOENT: there is none; -EIO: told. */
+int mca_entry(const char *who, const struct mca_code *, const char *object, const struct ilp_chain *,
+	enum ilp_direction, enum ilp_isa, uint64_t *entry);
+/* The machine code from one address to another, with the lines of the sources where they are known, as llvm-objdump
+ * writes it, from the function's name on. 0; -EIO: told. */
+int mca_listing(const char *who, const char *object, uint64_t from, uint64_t to, FILE *);
+
 struct mca_bound {
 	bool has;          /* there is a bound; else why says what there is not, as for a cipher's nested loops */
 	char why[MCA_WHY];

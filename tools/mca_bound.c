@@ -4,6 +4,7 @@
 #include "tools/measure.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <link.h>
 #include <math.h>
@@ -17,8 +18,7 @@
 #define TURNS "-iterations=1000"
 
 struct mca {
-	const char *who, *cpu;
-	bool object;
+	const char *who, *cpu, *object;
 	char host[32]; /* what LLVM takes this CPU for; empty: it does not know it */
 	double ghz;
 	struct mca_code *code;
@@ -199,19 +199,46 @@ static int read_host(struct mca *m)
 	return 0;
 }
 
-static int read_code(struct mca *m, const char *object)
+struct mca_code *mca_disassemble(const char *who, const char *object)
 {
 	char self[32], why[MCA_WHY];
 
 	snprintf(self, sizeof self, "/proc/%ld/exe", (long)getpid());
-	FILE *out = run(m->who, (char *[]){ "llvm-objdump", "-d", "--no-show-raw-insn", "--section=.text",
+	FILE *out = run(who, (char *[]){ "llvm-objdump", "-d", "--no-show-raw-insn", "--section=.text",
+		(char *)(object ? object : self), NULL }, NULL);
+	if (!out)
+		return NULL;
+	struct mca_code *code = mca_code_read(out, why);
+	fclose(out);
+	if (!code)
+		fprintf(stderr, "%s: %s: %s\n", who, object ? object : "this command", why);
+	return code;
+}
+
+int mca_listing(const char *who, const char *object, uint64_t from, uint64_t to, FILE *f)
+{
+	char self[32], start[48], stop[48], line[4096];
+	bool begun = false;
+
+	snprintf(self, sizeof self, "/proc/%ld/exe", (long)getpid());
+	snprintf(start, sizeof start, "--start-address=0x%" PRIx64, from);
+	snprintf(stop, sizeof stop, "--stop-address=0x%" PRIx64, to);
+	FILE *out = run(who, (char *[]){ "llvm-objdump", "-d", "-l", "--no-show-raw-insn", "--section=.text", start, stop,
 		(char *)(object ? object : self), NULL }, NULL);
 	if (!out)
 		return -EIO;
-	m->code = mca_code_read(out, why);
+	while (fgets(line, sizeof line, out)) {
+		begun = begun || (line[0] && strstr(line, ">:\n") != NULL);
+		if (begun)
+			fputs(line, f);
+	}
 	fclose(out);
-	if (!m->code)
-		fprintf(stderr, "%s: %s: %s\n", m->who, object ? object : "this command", why);
+	return 0;
+}
+
+static int read_code(struct mca *m, const char *object)
+{
+	m->code = mca_disassemble(m->who, object);
 	return m->code ? 0 : -EIO;
 }
 
@@ -276,13 +303,13 @@ static int load_bias(struct dl_phdr_info *info, size_t size, void *bias)
 
 /* Where the fused loop begins, as the file has it: the one place that knows how loops are found. Of this command by the
  * chain's own pointer; in an object by the name that the generator gives. -ENOENT: there is none. */
-static int entry_of(const struct mca *m, const struct ilp_chain *chain, enum ilp_direction direction, enum ilp_isa isa,
-	uint64_t *entry)
+int mca_entry(const char *who, const struct mca_code *code, const char *object, const struct ilp_chain *chain,
+	enum ilp_direction direction, enum ilp_isa isa, uint64_t *entry)
 {
 	char name[64];
 	uint64_t bias = 0;
 
-	if (!m->object) {
+	if (!object) {
 		ilp_loop *loop = chain->ways[direction][ILP_FUSED].loop[isa];
 
 		dl_iterate_phdr(load_bias, &bias);
@@ -291,11 +318,11 @@ static int entry_of(const struct mca *m, const struct ilp_chain *chain, enum ilp
 	}
 	snprintf(name, sizeof name, "%s_%s_%s_loop", direction == ILP_SEND ? "send" : "recv",
 		ilp_schedule_name(ILP_FUSED), ilp_isa_name(isa));
-	unsigned times = mca_code_symbol(m->code, name, entry);
+	unsigned times = mca_code_symbol(code, name, entry);
 	if (times < 2)
 		return times ? 0 : -ENOENT;
 	fprintf(stderr, "%s: the object has %u functions '%s': expected the loops of one chain, as `tcpu gen` writes them "
-		"and a compiler makes an object of\n", m->who, times, name);
+		"and a compiler makes an object of\n", who, times, name);
 	return -EIO;
 }
 
@@ -320,7 +347,7 @@ int mca_bound(struct mca *m, const struct ilp_chain *chain, enum ilp_direction d
 	struct mca_bound *b)
 {
 	uint64_t entry;
-	int error = entry_of(m, chain, direction, isa, &entry);
+	int error = mca_entry(m->who, m->code, m->object, chain, direction, isa, &entry);
 
 	*b = (struct mca_bound){ 0 };
 	if (error)

@@ -397,12 +397,13 @@ static unsigned long step(const struct mca_code *c, size_t from, size_t to, cons
 	return sum < 0 ? -(unsigned long)sum : (unsigned long)sum;
 }
 
-/* What a turn moves on by: the largest step of a register that addresses memory there. writes: to where one does. */
-static unsigned long turn_bytes(const struct mca_code *c, size_t from, size_t to, bool *writes)
+/* What a turn moves on by: the largest step of a register that addresses memory there. writes, reads: where one
+ * does. */
+static unsigned long turn_bytes(const struct mca_code *c, size_t from, size_t to, bool *writes, bool *reads)
 {
 	unsigned long most = 0;
 
-	*writes = false;
+	*writes = *reads = false;
 	for (size_t i = from; i <= to; i++) {
 		const char *text = c->all[i].text;
 		struct operand o[OPERANDS_MAX];
@@ -418,19 +419,20 @@ static unsigned long turn_bytes(const struct mca_code *c, size_t from, size_t to
 
 			most = base > most ? base : most;
 			most = index > most ? index : most;
+			*reads |= (base || index) && k < n - 1;
 			*writes |= (base || index) && k == n - 1 && memmem(text, strcspn(text, "\t "), "mov", 3);
 		}
 	}
 	return most;
 }
 
-/* Whether a loop holds another, or a call. */
-static bool simple(const struct mca_code *c, size_t from, size_t to)
+/* Whether a loop holds no call, and no other loop unless loops may be nested. */
+static bool simple(const struct mca_code *c, size_t from, size_t to, bool nested)
 {
 	for (size_t i = from; i < to; i++) {
 		size_t t = back(c, i);
 
-		if (c->all[i].flow == FLOW_CALL || (t < c->count && t >= from))
+		if (c->all[i].flow == FLOW_CALL || (!nested && t < c->count && t >= from))
 			return false;
 	}
 	return true;
@@ -483,17 +485,19 @@ static int around(const struct mca_code *c, const struct mca_loop *loop)
 
 /* Bytes one by one are the ends of a piece. Where there are loops that write, others are parts of no fused loop, such
  * as the sum of bytes that are held back. */
-static void find(const struct mca_code *c, const bool *reached, struct mca_loop *loop)
+static void find(const struct mca_code *c, const bool *reached, bool nested, struct mca_loop *loop)
 {
 	bool best_writes = false;
 
 	for (size_t i = 0; i < c->count; i++) {
 		size_t from = reached[i] ? back(c, i) : c->count;
-		bool writes;
+		bool writes, reads;
 
-		if (from == c->count || i - from >= LOOP_MAX || !simple(c, from, i))
+		if (from == c->count || i - from >= LOOP_MAX || !simple(c, from, i, nested))
 			continue;
-		unsigned long bytes = turn_bytes(c, from, i, &writes);
+		unsigned long bytes = turn_bytes(c, from, i, &writes, &reads);
+		if (nested && !reads)
+			continue;
 		if (bytes < 2 || bytes > UINT32_MAX || writes < best_writes)
 			continue;
 		if (writes == best_writes && (bytes < loop->bytes ||
@@ -505,7 +509,7 @@ static void find(const struct mca_code *c, const bool *reached, struct mca_loop 
 	}
 }
 
-int mca_code_loop(const struct mca_code *c, uint64_t entry, struct mca_loop *loop, char why[MCA_WHY])
+static int search(const struct mca_code *c, uint64_t entry, bool nested, struct mca_loop *loop, char why[MCA_WHY])
 {
 	size_t from = at(c, entry);
 
@@ -517,19 +521,37 @@ int mca_code_loop(const struct mca_code *c, uint64_t entry, struct mca_loop *loo
 	bool *reached = calloc(c->count, sizeof *reached);
 	int error = reached ? reach(c, from, true, reached) : -ENOMEM;
 	if (!error)
-		find(c, reached, loop);
+		find(c, reached, nested, loop);
 	free(reached);
 	if (!error && !loop->bytes) {
 		snprintf(why, MCA_WHY, "no loop without calls that moves on through memory");
 		return -ENOENT;
 	}
-	if (!error)
+	if (!error && !nested)
 		error = around(c, loop);
 	if (error == -ENOENT)
 		snprintf(why, MCA_WHY, "the loop at 0x%" PRIx64 " is inside one with calls or other loops", loop->address);
 	else if (error)
 		snprintf(why, MCA_WHY, "out of memory");
 	return error;
+}
+
+int mca_code_loop(const struct mca_code *c, uint64_t entry, struct mca_loop *loop, char why[MCA_WHY])
+{
+	return search(c, entry, false, loop, why);
+}
+
+int mca_code_widest(const struct mca_code *c, uint64_t entry, struct mca_loop *loop, char why[MCA_WHY])
+{
+	return search(c, entry, true, loop, why);
+}
+
+void mca_code_function(const struct mca_code *c, const struct mca_loop *loop, uint64_t *from, uint64_t *to)
+{
+	size_t f = c->all[loop->from].function;
+
+	*from = c->functions[f].address;
+	*to = f + 1 < c->function_count ? c->functions[f + 1].address : UINT64_MAX;
 }
 
 void mca_code_write(const struct mca_code *c, const struct mca_loop *loop, FILE *f)

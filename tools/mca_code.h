@@ -30,6 +30,11 @@ unsigned mca_code_symbol(const struct mca_code *, const char *name, uint64_t *ad
  * all that is done for these bytes: where a loop around it also calls, or has another loop, straight code does not tell
  * the cost. 0, -ENOENT or -ENOMEM, and why says what there is instead. */
 int mca_code_loop(const struct mca_code *, uint64_t entry, struct mca_loop *, char why[MCA_WHY]);
+/* The same for loops that may hold others, such as a cipher's rounds, as long as they call nothing: the widest that
+ * reads and moves on. For what its code has in it, not for what a turn costs. */
+int mca_code_widest(const struct mca_code *, uint64_t entry, struct mca_loop *, char why[MCA_WHY]);
+/* Where the function begins and ends in which the loop stands. */
+void mca_code_function(const struct mca_code *, const struct mca_loop *, uint64_t *from, uint64_t *to);
 /* Its body, as llvm-mca reads it: branches go to a label that is nowhere. */
 void mca_code_write(const struct mca_code *, const struct mca_loop *, FILE *);
 

@@ -12,7 +12,8 @@ static const struct verb {
 	int (*run)(int argc, char **argv);
 } verbs[] = {
 	{ "gen", "write the loops of chains as C", verb_gen },
-	{ "explain", "what a chain becomes, and why: verdict, passes, loads and stores", verb_explain },
+	{ "isa", "the instruction sets: which this CPU has, and which one loops take", verb_isa },
+	{ "explain", "what a chain becomes, and why; its graph, code, loads and stores, times", verb_explain },
 	{ "bench", "measure chains: ns per byte and per call, layered, tiled, fused", verb_bench },
 	{ "calibrate", "measure this machine: which way is the fastest for which size", verb_calibrate },
 	{ "never-slower", "what calibrate led to choose, against every way, measured anew", verb_never_slower },

@@ -10,6 +10,7 @@
 enum { TCPU_OK, TCPU_FAILED, TCPU_USAGE };
 
 int verb_gen(int argc, char **argv);
+int verb_isa(int argc, char **argv);
 int verb_explain(int argc, char **argv);
 int verb_bench(int argc, char **argv);
 int verb_calibrate(int argc, char **argv);

@@ -7,12 +7,28 @@ local stream = require "gen.stream"
 
 local M = {}
 
--- Loads and stores of data, for each 32-bit word, of the loops one after another.
+-- How much longer, or shorter, the data becomes by a frame, where there is much of it.
+local function growth(step)
+	local stage = step.stage
+	if step.kind == "insert" then return 1 + stage.size / stage.every end
+	return step.kind == "remove" and stage.every / (stage.every + stage.size) or 1
+end
+
+-- Loads and stores of data, for each 32-bit word that goes in, of the loops one after another: a loop loads what it is
+-- given once, and stores what it gives once. A loop with a frame whose other steps write nothing (frame.lua) copies the
+-- data beside them, and so loads it twice, but for marks.
 local function traffic(loops)
-	local loads, stores = 0, 0
+	local loads, stores, length = 0, 0, 1
 	for _, l in ipairs(loops) do
-		loads = loads + 1
-		if l.writes then stores = stores + 1 end
+		local before, writes, steps = length, false, 0
+		for _, step in ipairs(l.steps) do
+			if step.reframes then length = length * growth(step) end
+			if step ~= l.frames[1] then
+				steps, writes = steps + 1, writes or step.moves or step.changes or step.reframes
+			end
+		end
+		loads = loads + before + (l.reframes and steps > 0 and not writes and math.min(before, length) or 0)
+		if l.writes then stores = stores + length end
 	end
 	return loads, stores
 end
@@ -78,7 +94,7 @@ local function put_direction(put, d)
 	for _, reason in ipairs(d.reasons) do put("    cut: %s", reason) end
 	if #d.reasons == 0 then put("    no two stages are in each other's way") end
 	for _, s in ipairs(d.schedules) do
-		put("    %-10s %d loads and %d stores a word%s   %s", s.schedule, s.loads, s.stores,
+		put("    %-10s %.4g loads and %.4g stores a word%s   %s", s.schedule, s.loads, s.stores,
 			s.scratch > 0 and ", scratch memory" or "", s.title)
 		for _, p in ipairs(SHOWN[s.schedule] and s.passes or {}) do put("      %s → %s: %s", p.from, p.to, p.stages) end
 	end

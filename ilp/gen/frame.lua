@@ -145,7 +145,8 @@ local function emit_insert(t, loop, p, isa)
 	if not p.body or not loops.uses(p.body, at1) then t:line("(void)%s;", at1) end
 end
 
--- Bytes of marks, which may come in several parts: through the steps before the frame, and then to what keep(from) says.
+-- Bytes of marks, which may come in several parts: through the steps before the frame; keep(from) is the C that then
+-- looks at them.
 local function emit_taken(t, loop, p, room, keep)
 	local bytes = "src"
 	if p.before and p.before.writes then

@@ -49,9 +49,9 @@ end
 
 local function plan(chain) return planner.plan(describe.chain(find(chain))) end
 
-local function loops(p, dir)
+local function loops(p, dir, counted)
 	local base = dir .. "/" .. p.chain.name
-	local source, heads = emit.source(p)
+	local source, heads = emit.source(p, counted)
 	names.check(p, heads)
 	return { { path = base .. ".h", content = emit.header(p) }, { path = base .. ".c", content = source } }
 end
@@ -69,11 +69,11 @@ end
 
 -- What generate would write, as { { path = its name, content = }, … }, and the chain's name; or nil and a message.
 -- For an application that loads a description of which it knows nothing (ilp/load.h): all of it takes no more than
--- that many instructions, unless they are compiled (jit.off).
-function M.outputs(chain, limit)
+-- that many instructions, unless they are compiled (jit.off). counted: loops that count loads and stores.
+function M.outputs(chain, limit, counted)
 	return complaints(sandbox.bounded, chain, limit, function()
 		local p = plan(chain)
-		local outputs = loops(p, ".")
+		local outputs = loops(p, ".", counted)
 		for _, out in ipairs(outputs) do out.path = out.path:match("[^/]*$") end
 		return outputs, p.chain.name
 	end)
@@ -85,6 +85,30 @@ function M.explain(chain)
 		local explain = require "gen.explain"
 		local page = explain.table(plan(chain))
 		return explain.text(page), page
+	end)
+end
+
+-- The graphs of the chain's stages, as text and as a table; or nil and a message.
+function M.graphs(chain)
+	return complaints(function()
+		local listing = require "gen.listing"
+		local graphs = listing.table(plan(chain))
+		return listing.text(graphs), graphs
+	end)
+end
+
+-- The C of the fused loops of a direction for an instruction set; or nil and a message.
+function M.code(chain, direction, isa)
+	return complaints(function()
+		local listing = require "gen.listing"
+		local p = plan(chain)
+		for _, s in ipairs(require("gen.schedule").list(p[direction])) do
+			if s.name == "fused" then
+				local text = listing.code(emit.source(p), s.loops, isa)
+				if text then return text end
+			end
+		end
+		return nil, string.format("%s: %s has no loop for %s", chain, direction, isa)
 	end)
 end
 

@@ -225,9 +225,9 @@ local function definitions()
 	return list
 end
 
--- Data is what a loop is handed in src and gives in dst, marks of a frame among it; keystream, the state of folds, bytes
--- that wait for more, and copies of marks on the stack are none. counting is of definitions that count the bytes of data
--- that are loaded and stored: `tcpu explain` runs a chain that is made so. (It is another text and no -D, so that what
+-- Data is what a loop is handed in src and gives in dst, marks of a frame among it; keystream, the state of folds,
+-- bytes that wait for more, and copies of marks on the stack are none. What follows counts the bytes of data that are
+-- loaded and stored: `tcpu explain` runs a chain that is made so. (It is another text and no -D, so that what
 -- everybody reads has none of it.)
 local COUNTERS = "uint64_t ilp_counted[2]; /* bytes of data loaded, and stored */\n"
 local function counting(list)
