@@ -31,7 +31,8 @@ ends() { # status, command...
 expect "copy_sum is proved" ends 0 prove --json "$PROVE_DIR/json" copy_sum
 expect "nothing was proved before" says "1 units, of which 0 "
 expect "it counts" says "^[1-9][0-9]* passed, 0 failed$"
-expect "JSON counts the same" grep -q '"chain":"copy_sum",.*"isa":"scalar",.*"passed":[1-9][0-9]*,"failed":0,' "$PROVE_DIR/json"
+expect "JSON counts the same" grep -q '"chain":"copy_sum",.*"isa":"scalar",.*"passed":[1-9][0-9]*,"failed":0,' \
+	"$PROVE_DIR/json"
 expect "again" ends 0 prove copy_sum
 expect "it is kept" says "1 units, of which 1 "
 expect "afresh" ends 0 prove --fresh copy_sum
