@@ -265,13 +265,22 @@ local function emit_wide(t, loop, isa, out)
 	t:endfunc()
 end
 
+-- Whether a unit may begin in one block of a stream and end in the next, a frame standing between the two.
+local function straddles(loop, stream_step)
+	for _, step in ipairs(loop.steps) do
+		if step.grain > 1 and step.coord ~= stream_step.coord then return true end
+	end
+	return false
+end
+
 -- Chooses between `_wide` and `_near`, and makes keystreams for the latter.
 local function emit_driver(t, loop, isa, out)
 	local most, wide = stream.bytes(isa.kernels[1]), stays(loop, isa)
 	local first = loop.streams[1]
 	t:func(M.head(loop, isa, out and "_out" or ""))
 	for _, step in ipairs(loop.streams) do
-		t:line("_Alignas(ILP_ALIGN) uint8_t ks_%s[%d];", step.name, most)
+		t:line("_Alignas(ILP_ALIGN) uint8_t ks_%s[%d];", step.name,
+			most + (straddles(loop, step) and step.stage.unit or 0))
 		t:line("size_t used_%s = 0;", step.name)
 	end
 	t:line("")
@@ -296,8 +305,14 @@ local function emit_driver(t, loop, isa, out)
 	for _, step in ipairs(loop.streams) do
 		local at, name, unit = turn.place(loop, step), step.name, step.stage.unit
 		t:line("const size_t skip_%s = %s %% %d;", name, at, unit)
-		t:line("const size_t made_%s = %s(s->%s_state, (uint32_t)(%s / %d), skip_%s + m, ks_%s);", name,
-			stream.ahead_name(step.stage, isa), name, at, unit, name, name)
+		local ahead = stream.ahead_name(step.stage, isa)
+		t:line("%ssize_t made_%s = %s(s->%s_state, (uint32_t)(%s / %d), skip_%s + m, ks_%s);",
+			straddles(loop, step) and "" or "const ", name, ahead, name, at, unit, name, name)
+		if straddles(loop, step) then
+			t:line("if (made_%s - skip_%s < %d) /* no whole unit is left of the block */", name, name, loop.unit)
+			t:line("\tmade_%s += %s(s->%s_state, (uint32_t)((%s - skip_%s + made_%s) / %d), 1, ks_%s + made_%s);", name,
+				ahead, name, at, name, name, unit, name, name)
+		end
 		t:line("used_%s = used_%s < made_%s ? made_%s : used_%s;", name, name, name, name, name)
 		t:line("m = m < made_%s - skip_%s ? m : made_%s - skip_%s;", name, name, name, name)
 		given["ks_" .. name] = string.format("ks_%s + skip_%s", name, name)

@@ -13,7 +13,8 @@ usage() {
 	cat <<'EOF'
 usage: tests/ilp/prove.sh [--cc LIST] [--isa LIST] [--jobs N] [--json FILE] [--fresh] [--quick] [CHAIN...]
 
-Proves the chains of ilp/chains (or those named), as `make prove` does: all loops, both directions, each instruction set.
+Proves the chains of ilp/chains (or those named), as `make prove` does: all loops of both directions and each
+instruction set.
 
   --cc LIST    compilers whose loops are proved [gcc,clang]
   --isa LIST   instruction sets [all that this kind of machine has]
@@ -113,7 +114,8 @@ unit() { # chain, cc, isa, key
 	local file=$dir/$1.$2.$3 full=(--full) passed=0 failed=0 skipped=0 compared=0 rc=0 from=$EPOCHREALTIME
 	[ -z "$quick" ] || full=()
 	# Whoever takes so long hangs.
-	timeout --foreground -k 10 7200 "build/$2/tests/$1_test" "$dir/$1.vec" "${full[@]}" --isa "$3" >"$file.log" 2>&1 </dev/null || rc=$?
+	timeout --foreground -k 10 7200 "build/$2/tests/$1_test" "$dir/$1.vec" "${full[@]}" --isa "$3" \
+		>"$file.log" 2>&1 </dev/null || rc=$?
 	compared=$(sed -n 's/^[^ ]*: \([0-9]*\) comparisons$/\1/p' "$file.log")
 	read -r passed failed < <(sed -n '$ s/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$file.log") || true
 	skipped=$(grep -c '^skipped, because' "$file.log" || true)
@@ -123,7 +125,8 @@ unit() { # chain, cc, isa, key
 	fi
 	# Nothing tried is nothing proved.
 	[ "${passed:-0}${failed:-0}$skipped" != 000 ] || failed=1
-	echo "$4 ${passed:-0} ${failed:-0} $skipped ${compared:-0} $(awk "BEGIN { print $EPOCHREALTIME - $from }")" >"$file.new"
+	echo "$4 ${passed:-0} ${failed:-0} $skipped ${compared:-0}" \
+		"$(awk "BEGIN { print $EPOCHREALTIME - $from }")" >"$file.new"
 	mv "$file.new" "$file"
 }
 

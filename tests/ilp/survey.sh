@@ -1,6 +1,7 @@
 #!/bin/bash
 # Every legal chain of the survey (survey.lua), generated, compiled and run: its loops against its description, at the
-# extent SURVEY (ilp/gen/test.lua). And the planner's verdicts against those found by trying. usage() says how to call it.
+# extent SURVEY (ilp/gen/test.lua). And the planner's verdicts against those found by trying. usage() says how to call
+# it.
 #
 # A unit of work is a row of chains of which one program is made, or a part of the verdicts. What a unit came to is a
 # file in build/survey, with a key: the hash of all that it is made from. One whose key is the same is not run again.
@@ -104,7 +105,8 @@ chains_of() { # work, log, numbers: generates, compiles and runs these chains; s
 		"$cc" "${flags[@]}" -I"$with/headers" -I"$work" -c "$work/$name.c" -o "$work/$name.o" >>"$log" 2>&1 ||
 			{ echo "$name: it does not compile" >>"$log" && echo "0 $# 0 0 0 0" && return; }
 	done
-	"$cc" "${flags[@]}" "$with"/{main,compare,vec,ilp,cksum}.o "$work/chains.c" "$work"/survey_*.o -o "$work/run" >>"$log" 2>&1 ||
+	"$cc" "${flags[@]}" "$with"/{main,compare,vec,ilp,cksum}.o "$work/chains.c" "$work"/survey_*.o -o "$work/run" \
+		>>"$log" 2>&1 ||
 		{ echo "0 $# 0 0 0 0" && return; }
 	compiled=$(since "$from") from=$EPOCHREALTIME
 	for number; do
