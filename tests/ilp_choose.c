@@ -1,5 +1,5 @@
-/* The model and the chooser (ilp/model.h, ilp/choose.h): what a file may hold, whose it is, that the choice is the least
- * of what is predicted, the same every time, and the default where there is no model. Nothing is timed. */
+/* The model and the chooser (ilp/model.h, ilp/choose.h): what a file may hold, whose it is, that the choice is the
+ * least of what is predicted, the same every time, and the default where there is no model. Nothing is timed. */
 #include "ilp/model.h"
 #include "tests/run.h"
 

@@ -1,7 +1,7 @@
 /* tcpu calibrate: the verb. Measures every way of every chain at a few sizes, and writes the model that ilp/choose.h
  * chooses by. First the strips, since tiled ways are measured with the best; then what fits caches, in passes over all
- * chains until time is up, so that a disturbance meets some samples of each and not all of one; between, once, what fits
- * none, of the ways that can still be the fastest there. */
+ * chains until time is up, so that a disturbance meets some samples of each and not all of one; between, once, what
+ * fits none, of the ways that can still be the fastest there. */
 #include "ilp/load.h"
 #include "ilp/model.h"
 #include "tools/tcpu.h"
@@ -163,8 +163,8 @@ static int measure_hot(struct work *w, unsigned at, double *pass)
 }
 
 /* Of the ways that can still be the best; late: of none, there is no time. The rest are in proportion. A large call is
- * measured by smaller ones that walk through as much memory; but the layered way has all of it between its passes: it is
- * no faster than in strips. */
+ * measured by smaller ones that walk through as much memory; but the layered way has all of it between its passes: it
+ * is no faster than in strips. */
 static int measure_large(struct work *w, unsigned at, bool late)
 {
 	const struct ilp_chain *c = chain_of(w, at);
