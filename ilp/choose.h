@@ -6,14 +6,15 @@
  *	((struct ilp_state *)&s)->tile = choice.tile;
  *	n = ilp_pick(c, ILP_SEND, choice.way)(&s, dst, src, len, tmp);   // ilp_scratch(c, ILP_SEND, choice.way, len)
  *
- * The model is a small file, beside what ilp_load() keeps: XDG_CACHE_HOME/tcpu/model or ~/.cache/tcpu/model. ILP_MODEL of
- * the environment names another; "" is for none. It is read once, by the first who asks. Where there is none, or it is
- * another machine's, compiler's, instruction set's or generator's, the choice is the same for all: fused, ILP_TILE. So it
- * is for chains that it does not know, but that they are streamed from the size on from which most of the known ones
- * were faster so.
+ * The model is a small file, beside what ilp_load() keeps: XDG_CACHE_HOME/tcpu/model or ~/.cache/tcpu/model.
+ * ILP_MODEL of the environment names another; "" is for none. It is read once, by the first who asks. Where there is
+ * none, or it is another machine's, compiler's, instruction set's or generator's, the choice is fused, and ILP_TILE;
+ * that stays so from version to version. So it is for chains that the model does not know, but that they are streamed
+ * from the size on from which most of the known ones were faster so. `tcpu calibrate FILE` makes a chain of
+ * ilp_load's known.
  *
- * What was measured is a call with its operands at hand, as far as caches hold them. Who reads dst right after, and knows
- * it, may prefer ILP_FUSED where the choice is ILP_STREAMING.
+ * What was measured is a call with its operands at hand, as far as caches hold them, and nothing after it. Who reads
+ * dst right after may prefer ILP_FUSED where the choice is ILP_STREAMING.
  *
  * Where the idea comes from: FFTW's plans by measurement and its wisdom files; ATLAS. */
 #ifndef ILP_CHOOSE_H

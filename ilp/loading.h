@@ -58,7 +58,7 @@ int ilp_compile(const struct ilp_compiler *, const struct ilp_files *, unsigned 
  * -ETIMEDOUT, what execve said, … */
 int ilp_child(char *const argv[], char *const environment[], int folder, unsigned seconds, char *said, size_t size);
 
-/* cache.c. Where the default folder is, in a buffer of PATH_MAX bytes: whatever else is kept for the user is there, too. */
+/* cache.c. Where the default folder is, in PATH_MAX bytes: what else is kept for the user is there, too. */
 int ilp_cache_folder(char *path);
 /* A folder that is open, or -1 for none. folder is an absolute path; NULL: the default. */
 int ilp_cache_open(const char *folder, struct ilp_why *);

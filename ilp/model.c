@@ -24,7 +24,7 @@
 #define PART 1000 /* the file has whole numbers: no locale writes them in a way of its own */
 #define AGAIN "make it anew with `tcpu calibrate`"
 
-/* Whose ----------------------------------------------------------------------------------------------------------- */
+/* Whose --------------------------------------------------------------------------------------------------------- */
 
 /* Spaces are single and none stands at an end, as a line of the file has them. */
 static void squeeze(char *text)
@@ -133,7 +133,7 @@ int ilp_model_path(char *path)
 	return snprintf(path + len, PATH_MAX - len, "/model") < (int)(PATH_MAX - len) ? 0 : -ENAMETOOLONG;
 }
 
-/* Reading ----------------------------------------------------------------------------------------------------------- */
+/* Reading --------------------------------------------------------------------------------------------------------- */
 
 struct reader {
 	const char *file;
@@ -369,7 +369,7 @@ int ilp_model_read(const char *file, struct ilp_model **model, char *text, size_
 	return 0;
 }
 
-/* Writing ----------------------------------------------------------------------------------------------------------- */
+/* Writing --------------------------------------------------------------------------------------------------------- */
 
 static uint64_t parts(double x)
 {

@@ -1,7 +1,7 @@
 /* tcpu calibrate: the verb. Measures every way of every chain at a few sizes, and writes the model that ilp/choose.h
  * chooses by. First the strips, since tiled ways are measured with the best; then what fits caches, in passes over all
- * chains until time is up, so that a disturbance meets some samples of each and not all of one; between, once, what fits
- * none, of the ways that can still be the fastest there. */
+ * chains until time is up, so that a disturbance meets some samples of each and not all of one; between, once, what
+ * fits none, of the ways that can still be the fastest there. */
 #include "ilp/load.h"
 #include "ilp/model.h"
 #include "tools/tcpu.h"
@@ -25,6 +25,7 @@ static const uint64_t knots[] = { 64, 256, 1460, 4 << 10, 8 << 10, 64 << 10, 1 <
 #define STAYS 0.03 /* another strip than ILP_TILE must gain so much */
 #define LARGE_ROUNDS 7
 #define LARGE_PIECE (4UL << 20)
+#define LARGE_NS 8e6 /* a call that takes longer is no copy: 8 GB/s */
 #define HOT_ROUNDS 5 /* of a pass */
 #define HOPELESS 1.3 /* of the best at the last size that is hot: it will not be the best where memory takes the time */
 #define PASSES_MAX 64
@@ -162,14 +163,15 @@ static int measure_hot(struct work *w, unsigned at, double *pass)
 	return 0;
 }
 
-/* Of the ways that can still be the best; late: of none, there is no time. The rest are in proportion. A large call is
- * measured by smaller ones that walk through as much memory; but the layered way has all of it between its passes: it is
- * no faster than in strips. */
+/* Of the ways that can still be the best; late: of none, there is no time. The rest are in proportion. A large call
+ * that would take long, since not memory is what it waits for, is measured by smaller ones that walk through as much
+ * memory; but the layered way has all of it between its passes: it is no faster than in strips. */
 static int measure_large(struct work *w, unsigned at, bool late)
 {
 	const struct ilp_chain *c = chain_of(w, at);
 	struct ilp_series *s = &w->model->series[at];
-	const double pieces = (double)knots[HOT] / LARGE_PIECE;
+	const bool whole = s->ns[ILP_FUSED][HOT - 1] * (double)knots[HOT] / (double)knots[HOT - 1] < LARGE_NS;
+	const double pieces = whole ? 1 : (double)knots[HOT] / LARGE_PIECE;
 	double least = HUGE_VAL;
 	unsigned n = 0;
 
@@ -179,8 +181,11 @@ static int measure_large(struct work *w, unsigned at, bool late)
 	}
 	for (unsigned way = 0; way < s->ways && !late; way++)
 		if (way == ILP_FUSED || way == ILP_STREAMING || s->ns[way][HOT - 1] < HOPELESS * least) {
-			ways_call(&w->call[n], &w->measure[n], &w->room, c, s->direction, way, s->tile, LARGE_PIECE);
-			ways_walk(&w->call[n++]);
+			ways_call(&w->call[n], &w->measure[n], &w->room, c, s->direction, way, s->tile,
+				whole ? knots[HOT] : LARGE_PIECE);
+			if (!whole)
+				ways_walk(&w->call[n]);
+			n++;
 		}
 	if (!n)
 		return 0;
@@ -189,6 +194,10 @@ static int measure_large(struct work *w, unsigned at, bool late)
 		return error;
 	for (unsigned i = 0; i < n; i++)
 		s->ns[w->call[i].way][HOT] = pieces * undisturbed(w->measure[i].ns, LARGE_ROUNDS);
+	/* In proportion to the fused one, that is: to one that had to wait for memory, too. */
+	for (unsigned way = 0; way < s->ways; way++)
+		if (way != ILP_FUSED && way != ILP_STREAMING && s->ns[way][HOT - 1] >= HOPELESS * least)
+			s->ns[way][HOT] = s->ns[ILP_FUSED][HOT] * fmax(1, s->ns[way][HOT - 1] / s->ns[ILP_FUSED][HOT - 1]);
 	s->ns[ILP_LAYERED][HOT] = fmax(s->ns[ILP_LAYERED][HOT], s->ns[ILP_TILED][HOT]);
 	measure_free(w->measure, n);
 	return 0;

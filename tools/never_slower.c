@@ -1,7 +1,8 @@
-/* tcpu never-slower: the verb. What the model leads to choose (ilp/choose.h), against every way there is, in a run apart
- * from that in which the model was made. For a chain, a direction and a size, all ways are interleaved; those in strips
- * run with the usual strip and with the chosen one. The best is the one with the least median; ratios are taken within
- * rounds. The best of many is partly the luckiest: a ratio above the limit counts only where all of its interval is. */
+/* tcpu never-slower: the verb. What the model leads to choose (ilp/choose.h), against every way there is, in a run
+ * apart from that in which the model was made. For a chain, a direction and a size, all ways are interleaved; those in
+ * strips run with the usual strip and with the chosen one. The best is the one with the least median; ratios are taken
+ * within rounds. The best of many is partly the luckiest: a ratio above the limit counts only where all of its
+ * interval is. */
 #include "ilp/model.h"
 #include "tools/stats.h"
 #include "tools/tcpu.h"
@@ -93,7 +94,7 @@ static int measure(struct run *run, struct point *p)
 	const bool large = p->bytes >= LARGE;
 	const unsigned rounds = large && run->request->rounds > LARGE_ROUNDS ? LARGE_ROUNDS : run->request->rounds;
 	unsigned choice = 0, best = 0;
-	double median[CALLS_MAX], *ratio = calloc(rounds, sizeof *ratio), *sorted = calloc(rounds, sizeof *sorted);
+	double median[CALLS_MAX] = { 0 }, *ratio = calloc(rounds, sizeof *ratio), *sorted = calloc(rounds, sizeof *sorted);
 	const unsigned n = set_up(run, p, &choice);
 	int error = ratio && sorted ? measure_all(run->measure, n, &(struct measure_plan){ .rounds = rounds,
 		.sample_ns = large ? 0 : SAMPLE_NS, .warm = !large, .seed = run->request->seed }) : -ENOMEM;

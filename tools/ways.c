@@ -91,8 +91,8 @@ void ways_call(struct ways_call *c, struct measure *m, struct ways_room *r, cons
 {
 	uint8_t any[64];
 
-	*c = (struct ways_call){ .chain = chain, .direction = direction, .way = way, .tile = tile, .bytes = bytes, .room = r, .slots = 1,
-		.loop = ilp_pick(chain, direction, way) };
+	*c = (struct ways_call){ .chain = chain, .direction = direction, .way = way, .tile = tile, .bytes = bytes, .room = r,
+		.slots = 1, .loop = ilp_pick(chain, direction, way) };
 	memset(any, 0x5a, sizeof any);
 	for (const struct ilp_param *p = chain->params; p && p->name; p++)
 		if (p->size <= sizeof any)
@@ -102,9 +102,8 @@ void ways_call(struct ways_call *c, struct measure *m, struct ways_room *r, cons
 
 void ways_walk(struct ways_call *c)
 {
-	const size_t room = ilp_room(c->chain, c->direction, c->bytes), most = c->room->most < c->room->out ? c->room->most :
-		c->room->out;
+	const size_t room = ilp_room(c->chain, c->direction, c->bytes);
 
 	c->stride = pages(room > c->bytes ? room : c->bytes);
-	c->slots = most / c->stride;
+	c->slots = (c->room->most < c->room->out ? c->room->most : c->room->out) / c->stride;
 }

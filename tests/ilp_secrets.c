@@ -1,0 +1,177 @@
+/* After a keyed loop, begin or end has returned, nothing that depends on keys or data is left on the stack below it or in
+ * a vector's register. Each is run twice over stacks of our own, painted alike, with other keys and other data at the same
+ * places: whatever is not the same afterwards tells of them, whatever it is called and wherever it was spilled. */
+#include "ilp/ilp.h"
+#include "tests/run.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+#include <ucontext.h>
+
+#define STACK (256 << 10)
+#define ROOM 16384
+#define REGISTERS (32 * 64)
+
+enum part { BEGIN, LOOP, END, PARTS };
+static const char *const part_names[PARTS] = { "begin", "loop", "end" };
+
+static struct task {
+	const struct ilp_chain *chain;
+	enum ilp_direction direction;
+	ilp_loop *loop;
+	struct ilp_any *state;
+	const uint8_t *src;
+	uint8_t *dst;
+	size_t n, done;
+	enum part part;
+} task;
+static ucontext_t here, there;
+static uint8_t *stack;
+
+/* What the vectors' registers hold. Behind a call nothing else has come into them. */
+static __attribute__((noinline)) void registers(uint8_t *to)
+{
+#if defined(__x86_64__)
+	if (__builtin_cpu_supports("avx512f"))
+		__asm__ volatile(".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n\t"
+				 "vmovdqu64 %%zmm\\n, 64*\\n(%0)\n\t.endr" : : "r"(to) : "memory");
+	else if (__builtin_cpu_supports("avx"))
+		__asm__ volatile(".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n\tvmovdqu %%ymm\\n, 64*\\n(%0)\n\t.endr"
+				 : : "r"(to) : "memory");
+	else
+		__asm__ volatile(".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n\tmovdqu %%xmm\\n, 64*\\n(%0)\n\t.endr"
+				 : : "r"(to) : "memory");
+#else
+	memset(to, 0, REGISTERS);
+#endif
+}
+
+static uint8_t seen[2][REGISTERS];
+static int which;
+
+static void on_stack(void)
+{
+	static uint8_t tmp[8 * ROOM];
+
+	switch (task.part) {
+	case BEGIN:
+		task.chain->begin(task.state);
+		break;
+	case LOOP:
+		task.done = task.loop(task.state, task.dst, task.src, task.n, tmp);
+		break;
+	default:
+		task.chain->end[task.direction](task.state, task.dst + task.done);
+	}
+	registers(seen[which]);
+}
+
+/* Runs the part over a painted stack. */
+static void run(enum part part)
+{
+	task.part = part;
+	memset(stack, 0x5c, STACK);
+	memset(seen[which], 0, REGISTERS);
+	getcontext(&there);
+	there.uc_stack.ss_sp = stack;
+	there.uc_stack.ss_size = STACK;
+	there.uc_link = &here;
+	makecontext(&there, on_stack, 0);
+	swapcontext(&here, &there);
+}
+
+static void fill(uint8_t *p, size_t n, uint64_t seed)
+{
+	for (size_t i = 0; i < n; i++) {
+		seed = seed * 6364136223846793005u + 1442695040888963407u;
+		p[i] = (uint8_t)(seed >> 56);
+	}
+}
+
+/* The keys and data of turn 0 or 1; what comes in is what was sent, so that nothing is refused. */
+static void prepare(struct ilp_any *state, uint8_t *src, size_t *n, size_t data)
+{
+	static uint8_t plain[ROOM];
+	uint8_t key[128];
+
+	memset(state, 0, sizeof *state);
+	for (const struct ilp_param *p = task.chain->params; p->name; p++) {
+		fill(key, p->size, (uint64_t)which * 77 + 5 + p->offset);
+		ilp_set(task.chain, state, p->name, key, p->size);
+	}
+	fill(plain, data, (uint64_t)which * 99 + 7);
+	memcpy(src, plain, data);
+	*n = data;
+	if (task.direction == ILP_RECV) {
+		const struct ilp_any before = *state;
+		static uint8_t tmp[8 * ROOM];
+		task.chain->begin(state);
+		*n = task.chain->ways[ILP_SEND][ILP_FUSED].loop[ILP_SCALAR](state, src, plain, data, tmp);
+		*n += (size_t)task.chain->end[ILP_SEND](state, src + *n);
+		*state = before;
+	}
+}
+
+static void compare(const struct ilp_chain *c, enum ilp_direction d, unsigned way, enum ilp_isa isa, size_t data)
+{
+	static uint8_t src[ROOM], dst[ROOM], was[STACK];
+
+	task = (struct task){ .chain = c, .direction = d, .loop = c->ways[d][way].loop[isa], .src = src, .dst = dst };
+	for (enum part part = BEGIN; part < PARTS; part++)
+		for (which = 0; which < 2; which++) {
+			static struct ilp_any now;
+			prepare(&now, src, &task.n, data);
+			task.state = &now;
+			for (enum part before = BEGIN; before < part; before++)
+				run(before);
+			run(part);
+			if (which == 0) {
+				memcpy(was, stack, STACK);
+				continue;
+			}
+			size_t differ = 0, first = 0;
+			for (size_t i = 0; i < STACK; i++)
+				if (was[i] != stack[i])
+					first = differ++ ? first : i;
+			ck_assert_msg(differ == 0, "%s %s %s %s, %zu bytes, %s: %zu bytes of the stack tell of the key or the data, the "
+				"lowest %zu below its top", c->name, d == ILP_SEND ? "send" : "recv", c->ways[d][way].name, ilp_isa_name(isa),
+				data, part_names[part], differ, STACK - first);
+			for (size_t i = 0; i < REGISTERS; i++)
+				ck_assert_msg(seen[0][i] == seen[1][i], "%s %s %s %s, %zu bytes, %s: register %zu tells of the key or the data",
+					c->name, d == ILP_SEND ? "send" : "recv", c->ways[d][way].name, ilp_isa_name(isa), data,
+					part_names[part], i / 64);
+		}
+}
+
+START_TEST(nothing_stays)
+{
+	static const size_t lengths[] = { 5, 64, 700, 1460, 5000 };
+	unsigned tried = 0;
+
+	stack = aligned_alloc(64, STACK);
+	ck_assert_ptr_nonnull(stack);
+	for (const struct ilp_chain *const *c = ilp_chains; *c; c++)
+		for (enum ilp_direction d = 0; (*c)->keyed && d < ILP_DIRECTIONS; d++)
+			for (unsigned way = 0; way < (*c)->way_count[d]; way++)
+				for (enum ilp_isa isa = 0; isa < ILP_ISAS; isa++)
+					for (size_t k = 0; k < sizeof lengths / sizeof lengths[0]; k++)
+						if ((*c)->ways[d][way].loop[isa] && ilp_isa_here(isa)) {
+							compare(*c, d, way, isa, lengths[k]);
+							tried++;
+						}
+	ck_assert_uint_gt(tried, 100);
+	free(stack);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *all = suite_create("ilp secrets");
+	TCase *t = tcase_create("secrets");
+
+	tcase_set_timeout(t, 300);
+	tcase_add_test(t, nothing_stays);
+	suite_add_tcase(all, t);
+	return run_tests(srunner_create(all));
+}
