@@ -135,12 +135,35 @@ static __attribute__((noinline, unused)) void ilp_wipe_stack(void)
 	ilp_wipe(below, sizeof below);
 }
 
-/* The same after a function of few variables. */
+/* The same after a function of few variables, and after one that has buffers of its own there. */
 static __attribute__((noinline, unused)) void ilp_wipe_little(void)
 {
 	_Alignas(ILP_ALIGN) uint8_t below[512];
 
 	ilp_wipe(below, sizeof below);
+}
+static __attribute__((noinline, unused)) void ilp_wipe_deep(void)
+{
+	_Alignas(ILP_ALIGN) uint8_t below[4 * ILP_STACK];
+
+	ilp_wipe(below, sizeof below);
+}
+
+/* Clears the vectors' registers, all that this CPU has: memcpy of the C library may have gone through any of them. */
+static __attribute__((noinline, unused)) void ilp_wipe_registers(void)
+{
+#if defined(__x86_64__)
+	if (__builtin_cpu_supports("avx"))
+		__asm__ volatile("vzeroall" : : : "memory");
+	else
+		__asm__ volatile(".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n\tpxor %%xmm\\n, %%xmm\\n\n\t.endr" : : : "memory");
+	if (__builtin_cpu_supports("avx512f"))
+		__asm__ volatile(".irp n,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n\t"
+				 "vpxord %%zmm\\n, %%zmm\\n, %%zmm\\n\n\t.endr" : : : "memory");
+#elif defined(__aarch64__)
+	__asm__ volatile(".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n\t"
+			 "movi v\\n\\().16b, #0\n\t.endr" : : : "memory", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15");
+#endif
 }
 
 /* Whether n bytes differ, in a time that does not tell where. */

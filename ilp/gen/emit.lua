@@ -78,6 +78,18 @@ function M.header(plan)
 	return t:string()
 end
 
+-- A function that calls NAME_work from further down the stack, so that what is cleared afterwards begins above all that
+-- NAME_work had there: a function that clears has a little of its own at its top.
+local function emit_deeper(t, result, name, parameters, arguments)
+	t:func(string.format("static __attribute__((noinline)) %s %s_deeper(%s)", result, name, parameters))
+	t:line("uint8_t pad[256];")
+	t:line("__asm__ volatile(\"\" : : \"r\"(pad) : \"memory\");")
+	t:line("%s%s_work(%s);", result == "void" and "" or "const " .. result .. " out = ", name, arguments)
+	t:line("__asm__ volatile(\"\" : : \"r\"(pad) : \"memory\");")
+	if result ~= "void" then t:line("return out;") end
+	t:endfunc()
+end
+
 -- Functions of the chain -----------------------------------------------------------------------------------------
 
 -- The state's words from the parameters.
@@ -98,15 +110,22 @@ local function emit_state(t, stage)
 end
 
 local function emit_begin(t, plan)
-	t:func("static void begin(void *state)")
+	local keyed = #plan.keyed > 0
+	t:func(keyed and "static __attribute__((noinline)) void begin_work(void *state)" or "static void begin(void *state)")
 	t:line("struct chain *s = state;")
 	t:line("s->ilp = (struct ilp_state){ .tile = ILP_TILE };")
 	for k = 2, pipe.count(plan) do t:line("s->pipe%d.pos = s->pipe%d.held_len = 0;", k, k) end
 	for _, stage in ipairs(plan.keyed) do emit_state(t, stage) end
 	for _, stage in ipairs(plan.folds) do fold.emit_begin(t, stage) end
 	each_compared(plan, function(stage) t:line("__builtin_memset(s->%s_came, 0, %d);", stage.name, stage.size) end)
-	if #plan.keyed > 0 then t:line("ilp_wipe_little();") end
 	t:endfunc()
+	if keyed then
+		emit_deeper(t, "void", "begin", "void *state", "state")
+		t:func("static void begin(void *state)")
+		t:line("begin_deeper(state);")
+		t:line("ilp_wipe_little(), ilp_wipe_registers();")
+		t:endfunc()
+	end
 end
 
 local function emit_sum(t, plan)
@@ -281,10 +300,12 @@ local function emit_callable(t, plan, way, s, isa, runs)
 	end
 	t:endfunc()
 	if keyed then
+		emit_deeper(t, "size_t", name, "void *state, " .. DATA, "state, dst, src, n, tmp")
 		t:func(string.format("%sstatic size_t %s_loop(void *state, %s)", isa_table.attribute(isa), name, DATA))
-		t:line("const size_t out = %s_work(state, dst, src, n, tmp);", name)
-		t:line(isa.wipe and "wipe_stack_%s();" or "ilp_wipe_stack();", isa.name)
-		if isa.wipe then t:line("%s();", prelude.use("WIPE_%s", isa.name)) end
+		t:line("const size_t out = %s_deeper(state, dst, src, n, tmp);", name)
+		t:line(#isa.widths > 0 and "wipe_stack_%s();" or "ilp_wipe_stack();", isa.name)
+		t:line("ilp_wipe_registers();")
+		if isa.clear then t:line("%s();", prelude.use("WIPE_%s", isa.name)) end
 		t:line("return out;")
 		t:endfunc()
 	end
@@ -295,9 +316,12 @@ end
 local function emit_end(t, plan, way, runs)
 	local direction, any = way.direction, false
 	for _, segment in ipairs(way.segments) do any = any or pipe.ends(segment) end
-	t:func(string.format("static int %s_end(void *state, uint8_t *dst)", direction))
+	any = any and not way.whole
+	local keyed = any and #plan.keyed > 0
+	t:func(string.format("static %sint %s_end%s(void *state, uint8_t *dst)", keyed and "__attribute__((noinline)) " or "",
+		direction, keyed and "_work" or ""))
 	t:line("struct chain *s = state;")
-	if not any or way.whole then
+	if not any then
 		t:line("(void)dst;")
 		t:line("return s->ilp.bad ? -ILP_EBADMSG : 0;")
 		t:endfunc()
@@ -332,12 +356,20 @@ local function emit_end(t, plan, way, runs)
 	t:line("ilp_wipe(dst, out);")
 	t:line("return -ILP_EBADMSG;")
 	t:close()
-	if #plan.keyed > 0 then
-		t:line("if (out > 0)")
-		t:line("\tilp_wipe_stack();")
-	end
 	t:line("return (int)out;")
 	t:endfunc()
+	if keyed then
+		emit_deeper(t, "int", direction .. "_end", "void *state, uint8_t *dst", "state, dst")
+		t:func(string.format("static int %s_end(void *state, uint8_t *dst)", direction))
+		t:line("const int out = %s_end_deeper(state, dst);", direction)
+		t:line("")
+		local at_end = false
+		for _, segment in ipairs(way.segments) do at_end = at_end or segment.at_end end
+		if not at_end then t:line("if (out != 0)") end
+		t:line("%s%s(), ilp_wipe_registers();", at_end and "" or "\t", #way.segments > 1 and "ilp_wipe_deep" or "ilp_wipe_stack")
+		t:line("return out;")
+		t:endfunc()
+	end
 end
 
 -- Calls f(loop, whole, out) for the loops that the schedules of both directions use; whole: the bytes that it is given are

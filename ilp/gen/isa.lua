@@ -7,31 +7,25 @@
 --	sums      accumulators that a fold has in the main loop, so that steps do not wait for each other
 --	bytes     bytes of a vector can be put in another order by one instruction
 --	stores    of which widths there are stores that go by the caches (the C of it, by width)
---	wipe      the C that clears the vectors' registers
+--	clear     the instruction that clears a vector's register, where ilp_wipe_registers() of run.h knows of none
 --	guard     preprocessor condition under which the compiler knows it
 local M = {}
 
 M.list = {
 	{ name = "scalar", widths = {}, unroll = 4, sums = 2, registers = 15 },
 	{ name = "sse2", widths = { 16 }, unroll = 4, sums = 2, registers = 16, guard = "defined(__x86_64__)",
-		target = "sse2", stores = { [16] = "_mm_stream_si128((__m128i *)(p), (__m128i)(x))" },
-		wipe = { prefix = "xmm", count = 16, clear = "pxor %%xmm%d, %%xmm%d" } },
+		target = "sse2", stores = { [16] = "_mm_stream_si128((__m128i *)(p), (__m128i)(x))" } },
 	{ name = "ssse3", widths = { 16 }, unroll = 4, sums = 2, registers = 16, guard = "defined(__x86_64__)",
-		target = "ssse3", bytes = true, stores = { [16] = "_mm_stream_si128((__m128i *)(p), (__m128i)(x))" },
-		wipe = { prefix = "xmm", count = 16, clear = "pxor %%xmm%d, %%xmm%d" } },
+		target = "ssse3", bytes = true, stores = { [16] = "_mm_stream_si128((__m128i *)(p), (__m128i)(x))" } },
 	{ name = "avx2", widths = { 32, 16 }, unroll = 4, sums = 2, registers = 16, guard = "defined(__x86_64__)",
-		target = "avx2", bytes = true, stores = { [32] = "_mm256_stream_si256((__m256i *)(p), (__m256i)(x))" },
-		wipe = { prefix = "xmm", count = 16, all = "vzeroall" } },
+		target = "avx2", bytes = true, stores = { [32] = "_mm256_stream_si256((__m256i *)(p), (__m256i)(x))" } },
 	{ name = "avx512", widths = { 64, 32, 16 }, unroll = 4, sums = 2, registers = 32, guard = "defined(__x86_64__)",
 		target = "avx512f,avx512bw,avx512vl", bytes = true,
-		stores = { [64] = "_mm512_stream_si512((__m512i *)(p), (__m512i)(x))" },
-		wipe = { prefix = "xmm", count = 32, all = "vzeroall", first = 16,
-			clear = "vpxord %%zmm%d, %%zmm%d, %%zmm%d" } },
+		stores = { [64] = "_mm512_stream_si512((__m512i *)(p), (__m512i)(x))" } },
 	{ name = "neon", widths = { 16 }, unroll = 4, sums = 2, registers = 32,
-		guard = "defined(__aarch64__) && defined(__ARM_NEON)", bytes = true,
-		wipe = { prefix = "v", count = 32, clear = "movi v%d.16b, #0" } },
+		guard = "defined(__aarch64__) && defined(__ARM_NEON)", bytes = true },
 	{ name = "vx", widths = { 16 }, unroll = 4, sums = 2, registers = 32, guard = "defined(__s390x__)",
-		target = "arch=z13", bytes = true, wipe = { prefix = "v", count = 32, clear = "vzero %%v%d" } },
+		target = "arch=z13", bytes = true, clear = "vzero %%v%d" },
 }
 for _, isa in ipairs(M.list) do
 	isa.enum = "ILP_" .. isa.name:upper()

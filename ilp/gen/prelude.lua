@@ -143,14 +143,12 @@ static inline __attribute__((unused)) d128 SWAP_SHIFTS_d128(d128 x)
 }
 ]]
 
--- Clears the vectors' registers. With operands' syntax, so that the compiler is told.
+-- Clears the vectors' registers; the compiler is told.
 local function wipe(isa)
-	local w, lines, clobbers = isa.wipe, {}, {}
-	if w.all then lines[1] = w.all end
-	for k = w.first or 0, w.clear and w.count - 1 or -1 do
-		lines[#lines + 1] = w.clear:gsub("%%d", function() return k end)
+	local lines, clobbers = {}, {}
+	for k = 0, isa.registers - 1 do
+		lines[k + 1], clobbers[k + 1] = isa.clear:gsub("%%d", function() return k end), string.format('"v%d"', k)
 	end
-	for k = 0, w.count - 1 do clobbers[k + 1] = string.format('"%s%d"', w.prefix, k) end
 	return { name = "WIPE_" .. isa.name, text = string.format('#define WIPE_%s() \\\n\t__asm__ volatile("%s" \\\n\t\t: : : %s)',
 		isa.name, table.concat(lines, ' \\n" \\\n\t\t"'), table.concat(clobbers, ", ")) }
 end
@@ -215,7 +213,8 @@ local function definitions()
 		end
 	end
 	for _, isa in ipairs(isa_table.list) do
-		if isa.wipe then append { wipe(isa), wipe_stack(isa) } end
+		if isa.clear then append { wipe(isa) } end
+		if #isa.widths > 0 then append { wipe_stack(isa) } end
 	end
 	append { { name = "LOAD_LAST", text = LAST }, { name = "STORE_LAST", text = STORE_LAST },
 		define "#define LOAD_DATA_LAST(T, p, n) LOAD_LAST(T, p, n)",
