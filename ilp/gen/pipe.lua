@@ -142,9 +142,10 @@ end
 
 function end_step.stream(t, step) t:line("%s;", call(step, {})) end
 
-function end_step.fold(t, step)
+function end_step.fold(t, step, empty)
 	local stage, unit = step.stage, step.stage.unit
-	if not fold.in_order(stage) then
+	if empty then -- only to be compared
+	elseif not fold.in_order(stage) then
 		t:line("%s;", call(step, {}))
 	else
 		t:line("%s;", call(step, { n = string.format("n - n %% %d", unit) }))
@@ -237,8 +238,11 @@ function M.emit_end(t, direction, segment)
 	end
 	if segment.held > 0 then t:line("__builtin_memcpy(a, %s, n);", held) end
 	save(t, segment)
+	-- Where nothing waits there is nothing before the first step that puts something: compilers warn of what is not there.
+	local empty = segment.held == 0
 	for _, step in ipairs(segment.steps) do
-		end_step[step.kind](t, step)
+		if not (empty and (step.kind == "map" or step.kind == "stream")) then end_step[step.kind](t, step, empty) end
+		empty = empty and step.kind ~= "pad" and step.kind ~= "trailer"
 	end
 	restore(t, segment)
 	t:line("(void)at;")
