@@ -142,10 +142,9 @@ end
 
 function end_step.stream(t, step) t:line("%s;", call(step, {})) end
 
-function end_step.fold(t, step, empty)
+local function fold_rest(t, step)
 	local stage, unit = step.stage, step.stage.unit
-	if empty then -- only to be compared
-	elseif not fold.in_order(stage) then
+	if not fold.in_order(stage) then
 		t:line("%s;", call(step, {}))
 	else
 		t:line("%s;", call(step, { n = string.format("n - n %% %d", unit) }))
@@ -160,6 +159,11 @@ function end_step.fold(t, step, empty)
 			fold.state_argument(stage))
 		t:close()
 	end
+end
+
+function end_step.fold(t, step, empty)
+	local stage = step.stage
+	if not empty then fold_rest(t, step) end
 	if step.compared then
 		t:open("{")
 		t:line("uint8_t want[%d];", stage.size)
