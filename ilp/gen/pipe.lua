@@ -158,7 +158,7 @@ end
 
 function end_step.stream(t, step) t:line("%s;", call(step, {})) end
 
-function end_step.fold(t, step)
+local function fold_rest(t, step)
 	local stage, unit = step.stage, step.stage.unit
 	if not fold.in_order(stage) then
 		t:line("%s;", call(step, {}))
@@ -175,6 +175,11 @@ function end_step.fold(t, step)
 			fold.state_argument(stage))
 		t:close()
 	end
+end
+
+function end_step.fold(t, step, empty)
+	local stage = step.stage
+	if not empty then fold_rest(t, step) end
 	if step.compared then
 		t:open("{")
 		t:line("uint8_t want[%d];", stage.size)
@@ -253,8 +258,11 @@ function M.emit_end(t, direction, segment)
 	end
 	if segment.held > 0 then t:line("__builtin_memcpy(a, %s, n);", held) end
 	save(t, segment)
+	-- Where nothing waits there is nothing before the first step that puts something: compilers warn of what is not there.
+	local empty = segment.held == 0
 	for _, step in ipairs(segment.steps) do
-		end_step[step.kind](t, step)
+		if not (empty and (step.kind == "map" or step.kind == "stream")) then end_step[step.kind](t, step, empty) end
+		empty = empty and step.kind ~= "pad" and step.kind ~= "trailer"
 	end
 	restore(t, segment)
 	t:line("(void)at;")
