@@ -156,7 +156,6 @@ end
 -- The loops one after another, each over all of it. Returns the bytes that come out.
 local function emit_passes(t, segment, loops, isa, s)
 	local at, told = coordinates(segment), { [0] = true }
-	local uses = { at = false, s = false, tmp = false }
 	local n, count = "n", 0
 	t:line("const uint64_t p0 = at;")
 	for c = 1, #at do t:line("const uint64_t p%d = %s;", c, at[c]) end
@@ -174,7 +173,6 @@ local function emit_passes(t, segment, loops, isa, s)
 		else
 			t:line("%s;", call)
 		end
-		uses.s = true
 		if out then told.fence = true end
 	end
 	if told.fence then t:line("__builtin_ia32_sfence();") end
@@ -408,7 +406,7 @@ local function emit_params(t, plan)
 	t:line("{ NULL, 0, 0 },")
 	t:close(";")
 	t:open("static const struct ilp_value values[] = {")
-	for _, stage in ipairs(plan.folds) do 
+	for _, stage in ipairs(plan.folds) do
 		t:line("{ \"%s\", %d, offsetof(struct chain, %s), sizeof((struct chain *)0)->%s, %s_value },", stage.name,
 			stage.size, stage.name, stage.name, stage.name)
 	end

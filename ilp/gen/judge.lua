@@ -173,7 +173,7 @@ end
 -- table that is empty at first.
 function M.judge(chain, order, known)
 	local values = parameters(chain)
-	local send, recv = oracle.machines(chain, "send", values, order), nil
+	local send = oracle.machines(chain, "send", values, order)
 	local trials = { send = {}, recv = {} }
 	for n = 0, SHORT do
 		local data = bytes_of(n, 100 + n)
@@ -181,7 +181,7 @@ function M.judge(chain, order, known)
 		if not list then return { illegal = true, why = bad } end
 		if not undone(chain, values, order, list[#list], data) then return { illegal = true, why = "cannot be undone" } end
 	end
-	recv = oracle.machines(chain, "recv", values, order)
+	local recv = oracle.machines(chain, "recv", values, order)
 	for _, n in ipairs(LONG) do
 		local list, folded = inputs(send, bytes_of(n, n))
 		table.insert(trials.send, { list = list, values = folded })

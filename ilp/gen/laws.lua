@@ -193,7 +193,7 @@ function M.fold(d)
 		M.agree(d, d.merge(k))
 	end
 	M.agree(d, d.finish)
-	local t, next, units, want = trial(d), generator(11), {}, nil
+	local t, next, units = trial(d), generator(11), {}
 	for k = 1, 32 do
 		units[k] = {}
 		for j = 1, d.words do
@@ -203,7 +203,7 @@ function M.fold(d)
 	end
 	local acc = t.init
 	for _, w in ipairs(units) do acc = t.step(acc, w, 1) end
-	want = t.finish(acc)
+	local want = t.finish(acc)
 	for _, ways in ipairs { 1, 2, 8, 128 / d.unit } do interleaved(d, t, units, ways, want) end
 	same(d, "merge", t.finish(t.merge(t.zero, acc, 1)), want, "merging with zero")
 	if d.join then

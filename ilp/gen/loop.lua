@@ -163,8 +163,10 @@ local function emit_pieces(t, loop, isa, whole)
 			if not rest then return string.format("LOAD(%s, %s)", T, from) end
 			local size = tonumber(T:match("%d+")) / 8
 			if size == piece.bytes then return string.format("LOAD_LAST(%s, %s, n - i)", T, from) end
-			return string.format("LOAD_LAST(%s, %s, n - i < %d ? 0 : n - i < %d ? n - i - %d : %d)", T, from, offset,
-				offset + size, offset, size)
+			local left = offset > 0 and string.format("n - i - %d", offset) or "n - i"
+			local here = string.format("%s < %d ? %s : %d", left, size, left, size)
+			if offset > 0 then here = string.format("n - i < %d ? 0 : %s", offset, here) end
+			return string.format("LOAD_LAST(%s, %s, %s)", T, from, here)
 		end, rest)
 		if loop.writes then
 			t:line(rest and "STORE_DATA_LAST(dst + i, x, n - i);" or "STORE_DATA(dst + i, x);")

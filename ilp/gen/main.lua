@@ -51,9 +51,9 @@ local function plan(chain) return planner.plan(describe.chain(find(chain))) end
 
 local function loops(p, dir, counted)
 	local base = dir .. "/" .. p.chain.name
-	local source, heads = emit.source(p, counted)
+	local text, heads = emit.source(p, counted)
 	names.check(p, heads)
-	return { { path = base .. ".h", content = emit.header(p) }, { path = base .. ".c", content = source } }
+	return { { path = base .. ".h", content = emit.header(p) }, { path = base .. ".c", content = text } }
 end
 
 local function append(list, more)
@@ -120,9 +120,9 @@ local function usage(problem)
 end
 
 -- The instruction sets of those names, between commas, in their order; or nil and what is wrong.
-function M.isas(names)
+function M.isas(text)
 	local isa_table, wanted, list, all = require "gen.isa", {}, {}, {}
-	for name in (names .. ","):gmatch("([^,]*),") do wanted[name] = true end
+	for name in (text .. ","):gmatch("([^,]*),") do wanted[name] = true end
 	for _, isa in ipairs(isa_table.list) do
 		if wanted[isa.name] then list[#list + 1], wanted[isa.name] = isa, nil end
 		all[#all + 1] = isa.name
@@ -130,7 +130,7 @@ function M.isas(names)
 	local other = next(wanted)
 	if other then return nil, string.format("--isa: '%s', expected of %s", other, table.concat(all, ", ")) end
 	if list[1] ~= isa_table.ends then
-		return nil, string.format("--isa %s: expected %s among them; add it", names, isa_table.ends.name)
+		return nil, string.format("--isa %s: expected %s among them; add it", text, isa_table.ends.name)
 	end
 	return list
 end

@@ -177,9 +177,9 @@ local function fold_rest(t, step)
 	end
 end
 
-function end_step.fold(t, step, empty)
+function end_step.fold(t, step)
 	local stage = step.stage
-	if not empty then fold_rest(t, step) end
+	fold_rest(t, step)
 	if step.compared then
 		t:open("{")
 		t:line("uint8_t want[%d];", stage.size)
@@ -248,7 +248,8 @@ function M.emit_end(t, direction, segment)
 	local second = false
 	for _, step in ipairs(segment.steps) do second = second or step.reframes end
 	t:func(string.format("static size_t %s_end(struct chain *s, uint8_t *dst)", M.name(direction, segment)))
-	t:line("uint8_t a[%d]%s;", segment.room, second and string.format(", b[%d]", segment.room) or "")
+	-- Where nothing waits, compilers are to be told that there is nothing before the first step that puts something.
+	t:line("uint8_t a[%d]%s%s;", segment.room, segment.held == 0 and " = { 0 }" or "", second and string.format(", b[%d]", segment.room) or "")
 	t:line("size_t n = %s;", segment.held > 0 and len or 0)
 	t:line("uint64_t at = %s - n;", pos)
 	t:line("")
@@ -258,12 +259,7 @@ function M.emit_end(t, direction, segment)
 	end
 	if segment.held > 0 then t:line("__builtin_memcpy(a, %s, n);", held) end
 	save(t, segment)
-	-- Where nothing waits there is nothing before the first step that puts something: compilers warn of what is not there.
-	local empty = segment.held == 0
-	for _, step in ipairs(segment.steps) do
-		if not (empty and (step.kind == "map" or step.kind == "stream")) then end_step[step.kind](t, step, empty) end
-		empty = empty and step.kind ~= "pad" and step.kind ~= "trailer"
-	end
+	for _, step in ipairs(segment.steps) do end_step[step.kind](t, step) end
 	restore(t, segment)
 	t:line("(void)at;")
 	if segment.held > 0 then t:line("%s = 0;", len) end
