@@ -7,10 +7,8 @@
 -- the destination is aligned.
 --
 -- at is the place of the first byte in the ADU; at1, at2, … are the places behind the first, second, … frame of a loop.
-local expression = require "gen.expression"
 local fold = require "gen.fold"
 local frame = require "gen.frame"
-local graph = require "gen.graph"
 local isa_table = require "gen.isa"
 local prelude = require "gen.prelude"
 local stream = require "gen.stream"
