@@ -42,8 +42,8 @@ need = @tools/need.sh
 TESTS_LUA := $(wildcard tests/*/*.lua)
 TESTS_SH := $(wildcard tests/*.sh) tests/ilp/survey.sh $(filter-out %/common.sh %/race.sh,$(wildcard tests/netns/*.sh))
 
-.PHONY: help all tests demo check check-asan check-cross fuzz mutants prove survey packetdrill losstable race bench lint \
-	clean
+.PHONY: help all tests demo check check-asan check-cross fuzz mutants prove survey packetdrill losstable race bench
+.PHONY: lint clean
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' build.mk
 	@echo "  CC=gcc|clang chooses the compiler, V=1 shows the commands, FILE=path is what demo sends,"

@@ -28,8 +28,8 @@ const struct ilp_chain *ilp_find(const char *name);
 bool ilp_takes(const struct ilp_chain *, const char *name);
 /* Writes a parameter into the state. -ENOENT: the chain has none of that name; -EINVAL: len is not its size. */
 int ilp_set(const struct ilp_chain *, void *state, const char *name, const void *value, size_t len);
-/* What a fold of the chain has come to, when its ADU has ended: size bytes to `to`. -ENOENT: the chain has no fold of that
- * name; -EINVAL: size is not its value's. */
+/* What a fold of the chain has come to, when its ADU has ended: size bytes to `to`. -ENOENT: the chain has no fold of
+ * that name; -EINVAL: size is not its value's. */
 int ilp_value(const struct ilp_chain *, const void *state, const char *name, void *to, size_t size);
 /* The loop for this CPU. way: of enum ilp_schedule, or the place of a partition in the chain's table. ILP_ISA in the
  * environment, a name that `tcpu isa` lists, lowers the choice; other values change nothing. */

@@ -26,7 +26,8 @@ mkdir -p "$tmp/tree/tools" "$tmp/all"
 cp tools/{check,cross,need}.sh "$tmp/tree/tools/"
 ln -s /usr/bin/* "$tmp/all/"
 rm -f "$tmp/all/"{qemu-*,apt-get}
-check "other machines are skipped" sh -c 'PATH="$1" "$2" false >"$3" 2>&1' sh "$tmp/all" "$tmp/tree/tools/cross.sh" "$tmp/out"
+check "other machines are skipped" sh -c 'PATH="$1" "$2" false >"$3" 2>&1' \
+	sh "$tmp/all" "$tmp/tree/tools/cross.sh" "$tmp/out"
 check "for a reason" grep -q 'skipped, because qemu-user and a compiler for s390x could not' "$tmp/out"
 check "and counted" grep -qx '0 passed, 0 failed, 2 skipped' "$tmp/out"
 for command in qemu-{aarch64,s390x} {aarch64,s390x}-linux-gnu-gcc; do

@@ -1,31 +1,32 @@
 -- Loads descriptions of stages and chains and checks them: fields and their types, then what the functions
 -- return, by tracing them into graphs, then the laws they must obey, by running them on numbers.
 --
--- A stage is `return stage { … }` in a file of its name, with name, standard (what it follows, or "none"), kind and, by
--- kind:
+-- A stage is `return stage { … }` in a file of its name, with name, standard (what it follows, or "none"), kind
+-- and, by kind:
 --
---	map      changes the data unit by unit (1, 2, 4, 8 or 16 bytes). apply(w, i, s) and inverse(w, i, s) return a word, or
---	         a table of words where `word` says that a unit has several (bits of one; default: the unit, 64 at most). i is
---	         the number of the unit. inverse is "self" when apply undoes itself, false when nothing does. tail = "pass":
---	         an incomplete last unit passes unchanged; "whole": there must be none.
+--	map      changes the data unit by unit (1, 2, 4, 8 or 16 bytes). apply(w, i, s) and inverse(w, i, s) return a word,
+--	         or a table of words where `word` says that a unit has several (bits of one; default: the unit, 64 at
+--	         most). i is the number of the unit. inverse is "self" when apply undoes itself, false when nothing does.
+--	         tail = "pass": an incomplete last unit passes unchanged; "whole": there must be none.
 --	         moves = true with unit 1 and apply the identity: here the data goes to its destination
---	fold     computes a value of the data, of `size` bytes. zero is the accumulator that adds nothing: a 64-bit word, or a
---	         table of such; init, that with which the data begins [zero]; step(acc, w, k, s) is acc with one unit more (4 bytes: w below 2^32; 8; 16: two words), k being how
---	         many units behind its last one that stands; merge(a, b, k, s) is a, then b, which ends k units later; both
---	         with k a plain number, a power of 2 up to 128 / unit. finish(acc, s) gives the value: a word, or two of 8 bytes. order:
---	         how its bytes are sent ("big", "little", or "memory" for as the machine has them).
+--	fold     computes a value of the data, of `size` bytes. zero is the accumulator that adds nothing: a 64-bit word,
+--	         or a table of such; init, that with which the data begins [zero]. step(acc, w, k, s) is acc with one unit
+--	         more (4 bytes: w below 2^32; 8; 16: two words), which stands k units behind its last one; merge(a, b, k, s)
+--	         is a, then b, which ends k units later; both with k a plain number, a power of 2 up to 128 / unit.
+--	         finish(acc, s) gives the value: a word, or two of 8 bytes. order: how its bytes are sent ("big", "little",
+--	         or "memory" for as the machine has them).
 --	         tail = "zero": an incomplete last unit counts as if zeros followed, and units in any order; then
 --	         join(a, b, len_a) is the value of len_a bytes that came to a followed by such that came to b.
 --	         tail = "last": last(acc, w, n, s) takes the last n bytes, which zeros follow in w
 --	stream   is xored to the data. block(s, i) gives the 16 words of 32 bits of block i, as memory is to hold them
---	reframe  puts mark(i, s), words of 32 bits as memory is to hold them, before each run i of `every` bytes. Its inverse
---	         takes them out and compares them
+--	reframe  puts mark(i, s), words of 32 bits as memory is to hold them, before each run i of `every` bytes. Its
+--	         inverse takes them out and compares them
 --	pad      fills up to a multiple of `to` bytes, with `least` (0, 1) or more. fill(k, n) is the k-th of n such bytes, a
 --	         plain number; the last one tells n. Its inverse compares them and takes them off
 --
--- With params, a list of { name, bytes }, and begin(p), a stage has a state of words: begin makes them of p.name[1 …],
--- words as memory holds them, and functions are given them as s. They are of 32 bits, in a fold or a map of 64-bit
--- words of 64.
+-- With params, a list of { name, bytes }, and begin(p), a stage has a state of words: begin makes them of p.name[1
+-- …], words as memory holds them, and functions are given them as s. They are of 32 bits, in a fold or a map of
+-- 64-bit words of 64.
 --
 -- The functions use the word operations of ops.lua, and Lua for what does not depend on the data.
 --

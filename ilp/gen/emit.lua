@@ -364,14 +364,15 @@ local function emit_end(t, plan, way, runs)
 		local at_end = false
 		for _, segment in ipairs(way.segments) do at_end = at_end or segment.at_end end
 		if not at_end then t:line("if (out != 0)") end
-		t:line("%s%s(), ilp_wipe_registers();", at_end and "" or "\t", #way.segments > 1 and "ilp_wipe_deep" or "ilp_wipe_stack")
+		t:line("%s%s(), ilp_wipe_registers();", at_end and "" or "\t",
+			#way.segments > 1 and "ilp_wipe_deep" or "ilp_wipe_stack")
 		t:line("return out;")
 		t:endfunc()
 	end
 end
 
--- Calls f(loop, whole, out) for the loops that the schedules of both directions use; whole: the bytes that it is given are
--- a multiple of that.
+-- Calls f(loop, whole, out) for the loops that the schedules of both directions use; whole: the bytes that it is
+-- given are a multiple of that.
 local function each_loop(plan, schedules, f)
 	for _, direction in ipairs(DIRECTIONS) do
 		for _, s in ipairs(schedules[direction]) do
@@ -492,7 +493,8 @@ local function emit_common(t, plan)
 		if stage.kind == "reframe" then frame.emit_functions(t, stage) end
 		if stage.kind == "pad" then pipe.emit_pad(t, stage) end
 	end
-	t:line("/* A schedule over n bytes, whole units unless the ADU ends with them; at is the place of the first in the ADU.")
+	t:line("/* A schedule over n bytes, whole units unless the ADU ends with them; "
+		.. "at is the place of the first in the ADU.")
 	t:line(" * Returns the bytes that come out. */")
 	t:line("typedef size_t schedule(struct chain *s, uint64_t at, %s);", DATA)
 	t:line("")
@@ -528,8 +530,8 @@ local function emit_isa(t, plan, isa, schedules, callables)
 end
 
 -- The C file, and the heads of its functions. counted: one that counts its loads and stores of data (prelude.lua).
--- plan.isas: only these of isa_table.list, of which isa_table.ends is one; plan.ways: only so many of the schedules that
--- every chain has.
+-- plan.isas: only these of isa_table.list, of which isa_table.ends is one; plan.ways: only so many of the schedules
+-- that every chain has.
 function M.source(plan, counted)
 	local opening, t = text.new(), text.new()
 	local schedules, callables = {}, { send = {}, recv = {} }
@@ -543,7 +545,9 @@ function M.source(plan, counted)
 	emit_begin(t, plan)
 	emit_sum(t, plan)
 	emit_params(t, plan)
-	for _, direction in ipairs(DIRECTIONS) do emit_ways(t, plan, plan[direction], schedules[direction], callables[direction]) end
+	for _, direction in ipairs(DIRECTIONS) do
+		emit_ways(t, plan, plan[direction], schedules[direction], callables[direction])
+	end
 	emit_table(t, plan)
 	local first = opening:string() .. prelude.of(t, counted) .. "\n"
 	local _, before = first:gsub("\n", "")

@@ -1,9 +1,9 @@
 -- Folds in C: their carried state, and the accumulators of a loop.
 --
 -- Accumulators are of 64-bit lanes. What a loop has folded so far is `<name>_acc`, to which the accumulators of vectors
--- are brought when the vectors end. A fold whose units count in any order (it has a join) begins anew in each loop and is
--- joined to what was folded before; any other goes on from what the state holds, which the accumulator that ends last
--- takes with it.
+-- are brought when the vectors end. A fold whose units count in any order (it has a join) begins anew in each loop
+-- and is joined to what was folded before; any other goes on from what the state holds, which the accumulator that
+-- ends last takes with it.
 local expression = require "gen.expression"
 local graph = require "gen.graph"
 local isa_table = require "gen.isa"
@@ -297,7 +297,9 @@ function M.reduce(t, stage, isa, width, sums)
 	local D = isa_table.type(width, 64)
 	local first = accumulator(stage, 0, 0)
 	local state = {}
-	for k = 1, stage.state_words do state[k] = string.format(prelude.use "SPLAT" .. "(%s, s->%s_state[%d])", D, stage.name, k - 1) end
+	for k = 1, stage.state_words do
+		state[k] = string.format("%s(%s, s->%s_state[%d])", prelude.use "SPLAT", D, stage.name, k - 1)
+	end
 	local counter = 0
 	local function merge(a, b, distance)
 		local names = {}

@@ -1,6 +1,6 @@
--- Frames: marks that stand in the data, put in or taken out. A loop with a frame is a driver around the loop without it,
--- which runs from one mark to the next. The marks themselves go, a few bytes at a time, through the steps that stand on
--- their side, in plain C.
+-- Frames: marks that stand in the data, put in or taken out. A loop with a frame is a driver around the loop without
+-- it, which runs from one mark to the next. The marks themselves go, a few bytes at a time, through the steps that
+-- stand on their side, in plain C.
 local expression = require "gen.expression"
 local isa_table = require "gen.isa"
 local schedule = require "gen.schedule"

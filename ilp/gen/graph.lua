@@ -32,9 +32,33 @@ local handle = ffi.metatype("struct { int : 32; }", Word)
 -- Operations that a graph may come to, those of a loop as often as it turns: they are computed to try the laws.
 local WORK = 2e6
 
+-- A function that is told of so many more operations.
+local function meter()
+	local work = 0
+	return function(operations)
+		work = work + operations
+		if work > WORK then
+			sandbox.fail_here("more than %d operations, as often as repeat_() does them, expected fewer; repeat less", WORK)
+		end
+	end
+end
+
+-- Those that operation does, which folds constants, and those that know a machine's order of bytes, which none can.
+local function name_operations(d, operation, ordered)
+	for _, op in ipairs { "add", "sub", "mul", "mul32", "xor", "and_", "or_", "choose" } do
+		d[op] = function(...) return operation(op, { ... }) end
+	end
+	for _, op in ipairs { "rotl", "shl", "shr" } do
+		d[op] = function(a, count) return operation(op, { a }, count) end
+	end
+	for _, op in ipairs { "big", "little", "big32", "little32" } do
+		d[op] = function(a) return ordered(op, a) end
+	end
+end
+
 function M.new(bits)
 	local d = { bits = bits, scope = {} }
-	local times, work = 1, 0 -- how often what is recorded now will run; operations so far
+	local times, spend = 1, meter() -- how often what is recorded now will run
 	local nodes = {} -- of each handle
 	local plain = number.new(bits, "little") -- for what is the same in every order
 
@@ -47,14 +71,8 @@ function M.new(bits)
 		nodes[h] = n
 		return h
 	end
-	local function spend(operations)
-		work = work + times * operations
-		if work > WORK then
-			sandbox.fail_here("more than %d operations, as often as repeat_() does them, expected fewer; repeat less", WORK)
-		end
-	end
 	local function record(n)
-		spend(1)
+		spend(times)
 		d.scope[#d.scope + 1] = n
 		return n
 	end
@@ -79,15 +97,7 @@ function M.new(bits)
 		end
 		return give(node { op = "const", value = plain[op](values[1], count or values[2], values[3]) })
 	end
-	for _, op in ipairs { "add", "sub", "mul", "mul32", "xor", "and_", "or_", "choose" } do
-		d[op] = function(...) return operation(op, { ... }) end
-	end
-	for _, op in ipairs { "rotl", "shl", "shr" } do
-		d[op] = function(a, count) return operation(op, { a }, count) end
-	end
-	for _, op in ipairs { "big", "little", "big32", "little32" } do
-		d[op] = function(a) return give(record(node { op = op, args = { a } })) end
-	end
+	name_operations(d, operation, function(op, a) return give(record(node { op = op, args = { a } })) end)
 	function d.repeat_(turns, f, words)
 		local loop = node { op = "loop", turns = turns, init = words, vars = {}, scope = {} }
 		local given, outer, once = {}, d.scope, times
@@ -96,7 +106,7 @@ function M.new(bits)
 			given[k] = give(loop.vars[k])
 		end
 		d.scope, times = loop.scope, times * turns
-		spend(1 + #words) -- the turn itself
+		spend(times * (1 + #words)) -- the turn itself
 		loop.results = f(given)
 		d.scope, times = outer, once
 		record(loop)

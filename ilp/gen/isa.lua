@@ -51,7 +51,7 @@ function M.attribute(isa) return isa.target and string.upper(isa.name) .. " " or
 
 -- Shuffles of two vectors of n words, a then b, by which vectors are brought from one order into another. Each is
 -- { name, lane }: lane(k) is word k of the result, counted through a and b.
-function M.interleave(n, size, high) -- within 16 bytes of `quarter` words: the low, or high, groups of size words by turns
+function M.interleave(n, size, high) -- within 16 bytes: the low, or high, groups of size words by turns
 	local quarter = math.min(n, 4)
 	return function(k)
 		local base, place = k - k % quarter, k % quarter

@@ -1,16 +1,17 @@
 -- What can be one loop, found out by trying: the stages' machines (oracle.lua) run on small data, in every grouping. It
 -- knows nothing of units, cuts and reasons (plan.lua), and says what they must come to.
 --
--- A loop has a piece of data in registers, which stood side by side where it was loaded from and will where it is stored
--- to. A group of machines is one loop if there is a size of piece such that the data can go through all of them piece by
--- piece, a shorter one where marks come in or go out, nothing being kept between two pieces but what a machine carries,
--- the last bytes machine by machine: all that comes out, bytes and values, is then what comes out when each machine has
--- all of the data before the next begins.
+-- A loop has a piece of data in registers, which stood side by side where it was loaded from and will where it is
+-- stored to. A group of machines is one loop if there is a size of piece such that the data can go through all of
+-- them piece by piece, a shorter one where marks come in or go out, nothing being kept between two pieces but what a
+-- machine carries, the last bytes machine by machine: all that comes out, bytes and values, is then what comes out
+-- when each machine has all of the data before the next begins.
 local oracle = require "gen.oracle"
 
 local M = {}
 
-local LAST = 96 -- bytes that are left to the end, at least: what a loop may have to keep until it knows that they are it
+-- Bytes that are left to the end, at least: what a loop may have to keep until it knows that they are it.
+local LAST = 96
 
 -- Sizes of pieces, those first that are likely.
 local PIECES = { 16, 64, 8, 4, 1 }

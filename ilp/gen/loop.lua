@@ -1,12 +1,14 @@
--- Loops in C: one pass over the data for the steps of a loop (schedule.lua), whether that is one stage or a whole chain.
+-- Loops in C: one pass over the data for the steps of a loop (schedule.lua), whether that is one stage or a whole
+-- chain.
 --
 -- Without a stream, a loop is one function, which works down from the widest vectors to pieces of a few bytes. With one
 -- it is three: `_near` takes the keystream from memory, `_wide` makes it in registers, and the loop itself uses `_wide`
 -- wherever a whole turn of it fits and begins with a block, `_near` elsewhere. With a frame (marks in the data) it is a
--- driver, frame.lua, around a loop without it. A loop that stores by the caches has `_out` in its name; it does so where
--- the destination is aligned.
+-- driver, frame.lua, around a loop without it. A loop that stores by the caches has `_out` in its name; it does so
+-- where the destination is aligned.
 --
--- at is the place of the first byte in the ADU; at1, at2, … are the places behind the first, second, … frame of a loop.
+-- at is the place of the first byte in the ADU; at1, at2, … are the places behind the first, second, … frame of a
+-- loop.
 local fold = require "gen.fold"
 local frame = require "gen.frame"
 local isa_table = require "gen.isa"

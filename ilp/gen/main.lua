@@ -6,9 +6,9 @@
 -- CHAIN is a file, or the name of one in ilp/chains/. --out writes NAME.c and NAME.h of each chain, and chains.c, the
 -- table of all that were named. --tests writes NAME_test.c and NAME.vec, what the descriptions come to on plain
 -- numbers, for a machine of that byte order (default: this one's); how much of that there is, --extent says (default:
--- sample; test.lua). --isa makes loops of these instruction sets only, scalar among them, and --ways those of the first N
--- schedules only (layered, tiled, fused, streaming, partitions): quicker to compile. --explain prints a page about each
--- chain.
+-- sample; test.lua). --isa makes loops of these instruction sets only, scalar among them, and --ways those of the
+-- first N schedules only (layered, tiled, fused, streaming, partitions): quicker to compile. --explain prints a page
+-- about each chain.
 -- Exit status: 0; 1: a mistake in a description, or a file that cannot be written; 2: usage.
 --
 -- As a module: require "gen.main" with ilp/ in package.path gives generate, outputs, explain and run.

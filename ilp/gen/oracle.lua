@@ -2,10 +2,10 @@
 -- functions and fields, runs them in the sandbox, and knows neither plan nor emitter; loops are compared with it.
 --
 -- A stage in a direction is a machine: piece(bytes, at) does to some bytes, the first of which stands at that place of
--- its data, what the stage does, as if they were all that there is; finish(bytes, at) the same to the last of them. Bytes
--- are tables of numbers, from 1. An ADU goes through finish() of one machine after another. judge.lua has them run in
--- pieces: for that, a machine that does not leave all bytes side by side has together(at), how many from that place on
--- it does, and one that puts something between them before(at), what it puts there.
+-- its data, what the stage does, as if they were all that there is; finish(bytes, at) the same to the last of them.
+-- Bytes are tables of numbers, from 1. An ADU goes through finish() of one machine after another. judge.lua has them
+-- run in pieces: for that, a machine that does not leave all bytes side by side has together(at), how many from that
+-- place on it does, and one that puts something between them before(at), what it puts there.
 local ops = require "gen.ops"
 local number = require "gen.number"
 local sandbox = require "gen.sandbox"

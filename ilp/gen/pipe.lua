@@ -211,7 +211,8 @@ function end_step.pad(t, step)
 	t:close()
 end
 
--- Whatever is wrong is wrong in one way, after the same work: what pads is compared whole, even if there are fewer bytes.
+-- Whatever is wrong is wrong in one way, after the same work: what pads is compared whole, even if there are fewer
+-- bytes.
 function end_step.unpad(t, step)
 	local stage = step.stage
 	t:open("{")
@@ -249,7 +250,8 @@ function M.emit_end(t, direction, segment)
 	for _, step in ipairs(segment.steps) do second = second or step.reframes end
 	t:func(string.format("static size_t %s_end(struct chain *s, uint8_t *dst)", M.name(direction, segment)))
 	-- Where nothing waits, compilers are to be told that there is nothing before the first step that puts something.
-	t:line("uint8_t a[%d]%s%s;", segment.room, segment.held == 0 and " = { 0 }" or "", second and string.format(", b[%d]", segment.room) or "")
+	t:line("uint8_t a[%d]%s%s;", segment.room, segment.held == 0 and " = { 0 }" or "",
+		second and string.format(", b[%d]", segment.room) or "")
 	t:line("size_t n = %s;", segment.held > 0 and len or 0)
 	t:line("uint64_t at = %s - n;", pos)
 	t:line("")

@@ -204,9 +204,9 @@ local function room_at_end(segment)
 end
 
 -- Where the input of a segment may be cut, if what it takes out of the data shifts units so that it is not at their
--- multiples: a list of { unit, frames }, units being whole in the data that these frames leave; or nil. The last unit is
--- that of the segment, so that going back to it keeps the others whole. Frames that put something in shift nothing: what
--- they put in is whole units of what stands behind them.
+-- multiples: a list of { unit, frames }, units being whole in the data that these frames leave; or nil. The last unit
+-- is that of the segment, so that going back to it keeps the others whole. Frames that put something in shift
+-- nothing: what they put in is whole units of what stands behind them.
 local function cuts_of(steps, unit)
 	local cuts, frames, shifted = { { unit = 1, frames = {} } }, {}, false
 	for _, step in ipairs(steps) do

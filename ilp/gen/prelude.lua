@@ -149,7 +149,8 @@ local function wipe(isa)
 	for k = 0, isa.registers - 1 do
 		lines[k + 1], clobbers[k + 1] = isa.clear:gsub("%%d", function() return k end), string.format('"v%d"', k)
 	end
-	return { name = "WIPE_" .. isa.name, text = string.format('#define WIPE_%s() \\\n\t__asm__ volatile("%s" \\\n\t\t: : : %s)',
+	return { name = "WIPE_" .. isa.name, text = string.format(
+		'#define WIPE_%s() \\\n\t__asm__ volatile("%s" \\\n\t\t: : : %s)',
 		isa.name, table.concat(lines, ' \\n" \\\n\t\t"'), table.concat(clobbers, ", ")) }
 end
 
@@ -253,8 +254,10 @@ end
 
 -- Macros that are written beside others' text, by names made up there: use() is told of them.
 local used
-function M.begin() used = { LOAD = true, STORE = true, LOAD_LAST = true, STORE_LAST = true, LOAD_DATA = true, STORE_DATA = true,
-	LOAD_DATA_LAST = true, STORE_DATA_LAST = true } end
+function M.begin()
+	used = { LOAD = true, STORE = true, LOAD_LAST = true, STORE_LAST = true, LOAD_DATA = true, STORE_DATA = true,
+		LOAD_DATA_LAST = true, STORE_DATA_LAST = true }
+end
 function M.use(format, ...)
 	local name = select("#", ...) > 0 and string.format(format, ...) or format
 	used[name] = true

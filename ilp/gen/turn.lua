@@ -48,7 +48,8 @@ local function fresh(prefix)
 end
 function M.reset() counter = 0 end
 
--- Brings vectors that hold units one after another, as memory does, into vectors of their first words, second words, …
+-- Brings vectors that hold units one after another, as memory does, into vectors of their first words, second words,
+-- …
 local function apart(t, names, T)
 	if #names == 1 then return names end
 	local even, odd = {}, {}
@@ -162,8 +163,8 @@ local function emit_fold(t, step, isa, width, xs, main, first)
 end
 
 -- Does the steps of the loop to the vectors xs, which stand one behind the other, offset being the C expression of how
--- far from the loop's place. key(step, j): the C expression of the keystream beside xs[j]. main: of the main loop, whose
--- accumulators are there; first: the number of the first vector in a turn.
+-- far from the loop's place. key(step, j): the C expression of the keystream beside xs[j]. main: of the main loop,
+-- whose accumulators are there; first: the number of the first vector in a turn.
 function M.vectors(t, loop, isa, width, xs, offset, key, main, first)
 	for _, step in ipairs(loop.steps) do
 		if step.kind == "stream" then
@@ -280,9 +281,9 @@ local function piece_fold(t, step, piece, rest, masked)
 	end
 end
 
--- Does the steps to the piece x. key(step, T, offset): C expression of the keystream beside it. rest: for the last bytes
--- of the data, fewer than a piece, the C expression of how many; what no unit is filled by passes, folds count it as if
--- zeros followed.
+-- Does the steps to the piece x. key(step, T, offset): C expression of the keystream beside it. rest: for the last
+-- bytes of the data, fewer than a piece, the C expression of how many; what no unit is filled by passes, folds count
+-- it as if zeros followed.
 function M.piece_steps(t, loop, piece, key, rest)
 	local changed = false
 	for _, step in ipairs(loop.steps) do

@@ -203,7 +203,8 @@ static void check_place(const struct ilp_any *s, size_t in)
 	const struct ilp_state *state = (const struct ilp_state *)s;
 
 	EXPECT(chain->whole[now.direction] || state->pos >= in, "after %zu bytes: pos %lu", in, (unsigned long)state->pos);
-	EXPECT(untouched(s->bytes + chain->state_size, sizeof *s - chain->state_size), "after %zu bytes: written behind the state",
+	EXPECT(untouched(s->bytes + chain->state_size, sizeof *s - chain->state_size),
+		"after %zu bytes: written behind the state",
 		in);
 }
 
@@ -216,8 +217,8 @@ static void set_tile(struct ilp_any *s)
 }
 
 /* The data in these pieces, then the end. once: one sum is asked for, at the end. */
-static void run(const struct subject *x, const struct vec_adu *adu, const uint8_t *src, const size_t *pieces, size_t count,
-	size_t offset, bool once)
+static void run(const struct subject *x, const struct vec_adu *adu, const uint8_t *src, const size_t *pieces,
+	size_t count, size_t offset, bool once)
 {
 	const struct way_of w = way_of(x, adu);
 	const bool send = x->direction == ILP_SEND;

@@ -173,7 +173,10 @@ finished() { # waits for a unit, and says how far it is
 		"$compared" "$seconds" "$done" "${#todo[@]}" "$(printf '%s\n' "${todo[@]}" |
 			awk -v done="$done" -v took="$(awk "BEGIN { print $EPOCHREALTIME - $begun }")" '
 				{ all += $1; if (NR <= done) part += $1 }
-				END { s = part ? took * (all - part) / part : 0; if (s < 120) printf "%.0f s", s; else printf "%.0f min", s / 60 }')" >&$out
+				END {
+					s = part ? took * (all - part) / part : 0
+					if (s < 120) printf "%.0f s", s; else printf "%.0f min", s / 60
+				}')" >&$out
 	if [ "$failed" != 0 ]; then tail -n 20 "$dir/$chain.$cc.$isa.log" >&$out; fi
 }
 while [ $next -lt ${#todo[@]} ] || [ ${#pids[@]} -gt 0 ]; do

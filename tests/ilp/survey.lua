@@ -1,8 +1,8 @@
--- Every ordered subset of one to four of nine stages as a chain: the planner's verdict on each, and what judge.lua finds
--- out by trying, must be the same. Run from the top of the source:
+-- Every ordered subset of one to four of nine stages as a chain: the planner's verdict on each, and what judge.lua
+-- finds out by trying, must be the same. Run from the top of the source:
 --
---	luajit tests/ilp/survey.lua [PART OF]    the chains whose number leaves PART when it is divided by OF; a sample, 0 40,
---	                                         when it is not said; 0 1 are all
+--	luajit tests/ilp/survey.lua [PART OF]    the chains whose number leaves PART when it is divided by OF; a sample, 0
+--	                                         40, when it is not said; 0 1 are all
 --	luajit tests/ilp/survey.lua --legal      prints a line for each chain that is legal: its number, its stages
 --	luajit tests/ilp/survey.lua --write DIR ISA,… WAYS NUMBER…
 --	                                         writes the loops of these chains, for these instruction sets and of so many
@@ -91,8 +91,8 @@ local function check(chain)
 		count(plan.send.verdict .. " out, " .. plan.recv.verdict .. " in")
 		for _, direction in ipairs { "send", "recv" } do
 			if #plan[direction].segments ~= found[direction] then
-				problem = (problem and problem .. "; " or "") .. string.format("%s: the planner says %s, trying says %d", direction, plan[direction].verdict,
-					found[direction])
+				problem = (problem and problem .. "; " or "") .. string.format("%s: the planner says %s, trying says %d",
+					direction, plan[direction].verdict, found[direction])
 			end
 		end
 	end

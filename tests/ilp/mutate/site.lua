@@ -1,6 +1,6 @@
 -- Where an operator can be applied, and the text that it makes. A site: { operator, region, edits, line, key }; an edit
--- replaces bytes from … to of the file's text, and they are in its order. key is the same as long as the region's C is: operator, region's name,
--- number of the site among those.
+-- replaces bytes from … to of the file's text, and they are in its order. key is the same as long as the region's
+-- C is: operator, region's name, number of the site among those.
 local secrets = require "mutate.secrets"
 local flow = require "mutate.flow"
 
