@@ -1,6 +1,7 @@
 /* What a chain's loops do when they run: how much they load and store, and how long they take. */
 #include "tools/explain.h"
 
+#include "ilp/choose.h"
 #include "ilp/load.h"
 #include "tools/measure.h"
 #include "tools/stats.h"
@@ -138,19 +139,25 @@ json_t *explain_counts(const char *file, const struct explain_isas *isas)
 
 /* Times ------------------------------------------------------------------------------------------------------- */
 
-/* ---- The chooser comes in here (ilp/choose.h): which way it takes, and why; below, what it predicts. ---- */
+/* At 64 KiB: what a segment of the largest size takes. */
+#define CHOICE_BYTES 65536
+
 json_t *explain_choice(const struct ilp_chain *chain, enum ilp_direction direction)
 {
-	return json_pack("{s:s, s:s}", "schedule", chain->ways[direction][ILP_FUSED].name, "why", "the default");
+	struct ilp_choice choice;
+
+	ilp_choose(chain, direction, CHOICE_BYTES, &choice);
+	return json_pack("{s:s, s:s}", "schedule", chain->ways[direction][choice.way].name, "why", choice.measured ?
+		"the least at 64 KiB by the model of this machine" : "the default; `tcpu calibrate` makes a model");
 }
 
-/* ns for each KiB; negative: nothing is predicted. */
+/* ns for each KiB; negative: nothing is predicted. The model is of the instruction set that loops take here. */
 static double predicted(const struct call *c)
 {
-	(void)c;
-	return -1;
+	const double ns = c->isa == ilp_isa_best() ? ilp_predict(c->chain, c->direction, c->way, ILP_TILE, c->n) : 0;
+
+	return ns > 0 ? ns * 1024 / (double)c->n : -1;
 }
-/* ---- */
 
 static const size_t sizes[] = { 1024, 65536 };
 #define SIZES (sizeof sizes / sizeof *sizes)

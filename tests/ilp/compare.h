@@ -10,7 +10,8 @@
 
 /* argv: FILE.vec [--full] [--isa NAME]. --full: all 64 x 64 offsets at some lengths; all cuts in two of up to 256
  * bytes, also in place and for the state that is carried over the cut; four pairs of offsets for each length; more
- * pieces: not a sample of them. The last line is `N passed, N failed`, of checks that are a loop each. Returns the exit status. */
+ * pieces: not a sample of them. The last line is `N passed, N failed`, of checks that are a loop each. Returns the exit
+ * status. */
 int compare_main(const struct ilp_chain *, int argc, char **argv);
 
 #endif
