@@ -211,7 +211,8 @@ START_TEST(what_it_is_given)
 	}
 	ck_assert_ptr_nonnull(strstr(fds, " 0 -> /dev/null"));
 	ck_assert_str_eq(text_of("input"), "");
-	ck_assert_ptr_nonnull(strstr(text_of("signals"), "0000000000000000"));
+	/* 32 and 33 are the C library's own, which a make may have left ignored. */
+	ck_assert_uint_eq(strtoull(strstr(text_of("signals"), "SigIgn:") + 7, NULL, 16) & ~0x180000000ull, 0);
 	ck_assert_str_eq(text_of("core"), "0\n");
 	ck_assert_str_eq(text_of("cpu"), "61\n");
 	close(open_here);

@@ -187,7 +187,7 @@ local function emit_light(t, loop, isa, suffix, whole)
 	t:func(M.head(loop, isa, suffix))
 	t:line("size_t i = 0;")
 	each_fold(loop, function(stage) fold.open(t, stage) end)
-	for k, width in ipairs(isa.widths) do
+	for k, width in ipairs(turn.widths(loop, isa)) do
 		if k == 1 then emit_main(t, loop, isa, width) end
 		if not (k == 1 and turn.group(loop) >= isa.unroll) then emit_few(t, loop, isa, width) end
 	end
@@ -235,7 +235,7 @@ end
 
 -- Whether the keystream may stay in registers: a single one, beside steps that need no neighbours of a vector.
 local function stays(loop, isa)
-	if #isa.widths == 0 or #loop.streams ~= 1 or turn.group(loop) > 1 then return false end
+	if #turn.widths(loop, isa) == 0 or #loop.streams ~= 1 or turn.group(loop) > 1 then return false end
 	for _, step in ipairs(loop.steps) do
 		if step.kind == "fold" and fold.in_order(step.stage) then return false end
 	end
@@ -336,6 +336,7 @@ end
 -- Whether the loop has a form that stores by the caches on that instruction set.
 function M.streams_out(loop, isa)
 	return loop.writes and not loop.reframes and not loop.only_moves and isa.stores ~= nil
+		and #turn.widths(loop, isa) > 0
 		and (#loop.streams == 0 or stays(loop, isa))
 end
 

@@ -41,6 +41,18 @@ function M.group(loop)
 	return n
 end
 
+-- The widths of the vectors that a loop uses: none where bytes change places and there is no instruction for it.
+local NONE = {}
+function M.widths(loop, isa)
+	if isa.bytes then return isa.widths end
+	for _, step in ipairs(loop.steps) do
+		if step.kind == "map" and step.stage.words > 1 and step.stage.bits < 32 and not nothing_to_do(step) then
+			return NONE
+		end
+	end
+	return isa.widths
+end
+
 local counter = 0
 local function fresh(prefix)
 	counter = counter + 1
