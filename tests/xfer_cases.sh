@@ -176,7 +176,7 @@ case_usage() {
 	check "no arguments" [ "$sent" = 2 ]
 	transmit --chain nonsense file 127.0.0.1:1
 	check "unknown chain" [ "$sent" = 2 ]
-	says send.err 'nonsense: no chain has that name'
+	says send.err 'nonsense: no chain that ADUs may go through has that name'
 	transmit --adu 1 file 127.0.0.1:1
 	check "ADU too small" [ "$sent" = 2 ]
 	transmit --chain chacha20_copy_sum file 127.0.0.1:1
