@@ -435,7 +435,9 @@ int verb_explain(int argc, char **argv)
 	for (char **chain = r.chains; *chain && status == TCPU_OK; chain++)
 		status = r.c || r.as_asm ? code(&r, L, *chain) : explain(&r, L, *chain, pages);
 	if (pages && json_array_size(pages) > 0 && status == TCPU_OK) {
-		status = json_dumpf(pages, stdout, JSON_INDENT(1) | JSON_SORT_KEYS) ? TCPU_FAILED : TCPU_OK;
+		/* What cannot be written, main sees and says. */
+		if (json_dumpf(pages, stdout, JSON_INDENT(1) | JSON_SORT_KEYS) != 0 && !ferror(stdout))
+			status = TCPU_FAILED;
 		putchar('\n');
 	}
 	json_decref(pages);
