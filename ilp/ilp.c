@@ -32,10 +32,14 @@ bool ilp_isa_here(enum ilp_isa isa)
 {
 	switch (isa) {
 	case ILP_SCALAR:
-		return true;
 #if defined(__x86_64__)
 	case ILP_SSE2:
+#endif
+#if defined(__aarch64__) && defined(__ARM_NEON)
+	case ILP_NEON:
+#endif
 		return true;
+#if defined(__x86_64__)
 	case ILP_SSSE3:
 		return __builtin_cpu_supports("ssse3");
 	case ILP_AVX2:
@@ -43,10 +47,6 @@ bool ilp_isa_here(enum ilp_isa isa)
 	case ILP_AVX512:
 		return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
 		       __builtin_cpu_supports("avx512vl");
-#endif
-#if defined(__aarch64__) && defined(__ARM_NEON)
-	case ILP_NEON:
-		return true;
 #endif
 #if defined(__s390x__)
 	case ILP_VX:
