@@ -36,23 +36,9 @@ local function bytes_of(n, seed)
 	return bytes
 end
 
-local function part(bytes, from, to)
-	local t = {}
-	for i = from, to do t[#t + 1] = bytes[i] end
-	return t
-end
+local part, append = oracle.part, oracle.append
 
-local function append(bytes, more)
-	for _, b in ipairs(more) do bytes[#bytes + 1] = b end
-end
-
-local function equal(a, b)
-	if #a ~= #b then return false end
-	for i = 1, #a do
-		if a[i] ~= b[i] then return false end
-	end
-	return true
-end
+local function equal(a, b) return #a == #b and oracle.shared(a, b) == #a end
 
 -- The machines from first to last, piece by piece: the bytes that come out and the values of folds.
 local function in_pieces(machines, first, last, bytes, piece)

@@ -34,25 +34,27 @@ local function store(bytes, i, w, size, order)
 	end
 end
 
-local function part(bytes, from, to)
+function M.part(bytes, from, to)
 	local t = {}
 	for i = from, to do t[#t + 1] = bytes[i] end
 	return t
 end
 
-local function append(bytes, more)
+function M.append(bytes, more)
 	for _, b in ipairs(more) do bytes[#bytes + 1] = b end
 	return bytes
 end
 
 -- How many of the first bytes of two lists are the same.
-local function shared(a, b)
+function M.shared(a, b)
 	local n = math.min(#a, #b)
 	for i = 1, n do
 		if a[i] ~= b[i] then return i - 1 end
 	end
 	return n
 end
+
+local part, append, shared = M.part, M.append, M.shared
 
 -- Machines ---------------------------------------------------------------------------------------------------------
 

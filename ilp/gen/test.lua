@@ -87,13 +87,6 @@ local function folds(chain)
 	return list
 end
 
-local function same_until(a, b)
-	for i = 1, math.min(#a, #b) do
-		if a[i] ~= b[i] then return i - 1 end
-	end
-	return math.min(#a, #b)
-end
-
 -- What was sent, with a byte changed or cut short: does the other direction see it?
 local function damages(put, chain, values, order, sent, next)
 	local recv = oracle.machines(chain, "recv", values, order)
@@ -139,7 +132,7 @@ function M.vectors(chain, order, extent)
 	for k, adu in ipairs(all) do
 		local input = inputs[adu[1]]
 		local wire, folded = oracle.run(send, fill(adu[2], function(i) return input[i] end))
-		local shared = same_until(before, wire)
+		local shared = oracle.shared(before, wire)
 		put(u16(adu[1] - 1) .. u32(adu[2]) .. u32(#wire) .. u32(shared) .. string_of(wire, shared + 1))
 		for _, stage in ipairs(list) do put(string_of(folded[stage.name])) end
 		sent[k], before = wire, wire

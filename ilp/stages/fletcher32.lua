@@ -7,12 +7,12 @@ local function modulo(x) -- of what is below 2^48; 65535 may stand for 0
 end
 local function least(x) return choose(xor(x, 0xffff), x, 0) end
 
--- A word more: A grows by it, B by the new A; of k times two words in between, B by A each.
-local function sums(acc, words, k)
-	local a, b = acc[1], add(acc[2], mul(acc[1], 2 * (k - 1)))
+-- A word more: A grows by it, B by the new A.
+local function sums(acc, words)
+	local a, b = acc[1], acc[2]
 	for _, w in ipairs(words) do
 		a = add(a, w)
-		b = add(b, add(acc[1], sub(a, acc[1])))
+		b = add(b, a)
 	end
 	return { modulo(a), modulo(b) }
 end
@@ -38,6 +38,6 @@ return stage {
 	finish = function(acc) return or_(shl(least(acc[2]), 16), least(acc[1])) end,
 	last = function(acc, w, n)
 		w = big32(w)
-		return sums(acc, n <= 2 and { shr(w, 16) } or { shr(w, 16), and_(w, 0xffff) }, 1)
+		return sums(acc, n <= 2 and { shr(w, 16) } or { shr(w, 16), and_(w, 0xffff) })
 	end,
 }
