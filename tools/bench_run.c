@@ -59,21 +59,38 @@ static uint8_t *dst_of(const struct arena *a, size_t slot)
 	return src_of(a, slot) + a->half;
 }
 
-static void run(void *ctx)
+/* To the next slot. */
+static void next(struct arena *a, const uint8_t **src, uint8_t **dst)
+{
+	const size_t slot = a->order[a->next];
+
+	*src = src_of(a, slot);
+	*dst = dst_of(a, slot);
+	if (a->slots > 1 && ++a->next == a->slots)
+		a->next = 0;
+}
+
+static void run_chain(void *ctx)
 {
 	struct way *w = ctx;
-	size_t slot = w->arena->order[w->arena->next];
-	const uint8_t *src = src_of(w->arena, slot);
-	uint8_t *dst = dst_of(w->arena, slot);
+	const uint8_t *src;
+	uint8_t *dst;
 
-	if (++w->arena->next == w->arena->slots)
-		w->arena->next = 0;
-	if (w->loop) {
-		w->chain->begin(&w->state);
-		size_t n = w->loop(&w->state, dst, src, w->bytes, w->tmp);
-		w->chain->end[w->direction](&w->state, dst + n);
-		w->sum = w->chain->sum ? w->chain->sum(&w->state) : 0;
-	} else if (w->library) {
+	next(w->arena, &src, &dst);
+	w->chain->begin(&w->state);
+	const size_t n = w->loop(&w->state, dst, src, w->bytes, w->tmp);
+	w->chain->end[w->direction](&w->state, dst + n);
+	w->sum = w->chain->sum ? w->chain->sum(&w->state) : 0;
+}
+
+static void run_other(void *ctx)
+{
+	struct way *w = ctx;
+	const uint8_t *src;
+	uint8_t *dst;
+
+	next(w->arena, &src, &dst);
+	if (w->library) {
 		w->sum = (w->direction == ILP_SEND ? library_send : library_recv)(w->library, dst, src, w->bytes);
 	} else if (w->orc) {
 		w->sum = (w->direction == ILP_SEND ? orc_baseline_send : orc_baseline_recv)(w->orc, dst, src, w->bytes);
@@ -81,6 +98,11 @@ static void run(void *ctx)
 		memcpy(dst, src, w->bytes);
 		__asm__ volatile("" : : "r"(dst) : "memory");
 	}
+}
+
+static void run(struct way *w)
+{
+	(w->loop ? run_chain : run_other)(w);
 }
 
 static size_t half_of(uint64_t bytes)
@@ -373,7 +395,7 @@ static int prepare_point(struct bench_run *b, const struct bench_series *s, stru
 		if (!ways[v])
 			continue;
 		of[v] = &b->all[b->count++];
-		*of[v] = (struct measure){ .run = run, .ctx = ways[v] };
+		*of[v] = (struct measure){ .run = ways[v]->loop ? run_chain : run_other, .ctx = ways[v] };
 	}
 	return same(ways, s);
 }

@@ -100,9 +100,10 @@ end
 
 -- Light loops ------------------------------------------------------------------------------------------------------
 
-local function each_fold(loop, f)
+-- f(stage) for each fold of a kind: in order or not; nil: both.
+local function each_fold(loop, f, in_order)
 	for _, step in ipairs(loop.steps) do
-		if step.kind == "fold" then f(step.stage) end
+		if step.kind == "fold" and (in_order == nil or fold.in_order(step.stage) == in_order) then f(step.stage) end
 	end
 end
 
@@ -123,32 +124,38 @@ local function emit_turn(t, loop, isa, width, count, main, store)
 	end
 end
 
--- The main loop of a width, with its accumulators; what is left over is the next loop's.
-local function emit_main(t, loop, isa, width, store)
-	local count = isa.unroll
-	t:open("if (n - i >= %d) {", width * count)
-	turn.declare(t, loop, width)
-	each_fold(loop, function(stage) fold.declare(t, stage, width, fold.sums(stage, isa)) end)
+local function emit_turns(t, loop, isa, width, count, main, store)
 	t:open("for (; n - i >= %d; i += %d) {", width * count, width * count)
-	emit_turn(t, loop, isa, width, count, true, store)
-	t:close()
-	each_fold(loop, function(stage) fold.reduce(t, stage, isa, width, fold.sums(stage, isa)) end)
+	emit_turn(t, loop, isa, width, count, main, store)
 	t:close()
 end
 
--- Single vectors, or as few as there must be at once.
-local function emit_few(t, loop, isa, width)
-	local count, joined = turn.group(loop), {}
-	each_fold(loop, function(stage)
-		if not fold.in_order(stage) then joined[#joined + 1] = stage end
-	end)
-	t:open("if (n - i >= %d) {", width * count)
+-- The loops of a width: the main one, where the width has one, then single vectors, or as few as there must be at
+-- once; neither where main is all. They share the accumulators of folds whose units count in any order; those of the
+-- others are the main loop's, since unit by unit goes on from what these come to.
+local function emit_width(t, loop, isa, width, main, store)
+	local count, few = isa.unroll, turn.group(loop)
+	local single = main ~= "all" and not (main and few >= count)
+	local function declare(stage) fold.declare(t, stage, width, main and fold.sums(stage, isa) or 1) end
+	local function reduce(stage) fold.reduce(t, stage, isa, width, main and fold.sums(stage, isa) or 1) end
+	t:open("if (n - i >= %d) {", width * (single and few or count))
 	turn.declare(t, loop, width)
-	for _, stage in ipairs(joined) do fold.declare(t, stage, width, 1) end
-	t:open("for (; n - i >= %d; i += %d) {", width * count, width * count)
-	emit_turn(t, loop, isa, width, count, false)
-	t:close()
-	for _, stage in ipairs(joined) do fold.reduce(t, stage, isa, width, 1) end
+	each_fold(loop, declare, false)
+	if main then
+		local ordered = false
+		each_fold(loop, function() ordered = true end, true)
+		if ordered then
+			t:open("if (n - i >= %d) {", width * count)
+			each_fold(loop, declare, true)
+		end
+		emit_turns(t, loop, isa, width, count, true, store)
+		if ordered then
+			each_fold(loop, reduce, true)
+			t:close()
+		end
+	end
+	if single then emit_turns(t, loop, isa, width, few, false, store) end
+	each_fold(loop, reduce, false)
 	t:close()
 end
 
@@ -187,11 +194,13 @@ local function emit_light(t, loop, isa, suffix, whole)
 	t:func(M.head(loop, isa, suffix))
 	t:line("size_t i = 0;")
 	each_fold(loop, function(stage) fold.open(t, stage) end)
-	for k, width in ipairs(turn.widths(loop, isa)) do
-		if k == 1 then emit_main(t, loop, isa, width) end
-		if not (k == 1 and turn.group(loop) >= isa.unroll) then emit_few(t, loop, isa, width) end
+	local widths = turn.widths(loop, isa)
+	for k, width in ipairs(widths) do
+		emit_width(t, loop, isa, width, k == 1)
+		if k == 1 then t:open("if (i < n) {") end -- one look at all that is smaller
 	end
 	emit_pieces(t, loop, isa, whole)
+	if #widths > 0 then t:close() end
 	each_fold(loop, function(stage) fold.close(t, stage) end)
 	t:endfunc()
 end
@@ -218,7 +227,7 @@ local function emit_light_out(t, loop, isa, suffix)
 	t:open("{")
 	t:line("n -= n %% %d;", whole)
 	each_fold(loop, function(stage) fold.open(t, stage) end)
-	emit_main(t, loop, isa, width, prelude.use("STREAM_%s%d", isa.name, width))
+	emit_width(t, loop, isa, width, "all", prelude.use("STREAM_%s%d", isa.name, width))
 	each_fold(loop, function(stage) fold.close(t, stage) end)
 	t:line("n = all;")
 	t:close()
