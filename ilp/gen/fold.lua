@@ -292,37 +292,47 @@ function M.assign_vector(t, g, names, D, to, prefix, isa)
 	t:home()
 end
 
--- Brings the accumulators of that width to the number of the loop.
+-- Brings the accumulators of that width to the number of the loop: accumulators to one, then halves of that to one as
+-- long as they are vectors.
 function M.reduce(t, stage, isa, width, sums)
-	local D = isa_table.type(width, 64)
-	local first = accumulator(stage, 0, 0)
-	local state = {}
-	for k = 1, stage.state_words do
-		state[k] = string.format("%s(%s, s->%s_state[%d])", prelude.use "SPLAT", D, stage.name, k - 1)
-	end
+	local first, last = accumulator(stage, 0, 0), halves(stage)
 	local counter = 0
-	local function merge(a, b, distance)
+	local function merge(a, b, distance, D)
 		local names = {}
-		for _, list in ipairs { a, b, state } do
+		for _, list in ipairs { a, b } do
 			for _, name in ipairs(list) do names[#names + 1] = name end
+		end
+		for k = 1, stage.state_words do
+			names[#names + 1] = string.format("%s(%s, s->%s_state[%d])", prelude.use "SPLAT", D, stage.name, k - 1)
 		end
 		counter = counter + 1
 		M.assign_vector(t, stage.merge(distance), names, D, a, "m" .. counter .. "_", isa)
 	end
 	t:open("{")
 	if carries_late(stage) then
+		last = 0
 		for k = 0, sums - 1 do
 			t:line("%s += %s - (%s << 32);", accumulator(stage, k, 0)[1], upper(stage, k), upper(stage, k))
 		end
 	end
-	local last = carries_late(stage) and 0 or halves(stage)
+	local D = isa_table.type(width, 64)
 	for half = 0, last do
 		for k = 1, sums - 1 do
-			merge(accumulator(stage, 0, half), accumulator(stage, k, half), width * stage.words / stage.unit)
+			merge(accumulator(stage, 0, half), accumulator(stage, k, half), width * stage.words / stage.unit, D)
 		end
 	end
-	if last > 0 then merge(first, accumulator(stage, 0, 1), 1) end
-	for lane = 0, width / 8 - 1 do
+	if last > 0 then merge(first, accumulator(stage, 0, 1), 1, D) end
+	while width > 16 do
+		local low, high, H = {}, {}, isa_table.type(width / 2, 64)
+		for a, name in ipairs(first) do
+			low[a], high[a] = string.format("low%d_%d", width / 2, a), string.format("high%d_%d", width / 2, a)
+			t:line("%s %s = %s(%s);", H, low[a], prelude.use("LOW_%s", D), name)
+			t:line("const %s %s = %s(%s);", H, high[a], prelude.use("HIGH_%s", D), name)
+		end
+		merge(low, high, width / 16 * lane_distance(stage), H)
+		first, width, D = low, width / 2, H
+	end
+	for lane = 0, 1 do
 		local words = {}
 		for a, name in ipairs(first) do words[a] = string.format("%s[%d]", name, lane) end
 		if lane == 0 and M.in_order(stage) then

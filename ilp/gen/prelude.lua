@@ -60,6 +60,13 @@ local function definitions_of_words(width, put)
 		two("ODD", function(k) return 2 * k + 1 end)
 		two("ZIPLOW", function(k) return (k % 2) * n + math.floor(k / 2) end)
 		two("ZIPHIGH", function(k) return (k % 2) * n + n / 2 + math.floor(k / 2) end)
+		-- The halves of a vector.
+		if width > 16 then
+			for half, name in ipairs { "LOW", "HIGH" } do
+				put(macro(string.format("%s_%s(x)", name, T),
+					string.format("__builtin_shufflevector(x, x, %s)", lanes(n / 2, function(k) return (half - 1) * n / 2 + k end))))
+			end
+		end
 	end
 end
 

@@ -102,17 +102,24 @@ local function emit_blocks(t, stage, isa, width)
 end
 
 local function emit_ahead(t, stage, isa)
-	t:line("/* Writes keystream from block i on, want bytes if that much fits; returns how many there are. */")
-	t:func(string.format("%sstatic inline size_t %s(const uint32_t *s, uint32_t i, size_t want, uint8_t *to)",
+	t:line("/* Writes keystream from block i on, want bytes if that much fits into room, which is a multiple of what the widest")
+	t:line(" * kernel makes; returns how many there are. */")
+	t:func(string.format("%sstatic inline size_t %s(const uint32_t *s, uint32_t i, size_t want, size_t room, uint8_t *to)",
 		isa_table.attribute(isa), M.ahead_name(stage, isa)))
+	t:line("size_t made = 0;")
+	t:line("")
+	t:open("while (made < want && made < room) {")
+	t:line("const uint32_t at = i + (uint32_t)(made / %d);", stage.unit)
 	for k = #isa.kernels, 1, -1 do
 		local width = isa.kernels[k]
-		if k > 1 then t:open("if (want <= %d) {", M.bytes(width)) end
-		t:line("%s(s, i, to);", name(stage, "blocks", isa, width))
-		t:line("return %d;", M.bytes(width))
-		if k > 1 then t:close() end
+		local last = k == 1
+		if not last then t:open("if (want - made <= %d) {", M.bytes(width)) end
+		t:line("%s(s, at, to + made);", name(stage, "blocks", isa, width))
+		t:line("made += %d;", M.bytes(width))
+		if not last then t:line("break;") t:close() end
 	end
-	if #isa.kernels == 1 then t:line("(void)want;") end
+	t:close()
+	t:line("return made;")
 	t:endfunc()
 end
 
