@@ -12,9 +12,9 @@
 --	fold     computes a value of the data, of `size` bytes. zero is the accumulator that adds nothing: a 64-bit word,
 --	         or a table of such; init, that with which the data begins [zero]. step(acc, w, k, s) is acc with one unit
 --	         more (4 bytes: w below 2^32; 8; 16: two words), which stands k units behind its last one; merge(a, b, k, s)
---	         is a, then b, which ends k units later; both with k a plain number, a power of 2 up to 128 / unit.
---	         finish(acc, s) gives the value: a word, or two of 8 bytes. order: how its bytes are sent ("big", "little",
---	         or "memory" for as the machine has them).
+--	         is a, then b, which ends k units later; both with k a plain number, a power of 2 up to 128 / unit (units of
+--	         16 bytes: 16). finish(acc, s) gives the value: a word, or two of 8 bytes. order: how its bytes are sent
+--	         ("big", "little", or "memory" for as the machine has them).
 --	         tail = "zero": an incomplete last unit counts as if zeros followed, and units in any order; then
 --	         join(a, b, len_a) is the value of len_a bytes that came to a followed by such that came to b.
 --	         tail = "last": last(acc, w, n, s) takes the last n bytes, which zeros follow in w

@@ -208,7 +208,7 @@ local function carries_late(stage)
 	return stage.join and stage.unit == 4 and graph.is_only(stage.step(1), "add") and graph.is_only(stage.merge(1), "add")
 end
 
-function M.sums(stage, isa) return (acc_words(stage) > 2 or stage.unit == 16) and 1 or isa.sums end
+function M.sums(stage, isa) return (acc_words(stage) > 2 or stage.unit == 16) and isa.registers < 32 and 1 or isa.sums end
 
 -- Names of accumulator k's words; half: of which 32 bits of each lane, where units are of 4 bytes.
 local function accumulator(stage, k, half)

@@ -204,7 +204,7 @@ function M.fold(d)
 	local acc = t.init
 	for _, w in ipairs(units) do acc = t.step(acc, w, 1) end
 	local want = t.finish(acc)
-	for _, ways in ipairs { 1, 2, 8, 128 / d.unit } do interleaved(d, t, units, ways, want) end
+	for _, ways in ipairs { 1, 2, 8, math.max(16, 128 / d.unit) } do interleaved(d, t, units, ways, want) end
 	same(d, "merge", t.finish(t.merge(t.zero, acc, 1)), want, "merging with zero")
 	if d.join then
 		M.agree(d, d.join)

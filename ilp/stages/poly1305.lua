@@ -77,7 +77,7 @@ return stage {
 		local s = { little(p.key[3]), little(p.key[4]) }
 		local r = limbs(and_(little(p.key[1]), pair(0x0ffffffc, 0x0fffffff)),
 			and_(little(p.key[2]), pair(0x0ffffffc, 0x0ffffffc)), 0)
-		for _ = 0, 3 do
+		for _ = 0, 4 do
 			for i = 1, 5 do s[#s + 1] = r[i] end
 			r = product(r, r)
 		end
