@@ -95,7 +95,8 @@ function M.new(bits)
 			if a.op ~= "const" then return give(record(node { op = op, args = args, count = count })) end
 			values[k] = a.value
 		end
-		return give(node { op = "const", value = plain[op](values[1], count or values[2], values[3]) })
+		values[#args + 1] = count
+		return give(node { op = "const", value = plain[op](unpack(values)) })
 	end
 	name_operations(d, operation, function(op, a) return give(record(node { op = op, args = { a } })) end)
 	function d.repeat_(turns, f, words)
@@ -117,32 +118,53 @@ function M.new(bits)
 	return d
 end
 
--- What the graph comes to for these words, in a domain that computes (number.lua).
-function M.evaluate(graph, domain, words)
-	local value = {}
-	for k, input in ipairs(graph.inputs) do value[input] = domain.word(words[k]) end
-	local function of(n)
-		if n.op == "const" then return domain.word(n.value) end
-		if n.op == "out" then return value[n.loop.vars[n.k]] end
-		return value[n]
+-- What f comes to for each of n: its operands are lists, but for a count.
+local function apply(f, n, a, b, c, count)
+	local out = {}
+	if count then
+		for k = 1, n do out[k] = f(a[k], count) end
+	elseif c then
+		for k = 1, n do out[k] = f(a[k], b[k], c[k]) end
+	elseif b then
+		for k = 1, n do out[k] = f(a[k], b[k]) end
+	else
+		for k = 1, n do out[k] = f(a[k]) end
 	end
-	local function scope(list)
-		for _, n in ipairs(list) do
-			if n.op == "loop" then
-				local now = n.init
-				for _ = 1, n.turns do
-					local words_now = {}
-					for k, w in ipairs(now) do words_now[k] = of(w) end
-					for k, var in ipairs(n.vars) do value[var] = words_now[k] end
-					scope(n.scope)
-					now = n.results
-				end
-				local after = {}
-				for k, w in ipairs(now) do after[k] = of(w) end
-				for k, var in ipairs(n.vars) do value[var] = after[k] end
+	return out
+end
+
+-- What the graph comes to in a domain that computes (number.lua), n times at once, since looking up an operation takes
+-- longer than doing it: words[j] is the list of the n words of input j, and so are the results.
+function M.evaluate(graph, domain, words, n)
+	local value = {}
+	for k, input in ipairs(graph.inputs) do value[input] = words[k] end
+	local function of(node)
+		if node.op == "out" then return value[node.loop.vars[node.k]] end
+		if not value[node] then -- a constant
+			local w, all = domain.word(node.value), {}
+			for k = 1, n do all[k] = w end
+			value[node] = all
+		end
+		return value[node]
+	end
+	local scope
+	local function loop(node)
+		local now = node.init
+		for turn = 0, node.turns do
+			local after = {}
+			for k, w in ipairs(now) do after[k] = of(w) end
+			for k, var in ipairs(node.vars) do value[var] = after[k] end
+			if turn < node.turns then scope(node.scope) end
+			now = node.results
+		end
+	end
+	function scope(list)
+		for _, node in ipairs(list) do
+			if node.op == "loop" then
+				loop(node)
 			else
-				local a = n.args
-				value[n] = domain[n.op](of(a[1]), n.count or a[2] and of(a[2]), a[3] and of(a[3]))
+				local a, b, c = node.args[1], node.args[2], node.args[3]
+				value[node] = apply(domain[node.op], n, of(a), b and of(b), c and of(c), node.count)
 			end
 		end
 	end
