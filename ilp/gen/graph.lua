@@ -44,6 +44,7 @@ local function meter()
 end
 
 -- Those that operation does, which folds constants, and those that know a machine's order of bytes, which none can.
+local ORDERED = { big = true, little = true, big32 = true, little32 = true }
 local function name_operations(d, operation, ordered)
 	for _, op in ipairs { "add", "sub", "mul", "mul32", "xor", "and_", "or_", "choose" } do
 		d[op] = function(...) return operation(op, { ... }) end
@@ -51,9 +52,30 @@ local function name_operations(d, operation, ordered)
 	for _, op in ipairs { "rotl", "shl", "shr" } do
 		d[op] = function(a, count) return operation(op, { a }, count) end
 	end
-	for _, op in ipairs { "big", "little", "big32", "little32" } do
+	for op in pairs(ORDERED) do
 		d[op] = function(a) return ordered(op, a) end
 	end
+end
+
+-- Whether all operations of a scope have operands that are known, and come to the same on every machine. Says so of each
+-- in known.
+local function all_known(scope, known)
+	local function are(words)
+		for _, w in ipairs(words) do
+			if w.op ~= "const" and not known[w.op == "out" and w.loop or w] then return false end
+		end
+		return true
+	end
+	for _, n in ipairs(scope) do
+		if n.op ~= "loop" then
+			if ORDERED[n.op] or not are(n.args) then return false end
+		else
+			for _, var in ipairs(n.vars) do known[var] = true end
+			if not (are(n.init) and all_known(n.scope, known) and are(n.results)) then return false end
+		end
+		known[n] = true
+	end
+	return true
 end
 
 function M.new(bits)
@@ -83,13 +105,13 @@ function M.new(bits)
 		return n, give(n)
 	end
 	-- The node of a handle or of a number.
-	function d.word(v)
-		if type(v) == "cdata" and nodes[v] then return nodes[v] end
+	local constant = sandbox.unseen(function(v)
 		local w = plain.word(v)
-		if w then return node { op = "const", value = w } end
-	end
+		return w and node { op = "const", value = w }
+	end)
+	function d.word(v) return nodes[v] or constant(v) end
 	-- The operation's handle; that of a constant where it can be known now.
-	local function operation(op, args, count)
+	local operation = sandbox.unseen(function(op, args, count)
 		local values = {}
 		for k, a in ipairs(args) do
 			if a.op ~= "const" then return give(record(node { op = op, args = args, count = count })) end
@@ -97,8 +119,23 @@ function M.new(bits)
 		end
 		values[#args + 1] = count
 		return give(node { op = "const", value = plain[op](unpack(values)) })
-	end
-	name_operations(d, operation, function(op, a) return give(record(node { op = op, args = { a } })) end)
+	end)
+	name_operations(d, operation, sandbox.unseen(function(op, a)
+		return give(record(node { op = op, args = { a } }))
+	end))
+	-- The words after a loop.
+	local after = sandbox.unseen(function(loop)
+		local out, handles = {}, {}
+		for k = 1, #loop.vars do out[k] = node { op = "out", loop = loop, k = k } end
+		if all_known({ loop }, {}) then
+			local values = M.evaluate({ inputs = {}, scope = { loop }, results = out }, plain, {}, 1)
+			for k, value in ipairs(values) do out[k] = node { op = "const", value = value[1] } end
+		else
+			record(loop)
+		end
+		for k, n in ipairs(out) do handles[k] = give(n) end
+		return handles
+	end)
 	function d.repeat_(turns, f, words)
 		local loop = node { op = "loop", turns = turns, init = words, vars = {}, scope = {} }
 		local given, outer, once = {}, d.scope, times
@@ -110,10 +147,7 @@ function M.new(bits)
 		spend(times * (1 + #words)) -- the turn itself
 		loop.results = f(given)
 		d.scope, times = outer, once
-		record(loop)
-		local out = {}
-		for k = 1, #words do out[k] = give(node { op = "out", loop = loop, k = k }) end
-		return out
+		return after(loop)
 	end
 	return d
 end

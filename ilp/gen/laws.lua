@@ -54,11 +54,14 @@ local function hex(w)
 	return type(w) == "number" and string.format("%x", w) or bit.tohex(w, 16)
 end
 
--- The function and its graph come to the same, on so many words that a large graph does not take too long.
-local WORK = 3000
+-- The function and its graph come to the same, on so many of those words that a large graph does not take too long, from
+-- all over the list.
+local WORK = 600
 function M.agree(d, g)
 	local domain, words, tuples, columns = number.new(g.bits, "little"), words_of(d, g.bits), {}, {}
-	for k = 1, math.min(#words, 60, math.max(4, math.floor(WORK / graph.size(g.scope)))) do
+	local most = math.min(#words, 60, math.max(2, math.floor(WORK / graph.size(g.scope))))
+	local by = math.floor(#words / most)
+	for k = by, most * by, by do
 		for shift = 0, 1 do
 			local t = {}
 			for j = 1, #g.inputs do

@@ -39,14 +39,19 @@ end
 
 local function wide(d)
 	function d.word(v)
-		if istype(uint64, v) then return v end
+		if type(v) == "cdata" and istype(uint64, v) then return v end
 		if type(v) == "number" and v % 1 == 0 and v >= 0 and v < 2^53 then return uint64(v) end
 	end
 	function d.add(a, b) return a + b end
 	function d.sub(a, b) return a - b end
 	function d.mul(a, b) return a * b end
-	function d.mul32(a, b) return band(a, 0xffffffffULL) * band(b, 0xffffffffULL) end
-	d.xor, d.and_, d.or_, d.shl, d.shr, d.rotl, d.swap = bxor, band, bor, lshift, rshift, rol, bswap
+	-- By arithmetic where that does: bit's functions take three times as long on words of 64 bits.
+	local power = {}
+	for n = 0, 63 do power[n] = lshift(1ULL, n) end
+	function d.mul32(a, b) return a % 0x100000000ULL * (b % 0x100000000ULL) end
+	function d.shl(a, n) return a * power[n] end
+	function d.shr(a, n) return a / power[n] end
+	d.xor, d.and_, d.or_, d.rotl, d.swap = bxor, band, bor, rol, bswap
 	function d.swap32(a) return rshift(bswap(a), 32) end
 end
 

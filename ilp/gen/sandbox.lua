@@ -101,6 +101,19 @@ local function watch(limit)
 	end
 end
 
+-- f, of one result, but that lines are not looked at meanwhile: for what is ours, which has many, and calls no
+-- description.
+function M.unseen(f)
+	return function(...)
+		local hook, events = debug.gethook()
+		if events ~= "l" then return f(...) end
+		debug.sethook(hook, "", STEP)
+		local result = f(...)
+		debug.sethook(hook, "l", STEP)
+		return result
+	end
+end
+
 -- Hooks do not see compiled code, so load() keeps descriptions from being compiled. Strings lose their methods
 -- meanwhile: they could take all memory.
 local function run(start, events, limit, f, ...)
