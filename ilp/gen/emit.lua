@@ -537,7 +537,6 @@ function M.source(plan, counted)
 	local schedules, callables = {}, { send = {}, recv = {} }
 	prelude.begin()
 	expression.begin()
-	collectgarbage("setpause", 400) -- text grows, and little of it goes
 	for _, direction in ipairs(DIRECTIONS) do schedules[direction] = schedule.list(plan[direction], plan.ways) end
 	emit_opening(opening, plan)
 	emit_common(t, plan)
@@ -550,8 +549,7 @@ function M.source(plan, counted)
 	end
 	emit_table(t, plan)
 	local first = opening:string() .. prelude.of(t, counted) .. "\n"
-	local _, before = first:gsub("\n", "")
-	return first .. t:string(plan.chain.name .. ".c", before), t.heads
+	return t:string(plan.chain.name .. ".c", first), t.heads
 end
 
 -- The table of all chains, in order of name.

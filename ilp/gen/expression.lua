@@ -9,8 +9,11 @@ local INFIX = { add = "+", sub = "-", mul = "*", xor = "^", and_ = "&", or_ = "|
 local ORDER = { big = "BIG", little = "LITTLE" }
 local SUFFIX = { [8] = "u", [16] = "u", [32] = "u", [64] = "ull" }
 
+local counted = setmetatable({}, { __mode = "k" })
 local function count_uses(graph)
+	if counted[graph] then return counted[graph] end
 	local uses = {}
+	counted[graph] = uses
 	local function use(n) uses[n] = (uses[n] or 0) + 1 end
 	local function scope_uses(scope)
 		for k = #scope, 1, -1 do
