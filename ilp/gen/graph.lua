@@ -7,6 +7,7 @@
 -- What the description holds of a word is a handle without content: it cannot be looked into, and Lua asks us when it
 -- is compared, so that a choice by data, which a graph cannot record, is not taken silently.
 local ffi = require "ffi"
+local new = require "table.new"
 local number = require "gen.number"
 local sandbox = require "gen.sandbox"
 
@@ -154,7 +155,7 @@ end
 
 -- What f comes to for each of n: its operands are lists, but for a count.
 local function apply(f, n, a, b, c, count)
-	local out = {}
+	local out = new(n, 0)
 	if count then
 		for k = 1, n do out[k] = f(a[k], count) end
 	elseif c then
@@ -175,7 +176,7 @@ function M.evaluate(graph, domain, words, n)
 	local function of(node)
 		if node.op == "out" then return value[node.loop.vars[node.k]] end
 		if not value[node] then -- a constant
-			local w, all = domain.word(node.value), {}
+			local w, all = domain.word(node.value), new(n, 0)
 			for k = 1, n do all[k] = w end
 			value[node] = all
 		end
@@ -193,12 +194,14 @@ function M.evaluate(graph, domain, words, n)
 		end
 	end
 	function scope(list)
-		for _, node in ipairs(list) do
+		for k = 1, #list do
+			local node = list[k]
 			if node.op == "loop" then
 				loop(node)
 			else
-				local a, b, c = node.args[1], node.args[2], node.args[3]
-				value[node] = apply(domain[node.op], n, of(a), b and of(b), c and of(c), node.count)
+				local args = node.args
+				local a, b, c = args[1], args[2], args[3]
+				value[node] = apply(domain[node.op], n, value[a] or of(a), b and (value[b] or of(b)), c and of(c), node.count)
 			end
 		end
 	end

@@ -92,7 +92,7 @@ function M.check(plan, heads)
 	check_loops(plan)
 	local seen = {}
 	for _, head in ipairs(heads) do
-		local name = head:match("^.*[ *]([%w_]+)%(")
+		local name = head:reverse():match("%(([%w_]+)"):reverse() -- before the last (
 		if seen[name] then
 			describe.fail_stage(plan.chain, plan.chain.stages[1].name, "two things would both be '%s' in C, expected "
 				.. "names that differ; rename a stage", name)

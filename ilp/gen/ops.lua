@@ -102,7 +102,7 @@ function M.tuple(t, what, n)
 	local words = {}
 	for k = 1, #t do
 		words[k] = domain.word(t[k])
-		if words[k] == nil then
+		if not words[k] then
 			sandbox.fail_here("word %d of %s is %s, expected a word; correct it", k, what, sandbox.show(t[k]))
 		end
 	end

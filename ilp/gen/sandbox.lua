@@ -57,14 +57,12 @@ function M.show(v)
 end
 
 local function check_memory(most)
-	if collectgarbage "count" <= most then return end
 	collectgarbage()
 	if collectgarbage "count" <= most then return end
 	M.fail_here("takes more than %d MB, expected less; look for a table that grows", MEMORY)
 end
 
 local function spend(instructions)
-	if not all then return end
 	all.left = all.left - instructions
 	if all.left <= 0 then
 		M.fail(all.file, 1, "takes more than %d instructions to make loops of, expected fewer; describe less in one chain",
@@ -93,8 +91,8 @@ local function watch(limit)
 			return
 		end
 		left = left - STEP
-		spend(STEP)
-		check_memory(most)
+		if all then spend(STEP) end
+		if collectgarbage "count" > most then check_memory(most) end
 		if left <= 0 then
 			M.fail_here("still running after %d instructions, expected an end; look for a loop that does not stop", limit)
 		end
@@ -125,7 +123,7 @@ local function run(start, events, limit, f, ...)
 		local file, line = here()
 		return { file = file, line = line, text = string.gsub(tostring(problem), "^[^:]*:%d+: ", "") }
 	end
-	spend(STEP) -- also for one that is shorter
+	if all then spend(STEP) end -- also for one that is shorter
 	local hook, hooked, count = debug.gethook()
 	strings.__index = {}
 	debug.sethook(watch(limit), events, STEP)
