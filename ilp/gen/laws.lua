@@ -54,14 +54,14 @@ local function hex(w)
 	return type(w) == "number" and string.format("%x", w) or bit.tohex(w, 16)
 end
 
--- The function and its graph come to the same, on so many of those words that a large graph does not take too long, from
--- all over the list.
-local WORK = 600
+-- The function and its graph come to the same, on so many words that a large graph does not take too long. A word of up
+-- to 32 bits is a Lua number: a table may be asked by it, so that there must be many. Of wider ones, by which none can be
+-- asked, there need only be calls enough to see whether they leave something.
+local NARROW, WIDE = { work = 3000, least = 4 }, { work = 300, least = 2 }
 function M.agree(d, g)
 	local domain, words, tuples, columns = number.new(g.bits, "little"), words_of(d, g.bits), {}, {}
-	local most = math.min(#words, 60, math.max(2, math.floor(WORK / graph.size(g.scope))))
-	local by = math.floor(#words / most)
-	for k = by, most * by, by do
+	local trials = g.bits == 64 and WIDE or NARROW
+	for k = 1, math.min(#words, 60, math.max(trials.least, math.floor(trials.work / graph.size(g.scope)))) do
 		for shift = 0, 1 do
 			local t = {}
 			for j = 1, #g.inputs do
