@@ -77,8 +77,10 @@ local function definitions_of_words(width, put)
 		-- The halves of a vector.
 		if width > 16 then
 			for half, name in ipairs { "LOW", "HIGH" } do
-				put(macro(string.format("%s_%s(x)", name, T),
-					string.format("__builtin_shufflevector(x, x, %s)", lanes(n / 2, function(k) return (half - 1) * n / 2 + k end))))
+				put(macro(string.format("%s_%s(x)", name, T), function()
+					local first = (half - 1) * n / 2
+					return string.format("__builtin_shufflevector(x, x, %s)", lanes(n / 2, function(k) return first + k end))
+				end))
 			end
 		end
 	end
