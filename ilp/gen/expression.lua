@@ -40,14 +40,7 @@ function M.used_inputs(graph)
 end
 
 -- Strips outer parentheses that belong together.
-local function bare(e)
-	local inner, depth = e:match("^%((.*)%)$"), 0
-	for c in (inner or ""):gmatch("[()]") do
-		depth = depth + (c == "(" and 1 or -1)
-		if depth < 0 then return e end
-	end
-	return inner or e
-end
+local function bare(e) return e:find("^%b()$") and e:sub(2, -2) or e end
 
 -- What is being written. uses: how often an operation is used; text: the C expression of each that has one; home: the
 -- scope an operation stands in.

@@ -61,10 +61,11 @@ function M:close(after)
 	self:line("}" .. (after or ""))
 end
 
--- A function's head; its parameters have been joined already.
+-- A function's head; its parameters have been joined already. What it uses can stand before the rest only.
 function M:func(head)
 	self.heads[#self.heads + 1] = head
-	self:raw(head)
+	self.formats[head:match("^%S+")] = true
+	add(self, head)
 	self:open("{")
 end
 
