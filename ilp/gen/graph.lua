@@ -58,8 +58,8 @@ local function name_operations(d, operation, ordered)
 	end
 end
 
--- Whether all operations of a scope have operands that are known, and come to the same on every machine. Says so of each
--- in known.
+-- Whether all operations of a scope have operands that are known, and come to the same on every machine. Says so of
+-- each in known.
 local function all_known(scope, known)
 	local function are(words)
 		for _, w in ipairs(words) do
@@ -79,11 +79,43 @@ local function all_known(scope, known)
 	return true
 end
 
+-- repeat_, of a domain d whose own functions and numbers are in `own`.
+local function name_loop(d, own)
+	local node, give = own.node, own.give
+	-- The words after a loop; one over constants is none.
+	local after = sandbox.unseen(function(loop)
+		local out, handles = {}, {}
+		for k = 1, #loop.vars do out[k] = node { op = "out", loop = loop, k = k } end
+		if all_known({ loop }, {}) then
+			local values = M.evaluate({ inputs = {}, scope = { loop }, results = out }, own.plain, {}, 1)
+			for k, value in ipairs(values) do out[k] = node { op = "const", value = value[1] } end
+		else
+			own.record(loop)
+		end
+		for k, n in ipairs(out) do handles[k] = give(n) end
+		return handles
+	end)
+	function d.repeat_(turns, f, words)
+		local loop = node { op = "loop", turns = turns, init = words, vars = {}, scope = {} }
+		local given, outer, once = {}, d.scope, own.times
+		for k = 1, #words do
+			loop.vars[k] = node { op = "var" }
+			given[k] = give(loop.vars[k])
+		end
+		d.scope, own.times = loop.scope, own.times * turns
+		own.spend(own.times * (1 + #words)) -- the turn itself
+		loop.results = f(given)
+		d.scope, own.times = outer, once
+		return after(loop)
+	end
+end
+
 function M.new(bits)
 	local d = { bits = bits, scope = {} }
-	local times, spend = 1, meter() -- how often what is recorded now will run
 	local nodes = {} -- of each handle
-	local plain = number.new(bits, "little") -- for what is the same in every order
+	-- plain: for what is the same in every order. times: how often what is recorded now will run.
+	local own = { plain = number.new(bits, "little"), times = 1, spend = meter() }
+	local plain = own.plain
 
 	local function node(n)
 		n.line = sandbox.line() or 0
@@ -95,10 +127,11 @@ function M.new(bits)
 		return h
 	end
 	local function record(n)
-		spend(times)
+		own.spend(own.times)
 		d.scope[#d.scope + 1] = n
 		return n
 	end
+	own.node, own.give, own.record = node, give, record
 
 	-- An input, and the handle of it.
 	function d.input(name)
@@ -124,32 +157,7 @@ function M.new(bits)
 	name_operations(d, operation, sandbox.unseen(function(op, a)
 		return give(record(node { op = op, args = { a } }))
 	end))
-	-- The words after a loop.
-	local after = sandbox.unseen(function(loop)
-		local out, handles = {}, {}
-		for k = 1, #loop.vars do out[k] = node { op = "out", loop = loop, k = k } end
-		if all_known({ loop }, {}) then
-			local values = M.evaluate({ inputs = {}, scope = { loop }, results = out }, plain, {}, 1)
-			for k, value in ipairs(values) do out[k] = node { op = "const", value = value[1] } end
-		else
-			record(loop)
-		end
-		for k, n in ipairs(out) do handles[k] = give(n) end
-		return handles
-	end)
-	function d.repeat_(turns, f, words)
-		local loop = node { op = "loop", turns = turns, init = words, vars = {}, scope = {} }
-		local given, outer, once = {}, d.scope, times
-		for k = 1, #words do
-			loop.vars[k] = node { op = "var" }
-			given[k] = give(loop.vars[k])
-		end
-		d.scope, times = loop.scope, times * turns
-		spend(times * (1 + #words)) -- the turn itself
-		loop.results = f(given)
-		d.scope, times = outer, once
-		return after(loop)
-	end
+	name_loop(d, own)
 	return d
 end
 

@@ -117,8 +117,8 @@ local function emit_blocks(t, stage, isa, width)
 end
 
 local function emit_ahead(t, stage, isa)
-	t:line("/* Writes keystream from block i on, want bytes if that much fits into room, which is a multiple of what the widest")
-	t:line(" * kernel makes; returns how many there are. */")
+	t:line("/* Writes keystream from block i on, want bytes if that much fits into room, which is a multiple of what the")
+	t:line(" * widest kernel makes; returns how many there are. */")
 	t:func(string.format("%sstatic inline size_t %s(const uint32_t *s, uint32_t i, size_t want, size_t room, uint8_t *to)",
 		isa_table.attribute(isa), M.ahead_name(stage, isa)))
 	t:line("size_t made = 0;")
