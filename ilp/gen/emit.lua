@@ -78,13 +78,13 @@ function M.header(plan)
 	return t:string()
 end
 
--- A function that calls NAME_work from further down the stack, so that what is cleared afterwards begins above all that
--- NAME_work had there: a function that clears has a little of its own at its top.
-local function emit_deeper(t, result, name, parameters, arguments)
+-- NAME_deeper calls a function from further down the stack, so that what is cleared afterwards begins above all that it
+-- had there: a function that clears has a little of its own at its top.
+local function emit_deeper(t, result, name, parameters, call)
 	t:func(string.format("static __attribute__((noinline)) %s %s_deeper(%s)", result, name, parameters))
 	t:line("uint8_t pad[256];")
 	t:line("__asm__ volatile(\"\" : : \"r\"(pad) : \"memory\");")
-	t:line("%s%s_work(%s);", result == "void" and "" or "const " .. result .. " out = ", name, arguments)
+	t:line("%s%s;", result == "void" and "" or "const " .. result .. " out = ", call)
 	t:line("__asm__ volatile(\"\" : : \"r\"(pad) : \"memory\");")
 	if result ~= "void" then t:line("return out;") end
 	t:endfunc()
@@ -120,7 +120,7 @@ local function emit_begin(t, plan)
 	each_compared(plan, function(stage) t:line("__builtin_memset(s->%s_came, 0, %d);", stage.name, stage.size) end)
 	t:endfunc()
 	if keyed then
-		emit_deeper(t, "void", "begin", "void *state", "state")
+		emit_deeper(t, "void", "begin", "void *state", "begin_work(state)")
 		t:func("static void begin(void *state)")
 		t:line("begin_deeper(state);")
 		t:line("ilp_wipe_little(), ilp_wipe_registers();")
@@ -261,6 +261,21 @@ local function emit_whole(t, way, runs, mids)
 	t:line("return %s;", n)
 end
 
+-- What a keyed loop is called by, which leaves nothing of it behind.
+local function emit_cleared(t, isa)
+	if isa == isa_table.ends then
+		emit_deeper(t, "size_t", "loop", "ilp_loop *work, void *state, " .. DATA, "work(state, dst, src, n, tmp)")
+	end
+	t:func(string.format("%sstatic size_t cleared_%s(ilp_loop *work, void *state, %s)", isa_table.attribute(isa), isa.name,
+		DATA))
+	t:line("const size_t out = loop_deeper(work, state, dst, src, n, tmp);")
+	t:line(#isa.widths > 0 and "wipe_stack_%s();" or "ilp_wipe_stack();", isa.name)
+	t:line("ilp_wipe_registers();")
+	if isa.clear then t:line("%s();", prelude.use("WIPE_%s", isa.name)) end
+	t:line("return out;")
+	t:endfunc()
+end
+
 local function emit_callable(t, plan, way, s, isa, runs)
 	local name = string.format("%s_%s_%s", way.direction, s.name, isa.name)
 	local keyed = #plan.keyed > 0
@@ -298,13 +313,8 @@ local function emit_callable(t, plan, way, s, isa, runs)
 	end
 	t:endfunc()
 	if keyed then
-		emit_deeper(t, "size_t", name, "void *state, " .. DATA, "state, dst, src, n, tmp")
-		t:func(string.format("%sstatic size_t %s_loop(void *state, %s)", isa_table.attribute(isa), name, DATA))
-		t:line("const size_t out = %s_deeper(state, dst, src, n, tmp);", name)
-		t:line(#isa.widths > 0 and "wipe_stack_%s();" or "ilp_wipe_stack();", isa.name)
-		t:line("ilp_wipe_registers();")
-		if isa.clear then t:line("%s();", prelude.use("WIPE_%s", isa.name)) end
-		t:line("return out;")
+		t:func(string.format("static size_t %s_loop(void *state, %s)", name, DATA))
+		t:line("return cleared_%s(%s_work, state, dst, src, n, tmp);", isa.name, name)
 		t:endfunc()
 	end
 	return name .. "_loop"
@@ -357,7 +367,7 @@ local function emit_end(t, plan, way, runs)
 	t:line("return (int)out;")
 	t:endfunc()
 	if keyed then
-		emit_deeper(t, "int", direction .. "_end", "void *state, uint8_t *dst", "state, dst")
+		emit_deeper(t, "int", direction .. "_end", "void *state, uint8_t *dst", direction .. "_end_work(state, dst)")
 		t:func(string.format("static int %s_end(void *state, uint8_t *dst)", direction))
 		t:line("const int out = %s_end_deeper(state, dst);", direction)
 		t:line("")
@@ -513,6 +523,7 @@ local function emit_isa(t, plan, isa, schedules, callables)
 			pipe.emit_end(t, direction, segment)
 		end)
 	end
+	if #plan.keyed > 0 then emit_cleared(t, isa) end
 	for _, direction in ipairs(DIRECTIONS) do
 		local way, known = plan[direction], {}
 		for k, s in ipairs(schedules[direction]) do
@@ -537,7 +548,6 @@ function M.source(plan, counted)
 	local schedules, callables = {}, { send = {}, recv = {} }
 	prelude.begin()
 	expression.begin()
-	collectgarbage("setpause", 400) -- text grows, and little of it goes
 	for _, direction in ipairs(DIRECTIONS) do schedules[direction] = schedule.list(plan[direction], plan.ways) end
 	emit_opening(opening, plan)
 	emit_common(t, plan)
@@ -550,8 +560,7 @@ function M.source(plan, counted)
 	end
 	emit_table(t, plan)
 	local first = opening:string() .. prelude.of(t, counted) .. "\n"
-	local _, before = first:gsub("\n", "")
-	return first .. t:string(plan.chain.name .. ".c", before), t.heads
+	return t:string(plan.chain.name .. ".c", first), t.heads
 end
 
 -- The table of all chains, in order of name.

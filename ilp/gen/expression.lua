@@ -9,8 +9,11 @@ local INFIX = { add = "+", sub = "-", mul = "*", xor = "^", and_ = "&", or_ = "|
 local ORDER = { big = "BIG", little = "LITTLE" }
 local SUFFIX = { [8] = "u", [16] = "u", [32] = "u", [64] = "ull" }
 
+local counted = setmetatable({}, { __mode = "k" })
 local function count_uses(graph)
+	if counted[graph] then return counted[graph] end
 	local uses = {}
+	counted[graph] = uses
 	local function use(n) uses[n] = (uses[n] or 0) + 1 end
 	local function scope_uses(scope)
 		for k = #scope, 1, -1 do
@@ -37,14 +40,7 @@ function M.used_inputs(graph)
 end
 
 -- Strips outer parentheses that belong together.
-local function bare(e)
-	local inner, depth = e:match("^%((.*)%)$"), 0
-	for c in (inner or ""):gmatch("[()]") do
-		depth = depth + (c == "(" and 1 or -1)
-		if depth < 0 then return e end
-	end
-	return inner or e
-end
+local function bare(e) return e:find("^%b()$") and e:sub(2, -2) or e end
 
 -- What is being written. uses: how often an operation is used; text: the C expression of each that has one; home: the
 -- scope an operation stands in.

@@ -7,6 +7,7 @@
 -- What the description holds of a word is a handle without content: it cannot be looked into, and Lua asks us when it
 -- is compared, so that a choice by data, which a graph cannot record, is not taken silently.
 local ffi = require "ffi"
+local new = require "table.new"
 local number = require "gen.number"
 local sandbox = require "gen.sandbox"
 
@@ -44,6 +45,7 @@ local function meter()
 end
 
 -- Those that operation does, which folds constants, and those that know a machine's order of bytes, which none can.
+local ORDERED = { big = true, little = true, big32 = true, little32 = true }
 local function name_operations(d, operation, ordered)
 	for _, op in ipairs { "add", "sub", "mul", "mul32", "xor", "and_", "or_", "choose" } do
 		d[op] = function(...) return operation(op, { ... }) end
@@ -51,16 +53,69 @@ local function name_operations(d, operation, ordered)
 	for _, op in ipairs { "rotl", "shl", "shr" } do
 		d[op] = function(a, count) return operation(op, { a }, count) end
 	end
-	for _, op in ipairs { "big", "little", "big32", "little32" } do
+	for op in pairs(ORDERED) do
 		d[op] = function(a) return ordered(op, a) end
+	end
+end
+
+-- Whether all operations of a scope have operands that are known, and come to the same on every machine. Says so of
+-- each in known.
+local function all_known(scope, known)
+	local function are(words)
+		for _, w in ipairs(words) do
+			if w.op ~= "const" and not known[w.op == "out" and w.loop or w] then return false end
+		end
+		return true
+	end
+	for _, n in ipairs(scope) do
+		if n.op ~= "loop" then
+			if ORDERED[n.op] or not are(n.args) then return false end
+		else
+			for _, var in ipairs(n.vars) do known[var] = true end
+			if not (are(n.init) and all_known(n.scope, known) and are(n.results)) then return false end
+		end
+		known[n] = true
+	end
+	return true
+end
+
+-- repeat_, of a domain d whose own functions and numbers are in `own`.
+local function name_loop(d, own)
+	local node, give = own.node, own.give
+	-- The words after a loop; one over constants is none.
+	local after = sandbox.unseen(function(loop)
+		local out, handles = {}, {}
+		for k = 1, #loop.vars do out[k] = node { op = "out", loop = loop, k = k } end
+		if all_known({ loop }, {}) then
+			local values = M.evaluate({ inputs = {}, scope = { loop }, results = out }, own.plain, {}, 1)
+			for k, value in ipairs(values) do out[k] = node { op = "const", value = value[1] } end
+		else
+			own.record(loop)
+		end
+		for k, n in ipairs(out) do handles[k] = give(n) end
+		return handles
+	end)
+	function d.repeat_(turns, f, words)
+		local loop = node { op = "loop", turns = turns, init = words, vars = {}, scope = {} }
+		local given, outer, once = {}, d.scope, own.times
+		for k = 1, #words do
+			loop.vars[k] = node { op = "var" }
+			given[k] = give(loop.vars[k])
+		end
+		d.scope, own.times = loop.scope, own.times * turns
+		own.spend(own.times * (1 + #words)) -- the turn itself
+		loop.results = f(given)
+		d.scope, own.times = outer, once
+		return after(loop)
 	end
 end
 
 function M.new(bits)
 	local d = { bits = bits, scope = {} }
-	local times, spend = 1, meter() -- how often what is recorded now will run
 	local nodes = {} -- of each handle
-	local plain = number.new(bits, "little") -- for what is the same in every order
+	-- plain: for what is the same in every order. times: how often what is recorded now will run.
+	local own = { plain = number.new(bits, "little"), times = 1, spend = meter() }
+	local plain = own.plain
 
 	local function node(n)
 		n.line = sandbox.line() or 0
@@ -72,10 +127,11 @@ function M.new(bits)
 		return h
 	end
 	local function record(n)
-		spend(times)
+		own.spend(own.times)
 		d.scope[#d.scope + 1] = n
 		return n
 	end
+	own.node, own.give, own.record = node, give, record
 
 	-- An input, and the handle of it.
 	function d.input(name)
@@ -83,66 +139,77 @@ function M.new(bits)
 		return n, give(n)
 	end
 	-- The node of a handle or of a number.
-	function d.word(v)
-		if type(v) == "cdata" and nodes[v] then return nodes[v] end
+	local constant = sandbox.unseen(function(v)
 		local w = plain.word(v)
-		if w then return node { op = "const", value = w } end
-	end
+		return w and node { op = "const", value = w }
+	end)
+	function d.word(v) return nodes[v] or constant(v) end
 	-- The operation's handle; that of a constant where it can be known now.
-	local function operation(op, args, count)
+	local operation = sandbox.unseen(function(op, args, count)
 		local values = {}
 		for k, a in ipairs(args) do
 			if a.op ~= "const" then return give(record(node { op = op, args = args, count = count })) end
 			values[k] = a.value
 		end
-		return give(node { op = "const", value = plain[op](values[1], count or values[2], values[3]) })
-	end
-	name_operations(d, operation, function(op, a) return give(record(node { op = op, args = { a } })) end)
-	function d.repeat_(turns, f, words)
-		local loop = node { op = "loop", turns = turns, init = words, vars = {}, scope = {} }
-		local given, outer, once = {}, d.scope, times
-		for k = 1, #words do
-			loop.vars[k] = node { op = "var" }
-			given[k] = give(loop.vars[k])
-		end
-		d.scope, times = loop.scope, times * turns
-		spend(times * (1 + #words)) -- the turn itself
-		loop.results = f(given)
-		d.scope, times = outer, once
-		record(loop)
-		local out = {}
-		for k = 1, #words do out[k] = give(node { op = "out", loop = loop, k = k }) end
-		return out
-	end
+		values[#args + 1] = count
+		return give(node { op = "const", value = plain[op](unpack(values)) })
+	end)
+	name_operations(d, operation, sandbox.unseen(function(op, a)
+		return give(record(node { op = op, args = { a } }))
+	end))
+	name_loop(d, own)
 	return d
 end
 
--- What the graph comes to for these words, in a domain that computes (number.lua).
-function M.evaluate(graph, domain, words)
-	local value = {}
-	for k, input in ipairs(graph.inputs) do value[input] = domain.word(words[k]) end
-	local function of(n)
-		if n.op == "const" then return domain.word(n.value) end
-		if n.op == "out" then return value[n.loop.vars[n.k]] end
-		return value[n]
+-- What f comes to for each of n: its operands are lists, but for a count.
+local function apply(f, n, a, b, c, count)
+	local out = new(n, 0)
+	if count then
+		for k = 1, n do out[k] = f(a[k], count) end
+	elseif c then
+		for k = 1, n do out[k] = f(a[k], b[k], c[k]) end
+	elseif b then
+		for k = 1, n do out[k] = f(a[k], b[k]) end
+	else
+		for k = 1, n do out[k] = f(a[k]) end
 	end
-	local function scope(list)
-		for _, n in ipairs(list) do
-			if n.op == "loop" then
-				local now = n.init
-				for _ = 1, n.turns do
-					local words_now = {}
-					for k, w in ipairs(now) do words_now[k] = of(w) end
-					for k, var in ipairs(n.vars) do value[var] = words_now[k] end
-					scope(n.scope)
-					now = n.results
-				end
-				local after = {}
-				for k, w in ipairs(now) do after[k] = of(w) end
-				for k, var in ipairs(n.vars) do value[var] = after[k] end
+	return out
+end
+
+-- What the graph comes to in a domain that computes (number.lua), n times at once, since looking up an operation takes
+-- longer than doing it: words[j] is the list of the n words of input j, and so are the results.
+function M.evaluate(graph, domain, words, n)
+	local value = {}
+	for k, input in ipairs(graph.inputs) do value[input] = words[k] end
+	local function of(node)
+		if node.op == "out" then return value[node.loop.vars[node.k]] end
+		if not value[node] then -- a constant
+			local w, all = domain.word(node.value), new(n, 0)
+			for k = 1, n do all[k] = w end
+			value[node] = all
+		end
+		return value[node]
+	end
+	local scope
+	local function loop(node)
+		local now = node.init
+		for turn = 0, node.turns do
+			local after = {}
+			for k, w in ipairs(now) do after[k] = of(w) end
+			for k, var in ipairs(node.vars) do value[var] = after[k] end
+			if turn < node.turns then scope(node.scope) end
+			now = node.results
+		end
+	end
+	function scope(list)
+		for k = 1, #list do
+			local node = list[k]
+			if node.op == "loop" then
+				loop(node)
 			else
-				local a = n.args
-				value[n] = domain[n.op](of(a[1]), n.count or a[2] and of(a[2]), a[3] and of(a[3]))
+				local args = node.args
+				local a, b, c = args[1], args[2], args[3]
+				value[node] = apply(domain[node.op], n, value[a] or of(a), b and (value[b] or of(b)), c and of(c), node.count)
 			end
 		end
 	end

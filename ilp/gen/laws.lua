@@ -26,6 +26,8 @@ end
 -- A word that means something special to a description stands in it: every integer there, what is beside it and the
 -- same in the other order of bytes, then some more.
 local function words_of(d, bits)
+	d.trials = d.trials or {}
+	if d.trials[bits] then return d.trials[bits] end
 	local order, words, seen = number.new(32, "little"), {}, {}
 	local function put(w)
 		w = w % 2^math.min(bits, 32)
@@ -44,6 +46,7 @@ local function words_of(d, bits)
 	for _, w in ipairs(SAMPLES) do put(w) end
 	local next = generator(1)
 	for _ = 1, 8 do put(next()) end
+	d.trials[bits] = words
 	return words
 end
 
@@ -51,12 +54,14 @@ local function hex(w)
 	return type(w) == "number" and string.format("%x", w) or bit.tohex(w, 16)
 end
 
--- The function and its graph come to the same, on so many words that a large graph does not take too long.
-local WORK = 3000
+-- The function and its graph come to the same, on so many words that a large graph does not take too long. A word of up
+-- to 32 bits is a Lua number: a table may be asked by it, so that there must be many. Of wider ones, by which none can
+-- be asked, there need only be calls enough to see whether they leave something.
+local NARROW, WIDE = { work = 3000, least = 4 }, { work = 300, least = 2 }
 function M.agree(d, g)
-	local domain, tuples, wants = number.new(g.bits, "little"), {}, {}
-	local words = words_of(d, g.bits)
-	for k = 1, math.min(#words, 60, math.max(4, math.floor(WORK / graph.size(g.scope)))) do
+	local domain, words, tuples, columns = number.new(g.bits, "little"), words_of(d, g.bits), {}, {}
+	local trials = g.bits == 64 and WIDE or NARROW
+	for k = 1, math.min(#words, 60, math.max(trials.least, math.floor(trials.work / graph.size(g.scope)))) do
 		for shift = 0, 1 do
 			local t = {}
 			for j = 1, #g.inputs do
@@ -65,11 +70,16 @@ function M.agree(d, g)
 			tuples[#tuples + 1] = t
 		end
 	end
-	for k, t in ipairs(tuples) do wants[k] = graph.evaluate(g, domain, t) end
+	for j = 1, #g.inputs do
+		columns[j] = {}
+		for k, t in ipairs(tuples) do columns[j][k] = t[j] end
+	end
+	local wants = graph.evaluate(g, domain, columns, #tuples)
 	within(d, g.bits, g.field, function()
 		for k, t in ipairs(tuples) do
 			local got = g.call(t)
-			for j, want in ipairs(wants[k]) do
+			for j = 1, #wants do
+				local want = wants[j][k]
 				if got[j] ~= want then
 					sandbox.fail(d.file, d.line(g.field), "%s gives 0x%s for the word 0x%s, but 0x%s when it is traced, "
 						.. "expected the same; let word operations alone decide, not tables or what earlier calls left",
@@ -82,37 +92,51 @@ end
 
 function M.begin(d) M.agree(d, d.begin) end
 
--- State words for trials: what begin makes of some parameters.
-local function state(d)
-	local domain, words, next = number.new(d.state_bits, "little"), {}, generator(7)
-	if d.state_words == 0 then return {} end
-	for k = 1, d.param_bytes / (d.state_bits / 8) do words[k] = domain.word(next()) end
-	return graph.evaluate(d.begin, domain, words)
+local function times(w, n)
+	local words = {}
+	for k = 1, n do words[k] = w end
+	return words
+end
+
+-- A function of lists of words, each list one input's, that tries a graph on those and on a state: what begin makes of
+-- some parameters.
+local function trial(d, domain)
+	local state, next = {}, generator(7)
+	if d.state_words > 0 then
+		local params = {}
+		for k = 1, d.param_bytes / (d.state_bits / 8) do params[k] = { domain.word(next()) } end
+		state = graph.evaluate(d.begin, domain, params, 1)
+	end
+	return function(g, inputs)
+		local all, n = { unpack(inputs) }, #inputs[1]
+		for _, w in ipairs(state) do all[#all + 1] = times(w[1], n) end
+		return graph.evaluate(g, domain, all, n)
+	end
 end
 
 function M.map(d)
 	M.agree(d, d.apply)
 	if not d.inverse then return end
 	if d.inverse ~= d.apply then M.agree(d, d.inverse) end
-	local domain, s, next = number.new(d.bits, "little"), state(d), generator(3)
+	local domain, next, all = number.new(d.bits, "little"), generator(3), {}
+	local run = trial(d, domain)
+	for j = 1, d.words + 1 do all[j] = {} end
 	for k = 1, #SAMPLES + 16 do
-		local w, i = {}, domain.word((k * 5) % 251)
 		for j = 1, d.words do
-			w[j] = domain.word((k <= #SAMPLES and SAMPLES[(k + j) % #SAMPLES + 1] or next()) % 2^math.min(d.bits, 32))
+			local w = k <= #SAMPLES and SAMPLES[(k + j) % #SAMPLES + 1] or next()
+			all[j][k] = domain.word(w % 2^math.min(d.bits, 32))
 		end
-		local function run(g, words)
-			local all = { unpack(words) }
-			all[#all + 1] = i
-			for _, word in ipairs(s) do all[#all + 1] = domain.word(word) end
-			return graph.evaluate(g, domain, all)
-		end
-		local there = run(d.apply, w)
-		local here = run(d.inverse, there)
+		all[d.words + 1][k] = domain.word((k * 5) % 251) -- the number of the unit
+	end
+	local there = run(d.apply, all)
+	there[d.words + 1] = all[d.words + 1]
+	local here = run(d.inverse, there)
+	for k = 1, #all[1] do
 		for j = 1, d.words do
-			if here[j] ~= w[j] then
+			if here[j][k] ~= all[j][k] then
 				sandbox.fail(d.file, d.line(d.fields.inverse == "self" and "apply" or "inverse"),
-					"inverse makes 0x%s of apply's 0x%s, expected 0x%s again; correct either", hex(here[j]), hex(there[j]),
-					hex(w[j]))
+					"inverse makes 0x%s of apply's 0x%s, expected 0x%s again; correct either", hex(here[j][k]),
+					hex(there[j][k]), hex(all[j][k]))
 			end
 		end
 	end
@@ -120,50 +144,68 @@ end
 
 -- Folds ----------------------------------------------------------------------------------------------------------
 
--- What the trials of a fold need: step, merge and finish on lists of words.
-local function trial(d)
-	local domain, s = number.new(64, "little"), state(d)
-	local t = { zero = {}, init = {} }
-	for k, z in ipairs(d.zero) do t.zero[k], t.init[k] = domain.word(z), domain.word(d.init[k]) end
-	local function run(g, ...)
-		local all = {}
-		for _, list in ipairs { ... } do
-			for _, w in ipairs(list) do all[#all + 1] = w end
-		end
-		for _, w in ipairs(s) do all[#all + 1] = w end
-		return graph.evaluate(g, domain, all)
-	end
-	function t.step(acc, w, k) return run(d.step(k), acc, w) end
-	function t.merge(a, b, k) return run(d.merge(k), a, b) end
+-- Accumulators and units are lists of words, a list for each of their words: so many are stepped, or merged, at once.
+local function part(lists, from, to)
+	local some = {}
+	for j, list in ipairs(lists) do some[j] = { unpack(list, from, to) } end
+	return some
+end
+local function both(a, b)
+	local all = { unpack(a) }
+	for _, list in ipairs(b) do all[#all + 1] = list end
+	return all
+end
+
+-- What the trials of a fold need: step, merge and finish.
+local function fold_trial(d)
+	local domain = number.new(64, "little")
+	local run, t = trial(d, domain), { word = domain.word }
+	function t.step(acc, w, k) return run(d.step(k), both(acc, w)) end
+	function t.merge(a, b, k) return run(d.merge(k), both(a, b)) end
 	function t.finish(acc) return run(d.finish, acc) end
-	t.word = domain.word
+	-- n of them, of which the last has what the data begins with, if that is wanted.
+	function t.accumulators(n, begins)
+		local acc = {}
+		for j, z in ipairs(d.zero) do
+			acc[j] = times(domain.word(z), n)
+			if begins then acc[j][n] = domain.word(d.init[j]) end
+		end
+		return acc
+	end
 	return t
 end
 
 local function same(d, field, got, want, what, ...)
-	for k = 1, #want do
-		if got[k] ~= want[k] then
+	for j = 1, #want do
+		if got[j][1] ~= want[j][1] then
 			sandbox.fail(d.file, d.line(field), "%s: %s, expected %s; correct %s", string.format(what, ...),
-				tostring(got[k]), tostring(want[k]), field)
+				tostring(got[j][1]), tostring(want[j][1]), field)
 		end
 	end
 end
 
--- n units, shared among `ways` accumulators in turn, come to the same as one after another.
-local function interleaved(d, t, units, ways, want)
-	local acc = {}
-	for a = 1, ways do acc[a] = a < ways and t.zero or t.init end
-	for k, w in ipairs(units) do
-		local a = (k - 1) % ways + 1
-		acc[a] = t.step(acc[a], w, ways)
-	end
-	local all, distance = acc, ways / 2
+-- What n units come to that are shared among `ways` accumulators in turn.
+local function interleaved(t, units, ways)
+	local acc = t.accumulators(ways, true)
+	for k = 1, #units[1], ways do acc = t.step(acc, part(units, k, k + ways - 1), ways) end
+	local distance = ways / 2
 	while distance >= 1 do
-		local halves = {}
-		for a = 1, distance do halves[a] = t.merge(all[a], all[a + distance], distance) end
-		all, distance = halves, distance / 2
+		acc = t.merge(part(acc, 1, distance), part(acc, distance + 1, 2 * distance), distance)
+		distance = distance / 2
 	end
-	same(d, "merge", t.finish(all[1]), want, "%d units shared among %d accumulators", #units, ways)
+	return acc
+end
+
+-- Units come to the same among each of these numbers of accumulators. Returns what that is, and its value.
+local function shared(d, t, units, numbers)
+	local one, want
+	for _, ways in ipairs(numbers) do
+		local acc = interleaved(t, units, ways)
+		local value = t.finish(acc)
+		one, want = one or acc, want or value
+		same(d, "merge", value, want, "%d units shared among %d accumulators", #units[1], ways)
+	end
+	return one, want
 end
 
 local function joins(d)
@@ -182,7 +224,7 @@ local function joins(d)
 		local whole = fold(1, #bytes)
 		for _, cut in ipairs { 0, 1, 2, 4, 7, #bytes } do
 			local a, b = fold(1, cut), fold(cut + 1, #bytes)
-			same(d, "join", { f.join(a, b, cut) }, { whole }, "joining %d and %d bytes", cut, #bytes - cut)
+			same(d, "join", { { f.join(a, b, cut) } }, { { whole } }, "joining %d and %d bytes", cut, #bytes - cut)
 		end
 	end)
 end
@@ -193,22 +235,22 @@ function M.fold(d)
 		M.agree(d, d.merge(k))
 	end
 	M.agree(d, d.finish)
-	local t, next, units = trial(d), generator(11), {}
+	local t, next, units = fold_trial(d), generator(11), {}
+	for j = 1, d.words do units[j] = {} end
 	for k = 1, 32 do
-		units[k] = {}
 		for j = 1, d.words do
 			local high = d.unit > 4 and t.word(k <= 3 and 0xffffffff or next()) or t.word(0)
-			units[k][j] = high * 0x100000000ULL + t.word(k <= 3 and 0xffffffff or next())
+			units[j][k] = high * 0x100000000ULL + t.word(k <= 3 and 0xffffffff or next())
 		end
 	end
-	local acc = t.init
-	for _, w in ipairs(units) do acc = t.step(acc, w, 1) end
-	local want = t.finish(acc)
-	for _, ways in ipairs { 1, 2, 8, math.max(16, 128 / d.unit) } do interleaved(d, t, units, ways, want) end
-	same(d, "merge", t.finish(t.merge(t.zero, acc, 1)), want, "merging with zero")
+	-- Few accumulators take long, one step after another; many need many units.
+	local zero, most = t.accumulators(1), math.max(16, 128 / d.unit)
+	local acc, want = shared(d, t, part(units, 1, 16), { 1, 2, 8 })
+	shared(d, t, units, { 8, most })
+	same(d, "merge", t.finish(t.merge(zero, acc, 1)), want, "merging with zero")
 	if d.join then
 		M.agree(d, d.join)
-		same(d, "merge", t.finish(t.merge(acc, t.zero, 1)), want, "merging zero with what is there")
+		same(d, "merge", t.finish(t.merge(acc, zero, 1)), want, "merging zero with what is there")
 		joins(d)
 	else
 		for _, n in ipairs { 1, d.unit / 2, d.unit - 1 } do M.agree(d, d.last(n)) end

@@ -1,14 +1,14 @@
 -- The generator: chains in, loops out.
 --
 --	luajit ilp/gen/main.lua [--out DIR] [--tests DIR] [--extent sample|full|survey] [--order little|big]
---		[--isa NAME,…] [--ways N] [--explain] [--] CHAIN…
+--		[--isa NAME,…] [--ways N] [--explain] [--times] [--] CHAIN…
 --
 -- CHAIN is a file, or the name of one in ilp/chains/. --out writes NAME.c and NAME.h of each chain, and chains.c, the
 -- table of all that were named. --tests writes NAME_test.c and NAME.vec, what the descriptions come to on plain
 -- numbers, for a machine of that byte order (default: this one's); how much of that there is, --extent says (default:
 -- sample; test.lua). --isa makes loops of these instruction sets only, scalar among them, and --ways those of the
 -- first N schedules only (layered, tiled, fused, streaming, partitions): quicker to compile. --explain prints a page
--- about each chain.
+-- about each chain. --times says how much CPU time each part of the work took, on stderr.
 -- Exit status: 0; 1: a mistake in a description, or a file that cannot be written; 2: usage.
 --
 -- As a module: require "gen.main" with ilp/ in package.path gives generate, outputs, explain and run.
@@ -115,7 +115,7 @@ end
 local function usage(problem)
 	io.stderr:write(problem, "\nusage: luajit ilp/gen/main.lua ",
 		"[--out DIR] [--tests DIR] [--extent sample|full|survey] [--order little|big]\n\t",
-		"[--isa NAME,…] [--ways N] [--explain] [--] CHAIN…\n")
+		"[--isa NAME,…] [--ways N] [--explain] [--times] [--] CHAIN…\n")
 	return 2
 end
 
@@ -162,8 +162,8 @@ local function parse(arguments)
 		local name = not ended and a:match("^%-%-(.*)$")
 		if name == "" then
 			ended = true
-		elseif name == "explain" then
-			o.explain = true
+		elseif name == "explain" or name == "times" then
+			o[name] = true
 		elseif VALUED[name] then
 			k = k + 1
 			o[name] = arguments[k]
@@ -180,11 +180,19 @@ local function parse(arguments)
 	return o
 end
 
+-- f, and for --times how long it took.
+local function timed(o, what, f, ...)
+	local from = os.clock()
+	local result, more = f(...)
+	if o.times then io.stderr:write(string.format("%8.2f ms  %s\n", (os.clock() - from) * 1000, what)) end
+	return result, more
+end
+
 -- The plans of the chains; no two may be of one name, since they would be the same files and symbols.
-local function plans_of(chains)
+local function plans_of(o)
 	local plans, seen = {}, {}
-	for k, chain in ipairs(chains) do
-		local p = plan(chain)
+	for k, chain in ipairs(o.chains) do
+		local p = timed(o, "describe " .. chain, plan, chain)
 		local c = p.chain
 		if seen[c.name] then
 			sandbox.fail(c.file, c.line("name"), "chain '%s' is named twice, the first being %s, expected each name once; "
@@ -203,17 +211,18 @@ local function plans_of(chains)
 end
 
 local function outputs_of(o)
-	local outputs, plans = {}, plans_of(o.chains)
+	local outputs, plans = {}, plans_of(o)
 	if o.out then
 		for _, p in ipairs(plans) do
 			p.isas, p.ways = o.isas, o.ways
-			append(outputs, loops(p, o.out))
+			append(outputs, timed(o, "emit " .. p.chain.name, loops, p, o.out))
 		end
 		append(outputs, { { path = o.out .. "/chains.c", content = emit.list(plans) } })
 	end
 	if o.tests then
 		local test = require "gen.test"
-		for _, p in ipairs(plans) do append(outputs, test.outputs(p, o.tests, o.order, test[EXTENTS[o.extent]])) end
+		local function tests(p) return test.outputs(p, o.tests, o.order, test[EXTENTS[o.extent]]) end
+		for _, p in ipairs(plans) do append(outputs, timed(o, "test " .. p.chain.name, tests, p)) end
 	end
 	return outputs
 end
@@ -234,7 +243,7 @@ function M.run(arguments)
 	end
 	local outputs, done
 	if not problem then outputs, problem = complaints(outputs_of, o) end
-	if outputs then done, problem = files.write(outputs) end
+	if outputs then done, problem = timed(o, "write", files.write, outputs) end
 	if done then return 0 end
 	io.stderr:write(problem, "\n")
 	return 1

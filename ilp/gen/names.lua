@@ -21,14 +21,15 @@ local WORDS = set [[
 	intmax_t uintmax_t intptr_t uintptr_t offsetof
 
 	abi acc all arm_neon at bad begin below block chain copy_bytes done dst elif end fill from growth half held
-	held_len here ilp immintrin inplace keeps keyed last lead len len_a loop main mark more name need other out pad
+	held_len here ilp immintrin inplace keeps keyed last lead len len_a loop made main mark more name need other out pad
 	params pos ready recv rest room run schedule scratch send src stages state state_size sum take taken target
-	tile tmp to turn union unit unused used value values want way_count ways whole wrong always_inline noinline
-	vector_size define defined endif ifndef include
+	tile tmp to turn union unit unused used value values want way_count ways whole work wrong always_inline
+	noinline vector_size define defined endif ifndef include
 ]]
 -- One letter and digits: parameters, data, vectors' types. Then temporaries, and what ilp/run.h declares.
 local PATTERNS = { "^%l%l?%d*$", "^[mx]%d+_", "^ilp_", "^ks_", "^skip_", "^made_", "^used_", "^growth_", "^send_",
-	"^recv_", "^begin_", "^pipe%d", "^mid%d", "^piece%d", "^load", "^ones_", "^last_", "^l_$", "^wipe_" }
+	"^recv_", "^begin_", "^pipe%d", "^mid%d", "^piece%d", "^load", "^ones_", "^last_", "^l_$", "^wipe_", "^cleared_",
+	"^loop_", "^low%d", "^high%d" }
 
 -- What chain files may not be called: the table of chains, and headers that others would no longer find.
 local HEADERS = set [[
@@ -92,7 +93,7 @@ function M.check(plan, heads)
 	check_loops(plan)
 	local seen = {}
 	for _, head in ipairs(heads) do
-		local name = head:match("([%w_]+)%([^()]*%)$")
+		local name = head:reverse():match("%(([%w_]+)"):reverse() -- before the last (
 		if seen[name] then
 			describe.fail_stage(plan.chain, plan.chain.stages[1].name, "two things would both be '%s' in C, expected "
 				.. "names that differ; rename a stage", name)

@@ -39,17 +39,19 @@ end
 M.names = {}
 
 -- add, sub, mul: modulo the width. choose (finish, join and last only): the second where the first is not 0, else the
--- third.
+-- third. These are called so often that what is wrong with a call is looked for only when something is.
 for _, op in ipairs { "add", "sub", "mul", "xor", "and_", "or_" } do
 	M.names[op] = function(a, b, surplus)
-		check_call(op, 2, surplus)
+		if surplus ~= nil or not domain then check_call(op, 2, surplus) end
+		local x, y = domain.word(a), domain.word(b)
+		if x and y then return domain[op](x, y) end
 		return domain[op](word(a, op, 1), word(b, op, 2))
 	end
 end
 for _, op in ipairs { "rotl", "shl", "shr" } do
 	M.names[op] = function(a, n, surplus)
-		check_call(op, 2, surplus)
-		return domain[op](word(a, op, 1), count(n, op, 2))
+		if surplus ~= nil or not domain then check_call(op, 2, surplus) end
+		return domain[op](domain.word(a) or word(a, op, 1), count(n, op, 2))
 	end
 end
 -- From the machine's order to most (big) or least (little) significant byte first, or back.
@@ -100,7 +102,7 @@ function M.tuple(t, what, n)
 	local words = {}
 	for k = 1, #t do
 		words[k] = domain.word(t[k])
-		if words[k] == nil then
+		if not words[k] then
 			sandbox.fail_here("word %d of %s is %s, expected a word; correct it", k, what, sandbox.show(t[k]))
 		end
 	end

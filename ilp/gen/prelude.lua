@@ -15,9 +15,9 @@ local function bytes_of(width, size, f)
 	return lanes(width, function(k) return k - k % size + f(k % size) end)
 end
 
--- A macro whose list of numbers is broken into lines.
-local function macro(name, body)
-	local lines, line = {}, "#define " .. name .. " "
+-- A definition whose list of numbers is broken into lines.
+local function broken(line, body)
+	local lines = {}
 	for part in (body .. " "):gmatch("(.- )") do
 		if #line + #part > 114 then
 			lines[#lines + 1] = line .. "\\"
@@ -26,7 +26,16 @@ local function macro(name, body)
 		line = line .. part
 	end
 	lines[#lines + 1] = line
-	return { name = name:match("^[%w_]+"), text = (table.concat(lines, "\n"):gsub(" +\n", "\n"):gsub(" +$", "")) }
+	return (table.concat(lines, "\n"):gsub(" +\n", "\n"):gsub(" +$", ""))
+end
+
+-- A macro of what body() makes: there are many of which few are used, so that their texts are functions.
+local function macro(name, body)
+	return { name = name:match("^[%w_]+"), text = function() return broken("#define " .. name .. " ", body()) end }
+end
+
+local function text_of(definition)
+	return type(definition.text) == "function" and definition.text() or definition.text
 end
 
 local function if_little(little, big)
@@ -44,17 +53,22 @@ local function definitions_of_words(width, put)
 		local T, size = letter .. bits, SIZE[letter]
 		local n = width / size
 		put { name = T, text = string.format("typedef %s %s __attribute__((vector_size(%d)));", CTYPE[letter], T, width) }
-		put(macro("COUNT_" .. T, string.format("((%s){ %s })", T, lanes(n, function(k) return k end))))
-		put(macro(string.format("BYTES_%s(x, ...)", T), string.format(
-			"((%s)__builtin_shufflevector((b%d)(x), (b%d)(x), __VA_ARGS__))", T, bits, bits)))
+		put(macro("COUNT_" .. T, function()
+			return string.format("((%s){ %s })", T, lanes(n, function(k) return k end))
+		end))
+		put(macro(string.format("BYTES_%s(x, ...)", T), function()
+			return string.format("((%s)__builtin_shufflevector((b%d)(x), (b%d)(x), __VA_ARGS__))", T, bits, bits)
+		end))
 		if size > 1 then
-			put(macro(string.format("SWAP_%s(x)", T), string.format("BYTES_%s(x, %s)", T,
-				bytes_of(width, size, function(k) return size - 1 - k end))))
+			put(macro(string.format("SWAP_%s(x)", T), function()
+				return string.format("BYTES_%s(x, %s)", T, bytes_of(width, size, function(k) return size - 1 - k end))
+			end))
 		end
 		-- The words of two vectors by turns: those at even places, at odd ones, and back.
 		local function two(name, f)
-			put(macro(string.format("%s_%s(x, y)", name, T),
-				string.format("__builtin_shufflevector(x, y, %s)", lanes(n, f))))
+			put(macro(string.format("%s_%s(x, y)", name, T), function()
+				return string.format("__builtin_shufflevector(x, y, %s)", lanes(n, f))
+			end))
 		end
 		two("EVEN", function(k) return 2 * k end)
 		two("ODD", function(k) return 2 * k + 1 end)
@@ -63,8 +77,10 @@ local function definitions_of_words(width, put)
 		-- The halves of a vector.
 		if width > 16 then
 			for half, name in ipairs { "LOW", "HIGH" } do
-				put(macro(string.format("%s_%s(x)", name, T),
-					string.format("__builtin_shufflevector(x, x, %s)", lanes(n / 2, function(k) return (half - 1) * n / 2 + k end))))
+				put(macro(string.format("%s_%s(x)", name, T), function()
+					local first = (half - 1) * n / 2
+					return string.format("__builtin_shufflevector(x, x, %s)", lanes(n / 2, function(k) return first + k end))
+				end))
 			end
 		end
 	end
@@ -77,18 +93,20 @@ local function definitions_of(width)
 	-- Rotations by whole bytes.
 	for _, by in ipairs { 8, 16, 24 } do
 		local name = string.format("ROTL%d_v%d", by, bits)
-		local bytes = macro(name .. "(x)", string.format("BYTES_v%d(x, %s)", bits,
-			bytes_of(width, 4, function(k) return (k - by / 8) % 4 end)))
+		local bytes = macro(name .. "(x)", function()
+			return string.format("BYTES_v%d(x, %s)", bits, bytes_of(width, 4, function(k) return (k - by / 8) % 4 end))
+		end)
 		-- The one machine of the other order rotates by an instruction, and wider vectors are of x86 alone.
 		put(width > 16 and bytes or { name = name,
-			text = if_little(bytes.text, string.format("#define %s(x) ROTL(x, %d)", name, by)) })
+			text = if_little(text_of(bytes), string.format("#define %s(x) ROTL(x, %d)", name, by)) })
 	end
 	for _, level in ipairs(isa_table.shuffles(width)) do
 		for side = 1, 2 do
 			local name = level.names[side]
 			if not done[name] then
-				put(macro(string.format("%s_v%d(x, y)", name, bits),
-					string.format("__builtin_shufflevector(x, y, %s)", lanes(n, level.lane[side]))))
+				put(macro(string.format("%s_v%d(x, y)", name, bits), function()
+					return string.format("__builtin_shufflevector(x, y, %s)", lanes(n, level.lane[side]))
+				end))
 			end
 			done[name] = true
 		end
@@ -253,7 +271,7 @@ local function counting(list)
 	for k, d in ipairs(list) do
 		local text = as[d.name] or d.name:match("^STREAM_") and d.text:gsub("^(#define %S+ %S+) (.*)$", function(head, store)
 			return string.format("%s (%s, %s)", head, count(1, "sizeof(x)"), store)
-		end) or d.text
+		end) or text_of(d)
 		counted[k] = { name = d.name, text = text }
 	end
 	return counted
@@ -281,8 +299,9 @@ function M.of(t, counted)
 	for format in pairs(t.formats) do want(format) end
 	for k = #list, 1, -1 do
 		if used[list[k].name] or not list[k].name:match("^%u%u") then
-			table.insert(kept, 1, list[k].text)
-			want(list[k].text)
+			local text = text_of(list[k])
+			table.insert(kept, 1, text)
+			want(text)
 		end
 	end
 	return (counted and COUNTERS or "") .. table.concat(kept, "\n") .. "\n"

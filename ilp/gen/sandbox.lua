@@ -14,6 +14,7 @@ local BETWEEN = 10000 -- instructions between two looks at what is left to all o
 local all          -- { file, limit, left }: what bounded() leaves to all that runs within
 local last         -- { file, line }: where a description was last seen; tail calls leave no frame to ask
 local sources = {} -- chunk name of a description → its file
+local ABOVE = 1000 -- lines that Lua counts before those of a description, so that they are told from all of ours
 
 -- Raises a complaint. It is a table, so that it is told from a mistake of the generator.
 function M.fail(file, line, what, ...)
@@ -27,7 +28,7 @@ local function here()
 	repeat
 		level = level + 1
 		info = last.long and debug.getinfo(level, "Sl")
-		if info and sources[info.source] then return sources[info.source], info.currentline end
+		if info and sources[info.source] then return sources[info.source], info.currentline - ABOVE end
 	until not info
 	return last.file, last.line
 end
@@ -43,7 +44,7 @@ function M.line() return last and last.line end
 -- The line on which f begins, if it is of that file.
 function M.begins(file, f)
 	local info = type(f) == "function" and debug.getinfo(f, "S")
-	return info and sources[info.source] == file and info.linedefined or nil
+	return info and sources[info.source] == file and info.linedefined - ABOVE or nil
 end
 
 -- What stands for a value in a message.
@@ -56,14 +57,12 @@ function M.show(v)
 end
 
 local function check_memory(most)
-	if collectgarbage "count" <= most then return end
 	collectgarbage()
 	if collectgarbage "count" <= most then return end
 	M.fail_here("takes more than %d MB, expected less; look for a table that grows", MEMORY)
 end
 
 local function spend(instructions)
-	if not all then return end
 	all.left = all.left - instructions
 	if all.left <= 0 then
 		M.fail(all.file, 1, "takes more than %d instructions to make loops of, expected fewer; describe less in one chain",
@@ -83,21 +82,33 @@ function M.bounded(file, limit, f, ...)
 	return unpack(result, 2, table.maxn(result))
 end
 
--- The hook that sees to a run's limits.
+-- The hook that sees to a run's limits. It is told of every line, ours too: to ask whose it is takes long.
 local function watch(limit)
 	local left, most = limit, collectgarbage "count" + MEMORY * 1024
 	return function(event, line)
 		if event == "line" then
-			local file = sources[debug.getinfo(2, "S").source]
-			if file then last = { file = file, line = line } end
+			if line > ABOVE then last.line = line - ABOVE end
 			return
 		end
 		left = left - STEP
-		spend(STEP)
-		check_memory(most)
+		if all then spend(STEP) end
+		if collectgarbage "count" > most then check_memory(most) end
 		if left <= 0 then
 			M.fail_here("still running after %d instructions, expected an end; look for a loop that does not stop", limit)
 		end
+	end
+end
+
+-- f, of one result, but that lines are not looked at meanwhile: for what is ours, which has many, and calls no
+-- description.
+function M.unseen(f)
+	return function(...)
+		local hook, events = debug.gethook()
+		if events ~= "l" then return f(...) end
+		debug.sethook(hook, "", STEP)
+		local result = f(...)
+		debug.sethook(hook, "l", STEP)
+		return result
 	end
 end
 
@@ -112,7 +123,7 @@ local function run(start, events, limit, f, ...)
 		local file, line = here()
 		return { file = file, line = line, text = string.gsub(tostring(problem), "^[^:]*:%d+: ", "") }
 	end
-	spend(STEP) -- also for one that is shorter
+	if all then spend(STEP) end -- also for one that is shorter
 	local hook, hooked, count = debug.gethook()
 	strings.__index = {}
 	debug.sethook(watch(limit), events, STEP)
@@ -179,7 +190,7 @@ local function check_joins(file, f)
 	local instruction = util.funcbc(f, pc)
 	while instruction do
 		if instruction % 256 == JOIN then
-			M.fail(file, util.funcinfo(f, pc).currentline, "'..' joins strings, expected none in a description; "
+			M.fail(file, util.funcinfo(f, pc).currentline - ABOVE, "'..' joins strings, expected none in a description; "
 				.. "keep what belongs together in a table")
 		end
 		pc = pc + 1
@@ -224,10 +235,11 @@ function M.load(file, names)
 	end
 	local name = "@" .. file
 	sources[name] = file
-	local chunk, problem = load(text, name, "t")
+	local chunk, problem = load(string.rep("\n", ABOVE) .. text, name, "t")
 	if not chunk then
 		local line, what = problem:match(":(%d+): (.*)$")
-		M.fail(file, tonumber(line) or 1, "%s, expected Lua; mend the syntax", what or problem)
+		what = (what or problem):gsub("at line (%d+)", function(at) return "at line " .. at - ABOVE end)
+		M.fail(file, line and line - ABOVE or 1, "%s, expected Lua; mend the syntax", what)
 	end
 	check_joins(file, chunk)
 	jit.off(chunk, true)

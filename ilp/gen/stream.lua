@@ -23,13 +23,13 @@ local function reversed(k, n)
 	return r
 end
 
--- Writes the shuffles that bring w[0 .. WORDS), each holding one word of all blocks, into memory's order, and calls
--- output(j, name) for the vector that is j-th in memory. Each is finished as early as can be, so that what output
--- writes goes on beside the shuffles, which have few execution units. What each lane holds is kept track of, so that
--- the order of the results is derived and not assumed.
-function M.transpose(t, width, output)
+-- The shuffles that bring w[0 .. WORDS), each holding one word of all blocks, into memory's order, as a list of
+-- { name, macro, a, b }, and of { name, j } where the vector that is j-th in memory is there. Each is finished as early
+-- as can be, so that what is done with it goes on beside the shuffles, which have few execution units. What each lane
+-- holds is kept track of, so that the order of the results is derived and not assumed.
+local function shuffles(width)
 	local n, T, levels = width / 4, isa_table.type(width, 32), isa_table.shuffles(width)
-	local made, counter = {}, 0
+	local list, made, counter = {}, {}, 0
 
 	-- The vector in that slot after that many levels: { name, lanes }.
 	local function vector(level, slot)
@@ -44,7 +44,7 @@ function M.transpose(t, width, output)
 		local a, b = vector(level - 1, slot - side * by.distance), vector(level - 1, slot + (1 - side) * by.distance)
 		local v = { name = "s" .. counter, lanes = {} }
 		counter = counter + 1
-		t:line("const %s %s = %s(%s, %s);", T, v.name, prelude.use("%s_%s", by.names[side + 1], T), a.name, b.name)
+		list[#list + 1] = { name = v.name, macro = by.names[side + 1] .. "_" .. T, a = a.name, b = b.name }
 		for lane = 0, n - 1 do
 			local from = by.lane[side + 1](lane)
 			v.lanes[lane] = (from < n and a or b).lanes[from % n]
@@ -59,7 +59,22 @@ function M.transpose(t, width, output)
 		for lane = 0, n - 1 do
 			assert(v.lanes[lane].block == first.block and v.lanes[lane].word == first.word + lane)
 		end
-		output((first.block * WORDS + first.word) / n, v.name)
+		list[#list + 1] = { name = v.name, j = (first.block * WORDS + first.word) / n }
+	end
+	return list
+end
+
+-- Writes the shuffles of that width, and calls output(j, name) for each vector of memory.
+local known = {}
+function M.transpose(t, width, output)
+	local T = isa_table.type(width, 32)
+	known[width] = known[width] or shuffles(width)
+	for _, s in ipairs(known[width]) do
+		if s.j then
+			output(s.j, s.name)
+		else
+			t:line("const %s %s = %s(%s, %s);", T, s.name, prelude.use(s.macro), s.a, s.b)
+		end
 	end
 end
 
@@ -102,8 +117,8 @@ local function emit_blocks(t, stage, isa, width)
 end
 
 local function emit_ahead(t, stage, isa)
-	t:line("/* Writes keystream from block i on, want bytes if that much fits into room, which is a multiple of what the widest")
-	t:line(" * kernel makes; returns how many there are. */")
+	t:line("/* Writes keystream from block i on, want bytes if that much fits into room, which is a multiple of what the")
+	t:line(" * widest kernel makes; returns how many there are. */")
 	t:func(string.format("%sstatic inline size_t %s(const uint32_t *s, uint32_t i, size_t want, size_t room, uint8_t *to)",
 		isa_table.attribute(isa), M.ahead_name(stage, isa)))
 	t:line("size_t made = 0;")

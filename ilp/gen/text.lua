@@ -2,41 +2,53 @@
 local M = {}
 M.__index = M
 
--- formats: those of all lines, from which what they use can be told (prelude.lua). heads: those of functions.
-function M.new() return setmetatable({ lines = {}, depth = 0, formats = {}, heads = {} }, M) end
+-- formats: those of all lines, from which what they use can be told (prelude.lua). heads: those of functions. The lines
+-- are so many that each is made at once, by a format that has the indentation already.
+function M.new() return setmetatable({ lines = {}, count = 0, depth = 0, formats = {}, heads = {} }, M) end
 
 local INDENT = {}
 for depth = 0, 20 do INDENT[depth] = string.rep("\t", depth) end
 
+local function add(t, line)
+	t.count = t.count + 1
+	t.lines[t.count] = line
+end
+
+-- By format, then by depth.
+local indented = {}
 function M:line(format, ...)
 	self.formats[format] = true
-	local text = select("#", ...) > 0 and string.format(format, ...) or format
-	self.lines[#self.lines + 1] = text == "" and "" or INDENT[self.depth] .. text
+	local by_depth = indented[format] or {}
+	indented[format] = by_depth
+	local line = by_depth[self.depth]
+	if not line then
+		line = format == "" and "" or INDENT[self.depth] .. format
+		by_depth[self.depth] = line
+	end
+	add(self, select("#", ...) > 0 and string.format(line, ...) or line)
 end
 
 -- A line as it is, at the margin: preprocessor, labels, text that is formatted already.
 function M:raw(text)
 	self.formats[text] = true
-	for line in (text .. "\n"):gmatch("(.-)\n") do self.lines[#self.lines + 1] = line end
+	if not text:find("\n", 1, true) then return add(self, text) end
+	for line in (text .. "\n"):gmatch("(.-)\n") do add(self, line) end
 end
 
 -- Lines that were written elsewhere; directives stay at the margin.
 function M:append(lines)
-	local indent, all = INDENT[self.depth], self.lines
-	for k = 1, #lines do
-		local line = lines[k]
-		all[#all + 1] = (line:byte() == 35 and "" or indent) .. line
-	end
+	local indent = INDENT[self.depth]
+	for _, line in ipairs(lines) do add(self, (line:byte() == 35 and "" or indent) .. line) end
 end
 
 -- What follows comes from that line of a description; until home(), which is where the C itself goes on.
 local HOME = "\1"
 function M:from(line, file)
 	if not file:find("%c") then
-		self.lines[#self.lines + 1] = string.format('#line %d "%s"', line, (file:gsub('[\\"]', "\\%0")))
+		add(self, string.format('#line %d "%s"', line, (file:gsub('[\\"]', "\\%0"))))
 	end
 end
-function M:home() self.lines[#self.lines + 1] = HOME end
+function M:home() add(self, HOME) end
 
 function M:open(format, ...)
 	self:line(format, ...)
@@ -49,10 +61,11 @@ function M:close(after)
 	self:line("}" .. (after or ""))
 end
 
--- A function's head; its parameters have been joined already.
+-- A function's head; its parameters have been joined already. What it uses can stand before the rest only.
 function M:func(head)
 	self.heads[#self.heads + 1] = head
-	self:raw(head)
+	self.formats[head:match("^%S+")] = true
+	add(self, head)
 	self:open("{")
 end
 
@@ -61,17 +74,22 @@ function M:endfunc()
 	self:line("")
 end
 
--- The text, as lines of the file of that name of which so many stand before it.
-function M:string(name, before)
-	local all = {}
-	for k, line in ipairs(self.lines) do
+-- The text, for which nothing can be added any more. As what follows `first`, of whole lines, in the file of that name.
+function M:string(name, first)
+	local lines, n = self.lines, 0
+	local _, before = (first or ""):gsub("\n", "")
+	for k = 1, self.count do
+		local line = lines[k]
+		if line == HOME and (lines[k + 1] or ""):sub(1, 5) ~= "#line" then
+			line = string.format('#line %d "%s"', before + n + 2, name)
+		end
 		if line ~= HOME then
-			all[#all + 1] = line
-		elseif (self.lines[k + 1] or ""):byte() ~= 35 or self.lines[k + 1]:sub(1, 5) ~= "#line" then
-			all[#all + 1] = string.format('#line %d "%s"', before + #all + 2, name)
+			n = n + 1
+			lines[n] = line
 		end
 	end
-	return table.concat(all, "\n") .. "\n"
+	lines[1], lines[n + 1] = (first or "") .. lines[1], ""
+	return table.concat(lines, "\n", 1, n + 1)
 end
 
 return M
