@@ -134,6 +134,13 @@ expect 0 'send +fused +[a-z0-9]+ +[0-9.]+ of +1 KiB +[0-9.]+ of 64 KiB' "${compi
 expect 0 '"ns_per_kib"' "$tcpu" explain --json --times copy_sum
 expect 0 'counted: [1-9][0-9]* loops have run, and each loads' "${compiles[@]}" --count "$tmp/mine.lua"
 expect 0 '"as_planned": true' "${compiles[@]}" --json --count "$tmp/mine.lua" # tests/explain.sh counts all chains
+# What another CPU has cannot be run, and the message says what can.
+none=$("$tcpu" isa | sed -n 's/^  \([a-z0-9]*\) .*has it not.*/\1/p' | tail -n 1)
+for option in --count --times --all '--registers --count'; do
+	# shellcheck disable=SC2086 # options
+	expect 2 "this CPU has no $none: .*, expected one of scalar[a-z0-9, ]*; or leave --isa out" \
+		"$tcpu" explain $option --isa "$none" copy_sum
+done
 # The function, and nothing else: as it stands in the file.
 expect 0 '^static void xdr_u32_scalar\(' "$tcpu" explain --c --isa scalar "$tmp/mine.lua"
 expect 0 '^static void copy_inet_checksum_scalar\(' head -1 <("$tcpu" explain --c --isa scalar -d recv copy_sum)
@@ -150,7 +157,6 @@ if [ "$(uname -m)" = x86_64 ]; then
 	expect 0 '"spill_loads"' "$tcpu" explain --registers --json copy_sum
 	expect 0 'recv +sse2 +[1-9][0-9]* bytes a turn, +[1-9][0-9]* vector registers, ' \
 		"${compiles[@]}" --registers --isa sse2 "$tmp/mine.lua"
-	expect 2 'this CPU has no neon' "$tcpu" explain --times --isa neon copy_sum
 	for option in --registers --asm; do
 		expect 1 "tcpu explain: there is no program 'llvm-objdump' in PATH: install" env PATH=/none "$tcpu" explain \
 			$option copy_sum
@@ -188,6 +194,7 @@ fi
 expect 0 '^\* scalar +4 +has it +allows it$' env ILP_ISA=scalar "$tcpu" isa
 expect 0 '^  neon .*does not$' env ILP_ISA=scalar "$tcpu" isa
 expect 0 'ILP_ISA=avx3 is no name of these, and changes nothing' env ILP_ISA=avx3 "$tcpu" isa
+expect 0 '^  vx +16 ' env ILP_ISA=scalar "$tcpu" isa
 expect 0 '^1$' grep -c '"taken": true' <("$tcpu" isa --json)
 expect 2 'Too many arguments' "$tcpu" isa scalar
 

@@ -7,6 +7,7 @@
 #include "tools/bench.h"
 #include "tools/library.h"
 #include "tools/measure.h"
+#include "tools/operands.h"
 #include "tools/orc.h"
 
 #include <assert.h>
@@ -20,12 +21,8 @@ const char *const bench_variant_names[BENCH_VARIANTS] = { "layered", "tiled", "f
 
 #define SAMPLE_NS 200000
 
-/* Where the calls of one size find src and dst: slots of the run's memory. src, dst and tmp lie a third of a page
- * apart from one another modulo 4 KiB: a load that has its low 12 address bits in common with a store shortly before
- * it waits for that store. */
+/* Where the calls of one size find src and dst: slots of the run's memory. */
 #define LINE 64UL
-#define PAGE 4096UL
-#define APART 1344UL
 #define COLD_MIN (256UL << 20)
 struct arena {
 	uint8_t *base; /* borrowed */
@@ -109,7 +106,7 @@ static size_t half_of(uint64_t bytes)
 {
 	size_t half = (bytes + bytes / 64 + 2 * ILP_HELD_MAX + LINE - 1) / LINE * LINE;
 
-	return half < PAGE ? half : (half - APART + PAGE - 1) / PAGE * PAGE + APART;
+	return half < OPERANDS_PAGE ? half : operands_pages(half - OPERANDS_APART) + OPERANDS_APART;
 }
 
 static int arena_open(struct arena *a, uint8_t *base, size_t size, uint64_t bytes, bool cold, uint64_t *random)
@@ -142,47 +139,11 @@ static size_t room(const struct bench_options *o, size_t *share)
 		long last = sysconf(_SC_LEVEL3_CACHE_SIZE);
 		size_t want = last > 0 && 2 * (size_t)last > COLD_MIN ? 2 * (size_t)last : COLD_MIN;
 
-		want = (want / (o->size_count ? o->size_count : 1) + PAGE - 1) / PAGE * PAGE;
+		want = operands_pages(want / (o->size_count ? o->size_count : 1));
 		*share = want > *share ? want : *share;
 	}
-	*share = (*share + PAGE - 1) / PAGE * PAGE;
+	*share = operands_pages(*share);
 	return o->cold ? *share * o->size_count : *share;
-}
-
-/* Filled with random bytes. */
-static uint8_t *memory(size_t size, uint64_t *random)
-{
-	uint8_t *base = aligned_alloc(PAGE, size);
-
-	for (size_t i = 0; base && i < size; i += sizeof *random) {
-		uint64_t word = measure_random(random);
-
-		memcpy(base + i, &word, sizeof word);
-	}
-	return base;
-}
-
-/* Keys and the like are any bytes, the same for the library. */
-static const uint32_t counter = 1; /* RFC 8439 (2.4) */
-static const uint8_t key[32] = "a key for benchmarks, no secret.", nonce[12] = "a nonce 4 it";
-
-static void set_params(struct way *w)
-{
-	uint8_t any[64];
-
-	memset(any, 0x5a, sizeof any);
-	for (const struct ilp_param *p = w->chain->params; p && p->name; p++) {
-		const void *value = any;
-
-		if (!strcmp(p->name, "chacha20.key"))
-			value = key;
-		else if (!strcmp(p->name, "chacha20.nonce"))
-			value = nonce;
-		else if (!strcmp(p->name, "chacha20.counter"))
-			value = &counter;
-		if (p->size <= sizeof any)
-			ilp_set(w->chain, &w->state, p->name, value, p->size);
-	}
 }
 
 static ilp_loop *loop_of(const struct bench_series *s, enum bench_variant v)
@@ -211,16 +172,14 @@ static struct way *way_open(const struct bench_series *s, enum bench_variant v, 
 		size_t tmp = ilp_scratch(s->chain, s->direction, (enum ilp_schedule)v, bytes);
 
 		if (tmp) {
-			size_t room = (2 * APART + tmp + PAGE - 1) / PAGE * PAGE;
-
-			w->tmp = aligned_alloc(PAGE, room);
+			w->tmp = aligned_alloc(OPERANDS_PAGE, operands_pages(2 * OPERANDS_APART + tmp));
 			if (!w->tmp)
 				goto nothing;
-			w->tmp += 2 * APART;
+			w->tmp += 2 * OPERANDS_APART;
 		}
-		set_params(w);
+		operands_params(s->chain, &w->state);
 	} else if (v == BENCH_LIBRARY) {
-		w->library = library_open(s->chain->stages, key, nonce, bytes);
+		w->library = library_open(s->chain->stages, operands_key, operands_nonce, bytes);
 		if (!w->library) {
 			if (errno == ENOTSUP)
 				errno = 0;
@@ -247,7 +206,7 @@ static void way_close(struct way *w)
 	library_close(w->library);
 	orc_baseline_close(w->orc);
 	if (w->tmp)
-		free(w->tmp - 2 * APART);
+		free(w->tmp - 2 * OPERANDS_APART);
 	free(w);
 }
 
@@ -403,15 +362,8 @@ static int prepare_point(struct bench_run *b, const struct bench_series *s, stru
 /* -EPROTO, and says so, when all that will be allocated is more than half of what is free. */
 static int fits(const struct bench_options *o, const struct bench_results *r, size_t total)
 {
-	unsigned long long free_kib = 0;
-	char line[128];
-	FILE *f = fopen("/proc/meminfo", "r");
+	const size_t half = operands_half_of_free();
 
-	while (f && !free_kib && fgets(line, sizeof line, f))
-		if (!strncmp(line, "MemAvailable:", 13))
-			free_kib = strtoull(line + 13, NULL, 10);
-	if (f)
-		fclose(f);
 	for (unsigned i = 0; i < r->count; i++)
 		for (unsigned j = 0; j < o->size_count; j++) {
 			total += o->sizes[j]; /* the library's */
@@ -420,10 +372,10 @@ static int fits(const struct bench_options *o, const struct bench_results *r, si
 					total += ilp_scratch(r->series[i].chain, r->series[i].direction, (enum ilp_schedule)v,
 						o->sizes[j]);
 		}
-	if (!free_kib || total / 1024 <= free_kib / 2)
+	if (!half || total <= half)
 		return 0;
-	fprintf(stderr, "tcpu bench: this takes %zu MiB, more than half of the %llu MiB of memory that are free: name "
-		"smaller --sizes, or fewer chains\n", total >> 20, free_kib >> 10);
+	fprintf(stderr, "tcpu bench: this takes %zu MiB, more than half of the %zu MiB of memory that are free: name "
+		"smaller --sizes, or fewer chains\n", total >> 20, half >> 19);
 	return -EPROTO;
 }
 
@@ -435,7 +387,7 @@ static int prepare(struct bench_run *b, const struct bench_options *o, const str
 
 	if (error)
 		return error;
-	b->memory = memory(size, &random);
+	b->memory = operands_memory(size, &random);
 	b->all = calloc(points * BENCH_VARIANTS + 1, sizeof *b->all);
 	b->of = calloc(points + 1, sizeof *b->of);
 	if (!b->memory || !b->all || !b->of)

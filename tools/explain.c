@@ -54,14 +54,28 @@ static void choose_isa(struct request *r, const char *name, struct argp_state *s
 	r->isa = (enum ilp_isa)isa;
 }
 
+/* What is counted or timed has to run. */
+static void refuse_isa(const char *name, struct argp_state *state)
+{
+	char here[128] = "";
+	size_t len = 0;
+
+	for (unsigned isa = 0; isa < ILP_ISAS; isa++)
+		if (ilp_isa_here((enum ilp_isa)isa))
+			len += (size_t)snprintf(here + len, sizeof here - len, "%s%s", len ? ", " : "",
+				ilp_isa_name((enum ilp_isa)isa));
+	argp_error(state, "this CPU has no %s: --count and --times run loops, expected one of %s; or leave --isa out", name,
+		here);
+}
+
 static void check(struct request *r, struct argp_state *state)
 {
 	if (!r->chains && (r->json || r->c || r->as_asm || r->graph || r->count || r->registers || r->times))
 		argp_error(state, "which chains? without one, those that are compiled in are listed, and no option is of use");
 	if (r->c + r->as_asm + (r->json || r->graph || r->count || r->registers || r->times) > 1)
 		argp_error(state, "--c and --asm stand alone: expected one of them, or options of the page");
-	if (r->times && r->isa_name && !ilp_isa_here(r->isa))
-		argp_error(state, "--times: this CPU has no %s: expected one that `tcpu isa` says it has", r->isa_name);
+	if ((r->count || r->times) && r->isa_name && !ilp_isa_here(r->isa))
+		refuse_isa(r->isa_name, state);
 	for (unsigned isa = 0; isa < ILP_ISAS; isa++)
 		r->isas.of[isa] = r->isa_name ? isa == r->isa : ilp_isa_here((enum ilp_isa)isa);
 	if (!r->isa_name)

@@ -4,14 +4,13 @@
 #include "ilp/choose.h"
 #include "ilp/load.h"
 #include "tools/measure.h"
+#include "tools/operands.h"
 #include "tools/stats.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 const char *const explain_directions[ILP_DIRECTIONS] = { "send", "recv" };
-
-#define PAGE 4096UL
 
 /* One ADU of n bytes, by one loop. */
 struct call {
@@ -23,16 +22,6 @@ struct call {
 	uint8_t *src, *dst, *tmp;
 	struct ilp_any state;
 };
-
-static uint8_t *pages(size_t n)
-{
-	size_t room = (n + 2 * PAGE - 1) / PAGE * PAGE;
-	uint8_t *p = aligned_alloc(PAGE, room);
-
-	if (p)
-		memset(p, 0x5a, room);
-	return p;
-}
 
 static void call_close(struct call *c)
 {
@@ -48,12 +37,14 @@ static struct call *call_open(const struct ilp_chain *chain, enum ilp_direction 
 	enum ilp_isa isa, size_t n)
 {
 	struct call *c = aligned_alloc(_Alignof(struct call), sizeof *c);
+	uint64_t random = 1;
 
 	if (!c)
 		return NULL;
 	*c = (struct call){ .chain = chain, .direction = direction, .way = way, .isa = isa, .n = n,
-		.src = pages(n), .dst = pages(ilp_room(chain, direction, n) + ILP_HELD_MAX),
-		.tmp = pages(ilp_scratch(chain, direction, way, n)) };
+		.src = operands_memory(n, &random),
+		.dst = operands_memory(ilp_room(chain, direction, n) + ILP_HELD_MAX, &random),
+		.tmp = operands_memory(ilp_scratch(chain, direction, way, n) + 1, &random) };
 	if (c->src && c->dst && c->tmp)
 		return c;
 	call_close(c);

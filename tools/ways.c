@@ -2,33 +2,8 @@
 #include "tools/ways.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* As in bench_run.c: src, dst and scratch lie a third of a page apart from one another modulo 4 KiB. */
-#define PAGE ((size_t)WAYS_PAGE)
-#define APART 1344UL
-
-static size_t pages(size_t bytes)
-{
-	return (bytes + PAGE - 1) / PAGE * PAGE;
-}
-
-/* Of the memory that is free; 0: unknown. */
-static size_t half_of_free(void)
-{
-	unsigned long long free_kib = 0;
-	char line[128];
-	FILE *f = fopen("/proc/meminfo", "re");
-
-	while (f && !free_kib && fgets(line, sizeof line, f))
-		if (!strncmp(line, "MemAvailable:", 13))
-			free_kib = strtoull(line + 13, NULL, 10);
-	if (f)
-		fclose(f);
-	return (size_t)(free_kib * 1024 / 2);
-}
 
 int ways_open(struct ways_room *r, const struct ilp_chain *const *chains, size_t most, uint64_t seed)
 {
@@ -46,29 +21,24 @@ int ways_open(struct ways_room *r, const struct ilp_chain *const *chains, size_t
 				scratch = tmp > scratch ? tmp : scratch;
 			}
 		}
-	const size_t src_at = 0, dst_at = pages(most) + APART, tmp_at = pages(dst_at + out + PAGE) + 2 * APART;
-	const size_t size = pages(tmp_at + scratch + PAGE), half = half_of_free();
+	const size_t dst_at = operands_pages(most) + OPERANDS_APART;
+	const size_t tmp_at = operands_pages(dst_at + out + OPERANDS_PAGE) + 2 * OPERANDS_APART;
+	const size_t size = operands_pages(tmp_at + scratch + OPERANDS_PAGE), half = operands_half_of_free();
 
 	*r = (struct ways_room){ .most = most, .out = out };
 	if (half && size > half)
 		return -ENOSPC;
-	r->memory = aligned_alloc(PAGE, size);
-	if (!r->memory)
+	r->src = operands_memory(size, &random);
+	if (!r->src)
 		return -ENOMEM;
-	r->src = (uint8_t *)r->memory + src_at;
-	r->dst = (uint8_t *)r->memory + dst_at;
-	r->tmp = (uint8_t *)r->memory + tmp_at;
-	for (size_t i = 0; i + sizeof random <= size; i += sizeof random) {
-		const uint64_t word = measure_random(&random);
-
-		memcpy((uint8_t *)r->memory + i, &word, sizeof word);
-	}
+	r->dst = r->src + dst_at;
+	r->tmp = r->src + tmp_at;
 	return 0;
 }
 
 void ways_close(struct ways_room *r)
 {
-	free(r->memory);
+	free(r->src);
 	*r = (struct ways_room){ .most = 0 };
 }
 
@@ -89,14 +59,9 @@ static void run(void *ctx)
 void ways_call(struct ways_call *c, struct measure *m, struct ways_room *r, const struct ilp_chain *chain,
 	enum ilp_direction direction, unsigned way, uint32_t tile, size_t bytes)
 {
-	uint8_t any[64];
-
 	*c = (struct ways_call){ .chain = chain, .direction = direction, .way = way, .tile = tile, .bytes = bytes, .room = r,
 		.slots = 1, .loop = ilp_pick(chain, direction, way) };
-	memset(any, 0x5a, sizeof any);
-	for (const struct ilp_param *p = chain->params; p && p->name; p++)
-		if (p->size <= sizeof any)
-			ilp_set(chain, &c->state, p->name, any, p->size);
+	operands_params(chain, &c->state);
 	*m = (struct measure){ .run = run, .ctx = c };
 }
 
@@ -104,6 +69,6 @@ void ways_walk(struct ways_call *c)
 {
 	const size_t room = ilp_room(c->chain, c->direction, c->bytes);
 
-	c->stride = pages(room > c->bytes ? room : c->bytes);
+	c->stride = operands_pages(room > c->bytes ? room : c->bytes);
 	c->slots = (c->room->most < c->room->out ? c->room->most : c->room->out) / c->stride;
 }

@@ -6,13 +6,13 @@
 
 #include "ilp/ilp.h"
 #include "tools/measure.h"
+#include "tools/operands.h"
 
 /* Memory for src, dst and scratch of calls up to a size. */
 struct ways_room {
-	uint8_t *src, *dst, *tmp;
+	uint8_t *src, *dst, *tmp; /* all of it begins at src */
 	size_t most, out; /* bytes at src, and at dst */
 	size_t next;      /* call that walks: one for all ways, so that none finds what another has just read */
-	void *memory;
 };
 
 /* 0; -ENOMEM; -ENOSPC: it would take more than half of the memory that is free. */
@@ -22,9 +22,8 @@ void ways_close(struct ways_room *);
 /* One way to run calls of one size: the ctx of a struct measure. The states of all lie at the same place of a page,
  * another than src, dst and scratch: a state of 64 bytes' calls weighs as much as their data, and where it lies would
  * decide between ways. */
-#define WAYS_PAGE 4096
 struct ways_call {
-	_Alignas(WAYS_PAGE) uint8_t apart[3072];
+	_Alignas(OPERANDS_PAGE) uint8_t apart[3072];
 	struct ilp_any state;
 	const struct ilp_chain *chain;
 	enum ilp_direction direction;
