@@ -128,7 +128,7 @@ static inline void ilp_wipe(void *p, size_t n)
 }
 
 /* Clears the stack below the caller's frame, where a function that has returned may have left secrets. */
-#define ILP_STACK 4096
+#define ILP_STACK 6144
 static __attribute__((noinline, unused)) void ilp_wipe_stack(void)
 {
 	_Alignas(ILP_ALIGN) uint8_t below[ILP_STACK];

@@ -286,7 +286,7 @@ end
 
 -- Chooses between `_wide` and `_near`, and makes keystreams for the latter: where it does all, enough that what a call
 -- of it begins and ends with is little.
-local NEAR = 4096
+local NEAR = 2048
 local function emit_driver(t, loop, isa, out)
 	local wide = stays(loop, isa)
 	local most = wide and stream.bytes(isa.kernels[1]) or NEAR
