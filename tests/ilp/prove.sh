@@ -79,6 +79,9 @@ for chain in "${chains[@]}"; do
 	done
 done
 
+# shellcheck source=tests/ilp/units.sh
+. tests/ilp/units.sh
+
 # Vectors, unless they were made by the same generator. --------------------------------------------------------------
 extent=full
 [ -z "$quick" ] || extent=sample
@@ -88,6 +91,7 @@ vectors() { # chain
 	local key
 	key="$made $extent $(sha256sum <"ilp/chains/$1.lua")"
 	[ "$(cat "$dir/$1.vec.key" 2>/dev/null)" != "$key" ] || return 0
+	rm -f "$dir/$1.vec.key" # it would be of others when this is stopped
 	luajit ilp/gen/main.lua --tests "$dir" --extent $extent "$1" && echo "$key" >"$dir/$1.vec.key"
 }
 echo "  vectors of ${#chains[@]} chains" >&$out
@@ -150,16 +154,7 @@ echo "  ${#units[@]} units, of which $kept were proved before" >&$out
 # Those that took longest go first, so that the last ones are short.
 [ ${#todo[@]} = 0 ] || mapfile -t todo < <(printf '%s\n' "${todo[@]}" | sort -k 1,1 -rn)
 
-# Each unit is a process group, so that one that is stopped leaves nothing running.
-set -m
 declare -A pids=()
-stop() {
-	trap '' INT TERM
-	for pid in "${!pids[@]}"; do kill -- "-$pid" 2>/dev/null || true; done
-	echo "prove.sh: stopped; what is done stays, run it again to go on" >&2
-	exit 130
-}
-trap stop INT TERM
 begun=$EPOCHREALTIME done=0 next=0
 finished() { # waits for a unit, and says how far it is
 	local pid chain cc isa key passed failed skipped compared seconds

@@ -67,6 +67,10 @@ fi
 [ $every = 1 ] || row=5
 read -ra flags <<<"-std=gnu17 -D_GNU_SOURCE -w -I. $flags"
 
+# shellcheck source=tests/ilp/units.sh
+. tests/ilp/units.sh
+trap 'end_all; rm -rf "$dir"/work.*' EXIT
+
 # What programs have in common. -------------------------------------------------------------------------------------
 dir=${SURVEY_DIR:-build/survey}
 with=$dir/$cc${CFLAGS:+-flags}
@@ -162,17 +166,7 @@ done
 for ((k = 0; k < parts; k++)); do want "verdicts.$k" $k $parts; done
 echo "  $(wc -l <"$dir/legal") legal chains, ${#units[@]} units, of which $kept were run before; $cc ${flags[*]}; $isa"
 
-# Each unit is a process group, so that one that is stopped leaves nothing running.
-set -m
 declare -A pids=()
-stop() {
-	trap '' INT TERM
-	for pid in "${!pids[@]}"; do kill -- "-$pid" 2>/dev/null || true; done
-	echo "survey.sh: stopped; what is done stays, run it again to go on" >&2
-	exit 130
-}
-trap stop INT TERM
-trap 'rm -rf "$dir"/work.*' EXIT
 begun=$EPOCHREALTIME done=0 next=0
 while [ $next -lt ${#todo[@]} ] || [ ${#pids[@]} -gt 0 ]; do
 	if [ $next -lt ${#todo[@]} ] && [ ${#pids[@]} -lt "$jobs" ]; then
