@@ -235,8 +235,9 @@ function M.declare(t, stage, width, sums)
 			t:line("%s %s = SPLAT(%s, %dull), %s = {0};", D, accumulator(stage, k, 0)[1], D, stage.zero[1], upper(stage, k))
 		else
 			for half = 0, halves(stage) do
-				for a, name in ipairs(accumulator(stage, k, half)) do t:line("%s %s = SPLAT(%s, %dull);", D, name, D,
-					stage.zero[a]) end
+				for a, name in ipairs(accumulator(stage, k, half)) do
+					t:line("%s %s = SPLAT(%s, %dull);", D, name, D, stage.zero[a])
+				end
 			end
 		end
 	end
