@@ -397,11 +397,13 @@ local function each_loop(plan, schedules, f)
 	end
 end
 
--- Each of them once, good for all its uses.
+-- Each of them once, good for all its uses; above them the functions that they share.
 local function emit_loops(t, plan, isa, schedules)
-	local done, least = {}, {}
+	local done, least, before = {}, {}, t.count
+	t.above = text.new()
 	each_loop(plan, schedules, function(l, whole) least[l.name] = math.min(least[l.name] or whole, whole) end)
 	each_loop(plan, schedules, function(l, _, out) loop.emit(t, l, isa, done, least[l.name], out) end)
+	t:insert(before, t.above)
 end
 
 -- The table ------------------------------------------------------------------------------------------------------

@@ -19,12 +19,10 @@ local function lane_distance(stage) return stage.unit == 4 and 2 or 1 end
 
 -- Functions of numbers ---------------------------------------------------------------------------------------------
 
--- The C names of a graph's inputs: acc, units, state.
+-- The C names of a graph's inputs: n words of acc, then those of the lists.
 local function names_of(acc, n, ...)
 	local names = {}
-	for _, one in ipairs { acc } do
-		for k = 0, n - 1 do names[#names + 1] = string.format("%s[%d]", one, k) end
-	end
+	for k = 0, n - 1 do names[#names + 1] = string.format("%s[%d]", acc, k) end
 	for _, more in ipairs { ... } do
 		for _, name in ipairs(more) do names[#names + 1] = name end
 	end
@@ -55,24 +53,24 @@ local function ignore(t, g, names)
 	local used, done = expression.used_inputs(g), {}
 	for k, name in ipairs(names) do
 		local whole = name:match("^[%w_]+")
-		done[whole] = done[whole] or used[k]
-		if not used[k] and done[whole] == nil then done[whole] = false end
+		if whole then done[whole] = done[whole] or used[k] end
 	end
 	for whole, any in pairs(done) do
 		if not any then t:line("(void)%s;", whole) end
 	end
 end
 
--- Writes the graph's results to acc.
-local function assign(t, g, names, to)
+-- Writes the graph's results to the array.
+local function assign(t, g, names, to, T, isa)
+	T = T or "uint64_t"
 	ignore(t, g, names)
-	local results = expression.emit(t, g, names, "uint64_t", "t")
+	local results = expression.emit(t, g, names, T, "t", isa)
 	local temporary = {}
 	for k, r in ipairs(results) do
 		temporary[k] = r
 		if #results > 1 then
 			temporary[k] = "r" .. k
-			t:line("const uint64_t r%d = %s;", k, r)
+			t:line("const %s r%d = %s;", T, k, r)
 		end
 	end
 	for k in ipairs(results) do t:line("%s[%d] = %s;", to, k - 1, temporary[k]) end
@@ -88,9 +86,7 @@ local function emit_step_functions(t, stage)
 	t:endfunc()
 	t:line("/* What b has, which ends %d units later. */", lane_distance(stage))
 	t:func(string.format("static inline void %s_merge(uint64_t *acc, const uint64_t *b%s)", name, state_parameter(stage)))
-	local names = names_of("acc", n)
-	for _, b in ipairs(names_of("b", n, state_names(stage))) do names[#names + 1] = b end
-	assign(t, stage.merge(lane_distance(stage)), names, "acc")
+	assign(t, stage.merge(lane_distance(stage)), names_of("acc", n, names_of("b", n, state_names(stage))), "acc")
 	t:endfunc()
 	t:func(string.format("static inline void %s_finish(uint64_t *value, const uint64_t *acc%s)", name,
 		state_parameter(stage)))
@@ -208,51 +204,102 @@ local function carries_late(stage)
 	return stage.join and stage.unit == 4 and graph.is_only(stage.step(1), "add") and graph.is_only(stage.merge(1), "add")
 end
 
-function M.sums(stage, isa) return (acc_words(stage) > 2 or stage.unit == 16) and isa.registers < 32 and 1 or isa.sums end
-
--- Names of accumulator k's words; half: of which 32 bits of each lane, where units are of 4 bytes.
-local function accumulator(stage, k, half)
-	local names = {}
-	for a = 1, acc_words(stage) do names[a] = string.format("%s_%d_%d_%d", stage.name, k, half, a - 1) end
-	return names
+function M.sums(stage, isa)
+	return (acc_words(stage) > 2 or stage.unit == 16) and isa.registers < 32 and 1 or isa.sums
 end
+
+-- Accumulator k, an array of vectors, one for each of its words; half: of which 32 bits of each lane, where units are
+-- of 4 bytes.
+local function accumulator(stage, k, half) return string.format("%s_%d_%d", stage.name, k, half) end
 local function upper(stage, k) return stage.name .. "_upper_" .. k end
 local function halves(stage) return stage.unit == 4 and 1 or 0 end -- the last
 
-local function vector_state(t, stage, width)
-	local names, D = {}, isa_table.type(width, 64)
-	for k = 1, stage.state_words do names[k] = string.format("%s_s%d", stage.name, k - 1) end
-	return names, D
+local function array(t, D, name, words, const)
+	t:line("%s%s %s[%d] = { %s };", const and "const " or "", D, name, #words, table.concat(words, ", "))
+end
+
+local function each_word(stage, f)
+	local list = {}
+	for a = 1, acc_words(stage) do list[a] = f(a) end
+	return list
+end
+
+-- The words of the state that a step of so many units looks at, by their numbers from 0.
+local function step_state(stage, k)
+	local used, list = expression.used_inputs(stage.step(k)), {}
+	for j = 1, stage.state_words do
+		if used[acc_words(stage) + stage.words + j] then list[#list + 1] = j - 1 end
+	end
+	return list
 end
 
 -- How many units stand between two of one accumulator.
 local function stride(stage, width, sums) return sums * width * stage.words / stage.unit end
 
+-- Functions of vectors, each of one instruction set. They stand above the loops, and are written where the first of
+-- these needs them (emit.lua).
+
+local function begin_function(t, stage, isa, D, what, k, parameters)
+	local name = string.format("%s_%s%d_%s_%s", stage.name, what, k, D, isa.name)
+	if t.above[name] then return name end
+	t.above[name] = true
+	t.above:func(string.format("%sstatic inline __attribute__((always_inline)) void %s(%s *acc%s)",
+		isa_table.attribute(isa), name, D, parameters))
+	return name, t.above
+end
+
+-- acc, and a unit k units further.
+local function step_function(t, stage, isa, D, k)
+	local parameters, names = {}, names_of("acc", acc_words(stage))
+	for j = 1, stage.words do
+		parameters[j], names[#names + 1] = string.format(", %s w%d", D, j), "w" .. j
+	end
+	local first = #names
+	for j = 1, stage.state_words do names[first + j] = "" end
+	for _, j in ipairs(step_state(stage, k)) do
+		parameters[#parameters + 1], names[first + j + 1] = string.format(", %s s%d", D, j), "s" .. j
+	end
+	local name, above = begin_function(t, stage, isa, D, "step", k, table.concat(parameters))
+	if above then
+		assign(above, stage.step(k), names, "acc", D, isa)
+		above:endfunc()
+	end
+	return name
+end
+
+-- acc, and b, which ends k units later.
+local function merge_function(t, stage, isa, D, k)
+	local name, above = begin_function(t, stage, isa, D, "merge", k,
+		string.format(", const %s *b%s", D, state_parameter(stage)))
+	if above then
+		local states = state_names(stage)
+		for j, state in ipairs(states) do states[j] = string.format("%s(%s, %s)", prelude.use "SPLAT", D, state) end
+		local names = names_of("acc", acc_words(stage), names_of("b", acc_words(stage), states))
+		assign(above, stage.merge(k), names, "acc", D, isa)
+		above:endfunc()
+	end
+	return name
+end
+
 function M.declare(t, stage, width, sums)
 	local D = isa_table.type(width, 64)
+	local zeros = each_word(stage, function(a)
+		return string.format("%s(%s, %dull)", prelude.use "SPLAT", D, stage.zero[a])
+	end)
 	for k = 0, sums - 1 do
-		if carries_late(stage) then
-			t:line("%s %s = SPLAT(%s, %dull), %s = {0};", D, accumulator(stage, k, 0)[1], D, stage.zero[1], upper(stage, k))
-		else
-			for half = 0, halves(stage) do
-				for a, name in ipairs(accumulator(stage, k, half)) do
-					t:line("%s %s = SPLAT(%s, %dull);", D, name, D, stage.zero[a])
-				end
-			end
-		end
+		for half = 0, carries_late(stage) and 0 or halves(stage) do array(t, D, accumulator(stage, k, half), zeros) end
+		if carries_late(stage) then t:line("%s %s = {0};", D, upper(stage, k)) end
 	end
 	if M.in_order(stage) then
 		-- It ends last: what was folded before goes on in it.
-		for a, name in ipairs(accumulator(stage, sums - 1, halves(stage))) do
-			t:line("%s[%d] = %s_acc[%d];", name, width / 8 - 1, stage.name, a - 1)
+		local last = accumulator(stage, sums - 1, halves(stage))
+		for a = 0, acc_words(stage) - 1 do
+			t:line("%s[%d][%d] = %s_acc[%d];", last, a, width / 8 - 1, stage.name, a)
 		end
 	end
 	-- What is in the state is read once: for all that the compiler knows, the data that is written may lie over it.
-	local used = expression.used_inputs(stage.step(stride(stage, width, sums)))
-	for k, name in ipairs(vector_state(t, stage, width)) do
-		if used[acc_words(stage) + stage.words + k] then
-			t:line("const %s %s = SPLAT(%s, s->%s_state[%d]);", D, name, D, stage.name, k - 1)
-		end
+	for _, j in ipairs(carries_late(stage) and {} or step_state(stage, stride(stage, width, sums))) do
+		t:line("const %s %s_s%d = SPLAT(%s, s->%s_state[%d]);", D, stage.name, j, D, stage.name, j)
 	end
 end
 
@@ -260,82 +307,60 @@ end
 function M.step(t, stage, isa, width, sums, xs, k)
 	local D = isa_table.type(width, 64)
 	if carries_late(stage) then
-		local x, acc = xs[1], accumulator(stage, k, 0)[1]
-		t:line("%s += (%s)%s, %s += (%s)%s >> 32;", acc, D, x, upper(stage, k), D, x)
+		local x, acc = xs[1], accumulator(stage, k, 0)
+		t:line("%s[0] += (%s)%s, %s += (%s)%s >> 32;", acc, D, x, upper(stage, k), D, x)
 		return
 	end
-	local g, state = stage.step(stride(stage, width, sums)), vector_state(t, stage, width)
+	local distance = stride(stage, width, sums)
 	for half = 0, halves(stage) do
-		local acc, names = accumulator(stage, k, half), {}
-		t:open("{")
-		for _, name in ipairs(acc) do names[#names + 1] = name end
-		for j, x in ipairs(xs) do
-			if stage.unit == 4 then
-				t:line("const %s w%d = %s(%s, (%s)%s);", D, j, prelude.use(half == 0 and "FIRST" or "SECOND"), D, D, x)
-			else
-				t:line("const %s w%d = (%s)%s;", D, j, D, x)
-			end
-			names[#names + 1] = "w" .. j
+		local arguments = { accumulator(stage, k, half) }
+		for _, x in ipairs(xs) do
+			arguments[#arguments + 1] = stage.unit == 4
+				and string.format("%s(%s, (%s)%s)", prelude.use(half == 0 and "FIRST" or "SECOND"), D, D, x)
+				or string.format("(%s)%s", D, x)
 		end
-		for _, name in ipairs(state) do names[#names + 1] = name end
-		M.assign_vector(t, g, names, D, acc, "t", isa)
-		t:close()
+		for _, j in ipairs(step_state(stage, distance)) do
+			arguments[#arguments + 1] = string.format("%s_s%d", stage.name, j)
+		end
+		t:line("%s(%s);", step_function(t, stage, isa, D, distance), table.concat(arguments, ", "))
 	end
-end
-
--- Writes the graph's results to those names.
-function M.assign_vector(t, g, names, D, to, prefix, isa)
-	local results = expression.emit(t, g, names, D, prefix, isa)
-	for a, r in ipairs(results) do
-		if #results > 1 then t:line("const %s %sr%d = %s;", D, prefix, a, r) end
-	end
-	for a, r in ipairs(results) do t:line("%s = %s;", to[a], #results > 1 and prefix .. "r" .. a or r) end
-	t:home()
 end
 
 -- Brings the accumulators of that width to the number of the loop: accumulators to one, then halves of that to one as
 -- long as they are vectors.
 function M.reduce(t, stage, isa, width, sums)
-	local first, last = accumulator(stage, 0, 0), halves(stage)
-	local counter = 0
-	local function merge(a, b, distance, D)
-		local names = {}
-		for _, list in ipairs { a, b } do
-			for _, name in ipairs(list) do names[#names + 1] = name end
-		end
-		for k = 1, stage.state_words do
-			names[#names + 1] = string.format("%s(%s, s->%s_state[%d])", prelude.use "SPLAT", D, stage.name, k - 1)
-		end
-		counter = counter + 1
-		M.assign_vector(t, stage.merge(distance), names, D, a, "m" .. counter .. "_", isa)
+	local first, last, D = accumulator(stage, 0, 0), halves(stage), isa_table.type(width, 64)
+	local function merge(a, b, distance)
+		t:line("%s(%s, %s%s);", merge_function(t, stage, isa, D, distance), a, b, M.state_argument(stage))
 	end
 	t:open("{")
 	if carries_late(stage) then
 		last = 0
 		for k = 0, sums - 1 do
-			t:line("%s += %s - (%s << 32);", accumulator(stage, k, 0)[1], upper(stage, k), upper(stage, k))
+			t:line("%s[0] += %s - (%s << 32);", accumulator(stage, k, 0), upper(stage, k), upper(stage, k))
 		end
 	end
-	local D = isa_table.type(width, 64)
 	for half = 0, last do
 		for k = 1, sums - 1 do
-			merge(accumulator(stage, 0, half), accumulator(stage, k, half), width * stage.words / stage.unit, D)
+			merge(accumulator(stage, 0, half), accumulator(stage, k, half), width * stage.words / stage.unit)
 		end
 	end
-	if last > 0 then merge(first, accumulator(stage, 0, 1), 1, D) end
+	if last > 0 then merge(first, accumulator(stage, 0, 1), 1) end
 	while width > 16 do
-		local low, high, H = {}, {}, isa_table.type(width / 2, 64)
-		for a, name in ipairs(first) do
-			low[a], high[a] = string.format("low%d_%d", width / 2, a), string.format("high%d_%d", width / 2, a)
-			t:line("%s %s = %s(%s);", H, low[a], prelude.use("LOW_%s", D), name)
-			t:line("const %s %s = %s(%s);", H, high[a], prelude.use("HIGH_%s", D), name)
+		local whole, W = first, D
+		local function half(which)
+			return each_word(stage, function(a)
+				return string.format("%s(%s[%d])", prelude.use("%s_%s", which, W), whole, a - 1)
+			end)
 		end
-		merge(low, high, width / 16 * lane_distance(stage), H)
-		first, width, D = low, width / 2, H
+		width = width / 2
+		first, D = "low" .. width, isa_table.type(width, 64)
+		array(t, D, first, half "LOW")
+		array(t, D, "high" .. width, half "HIGH", true)
+		merge(first, "high" .. width, width / 8 * lane_distance(stage))
 	end
 	for lane = 0, 1 do
-		local words = {}
-		for a, name in ipairs(first) do words[a] = string.format("%s[%d]", name, lane) end
+		local words = each_word(stage, function(a) return string.format("%s[%d][%d]", first, a - 1, lane) end)
 		if lane == 0 and M.in_order(stage) then
 			for a, w in ipairs(words) do t:line("%s_acc[%d] = %s;", stage.name, a - 1, w) end
 		else

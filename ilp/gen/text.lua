@@ -74,6 +74,16 @@ function M:endfunc()
 	self:line("")
 end
 
+-- Puts another text where so many lines stand before it.
+function M:insert(count, other)
+	local lines, n = self.lines, other.count
+	for k = self.count, count + 1, -1 do lines[k + n] = lines[k] end
+	for k = 1, n do lines[count + k] = other.lines[k] end
+	self.count = self.count + n
+	for format in pairs(other.formats) do self.formats[format] = true end
+	for _, head in ipairs(other.heads) do self.heads[#self.heads + 1] = head end
+end
+
 -- The text, for which nothing can be added any more. As what follows `first`, of whole lines, in the file of that name.
 function M:string(name, first)
 	local lines, n = self.lines, 0
