@@ -33,11 +33,18 @@ fetch() {
 }
 
 block lua 1 >"$tmp/mychain.lua"
+mkdir "$tmp/stages"
+block lua 2 >"$tmp/stages/zigzag.lua"
+sed 's/mychain/mine/; s/"xdr_u32"/"zigzag"/' "$tmp/mychain.lua" >"$tmp/mine.lua"
 block c 1 >"$tmp/atrun.c"
 block c 2 >"$tmp/adu.c"
 block c 3 >"$tmp/hello.c"
 check 'the blocks are there' test -s "$tmp/mychain.lua" -a -s "$tmp/atrun.c" -a -s "$tmp/adu.c" -a -s "$tmp/hello.c"
 check 'tcpu explain' "$dir/bin/tcpu" explain "$tmp/mychain.lua"
+check 'tcpu explain of a chain with a stage of its own' "$dir/bin/tcpu" explain "$tmp/mine.lua"
+cp "$tmp/log" "$tmp/log.mine"
+check 'the stage is there' grep -q '^  zigzag  *map' "$tmp/log.mine"
+check 'tcpu gen of that chain' "$dir/bin/tcpu" gen -o "$tmp/out" "$tmp/mine.lua"
 check 'tcpu gen' "$dir/bin/tcpu" gen -o "$tmp/out" "$tmp/mychain.lua"
 check 'the program that loads compiles' gcc "${flags[@]}" "$tmp/atrun.c" "$dir/libtcpu.a" -o "$tmp/atrun"
 export XDG_CACHE_HOME=$tmp/cache
