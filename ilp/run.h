@@ -127,8 +127,11 @@ static inline void ilp_wipe(void *p, size_t n)
 	__asm__ volatile("" : : "r"(p) : "memory");
 }
 
-/* Clears the stack below the caller's frame, where a function that has returned may have left secrets. */
-#define ILP_STACK 6144
+/* Clears the stack below the caller's frame, where a function that has returned may have left secrets: so many bytes,
+ * unless a chain's loops have said how many they use. */
+#ifndef ILP_STACK
+#define ILP_STACK 4096
+#endif
 static __attribute__((noinline, unused)) void ilp_wipe_stack(void)
 {
 	_Alignas(ILP_ALIGN) uint8_t below[ILP_STACK];

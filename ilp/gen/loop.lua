@@ -107,6 +107,12 @@ local function each_fold(loop, f, in_order)
 	end
 end
 
+local function folds_in_order(loop)
+	local any = false
+	each_fold(loop, function() any = true end, true)
+	return any
+end
+
 local function place(j, width) return "i" .. (j > 0 and " + " .. j * width or "") end
 
 -- One turn over count vectors at src + i. All loads come first: dst may be src.
@@ -142,8 +148,7 @@ local function emit_width(t, loop, isa, width, main, store)
 	turn.declare(t, loop, width)
 	each_fold(loop, declare, false)
 	if main then
-		local ordered = false
-		each_fold(loop, function() ordered = true end, true)
+		local ordered = folds_in_order(loop)
 		if ordered then
 			t:open("if (n - i >= %d) {", width * count)
 			each_fold(loop, declare, true)
@@ -244,11 +249,7 @@ end
 
 -- Whether the keystream may stay in registers: a single one, beside steps that need no neighbours of a vector.
 local function stays(loop, isa)
-	if #turn.widths(loop, isa) == 0 or #loop.streams ~= 1 or turn.group(loop) > 1 then return false end
-	for _, step in ipairs(loop.steps) do
-		if step.kind == "fold" and fold.in_order(step.stage) then return false end
-	end
-	return true
+	return #turn.widths(loop, isa) > 0 and #loop.streams == 1 and turn.group(loop) == 1 and not folds_in_order(loop)
 end
 
 -- n is a multiple of what the widest kernel makes, and the place of the stream begins a block.
@@ -284,12 +285,27 @@ local function straddles(loop, stream_step)
 	return false
 end
 
--- Chooses between `_wide` and `_near`, and makes keystreams for the latter: where it does all, enough that what a call
--- of it begins and ends with is little.
-local NEAR = 2048
+-- How many bytes of a keystream are made ahead, in memory. What stays in registers needs them only for what is shorter
+-- than a turn; before a fold in order it is much, so that what a call of `_near` begins and ends with is little.
+local AHEAD, NEAR = 1024, 4096
+local function ahead(loop, isa)
+	if stays(loop, isa) then return stream.bytes(isa.kernels[1]) end
+	return folds_in_order(loop) and #turn.widths(loop, isa) > 0 and NEAR or AHEAD
+end
+
+-- Bytes of the keystreams in a frame of the loop's driver.
+function M.keystreams(loop, isa)
+	local bytes = 0
+	for _, step in ipairs(loop.streams) do
+		bytes = bytes + ahead(loop, isa) + (straddles(loop, step) and step.stage.unit or 0)
+	end
+	return bytes
+end
+
+-- Chooses between `_wide` and `_near`, and makes keystreams for the latter.
 local function emit_driver(t, loop, isa, out)
 	local wide = stays(loop, isa)
-	local most = wide and stream.bytes(isa.kernels[1]) or NEAR
+	local most = ahead(loop, isa)
 	local first = loop.streams[1]
 	t:func(M.head(loop, isa, out and "_out" or ""))
 	for _, step in ipairs(loop.streams) do
