@@ -335,13 +335,13 @@ local function emit_driver(t, loop, isa, out)
 	for _, step in ipairs(loop.streams) do
 		local at, name, unit = turn.place(loop, step), step.name, step.stage.unit
 		t:line("const size_t skip_%s = %s %% %d;", name, at, unit)
-		local ahead = stream.ahead_name(step.stage, isa)
+		local make = stream.ahead_name(step.stage, isa)
 		t:line("%ssize_t made_%s = %s(s->%s_state, (uint32_t)(%s / %d), skip_%s + m, %d, ks_%s);",
-			straddles(loop, step) and "" or "const ", name, ahead, name, at, unit, name, most, name)
+			straddles(loop, step) and "" or "const ", name, make, name, at, unit, name, most, name)
 		if straddles(loop, step) then
 			t:line("if (made_%s - skip_%s < %d) /* no whole unit is left of the block */", name, name, loop.unit)
 			t:line("\tmade_%s += %s(s->%s_state, (uint32_t)((%s - skip_%s + made_%s) / %d), 1, %d, ks_%s + made_%s);",
-				name, ahead, name, at, name, name, unit, unit, name, name)
+				name, make, name, at, name, name, unit, unit, name, name)
 		end
 		t:line("used_%s = used_%s < made_%s ? made_%s : used_%s;", name, name, name, name, name)
 		t:line("m = m < made_%s - skip_%s ? m : made_%s - skip_%s;", name, name, name, name)
