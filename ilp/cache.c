@@ -341,3 +341,14 @@ int ilp_cache_lock(int cache, const struct ilp_blob *recipe)
 		}
 	return fd;
 }
+
+void ilp_cache_unlock(int lock)
+{
+	struct flock all = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+
+	if (lock < 0)
+		return;
+	/* A child that another thread has forked meanwhile has the description, too: closing it here would not do. */
+	fcntl(lock, F_OFD_SETLK, &all);
+	close(lock);
+}

@@ -199,8 +199,7 @@ out:
 		dlclose(l->handle);
 		ilp_why(why, error, "the object cannot be written where it was asked for: %s", strerror(-error));
 	}
-	if (kept >= 0)
-		close(kept);
+	ilp_cache_unlock(kept);
 	ilp_blob_free(&recipe);
 	ilp_blob_free(&object);
 	return error;

@@ -65,8 +65,9 @@ int ilp_cache_open(const char *folder, struct ilp_why *);
 /* The object that was kept under that recipe: -ENOENT when there is none, or none that can be trusted or is whole. */
 int ilp_cache_get(int cache, const struct ilp_blob *recipe, struct ilp_blob *object);
 int ilp_cache_put(int cache, const struct ilp_blob *recipe, const struct ilp_blob *object);
-/* Waits until nobody else makes an object of that recipe. Returns a descriptor, to be closed when it is made; -1 when
- * there is no telling: then two may make the same. */
+/* Waits until nobody else makes an object of that recipe. Returns a descriptor, for ilp_cache_unlock when it is made; -1
+ * when there is no telling: then two may make the same. */
 int ilp_cache_lock(int cache, const struct ilp_blob *recipe);
+void ilp_cache_unlock(int lock);
 
 #endif

@@ -6,6 +6,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -174,6 +175,52 @@ START_TEST(it_takes_too_long)
 }
 END_TEST
 
+static void *load_c(void *arg)
+{
+	(void)arg;
+	return (void *)place_load("c");
+}
+
+/* The compiler says that it is at it, and waits for the end of a pipe that it is given, or goes on if there is none. */
+static void waiting_compiler(void)
+{
+	ck_assert_int_eq(mkfifo(place("started"), 0600), 0);
+	ck_assert_int_eq(mkfifo(place("go"), 0600), 0);
+	place_script("cc", "mv \"$PLACE/go\" \"$PLACE/gone\" && echo >\"$PLACE/started\" && cat \"$PLACE/gone\"\n"
+		"exec cc \"$@\" -O0");
+}
+
+static void wait_until_started(void)
+{
+	int fd = open(place("started"), O_RDONLY | O_CLOEXEC);
+	char byte;
+
+	ck_assert_int_eq(read(fd, &byte, 1), 1);
+	close(fd);
+}
+
+/* A child that the program has forked while we compiled, and that lives on, keeps nobody from compiling. */
+START_TEST(a_child_meanwhile)
+{
+	pthread_t t;
+
+	waiting_compiler();
+	ck_assert_int_eq(pthread_create(&t, NULL, load_c, NULL), 0);
+	wait_until_started();
+	pid_t pid = fork();
+	if (pid == 0) {
+		pause();
+		_exit(0);
+	}
+	close(open(place("gone"), O_WRONLY | O_CLOEXEC));
+	ck_assert_int_eq(pthread_join(t, NULL), 0);
+	ck_assert_int_eq(unlink(place_object()), 0);
+	ilp_unload(place_load("c"));
+	ck_assert_int_eq(kill(pid, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+}
+END_TEST
+
 /* What the compiler sees of us: no descriptor, no variable but those it may need, no signal that is ignored. */
 START_TEST(what_it_is_given)
 {
@@ -308,6 +355,7 @@ int main(int argc, char **argv)
 	tcase_add_test(t, it_fails);
 	tcase_add_test(t, no_object);
 	tcase_add_test(t, it_takes_too_long);
+	tcase_add_test(t, a_child_meanwhile);
 	tcase_add_test(t, what_it_is_given);
 	tcase_add_test(t, odd_paths);
 	tcase_add_test(t, no_temporary_folder);
