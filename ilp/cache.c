@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@
 #define LOCK "lock"
 #define OBJECTS_MAX 256
 #define FILE_MAX_BYTES (64 << 20)
+#define WAIT_MS 32 /* between two looks at a lock, at most */
 #define NEW_MAX_S 3600 /* a file that is older, and still has no name of its own, nobody writes any more */
 
 struct head {
@@ -326,19 +328,23 @@ int ilp_cache_put(int cache, const struct ilp_blob *recipe, const struct ilp_blo
 
 /* One file for all: a byte of it for each recipe. Locks of open file descriptions are good between threads, too, and
  * go with whoever is killed. */
-int ilp_cache_lock(int cache, const struct ilp_blob *recipe)
+int ilp_cache_lock(int cache, const struct ilp_blob *recipe, unsigned seconds)
 {
+	const int64_t end = ilp_now_ms() + (int64_t)seconds * 1000;
 	struct flock byte = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1,
 		.l_start = (off_t)(hash(1, recipe->bytes, recipe->len) & INT32_MAX) };
 	int fd = cache < 0 ? -1 : openat(cache, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 
 	if (fd < 0)
 		return -1;
-	while (fcntl(fd, F_OFD_SETLKW, &byte) != 0)
-		if (errno != EINTR) {
+	/* There is no waiting for a lock that ends by itself but that of a signal, which is the program's. */
+	for (unsigned ms = 1; fcntl(fd, F_OFD_SETLK, &byte) != 0; ms = ms < WAIT_MS ? 2 * ms : ms) {
+		if ((errno != EAGAIN && errno != EACCES && errno != EINTR) || ilp_now_ms() >= end) {
 			close(fd);
 			return -1;
 		}
+		poll(NULL, 0, (int)ms);
+	}
 	return fd;
 }
 

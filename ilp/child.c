@@ -19,7 +19,6 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define MEMORY_MAX ((rlim_t)4 << 30)
@@ -124,14 +123,6 @@ static pid_t start(const struct child *c, int *pidfd)
 	return pid;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* Takes what is there to read; false at its end. What does not fit is thrown away. */
 static bool drain(int fd, char *said, size_t size, size_t *len)
 {
@@ -152,12 +143,12 @@ static bool drain(int fd, char *said, size_t size, size_t *len)
 static int watch(int pidfd, int output, unsigned seconds, char *said, size_t size)
 {
 	struct pollfd fds[2] = { { .fd = pidfd, .events = POLLIN }, { .fd = output, .events = POLLIN } };
-	int64_t end = now_ms() + (int64_t)seconds * 1000;
+	int64_t end = ilp_now_ms() + (int64_t)seconds * 1000;
 	size_t len = 0;
 
 	said[0] = 0;
 	for (;;) {
-		int64_t left = end - now_ms();
+		int64_t left = end - ilp_now_ms();
 
 		if (left <= 0)
 			return -ETIMEDOUT;

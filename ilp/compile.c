@@ -239,7 +239,7 @@ int ilp_compile(const struct ilp_compiler *c, const struct ilp_files *files, uns
 	if (error)
 		ilp_why(why, error, "'%s' cannot be written: %s; set TMPDIR to where there is room", path, strerror(-error));
 	if (!error)
-		error = call(c, files, folder, path, seconds ? seconds : 60, why);
+		error = call(c, files, folder, path, seconds, why);
 	if (!error)
 		error = take_object(c, folder, object, why);
 	if (folder >= 0)

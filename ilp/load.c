@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Texts and bytes ------------------------------------------------------------------------------------------------- */
@@ -80,6 +81,14 @@ void ilp_blob_free(struct ilp_blob *b)
 {
 	free(b->bytes);
 	*b = (struct ilp_blob){0};
+}
+
+int64_t ilp_now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 void ilp_files_free(struct ilp_files *files)
@@ -173,13 +182,14 @@ static int build(const struct ilp_files *files, const struct ilp_load_options *o
 {
 	struct ilp_compiler compiler;
 	struct ilp_blob recipe = {0}, object = {0};
+	const unsigned seconds = o->seconds ? o->seconds : 60;
 	int kept = -1, error = ilp_compiler_find(o->compiler, &compiler, why), problem;
 
 	if (!error && (error = ilp_recipe(&compiler, files, &recipe)) != 0)
 		ilp_why(why, error, "what '%s' is made from: %s", files->chain, strerror(-error));
 	bool got = !error && ilp_cache_get(cache, &recipe, &object) == 0;
 	if (!error && !got) {
-		kept = ilp_cache_lock(cache, &recipe);
+		kept = ilp_cache_lock(cache, &recipe, seconds);
 		/* Whoever held the lock may have made it. */
 		got = ilp_cache_get(cache, &recipe, &object) == 0;
 	}
@@ -188,7 +198,7 @@ static int build(const struct ilp_files *files, const struct ilp_load_options *o
 		goto out;
 	ilp_blob_free(&object);
 	if (!error)
-		error = ilp_compile(&compiler, files, o->seconds, &object, why);
+		error = ilp_compile(&compiler, files, seconds, &object, why);
 	if (!error)
 		error = attach(&object, files->chain, l, why);
 	if (!error && cache >= 0 && (problem = ilp_cache_put(cache, &recipe, &object)) != 0)

@@ -45,7 +45,7 @@ struct ilp_load_options {
 	/* The folder that holds ilp/gen/ and ilp/stages/. Default: TCPU_SHARE of the environment, else that which the
 	 * library was built in. */
 	const char *share;
-	/* How long the compiler may take. Default: 60. */
+	/* How long the compiler may take, and how long to wait for another's. Default: 60. */
 	unsigned seconds;
 	/* For who looks at what loops do, as `tcpu explain`. counted: they count the bytes of data that they load and store
 	 * (ilp_counted), and are slow. object: a descriptor that the object is written to, from where it stands; 0: none. */

@@ -186,7 +186,7 @@ static void waiting_compiler(void)
 {
 	ck_assert_int_eq(mkfifo(place("started"), 0600), 0);
 	ck_assert_int_eq(mkfifo(place("go"), 0600), 0);
-	place_script("cc", "mv \"$PLACE/go\" \"$PLACE/gone\" && echo >\"$PLACE/started\" && cat \"$PLACE/gone\"\n"
+	place_script("cc", "mv \"$PLACE/go\" \"$PLACE/gone\" && echo >\"$PLACE/started\" && read -r line <\"$PLACE/gone\"\n"
 		"exec cc \"$@\" -O0");
 }
 
@@ -218,6 +218,31 @@ START_TEST(a_child_meanwhile)
 	ilp_unload(place_load("c"));
 	ck_assert_int_eq(kill(pid, SIGKILL), 0);
 	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+}
+END_TEST
+
+/* Nor does one who compiles, and was stopped: when its time is up, another compiles as well. */
+START_TEST(one_who_is_stopped)
+{
+	const struct ilp_load_options o = { .seconds = 3 };
+	const struct ilp_chain *c;
+	char why[1024];
+	int status;
+
+	waiting_compiler();
+	pid_t pid = fork();
+	if (pid == 0) {
+		place_load("c");
+		_exit(0);
+	}
+	wait_until_started();
+	ck_assert_int_eq(kill(pid, SIGSTOP), 0);
+	ck_assert_int_eq(waitpid(pid, &status, WUNTRACED), pid);
+	ck_assert(WIFSTOPPED(status));
+	ck_assert_int_eq(ilp_load(place("c.lua"), &o, &c, why, sizeof why), 0);
+	ck_assert_str_eq(why, "");
+	ck_assert_int_eq(kill(pid, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 }
 END_TEST
 
@@ -356,6 +381,7 @@ int main(int argc, char **argv)
 	tcase_add_test(t, no_object);
 	tcase_add_test(t, it_takes_too_long);
 	tcase_add_test(t, a_child_meanwhile);
+	tcase_add_test(t, one_who_is_stopped);
 	tcase_add_test(t, what_it_is_given);
 	tcase_add_test(t, odd_paths);
 	tcase_add_test(t, no_temporary_folder);
