@@ -51,7 +51,7 @@ static void limit(__rlimit_resource_t what, rlim_t value)
 static void become(const struct child *c)
 {
 	limit(RLIMIT_CORE, 0);
-	limit(RLIMIT_CPU, c->seconds + 1); /* for what outlives us; else the clock is first */
+	limit(RLIMIT_CPU, (rlim_t)c->seconds + 1); /* for what outlives us; else the clock is first */
 	limit(RLIMIT_FSIZE, FILE_SIZE_MAX);
 	if (sizeof(void *) > 4)
 		limit(RLIMIT_AS, MEMORY_MAX);

@@ -6,6 +6,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -291,6 +292,20 @@ START_TEST(what_it_is_given)
 }
 END_TEST
 
+/* As long as it likes. */
+START_TEST(no_hurry)
+{
+	const struct ilp_load_options o = { .seconds = UINT_MAX };
+	const struct ilp_chain *c;
+	char why[1024];
+
+	place_script("cc", "ulimit -t >\"$PLACE/cpu\"; exec cc \"$@\" -O0");
+	ck_assert_msg(ilp_load(place("c.lua"), &o, &c, why, sizeof why) == 0, "%s", why);
+	const char *limit = text_of("cpu");
+	ck_assert_msg(!strcmp(limit, "unlimited\n") || strtoull(limit, NULL, 10) > UINT_MAX, "%s", limit);
+}
+END_TEST
+
 /* A path is no more than a path. */
 START_TEST(odd_paths)
 {
@@ -383,6 +398,7 @@ int main(int argc, char **argv)
 	tcase_add_test(t, a_child_meanwhile);
 	tcase_add_test(t, one_who_is_stopped);
 	tcase_add_test(t, what_it_is_given);
+	tcase_add_test(t, no_hurry);
 	tcase_add_test(t, odd_paths);
 	tcase_add_test(t, no_temporary_folder);
 	tcase_add_test(t, more_rights_than_the_caller);
