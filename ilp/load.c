@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -154,12 +155,37 @@ static int as_file(const struct ilp_blob *object, const char *name)
 	return fd;
 }
 
+/* Whether all is there that the object's head says is to be mapped: beyond the file's end there is nothing but SIGBUS,
+ * for the linker first. What is no object at all, it says itself. */
+static bool is_uncut(const struct ilp_blob *object)
+{
+	ElfW(Ehdr) head;
+	ElfW(Phdr) part;
+
+	if (object->len < sizeof head)
+		return false;
+	memcpy(&head, object->bytes, sizeof head);
+	for (unsigned i = 0; i < head.e_phnum; i++) {
+		const size_t room = object->len - sizeof part, at = i * sizeof part;
+
+		if (object->len < sizeof part || head.e_phoff > room || at > room - head.e_phoff)
+			return false;
+		memcpy(&part, object->bytes + head.e_phoff + at, sizeof part);
+		if (part.p_offset > object->len || part.p_filesz > object->len - part.p_offset)
+			return false;
+	}
+	return true;
+}
+
 /* Links the object into the process. */
 static int attach(const struct ilp_blob *object, const char *name, struct loaded *l, struct ilp_why *why)
 {
 	char path[192], symbol[300];
-	int fd = as_file(object, name);
 
+	if (!is_uncut(object))
+		return ilp_why(why, -ENOEXEC, "the chain's object cannot be loaded: it is cut short, or no object; is there room "
+			"in TMPDIR, and is ILP_CC a compiler?");
+	int fd = as_file(object, name);
 	if (fd < 0)
 		return ilp_why(why, fd, "the chain's object cannot be loaded: memfd_create: %s", strerror(-fd));
 	name_once(path, fd);

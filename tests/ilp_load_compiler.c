@@ -137,6 +137,19 @@ START_TEST(no_object)
 }
 END_TEST
 
+/* As of a compiler that does not look whether the disk is full. */
+START_TEST(cut_objects)
+{
+	char script[64];
+
+	for (unsigned len = 63; len < 16000; len += 1500) {
+		snprintf(script, sizeof script, "cc \"$@\" -O0 && truncate -s %u chain.so", len);
+		place_script("cc", script);
+		fails(-ENOEXEC, "cannot be loaded");
+	}
+}
+END_TEST
+
 /* Whether the process is there, and no zombie that waits for its parent. */
 static bool runs(const char *pid)
 {
@@ -394,6 +407,7 @@ int main(int argc, char **argv)
 	tcase_add_test(t, which_one);
 	tcase_add_test(t, it_fails);
 	tcase_add_test(t, no_object);
+	tcase_add_test(t, cut_objects);
 	tcase_add_test(t, it_takes_too_long);
 	tcase_add_test(t, a_child_meanwhile);
 	tcase_add_test(t, one_who_is_stopped);
