@@ -143,7 +143,10 @@ static int write_all(int fd, const struct ilp_blob *object)
 /* A file without a name that holds the bytes, and that nobody can change any more. */
 static int as_file(const struct ilp_blob *object, const char *name)
 {
-	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	char shown[128]; /* in /proc/self/maps; memfd_create takes less than a file's name may have */
+
+	snprintf(shown, sizeof shown, "%s", name);
+	int fd = memfd_create(shown, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	int error = fd < 0 ? -errno : write_all(fd, object);
 
 	if (error) {

@@ -340,6 +340,25 @@ START_TEST(odd_paths)
 }
 END_TEST
 
+/* As long as a file's may be, which NAME.lua is. */
+START_TEST(long_names)
+{
+	char name[NAME_MAX], file[512], text[512];
+	const struct ilp_chain *c;
+
+	for (unsigned len = 247; len <= NAME_MAX - strlen(".lua"); len++) {
+		memset(name, 'a', len);
+		name[len] = 0;
+		snprintf(text, sizeof text, "return chain { name = \"%s\", stages = { \"copy\" } }\n", name);
+		snprintf(file, sizeof file, "%s.lua", name);
+		place_write(file, text);
+		ck_assert_msg(ilp_load(place(file), NULL, &c, text, sizeof text) == 0, "%u: %s", len, text);
+		ck_assert_str_eq(c->name, name);
+		ilp_unload(c);
+	}
+}
+END_TEST
+
 START_TEST(no_temporary_folder)
 {
 	setenv("TMPDIR", "/proc/none", 1);
@@ -414,6 +433,7 @@ int main(int argc, char **argv)
 	tcase_add_test(t, what_it_is_given);
 	tcase_add_test(t, no_hurry);
 	tcase_add_test(t, odd_paths);
+	tcase_add_test(t, long_names);
 	tcase_add_test(t, no_temporary_folder);
 	tcase_add_test(t, more_rights_than_the_caller);
 	suite_add_tcase(s, t);
