@@ -72,6 +72,8 @@ static int home_of(char path[PATH_MAX])
 		if (getpwuid_r(geteuid(), &entry, room, sizeof room, &found) != 0 || !found)
 			return -ENOENT;
 		home = found->pw_dir;
+		if (!home || home[0] != '/')
+			return -ENOENT;
 	}
 	return snprintf(path, PATH_MAX, "%s/.cache/tcpu", home) < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
