@@ -21,6 +21,23 @@
 
 /* Texts and bytes ------------------------------------------------------------------------------------------------- */
 
+/* Bytes of the character there, in UTF-8; 0: a control character (also those from U+0080 to U+009F, which some terminals
+ * obey), or none. */
+static size_t printable(const char *text)
+{
+	const unsigned char *c = (const unsigned char *)text;
+	size_t len = 1;
+
+	if (c[0] < 0x80)
+		return (c[0] >= ' ' && c[0] != 0x7f) || c[0] == '\n' || c[0] == '\t';
+	if (c[0] < 0xc2 || c[0] > 0xf4 || (c[0] == 0xc2 && c[1] < 0xa0))
+		return 0;
+	for (size_t more = c[0] < 0xe0 ? 1 : c[0] < 0xf0 ? 2 : 3; len <= more; len++)
+		if ((c[len] & 0xc0) != 0x80)
+			return 0;
+	return len;
+}
+
 int ilp_why(struct ilp_why *why, int error, const char *format, ...)
 {
 	va_list arguments;
@@ -34,9 +51,13 @@ int ilp_why(struct ilp_why *why, int error, const char *format, ...)
 	while (len > 0 && why->text[len - 1] == '\n')
 		why->text[--len] = 0;
 	/* Names and values of a description, and a compiler's output, end on somebody's terminal, or in a log. */
-	for (char *c = why->text; *c; c++)
-		if (((unsigned char)*c < ' ' && *c != '\n' && *c != '\t') || *c == 0x7f)
+	for (char *c = why->text; *c;) {
+		const size_t shown = printable(c);
+
+		if (!shown)
 			*c = '?';
+		c += shown ? shown : 1;
+	}
 	return error;
 }
 

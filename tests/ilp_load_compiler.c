@@ -102,6 +102,8 @@ START_TEST(it_fails)
 	fails(-ENOEXEC, "failed with status 3; it said:\nout\nerror: no");
 	place_script("cc", "printf 'a\\033[31mb'; exit 1");
 	fails(-ENOEXEC, "it said:\na?[31mb");
+	place_script("cc", "printf 'a\\302\\233b\\233c\\303\\244\\342\\202\\254\\342\\202d\\360\\237\\230\\200\\377'; exit 1");
+	fails(-ENOEXEC, "it said:\na??b?c\xc3\xa4\xe2\x82\xac??d\xf0\x9f\x98\x80?");
 	place_script("cc", "exit 1");
 	fails(-ENOEXEC, "failed with status 1; it said:");
 	place_script("cc", "kill -SEGV $$");
