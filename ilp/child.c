@@ -107,10 +107,8 @@ __attribute__((noreturn)) static void keep(const struct child *c)
 static pid_t start(const struct child *c, int *pidfd)
 {
 	sigset_t all, before;
-	int cancelling;
 	pid_t pid;
 
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	pid = copy(0, pidfd);
@@ -119,7 +117,6 @@ static pid_t start(const struct child *c, int *pidfd)
 	if (pid < 0)
 		pid = -errno;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_setcancelstate(cancelling, NULL);
 	return pid;
 }
 

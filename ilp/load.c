@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <link.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -21,8 +22,8 @@
 
 /* Texts and bytes ------------------------------------------------------------------------------------------------- */
 
-/* Bytes of the character there, in UTF-8; 0: a control character (also those from U+0080 to U+009F, which some terminals
- * obey), or none. */
+/* Bytes of the character there, in UTF-8; 0: a control character (also those from U+0080 to U+009F, which some
+ * terminals obey), or none. */
 static size_t printable(const char *text)
 {
 	const unsigned char *c = (const unsigned char *)text;
@@ -265,7 +266,7 @@ out:
 	return error;
 }
 
-int ilp_load(const char *file, const struct ilp_load_options *options, const struct ilp_chain **chain, char *text,
+static int load(const char *file, const struct ilp_load_options *options, const struct ilp_chain **chain, char *text,
 	size_t text_size)
 {
 	static const struct ilp_load_options none;
@@ -301,6 +302,28 @@ int ilp_load(const char *file, const struct ilp_load_options *options, const str
 	pthread_mutex_unlock(&lock);
 	*chain = l->chain;
 	return 0;
+}
+
+/* Cancelled on its way, a thread would leave all that it has, and locks. And a write beyond RLIMIT_FSIZE is an error,
+ * which we tell, and no end of the program. */
+int ilp_load(const char *file, const struct ilp_load_options *options, const struct ilp_chain **chain, char *text,
+	size_t text_size)
+{
+	sigset_t too_large, before, pending;
+	int cancelling;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
+	sigemptyset(&too_large);
+	sigaddset(&too_large, SIGXFSZ);
+	pthread_sigmask(SIG_BLOCK, &too_large, &before);
+	sigpending(&pending);
+	const int error = load(file, options, chain, text, text_size);
+	if (!sigismember(&pending, SIGXFSZ))
+		while (sigtimedwait(&too_large, NULL, &(struct timespec){ 0, 0 }) < 0 && errno == EINTR)
+			;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_setcancelstate(cancelling, NULL);
+	return error;
 }
 
 uint64_t *ilp_counted(const struct ilp_chain *chain)
