@@ -120,20 +120,21 @@ static pid_t start(const struct child *c, int *pidfd)
 	return pid;
 }
 
-/* Takes what is there to read; false at its end. What does not fit is thrown away. */
+/* Takes some of what is there to read, and no more than a pipe holds: who writes without end is not to keep us from
+ * looking at the time. False at its end. What does not fit is thrown away. */
 static bool drain(int fd, char *said, size_t size, size_t *len)
 {
 	char room[4096];
-	ssize_t n;
+	ssize_t n = 0;
 
-	while ((n = read(fd, room, sizeof room)) > 0) {
+	for (unsigned i = 0; i < 16 && (n = read(fd, room, sizeof room)) > 0; i++) {
 		size_t fits = (size_t)n < size - 1 - *len ? (size_t)n : size - 1 - *len;
 
 		memcpy(said + *len, room, fits);
 		*len += fits;
 		said[*len] = 0;
 	}
-	return n < 0 && (errno == EAGAIN || errno == EINTR);
+	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
 /* Until it has ended, or time is up. Its output may stay open longer, in the hands of its children: nobody waits. */

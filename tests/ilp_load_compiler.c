@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -214,6 +216,41 @@ static void wait_until_started(void)
 	ck_assert_int_eq(read(fd, &byte, 1), 1);
 	close(fd);
 }
+
+/* In place of the C library's: as slow a reader as you like finds something whenever it looks. */
+static bool slow;
+ssize_t read(int fd, void *to, size_t size)
+{
+	ssize_t n = syscall(SYS_read, fd, to, size);
+
+	while (slow && n < 0 && errno == EAGAIN) {
+		poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, -1);
+		n = syscall(SYS_read, fd, to, size);
+	}
+	return n;
+}
+
+/* One that says something all the time is still looked after; and so is what it leaves behind. */
+START_TEST(it_says_too_much)
+{
+	const struct ilp_load_options o = { .seconds = 1 };
+	const struct ilp_chain *c;
+	char why[1024];
+	int error;
+
+	place_script("cc", "exec cat /dev/zero");
+	slow = true;
+	error = ilp_load(place("c.lua"), &o, &c, why, sizeof why);
+	slow = false;
+	ck_assert_int_eq(error, -ETIMEDOUT);
+	ck_assert_uint_eq(place_count(place("tmp"), NULL), 0);
+	place_script("cc", "cat /dev/zero & echo $! >\"$PLACE/pid\"; exec cc \"$@\" -O0");
+	slow = true;
+	ilp_unload(place_load("c"));
+	slow = false;
+	kill(atoi(text_of("pid")), SIGKILL);
+}
+END_TEST
 
 /* A child that the program has forked while we compiled, and that lives on, keeps nobody from compiling. */
 START_TEST(a_child_meanwhile)
@@ -430,6 +467,7 @@ int main(int argc, char **argv)
 	tcase_add_test(t, no_object);
 	tcase_add_test(t, cut_objects);
 	tcase_add_test(t, it_takes_too_long);
+	tcase_add_test(t, it_says_too_much);
 	tcase_add_test(t, a_child_meanwhile);
 	tcase_add_test(t, one_who_is_stopped);
 	tcase_add_test(t, what_it_is_given);
