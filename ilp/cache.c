@@ -160,7 +160,7 @@ int ilp_cache_open(const char *folder, struct ilp_why *why)
 			folder == name ? "the user's home" : folder, strerror(-error));
 	int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return -errno;
+		return ilp_why(why, -errno, "nothing is cached: %s: %s", path, strerror(errno));
 	snprintf(name, sizeof name, "%s", path);
 	rest = name + strspn(name, "/");
 	do {

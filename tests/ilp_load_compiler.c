@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -321,10 +322,10 @@ START_TEST(what_it_is_given)
 		ck_assert_ptr_null(strstr(text_of("env"), absent[i]));
 	ck_assert_ptr_nonnull(strstr(text_of("env"), "LC_ALL=C\n"));
 	ck_assert_ptr_nonnull(strstr(text_of("env"), "PATH="));
+	ck_assert_ptr_nonnull(strstr(text_of("env"), "TMPDIR=.\n"));
 	char tmp[600];
-	snprintf(tmp, sizeof tmp, "TMPDIR=%s/ilp-", place("tmp"));
-	ck_assert_ptr_nonnull(strstr(text_of("env"), tmp));
-	ck_assert_int_eq(strncmp(text_of("pwd"), tmp + strlen("TMPDIR="), strlen(tmp) - strlen("TMPDIR=")), 0);
+	snprintf(tmp, sizeof tmp, "%s/ilp-", place("tmp"));
+	ck_assert_int_eq(strncmp(text_of("pwd"), tmp, strlen(tmp)), 0);
 	ck_assert_str_eq(text_of("mode"), "700\n");
 	/* The shell has its script open besides, from 10 on. */
 	const char *fds = text_of("fd");
@@ -355,6 +356,49 @@ START_TEST(no_hurry)
 	ck_assert_msg(ilp_load(place("c.lua"), &o, &c, why, sizeof why) == 0, "%s", why);
 	const char *limit = text_of("cpu");
 	ck_assert_msg(!strcmp(limit, "unlimited\n") || strtoull(limit, NULL, 10) > UINT_MAX, "%s", limit);
+}
+END_TEST
+
+/* In a folder where others may rename, somebody puts another in the place of ours: nothing in it is used, or removed. */
+START_TEST(another_temporary_folder)
+{
+	place_write("theirs/precious", "");
+	place_write("theirs/sub/precious", "");
+	place_script("cc", "mv \"$PWD\" \"$PLACE/ours\"; cp -r \"$PLACE/theirs\" \"$PWD\"\n"
+		"mkdir -p d/e/f; ln -s \"$PLACE/theirs\" d/link; exec cc \"$@\" -O0");
+	ilp_unload(place_load("c"));
+	ck_assert_uint_eq(place_count(place("ours"), NULL), 0);
+	ck_assert_uint_eq(place_count(place("theirs"), NULL), 2);
+	ck_assert_uint_eq(place_count(place("theirs/sub"), NULL), 1);
+	ck_assert_uint_eq(place_count(place("tmp"), NULL), 1);
+}
+END_TEST
+
+/* With ever more descriptors: an error that is told, or a remark, or success; and nothing stays in any case. */
+START_TEST(few_descriptors)
+{
+	struct rlimit before, few;
+	const struct ilp_chain *c;
+	bool done = false;
+	char why[1024];
+
+	place_chain("warm", "\"copy\"");
+	ilp_unload(place_load("warm"));
+	unsigned here = place_descriptors(), kept = place_count(place("cache/tcpu"), "lock");
+	getrlimit(RLIMIT_NOFILE, &before);
+	for (few = before, few.rlim_cur = 3; !done; few.rlim_cur++) {
+		ck_assert_uint_lt(few.rlim_cur, 100);
+		setrlimit(RLIMIT_NOFILE, &few);
+		int error = ilp_load(place("c.lua"), NULL, &c, why, sizeof why);
+		setrlimit(RLIMIT_NOFILE, &before);
+		done = !error && !*why;
+		ck_assert_msg(done || *why, "%d, %d descriptors", error, (int)few.rlim_cur);
+		ck_assert_uint_eq(place_descriptors(), here);
+		ck_assert_msg(place_count(place("tmp"), NULL) == 0, "%d descriptors: %s", (int)few.rlim_cur, why);
+		ck_assert_uint_eq(place_count(place("cache/tcpu"), "lock"), kept + done);
+		if (!error)
+			ilp_unload(c);
+	}
 }
 END_TEST
 
@@ -472,6 +516,8 @@ int main(int argc, char **argv)
 	tcase_add_test(t, one_who_is_stopped);
 	tcase_add_test(t, what_it_is_given);
 	tcase_add_test(t, no_hurry);
+	tcase_add_test(t, another_temporary_folder);
+	tcase_add_test(t, few_descriptors);
 	tcase_add_test(t, odd_paths);
 	tcase_add_test(t, long_names);
 	tcase_add_test(t, no_temporary_folder);
