@@ -359,7 +359,7 @@ START_TEST(no_hurry)
 }
 END_TEST
 
-/* In a folder where others may rename, somebody puts another in the place of ours: nothing in it is used, or removed. */
+/* Where others may rename, somebody puts another folder in the place of ours: nothing in it is used, or removed. */
 START_TEST(another_temporary_folder)
 {
 	place_write("theirs/precious", "");
