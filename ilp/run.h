@@ -19,8 +19,7 @@ enum ilp_direction { ILP_SEND, ILP_RECV, ILP_DIRECTIONS };
 /* How a chain is run: the ways that every chain has, at these places of its table; partitions between tiled and fused
  * follow. layered: a pass over the whole for each stage. tiled: the same over strips of `tile` bytes, which stay in the
  * L1 cache. fused: one loop, or as few as there can be, over strips. streaming: fused, with stores that go by the
- * caches
- * where the CPU has them: for what will not be read soon. */
+ * caches where the CPU has them: for what will not be read soon. */
 enum ilp_schedule { ILP_LAYERED, ILP_TILED, ILP_FUSED, ILP_STREAMING, ILP_SCHEDULES };
 #define ILP_TILE 2048       /* what begin sets: a multiple of 64 */
 #define ILP_TILE_MAX 65536
