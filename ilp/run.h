@@ -12,7 +12,16 @@
 #include <stdint.h>
 
 /* What is declared here, as a number: loops that were made for another are not run. */
-#define ILP_ABI 3
+#define ILP_ABI 4
+
+/* Who compiles what includes this: "gcc 12.2.0". */
+#define ILP_TEXT_OF(x) #x
+#define ILP_DOTTED(a, b, c) ILP_TEXT_OF(a) "." ILP_TEXT_OF(b) "." ILP_TEXT_OF(c)
+#ifdef __clang__
+#define ILP_COMPILER "clang " ILP_DOTTED(__clang_major__, __clang_minor__, __clang_patchlevel__)
+#else
+#define ILP_COMPILER "gcc " ILP_DOTTED(__GNUC__, __GNUC_MINOR__, __GNUC_PATCHLEVEL__)
+#endif
 
 enum ilp_direction { ILP_SEND, ILP_RECV, ILP_DIRECTIONS };
 
@@ -87,6 +96,7 @@ struct ilp_way {
 
 struct ilp_chain {
 	uint32_t abi;             /* ILP_ABI */
+	const char *compiler;     /* that made the loops: ILP_COMPILER */
 	const char *name;
 	const char *stages;       /* in send order: "xdr_u32 chacha20 copy inet_checksum" */
 	uint32_t state_size;

@@ -402,11 +402,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 /* Where to, before anything is measured. */
-static int out_path(const struct request *r, char *path)
+static int out_path(const struct request *r, const char *compiler, char *path)
 {
 	if (r->out)
 		return snprintf(path, PATH_MAX, "%s", r->out) < PATH_MAX ? 0 : -ENAMETOOLONG;
-	const int error = ilp_model_path(path);
+	const int error = ilp_model_path(path, compiler);
 	if (error == -ENOENT)
 		fprintf(stderr, "tcpu calibrate: ILP_MODEL is empty, or there is no home: where is the model to go? --out says it\n");
 	return error == -ENOENT ? -EPROTO : error;
@@ -425,43 +425,18 @@ static int report(const struct work *w, bool json)
 	return error;
 }
 
-int verb_calibrate(int argc, char **argv)
+/* The model of one compiler's chains, which end with NULL. */
+static int make_model(const struct request *r, const struct ilp_chain *const *chains, uint64_t ns)
 {
-	static const struct argp_option options[] = {
-		{ "out", 'o', "FILE", 0, "where the model goes [ILP_MODEL, or tcpu/model in the user's cache]", 0 },
-		{ "seconds", 's', "N", 0, "how long it may take, as far as it can [45]", 0 },
-		{ "json", 'j', NULL, 0, "say what was found as JSON", 0 },
-		{ 0 },
-	};
-	static const struct argp argp = {
-		options, parse, "[FILE...]",
-		"Measure every way to run every chain that is compiled in, and those that FILEs describe, into a small model by "
-		"which a way is chosen for a size (ilp/choose.h). It is of this CPU, this compiler, and the instruction set that "
-		"ILP_ISA allows.\v"
-		"Example: tcpu calibrate --seconds 45",
-		NULL, NULL, NULL
-	};
-	struct request r = { .seconds = 45, .chains = calloc((size_t)argc + 2, sizeof *r.chains) };
 	struct ilp_model model;
-	struct work w = { .model = &model, .begun = measure_now_ns() };
+	struct work w = { .chains = chains, .model = &model, .begun = measure_now_ns() };
 	char path[PATH_MAX];
-	unsigned n = 0;
 
-	if (!r.chains)
-		return TCPU_FAILED;
-	argp_parse(&argp, argc, argv, 0, NULL, &r);
-	ilp_model_here(&model);
-	while (ilp_chains[n])
-		n++;
-	const struct ilp_chain **chains = calloc(n + r.count + 1, sizeof *chains);
-	int error = chains ? out_path(&r, path) : -ENOMEM;
-	if (!error) {
-		memcpy(chains, ilp_chains, n * sizeof *chains);
-		memcpy(chains + n, r.chains, r.count * sizeof *chains);
-		w.chains = chains;
-		w.until = w.begun + r.seconds * 1000000000ULL;
+	ilp_model_here(&model, chains[0]->compiler);
+	w.until = w.begun + ns;
+	int error = out_path(r, chains[0]->compiler, path);
+	if (!error)
 		error = plan(&w);
-	}
 	if (!error)
 		error = measure(&w);
 	if (!error) {
@@ -469,15 +444,91 @@ int verb_calibrate(int argc, char **argv)
 		error = ilp_model_write(&model, path);
 	}
 	if (!error)
-		error = report(&w, r.json);
-	if (error && error != -EPROTO) /* which it has told */
-		fprintf(stderr, "tcpu calibrate: %s\n", strerror(-error));
+		error = report(&w, r->json);
 	if (!error)
 		fprintf(stderr, "the model is %s\n", path);
 	ways_close(&w.room);
 	free(w.call);
 	free(w.measure);
 	free(model.series);
+	return error;
+}
+
+/* A model is of one compiler, and a file holds one model: whether those of all chains have a file each. */
+static int one_file_each(const struct request *r, const struct ilp_chain *const *chains)
+{
+	char first[PATH_MAX], path[PATH_MAX];
+	int error = out_path(r, chains[0]->compiler, first);
+
+	for (; !error && *chains; chains++) {
+		const char *a = ilp_chains[0]->compiler, *b = (*chains)->compiler;
+
+		error = strcmp(a, b) != 0 ? out_path(r, b, path) : 0;
+		if (!error && strcmp(a, b) != 0 && !strcmp(first, path)) {
+			fprintf(stderr, "tcpu calibrate: %s: %s is of %s, others of %s, and a model is of one compiler: "
+				"set ILP_CC to that, or name no file for the model\n", path, (*chains)->name, b, a);
+			return -EPROTO;
+		}
+	}
+	return error;
+}
+
+/* For each compiler that made some of them; of the time, as much as its chains are of all. */
+static int make_models(const struct request *r, const struct ilp_chain *const *chains, unsigned count)
+{
+	const struct ilp_chain **group = calloc(count + 1, sizeof *group);
+	int error = group ? one_file_each(r, chains) : -ENOMEM;
+
+	for (unsigned i = 0; !error && i < count; i++) {
+		unsigned before = 0, n = 0;
+
+		while (strcmp(chains[before]->compiler, chains[i]->compiler) != 0)
+			before++;
+		if (before < i)
+			continue;
+		for (unsigned k = i; k < count; k++)
+			if (!strcmp(chains[k]->compiler, chains[i]->compiler))
+				group[n++] = chains[k];
+		group[n] = NULL;
+		error = make_model(r, group, r->seconds * 1000000000ULL * n / count);
+	}
+	free(group);
+	return error;
+}
+
+int verb_calibrate(int argc, char **argv)
+{
+	static const struct argp_option options[] = {
+		{ "out", 'o', "FILE", 0, "where the model goes [ILP_MODEL, or tcpu/model-COMPILER in the user's cache]", 0 },
+		{ "seconds", 's', "N", 0, "how long it may take, as far as it can [45]", 0 },
+		{ "json", 'j', NULL, 0, "say what was found as JSON", 0 },
+		{ 0 },
+	};
+	static const struct argp argp = {
+		options, parse, "[FILE...]",
+		"Measure every way to run every chain that is compiled in, and those that FILEs describe, into a small model by "
+		"which a way is chosen for a size (ilp/choose.h). It is of this CPU, the chains' compiler, and the instruction "
+		"set that ILP_ISA allows; where FILEs' compiler (ILP_CC) is another, there are two.\v"
+		"Example: tcpu calibrate --seconds 45",
+		NULL, NULL, NULL
+	};
+	struct request r = { .seconds = 45, .chains = calloc((size_t)argc + 2, sizeof *r.chains) };
+	unsigned n = 0;
+
+	if (!r.chains)
+		return TCPU_FAILED;
+	argp_parse(&argp, argc, argv, 0, NULL, &r);
+	while (ilp_chains[n])
+		n++;
+	const struct ilp_chain **chains = calloc(n + r.count + 1, sizeof *chains);
+	int error = chains ? 0 : -ENOMEM;
+	if (!error) {
+		memcpy(chains, ilp_chains, n * sizeof *chains);
+		memcpy(chains + n, r.chains, r.count * sizeof *chains);
+		error = make_models(&r, chains, n + r.count);
+	}
+	if (error && error != -EPROTO) /* which it has told */
+		fprintf(stderr, "tcpu calibrate: %s\n", strerror(-error));
 	free(chains);
 	free(r.chains);
 	return error ? TCPU_FAILED : TCPU_OK;

@@ -245,13 +245,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 /* NULL: none, and it has said why. */
-static struct ilp_model *find_model(const struct request *r)
+static struct ilp_model *find_model(const struct request *r, const char *compiler)
 {
 	char path[PATH_MAX], why[512] = "ILP_MODEL says that there is to be none";
 	struct ilp_model *m = NULL;
 
-	if (r->file ? snprintf(path, sizeof path, "%s", r->file) < PATH_MAX : ilp_model_path(path) == 0)
-		ilp_model_read(path, &m, why, sizeof why);
+	if (r->file ? snprintf(path, sizeof path, "%s", r->file) < PATH_MAX : ilp_model_path(path, compiler) == 0)
+		ilp_model_read(path, compiler, &m, why, sizeof why);
 	if (!m)
 		fprintf(stderr, "tcpu never-slower: %s: the default is tried\n", why);
 	return m;
@@ -260,7 +260,7 @@ static struct ilp_model *find_model(const struct request *r)
 static int run_all(const struct request *r, unsigned *slower)
 {
 	const struct ilp_chain *const *chains = r->count ? r->chains : ilp_chains;
-	struct ilp_model *model = find_model(r);
+	struct ilp_model *model = find_model(r, chains[0]->compiler); /* they are all compiled in */
 	struct run run = { .request = r, .model = model, .list = r->json ? json_array() : NULL,
 		.call = aligned_alloc(_Alignof(struct ways_call), CALLS_MAX * sizeof *run.call),
 		.measure = calloc(CALLS_MAX, sizeof *run.measure) };
@@ -290,7 +290,7 @@ int verb_never_slower(int argc, char **argv)
 		{ "sizes", 's', "LIST", 0, "bytes a call [64,1460,8K,64K,1M,64M]", 0 },
 		{ "rounds", 'r', "N", 0, "samples of each, 6 at least; 7 at most from 4M on [41]", 0 },
 		{ "seed", 'S', "N", 0, "of data and order [2]", 0 },
-		{ "model", 'm', "FILE", 0, "[ILP_MODEL, or tcpu/model in the user's cache]", 0 },
+		{ "model", 'm', "FILE", 0, "[ILP_MODEL, or tcpu/model-COMPILER in the user's cache]", 0 },
 		{ "json", 'j', NULL, 0, "write JSON", 0 },
 		{ 0 },
 	};

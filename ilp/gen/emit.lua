@@ -444,6 +444,7 @@ local function emit_table(t, plan)
 	local chain = plan.chain
 	t:open("const struct ilp_chain ilp_chain_%s = {", chain.name)
 	t:line(".abi = ILP_ABI,")
+	t:line(".compiler = ILP_COMPILER,")
 	t:line(".name = \"%s\",", chain.name)
 	t:line(".stages = \"%s\",", stage_names(chain, " "))
 	t:line(".state_size = sizeof(struct chain),")
