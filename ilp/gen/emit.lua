@@ -547,6 +547,7 @@ end
 function M.source(plan, counted)
 	local opening, t = text.new(), text.new()
 	local schedules, callables = {}, { send = {}, recv = {} }
+	t.counted = counted -- frame.lua
 	prelude.begin()
 	expression.begin()
 	for _, direction in ipairs(DIRECTIONS) do schedules[direction] = schedule.list(plan[direction], plan.ways) end
