@@ -2,8 +2,9 @@
  * chooses by. First the strips, since tiled ways are measured with the best; then what fits caches, in passes over all
  * chains until time is up, so that a disturbance meets some samples of each and not all of one; between, once, what
  * fits none, of the ways that can still be the fastest there. */
-#include "ilp/load.h"
 #include "ilp/model.h"
+#include "tools/arguments.h"
+#include "tools/stats.h"
 #include "tools/tcpu.h"
 #include "tools/ways.h"
 
@@ -65,20 +66,6 @@ static void progress(const struct work *w, const char *what, unsigned at)
 		fprintf(stderr, "  %.0f s: %s\n", spent, what);
 }
 
-static int ascending(const void *a, const void *b)
-{
-	const double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* The lower quartile: what disturbs a sample makes it longer, and must not decide between two ways. */
-static double undisturbed(double *ns, size_t n)
-{
-	qsort(ns, n, sizeof *ns, ascending);
-	return ns[n / 4];
-}
-
 static uint32_t strip(unsigned k)
 {
 	return (uint32_t)ILP_STRIP_LEAST << k;
@@ -104,7 +91,7 @@ static int find_strip(struct work *w, unsigned at, bool late)
 	if (error)
 		return error;
 	for (unsigned i = 0; i < n; i++) {
-		const double ns = undisturbed(w->measure[i].ns, STRIP_ROUNDS);
+		const double ns = stats_undisturbed(w->measure[i].ns, STRIP_ROUNDS);
 
 		s->strip[i % ILP_STRIPS] = fmin(s->strip[i % ILP_STRIPS], ns);
 	}
@@ -193,7 +180,7 @@ static int measure_large(struct work *w, unsigned at, bool late)
 	if (error)
 		return error;
 	for (unsigned i = 0; i < n; i++)
-		s->ns[w->call[i].way][HOT] = pieces * undisturbed(w->measure[i].ns, LARGE_ROUNDS);
+		s->ns[w->call[i].way][HOT] = pieces * stats_undisturbed(w->measure[i].ns, LARGE_ROUNDS);
 	/* In proportion to the fused one, that is: to one that had to wait for memory, too. */
 	for (unsigned way = 0; way < s->ways; way++)
 		if (way != ILP_FUSED && way != ILP_STREAMING && s->ns[way][HOT - 1] >= HOPELESS * least)
@@ -212,7 +199,7 @@ static void merge(struct work *w, unsigned passes)
 
 				for (unsigned p = 0; p < passes; p++)
 					memcpy(&all[p * HOT_ROUNDS], place(w->pass[p], at, way, k), HOT_ROUNDS * sizeof *all);
-				w->model->series[at].ns[way][k] = undisturbed(all, passes * HOT_ROUNDS);
+				w->model->series[at].ns[way][k] = stats_undisturbed(all, passes * HOT_ROUNDS);
 			}
 }
 
@@ -231,7 +218,7 @@ static int measure_memory(struct work *w)
 
 	if (error)
 		return error;
-	w->model->memory = (double)w->room.most / undisturbed(m.ns, LARGE_ROUNDS);
+	w->model->memory = (double)w->room.most / stats_undisturbed(m.ns, LARGE_ROUNDS);
 	measure_free(&m, 1);
 	return 0;
 }
@@ -376,7 +363,6 @@ static void table(const struct work *w)
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct request *r = state->input;
-	char why[2048], *end;
 
 	switch (key) {
 	case 'o':
@@ -386,14 +372,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		r->json = true;
 		break;
 	case 's':
-		r->seconds = (unsigned)strtoul(arg, &end, 10);
-		if (*end || end == arg || strlen(arg) > 4 || r->seconds < 10 || r->seconds > 3600)
-			argp_error(state, "'%s': expected seconds from 10 to 3600", arg);
+		r->seconds = (unsigned)arguments_number(state, arg, 10, 3600);
 		break;
 	case ARGP_KEY_ARG:
-		if (ilp_load(arg, NULL, &r->chains[r->count], why, sizeof why) != 0)
-			argp_failure(state, TCPU_FAILED, 0, "%s", why);
-		r->count++;
+		r->chains[r->count++] = arguments_loaded(state, arg);
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -418,11 +400,7 @@ static int report(const struct work *w, bool json)
 		table(w);
 		return 0;
 	}
-	json_t *all = as_json(w);
-	const int error = !all || json_dumpf(all, stdout, JSON_INDENT(1) | JSON_SORT_KEYS) ? -EIO : 0;
-	putchar('\n');
-	json_decref(all);
-	return error;
+	return arguments_json(stdout, as_json(w), JSON_INDENT(1) | JSON_SORT_KEYS);
 }
 
 /* The model of one compiler's chains, which end with NULL. */
