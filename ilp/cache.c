@@ -223,21 +223,6 @@ int ilp_cache_get(int cache, const struct ilp_blob *recipe, struct ilp_blob *obj
 	return error;
 }
 
-static int write_all(int fd, const void *bytes, size_t len)
-{
-	const uint8_t *p = bytes;
-
-	while (len > 0) {
-		ssize_t n = write(fd, p, len);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0)
-			p += n, len -= (size_t)n;
-	}
-	return 0;
-}
-
 struct entry {
 	struct timespec used;
 	char name[64];
@@ -310,11 +295,11 @@ int ilp_cache_put(int cache, const struct ilp_blob *recipe, const struct ilp_blo
 	if (fchmod(fd, 0600) != 0)
 		error = -errno;
 	if (!error)
-		error = write_all(fd, &h, sizeof h);
+		error = ilp_write(fd, &h, sizeof h);
 	if (!error)
-		error = write_all(fd, object->bytes, object->len);
+		error = ilp_write(fd, object->bytes, object->len);
 	if (!error)
-		error = write_all(fd, recipe->bytes, recipe->len);
+		error = ilp_write(fd, recipe->bytes, recipe->len);
 	if (!error && fsync(fd) != 0)
 		error = -errno;
 	if (close(fd) != 0 && !error)

@@ -117,19 +117,10 @@ int ilp_recipe(const struct ilp_compiler *c, const struct ilp_files *files, stru
 static int write_file(int folder, const char *name, const void *bytes, size_t len)
 {
 	int fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	const char *p = bytes;
-	int error = 0;
 
 	if (fd < 0)
 		return -errno;
-	while (len > 0 && !error) {
-		ssize_t n = write(fd, p, len);
-
-		if (n > 0)
-			p += n, len -= (size_t)n;
-		else if (errno != EINTR)
-			error = -errno;
-	}
+	int error = ilp_write(fd, bytes, len);
 	if (close(fd) != 0 && !error)
 		error = -errno;
 	return error;

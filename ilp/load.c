@@ -100,6 +100,19 @@ int ilp_blob_read(struct ilp_blob *b, int fd, size_t max)
 	return 0;
 }
 
+int ilp_write(int fd, const void *bytes, size_t len)
+{
+	for (const uint8_t *p = bytes; len > 0;) {
+		const ssize_t n = write(fd, p, len);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0)
+			p += n, len -= (size_t)n;
+	}
+	return 0;
+}
+
 void ilp_blob_free(struct ilp_blob *b)
 {
 	free(b->bytes);
@@ -147,21 +160,6 @@ static void name_once(char path[192], int fd)
 	snprintf(at, (size_t)(path + 192 - at), "%d", fd);
 }
 
-static int write_all(int fd, const struct ilp_blob *object)
-{
-	size_t done = 0;
-
-	while (done < object->len) {
-		ssize_t n = write(fd, object->bytes + done, object->len - done);
-
-		if (n > 0)
-			done += (size_t)n;
-		else if (errno != EINTR)
-			return -errno;
-	}
-	return 0;
-}
-
 /* A file without a name that holds the bytes, and that nobody can change any more. */
 static int as_file(const struct ilp_blob *object, const char *name)
 {
@@ -169,7 +167,7 @@ static int as_file(const struct ilp_blob *object, const char *name)
 
 	snprintf(shown, sizeof shown, "%s", name);
 	int fd = memfd_create(shown, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	int error = fd < 0 ? -errno : write_all(fd, object);
+	int error = fd < 0 ? -errno : ilp_write(fd, object->bytes, object->len);
 
 	if (error) {
 		if (fd >= 0)
@@ -256,7 +254,7 @@ static int build(const struct ilp_files *files, const struct ilp_load_options *o
 		ilp_why(why, problem, "nothing is cached: %s; make room, or set XDG_CACHE_HOME to a folder of yours",
 			strerror(-problem));
 out:
-	if (!error && l->handle && o->object > 0 && (error = write_all(o->object, &object)) != 0) {
+	if (!error && l->handle && o->object > 0 && (error = ilp_write(o->object, object.bytes, object.len)) != 0) {
 		dlclose(l->handle);
 		ilp_why(why, error, "the object cannot be written where it was asked for: %s", strerror(-error));
 	}

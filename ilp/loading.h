@@ -25,6 +25,8 @@ int ilp_blob_add(struct ilp_blob *, const void *bytes, size_t len);
 /* Reads the whole of a file that is open, which must be a regular one of at most max bytes: -EFBIG, -EINVAL. */
 int ilp_blob_read(struct ilp_blob *, int fd, size_t max);
 void ilp_blob_free(struct ilp_blob *);
+/* Writes all of it. */
+int ilp_write(int fd, const void *bytes, size_t len);
 
 /* For how long something takes. */
 int64_t ilp_now_ms(void);
