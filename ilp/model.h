@@ -67,9 +67,9 @@ void ilp_model_settle(struct ilp_model *);
 /* Where that of a compiler's loops is by default, in PATH_MAX bytes: ILP_MODEL, or the user's, whose name ends with the
  * compiler's first word. -ENOENT: nowhere. */
 int ilp_model_path(char *path, const char *compiler);
-/* Reads a model of that compiler's loops, for ilp_model_free. Otherwise *model is NULL, why (of why_size bytes) says what and what to do, and
- * what is returned is -ENOENT and the like: what open(2) said; -EINVAL: no model: `file:line: what, expected …`;
- * -EFBIG; -ESTALE: it is whole, but not ours; -ENOMEM. */
+/* Reads a model of that compiler's loops, for ilp_model_free. Otherwise *model is NULL, why (of why_size bytes) says
+ * what and what to do, and what is returned is -ENOENT and the like: what open(2) said; -EINVAL: no model:
+ * `file:line: what, expected …`; -EFBIG; -ESTALE: it is whole, but not ours; -ENOMEM. */
 int ilp_model_read(const char *file, const char *compiler, struct ilp_model **model, char *why, size_t why_size);
 /* Writes it under a name of its own and renames it: who reads has the old one or the new one. The last folder is made
  * if need be. 0 or a negative errno. */

@@ -433,20 +433,20 @@ static int make_model(const struct request *r, const struct ilp_chain *const *ch
 }
 
 /* A model is of one compiler, and a file holds one model: whether those of all chains have a file each. */
-static int one_file_each(const struct request *r, const struct ilp_chain *const *chains)
+static int one_file_each(const struct request *r, const struct ilp_chain *const *chains, unsigned count)
 {
 	char first[PATH_MAX], path[PATH_MAX];
-	int error = out_path(r, chains[0]->compiler, first);
+	int error = count ? out_path(r, chains[0]->compiler, first) : -ENOENT;
 
-	for (; !error && *chains; chains++) {
-		const char *a = ilp_chains[0]->compiler, *b = (*chains)->compiler;
-
-		error = strcmp(a, b) != 0 ? out_path(r, b, path) : 0;
-		if (!error && strcmp(a, b) != 0 && !strcmp(first, path)) {
-			fprintf(stderr, "tcpu calibrate: %s: %s is of %s, others of %s, and a model is of one compiler: "
-				"set ILP_CC to that, or name no file for the model\n", path, (*chains)->name, b, a);
-			return -EPROTO;
-		}
+	for (unsigned i = 1; !error && i < count; i++) {
+		if (!strcmp(chains[i]->compiler, chains[0]->compiler))
+			continue;
+		error = out_path(r, chains[i]->compiler, path);
+		if (error || strcmp(first, path) != 0)
+			continue;
+		fprintf(stderr, "tcpu calibrate: %s: %s is of %s, others of %s, and a model is of one compiler: set ILP_CC to that, "
+			"or name no file for the model\n", path, chains[i]->name, chains[i]->compiler, chains[0]->compiler);
+		error = -EPROTO;
 	}
 	return error;
 }
@@ -455,7 +455,7 @@ static int one_file_each(const struct request *r, const struct ilp_chain *const 
 static int make_models(const struct request *r, const struct ilp_chain *const *chains, unsigned count)
 {
 	const struct ilp_chain **group = calloc(count + 1, sizeof *group);
-	int error = group ? one_file_each(r, chains) : -ENOMEM;
+	int error = group ? one_file_each(r, chains, count) : -ENOMEM;
 
 	for (unsigned i = 0; !error && i < count; i++) {
 		unsigned before = 0, n = 0;

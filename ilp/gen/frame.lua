@@ -88,8 +88,8 @@ local function at_name(loop, step, by)
 	return c == 0 and "at" or "at" .. c
 end
 
--- What is done to a mark, for those who count loads and stores of data (prelude.lua): so many bytes of each, whatever it
--- does to the mark's copy on the stack.
+-- What is done to a mark, for those who count loads and stores of data (prelude.lua): so many bytes of each, whatever
+-- it does to the mark's copy on the stack.
 local function counted(t, loads, stores, statement)
 	if not t.counted then return t:line("%s;", statement) end
 	t:open("{")
