@@ -183,6 +183,11 @@ static double number_of(const json_t *row, const char *name)
 	return json_number_value(json_object_get(row, name));
 }
 
+static const char *plural(double n)
+{
+	return fabs(n - 1) < 5e-5 ? "" : "s"; /* as "%.4g" has it */
+}
+
 /* What the planner says of that direction and schedule. */
 static const json_t *planned(const json_t *page, const char *direction, const char *schedule)
 {
@@ -224,8 +229,9 @@ static void put_counts(const json_t *rows, bool all)
 		all ? "each loads and stores what is said above" : "not each loads and stores what is said above:");
 	json_array_foreach(rows, i, row)
 		if (!json_is_true(json_object_get(row, "as_planned")))
-			printf("    %-5s %-11s %-7s %.4g loads and %.4g stores a word\n", text_of(row, "direction"),
-				text_of(row, "schedule"), text_of(row, "isa"), number_of(row, "loads"), number_of(row, "stores"));
+			printf("    %-5s %-11s %-7s %.4g load%s and %.4g store%s a word\n", text_of(row, "direction"),
+				text_of(row, "schedule"), text_of(row, "isa"), number_of(row, "loads"),
+				plural(number_of(row, "loads")), number_of(row, "stores"), plural(number_of(row, "stores")));
 }
 
 static void put_registers(const json_t *rows)
@@ -243,7 +249,7 @@ static void put_registers(const json_t *rows)
 		int loads = (int)number_of(row, "spill_loads"), stores = (int)number_of(row, "spill_stores");
 		printf("%4d bytes a turn, %2d vector registers, ", (int)number_of(row, "bytes"), (int)number_of(row, "vectors"));
 		if (loads + stores)
-			printf("spills: %d loads and %d stores of the stack\n", loads, stores);
+			printf("spills: %d load%s and %d store%s of the stack\n", loads, plural(loads), stores, plural(stores));
 		else
 			puts("no spills");
 	}
