@@ -77,7 +77,7 @@ printf '#!/bin/sh\nexec gcc "$@" -O0 -D__GNUC_PATCHLEVEL__=99\n' >"$tmp/other-cc
 chmod 755 "$tmp/other-cc"
 expect 1 'm: copy_sum is of gcc .*99, others of .* ILP_CC' \
 	env ILP_CC="$tmp/other-cc" "$tcpu" calibrate --out "$tmp/m" ilp/chains/copy_sum.lua
-expect 2 "no chain 'nothing'" "$tcpu" never-slower nothing
+expect 1 "no chain 'nothing'" "$tcpu" never-slower nothing
 expect 2 "'0': expected a number" "$tcpu" never-slower --rounds 0
 expect 2 "'x' is no size" "$tcpu" never-slower --sizes x
 never() { # arguments: its status is what was measured: no test's
@@ -111,6 +111,8 @@ expect 0 'copy_sum' "$tcpu" explain
 expect 0 'one loop' "$tcpu" explain xdr_copy_sum
 expect 0 '"chain"|"name"' "$tcpu" explain --json xdr_copy_sum
 expect 1 'nothing\.lua:1: no such file' "$tcpu" explain nothing
+expect 1 'nothing\.lua:1: no such file' "$tcpu" gen -o "$tmp/nowhere" nothing
+expect 0 '1 failed, as where there is no such chain or file; 2 the arguments were wrong' "$tcpu" --help
 
 expect 2 'which chains' "$tcpu" explain --json
 expect 2 'which chains' "$tcpu" explain --times
@@ -225,7 +227,7 @@ expect 0 'ns per byte, cold' "$tcpu" bench --sizes 1M --rounds 6 --cold --csv="$
 expect 0 'copy_sum,send' cat "$tmp/csv"
 expect 1 '' sh -c "'$tcpu' bench --sizes 64,64 --rounds 6 copy_sum | grep -iE 'nan|slope'" # one size is no line
 expect 1 'more than half' "$tcpu" bench --sizes 1G,1G,1G,1G,1G,1G,1G,1G,1G,1G,1G,1G,1G,1G,1G,1G
-expect 2 "no chain 'nothing'" "$tcpu" bench nothing
+expect 1 "no chain 'nothing'" "$tcpu" bench nothing
 printf 'return chain { name = "mine", stages = { "copy" } }\n' >"$tmp/mine.lua"
 printf 'return chain { name = "wrong", stages = { "copi" } }\n' >"$tmp/wrong.lua"
 cached=(env -u ILP_CC XDG_CACHE_HOME="$tmp/cache")
@@ -236,6 +238,7 @@ expect 2 'from 6 to' "$tcpu" bench --rounds 5 copy_sum # no 95 % interval
 expect 2 "'64Q' is no size" "$tcpu" bench --sizes 64Q
 expect 1 'No such file' "$tcpu" bench --sizes 64 --rounds 6 --csv="$tmp/none/csv" copy_sum
 
+expect 2 'expected one of them' "$tcpu" bench --limits --csv copy_sum
 expect 0 'than orc' "$tcpu" bench --sizes 64 --rounds 6 copy_sum
 expect 0 'copy_sum,send,.*,64,orc,' "$tcpu" bench --sizes 64 --rounds 6 --csv -d send copy_sum
 expect 1 '' sh -c "'$tcpu' bench --sizes 64 --rounds 6 --csv chacha20_copy_sum | grep ,orc," # Orc cannot
@@ -270,6 +273,18 @@ if [ "$(uname -m)" = x86_64 ]; then
 	expect 0 '"fused_to_bound"' "$tcpu" bench --sizes 64 --rounds 6 --json --mca -d send copy_sum
 	expect 0 'of bound' "$tcpu" bench --sizes 64 --rounds 6 --mca -d send chacha20_copy_sum # which mca has no bound for
 	expect 1 'znver99' "$tcpu" bench --sizes 64 --rounds 6 --mca=znver99 copy_sum
+	# limits: tests/tools_limits.c has which there are. Met or not is no test's.
+	limits=("${cached[@]}" "$tcpu" bench --limits --rounds 6 -d send)
+	expect 0 'xdr_copy_sum +send .* 1K +tiled : fused .* at least 1\.70: (not )?met' "${limits[@]}" --sizes 1K xdr_copy_sum
+	expect 0 ' 1M +fused : (slowest stage (ws_mask|pkcs7_pad guid|pkcs7_pad)|memcpy) .* at most 1\.15: ' \
+		"${limits[@]}" pad_guid_mask_copy
+	expect 0 '"at_most": 1\.25,' "${limits[@]}" --json --sizes 1K pad_guid_mask_copy
+	mkdir -p "$tmp/own/stages"
+	sed 's/inet_checksum/my_sum/' ilp/stages/inet_checksum.lua >"$tmp/own/stages/my_sum.lua"
+	printf 'return chain { name = "own", stages = { "my_sum", "copy" } }\n' >"$tmp/own/own.lua"
+	expect 0 'own +send .* 64K +fused : (slowest stage my_sum|memcpy) ' "${limits[@]}" --sizes 64K "$tmp/own/own.lua"
+	expect 1 'tcpu bench: "xdr_u32" of xdr_copy_sum alone: there is no compiler' "${cached[@]}" XDG_CACHE_HOME="$tmp/no" \
+		ILP_CC=nothing "$tcpu" bench --limits xdr_copy_sum
 	# Tools that are not there, fail, or say something else.
 	expect 1 "no program 'llvm-mca' in PATH: install Debian's package llvm" env PATH="$tmp" "$tcpu" mca copy_sum
 	expect 1 "tcpu bench: there is no program 'llvm-mca'" env PATH="$tmp" "$tcpu" bench --mca copy_sum
@@ -284,7 +299,7 @@ if [ "$(uname -m)" = x86_64 ]; then
 	fake llvm-mca 'echo nothing'
 	expect 1 "names no 'Host CPU:'" faked
 fi
-expect 2 "no chain 'nothing'" "$tcpu" mca nothing
+expect 1 "no chain 'nothing'" "$tcpu" mca nothing
 expect 2 'one of them' "$tcpu" mca --object x.o copy_sum
 expect 2 'expected all' "$tcpu" mca --isa avx2
 
