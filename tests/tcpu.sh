@@ -83,11 +83,24 @@ expect 2 "'x' is no size" "$tcpu" never-slower --sizes x
 never() { # arguments: its status is what was measured: no test's
 	"$tcpu" never-slower --sizes 64 --rounds 6 "$@" || [ $? = 1 ]
 }
-expect 0 '2 points: .*best' never --model "$tmp/none" copy_sum
-expect 0 'none: No such file.*tcpu calibrate.*the default is tried' never --model "$tmp/none" copy_sum
+no_home=(env -u ILP_MODEL XDG_CACHE_HOME="$tmp/no_home")
+never_at_home() { (unset ILP_MODEL; XDG_CACHE_HOME="$tmp/no_home" never "$@"); }
+never_without() { ILP_MODEL='' never "$@"; }
+expect 0 '2 points: .*best' never_without copy_sum
+expect 0 'ILP_MODEL says that there is to be none: the default is tried' never_without copy_sum
+expect 0 '"choice": "fused"' never_without --json copy_sum
+expect 0 'tcpu/model-.*: No such file.*: the default is tried' never_at_home copy_sum
+# A model that is named has to be there.
 echo nonsense >"$tmp/model"
-expect 0 "model:1: expected 'tcpu-model 1', found 'nonsense'" never --model "$tmp/model" copy_sum
-expect 0 '"choice": "fused"' never --json --model "$tmp/model" copy_sum
+expect 1 'none: No such file.*tcpu calibrate' "$tcpu" never-slower --model "$tmp/none" copy_sum
+expect 1 '' grep -E 'points|tried' <("$tcpu" never-slower --model "$tmp/none" copy_sum 2>&1) # nothing is measured
+expect 1 'none: No such file' env ILP_MODEL="$tmp/none" "$tcpu" never-slower copy_sum
+expect 1 "model:1: expected 'tcpu-model 1', found 'nonsense'" "$tcpu" never-slower --model "$tmp/model" copy_sum
+expect 1 'File name too long' "$tcpu" never-slower --model "$(printf '%5000s' x)" copy_sum
+# Where the model cannot go is told before a minute is spent.
+expect 0 '10 to 3600' "$tcpu" calibrate --help
+expect 1 '/proc/x/y: No such file or directory.*--out' timeout 8 "$tcpu" calibrate --out /proc/x/y
+expect 1 "$tmp: Is a directory" timeout 8 "$tcpu" calibrate --out "$tmp"
 
 # gen: whole, or nothing.
 expect 0 '' "$tcpu" gen -o "$tmp" ilp/chains/copy_sum.lua
@@ -106,13 +119,28 @@ expect 1 'explain' "$tcpu" gen -o "$tmp/a" -- --explain copy_sum # a name that n
 expect 1 'set TCPU_SHARE' env TCPU_SHARE="$tmp" "$tcpu" gen -o "$tmp" copy_sum
 expect 0 '' env -C "$tmp" TCPU_SHARE="$PWD" "$PWD/$tcpu" gen copy_sum
 
+expect 2 "expected a folder" "$tcpu" gen -o '' copy_sum
+mkfifo "$tmp/pipe.lua"
+expect 1 'pipe\.lua:1: no regular file, expected a description' timeout 8 "$tcpu" gen -o "$tmp/bad" "$tmp/pipe.lua"
+expect 1 'pipe\.lua:1: no regular file' timeout 8 "$tcpu" explain "$tmp/pipe.lua"
+expect 1 'pipe\.lua:1: no regular file' timeout 8 "$tcpu" explain --times "$tmp/pipe.lua"
+# All of the files or none: a name whose test's is too long, one that a folder has.
+long=$(printf 'l%.0s' {1..246})
+sed "s/copy_sum/$long/" ilp/chains/copy_sum.lua >"$tmp/$long.lua"
+mkdir "$tmp/whole"
+expect 1 'File name too long' "$tcpu" gen -o "$tmp/whole" "$tmp/$long.lua"
+expect 1 '' grep . <(ls -A "$tmp/whole")
+mkdir "$tmp/whole/copy_sum.vec"
+expect 1 'copy_sum.vec: Is a directory' "$tcpu" gen -o "$tmp/whole" copy_sum
+expect 1 '' grep -vx 'copy_sum.vec' <(ls -A "$tmp/whole")
+
 # explain
 expect 0 'copy_sum' "$tcpu" explain
 expect 0 'one loop' "$tcpu" explain xdr_copy_sum
 expect 0 '"chain"|"name"' "$tcpu" explain --json xdr_copy_sum
 expect 1 'nothing\.lua:1: no such file' "$tcpu" explain nothing
 expect 1 'nothing\.lua:1: no such file' "$tcpu" gen -o "$tmp/nowhere" nothing
-expect 0 '1 failed, as where there is no such chain or file; 2 the arguments were wrong' "$tcpu" --help
+expect 0 '1 failed, as where there is no such chain or file' "$tcpu" --help
 
 expect 2 'which chains' "$tcpu" explain --json
 expect 2 'which chains' "$tcpu" explain --times
@@ -121,6 +149,24 @@ expect 2 'stand alone' "$tcpu" explain --asm --json copy_sum
 expect 2 "isa 'avx3': expected a name that .tcpu isa. lists" "$tcpu" explain --c --isa avx3 copy_sum
 expect 2 "direction 'both': expected send or recv" "$tcpu" explain --c -d both copy_sum
 expect 0 'send runs [a-z0-9_]+: ' "$tcpu" explain copy_sum
+for option in '' --json --graph --times; do
+	# shellcheck disable=SC2086 # an option, or none
+	expect 2 '-d: --c and --asm show one direction' "$tcpu" explain -d send $option copy_sum
+done
+for option in '' --json --graph; do
+	# shellcheck disable=SC2086 # an option, or none
+	expect 2 '--isa: the page tells of all' "$tcpu" explain --isa scalar $option copy_sum
+done
+expect 0 'fused +1 load and 1 store a word +copy' "$tcpu" explain copy_sum
+expect 0 'layered +2 loads and 1 store a word +copy' "$tcpu" explain copy_sum
+expect 0 '^ +sse2 +about [0-9]+, of 16$' "$tcpu" explain copy_adler32
+expect 1 '' sh -c "'$tcpu' explain copy_adler32 | grep spills:" # the code tells
+expect 0 'send runs fused: the default; .tcpu calibrate. makes a model' "${no_home[@]}" "$tcpu" explain copy_sum
+expect 0 'the default; ILP_MODEL is empty' env ILP_MODEL= "$tcpu" explain copy_sum
+expect 0 "the default; the model that ILP_MODEL names: /etc/passwd:1: expected 'tcpu-model 1'" \
+	env ILP_MODEL=/etc/passwd "$tcpu" explain copy_sum
+expect 0 'the default; the model that ILP_MODEL names: .*none: No such file' \
+	env ILP_MODEL="$tmp/none" "$tcpu" explain copy_sum
 expect 0 'inet_checksum\.lua:19 +v1 = add\(acc, w\)$' "$tcpu" explain --graph copy_sum
 expect 0 'chacha20\.lua:[0-9]+ +repeat_ [0-9]+ times:' "$tcpu" explain --graph chacha20_copy_sum
 expect 0 '"text": "v1 = add' "$tcpu" explain --graph --json copy_sum
