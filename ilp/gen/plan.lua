@@ -10,7 +10,8 @@
 --	pad, unpad            at the end of the data
 --	trailer, strip        a fold's value behind the data, put there, or taken off to be compared
 --	head, behead          the same before it
--- pad, unpad, trailer, strip and head do nothing until the data ends: they are in no loop.
+-- pad, unpad, trailer, strip and head do nothing until the data ends: they are in no loop. A fold's value is `asked` for
+-- by the caller, or goes with the data and is `compared` where it comes in.
 local describe = require "gen.describe"
 
 local M = {}
@@ -49,7 +50,8 @@ local function steps_of(stage, at, direction)
 		return { new_step(stage, "stream") }
 	end
 	local fold = new_step(stage, "fold")
-	if at == "value" then return { fold } end
+	fold.asked = at == "value"
+	if fold.asked then return { fold } end
 	fold.compared = not send
 	if send then return { fold, new_step(stage, at == "tail" and "trailer" or "head") } end
 	if at == "tail" then return { new_step(stage, "strip"), fold } end
@@ -237,12 +239,13 @@ local function segment_of(steps, number)
 	-- Room for what waits: less than a unit beyond the hold, and what comes until it can run.
 	s.held = (s.unit > 1 or s.hold > 0) and 2 * (s.unit + s.hold) or 0
 	s.room = room_at_end(s)
-	-- A checksum of the bytes as they came: it also counts, at once, those that wait.
+	-- A checksum of the bytes as they came: it also counts, at once, those that wait. One that goes with the data does
+	-- not: nobody asks for it before the end, which counts what waits.
 	s.entry = {}
 	for _, step in ipairs(steps) do
 		if number > 1 or s.held == 0 or step.grain > 1 or step.reframes or not step.looped then break end
 		if step.changes then break end
-		if step.kind == "fold" then s.entry[#s.entry + 1] = step end
+		if step.asked then s.entry[#s.entry + 1] = step end
 	end
 	return s
 end
