@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@
 #define LOCK "lock"
 #define OBJECTS_MAX 256
 #define FILE_MAX_BYTES (64 << 20)
+#define WAIT_MS 32 /* between two looks at a lock, at most */
 #define NEW_MAX_S 3600 /* a file that is older, and still has no name of its own, nobody writes any more */
 
 struct head {
@@ -70,6 +72,8 @@ static int home_of(char path[PATH_MAX])
 		if (getpwuid_r(geteuid(), &entry, room, sizeof room, &found) != 0 || !found)
 			return -ENOENT;
 		home = found->pw_dir;
+		if (!home || home[0] != '/')
+			return -ENOENT;
 	}
 	return snprintf(path, PATH_MAX, "%s/.cache/tcpu", home) < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
@@ -156,7 +160,7 @@ int ilp_cache_open(const char *folder, struct ilp_why *why)
 			folder == name ? "the user's home" : folder, strerror(-error));
 	int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return -errno;
+		return ilp_why(why, -errno, "nothing is cached: %s: %s", path, strerror(errno));
 	snprintf(name, sizeof name, "%s", path);
 	rest = name + strspn(name, "/");
 	do {
@@ -217,21 +221,6 @@ int ilp_cache_get(int cache, const struct ilp_blob *recipe, struct ilp_blob *obj
 		error = ilp_blob_add(object, part.bytes, part.len);
 	ilp_blob_free(&all);
 	return error;
-}
-
-static int write_all(int fd, const void *bytes, size_t len)
-{
-	const uint8_t *p = bytes;
-
-	while (len > 0) {
-		ssize_t n = write(fd, p, len);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0)
-			p += n, len -= (size_t)n;
-	}
-	return 0;
 }
 
 struct entry {
@@ -306,11 +295,11 @@ int ilp_cache_put(int cache, const struct ilp_blob *recipe, const struct ilp_blo
 	if (fchmod(fd, 0600) != 0)
 		error = -errno;
 	if (!error)
-		error = write_all(fd, &h, sizeof h);
+		error = ilp_write(fd, &h, sizeof h);
 	if (!error)
-		error = write_all(fd, object->bytes, object->len);
+		error = ilp_write(fd, object->bytes, object->len);
 	if (!error)
-		error = write_all(fd, recipe->bytes, recipe->len);
+		error = ilp_write(fd, recipe->bytes, recipe->len);
 	if (!error && fsync(fd) != 0)
 		error = -errno;
 	if (close(fd) != 0 && !error)
@@ -326,18 +315,33 @@ int ilp_cache_put(int cache, const struct ilp_blob *recipe, const struct ilp_blo
 
 /* One file for all: a byte of it for each recipe. Locks of open file descriptions are good between threads, too, and
  * go with whoever is killed. */
-int ilp_cache_lock(int cache, const struct ilp_blob *recipe)
+int ilp_cache_lock(int cache, const struct ilp_blob *recipe, unsigned seconds)
 {
+	const int64_t end = ilp_now_ms() + (int64_t)seconds * 1000;
 	struct flock byte = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1,
 		.l_start = (off_t)(hash(1, recipe->bytes, recipe->len) & INT32_MAX) };
 	int fd = cache < 0 ? -1 : openat(cache, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 
 	if (fd < 0)
 		return -1;
-	while (fcntl(fd, F_OFD_SETLKW, &byte) != 0)
-		if (errno != EINTR) {
+	/* There is no waiting for a lock that ends by itself but that of a signal, which is the program's. */
+	for (unsigned ms = 1; fcntl(fd, F_OFD_SETLK, &byte) != 0; ms = ms < WAIT_MS ? 2 * ms : ms) {
+		if ((errno != EAGAIN && errno != EACCES && errno != EINTR) || ilp_now_ms() >= end) {
 			close(fd);
 			return -1;
 		}
+		poll(NULL, 0, (int)ms);
+	}
 	return fd;
+}
+
+void ilp_cache_unlock(int lock)
+{
+	struct flock all = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+
+	if (lock < 0)
+		return;
+	/* A child that another thread has forked meanwhile has the description, too: closing it here would not do. */
+	fcntl(lock, F_OFD_SETLK, &all);
+	close(lock);
 }

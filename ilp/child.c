@@ -19,7 +19,6 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define MEMORY_MAX ((rlim_t)4 << 30)
@@ -52,7 +51,7 @@ static void limit(__rlimit_resource_t what, rlim_t value)
 static void become(const struct child *c)
 {
 	limit(RLIMIT_CORE, 0);
-	limit(RLIMIT_CPU, c->seconds + 1); /* for what outlives us; else the clock is first */
+	limit(RLIMIT_CPU, (rlim_t)c->seconds + 1); /* for what outlives us; else the clock is first */
 	limit(RLIMIT_FSIZE, FILE_SIZE_MAX);
 	if (sizeof(void *) > 4)
 		limit(RLIMIT_AS, MEMORY_MAX);
@@ -108,10 +107,8 @@ __attribute__((noreturn)) static void keep(const struct child *c)
 static pid_t start(const struct child *c, int *pidfd)
 {
 	sigset_t all, before;
-	int cancelling;
 	pid_t pid;
 
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	pid = copy(0, pidfd);
@@ -120,44 +117,36 @@ static pid_t start(const struct child *c, int *pidfd)
 	if (pid < 0)
 		pid = -errno;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_setcancelstate(cancelling, NULL);
 	return pid;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-/* Takes what is there to read; false at its end. What does not fit is thrown away. */
+/* Takes some of what is there to read, and no more than a pipe holds: who writes without end is not to keep us from
+ * looking at the time. False at its end. What does not fit is thrown away. */
 static bool drain(int fd, char *said, size_t size, size_t *len)
 {
 	char room[4096];
-	ssize_t n;
+	ssize_t n = 0;
 
-	while ((n = read(fd, room, sizeof room)) > 0) {
+	for (unsigned i = 0; i < 16 && (n = read(fd, room, sizeof room)) > 0; i++) {
 		size_t fits = (size_t)n < size - 1 - *len ? (size_t)n : size - 1 - *len;
 
 		memcpy(said + *len, room, fits);
 		*len += fits;
 		said[*len] = 0;
 	}
-	return n < 0 && (errno == EAGAIN || errno == EINTR);
+	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
 /* Until it has ended, or time is up. Its output may stay open longer, in the hands of its children: nobody waits. */
 static int watch(int pidfd, int output, unsigned seconds, char *said, size_t size)
 {
 	struct pollfd fds[2] = { { .fd = pidfd, .events = POLLIN }, { .fd = output, .events = POLLIN } };
-	int64_t end = now_ms() + (int64_t)seconds * 1000;
+	int64_t end = ilp_now_ms() + (int64_t)seconds * 1000;
 	size_t len = 0;
 
 	said[0] = 0;
 	for (;;) {
-		int64_t left = end - now_ms();
+		int64_t left = end - ilp_now_ms();
 
 		if (left <= 0)
 			return -ETIMEDOUT;

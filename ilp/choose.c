@@ -120,30 +120,50 @@ void ilp_model_settle(struct ilp_model *m)
 
 /* The process's. ------------------------------------------------------------------------------------------------ */
 
-static struct ilp_model *ours; /* NULL: none */
+/* Those that were asked for: one for each compiler that made somebody's loops. */
+struct kept {
+	struct kept *next;
+	struct ilp_model *model; /* NULL: none */
+	char compiler[];
+};
 
-static void read_ours(void)
+static struct kept *read_model(const char *compiler)
 {
+	const size_t len = strlen(compiler) + 1;
+	struct kept *k = calloc(1, sizeof *k + len);
 	char path[PATH_MAX];
 
-	if (ilp_model_path(path) == 0)
-		ilp_model_read(path, &ours, NULL, 0);
+	if (!k)
+		return NULL;
+	memcpy(k->compiler, compiler, len); /* the chain may be unloaded */
+	if (ilp_model_path(path, compiler) == 0)
+		ilp_model_read(path, compiler, &k->model, NULL, 0);
+	return k;
 }
 
-static const struct ilp_model *the_model(void)
+static const struct ilp_model *model_of(const struct ilp_chain *c)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static struct kept *all;
+	struct kept *k;
 
-	pthread_once(&once, read_ours);
-	return ours;
+	pthread_mutex_lock(&lock);
+	for (k = all; k && strcmp(k->compiler, c->compiler) != 0; k = k->next)
+		;
+	if (!k && (k = read_model(c->compiler)) != NULL) {
+		k->next = all;
+		all = k;
+	}
+	pthread_mutex_unlock(&lock);
+	return k ? k->model : NULL;
 }
 
 void ilp_choose(const struct ilp_chain *c, enum ilp_direction d, uint64_t bytes, struct ilp_choice *choice)
 {
-	ilp_model_choose(the_model(), c, d, bytes, choice);
+	ilp_model_choose(model_of(c), c, d, bytes, choice);
 }
 
 double ilp_predict(const struct ilp_chain *c, enum ilp_direction d, unsigned way, uint32_t tile, uint64_t bytes)
 {
-	return ilp_model_predict(the_model(), c, d, way, tile, bytes);
+	return ilp_model_predict(model_of(c), c, d, way, tile, bytes);
 }

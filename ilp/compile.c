@@ -1,9 +1,9 @@
 /* The system's C compiler, for ilp_load(): finds it, and makes a shared object of what the generator wrote. */
 #include "ilp/loading.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +20,7 @@ static const char flags[] = "-std=gnu17 " ILP_LOOP_CFLAGS " -fPIC -shared -Wl,-z
 #define FLAGS_MAX 32
 #define USUAL_PATH "/usr/bin:/bin"
 #define OBJECT "chain.so"
+#define DEPTH_MAX 16 /* of folders that a compiler makes */
 #define OBJECT_MAX (64 << 20)
 
 /* ilp/run.h as this library was built with it: what is compiled against it has the shapes that we know. */
@@ -116,19 +117,10 @@ int ilp_recipe(const struct ilp_compiler *c, const struct ilp_files *files, stru
 static int write_file(int folder, const char *name, const void *bytes, size_t len)
 {
 	int fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	const char *p = bytes;
-	int error = 0;
 
 	if (fd < 0)
 		return -errno;
-	while (len > 0 && !error) {
-		ssize_t n = write(fd, p, len);
-
-		if (n > 0)
-			p += n, len -= (size_t)n;
-		else if (errno != EINTR)
-			error = -errno;
-	}
+	int error = ilp_write(fd, bytes, len);
 	if (close(fd) != 0 && !error)
 		error = -errno;
 	return error;
@@ -155,11 +147,11 @@ static bool is_source(const char *name)
 }
 
 /* Of the caller's environment it gets what it may need to run at all, and nothing that changes what it makes. */
-static int call(const struct ilp_compiler *c, const struct ilp_files *files, int folder, const char *path,
-	unsigned seconds, struct ilp_why *why)
+static int call(const struct ilp_compiler *c, const struct ilp_files *files, int folder, unsigned seconds,
+	struct ilp_why *why)
 {
 	static const char *const passed[][2] = { { "PATH", USUAL_PATH }, { "HOME", "/" }, { "LD_LIBRARY_PATH", NULL } };
-	char room[sizeof passed / sizeof *passed + 1][4096], said[1500], *environment[8], words[sizeof flags];
+	char room[sizeof passed / sizeof *passed][4096], said[1500], *environment[8], words[sizeof flags];
 	char *argv[FLAGS_MAX + ILP_FILES_MAX + 4], *rest = words;
 	unsigned argc = 0, n = 0;
 
@@ -180,8 +172,8 @@ static int call(const struct ilp_compiler *c, const struct ilp_files *files, int
 		if (value && (size_t)snprintf(room[n], sizeof room[n], "%s=%s", passed[i][0], value) < sizeof room[n])
 			environment[n] = room[n], n++;
 	}
-	snprintf(room[n], sizeof room[n], "TMPDIR=%s", path);
-	environment[n] = room[n], n++;
+	/* Where it is: the path may lead elsewhere by now. */
+	environment[n++] = "TMPDIR=.";
 	environment[n++] = "LC_ALL=C";
 	environment[n] = NULL;
 	int status = ilp_child(argv, environment, folder, seconds, said, sizeof said);
@@ -212,11 +204,23 @@ static int take_object(const struct ilp_compiler *c, int folder, struct ilp_blob
 	return 0;
 }
 
-static int forget(const char *path, const struct stat *st, int type, struct FTW *at)
+/* Empties the folder, which it closes: by descriptors, since a path may lead elsewhere by now. */
+static void forget(int folder, unsigned depth)
 {
-	(void)st, (void)type, (void)at;
-	remove(path);
-	return 0;
+	DIR *dir = fdopendir(folder);
+
+	for (struct dirent *d; dir && (d = readdir(dir)) != NULL;) {
+		if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, "..") || unlinkat(folder, d->d_name, 0) == 0)
+			continue;
+		int sub = depth ? openat(folder, d->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+		if (sub >= 0)
+			forget(sub, depth - 1);
+		unlinkat(folder, d->d_name, AT_REMOVEDIR);
+	}
+	if (dir)
+		closedir(dir);
+	else
+		close(folder);
 }
 
 int ilp_compile(const struct ilp_compiler *c, const struct ilp_files *files, unsigned seconds, struct ilp_blob *object,
@@ -239,11 +243,11 @@ int ilp_compile(const struct ilp_compiler *c, const struct ilp_files *files, uns
 	if (error)
 		ilp_why(why, error, "'%s' cannot be written: %s; set TMPDIR to where there is room", path, strerror(-error));
 	if (!error)
-		error = call(c, files, folder, path, seconds ? seconds : 60, why);
+		error = call(c, files, folder, seconds, why);
 	if (!error)
 		error = take_object(c, folder, object, why);
 	if (folder >= 0)
-		close(folder);
-	nftw(path, forget, 8, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+		forget(folder, DEPTH_MAX);
+	rmdir(path);
 	return error;
 }

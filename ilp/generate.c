@@ -127,6 +127,8 @@ static int take_all(lua_State *L, struct request *r)
 
 	if (lua.lua_type(L, -2) == LUA_TNIL)
 		return ilp_why(r->why, -EINVAL, "%s", text);
+	if (lua.lua_type(L, -2) != LUA_TTABLE)
+		return -EPROTO;
 	files->chain = strdup(text);
 	if (!files->chain)
 		return -ENOMEM;

@@ -7,7 +7,9 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -15,9 +17,27 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Texts and bytes ------------------------------------------------------------------------------------------------- */
+
+/* Bytes of the character there, in UTF-8; 0: a control character (also those from U+0080 to U+009F, which some
+ * terminals obey), or none. */
+static size_t printable(const char *text)
+{
+	const unsigned char *c = (const unsigned char *)text;
+	size_t len = 1;
+
+	if (c[0] < 0x80)
+		return (c[0] >= ' ' && c[0] != 0x7f) || c[0] == '\n' || c[0] == '\t';
+	if (c[0] < 0xc2 || c[0] > 0xf4 || (c[0] == 0xc2 && c[1] < 0xa0))
+		return 0;
+	for (size_t more = c[0] < 0xe0 ? 1 : c[0] < 0xf0 ? 2 : 3; len <= more; len++)
+		if ((c[len] & 0xc0) != 0x80)
+			return 0;
+	return len;
+}
 
 int ilp_why(struct ilp_why *why, int error, const char *format, ...)
 {
@@ -32,9 +52,13 @@ int ilp_why(struct ilp_why *why, int error, const char *format, ...)
 	while (len > 0 && why->text[len - 1] == '\n')
 		why->text[--len] = 0;
 	/* Names and values of a description, and a compiler's output, end on somebody's terminal, or in a log. */
-	for (char *c = why->text; *c; c++)
-		if (((unsigned char)*c < ' ' && *c != '\n' && *c != '\t') || *c == 0x7f)
+	for (char *c = why->text; *c;) {
+		const size_t shown = printable(c);
+
+		if (!shown)
 			*c = '?';
+		c += shown ? shown : 1;
+	}
 	return error;
 }
 
@@ -76,10 +100,31 @@ int ilp_blob_read(struct ilp_blob *b, int fd, size_t max)
 	return 0;
 }
 
+int ilp_write(int fd, const void *bytes, size_t len)
+{
+	for (const uint8_t *p = bytes; len > 0;) {
+		const ssize_t n = write(fd, p, len);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0)
+			p += n, len -= (size_t)n;
+	}
+	return 0;
+}
+
 void ilp_blob_free(struct ilp_blob *b)
 {
 	free(b->bytes);
 	*b = (struct ilp_blob){0};
+}
+
+int64_t ilp_now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 void ilp_files_free(struct ilp_files *files)
@@ -115,26 +160,14 @@ static void name_once(char path[192], int fd)
 	snprintf(at, (size_t)(path + 192 - at), "%d", fd);
 }
 
-static int write_all(int fd, const struct ilp_blob *object)
-{
-	size_t done = 0;
-
-	while (done < object->len) {
-		ssize_t n = write(fd, object->bytes + done, object->len - done);
-
-		if (n > 0)
-			done += (size_t)n;
-		else if (errno != EINTR)
-			return -errno;
-	}
-	return 0;
-}
-
 /* A file without a name that holds the bytes, and that nobody can change any more. */
 static int as_file(const struct ilp_blob *object, const char *name)
 {
-	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	int error = fd < 0 ? -errno : write_all(fd, object);
+	char shown[128]; /* in /proc/self/maps; memfd_create takes less than a file's name may have */
+
+	snprintf(shown, sizeof shown, "%s", name);
+	int fd = memfd_create(shown, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int error = fd < 0 ? -errno : ilp_write(fd, object->bytes, object->len);
 
 	if (error) {
 		if (fd >= 0)
@@ -145,12 +178,37 @@ static int as_file(const struct ilp_blob *object, const char *name)
 	return fd;
 }
 
+/* Whether all is there that the object's head says is to be mapped: beyond the file's end there is nothing but SIGBUS,
+ * for the linker first. What is no object at all, it says itself. */
+static bool is_uncut(const struct ilp_blob *object)
+{
+	ElfW(Ehdr) head;
+	ElfW(Phdr) part;
+
+	if (object->len < sizeof head)
+		return false;
+	memcpy(&head, object->bytes, sizeof head);
+	for (unsigned i = 0; i < head.e_phnum; i++) {
+		const size_t room = object->len - sizeof part, at = i * sizeof part;
+
+		if (object->len < sizeof part || head.e_phoff > room || at > room - head.e_phoff)
+			return false;
+		memcpy(&part, object->bytes + head.e_phoff + at, sizeof part);
+		if (part.p_offset > object->len || part.p_filesz > object->len - part.p_offset)
+			return false;
+	}
+	return true;
+}
+
 /* Links the object into the process. */
 static int attach(const struct ilp_blob *object, const char *name, struct loaded *l, struct ilp_why *why)
 {
 	char path[192], symbol[300];
-	int fd = as_file(object, name);
 
+	if (!is_uncut(object))
+		return ilp_why(why, -ENOEXEC, "the chain's object cannot be loaded: it is cut short, or no object; is there room "
+			"in TMPDIR, and is ILP_CC a compiler?");
+	int fd = as_file(object, name);
 	if (fd < 0)
 		return ilp_why(why, fd, "the chain's object cannot be loaded: memfd_create: %s", strerror(-fd));
 	name_once(path, fd);
@@ -173,13 +231,14 @@ static int build(const struct ilp_files *files, const struct ilp_load_options *o
 {
 	struct ilp_compiler compiler;
 	struct ilp_blob recipe = {0}, object = {0};
+	const unsigned seconds = o->seconds ? o->seconds : 60;
 	int kept = -1, error = ilp_compiler_find(o->compiler, &compiler, why), problem;
 
 	if (!error && (error = ilp_recipe(&compiler, files, &recipe)) != 0)
 		ilp_why(why, error, "what '%s' is made from: %s", files->chain, strerror(-error));
 	bool got = !error && ilp_cache_get(cache, &recipe, &object) == 0;
 	if (!error && !got) {
-		kept = ilp_cache_lock(cache, &recipe);
+		kept = ilp_cache_lock(cache, &recipe, seconds);
 		/* Whoever held the lock may have made it. */
 		got = ilp_cache_get(cache, &recipe, &object) == 0;
 	}
@@ -188,25 +247,24 @@ static int build(const struct ilp_files *files, const struct ilp_load_options *o
 		goto out;
 	ilp_blob_free(&object);
 	if (!error)
-		error = ilp_compile(&compiler, files, o->seconds, &object, why);
+		error = ilp_compile(&compiler, files, seconds, &object, why);
 	if (!error)
 		error = attach(&object, files->chain, l, why);
 	if (!error && cache >= 0 && (problem = ilp_cache_put(cache, &recipe, &object)) != 0)
 		ilp_why(why, problem, "nothing is cached: %s; make room, or set XDG_CACHE_HOME to a folder of yours",
 			strerror(-problem));
 out:
-	if (!error && l->handle && o->object > 0 && (error = write_all(o->object, &object)) != 0) {
+	if (!error && l->handle && o->object > 0 && (error = ilp_write(o->object, object.bytes, object.len)) != 0) {
 		dlclose(l->handle);
 		ilp_why(why, error, "the object cannot be written where it was asked for: %s", strerror(-error));
 	}
-	if (kept >= 0)
-		close(kept);
+	ilp_cache_unlock(kept);
 	ilp_blob_free(&recipe);
 	ilp_blob_free(&object);
 	return error;
 }
 
-int ilp_load(const char *file, const struct ilp_load_options *options, const struct ilp_chain **chain, char *text,
+static int load(const char *file, const struct ilp_load_options *options, const struct ilp_chain **chain, char *text,
 	size_t text_size)
 {
 	static const struct ilp_load_options none;
@@ -242,6 +300,28 @@ int ilp_load(const char *file, const struct ilp_load_options *options, const str
 	pthread_mutex_unlock(&lock);
 	*chain = l->chain;
 	return 0;
+}
+
+/* Cancelled on its way, a thread would leave all that it has, and locks. And a write beyond RLIMIT_FSIZE is an error,
+ * which we tell, and no end of the program. */
+int ilp_load(const char *file, const struct ilp_load_options *options, const struct ilp_chain **chain, char *text,
+	size_t text_size)
+{
+	sigset_t too_large, before, pending;
+	int cancelling;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
+	sigemptyset(&too_large);
+	sigaddset(&too_large, SIGXFSZ);
+	pthread_sigmask(SIG_BLOCK, &too_large, &before);
+	sigpending(&pending);
+	const int error = load(file, options, chain, text, text_size);
+	if (!sigismember(&pending, SIGXFSZ))
+		while (sigtimedwait(&too_large, NULL, &(struct timespec){ 0, 0 }) < 0 && errno == EINTR)
+			;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_setcancelstate(cancelling, NULL);
+	return error;
 }
 
 uint64_t *ilp_counted(const struct ilp_chain *chain)

@@ -45,7 +45,7 @@ struct ilp_load_options {
 	/* The folder that holds ilp/gen/ and ilp/stages/. Default: TCPU_SHARE of the environment, else that which the
 	 * library was built in. */
 	const char *share;
-	/* How long the compiler may take. Default: 60. */
+	/* How long the compiler may take, and how long to wait for another's. Default: 60. */
 	unsigned seconds;
 	/* For who looks at what loops do, as `tcpu explain`. counted: they count the bytes of data that they load and store
 	 * (ilp_counted), and are slow. object: a descriptor that the object is written to, from where it stands; 0: none. */
@@ -72,9 +72,9 @@ struct ilp_load_options {
  *	-ENOMEM, -EMFILE, -ENOSPC, … the system has no more of something
  *
  * Any number of threads may call at once; what one compiles, others wait for, in this process or another. A thread
- * wants 256 KiB of stack. No descriptor, child, or temporary file stays, and none of the descriptors is ever without
- * close-on-exec; the compiler raises no SIGCHLD, and no wait() of the program's can take it away. Temporary files are
- * in TMPDIR, or /tmp, in a folder of 0700. */
+ * wants 256 KiB of stack, and is cancelled before or after. No descriptor, child, or temporary file stays, and none of
+ * the descriptors is ever without close-on-exec; the compiler raises no SIGCHLD, and no wait() of the program's can
+ * take it away. Temporary files are in TMPDIR, or /tmp, in a folder of 0700. */
 int ilp_load(const char *file, const struct ilp_load_options *options, const struct ilp_chain **chain, char *why,
 	size_t why_size);
 

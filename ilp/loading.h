@@ -25,6 +25,11 @@ int ilp_blob_add(struct ilp_blob *, const void *bytes, size_t len);
 /* Reads the whole of a file that is open, which must be a regular one of at most max bytes: -EFBIG, -EINVAL. */
 int ilp_blob_read(struct ilp_blob *, int fd, size_t max);
 void ilp_blob_free(struct ilp_blob *);
+/* Writes all of it. */
+int ilp_write(int fd, const void *bytes, size_t len);
+
+/* For how long something takes. */
+int64_t ilp_now_ms(void);
 
 /* What the generator makes of a description: files by name, without folders. */
 #define ILP_FILES_MAX 16
@@ -65,8 +70,10 @@ int ilp_cache_open(const char *folder, struct ilp_why *);
 /* The object that was kept under that recipe: -ENOENT when there is none, or none that can be trusted or is whole. */
 int ilp_cache_get(int cache, const struct ilp_blob *recipe, struct ilp_blob *object);
 int ilp_cache_put(int cache, const struct ilp_blob *recipe, const struct ilp_blob *object);
-/* Waits until nobody else makes an object of that recipe. Returns a descriptor, to be closed when it is made; -1 when
- * there is no telling: then two may make the same. */
-int ilp_cache_lock(int cache, const struct ilp_blob *recipe);
+/* Waits until nobody else makes an object of that recipe, but not longer than seconds. Returns a descriptor, for
+ * ilp_cache_unlock when it is made; -1 when there is no telling, or who makes it has been stopped: then two may make
+ * the same. */
+int ilp_cache_lock(int cache, const struct ilp_blob *recipe, unsigned seconds);
+void ilp_cache_unlock(int lock);
 
 #endif

@@ -89,16 +89,12 @@ static uint64_t cache_size(int name)
 	return size > 0 ? (uint64_t)size : 0;
 }
 
-void ilp_model_here(struct ilp_model *m)
+void ilp_model_here(struct ilp_model *m, const char *compiler)
 {
 	*m = (struct ilp_model){ .abi = ILP_ABI, .tile = ILP_TILE, .streamed = UINT64_MAX };
 	name_cpu(m->cpu, sizeof m->cpu);
 	snprintf(m->isa, sizeof m->isa, "%s", ilp_isa_name(ilp_isa_best()));
-#ifdef __clang__
-	snprintf(m->compiler, sizeof m->compiler, "clang %s", __clang_version__);
-#else
-	snprintf(m->compiler, sizeof m->compiler, "gcc %s", __VERSION__);
-#endif
+	snprintf(m->compiler, sizeof m->compiler, "%s", compiler);
 	squeeze(m->compiler);
 	m->cache[0] = cache_size(_SC_LEVEL1_DCACHE_SIZE);
 	m->cache[1] = cache_size(_SC_LEVEL2_CACHE_SIZE);
@@ -117,7 +113,7 @@ uint64_t ilp_mark(const struct ilp_chain *c, enum ilp_direction d)
 	return key[0];
 }
 
-int ilp_model_path(char *path)
+int ilp_model_path(char *path, const char *compiler)
 {
 	const char *named = secure_getenv("ILP_MODEL");
 
@@ -130,7 +126,8 @@ int ilp_model_path(char *path)
 
 	if (error)
 		return error;
-	return snprintf(path + len, PATH_MAX - len, "/model") < (int)(PATH_MAX - len) ? 0 : -ENAMETOOLONG;
+	const int name = snprintf(path + len, PATH_MAX - len, "/model-%.*s", (int)strcspn(compiler, " "), compiler);
+	return name < (int)(PATH_MAX - len) ? 0 : -ENAMETOOLONG;
 }
 
 /* Reading --------------------------------------------------------------------------------------------------------- */
@@ -314,13 +311,13 @@ static int read_all(struct reader *r)
 	return error;
 }
 
-/* Whether it is of this machine and this library. */
-static int ours(const struct ilp_model *m, const char *file, struct ilp_why *why)
+/* Whether it is of this machine, this library, and that compiler's loops. */
+static int ours(const struct ilp_model *m, const char *file, const char *compiler, struct ilp_why *why)
 {
 	struct ilp_model here;
 	const char *what = NULL, *theirs = "", *mine = "";
 
-	ilp_model_here(&here);
+	ilp_model_here(&here, compiler);
 	if (m->abi != here.abi)
 		return ilp_why(why, -ESTALE, "%s: of loops of ABI %u, here they are of %u; " AGAIN, file, m->abi, here.abi);
 	if (strcmp(m->cpu, here.cpu) != 0)
@@ -334,7 +331,7 @@ static int ours(const struct ilp_model *m, const char *file, struct ilp_why *why
 	return ilp_why(why, -ESTALE, "%s: %s '%s', here it is '%s'; " AGAIN, file, what, theirs, mine);
 }
 
-int ilp_model_read(const char *file, struct ilp_model **model, char *text, size_t size)
+int ilp_model_read(const char *file, const char *compiler, struct ilp_model **model, char *text, size_t size)
 {
 	struct ilp_why why = { text, size };
 	struct ilp_blob blob = { 0 };
@@ -358,7 +355,7 @@ int ilp_model_read(const char *file, struct ilp_model **model, char *text, size_
 	if (!error)
 		error = read_all(&r);
 	if (!error)
-		error = ours(m, file, &why);
+		error = ours(m, file, compiler, &why);
 	ilp_blob_free(&blob);
 	if (error) {
 		ilp_model_free(m);

@@ -7,10 +7,10 @@
  *
  * As a file, it is text, of whole numbers, in lines, in this order:
  *	tcpu-model 1
- *	abi 2                                  ILP_ABI
+ *	abi 4                                  ILP_ABI
  *	cpu AuthenticAMD b00f21 AMD EPYC       of whom it is: all of these must be the reader's;
  *	isa avx512
- *	compiler gcc 12.2.0
+ *	compiler gcc 12.2.0                    ILP_COMPILER, of the loops
  *	caches 49152 1048576 33554432          bytes, 0: unknown; this line and the next are for people
  *	memory 11200                           a large memcpy, in MB of source a second
  *	tile 4096                              the strip that is best on the whole, for chains that do not follow
@@ -56,19 +56,21 @@ struct ilp_model {
 	uint64_t streamed; /* bytes from which on unknown chains are; UINT64_MAX: never. ilp_model_settle sets it */
 };
 
-/* Whose a model would be that is made here and now: abi, cpu, isa, compiler and caches are set, all else is zero. */
-void ilp_model_here(struct ilp_model *);
+/* Whose a model would be that is made here and now, of loops of that compiler (ilp_chain.compiler): abi, cpu, isa,
+ * compiler and caches are set, all else is zero. */
+void ilp_model_here(struct ilp_model *, const char *compiler);
 /* Tells a chain from one that had its name before: of its stages, ways and loops, in that direction. */
 uint64_t ilp_mark(const struct ilp_chain *, enum ilp_direction);
 /* Works out what follows from the series; to be called when they are complete. */
 void ilp_model_settle(struct ilp_model *);
 
-/* Where it is by default, in PATH_MAX bytes: ILP_MODEL, or the user's. -ENOENT: nowhere. */
-int ilp_model_path(char *path);
-/* Reads a model, for ilp_model_free. Otherwise *model is NULL, why (of why_size bytes) says what and what to do, and
- * what is returned is -ENOENT and the like: what open(2) said; -EINVAL: no model: `file:line: what, expected …`;
- * -EFBIG; -ESTALE: it is whole, but not ours; -ENOMEM. */
-int ilp_model_read(const char *file, struct ilp_model **model, char *why, size_t why_size);
+/* Where that of a compiler's loops is by default, in PATH_MAX bytes: ILP_MODEL, or the user's, whose name ends with the
+ * compiler's first word. -ENOENT: nowhere. */
+int ilp_model_path(char *path, const char *compiler);
+/* Reads a model of that compiler's loops, for ilp_model_free. Otherwise *model is NULL, why (of why_size bytes) says
+ * what and what to do, and what is returned is -ENOENT and the like: what open(2) said; -EINVAL: no model:
+ * `file:line: what, expected …`; -EFBIG; -ESTALE: it is whole, but not ours; -ENOMEM. */
+int ilp_model_read(const char *file, const char *compiler, struct ilp_model **model, char *why, size_t why_size);
 /* Writes it under a name of its own and renames it: who reads has the old one or the new one. The last folder is made
  * if need be. 0 or a negative errno. */
 int ilp_model_write(const struct ilp_model *, const char *file);

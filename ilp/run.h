@@ -12,15 +12,23 @@
 #include <stdint.h>
 
 /* What is declared here, as a number: loops that were made for another are not run. */
-#define ILP_ABI 3
+#define ILP_ABI 4
+
+/* Who compiles what includes this: "gcc 12.2.0". */
+#define ILP_TEXT_OF(x) #x
+#define ILP_DOTTED(a, b, c) ILP_TEXT_OF(a) "." ILP_TEXT_OF(b) "." ILP_TEXT_OF(c)
+#ifdef __clang__
+#define ILP_COMPILER "clang " ILP_DOTTED(__clang_major__, __clang_minor__, __clang_patchlevel__)
+#else
+#define ILP_COMPILER "gcc " ILP_DOTTED(__GNUC__, __GNUC_MINOR__, __GNUC_PATCHLEVEL__)
+#endif
 
 enum ilp_direction { ILP_SEND, ILP_RECV, ILP_DIRECTIONS };
 
 /* How a chain is run: the ways that every chain has, at these places of its table; partitions between tiled and fused
  * follow. layered: a pass over the whole for each stage. tiled: the same over strips of `tile` bytes, which stay in the
  * L1 cache. fused: one loop, or as few as there can be, over strips. streaming: fused, with stores that go by the
- * caches
- * where the CPU has them: for what will not be read soon. */
+ * caches where the CPU has them: for what will not be read soon. */
 enum ilp_schedule { ILP_LAYERED, ILP_TILED, ILP_FUSED, ILP_STREAMING, ILP_SCHEDULES };
 #define ILP_TILE 2048       /* what begin sets: a multiple of 64 */
 #define ILP_TILE_MAX 65536
@@ -88,6 +96,7 @@ struct ilp_way {
 
 struct ilp_chain {
 	uint32_t abi;             /* ILP_ABI */
+	const char *compiler;     /* that made the loops: ILP_COMPILER */
 	const char *name;
 	const char *stages;       /* in send order: "xdr_u32 chacha20 copy inet_checksum" */
 	uint32_t state_size;

@@ -44,7 +44,7 @@ static void setup(void)
 	while (ilp_chains[chains])
 		chains++;
 	model = calloc(1, sizeof *model);
-	ilp_model_here(model);
+	ilp_model_here(model, ILP_COMPILER);
 	model->tile = 8192;
 	model->memory = 12.5;
 	model->knots = KNOTS;
@@ -86,7 +86,7 @@ static void put(const char *text, size_t len)
 static int read_back(struct ilp_model **m)
 {
 	snprintf(why, sizeof why, "nothing was said");
-	return ilp_model_read(path, m, why, sizeof why);
+	return ilp_model_read(path, ILP_COMPILER, m, why, sizeof why);
 }
 
 static void refused(int error, const char *said)
@@ -426,6 +426,38 @@ START_TEST(default_is_fused)
 }
 END_TEST
 
+/* In the user's cache, a file for each compiler of loops. */
+START_TEST(of_each_compiler)
+{
+	static const char *const compilers[] = { "one 1.0", "two 2.0", "two 2.1" };
+	struct ilp_chain c = *ilp_chains[0];
+	struct ilp_choice choice;
+	char file[PATH_MAX];
+
+	unsetenv("ILP_MODEL");
+	setenv("XDG_CACHE_HOME", folder, 1);
+	for (unsigned i = 0; i < 2; i++) {
+		snprintf(model->compiler, sizeof model->compiler, "%s", compilers[i]);
+		model->series[0].tile = 512U << i;
+		ck_assert_int_eq(ilp_model_path(file, compilers[i]), 0);
+		ck_assert_int_eq(ilp_model_write(model, file), 0);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		c.compiler = compilers[i];
+		ilp_choose(&c, ILP_SEND, 1024, &choice);
+		ck_assert(choice.measured);
+		ck_assert_uint_eq(choice.tile, 512U << i);
+		ck_assert_int_eq(ilp_model_path(file, compilers[i]), 0);
+		ck_assert_int_eq(unlink(file), 0);
+	}
+	c.compiler = compilers[2]; /* a newer one, of which there is none */
+	ilp_choose(&c, ILP_SEND, 1024, &choice);
+	ck_assert(!choice.measured);
+	*strrchr(file, '/') = 0;
+	ck_assert_int_eq(rmdir(file), 0);
+}
+END_TEST
+
 /* ILP_MODEL, and that it is read once. */
 START_TEST(the_processs_own)
 {
@@ -434,16 +466,22 @@ START_TEST(the_processs_own)
 	char found[PATH_MAX];
 
 	setenv("ILP_MODEL", "", 1);
-	ck_assert_int_eq(ilp_model_path(found), -ENOENT);
+	ck_assert_int_eq(ilp_model_path(found, "other 1"), -ENOENT);
 	unsetenv("ILP_MODEL");
 	setenv("XDG_CACHE_HOME", folder, 1);
-	ck_assert_int_eq(ilp_model_path(found), 0);
-	ck_assert_str_eq(found + strlen(folder), "/tcpu/model");
+	ck_assert_int_eq(ilp_model_path(found, "other 1"), 0);
+	ck_assert_str_eq(found + strlen(folder), "/tcpu/model-other");
 	setenv("ILP_MODEL", path, 1);
-	ck_assert_int_eq(ilp_model_path(found), 0);
+	ck_assert_int_eq(ilp_model_path(found, "other 1"), 0);
 	ck_assert_str_eq(found, path);
 	ck_assert_int_eq(ilp_model_write(model, path), 0);
 	ilp_model_choose(model, c, ILP_SEND, 1024, &expected);
+	/* One of another compiler is that compiler's chains', and they have no other. */
+	struct ilp_chain others = *c;
+	others.compiler = "other 1";
+	ilp_choose(&others, ILP_SEND, 1024, &choice);
+	ck_assert(!choice.measured);
+	ck_assert_double_eq(ilp_predict(&others, ILP_SEND, ILP_FUSED, ILP_TILE, 1024), 0);
 	for (int i = 0; i < 2; i++) {
 		ilp_choose(c, ILP_SEND, 1024, &choice);
 		ck_assert_uint_eq(choice.way, expected.way);
@@ -475,6 +513,7 @@ int main(void)
 	tcase_add_test(t, what_is_as_good_is_fused);
 	tcase_add_test(t, between_the_knots);
 	tcase_add_test(t, default_is_fused);
+	tcase_add_test(t, of_each_compiler);
 	tcase_add_test(t, the_processs_own);
 	suite_add_tcase(s, t);
 	return run_tests(srunner_create(s));

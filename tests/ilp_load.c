@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -266,6 +267,66 @@ START_TEST(room_for_the_text)
 }
 END_TEST
 
+static const struct ilp_chain *loaded;
+static void *load_cancelled(void *arg)
+{
+	pthread_cancel(pthread_self());
+	ilp_load(arg, NULL, &loaded, NULL, 0);
+	return NULL;
+}
+
+/* A thread that is to end does so when it has what it owes nobody any more. */
+START_TEST(cancelled)
+{
+	pthread_t t;
+
+	place_chain("warm", "\"copy\"");
+	ilp_unload(place_load("warm"));
+	unsigned before = place_descriptors();
+	place_chain("c", "\"copy\"");
+	ck_assert_int_eq(pthread_create(&t, NULL, load_cancelled, (void *)place("c.lua")), 0);
+	ck_assert_int_eq(pthread_join(t, NULL), 0);
+	ck_assert_ptr_nonnull(loaded);
+	ck_assert_uint_eq(place_descriptors(), before);
+	ck_assert_uint_eq(place_count(place("tmp"), NULL), 0);
+	ilp_unload(loaded);
+}
+END_TEST
+
+static int load_small(rlim_t size)
+{
+	const struct ilp_chain *c;
+	struct rlimit before, small;
+	char why[1024];
+
+	getrlimit(RLIMIT_FSIZE, &before);
+	small = (struct rlimit){ size, before.rlim_max };
+	setrlimit(RLIMIT_FSIZE, &small);
+	int error = ilp_load(place("c.lua"), NULL, &c, why, sizeof why);
+	setrlimit(RLIMIT_FSIZE, &before);
+	if (!error && !*why)
+		ilp_unload(c);
+	else
+		ck_assert_msg(strstr(why, "File too large") != NULL, "%s", why);
+	return error;
+}
+
+/* No file may be larger than that: an error, or a remark, and neither a signal now nor one that waits. */
+START_TEST(small_files)
+{
+	sigset_t pending;
+
+	place_chain("c", "\"copy\"");
+	ck_assert_int_eq(load_small(100), -EFBIG);
+	ck_assert_int_eq(load_small(4096), -EFBIG);
+	for (rlim_t size = 30000; load_small(size) != 0 || place_count(place("cache/tcpu"), "lock") == 0; size += 2000)
+		ck_assert_uint_lt(size, 1000000);
+	sigpending(&pending);
+	ck_assert_int_eq(sigismember(&pending, SIGXFSZ), 0);
+	ck_assert_uint_eq(place_count(place("tmp"), NULL), 0);
+}
+END_TEST
+
 static void *load_both(void *arg)
 {
 	pthread_barrier_wait(arg);
@@ -348,6 +409,8 @@ int main(void)
 	tcase_add_test(t, nothing_stays);
 	tcase_add_test(t, odd_processes);
 	tcase_add_test(t, room_for_the_text);
+	tcase_add_test(t, cancelled);
+	tcase_add_test(t, small_files);
 	tcase_add_test(t, threads_at_once);
 	tcase_add_test(t, processes_at_once);
 	suite_add_tcase(s, t);

@@ -7,6 +7,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,7 +167,7 @@ static void remarks(const char *folder, const char *what)
 	ck_assert_int_eq(ilp_load(place("c.lua"), &(struct ilp_load_options){ .cache = folder }, &c, why, sizeof why), 0);
 	ck_assert_uint_eq(place_word(c), 5);
 	ck_assert_uint_eq(place_compiled(), before + 1);
-	ck_assert_msg(!strncmp(why, "nothing is cached: ", 19) && strstr(why, what), "%s: %s", folder, why);
+	ck_assert_msg(!strncmp(why, "nothing is cached: ", 19) && strstr(why, what), "%s: %s", folder ? folder : "", why);
 	ilp_unload(c);
 }
 
@@ -260,6 +261,37 @@ START_TEST(which_folder)
 }
 END_TEST
 
+/* The user's home, in place of the C library's. */
+static char *home;
+int getpwuid_r(uid_t user, struct passwd *entry, char *room, size_t size, struct passwd **found)
+{
+	(void)user, (void)room, (void)size;
+	*entry = (struct passwd){ .pw_dir = home };
+	*found = entry;
+	return 0;
+}
+
+START_TEST(homes)
+{
+	static const char *const none[] = { NULL, "", "x", "x/y", ".", "../x" };
+	char path[512];
+
+	unsetenv("XDG_CACHE_HOME");
+	snprintf(path, sizeof path, "%s", place("home"));
+	home = path;
+	ilp_unload(place_load("c"));
+	ck_assert_uint_eq(place_count(place("home/.cache/tcpu"), "lock"), 1);
+	ck_assert_int_eq(chdir(place("tmp")), 0);
+	for (unsigned i = 0; i < sizeof none / sizeof *none; i++) {
+		snprintf(path, sizeof path, "%s", none[i] ? none[i] : "");
+		home = none[i] ? path : NULL;
+		setenv("HOME", "relative", i % 2);
+		remarks(NULL, "the user's home: ");
+	}
+	ck_assert_uint_eq(place_count(place("tmp"), NULL), 0);
+}
+END_TEST
+
 /* What was used last stays; what is not ours, too. */
 START_TEST(does_not_grow)
 {
@@ -327,6 +359,7 @@ int main(void)
 	tcase_add_test(t, folders_of_others);
 	tcase_add_test(t, folder_of_another_user);
 	tcase_add_test(t, which_folder);
+	tcase_add_test(t, homes);
 	tcase_add_test(t, does_not_grow);
 	tcase_add_test(t, cut_while_in_use);
 	suite_add_tcase(s, t);

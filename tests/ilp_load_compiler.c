@@ -6,12 +6,17 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -100,6 +105,8 @@ START_TEST(it_fails)
 	fails(-ENOEXEC, "failed with status 3; it said:\nout\nerror: no");
 	place_script("cc", "printf 'a\\033[31mb'; exit 1");
 	fails(-ENOEXEC, "it said:\na?[31mb");
+	place_script("cc", "printf 'a\\302\\233b\\233c\\303\\244\\342\\202\\254\\342\\202d\\360\\237\\230\\200\\377'; exit 1");
+	fails(-ENOEXEC, "it said:\na??b?c\xc3\xa4\xe2\x82\xac??d\xf0\x9f\x98\x80?");
 	place_script("cc", "exit 1");
 	fails(-ENOEXEC, "failed with status 1; it said:");
 	place_script("cc", "kill -SEGV $$");
@@ -132,6 +139,19 @@ START_TEST(no_object)
 	/* As the generator's C may be, and no other: what is not defined there is not defined. */
 	place_script("cc", "echo 'int f(void); int g(void) { return f(); }' >>c.c; exec cc \"$@\"");
 	fails(-ENOEXEC, "undefined reference to `f'");
+}
+END_TEST
+
+/* As of a compiler that does not look whether the disk is full. */
+START_TEST(cut_objects)
+{
+	char script[64];
+
+	for (unsigned len = 63; len < 16000; len += 1500) {
+		snprintf(script, sizeof script, "cc \"$@\" -O0 && truncate -s %u chain.so", len);
+		place_script("cc", script);
+		fails(-ENOEXEC, "cannot be loaded");
+	}
 }
 END_TEST
 
@@ -174,6 +194,112 @@ START_TEST(it_takes_too_long)
 }
 END_TEST
 
+static void *load_c(void *arg)
+{
+	(void)arg;
+	return (void *)place_load("c");
+}
+
+/* The compiler says that it is at it, and waits for the end of a pipe that it is given, or goes on if there is none. */
+static void waiting_compiler(void)
+{
+	ck_assert_int_eq(mkfifo(place("started"), 0600), 0);
+	ck_assert_int_eq(mkfifo(place("go"), 0600), 0);
+	place_script("cc", "mv \"$PLACE/go\" \"$PLACE/gone\" && echo >\"$PLACE/started\" && read -r line <\"$PLACE/gone\"\n"
+		"exec cc \"$@\" -O0");
+}
+
+static void wait_until_started(void)
+{
+	int fd = open(place("started"), O_RDONLY | O_CLOEXEC);
+	char byte;
+
+	ck_assert_int_eq(read(fd, &byte, 1), 1);
+	close(fd);
+}
+
+/* In place of the C library's: as slow a reader as you like finds something whenever it looks. */
+static bool slow;
+ssize_t read(int fd, void *to, size_t size)
+{
+	ssize_t n = syscall(SYS_read, fd, to, size);
+
+	while (slow && n < 0 && errno == EAGAIN) {
+		poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, -1);
+		n = syscall(SYS_read, fd, to, size);
+	}
+	return n;
+}
+
+/* One that says something all the time is still looked after; and so is what it leaves behind. */
+START_TEST(it_says_too_much)
+{
+	const struct ilp_load_options o = { .seconds = 1 };
+	const struct ilp_chain *c;
+	char why[1024];
+	int error;
+
+	place_script("cc", "exec cat /dev/zero");
+	slow = true;
+	error = ilp_load(place("c.lua"), &o, &c, why, sizeof why);
+	slow = false;
+	ck_assert_int_eq(error, -ETIMEDOUT);
+	ck_assert_uint_eq(place_count(place("tmp"), NULL), 0);
+	place_script("cc", "cat /dev/zero & echo $! >\"$PLACE/pid\"; exec cc \"$@\" -O0");
+	slow = true;
+	ilp_unload(place_load("c"));
+	slow = false;
+	kill(atoi(text_of("pid")), SIGKILL);
+}
+END_TEST
+
+/* A child that the program has forked while we compiled, and that lives on, keeps nobody from compiling. */
+START_TEST(a_child_meanwhile)
+{
+	pthread_t t;
+
+	waiting_compiler();
+	ck_assert_int_eq(pthread_create(&t, NULL, load_c, NULL), 0);
+	wait_until_started();
+	pid_t pid = fork();
+	if (pid == 0) {
+		pause();
+		_exit(0);
+	}
+	close(open(place("gone"), O_WRONLY | O_CLOEXEC));
+	ck_assert_int_eq(pthread_join(t, NULL), 0);
+	ck_assert_int_eq(unlink(place_object()), 0);
+	ilp_unload(place_load("c"));
+	ck_assert_int_eq(kill(pid, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+}
+END_TEST
+
+/* Nor does one who compiles, and was stopped: when its time is up, another compiles as well. */
+START_TEST(one_who_is_stopped)
+{
+	const struct ilp_load_options o = { .seconds = 3 };
+	const struct ilp_chain *c;
+	char why[1024];
+	int status;
+
+	waiting_compiler();
+	pid_t pid = fork();
+	if (pid == 0) {
+		place_load("c");
+		_exit(0);
+	}
+	wait_until_started();
+	ck_assert_int_eq(kill(pid, SIGSTOP), 0);
+	ck_assert_int_eq(waitpid(pid, &status, WUNTRACED), pid);
+	ck_assert(WIFSTOPPED(status));
+	ck_assert_int_eq(ilp_load(place("c.lua"), &o, &c, why, sizeof why), 0);
+	ck_assert_str_eq(why, "");
+	ck_assert_int_eq(kill(pid, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+}
+END_TEST
+
 /* What the compiler sees of us: no descriptor, no variable but those it may need, no signal that is ignored. */
 START_TEST(what_it_is_given)
 {
@@ -196,10 +322,10 @@ START_TEST(what_it_is_given)
 		ck_assert_ptr_null(strstr(text_of("env"), absent[i]));
 	ck_assert_ptr_nonnull(strstr(text_of("env"), "LC_ALL=C\n"));
 	ck_assert_ptr_nonnull(strstr(text_of("env"), "PATH="));
+	ck_assert_ptr_nonnull(strstr(text_of("env"), "TMPDIR=.\n"));
 	char tmp[600];
-	snprintf(tmp, sizeof tmp, "TMPDIR=%s/ilp-", place("tmp"));
-	ck_assert_ptr_nonnull(strstr(text_of("env"), tmp));
-	ck_assert_int_eq(strncmp(text_of("pwd"), tmp + strlen("TMPDIR="), strlen(tmp) - strlen("TMPDIR=")), 0);
+	snprintf(tmp, sizeof tmp, "%s/ilp-", place("tmp"));
+	ck_assert_int_eq(strncmp(text_of("pwd"), tmp, strlen(tmp)), 0);
 	ck_assert_str_eq(text_of("mode"), "700\n");
 	/* The shell has its script open besides, from 10 on. */
 	const char *fds = text_of("fd");
@@ -216,6 +342,63 @@ START_TEST(what_it_is_given)
 	ck_assert_str_eq(text_of("core"), "0\n");
 	ck_assert_str_eq(text_of("cpu"), "61\n");
 	close(open_here);
+}
+END_TEST
+
+/* As long as it likes. */
+START_TEST(no_hurry)
+{
+	const struct ilp_load_options o = { .seconds = UINT_MAX };
+	const struct ilp_chain *c;
+	char why[1024];
+
+	place_script("cc", "ulimit -t >\"$PLACE/cpu\"; exec cc \"$@\" -O0");
+	ck_assert_msg(ilp_load(place("c.lua"), &o, &c, why, sizeof why) == 0, "%s", why);
+	const char *limit = text_of("cpu");
+	ck_assert_msg(!strcmp(limit, "unlimited\n") || strtoull(limit, NULL, 10) > UINT_MAX, "%s", limit);
+}
+END_TEST
+
+/* Where others may rename, somebody puts another folder in the place of ours: nothing in it is used, or removed. */
+START_TEST(another_temporary_folder)
+{
+	place_write("theirs/precious", "");
+	place_write("theirs/sub/precious", "");
+	place_script("cc", "mv \"$PWD\" \"$PLACE/ours\"; cp -r \"$PLACE/theirs\" \"$PWD\"\n"
+		"mkdir -p d/e/f; ln -s \"$PLACE/theirs\" d/link; exec cc \"$@\" -O0");
+	ilp_unload(place_load("c"));
+	ck_assert_uint_eq(place_count(place("ours"), NULL), 0);
+	ck_assert_uint_eq(place_count(place("theirs"), NULL), 2);
+	ck_assert_uint_eq(place_count(place("theirs/sub"), NULL), 1);
+	ck_assert_uint_eq(place_count(place("tmp"), NULL), 1);
+}
+END_TEST
+
+/* With ever more descriptors: an error that is told, or a remark, or success; and nothing stays in any case. */
+START_TEST(few_descriptors)
+{
+	struct rlimit before, few;
+	const struct ilp_chain *c;
+	bool done = false;
+	char why[1024];
+
+	place_chain("warm", "\"copy\"");
+	ilp_unload(place_load("warm"));
+	unsigned here = place_descriptors(), kept = place_count(place("cache/tcpu"), "lock");
+	getrlimit(RLIMIT_NOFILE, &before);
+	for (few = before, few.rlim_cur = 3; !done; few.rlim_cur++) {
+		ck_assert_uint_lt(few.rlim_cur, 100);
+		setrlimit(RLIMIT_NOFILE, &few);
+		int error = ilp_load(place("c.lua"), NULL, &c, why, sizeof why);
+		setrlimit(RLIMIT_NOFILE, &before);
+		done = !error && !*why;
+		ck_assert_msg(done || *why, "%d, %d descriptors", error, (int)few.rlim_cur);
+		ck_assert_uint_eq(place_descriptors(), here);
+		ck_assert_msg(place_count(place("tmp"), NULL) == 0, "%d descriptors: %s", (int)few.rlim_cur, why);
+		ck_assert_uint_eq(place_count(place("cache/tcpu"), "lock"), kept + done);
+		if (!error)
+			ilp_unload(c);
+	}
 }
 END_TEST
 
@@ -237,6 +420,25 @@ START_TEST(odd_paths)
 	place_chain("-o/-o", "\"copy\"");
 	ck_assert_int_eq(ilp_load("-o.lua", NULL, &c, NULL, 0), -EINVAL); /* its name */
 	ck_assert_int_eq(ilp_load("c.lua", NULL, &c, NULL, 0), 0);
+}
+END_TEST
+
+/* As long as a file's may be, which NAME.lua is. */
+START_TEST(long_names)
+{
+	char name[NAME_MAX], file[512], text[512];
+	const struct ilp_chain *c;
+
+	for (unsigned len = 247; len <= NAME_MAX - strlen(".lua"); len++) {
+		memset(name, 'a', len);
+		name[len] = 0;
+		snprintf(text, sizeof text, "return chain { name = \"%s\", stages = { \"copy\" } }\n", name);
+		snprintf(file, sizeof file, "%s.lua", name);
+		place_write(file, text);
+		ck_assert_msg(ilp_load(place(file), NULL, &c, text, sizeof text) == 0, "%u: %s", len, text);
+		ck_assert_str_eq(c->name, name);
+		ilp_unload(c);
+	}
 }
 END_TEST
 
@@ -307,9 +509,17 @@ int main(int argc, char **argv)
 	tcase_add_test(t, which_one);
 	tcase_add_test(t, it_fails);
 	tcase_add_test(t, no_object);
+	tcase_add_test(t, cut_objects);
 	tcase_add_test(t, it_takes_too_long);
+	tcase_add_test(t, it_says_too_much);
+	tcase_add_test(t, a_child_meanwhile);
+	tcase_add_test(t, one_who_is_stopped);
 	tcase_add_test(t, what_it_is_given);
+	tcase_add_test(t, no_hurry);
+	tcase_add_test(t, another_temporary_folder);
+	tcase_add_test(t, few_descriptors);
 	tcase_add_test(t, odd_paths);
+	tcase_add_test(t, long_names);
 	tcase_add_test(t, no_temporary_folder);
 	tcase_add_test(t, more_rights_than_the_caller);
 	suite_add_tcase(s, t);

@@ -248,6 +248,8 @@ START_TEST(generators)
 		{ "x = = y", -EPROTO, "the generator failed, which is a bug: " },
 		{ "return {}", -EPROTO, "the generator failed, which is a bug: " },
 		{ "return { outputs = function() return {}, {} end }", -EPROTO, "no list of files" },
+		{ "return { outputs = function() return 'xx', 'c' end }", -EPROTO, "no list of files" },
+		{ "return { outputs = function() return print, 'c' end }", -EPROTO, "no list of files" },
 		{ "return { outputs = function() return { { path = '../x.c', content = '' } }, 'c' end }", -EPROTO,
 			"no list of files" },
 		{ "return { outputs = function() return { { path = '-x.c', content = '' } }, 'c' end }", -EPROTO,

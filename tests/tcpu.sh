@@ -70,9 +70,13 @@ expect 0 ' 20 ends' "$tcpu" memory --connections 10
 expect 2 "'0': a number from 1 to 60000" "$tcpu" memory --connections 0
 
 # calibrate, never-slower: what they are asked for. What they measure takes a minute, and is not for a test.
-expect 2 "'5': expected seconds from 10" "$tcpu" calibrate --seconds 5
+expect 2 "'5': expected a number from 10 to 3600" "$tcpu" calibrate --seconds 5
 expect 1 'nothing\.lua' "$tcpu" calibrate "$tmp/nothing.lua"
 expect 1 'ILP_MODEL' env ILP_MODEL= "$tcpu" calibrate
+printf '#!/bin/sh\nexec gcc "$@" -O0 -D__GNUC_PATCHLEVEL__=99\n' >"$tmp/other-cc"
+chmod 755 "$tmp/other-cc"
+expect 1 'm: copy_sum is of gcc .*99, others of .* ILP_CC' \
+	env ILP_CC="$tmp/other-cc" "$tcpu" calibrate --out "$tmp/m" ilp/chains/copy_sum.lua
 expect 2 "no chain 'nothing'" "$tcpu" never-slower nothing
 expect 2 "'0': expected a number" "$tcpu" never-slower --rounds 0
 expect 2 "'x' is no size" "$tcpu" never-slower --sizes x

@@ -8,6 +8,7 @@
  *
  * It is what xfer is compared with, so the clock runs as xfer's does: from before connect to the receiver's last word,
  * and the receiver asks for the file's blocks within it. */
+#include "tools/arguments.h"
 #include "tools/library.h"
 #include "tools/measure.h"
 #include "tools/tcpu.h"
@@ -210,11 +211,7 @@ static int report(const struct request *r, const char *congestion, uint64_t byte
 	}
 	json_t *o = json_pack("{s:s, s:s, s:s, s:I, s:f, s:f}", "what", "kernel TCP", "congestion", congestion, "stages",
 		r->stages, "bytes", (json_int_t)bytes, "seconds", seconds, "mb_per_s", mb);
-	int error = !o || json_dumpf(o, stdout, JSON_REAL_PRECISION(6));
-
-	putchar('\n');
-	json_decref(o);
-	return error ? TCPU_FAILED : TCPU_OK;
+	return arguments_json(stdout, o, JSON_REAL_PRECISION(6)) ? TCPU_FAILED : TCPU_OK;
 }
 
 /* Both processes; returns when both are done. */

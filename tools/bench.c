@@ -1,7 +1,7 @@
 /* tcpu bench: the verb. */
 #include "tools/bench.h"
 
-#include "ilp/load.h"
+#include "tools/arguments.h"
 #include "tools/mca.h"
 #include "tools/tcpu.h"
 
@@ -43,63 +43,19 @@ struct request {
 	const char *mca_cpu;
 };
 
-static void parse_sizes(char *list, struct argp_state *state, struct bench_options *o)
-{
-	o->size_count = 0;
-	for (char *rest = list, *one; (one = strsep(&rest, ",")) != NULL;) {
-		uint64_t bytes = size_parse(one);
-
-		if (!bytes || bytes > 1 << 30)
-			argp_error(state, "'%s' is no size: expected bytes up to 1G, like 1460 or 64K", one);
-		if (o->size_count == BENCH_SIZES_MAX)
-			argp_error(state, "at most %d sizes", BENCH_SIZES_MAX);
-		o->sizes[o->size_count++] = bytes;
-	}
-}
-
-static unsigned long parse_number(const char *arg, struct argp_state *state, unsigned long min, unsigned long max)
-{
-	char *end;
-	unsigned long n;
-
-	errno = 0;
-	n = strtoul(arg, &end, 10);
-	if (*end || end == arg || errno || n < min || n > max)
-		argp_error(state, "'%s': expected a number from %lu to %lu", arg, min, max);
-	return n;
-}
-
-/* A chain that is described in a file. */
-static const struct ilp_chain *load(const char *file, struct argp_state *state)
-{
-	const struct ilp_chain *c;
-	char why[2048];
-
-	if (ilp_load(file, NULL, &c, why, sizeof why) != 0)
-		argp_failure(state, TCPU_FAILED, 0, "%s", why);
-	else if (*why)
-		fprintf(stderr, "tcpu bench: %s\n", why);
-	return c;
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct request *r = state->input;
 
 	switch (key) {
 	case 's':
-		parse_sizes(arg, state, &r->options);
+		r->options.size_count = arguments_sizes(state, arg, r->options.sizes);
 		break;
 	case 'd':
-		r->options.direction[ILP_SEND] = strcmp(arg, "recv") != 0;
-		r->options.direction[ILP_RECV] = strcmp(arg, "send") != 0;
-		if (strcmp(arg, "send") != 0 && strcmp(arg, "recv") != 0 && strcmp(arg, "both") != 0)
-			argp_error(state, "direction '%s': expected send, recv or both", arg);
+		arguments_direction(state, arg, r->options.direction);
 		break;
 	case OPT_ISA:
-		if (strcmp(arg, "all") != 0)
-			argp_error(state, "isa '%s': expected all; ILP_ISA=%s in the environment lowers the choice", arg, arg);
-		r->options.every_isa = true;
+		r->options.every_isa = arguments_every_isa(state, arg);
 		break;
 	case OPT_COLD:
 		r->options.cold = true;
@@ -109,10 +65,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		r->mca_cpu = arg;
 		break;
 	case OPT_ROUNDS:
-		r->options.rounds = (unsigned)parse_number(arg, state, STATS_LEAST, 100000);
+		r->options.rounds = (unsigned)arguments_number(state, arg, STATS_LEAST, 100000);
 		break;
 	case OPT_SEED:
-		r->options.seed = parse_number(arg, state, 1, UINT64_MAX);
+		r->options.seed = arguments_number(state, arg, 1, UINT64_MAX);
 		break;
 	case OPT_JSON:
 		r->json = true;
@@ -125,7 +81,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		r->table &= arg != NULL;
 		break;
 	case ARGP_KEY_ARG:
-		r->chains[r->count] = strpbrk(arg, "/.") ? load(arg, state) : ilp_find(arg);
+		r->chains[r->count] = strpbrk(arg, "/.") ? arguments_loaded(state, arg) : ilp_find(arg);
 		if (!r->chains[r->count++])
 			argp_error(state, "there is no chain '%s' compiled in: `tcpu explain` lists them; a file is a path, like "
 				"./%s.lua", arg, arg);

@@ -3,13 +3,13 @@
 #define TOOLS_BENCH_H
 
 #include "ilp/ilp.h"
+#include "tools/arguments.h"
 #include "tools/stats.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
-#define BENCH_SIZES_MAX 16
 
 enum bench_variant {
 	BENCH_LAYERED = ILP_LAYERED,
@@ -24,7 +24,7 @@ extern const char *const bench_variant_names[BENCH_VARIANTS];
 
 struct bench_options {
 	const struct ilp_chain *const *chains; /* ends with NULL */
-	uint64_t sizes[BENCH_SIZES_MAX];       /* bytes a call */
+	uint64_t sizes[ARGUMENTS_SIZES_MAX];       /* bytes a call */
 	unsigned size_count;
 	bool direction[ILP_DIRECTIONS];
 	bool every_isa, cold;
@@ -44,7 +44,7 @@ struct bench_series {
 	const struct ilp_chain *chain;
 	enum ilp_direction direction;
 	enum ilp_isa isa;
-	struct bench_point point[BENCH_SIZES_MAX];
+	struct bench_point point[ARGUMENTS_SIZES_MAX];
 	/* Slope: ns a byte; intercept: ns a call. Through the sizes that stay in the first cache when hot: beyond it
 	 * time is no line. Fitted when there are two such sizes. */
 	struct stats_line line[BENCH_VARIANTS];

@@ -319,7 +319,7 @@ static void fit(struct bench_series *s, const struct bench_options *o)
 	uint64_t limit = o->cold ? UINT64_MAX : (uint64_t)(first > 0 ? first : 32 << 10) / 3; /* src, dst, tmp */
 
 	for (unsigned v = 0; v < BENCH_VARIANTS; v++) {
-		double x[BENCH_SIZES_MAX], y[BENCH_SIZES_MAX];
+		double x[ARGUMENTS_SIZES_MAX], y[ARGUMENTS_SIZES_MAX];
 		unsigned n = 0;
 
 		for (unsigned i = 0; i < o->size_count; i++)
@@ -335,7 +335,7 @@ static void fit(struct bench_series *s, const struct bench_options *o)
 
 struct bench_run {
 	uint8_t *memory;
-	struct arena arena[BENCH_SIZES_MAX];
+	struct arena arena[ARGUMENTS_SIZES_MAX];
 	struct measure *all; /* every way of every point */
 	size_t count;
 	struct measure *(*of)[BENCH_VARIANTS]; /* [point]: the same, by variant; points go series by series */

@@ -2,8 +2,9 @@
  * chooses by. First the strips, since tiled ways are measured with the best; then what fits caches, in passes over all
  * chains until time is up, so that a disturbance meets some samples of each and not all of one; between, once, what
  * fits none, of the ways that can still be the fastest there. */
-#include "ilp/load.h"
 #include "ilp/model.h"
+#include "tools/arguments.h"
+#include "tools/stats.h"
 #include "tools/tcpu.h"
 #include "tools/ways.h"
 
@@ -65,20 +66,6 @@ static void progress(const struct work *w, const char *what, unsigned at)
 		fprintf(stderr, "  %.0f s: %s\n", spent, what);
 }
 
-static int ascending(const void *a, const void *b)
-{
-	const double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* The lower quartile: what disturbs a sample makes it longer, and must not decide between two ways. */
-static double undisturbed(double *ns, size_t n)
-{
-	qsort(ns, n, sizeof *ns, ascending);
-	return ns[n / 4];
-}
-
 static uint32_t strip(unsigned k)
 {
 	return (uint32_t)ILP_STRIP_LEAST << k;
@@ -104,7 +91,7 @@ static int find_strip(struct work *w, unsigned at, bool late)
 	if (error)
 		return error;
 	for (unsigned i = 0; i < n; i++) {
-		const double ns = undisturbed(w->measure[i].ns, STRIP_ROUNDS);
+		const double ns = stats_undisturbed(w->measure[i].ns, STRIP_ROUNDS);
 
 		s->strip[i % ILP_STRIPS] = fmin(s->strip[i % ILP_STRIPS], ns);
 	}
@@ -193,7 +180,7 @@ static int measure_large(struct work *w, unsigned at, bool late)
 	if (error)
 		return error;
 	for (unsigned i = 0; i < n; i++)
-		s->ns[w->call[i].way][HOT] = pieces * undisturbed(w->measure[i].ns, LARGE_ROUNDS);
+		s->ns[w->call[i].way][HOT] = pieces * stats_undisturbed(w->measure[i].ns, LARGE_ROUNDS);
 	/* In proportion to the fused one, that is: to one that had to wait for memory, too. */
 	for (unsigned way = 0; way < s->ways; way++)
 		if (way != ILP_FUSED && way != ILP_STREAMING && s->ns[way][HOT - 1] >= HOPELESS * least)
@@ -212,7 +199,7 @@ static void merge(struct work *w, unsigned passes)
 
 				for (unsigned p = 0; p < passes; p++)
 					memcpy(&all[p * HOT_ROUNDS], place(w->pass[p], at, way, k), HOT_ROUNDS * sizeof *all);
-				w->model->series[at].ns[way][k] = undisturbed(all, passes * HOT_ROUNDS);
+				w->model->series[at].ns[way][k] = stats_undisturbed(all, passes * HOT_ROUNDS);
 			}
 }
 
@@ -231,7 +218,7 @@ static int measure_memory(struct work *w)
 
 	if (error)
 		return error;
-	w->model->memory = (double)w->room.most / undisturbed(m.ns, LARGE_ROUNDS);
+	w->model->memory = (double)w->room.most / stats_undisturbed(m.ns, LARGE_ROUNDS);
 	measure_free(&m, 1);
 	return 0;
 }
@@ -376,7 +363,6 @@ static void table(const struct work *w)
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct request *r = state->input;
-	char why[2048], *end;
 
 	switch (key) {
 	case 'o':
@@ -386,14 +372,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		r->json = true;
 		break;
 	case 's':
-		r->seconds = (unsigned)strtoul(arg, &end, 10);
-		if (*end || end == arg || strlen(arg) > 4 || r->seconds < 10 || r->seconds > 3600)
-			argp_error(state, "'%s': expected seconds from 10 to 3600", arg);
+		r->seconds = (unsigned)arguments_number(state, arg, 10, 3600);
 		break;
 	case ARGP_KEY_ARG:
-		if (ilp_load(arg, NULL, &r->chains[r->count], why, sizeof why) != 0)
-			argp_failure(state, TCPU_FAILED, 0, "%s", why);
-		r->count++;
+		r->chains[r->count++] = arguments_loaded(state, arg);
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -402,11 +384,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 /* Where to, before anything is measured. */
-static int out_path(const struct request *r, char *path)
+static int out_path(const struct request *r, const char *compiler, char *path)
 {
 	if (r->out)
 		return snprintf(path, PATH_MAX, "%s", r->out) < PATH_MAX ? 0 : -ENAMETOOLONG;
-	const int error = ilp_model_path(path);
+	const int error = ilp_model_path(path, compiler);
 	if (error == -ENOENT)
 		fprintf(stderr, "tcpu calibrate: ILP_MODEL is empty, or there is no home: where is the model to go? --out says it\n");
 	return error == -ENOENT ? -EPROTO : error;
@@ -418,50 +400,21 @@ static int report(const struct work *w, bool json)
 		table(w);
 		return 0;
 	}
-	json_t *all = as_json(w);
-	const int error = !all || json_dumpf(all, stdout, JSON_INDENT(1) | JSON_SORT_KEYS) ? -EIO : 0;
-	putchar('\n');
-	json_decref(all);
-	return error;
+	return arguments_json(stdout, as_json(w), JSON_INDENT(1) | JSON_SORT_KEYS);
 }
 
-int verb_calibrate(int argc, char **argv)
+/* The model of one compiler's chains, which end with NULL. */
+static int make_model(const struct request *r, const struct ilp_chain *const *chains, uint64_t ns)
 {
-	static const struct argp_option options[] = {
-		{ "out", 'o', "FILE", 0, "where the model goes [ILP_MODEL, or tcpu/model in the user's cache]", 0 },
-		{ "seconds", 's', "N", 0, "how long it may take, as far as it can [45]", 0 },
-		{ "json", 'j', NULL, 0, "say what was found as JSON", 0 },
-		{ 0 },
-	};
-	static const struct argp argp = {
-		options, parse, "[FILE...]",
-		"Measure every way to run every chain that is compiled in, and those that FILEs describe, into a small model by "
-		"which a way is chosen for a size (ilp/choose.h). It is of this CPU, this compiler, and the instruction set that "
-		"ILP_ISA allows.\v"
-		"Example: tcpu calibrate --seconds 45",
-		NULL, NULL, NULL
-	};
-	struct request r = { .seconds = 45, .chains = calloc((size_t)argc + 2, sizeof *r.chains) };
 	struct ilp_model model;
-	struct work w = { .model = &model, .begun = measure_now_ns() };
+	struct work w = { .chains = chains, .model = &model, .begun = measure_now_ns() };
 	char path[PATH_MAX];
-	unsigned n = 0;
 
-	if (!r.chains)
-		return TCPU_FAILED;
-	argp_parse(&argp, argc, argv, 0, NULL, &r);
-	ilp_model_here(&model);
-	while (ilp_chains[n])
-		n++;
-	const struct ilp_chain **chains = calloc(n + r.count + 1, sizeof *chains);
-	int error = chains ? out_path(&r, path) : -ENOMEM;
-	if (!error) {
-		memcpy(chains, ilp_chains, n * sizeof *chains);
-		memcpy(chains + n, r.chains, r.count * sizeof *chains);
-		w.chains = chains;
-		w.until = w.begun + r.seconds * 1000000000ULL;
+	ilp_model_here(&model, chains[0]->compiler);
+	w.until = w.begun + ns;
+	int error = out_path(r, chains[0]->compiler, path);
+	if (!error)
 		error = plan(&w);
-	}
 	if (!error)
 		error = measure(&w);
 	if (!error) {
@@ -469,15 +422,91 @@ int verb_calibrate(int argc, char **argv)
 		error = ilp_model_write(&model, path);
 	}
 	if (!error)
-		error = report(&w, r.json);
-	if (error && error != -EPROTO) /* which it has told */
-		fprintf(stderr, "tcpu calibrate: %s\n", strerror(-error));
+		error = report(&w, r->json);
 	if (!error)
 		fprintf(stderr, "the model is %s\n", path);
 	ways_close(&w.room);
 	free(w.call);
 	free(w.measure);
 	free(model.series);
+	return error;
+}
+
+/* A model is of one compiler, and a file holds one model: whether those of all chains have a file each. */
+static int one_file_each(const struct request *r, const struct ilp_chain *const *chains, unsigned count)
+{
+	char first[PATH_MAX], path[PATH_MAX];
+	int error = count ? out_path(r, chains[0]->compiler, first) : -ENOENT;
+
+	for (unsigned i = 1; !error && i < count; i++) {
+		if (!strcmp(chains[i]->compiler, chains[0]->compiler))
+			continue;
+		error = out_path(r, chains[i]->compiler, path);
+		if (error || strcmp(first, path) != 0)
+			continue;
+		fprintf(stderr, "tcpu calibrate: %s: %s is of %s, others of %s, and a model is of one compiler: set ILP_CC to that, "
+			"or name no file for the model\n", path, chains[i]->name, chains[i]->compiler, chains[0]->compiler);
+		error = -EPROTO;
+	}
+	return error;
+}
+
+/* For each compiler that made some of them; of the time, as much as its chains are of all. */
+static int make_models(const struct request *r, const struct ilp_chain *const *chains, unsigned count)
+{
+	const struct ilp_chain **group = calloc(count + 1, sizeof *group);
+	int error = group ? one_file_each(r, chains, count) : -ENOMEM;
+
+	for (unsigned i = 0; !error && i < count; i++) {
+		unsigned before = 0, n = 0;
+
+		while (strcmp(chains[before]->compiler, chains[i]->compiler) != 0)
+			before++;
+		if (before < i)
+			continue;
+		for (unsigned k = i; k < count; k++)
+			if (!strcmp(chains[k]->compiler, chains[i]->compiler))
+				group[n++] = chains[k];
+		group[n] = NULL;
+		error = make_model(r, group, r->seconds * 1000000000ULL * n / count);
+	}
+	free(group);
+	return error;
+}
+
+int verb_calibrate(int argc, char **argv)
+{
+	static const struct argp_option options[] = {
+		{ "out", 'o', "FILE", 0, "where the model goes [ILP_MODEL, or tcpu/model-COMPILER in the user's cache]", 0 },
+		{ "seconds", 's', "N", 0, "how long it may take, as far as it can [45]", 0 },
+		{ "json", 'j', NULL, 0, "say what was found as JSON", 0 },
+		{ 0 },
+	};
+	static const struct argp argp = {
+		options, parse, "[FILE...]",
+		"Measure every way to run every chain that is compiled in, and those that FILEs describe, into a small model by "
+		"which a way is chosen for a size (ilp/choose.h). It is of this CPU, the chains' compiler, and the instruction "
+		"set that ILP_ISA allows; where FILEs' compiler (ILP_CC) is another, there are two.\v"
+		"Example: tcpu calibrate --seconds 45",
+		NULL, NULL, NULL
+	};
+	struct request r = { .seconds = 45, .chains = calloc((size_t)argc + 2, sizeof *r.chains) };
+	unsigned n = 0;
+
+	if (!r.chains)
+		return TCPU_FAILED;
+	argp_parse(&argp, argc, argv, 0, NULL, &r);
+	while (ilp_chains[n])
+		n++;
+	const struct ilp_chain **chains = calloc(n + r.count + 1, sizeof *chains);
+	int error = chains ? 0 : -ENOMEM;
+	if (!error) {
+		memcpy(chains, ilp_chains, n * sizeof *chains);
+		memcpy(chains + n, r.chains, r.count * sizeof *chains);
+		error = make_models(&r, chains, n + r.count);
+	}
+	if (error && error != -EPROTO) /* which it has told */
+		fprintf(stderr, "tcpu calibrate: %s\n", strerror(-error));
 	free(chains);
 	free(r.chains);
 	return error ? TCPU_FAILED : TCPU_OK;

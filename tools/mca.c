@@ -1,6 +1,7 @@
 /* tcpu mca: the verb. */
 #include "tools/mca.h"
 
+#include "tools/arguments.h"
 #include "tools/tcpu.h"
 
 #include <argp.h>
@@ -37,15 +38,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 'd':
-		r->direction[ILP_SEND] = strcmp(arg, "recv") != 0;
-		r->direction[ILP_RECV] = strcmp(arg, "send") != 0;
-		if (strcmp(arg, "send") != 0 && strcmp(arg, "recv") != 0 && strcmp(arg, "both") != 0)
-			argp_error(state, "direction '%s': expected send, recv or both", arg);
+		arguments_direction(state, arg, r->direction);
 		break;
 	case OPT_ISA:
-		if (strcmp(arg, "all") != 0)
-			argp_error(state, "isa '%s': expected all; ILP_ISA=%s in the environment lowers the choice", arg, arg);
-		r->every_isa = true;
+		r->every_isa = arguments_every_isa(state, arg);
 		break;
 	case OPT_CPU:
 		r->cpu = arg;
@@ -57,9 +53,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		r->json = true;
 		break;
 	case ARGP_KEY_ARG:
-		r->chains[r->count] = ilp_find(arg);
-		if (!r->chains[r->count++])
-			argp_error(state, "there is no chain '%s' compiled in: `tcpu explain` lists them", arg);
+		r->chains[r->count++] = arguments_chain(state, arg);
 		break;
 	case ARGP_KEY_END:
 		if (r->object && r->count)
@@ -162,13 +156,9 @@ static int report(const struct request *r, struct mca *m)
 			r->object ? r->object : "this command");
 		error = -ENOENT;
 	}
-	if (rows && !error) {
-		json_t *all = json_pack("{s:f, s:O}", "ghz", mca_ghz(m), "loops", rows);
-
-		error = !all || json_dumpf(all, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6)) ? -EIO : 0;
-		putchar('\n');
-		json_decref(all);
-	}
+	if (rows && !error)
+		error = arguments_json(stdout, json_pack("{s:f, s:O}", "ghz", mca_ghz(m), "loops", rows),
+			JSON_INDENT(1) | JSON_REAL_PRECISION(6));
 	json_decref(rows);
 	return error;
 }

@@ -4,6 +4,7 @@
  * within rounds. The best of many is partly the luckiest: a ratio above the limit counts only where all of its
  * interval is. */
 #include "ilp/model.h"
+#include "tools/arguments.h"
 #include "tools/stats.h"
 #include "tools/tcpu.h"
 #include "tools/ways.h"
@@ -20,14 +21,13 @@
 #define SAMPLE_NS 200000
 #define LARGE (4 << 20) /* calls from here on are sampled less, and not after another of the same */
 #define LARGE_ROUNDS 7
-#define SIZES_MAX 16
 #define CALLS_MAX (2 * ILP_WAYS_MAX)
 
 static const char *const verdicts[] = { "best", "ok", "unsure", "SLOWER" };
 enum verdict { BEST, WITHIN, UNSURE, SLOWER, VERDICTS };
 
 struct request {
-	uint64_t sizes[SIZES_MAX];
+	uint64_t sizes[ARGUMENTS_SIZES_MAX];
 	unsigned size_count;
 	unsigned rounds;
 	uint64_t seed;
@@ -182,35 +182,7 @@ static int report(const struct run *run)
 	json_t *all = json_pack("{s:f, s:b, s:O, s:i, s:i, s:i, s:i, s:f}", "limit", LIMIT, "model", run->model != NULL,
 		"points", run->list, "best", (int)n[BEST], "ok", (int)n[WITHIN], "unsure", (int)n[UNSURE], "slower",
 		(int)n[SLOWER], "largest", run->worst);
-	const int error = !all || json_dumpf(all, stdout, JSON_INDENT(1) | JSON_SORT_KEYS) ? -EIO : 0;
-	putchar('\n');
-	json_decref(all);
-	return error;
-}
-
-static void parse_sizes(char *list, struct argp_state *state, struct request *r)
-{
-	r->size_count = 0;
-	for (char *rest = list, *one; (one = strsep(&rest, ",")) != NULL;) {
-		const uint64_t bytes = size_parse(one);
-
-		if (!bytes || bytes > 1 << 30)
-			argp_error(state, "'%s' is no size: expected bytes up to 1G, like 1460 or 64K", one);
-		if (r->size_count == SIZES_MAX)
-			argp_error(state, "at most %d sizes", SIZES_MAX);
-		r->sizes[r->size_count++] = bytes;
-	}
-}
-
-static uint64_t parse_number(const char *arg, struct argp_state *state, uint64_t min, uint64_t max)
-{
-	char *end;
-
-	errno = 0;
-	const unsigned long long n = strtoull(arg, &end, 10);
-	if (*end || end == arg || errno || *arg == '-' || n < min || n > max)
-		argp_error(state, "'%s': expected a number from %ju to %ju", arg, (uintmax_t)min, (uintmax_t)max);
-	return n;
+	return arguments_json(stdout, all, JSON_INDENT(1) | JSON_SORT_KEYS);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -219,13 +191,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 's':
-		parse_sizes(arg, state, r);
+		r->size_count = arguments_sizes(state, arg, r->sizes);
 		break;
 	case 'r':
-		r->rounds = (unsigned)parse_number(arg, state, STATS_LEAST, 10000);
+		r->rounds = (unsigned)arguments_number(state, arg, STATS_LEAST, 10000);
 		break;
 	case 'S':
-		r->seed = parse_number(arg, state, 1, UINT64_MAX);
+		r->seed = arguments_number(state, arg, 1, UINT64_MAX);
 		break;
 	case 'm':
 		r->file = arg;
@@ -234,9 +206,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		r->json = true;
 		break;
 	case ARGP_KEY_ARG:
-		r->chains[r->count] = ilp_find(arg);
-		if (!r->chains[r->count++])
-			argp_error(state, "there is no chain '%s' compiled in: `tcpu explain` lists them", arg);
+		r->chains[r->count++] = arguments_chain(state, arg);
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -245,13 +215,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 /* NULL: none, and it has said why. */
-static struct ilp_model *find_model(const struct request *r)
+static struct ilp_model *find_model(const struct request *r, const char *compiler)
 {
 	char path[PATH_MAX], why[512] = "ILP_MODEL says that there is to be none";
 	struct ilp_model *m = NULL;
 
-	if (r->file ? snprintf(path, sizeof path, "%s", r->file) < PATH_MAX : ilp_model_path(path) == 0)
-		ilp_model_read(path, &m, why, sizeof why);
+	if (r->file ? snprintf(path, sizeof path, "%s", r->file) < PATH_MAX : ilp_model_path(path, compiler) == 0)
+		ilp_model_read(path, compiler, &m, why, sizeof why);
 	if (!m)
 		fprintf(stderr, "tcpu never-slower: %s: the default is tried\n", why);
 	return m;
@@ -260,7 +230,7 @@ static struct ilp_model *find_model(const struct request *r)
 static int run_all(const struct request *r, unsigned *slower)
 {
 	const struct ilp_chain *const *chains = r->count ? r->chains : ilp_chains;
-	struct ilp_model *model = find_model(r);
+	struct ilp_model *model = find_model(r, chains[0]->compiler); /* they are all compiled in */
 	struct run run = { .request = r, .model = model, .list = r->json ? json_array() : NULL,
 		.call = aligned_alloc(_Alignof(struct ways_call), CALLS_MAX * sizeof *run.call),
 		.measure = calloc(CALLS_MAX, sizeof *run.measure) };
@@ -290,7 +260,7 @@ int verb_never_slower(int argc, char **argv)
 		{ "sizes", 's', "LIST", 0, "bytes a call [64,1460,8K,64K,1M,64M]", 0 },
 		{ "rounds", 'r', "N", 0, "samples of each, 6 at least; 7 at most from 4M on [41]", 0 },
 		{ "seed", 'S', "N", 0, "of data and order [2]", 0 },
-		{ "model", 'm', "FILE", 0, "[ILP_MODEL, or tcpu/model in the user's cache]", 0 },
+		{ "model", 'm', "FILE", 0, "[ILP_MODEL, or tcpu/model-COMPILER in the user's cache]", 0 },
 		{ "json", 'j', NULL, 0, "write JSON", 0 },
 		{ 0 },
 	};

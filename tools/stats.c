@@ -42,6 +42,12 @@ struct stats_median stats_median(double *sample, size_t n)
 	};
 }
 
+double stats_undisturbed(double *sample, size_t n)
+{
+	qsort(sample, n, sizeof *sample, ascending);
+	return sample[n / 4];
+}
+
 double stats_noise(const struct stats_median *m)
 {
 	return (m->high - m->low) / 2 / m->median;

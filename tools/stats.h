@@ -12,6 +12,8 @@ struct stats_median {
 };
 /* Sorts the n samples, n > 0. */
 struct stats_median stats_median(double *sample, size_t n);
+/* Their lower quartile, after sorting: what disturbs a sample makes it longer, and must not decide between two ways. */
+double stats_undisturbed(double *sample, size_t n);
 /* Half the interval's width as a share of the median: 0.05 says "± 5 %". */
 double stats_noise(const struct stats_median *);
 

@@ -446,6 +446,7 @@ local function emit_table(t, plan)
 	local chain = plan.chain
 	t:open("const struct ilp_chain ilp_chain_%s = {", chain.name)
 	t:line(".abi = ILP_ABI,")
+	t:line(".compiler = ILP_COMPILER,")
 	t:line(".name = \"%s\",", chain.name)
 	t:line(".stages = \"%s\",", stage_names(chain, " "))
 	t:line(".state_size = sizeof(struct chain),")
@@ -560,6 +561,7 @@ end
 function M.source(plan, counted)
 	local opening, t = text.new(), text.new()
 	local schedules, callables = {}, { send = {}, recv = {} }
+	t.counted = counted -- frame.lua
 	prelude.begin()
 	expression.begin()
 	for _, direction in ipairs(DIRECTIONS) do schedules[direction] = schedule.list(plan[direction], plan.ways) end

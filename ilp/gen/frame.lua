@@ -88,9 +88,16 @@ local function at_name(loop, step, by)
 	return c == 0 and "at" or "at" .. c
 end
 
--- What is done to a mark, told to those who count loads and stores of data (prelude.lua): as so many bytes of each,
--- whatever it does to the mark's copy on the stack.
-local function counted(t, loads, stores, statement) t:line("COUNTED_AS(%s, %s, %s);", loads, stores, statement) end
+-- What is done to a mark, for those who count loads and stores of data (prelude.lua): so many bytes of each, whatever
+-- it does to the mark's copy on the stack.
+local function counted(t, loads, stores, statement)
+	if not t.counted then return t:line("%s;", statement) end
+	t:open("{")
+	t:line("const uint64_t loads = ilp_counted[0] + %s, stores = ilp_counted[1] + %s;", loads, stores)
+	t:line("%s;", statement)
+	t:line("ilp_counted[0] = loads, ilp_counted[1] = stores;")
+	t:close()
+end
 
 -- A call of a part, which adds to dst what it writes. put: it is for a mark of that many bytes, which is stored.
 local function run(t, part, isa, given, advance, put)

@@ -202,7 +202,6 @@ local function definitions()
 	local list = {
 		define "#define LOAD(T, p) __extension__({ T loaded_; __builtin_memcpy(&loaded_, (p), sizeof loaded_); loaded_; })",
 		define "#define STORE(p, x) __builtin_memcpy((p), &(x), sizeof(x))",
-		define "#define COUNTED_AS(from, to, ...) __VA_ARGS__",
 		define "#define LOAD_DATA(T, p) LOAD(T, p)",
 		define "#define STORE_DATA(p, x) STORE(p, x)",
 		define "#define SPLAT(T, x) ((T){0} + (x))",
@@ -258,9 +257,6 @@ local COUNTERS = "uint64_t ilp_counted[2]; /* bytes of data loaded, and stored *
 local function counting(list)
 	local function count(k, n) return string.format("ilp_counted[%d] += %s", k, n) end
 	local as = {
-		COUNTED_AS = "#define COUNTED_AS(from, to, ...) do { \\\n"
-			.. "\t\tconst uint64_t loads_ = ilp_counted[0] + (from), stores_ = ilp_counted[1] + (to); __VA_ARGS__; \\\n"
-			.. "\t\tilp_counted[0] = loads_, ilp_counted[1] = stores_; } while (0)",
 		LOAD_DATA = "#define LOAD_DATA(T, p) (" .. count(0, "sizeof(T)") .. ", LOAD(T, p))",
 		STORE_DATA = "#define STORE_DATA(p, x) (" .. count(1, "sizeof(x)") .. ", STORE(p, x))",
 		LOAD_DATA_LAST = "#define LOAD_DATA_LAST(T, p, n) (" .. count(0, "(n)") .. ", LOAD_LAST(T, p, n))",
