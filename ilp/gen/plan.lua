@@ -13,6 +13,7 @@
 -- pad, unpad, trailer, strip and head do nothing until the data ends: they are in no loop. A fold's value is `asked` for
 -- by the caller, or goes with the data and is `compared` where it comes in.
 local describe = require "gen.describe"
+local state = require "gen.state"
 
 local M = {}
 
@@ -308,7 +309,8 @@ local function growth(segments)
 end
 
 -- The plan: { chain, folds, streams, keyed (stages with parameters), wire, unit, block, inplace,
--- send = { segments, reasons, verdict, unit, whole, growth }, recv = … }. Complains about a chain that is illegal.
+-- send = { segments, reasons, verdict, unit, whole, growth }, recv = … }. Complains about a chain that is illegal,
+-- or needs too much.
 function M.plan(chain)
 	local judged = M.judge(chain)
 	if judged.illegal then describe.fail_stage(chain, judged.stage.name, "%s", judged.illegal) end
@@ -345,6 +347,7 @@ function M.plan(chain)
 	plan.unit = math.max(plan.send.unit, plan.recv.unit)
 	plan.verdict = plan.send.verdict == plan.recv.verdict and plan.send.verdict
 		or plan.send.verdict .. " out, " .. plan.recv.verdict .. " in"
+	state.check(plan)
 	return plan
 end
 

@@ -17,6 +17,7 @@ local describe = require "gen.describe"
 local planner = require "gen.plan"
 local judge = require "gen.judge"
 local emit = require "gen.emit"
+local state = require "gen.state"
 local files = require "gen.files"
 local test = require "gen.test"
 local main = require "gen.main"
@@ -133,7 +134,7 @@ local function write(dir, isas, ways, numbers)
 		local base = dir .. "/" .. plan.chain.name
 		plan.isas, plan.ways = isas, ways
 		plans[#plans + 1] = plan
-		outputs[#outputs + 1] = { path = base .. ".h", content = emit.header(plan) }
+		outputs[#outputs + 1] = { path = base .. ".h", content = state.header(plan) }
 		outputs[#outputs + 1] = { path = base .. ".c", content = emit.source(plan) }
 		outputs[#outputs + 1] = { path = base .. ".vec", content = test.vectors(plan.chain, order, test.SURVEY) }
 	end)
