@@ -278,11 +278,12 @@ stage_mistake("strings joined within", 1, "'..' joins strings",
 stage_mistake("tables without end", 7, "more than 256 MB",
 	map("return big(w)", "local t = {} for i = 1, 7000 do t[i] = i end "
 		.. "local u = {} while true do u[#u + 1] = { unpack(t) } end"))
--- Word operations, whose own work looks at no line, do not hide a loop without end: those that come to a constant, those
--- that are recorded, and those that are no constant on every machine.
+-- Word operations, whose own work looks at no line, do not hide a loop without end: those that come to a constant,
+-- those that are recorded, and those that are no constant on every machine.
 for _, does in ipairs { "while true do add(1, 2) end", "for i = 1, 1e12 do w = add(w, 1) end",
 	"while true do big(w) end", "while true do repeat_(1, function(t) return t end, { 1 }) end" } do
-	stage_mistake("no end: " .. does, 7, "still running after 2000000 instructions", map("return big(w)", does .. " return w"))
+	stage_mistake("no end: " .. does, 7, "still running after 2000000 instructions",
+		map("return big(w)", does .. " return w"))
 end
 stage_mistake("insertion at a place", 7, "table.insert() was given 3 operands",
 	map("return big(w)", "local t = {} for i = 1, 400000 do table.insert(t, 1, i) end return w"))
@@ -299,7 +300,8 @@ do
 			.. "block = function(s) return { unpack(s, 1, 16) } end }\n", k))
 	end
 	write("chains/c.lua", chain(table.concat(names, ", ")))
-	complains("a state that is too large", "chains/c.lua", 3, "the state of this chain has 2368 bytes, expected 2048 at most")
+	complains("a state that is too large", "chains/c.lua", 3,
+		"the state of this chain has 2368 bytes, expected 2048 at most")
 	write("stages/probe.lua", 'return stage { name = "probe", standard = "none", kind = "reframe", every = 1,\n'
 		.. "mark = function() local m = {} for k = 1, 16 do m[k] = k end return m end }\n")
 	write("chains/c.lua", chain '"copy", { "inet_checksum", at = "tail" }, "probe"')
