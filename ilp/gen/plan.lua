@@ -10,8 +10,8 @@
 --	pad, unpad            at the end of the data
 --	trailer, strip        a fold's value behind the data, put there, or taken off to be compared
 --	head, behead          the same before it
--- pad, unpad, trailer, strip and head do nothing until the data ends: they are in no loop. A fold's value is `asked` for
--- by the caller, or goes with the data and is `compared` where it comes in.
+-- pad, unpad, trailer, strip and head do nothing until the data ends: they are in no loop. A fold's value is `asked`
+-- for by the caller, or goes with the data and is `compared` where it comes in.
 local describe = require "gen.describe"
 local state = require "gen.state"
 

@@ -88,7 +88,7 @@ function M.check(plan)
 	local chain = plan.chain
 	local function fail(...) describe.fail_stage(chain, chain.stages[#chain.stages].name, ...) end
 	if M.size(plan) > STATE_MAX then
-		fail("the state of this chain has %d bytes, expected %d at most; name fewer stages, or such with fewer words of state",
+		fail("the state of this chain has %d bytes, expected %d at most; name fewer stages, or such with less state",
 			M.size(plan), STATE_MAX)
 	end
 	for _, direction in ipairs(DIRECTIONS) do
@@ -131,7 +131,8 @@ function M.header(plan)
 	for _, m in ipairs(members(plan)) do t:append(m.lines) end
 	t:close(";")
 	t:line("_Static_assert(sizeof(struct ilp_chain_%s) == %d, \"the generator counts otherwise\");", name, M.size(plan))
-	t:line("_Static_assert(%d <= ILP_STATE_MAX && %d <= ILP_HELD_MAX, \"the generator allows more\");", STATE_MAX, HELD_MAX)
+	t:line("_Static_assert(%d <= ILP_STATE_MAX && %d <= ILP_HELD_MAX, \"the generator allows more\");", STATE_MAX,
+		HELD_MAX)
 	t:line("")
 	t:line("extern const struct ilp_chain ilp_chain_%s; /* %s */", name, M.stage_names(plan.chain, ", "))
 	t:line("")
