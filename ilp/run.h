@@ -39,7 +39,7 @@ enum ilp_isa { ILP_SCALAR, ILP_SSE2, ILP_SSSE3, ILP_AVX2, ILP_AVX512, ILP_NEON, 
  * is plain data: it may be copied to take a snapshot and copied back to undo. It may hold secrets. */
 #define ILP_ALIGN 64
 #define ILP_STATE_MAX 2048
-#define ILP_HELD_MAX 256
+#define ILP_HELD_MAX 1024
 struct ilp_state {
 	uint64_t pos;      /* bytes of the ADU that went in so far */
 	uint32_t held_len; /* of these, bytes that wait for more, since the cut leaves a unit incomplete or the ADU's end is
@@ -162,8 +162,15 @@ static __attribute__((noinline, unused)) void ilp_wipe_deep(void)
 	ilp_wipe(below, sizeof below);
 }
 
-/* Clears the vectors' registers, all that this CPU has: memcpy of the C library may have gone through any of them. */
-static __attribute__((noinline, unused)) void ilp_wipe_registers(void)
+/* Clears the vectors' registers, all that this CPU has: memcpy of the C library may have gone through any of them. Which
+ * these are no list of clobbers can say for all instruction sets; gcc must not look into it, lest a caller keeps a number
+ * there that no call would leave alone. */
+#ifdef __clang__
+#define ILP_OPAQUE noinline
+#else
+#define ILP_OPAQUE noipa
+#endif
+static __attribute__((ILP_OPAQUE, unused)) void ilp_wipe_registers(void)
 {
 #if defined(__x86_64__)
 	if (__builtin_cpu_supports("avx"))

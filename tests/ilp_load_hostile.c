@@ -95,6 +95,13 @@ START_TEST(no_end)
 	refused("probe.lua:3: ", "still running");
 	probe("local function f(x) return 1 + f(x) end return f(w)");
 	refused("probe.lua:3: ", "overflow");
+	/* Word operations in every turn, whose work is ours. */
+	probe("while true do add(1, 2) end return w");
+	refused("probe.lua:3: ", "still running");
+	probe("for i = 1, 1e12 do w = add(w, 1) end return w");
+	refused("probe.lua:3: ", "still running");
+	probe("while true do big(w) end return w");
+	refused("probe.lua:3: ", "still running");
 	/* Loops that are ours, of a length that is theirs. */
 	probe("return repeat_(1e15, function(t) return { t[1] } end, { w })[1]");
 	refused("probe.lua:3: ", "more than 2000000 operations");

@@ -166,6 +166,23 @@ START_TEST(nothing_stays)
 }
 END_TEST
 
+static __attribute__((noinline)) double around(double a, double b)
+{
+	const double c = a * b;
+
+	ilp_wipe_registers();
+	return c + a;
+}
+
+/* A caller's own numbers outlive it: the compiler must not take it for a function that leaves registers alone. */
+START_TEST(callers_keep_theirs)
+{
+	volatile double a = 2, b = 3;
+
+	ck_assert_double_eq(around(a, b), 8);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *all = suite_create("ilp secrets");
@@ -173,6 +190,7 @@ int main(void)
 
 	tcase_set_timeout(t, 300);
 	tcase_add_test(t, nothing_stays);
+	tcase_add_test(t, callers_keep_theirs);
 	suite_add_tcase(all, t);
 	return run_tests(srunner_create(all));
 }

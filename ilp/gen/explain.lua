@@ -3,6 +3,7 @@
 local fold = require "gen.fold"
 local isa_table = require "gen.isa"
 local schedule = require "gen.schedule"
+local state = require "gen.state"
 local stream = require "gen.stream"
 
 local M = {}
@@ -59,17 +60,10 @@ local function live(plan, isa)
 	return stream.WORDS + 2 + accumulators
 end
 
-local function state_bytes(plan)
-	local bytes = 24 -- struct ilp_state
-	for _, s in ipairs(plan.keyed) do bytes = bytes + s.state_words * s.state_bits / 8 + s.param_bytes end
-	for _, s in ipairs(plan.folds) do bytes = bytes + (fold.in_order(s) and 8 * #s.zero or 16) end
-	return bytes
-end
-
 -- The page as plain tables, numbers and strings.
 function M.table(plan)
 	local page = { chain = plan.chain.name, verdict = plan.verdict, unit = plan.unit, block = plan.block,
-		state_bytes = state_bytes(plan), stages = {}, directions = {}, registers = {} }
+		state_bytes = state.size(plan), stages = {}, directions = {}, registers = {} }
 	for k, s in ipairs(plan.chain.stages) do
 		page.stages[k] = { name = s.name, kind = s.kind, unit = s.unit, standard = s.standard, at = plan.chain.at[k] }
 	end
@@ -116,7 +110,7 @@ function M.text(page)
 			.. s.at or "")
 	end
 	put("")
-	put("  unit %d bytes, block %d bytes, state %d bytes and what waits", page.unit, page.block, page.state_bytes)
+	put("  unit %d bytes, block %d bytes, state %d bytes", page.unit, page.block, page.state_bytes)
 	for _, d in ipairs(page.directions) do put_direction(put, d) end
 	put("")
 	put("  vectors alive at once, estimated from the stages, and registers; what the code spills, --registers tells")

@@ -161,12 +161,6 @@ function M.emit_functions(t, stage)
 	emit_value(t, stage)
 end
 
--- The member of the state.
-function M.member(stage)
-	if M.in_order(stage) then return string.format("uint64_t %s[%d];", stage.name, acc_words(stage)) end
-	return string.format("struct ilp_fold %s;", stage.name)
-end
-
 function M.emit_begin(t, stage)
 	if not M.in_order(stage) then
 		t:line("s->%s = %s_nothing();", stage.name, stage.name)

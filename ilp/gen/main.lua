@@ -21,6 +21,7 @@ local planner = require "gen.plan"
 local names = require "gen.names"
 local sandbox = require "gen.sandbox"
 local emit = require "gen.emit"
+local state = require "gen.state"
 local files = require "gen.files"
 
 local M = {}
@@ -53,7 +54,7 @@ local function loops(p, dir, counted)
 	local base = dir .. "/" .. p.chain.name
 	local text, heads = emit.source(p, counted)
 	names.check(p, heads)
-	return { { path = base .. ".h", content = emit.header(p) }, { path = base .. ".c", content = text } }
+	return { { path = base .. ".h", content = state.header(p) }, { path = base .. ".c", content = text } }
 end
 
 local function append(list, more)

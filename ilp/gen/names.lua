@@ -21,9 +21,9 @@ local WORDS = set [[
 	intmax_t uintmax_t intptr_t uintptr_t offsetof
 
 	abi acc all arm_neon at bad begin below block chain copy_bytes done dst elif end fill from growth half held
-	held_len here ilp immintrin inplace keeps keyed last lead len len_a loop made main mark more name need other out pad
-	params pos ready recv rest room run schedule scratch send src stages state state_size sum take taken target
-	tile tmp to turn union unit unused used value values want way_count ways whole work wrong always_inline
+	compiler held_len here ilp immintrin inplace keeps keyed last lead len len_a loop made main mark more name need
+	other out pad params pos ready recv rest room run schedule scratch send src stages state state_size sum take taken
+	target tile tmp to turn union unit unused used value values want way_count ways whole work wrong always_inline
 	noinline vector_size define defined endif ifndef include
 ]]
 -- One letter and digits: parameters, data, vectors' types. Then temporaries, and what ilp/run.h declares.

@@ -21,18 +21,6 @@ local function members(segment)
 	return pipe .. ".pos", pipe .. ".held_len", pipe .. ".held"
 end
 
--- Room that the state has for what waits for that segment, in whichever direction.
-function M.held(plan, number)
-	local most = 0
-	for _, direction in ipairs { "send", "recv" } do
-		local segment = plan[direction].segments[number]
-		most = math.max(most, segment and segment.held or 0)
-	end
-	return most
-end
-
-function M.count(plan) return math.max(#plan.send.segments, #plan.recv.segments) end
-
 -- What waits is counted already by the folds at the entry: they are not to count it again.
 local function save(t, segment)
 	for _, step in ipairs(segment.entry) do

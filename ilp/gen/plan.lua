@@ -10,8 +10,10 @@
 --	pad, unpad            at the end of the data
 --	trailer, strip        a fold's value behind the data, put there, or taken off to be compared
 --	head, behead          the same before it
--- pad, unpad, trailer, strip and head do nothing until the data ends: they are in no loop.
+-- pad, unpad, trailer, strip and head do nothing until the data ends: they are in no loop. A fold's value is `asked`
+-- for by the caller, or goes with the data and is `compared` where it comes in.
 local describe = require "gen.describe"
+local state = require "gen.state"
 
 local M = {}
 
@@ -49,7 +51,8 @@ local function steps_of(stage, at, direction)
 		return { new_step(stage, "stream") }
 	end
 	local fold = new_step(stage, "fold")
-	if at == "value" then return { fold } end
+	fold.asked = at == "value"
+	if fold.asked then return { fold } end
 	fold.compared = not send
 	if send then return { fold, new_step(stage, at == "tail" and "trailer" or "head") } end
 	if at == "tail" then return { new_step(stage, "strip"), fold } end
@@ -237,12 +240,13 @@ local function segment_of(steps, number)
 	-- Room for what waits: less than a unit beyond the hold, and what comes until it can run.
 	s.held = (s.unit > 1 or s.hold > 0) and 2 * (s.unit + s.hold) or 0
 	s.room = room_at_end(s)
-	-- A checksum of the bytes as they came: it also counts, at once, those that wait.
+	-- A checksum of the bytes as they came: it also counts, at once, those that wait. One that goes with the data does
+	-- not: nobody asks for it before the end, which counts what waits.
 	s.entry = {}
 	for _, step in ipairs(steps) do
 		if number > 1 or s.held == 0 or step.grain > 1 or step.reframes or not step.looped then break end
 		if step.changes then break end
-		if step.kind == "fold" then s.entry[#s.entry + 1] = step end
+		if step.asked then s.entry[#s.entry + 1] = step end
 	end
 	return s
 end
@@ -305,7 +309,8 @@ local function growth(segments)
 end
 
 -- The plan: { chain, folds, streams, keyed (stages with parameters), wire, unit, block, inplace,
--- send = { segments, reasons, verdict, unit, whole, growth }, recv = … }. Complains about a chain that is illegal.
+-- send = { segments, reasons, verdict, unit, whole, growth }, recv = … }. Complains about a chain that is illegal,
+-- or needs too much.
 function M.plan(chain)
 	local judged = M.judge(chain)
 	if judged.illegal then describe.fail_stage(chain, judged.stage.name, "%s", judged.illegal) end
@@ -342,6 +347,7 @@ function M.plan(chain)
 	plan.unit = math.max(plan.send.unit, plan.recv.unit)
 	plan.verdict = plan.send.verdict == plan.recv.verdict and plan.send.verdict
 		or plan.send.verdict .. " out, " .. plan.recv.verdict .. " in"
+	state.check(plan)
 	return plan
 end
 

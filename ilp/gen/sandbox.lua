@@ -11,7 +11,9 @@ local STEP = 100   -- instructions between two looks at what is left
 local MEMORY = 256 -- MB by which memory may grow meanwhile
 local TEXT = 2^20  -- bytes that a description may have
 local BETWEEN = 10000 -- instructions between two looks at what is left to all of it
+local OURS = 25    -- instructions that a word operation counts as, at least
 local all          -- { file, limit, left }: what bounded() leaves to all that runs within
+local now          -- { limit, left, most }: what is left to the run under way, and how much memory there may be
 local last         -- { file, line }: where a description was last seen; tail calls leave no frame to ask
 local sources = {} -- chunk name of a description → its file
 local ABOVE = 1000 -- lines that Lua counts before those of a description, so that they are told from all of ours
@@ -56,15 +58,18 @@ function M.show(v)
 	return "a " .. type(v)
 end
 
-local function check_memory(most)
+-- What has come to its end complains once: what sees to the complaint runs on.
+local function check_memory()
 	collectgarbage()
-	if collectgarbage "count" <= most then return end
+	if collectgarbage "count" <= now.most then return end
+	now.most = math.huge
 	M.fail_here("takes more than %d MB, expected less; look for a table that grows", MEMORY)
 end
 
 local function spend(instructions)
 	all.left = all.left - instructions
 	if all.left <= 0 then
+		all.left = math.huge
 		M.fail(all.file, 1, "takes more than %d instructions to make loops of, expected fewer; describe less in one chain",
 			all.limit)
 	end
@@ -82,29 +87,29 @@ function M.bounded(file, limit, f, ...)
 	return unpack(result, 2, table.maxn(result))
 end
 
--- The hook that sees to a run's limits. It is told of every line, ours too: to ask whose it is takes long.
-local function watch(limit)
-	local left, most = limit, collectgarbage "count" + MEMORY * 1024
-	return function(event, line)
-		if event == "line" then
-			if line > ABOVE then last.line = line - ABOVE end
-			return
-		end
-		left = left - STEP
-		if all then spend(STEP) end
-		if collectgarbage "count" > most then check_memory(most) end
-		if left <= 0 then
-			M.fail_here("still running after %d instructions, expected an end; look for a loop that does not stop", limit)
-		end
+local function take(instructions)
+	now.left = now.left - instructions
+	if all then spend(instructions) end
+	if collectgarbage "count" > now.most then check_memory() end
+	if now.left <= 0 then
+		now.left = math.huge
+		M.fail_here("still running after %d instructions, expected an end; look for a loop that does not stop", now.limit)
 	end
 end
 
+-- The hook that sees to a run's limits. It is told of every line, ours too: to ask whose it is takes long.
+local function watch(event, line)
+	if event ~= "line" then return take(STEP) end
+	if line > ABOVE then last.line = line - ABOVE end
+end
+
 -- f, of one result, but that lines are not looked at meanwhile: for what is ours, which has many, and calls no
--- description.
+-- description. Setting a hook begins its count anew, so that what f may take is taken here.
 function M.unseen(f)
 	return function(...)
 		local hook, events = debug.gethook()
 		if events ~= "l" then return f(...) end
+		take(OURS)
 		debug.sethook(hook, "", STEP)
 		local result = f(...)
 		debug.sethook(hook, "l", STEP)
@@ -116,8 +121,8 @@ end
 -- meanwhile: they could take all memory.
 local function run(start, events, limit, f, ...)
 	local strings = getmetatable("")
-	local methods, outer = strings.__index, last
-	last = start
+	local methods, outer, around = strings.__index, last, now
+	last, now = start, { limit = limit, left = limit, most = collectgarbage "count" + MEMORY * 1024 }
 	local function place(problem)
 		if type(problem) == "table" then return problem end
 		local file, line = here()
@@ -126,16 +131,16 @@ local function run(start, events, limit, f, ...)
 	if all then spend(STEP) end -- also for one that is shorter
 	local hook, hooked, count = debug.gethook()
 	strings.__index = {}
-	debug.sethook(watch(limit), events, STEP)
+	debug.sethook(watch, events, STEP)
 	local result = { xpcall(f, place, ...) }
 	debug.sethook(hook, hooked, count)
 	strings.__index = methods
-	last = outer
+	last, now = outer, around
 	if result[1] then return unpack(result, 2, table.maxn(result)) end
 	local problem = result[2]
 	if type(problem) ~= "table" then problem = { file = start.file, line = start.line, text = tostring(problem) } end
 	if problem.complaint then error(problem, 0) end
-	M.fail(problem.file, problem.line, "%s, expected word operations on words; mend the line", problem.text)
+	M.fail(problem.file, problem.line, "%s, expected Lua that runs; mend the line", problem.text)
 end
 
 -- Runs f, which belongs to the description in file and begins on that line, under the limits and returns its results.

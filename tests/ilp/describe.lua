@@ -255,7 +255,7 @@ for what, does in pairs {
 	["field 'op' of a word"] = 'if w.op == "input" then return w end return big(w)',
 	["field 'line' of a word"] = "w.line = 7 return w",
 	["a Lua operator on a word"] = "for k = 1, #w do w = big(w) end return w",
-	["expected word operations on words"] = "for k in ipairs(w) do return w end return w",
+	["expected Lua that runs"] = "for k in ipairs(w) do return w end return w",
 } do
 	stage_mistake("data decides: " .. does, 7, what:gsub(" $", ""), map("return big(w)", does))
 end
@@ -278,10 +278,36 @@ stage_mistake("strings joined within", 1, "'..' joins strings",
 stage_mistake("tables without end", 7, "more than 256 MB",
 	map("return big(w)", "local t = {} for i = 1, 7000 do t[i] = i end "
 		.. "local u = {} while true do u[#u + 1] = { unpack(t) } end"))
+-- Word operations, whose own work looks at no line, do not hide a loop without end: those that come to a constant,
+-- those that are recorded, and those that are no constant on every machine.
+for _, does in ipairs { "while true do add(1, 2) end", "for i = 1, 1e12 do w = add(w, 1) end",
+	"while true do big(w) end", "while true do repeat_(1, function(t) return t end, { 1 }) end" } do
+	stage_mistake("no end: " .. does, 7, "still running after 2000000 instructions",
+		map("return big(w)", does .. " return w"))
+end
 stage_mistake("insertion at a place", 7, "table.insert() was given 3 operands",
 	map("return big(w)", "local t = {} for i = 1, 400000 do table.insert(t, 1, i) end return w"))
 stage_mistake("removal at a place", 7, "table.remove() was given 2 operands",
 	map("return big(w)", "table.remove({ 1, 2 }, 1) return big(w)"))
+-- Limits of what loops need: of state, of what waits, of what comes at the end.
+do
+	local names = {}
+	for k = 1, 6 do
+		names[k] = '"wide' .. k .. '"'
+		write("stages/wide" .. k .. ".lua", string.format('return stage { name = "wide%d", standard = "none", '
+			.. 'kind = "stream", unit = 64,\nparams = { { "key", 128 } },\n'
+			.. "begin = function(p) local s = {} for k = 1, 64 do s[k] = p.key[1] end return s end,\n"
+			.. "block = function(s) return { unpack(s, 1, 16) } end }\n", k))
+	end
+	write("chains/c.lua", chain(table.concat(names, ", ")))
+	complains("a state that is too large", "chains/c.lua", 3,
+		"the state of this chain has 2368 bytes, expected 2048 at most")
+	write("stages/probe.lua", 'return stage { name = "probe", standard = "none", kind = "reframe", every = 1,\n'
+		.. "mark = function() local m = {} for k = 1, 16 do m[k] = k end return m end }\n")
+	write("chains/c.lua", chain '"copy", { "inet_checksum", at = "tail" }, "probe"')
+	complains("too much at the end", "chains/c.lua", 3, "bytes may come when the data ends, expected 4096 at most")
+end
+
 -- Functions that are not the file's own, and names of types instead of functions.
 stage_mistake("inverse of ours", 8, "was given more than 1", map('"self"', "little"))
 stage_mistake("apply of ours", 7, "was given more than 2", map("function(w) return big(w) end", "shl"))

@@ -1,4 +1,4 @@
--- Every ordered subset of one to four of nine stages as a chain: the planner's verdict on each, and what judge.lua
+-- Every ordered subset of one to four of ten stages as a chain: the planner's verdict on each, and what judge.lua
 -- finds out by trying, must be the same. Run from the top of the source:
 --
 --	luajit tests/ilp/survey.lua [PART OF]    the chains whose number leaves PART when it is divided by OF; a sample, 0
@@ -17,12 +17,13 @@ local describe = require "gen.describe"
 local planner = require "gen.plan"
 local judge = require "gen.judge"
 local emit = require "gen.emit"
+local state = require "gen.state"
 local files = require "gen.files"
 local test = require "gen.test"
 local main = require "gen.main"
 
 local STAGES = { "xdr_u32", "xdr_u64", "guid", "chacha20", "inet_checksum", { "adler32", at = "tail" },
-	{ "fletcher32", at = "head" }, "pkcs7_pad", "mark12" }
+	{ "turned", at = "tail" }, { "fletcher32", at = "head" }, "pkcs7_pad", "mark12" }
 
 local known, tried = {}, {}
 local function find(name)
@@ -133,7 +134,7 @@ local function write(dir, isas, ways, numbers)
 		local base = dir .. "/" .. plan.chain.name
 		plan.isas, plan.ways = isas, ways
 		plans[#plans + 1] = plan
-		outputs[#outputs + 1] = { path = base .. ".h", content = emit.header(plan) }
+		outputs[#outputs + 1] = { path = base .. ".h", content = state.header(plan) }
 		outputs[#outputs + 1] = { path = base .. ".c", content = emit.source(plan) }
 		outputs[#outputs + 1] = { path = base .. ".vec", content = test.vectors(plan.chain, order, test.SURVEY) }
 	end)

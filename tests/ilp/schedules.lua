@@ -1,0 +1,77 @@
+-- What no output of a loop tells, read in the C that is emitted: that tiled goes by strips and layered does not; that
+-- what is named after stores by the caches has them, and orders them before it returns.
+-- Run from the top of the source: luajit tests/ilp/schedules.lua
+package.path = "ilp/?.lua;" .. package.path
+local main = require "gen.main"
+
+local passed, failed = 0, 0
+local function check(ok, what, ...)
+	passed, failed = passed + (ok and 1 or 0), failed + (ok and 0 or 1)
+	if not ok then print("FAILED: " .. string.format(what, ...)) end
+end
+
+-- The functions of a C text: bodies by name.
+local function functions(text)
+	local bodies = {}
+	for head, body in text:gmatch("\n([%w_][^\n;]*%))\n({\n.-\n})") do bodies[head:match("([%w_]+)%(")] = body end
+	return bodies
+end
+
+-- Which functions of that name's pattern there are, in order.
+local function named(bodies, pattern)
+	local list = {}
+	for name in pairs(bodies) do
+		if name:find(pattern) then list[#list + 1] = name end
+	end
+	table.sort(list)
+	return list
+end
+
+local function tiled(chain, bodies)
+	local strips = "for %(size_t i = 0; i < n; i %+= tile%)"
+	for _, name in ipairs(named(bodies, "^%l+_tiled_%w+_loop$")) do
+		local whole = ""
+		for _, part in ipairs(named(bodies, "^" .. name:gsub("loop$", ""))) do whole = whole .. bodies[part] end
+		check(whole:find(strips), "%s: %s has no strips", chain, name)
+	end
+	for _, name in ipairs(named(bodies, "^%l+_layered_%w+_%w+$")) do
+		check(not bodies[name]:find "tile", "%s: %s has strips", chain, name)
+	end
+end
+
+-- Returns for how many instruction sets there are stores by the caches.
+local function streaming(chain, bodies)
+	local sets = {}
+	for _, name in ipairs(named(bodies, "^%l+_streaming_%w+_%d$")) do
+		local body = bodies[name]
+		if body:find "_out%(" then
+			local isa = name:match "streaming_(%w+)_"
+			sets[isa] = true
+			check(body:find "_out%(.*sfence%(%)", "%s: %s leaves stores behind that nothing orders", chain, name)
+		end
+	end
+	for _, name in ipairs(named(bodies, "_out$")) do
+		local body = bodies[name]
+		check(body:find "STREAM_%w+%(" or body:find "_wide_out%(", "%s: %s stores by the caches nowhere", chain, name)
+	end
+	local n = 0
+	for _ in pairs(sets) do n = n + 1 end
+	return n
+end
+
+local chains = io.popen("ls ilp/chains/*.lua")
+for file in chains:lines() do
+	local outputs = assert(main.outputs(file, 1e9))
+	local bodies = functions(outputs[2].content)
+	local chain = file:match("([^/]*)%.lua$")
+	check(#named(bodies, "_tiled_") > 0, "%s: nothing is tiled", chain)
+	tiled(chain, bodies)
+	local sets = streaming(chain, bodies)
+	-- Marks are put between by pieces; a fold in order keeps its keystream in memory.
+	local never = chain == "xdr_marker_copy_sum" or chain:find "mac" or chain:find "guid"
+	check(never or sets >= 3, "%s: %d instruction sets store by the caches", chain, sets)
+end
+chains:close()
+
+print(string.format("%d passed, %d failed", passed, failed))
+os.exit(failed == 0 and 0 or 1)
