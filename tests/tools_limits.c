@@ -1,4 +1,4 @@
-/* What a measured point is held to (tools/limits.h): which limits, against what, and met or not. Nothing is measured. */
+/* What a measured point is held to (tools/limits.h): which limits, against what, met or not. Nothing is measured. */
 #include "tests/run.h"
 #include "tools/limits.h"
 

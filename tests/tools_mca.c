@@ -172,6 +172,7 @@ static const struct {
 	{ "vmovdqa\t(%rsi), %ymm0\n vmovdqa\t%ymm0, (%rdi)\n addq\t$64, %rsi\n addq\t$32, %rdi\n addq\t$-1, %rcx", 64 },
 	{ "movq\t%rax, 8(%rsp)\n addq\t$32, %rdi", 0 },          /* addresses nothing */
 	{ "leaq\t(%rdi,%rdi), %rax\n nopl\t(%rdi)\n addq\t$32, %rdi", 0 }, /* neither */
+	{ "movq\t%rax, 8(%rsp)\n movq\t(%rsp), %rax\n addq\t$72, %rsp", 0 }, /* an end that stands between */
 	/* Data that constants are added to, which a table is then read by. */
 	{ "vmovdqa\t%ymm0, (%rdi)\n movl\t(%rsi), %edx\n addq\t$892710365, %rdx\n movq\t(%rbx,%rdx), %rax\n"
 	  " addq\t$32, %rdi", 32 },

@@ -227,8 +227,11 @@ int verb_bench(int argc, char **argv)
 	};
 	struct bench_results results;
 
-	if (!request.chains || !request.files)
+	if (!request.chains || !request.files) {
+		free(request.chains);
+		free(request.files);
 		return TCPU_FAILED;
+	}
 	argp_parse(&argp, argc, argv, 0, NULL, &request);
 	if ((request.json && !(request.json_out = open_output(request.json_file))) ||
 		(request.csv && !(request.csv_out = open_output(request.csv_file))))

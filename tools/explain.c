@@ -27,8 +27,8 @@ static const struct argp_option options[] = {
 	{ "asm", OPT_ASM, NULL, 0, "its machine code; takes llvm-objdump", 2 },
 	{ NULL, 0, NULL, 0, "And:", 3 },
 	{ "direction", 'd', "send|recv", 0, "of --c and --asm, and for these only [send]", 3 },
-	{ "isa", OPT_ISA, "NAME", 0, "a name that `tcpu isa` lists; of code, counts and times [for --c, --asm and --times the one that loops take; else "
-		"all that this CPU has]", 3 },
+	{ "isa", OPT_ISA, "NAME", 0, "a name that `tcpu isa` lists; of code, counts and times [for --c, --asm "
+		"and --times the one that loops take; else all that this CPU has]", 3 },
 	{ "json", OPT_JSON, NULL, 0, "write JSON", 3 },
 	{ 0 },
 };

@@ -5,8 +5,9 @@
 #include "tools/bench.h"
 
 /* A chain for each stage that is more than a copy: it does the stage alone, and moves from src to dst. Where a stage
- * cannot stand alone, as one of whole blocks, it stands with the one before. file: the chain's description, beside which
- * its stages are looked for, too; NULL: it is compiled in. They are loaded once, for good. 0; -EPROTO: told on stderr. */
+ * cannot stand alone, as one of whole blocks, it stands with the one before. file: the chain's description, beside
+ * which its stages are looked for, too; NULL: it is compiled in. They are loaded once, for good. 0; -EPROTO: told on
+ * stderr. */
 int limits_stages(const struct ilp_chain *, const char *file, const struct ilp_chain *stages[BENCH_STAGES_MAX]);
 
 /* What a point is held to. */

@@ -182,8 +182,8 @@ static bool sets(const char *text, const char *reg)
 	return sets_unnamed(text, n, reg);
 }
 
-/* Whether a turn of that loop runs an instruction once: it stands in no loop inside, and no branch leads past it to what
- * stands behind it. */
+/* Whether a turn of that loop runs an instruction once: it stands in no loop inside, and no branch leads past it to
+ * what stands behind it. */
 static bool once(const struct mca_code *c, size_t from, size_t to, size_t i)
 {
 	for (size_t k = i; k < to; k++) {
@@ -253,7 +253,7 @@ static unsigned long step(const struct mca_code *c, size_t from, size_t to, cons
 	unsigned set = 0;
 	long sum = 0;
 
-	if (!*reg)
+	if (!*reg || !strcmp(reg, "rsp")) /* which ends of functions that stand between move back */
 		return 0;
 	for (size_t i = from; i <= to; i++) {
 		long one = step_of(c->all[i].text, reg);

@@ -267,15 +267,16 @@ int verb_never_slower(int argc, char **argv)
 		{ "sizes", 's', "LIST", 0, "bytes a call [64,1460,8K,64K,1M,64M]", 0 },
 		{ "rounds", 'r', "N", 0, "samples of each, 6 at least; 7 at most from 4M on [41]", 0 },
 		{ "seed", 'S', "N", 0, "of data and order [2]", 0 },
-		{ "model", 'm', "FILE", 0, "one that has to be there [ILP_MODEL, likewise; or tcpu/model-COMPILER in the user's cache, "
-			"without which the default is measured]", 0 },
+		{ "model", 'm', "FILE", 0, "one that has to be there [ILP_MODEL, likewise; or tcpu/model-COMPILER in the user's "
+			"cache, without which the default is measured]", 0 },
 		{ "json", 'j', NULL, 0, "write JSON", 0 },
 		{ 0 },
 	};
 	static const struct argp argp = {
 		options, parse, "[CHAIN...]",
 		"Measure what `tcpu calibrate` led to choose against every way to run a chain [all], in both directions: the "
-		"choice's time over that of the best. Exit status 1 when one is slower than 1.05 by all of its 95 % interval.\v"
+		"choice's time over that of the best. Exit status 1 when one is slower than 1.05 by all of its 95 % interval, or "
+		"where the model that is named is none.\v"
 		"best: no other way was faster. ok: at most 1.05. unsure: more, but the interval reaches down to it.\n\n"
 		"Example: tcpu never-slower --sizes 1460,64K xdr_copy_sum",
 		NULL, NULL, NULL

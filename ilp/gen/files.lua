@@ -28,8 +28,8 @@ local function prepare(path, content)
 	return nil, temporary .. ": could not be written whole; is the disk full?"
 end
 
--- outputs: { { path =, content = }, … }. All of them, or none: names are changed when all are written. Returns nil and a
--- message when one cannot be written.
+-- outputs: { { path =, content = }, … }. All of them, or none: names are changed when all are written. Returns nil
+-- and a message when one cannot be written.
 function M.write(outputs)
 	local ready = {} -- { from =, to = }
 	local function fail(problem)
