@@ -34,9 +34,10 @@
 -- on are written with ULL: Lua's own numbers have no more bits.
 --
 -- A chain is `return chain { name =, stages = { … } }` in a file of its name, the stages in send order: names, or
--- { name, at = "tail" } and { name, at = "head" } for a fold whose value goes with the data, behind it or before it, and
--- is compared on the way in. inplace = true: source and destination may be the same memory. Names are of a-z, 0-9 and _, and none that the C
--- means something else by (names.lua): x1, load, tile are taken.
+-- { name, at = "tail" } and { name, at = "head" } for a fold whose value goes with the data, behind it or before it,
+-- and is compared on the way in. inplace = true: source and destination may be the same memory.
+--
+-- Names are of a-z, 0-9 and _, and none that the C means something else by (names.lua): x1, load, tile are taken.
 local field = require "gen.field"
 local sandbox = require "gen.sandbox"
 local ops = require "gen.ops"
