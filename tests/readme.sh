@@ -46,6 +46,14 @@ cp "$tmp/log" "$tmp/log.mine"
 check 'the stage is there' grep -q '^  zigzag  *map' "$tmp/log.mine"
 check 'tcpu gen of that chain' "$dir/bin/tcpu" gen -o "$tmp/out" "$tmp/mine.lua"
 check 'tcpu gen' "$dir/bin/tcpu" gen -o "$tmp/out" "$tmp/mychain.lua"
+# Its paths are relative to the source's top: it is run as it stands, with out/ and build/gcc/ where they are here.
+awk '/^\tgcc .*out\/\*\.c/ { on = 1 } on { print } on && !/\\$/ { exit }' README.md |
+	sed "s|-I\\.|& -I$tmp/out|; s|out/|$tmp/out/|g; s|build/gcc|$dir|; s|gcc -std|gcc ${CFLAGS-} -std|" >"$tmp/test.sh"
+rm -rf "$tmp/out"
+check 'tcpu gen alone' "$dir/bin/tcpu" gen -o "$tmp/out" "$tmp/mychain.lua"
+check 'the test of its loops compiles and passes' bash -c ". '$tmp/test.sh'"
+cp "$tmp/log" "$tmp/log.test"
+check 'the test says so' grep -qx '600 passed, 0 failed' "$tmp/log.test"
 check 'the program that loads compiles' gcc "${flags[@]}" "$tmp/atrun.c" "$dir/libtcpu.a" -o "$tmp/atrun"
 export XDG_CACHE_HOME=$tmp/cache
 for run in first second; do

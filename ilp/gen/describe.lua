@@ -4,9 +4,11 @@
 -- A stage is `return stage { … }` in a file of its name, with name, standard (what it follows, or "none"), kind
 -- and, by kind:
 --
---	map      changes the data unit by unit (1, 2, 4, 8 or 16 bytes). apply(w, i, s) and inverse(w, i, s) return a word,
---	         or a table of words where `word` says that a unit has several (bits of one; default: the unit, 64 at
---	         most). i is the number of the unit. inverse is "self" when apply undoes itself, false when nothing does.
+--	map      changes the data unit by unit (1, 2, 4, 8, 16, 32 or 64 bytes). apply(w, i, s) and inverse(w, i, s) return
+--	         a word, or a table of words where `word` says that a unit has several (bits of one; default: the unit,
+--	         64 at most). Words are as the machine loads them: big() and little() make their order that of a format.
+--	         i is the number of the unit, as a word: of 8 bits, modulo 256. inverse is "self" when apply undoes
+--	         itself, false when nothing does.
 --	         tail = "pass": an incomplete last unit passes unchanged; "whole": there must be none.
 --	         moves = true with unit 1 and apply the identity: here the data goes to its destination
 --	fold     computes a value of the data, of `size` bytes. zero is the accumulator that adds nothing: a 64-bit word,
@@ -28,11 +30,14 @@
 -- …], words as memory holds them, and functions are given them as s. They are of 32 bits, in a fold or a map of
 -- 64-bit words of 64.
 --
--- The functions use the word operations of ops.lua, and Lua for what does not depend on the data.
+-- The functions use the word operations of ops.lua, and Lua for what does not depend on the data. Constants from 2^53
+-- on are written with ULL: Lua's own numbers have no more bits.
 --
--- A chain is `return chain { name =, stages = { … } }`, the stages in send order: names, or { name, at = "tail" } and
--- { name, at = "head" } for a fold whose value goes with the data, behind it or before it, and is compared on the way
--- in. inplace = true: source and destination may be the same memory.
+-- A chain is `return chain { name =, stages = { … } }` in a file of its name, the stages in send order: names, or
+-- { name, at = "tail" } and { name, at = "head" } for a fold whose value goes with the data, behind it or before it,
+-- and is compared on the way in. inplace = true: source and destination may be the same memory.
+--
+-- Names are of a-z, 0-9 and _, and none that the C means something else by (names.lua): x1, load, tile are taken.
 local field = require "gen.field"
 local sandbox = require "gen.sandbox"
 local ops = require "gen.ops"
@@ -46,7 +51,7 @@ M.BLOCK_WORDS = 16 -- that a stream makes at a time
 local KEYED = { params = { "table", optional = true }, begin = { "function", optional = true } }
 local COMMON = { name = "string", standard = "string", kind = { "map", "fold", "stream", "reframe", "pad" } }
 local FIELDS = {
-	map = { unit = { 1, 2, 4, 8, 16 }, word = { 8, 16, 32, 64, optional = true }, apply = "function",
+	map = { unit = { 1, 2, 4, 8, 16, 32, 64 }, word = { 8, 16, 32, 64, optional = true }, apply = "function",
 		inverse = { "self", false, "function" }, moves = { true, false, optional = true }, tail = { "pass", "whole" } },
 	fold = { unit = { 4, 8, 16 }, zero = { "number", "table" },
 		init = { "number", "table", optional = true }, step = "function", merge = "function",

@@ -178,8 +178,8 @@ end
 local function same(d, field, got, want, what, ...)
 	for j = 1, #want do
 		if got[j][1] ~= want[j][1] then
-			sandbox.fail(d.file, d.line(field), "%s: %s, expected %s; correct %s", string.format(what, ...),
-				tostring(got[j][1]), tostring(want[j][1]), field)
+			sandbox.fail(d.file, d.line(field), "%s: 0x%s, expected 0x%s; correct %s", string.format(what, ...),
+				hex(got[j][1]), hex(want[j][1]), field)
 		end
 	end
 end

@@ -136,11 +136,14 @@ local function emit_turns(t, loop, isa, width, count, main, store)
 	t:close()
 end
 
+-- Vectors of a turn of the main loop.
+local function unroll(loop, isa) return math.max(isa.unroll, turn.group(loop)) end
+
 -- The loops of a width: the main one, where the width has one, then single vectors, or as few as there must be at
 -- once; neither where main is all. They share the accumulators of folds whose units count in any order; those of the
 -- others are the main loop's, since unit by unit goes on from what these come to.
 local function emit_width(t, loop, isa, width, main, store)
-	local count, few = isa.unroll, turn.group(loop)
+	local count, few = unroll(loop, isa), turn.group(loop)
 	local single = main ~= "all" and not (main and few >= count)
 	local function declare(stage) fold.declare(t, stage, width, main and fold.sums(stage, isa) or 1) end
 	local function reduce(stage) fold.reduce(t, stage, isa, width, main and fold.sums(stage, isa) or 1) end
@@ -214,7 +217,7 @@ end
 -- turn, the loop itself is called.
 local function emit_light_out(t, loop, isa, suffix)
 	local width = isa.widths[1]
-	local whole = width * isa.unroll
+	local whole = width * unroll(loop, isa)
 	turn.reset()
 	t:func(M.head(loop, isa, suffix .. "_out"))
 	t:line("const size_t lead = -(uintptr_t)dst %% %d;", width)

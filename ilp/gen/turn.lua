@@ -26,11 +26,14 @@ end
 
 -- Vectors ----------------------------------------------------------------------------------------------------------
 
+-- Where a map moves words only, and its units lie whole in every vector: from which place each comes.
+local function permutation_of(step)
+	return step.stage.unit <= 16 and step.stage.words > 1 and graph.permutation(step.graph, step.stage.words)
+end
+
 -- Vectors that a step must have at once: of each a unit's word.
 local function group_of(step)
-	if step.kind == "map" and step.stage.words > 1 and not graph.permutation(step.graph, step.stage.words) then
-		return step.stage.words
-	end
+	if step.kind == "map" and step.stage.words > 1 and not permutation_of(step) then return step.stage.words end
 	return step.kind == "fold" and step.stage.words or 1
 end
 
@@ -113,7 +116,7 @@ end
 local function emit_map(t, loop, step, isa, width, xs, offset)
 	local stage, g = step.stage, step.graph
 	local T, V = isa_table.type(width, stage.bits), isa_table.type(width, 32)
-	local permutation = stage.words > 1 and graph.permutation(g, stage.words)
+	local permutation = permutation_of(step)
 	if permutation then
 		local size = stage.bits / 8
 		local bytes = {}
@@ -241,7 +244,7 @@ end
 
 -- The unions that pieces are of which words of several sizes are taken.
 M.UNIONS = {}
-for _, bytes in ipairs { 4, 8, 16 } do
+for _, bytes in ipairs { 4, 8, 16, 32, 64 } do
 	M.UNIONS[bytes] = string.format("union piece%d {\n\tuint8_t b[%d];\n\tuint16_t h[%d];\n\tuint32_t v[%d];\n%s};", bytes,
 		bytes, bytes / 2, bytes / 4, bytes >= 8 and string.format("\tuint64_t d[%d];\n", bytes / 8) or "")
 end

@@ -270,6 +270,11 @@ stage_mistake("data decides a state", 8, "begin gives 0x7 for the word 0x63, but
 stage_mistake("what earlier calls left decides", 9, "step gives 0x",
 	"local n = 0\n" .. fold("return xor(acc, w)", "n = n + 1 return n % 50 > 0 and xor(acc, w) or acc"))
 
+-- Numbers that are no words.
+stage_mistake("a constant of too many bits", 7, "11400714819323199488 without ULL",
+	map("return big(w)", "return xor(w, 0x9e3779b97f4a7c15)"))
+stage_mistake("a signed number", 7, "operand 2 of xor() is 5LL", map("return big(w)", "return xor(w, 5LL)"))
+
 -- Limits of memory and time.
 stage_mistake("strings that double", 7, "'..' joins strings",
 	map("return big(w)", 'local s = "x" while true do s = s .. s end return w'))
