@@ -148,7 +148,7 @@ static void find(const struct mca_code *c, const bool *reached, bool nested, str
 			(bytes == loop->bytes && i - from >= loop->to - loop->from)))
 			continue;
 		best_writes = writes;
-		*loop = (struct mca_loop){ .from = from, .to = i, .bytes = bytes,
+		*loop = (struct mca_loop){ .from = from, .to = i, .bytes = bytes, .writes = writes,
 			.symbol = c->functions[c->all[i].function].name, .address = c->all[from].address };
 	}
 }
