@@ -398,13 +398,17 @@ static void print(const struct ilp_model *m, FILE *f)
 	fputs("end\n", f);
 }
 
-int ilp_model_write(const struct ilp_model *m, const char *file)
+/* A file beside the one that it is to become, whose name goes to `name`, of PATH_MAX bytes; its descriptor. */
+static int open_beside(const char *file, char *name)
 {
-	char name[PATH_MAX], folder[PATH_MAX];
-	const int len = snprintf(name, sizeof name, "%s.XXXXXX", file);
+	char folder[PATH_MAX];
+	const int len = snprintf(name, PATH_MAX, "%s.XXXXXX", file);
+	struct stat st;
 
 	if (len < 0 || len >= PATH_MAX)
 		return -ENAMETOOLONG;
+	if (stat(file, &st) == 0 && S_ISDIR(st.st_mode))
+		return -EISDIR;
 	snprintf(folder, sizeof folder, "%s", file);
 	char *slash = strrchr(folder, '/');
 	if (slash && slash > folder) {
@@ -412,9 +416,29 @@ int ilp_model_write(const struct ilp_model *m, const char *file)
 		mkdir(folder, 0700); /* what is wrong with it, the next says */
 	}
 	const int fd = mkostemp(name, O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int ilp_model_try(const char *file)
+{
+	char name[PATH_MAX];
+	const int fd = open_beside(file, name);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	unlink(name);
+	return 0;
+}
+
+int ilp_model_write(const struct ilp_model *m, const char *file)
+{
+	char name[PATH_MAX];
+	const int fd = open_beside(file, name);
 	FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
+
 	if (!f) {
-		const int error = -errno;
+		const int error = fd < 0 ? fd : -errno;
 
 		if (fd >= 0) {
 			close(fd);

@@ -74,6 +74,8 @@ int ilp_model_read(const char *file, const char *compiler, struct ilp_model **mo
 /* Writes it under a name of its own and renames it: who reads has the old one or the new one. The last folder is made
  * if need be. 0 or a negative errno. */
 int ilp_model_write(const struct ilp_model *, const char *file);
+/* Whether it could be written, by doing all but that: for who measures for minutes before. 0 or a negative errno. */
+int ilp_model_try(const char *file);
 void ilp_model_free(struct ilp_model *);
 
 /* As ilp/choose.h, by a model in hand; NULL: none. */

@@ -144,6 +144,27 @@ START_TEST(writing_replaces)
 }
 END_TEST
 
+/* What is tried leaves no more than a folder. */
+START_TEST(writing_is_tried)
+{
+	struct stat before, after;
+
+	put("an old one", 10);
+	ck_assert_int_eq(stat(path, &before), 0);
+	ck_assert_int_eq(ilp_model_try(path), 0);
+	ck_assert_int_eq(stat(path, &after), 0);
+	ck_assert_uint_eq(before.st_ino, after.st_ino);
+	ck_assert_int_eq(after.st_size, 10);
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(ilp_model_try("/dev/null/model"), -ENOTDIR);
+	ck_assert_int_eq(ilp_model_try(folder), -EISDIR);
+	ck_assert_int_eq(ilp_model_write(model, folder), -EISDIR);
+	ck_assert_int_eq(rmdir(folder), 0); /* it is empty */
+	ck_assert_int_eq(ilp_model_try(path), 0);
+	ck_assert_int_eq(access(path, F_OK), -1);
+}
+END_TEST
+
 START_TEST(of_another)
 {
 	const uint32_t abi = model->abi;
@@ -503,6 +524,7 @@ int main(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, what_is_written_is_read);
 	tcase_add_test(t, writing_replaces);
+	tcase_add_test(t, writing_is_tried);
 	tcase_add_test(t, of_another);
 	tcase_add_test(t, no_file);
 	tcase_add_test(t, cut_short);

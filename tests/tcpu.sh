@@ -77,17 +77,30 @@ printf '#!/bin/sh\nexec gcc "$@" -O0 -D__GNUC_PATCHLEVEL__=99\n' >"$tmp/other-cc
 chmod 755 "$tmp/other-cc"
 expect 1 'm: copy_sum is of gcc .*99, others of .* ILP_CC' \
 	env ILP_CC="$tmp/other-cc" "$tcpu" calibrate --out "$tmp/m" ilp/chains/copy_sum.lua
-expect 2 "no chain 'nothing'" "$tcpu" never-slower nothing
+expect 1 "no chain 'nothing'" "$tcpu" never-slower nothing
 expect 2 "'0': expected a number" "$tcpu" never-slower --rounds 0
 expect 2 "'x' is no size" "$tcpu" never-slower --sizes x
 never() { # arguments: its status is what was measured: no test's
 	"$tcpu" never-slower --sizes 64 --rounds 6 "$@" || [ $? = 1 ]
 }
-expect 0 '2 points: .*best' never --model "$tmp/none" copy_sum
-expect 0 'none: No such file.*tcpu calibrate.*the default is tried' never --model "$tmp/none" copy_sum
+no_home=(env -u ILP_MODEL XDG_CACHE_HOME="$tmp/no_home")
+never_at_home() { (unset ILP_MODEL; XDG_CACHE_HOME="$tmp/no_home" never "$@"); }
+never_without() { ILP_MODEL='' never "$@"; }
+expect 0 '2 points: .*best' never_without copy_sum
+expect 0 'ILP_MODEL says that there is to be none: the default is tried' never_without copy_sum
+expect 0 '"choice": "fused"' never_without --json copy_sum
+expect 0 'tcpu/model-.*: No such file.*: the default is tried' never_at_home copy_sum
+# A model that is named has to be there.
 echo nonsense >"$tmp/model"
-expect 0 "model:1: expected 'tcpu-model 1', found 'nonsense'" never --model "$tmp/model" copy_sum
-expect 0 '"choice": "fused"' never --json --model "$tmp/model" copy_sum
+expect 1 'none: No such file.*tcpu calibrate' "$tcpu" never-slower --model "$tmp/none" copy_sum
+expect 1 '' grep -E 'points|tried' <("$tcpu" never-slower --model "$tmp/none" copy_sum 2>&1) # nothing is measured
+expect 1 'none: No such file' env ILP_MODEL="$tmp/none" "$tcpu" never-slower copy_sum
+expect 1 "model:1: expected 'tcpu-model 1', found 'nonsense'" "$tcpu" never-slower --model "$tmp/model" copy_sum
+expect 1 'File name too long' "$tcpu" never-slower --model "$(printf '%5000s' x)" copy_sum
+# Where the model cannot go is told before a minute is spent.
+expect 0 '10 to 3600' "$tcpu" calibrate --help
+expect 1 '/proc/x/y: No such file or directory.*--out' timeout 8 "$tcpu" calibrate --out /proc/x/y
+expect 1 "$tmp: Is a directory" timeout 8 "$tcpu" calibrate --out "$tmp"
 
 # gen: whole, or nothing.
 expect 0 '' "$tcpu" gen -o "$tmp" ilp/chains/copy_sum.lua
@@ -106,11 +119,28 @@ expect 1 'explain' "$tcpu" gen -o "$tmp/a" -- --explain copy_sum # a name that n
 expect 1 'set TCPU_SHARE' env TCPU_SHARE="$tmp" "$tcpu" gen -o "$tmp" copy_sum
 expect 0 '' env -C "$tmp" TCPU_SHARE="$PWD" "$PWD/$tcpu" gen copy_sum
 
+expect 2 "expected a folder" "$tcpu" gen -o '' copy_sum
+mkfifo "$tmp/pipe.lua"
+expect 1 'pipe\.lua:1: no regular file, expected a description' timeout 8 "$tcpu" gen -o "$tmp/bad" "$tmp/pipe.lua"
+expect 1 'pipe\.lua:1: no regular file' timeout 8 "$tcpu" explain "$tmp/pipe.lua"
+expect 1 'pipe\.lua:1: no regular file' timeout 8 "$tcpu" explain --times "$tmp/pipe.lua"
+# All of the files or none: a name whose test's is too long, one that a folder has.
+long=$(printf 'l%.0s' {1..246})
+sed "s/copy_sum/$long/" ilp/chains/copy_sum.lua >"$tmp/$long.lua"
+mkdir "$tmp/whole"
+expect 1 'File name too long' "$tcpu" gen -o "$tmp/whole" "$tmp/$long.lua"
+expect 1 '' grep . <(ls -A "$tmp/whole")
+mkdir "$tmp/whole/copy_sum.vec"
+expect 1 'copy_sum.vec: Is a directory' "$tcpu" gen -o "$tmp/whole" copy_sum
+expect 1 '' grep -vx 'copy_sum.vec' <(ls -A "$tmp/whole")
+
 # explain
 expect 0 'copy_sum' "$tcpu" explain
 expect 0 'one loop' "$tcpu" explain xdr_copy_sum
 expect 0 '"chain"|"name"' "$tcpu" explain --json xdr_copy_sum
 expect 1 'nothing\.lua:1: no such file' "$tcpu" explain nothing
+expect 1 'nothing\.lua:1: no such file' "$tcpu" gen -o "$tmp/nowhere" nothing
+expect 0 '1 failed, as where there is no such chain or file' "$tcpu" --help
 
 expect 2 'which chains' "$tcpu" explain --json
 expect 2 'which chains' "$tcpu" explain --times
@@ -119,6 +149,24 @@ expect 2 'stand alone' "$tcpu" explain --asm --json copy_sum
 expect 2 "isa 'avx3': expected a name that .tcpu isa. lists" "$tcpu" explain --c --isa avx3 copy_sum
 expect 2 "direction 'both': expected send or recv" "$tcpu" explain --c -d both copy_sum
 expect 0 'send runs [a-z0-9_]+: ' "$tcpu" explain copy_sum
+for option in '' --json --graph --times; do
+	# shellcheck disable=SC2086 # an option, or none
+	expect 2 '-d: --c and --asm show one direction' "$tcpu" explain -d send $option copy_sum
+done
+for option in '' --json --graph; do
+	# shellcheck disable=SC2086 # an option, or none
+	expect 2 '--isa: the page tells of all' "$tcpu" explain --isa scalar $option copy_sum
+done
+expect 0 'fused +1 load and 1 store a word +copy' "$tcpu" explain copy_sum
+expect 0 'layered +2 loads and 1 store a word +copy' "$tcpu" explain copy_sum
+expect 0 '^ +sse2 +about [0-9]+, of 16$' "$tcpu" explain copy_adler32
+expect 1 '' sh -c "'$tcpu' explain copy_adler32 | grep spills:" # the code tells
+expect 0 'send runs fused: the default; .tcpu calibrate. makes a model' "${no_home[@]}" "$tcpu" explain copy_sum
+expect 0 'the default; ILP_MODEL is empty' env ILP_MODEL= "$tcpu" explain copy_sum
+expect 0 "the default; the model that ILP_MODEL names: /etc/passwd:1: expected 'tcpu-model 1'" \
+	env ILP_MODEL=/etc/passwd "$tcpu" explain copy_sum
+expect 0 'the default; the model that ILP_MODEL names: .*none: No such file' \
+	env ILP_MODEL="$tmp/none" "$tcpu" explain copy_sum
 expect 0 'inet_checksum\.lua:19 +v1 = add\(acc, w\)$' "$tcpu" explain --graph copy_sum
 expect 0 'chacha20\.lua:[0-9]+ +repeat_ [0-9]+ times:' "$tcpu" explain --graph chacha20_copy_sum
 expect 0 '"text": "v1 = add' "$tcpu" explain --graph --json copy_sum
@@ -161,6 +209,13 @@ if [ "$(uname -m)" = x86_64 ]; then
 	expect 0 '"spill_loads"' "$tcpu" explain --registers --json copy_sum
 	expect 0 'recv +sse2 +[1-9][0-9]* bytes a turn, +[1-9][0-9]* vector registers, ' \
 		"${compiles[@]}" --registers --isa sse2 "$tmp/mine.lua"
+	# Loops that are reached by way of those that wipe the stack, or hold loops; data is no address that moves on.
+	if ! nm -u "$tcpu" | grep -q ' __asan_'; then
+		registers() { "$tcpu" explain --registers --isa sse2 "$@" | grep -E 'nothing is told|[0-9] bytes a turn'; }
+		expect 0 '^ +send +sse2 +[0-9]+ bytes a turn, +16 vector registers, spills: [0-9]' registers chacha20_copy_sum
+		expect 1 '' grep -E 'nothing is told|[0-9]{5} bytes' <(registers xdr_crc32c_copy xdr_chacha20_copy_sum \
+			encrypt_then_mac mac_then_encrypt pad_guid_mask_copy)
+	fi
 	for option in --registers --asm; do
 		expect 1 "tcpu explain: there is no program 'llvm-objdump' in PATH: install" env PATH=/none "$tcpu" explain \
 			$option copy_sum
@@ -189,7 +244,10 @@ if [ "$(uname -m)" = x86_64 ]; then
 	EOF
 	chmod 755 "$tmp/objdump/llvm-objdump"
 	sed -i 's/1000 <send/1004 <send/' "$tmp/objdump/llvm-objdump"
-	expect 0 'send +sse2 +16 bytes a turn, +3 vector registers, spills: 2 loads and 1 stores of the stack$' \
+	expect 0 'send +sse2 +16 bytes a turn, +3 vector registers, spills: 2 loads and 1 store of the stack$' \
+		env PATH="$tmp/objdump:$PATH" "${compiles[@]}" --registers "$tmp/mine.lua"
+	sed -i 's/movups %xmm0, (%rdi,%rax)/movups (%rdi,%rax), %xmm0/' "$tmp/objdump/llvm-objdump"
+	expect 0 'send +sse2 +nothing is told: all that is found only reads' \
 		env PATH="$tmp/objdump:$PATH" "${compiles[@]}" --registers "$tmp/mine.lua"
 	expect 0 'copy_sum: one loop' env PATH=/none "$tcpu" explain copy_sum
 fi
@@ -218,7 +276,7 @@ expect 0 'ns per byte, cold' "$tcpu" bench --sizes 1M --rounds 6 --cold --csv="$
 expect 0 'copy_sum,send' cat "$tmp/csv"
 expect 1 '' sh -c "'$tcpu' bench --sizes 64,64 --rounds 6 copy_sum | grep -iE 'nan|slope'" # one size is no line
 expect 1 'more than half' "$tcpu" bench --sizes 1G,1G,1G,1G,1G,1G,1G,1G,1G,1G,1G,1G,1G,1G,1G,1G
-expect 2 "no chain 'nothing'" "$tcpu" bench nothing
+expect 1 "no chain 'nothing'" "$tcpu" bench nothing
 printf 'return chain { name = "mine", stages = { "copy" } }\n' >"$tmp/mine.lua"
 printf 'return chain { name = "wrong", stages = { "copi" } }\n' >"$tmp/wrong.lua"
 cached=(env -u ILP_CC XDG_CACHE_HOME="$tmp/cache")
@@ -229,6 +287,7 @@ expect 2 'from 6 to' "$tcpu" bench --rounds 5 copy_sum # no 95 % interval
 expect 2 "'64Q' is no size" "$tcpu" bench --sizes 64Q
 expect 1 'No such file' "$tcpu" bench --sizes 64 --rounds 6 --csv="$tmp/none/csv" copy_sum
 
+expect 2 'expected one of them' "$tcpu" bench --limits --csv copy_sum
 expect 0 'than orc' "$tcpu" bench --sizes 64 --rounds 6 copy_sum
 expect 0 'copy_sum,send,.*,64,orc,' "$tcpu" bench --sizes 64 --rounds 6 --csv -d send copy_sum
 expect 1 '' sh -c "'$tcpu' bench --sizes 64 --rounds 6 --csv chacha20_copy_sum | grep ,orc," # Orc cannot
@@ -263,6 +322,18 @@ if [ "$(uname -m)" = x86_64 ]; then
 	expect 0 '"fused_to_bound"' "$tcpu" bench --sizes 64 --rounds 6 --json --mca -d send copy_sum
 	expect 0 'of bound' "$tcpu" bench --sizes 64 --rounds 6 --mca -d send chacha20_copy_sum # which mca has no bound for
 	expect 1 'znver99' "$tcpu" bench --sizes 64 --rounds 6 --mca=znver99 copy_sum
+	# limits: tests/tools_limits.c has which there are. Met or not is no test's.
+	limits=("${cached[@]}" "$tcpu" bench --limits --rounds 6 -d send)
+	expect 0 'xdr_copy_sum +send .* 1K +tiled : fused .* at least 1\.70: (not )?met' "${limits[@]}" --sizes 1K xdr_copy_sum
+	expect 0 ' 1M +fused : (slowest stage (ws_mask|pkcs7_pad guid|pkcs7_pad)|memcpy) .* at most 1\.15: ' \
+		"${limits[@]}" pad_guid_mask_copy
+	expect 0 '"at_most": 1\.25,' "${limits[@]}" --json --sizes 1K pad_guid_mask_copy
+	mkdir -p "$tmp/own/stages"
+	sed 's/inet_checksum/my_sum/' ilp/stages/inet_checksum.lua >"$tmp/own/stages/my_sum.lua"
+	printf 'return chain { name = "own", stages = { "my_sum", "copy" } }\n' >"$tmp/own/own.lua"
+	expect 0 'own +send .* 64K +fused : (slowest stage my_sum|memcpy) ' "${limits[@]}" --sizes 64K "$tmp/own/own.lua"
+	expect 1 'tcpu bench: "xdr_u32" of xdr_copy_sum alone: there is no compiler' "${cached[@]}" XDG_CACHE_HOME="$tmp/no" \
+		ILP_CC=nothing "$tcpu" bench --limits xdr_copy_sum
 	# Tools that are not there, fail, or say something else.
 	expect 1 "no program 'llvm-mca' in PATH: install Debian's package llvm" env PATH="$tmp" "$tcpu" mca copy_sum
 	expect 1 "tcpu bench: there is no program 'llvm-mca'" env PATH="$tmp" "$tcpu" bench --mca copy_sum
@@ -277,7 +348,7 @@ if [ "$(uname -m)" = x86_64 ]; then
 	fake llvm-mca 'echo nothing'
 	expect 1 "names no 'Host CPU:'" faked
 fi
-expect 2 "no chain 'nothing'" "$tcpu" mca nothing
+expect 1 "no chain 'nothing'" "$tcpu" mca nothing
 expect 2 'one of them' "$tcpu" mca --object x.o copy_sum
 expect 2 'expected all' "$tcpu" mca --isa avx2
 

@@ -172,12 +172,26 @@ static const struct {
 	{ "vmovdqa\t(%rsi), %ymm0\n vmovdqa\t%ymm0, (%rdi)\n addq\t$64, %rsi\n addq\t$32, %rdi\n addq\t$-1, %rcx", 64 },
 	{ "movq\t%rax, 8(%rsp)\n addq\t$32, %rdi", 0 },          /* addresses nothing */
 	{ "leaq\t(%rdi,%rdi), %rax\n nopl\t(%rdi)\n addq\t$32, %rdi", 0 }, /* neither */
+	{ "movq\t%rax, 8(%rsp)\n movq\t(%rsp), %rax\n addq\t$72, %rsp", 0 }, /* an end that stands between */
+	/* Data that constants are added to, which a table is then read by. */
+	{ "vmovdqa\t%ymm0, (%rdi)\n movl\t(%rsi), %edx\n addq\t$892710365, %rdx\n movq\t(%rbx,%rdx), %rax\n"
+	  " addq\t$32, %rdi", 32 },
+	{ "movq\t(%rbx,%rdx), %rax\n movb\t%al, %dl\n addq\t$1024, %rdx", 0 },
+	{ "movq\t(%rbx,%r10), %rax\n xorl\t%eax, %r10d\n addq\t$1024, %r10", 0 },
+	{ "movq\t(%rbx,%rdx), %rcx\n mulq\t%rcx\n addq\t$1024, %rdx", 0 },
+	{ "movq\t(%rbx,%r10), %rdx\n mulxq\t%rcx, %r10, %rax\n addq\t$1024, %r10", 0 },
+	{ "movq\t%rbx, (%r10)\n cmpq\t%rax, %r10\n pushq\t%r10\n addq\t$64, %r10", 64 }, /* is looked at */
+	{ "movq\t%rbx, (%rdi)\n addq\t$892710365, %rdi", 0 }, /* no turn does so much */
+	/* Registers that are wanted for other things meanwhile. */
+	{ "movq\t8(%rsp), %rdi\n movq\t%rbx, (%rdi)\n addq\t$16, %rdi\n movq\t%rdi, 8(%rsp)\n movq\t%rax, %rdi", 16 },
+	{ "movq\t8(%rsp), %rdi\n movq\t%rbx, (%rdi)\n addq\t$16, 8(%rsp)\n movq\t%rax, %rdi", 16 },
+	{ "movq\t8(%rsp), %rdi\n movq\t%rbx, (%rdi)\n movq\t%rax, %rdi\n addq\t$16, %rdi\n movq\t%rdi, 8(%rsp)", 0 },
 };
 
 START_TEST(steps_are_understood)
 {
 	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
-		char text[512] = "0000000000000000 <loop>:\n", *body = strdup(steps[i].body), *rest = body, *line;
+		char text[1024] = "0000000000000000 <loop>:\n", *body = strdup(steps[i].body), *rest = body, *line;
 		unsigned at = 0;
 
 		while ((line = strsep(&rest, "\n")) != NULL)
@@ -286,6 +300,80 @@ START_TEST(loops_that_are_not_straight)
 			expect_none(text, 0, "no loop without calls");
 		free(text);
 	}
+}
+END_TEST
+
+/* The widest loop's place and bytes, loops inside it or not. */
+static void expect_widest(const char *functions, uint64_t address, unsigned bytes)
+{
+	struct mca_code *c = code(functions);
+	struct mca_loop loop;
+
+	ck_assert_msg(mca_code_widest(c, 0, &loop, why) == 0, "%s", why);
+	ck_assert_uint_eq(loop.address, address);
+	ck_assert_uint_eq(loop.bytes, bytes);
+	mca_code_free(c);
+}
+
+START_TEST(steps_of_every_turn)
+{
+	static const char text[] =
+		"0000000000000000 <send>:\n"
+		"       0:      \tvmovdqu\t(%rsi), %ymm0\n"
+		"       4:      \tmovq\t(%rdi), %rbx\n"
+		"       8:      \taddq\t$8, %rdi\n"
+		"       c:      \tdecl\t%edx\n"
+		"      10:      \tjne\t0x4 <send+0x4>\n" /* so much more often */
+		"      14:      \tjb\t0x1c <send+0x1c>\n"
+		"      18:      \taddq\t$64, %rsi\n"      /* not always */
+		"      1c:      \taddq\t$32, %rsi\n"
+		"      20:      \tjne\t0x0 <send>\n"
+		"      24:      \tretq\n";
+
+	expect_widest(text, 4, 8);
+	char *straight = strdup(text);
+	memcpy(strstr(straight, "jb\t0x1c <send+0x1c>"), "jb\t0x24 <send+0x24>", 19); /* out of the loop */
+	expect_widest(straight, 0, 96);
+	free(straight);
+}
+END_TEST
+
+/* A function that is handed to another, which calls it and wipes the stack; there, a loop that is called in a loop. */
+#define HANDED \
+	"0000000000000000 <send_fused_avx2_loop>:\n" \
+	"       0:      \tleaq\t82922(%%rip), %%rdi       # 0x100 <send_fused_avx2_work>\n" \
+	"       7:      \tjmp\t0x1000 <cleared>\n" \
+	"\n" \
+	"0000000000000100 <send_fused_avx2_work>:\n" \
+	"     100:      \tleaq\t16(%%rip), %%rax        # 0x204 <near+0x4>\n" \
+	"     104:      \tcallq\t0x200 <near>\n" \
+	"     108:      \ttestq\t%%rcx, %%rcx\n" \
+	"     10c:      \tjne\t0x%s <send_fused_avx2_work>\n" \
+	"     110:      \tretq\n" \
+	"\n" \
+	"0000000000000200 <near>:\n" \
+	"     200:      \tvmovdqu\t(%%rsi), %%ymm0\n" \
+	"     204:      \tvmovdqu\t%%ymm0, (%%rdi)\n" \
+	"     208:      \taddq\t$32, %%rsi\n" \
+	"     20c:      \taddq\t$32, %%rdi\n" \
+	"     210:      \tjne\t0x200 <near>\n" \
+	"     214:      \tretq\n" \
+	"\n" \
+	"0000000000001000 <cleared>:\n" \
+	"    1000:      \tcallq\t*%%rdi\n" \
+	"    1004:      \tretq\n"
+
+START_TEST(functions_that_are_handed_on)
+{
+	char *in_a_loop = NULL, *once = NULL;
+
+	ck_assert_int_ge(asprintf(&in_a_loop, HANDED, "100"), 0);
+	ck_assert_int_ge(asprintf(&once, HANDED, "110"), 0);
+	expect_widest(in_a_loop, 0x200, 32);
+	expect_none(in_a_loop, 0, "the loop at 0x200 is inside one with calls");
+	expect_loop(once, 0, 0x200, 32, "near");
+	free(in_a_loop);
+	free(once);
 }
 END_TEST
 
@@ -448,6 +536,8 @@ int main(void)
 	tcase_add_test(c, loops_that_write_come_first);
 	tcase_add_test(c, loops_in_loops);
 	tcase_add_test(c, loops_that_are_not_straight);
+	tcase_add_test(c, steps_of_every_turn);
+	tcase_add_test(c, functions_that_are_handed_on);
 	tcase_add_test(c, of_equals_the_shorter);
 	tcase_add_test(c, jump_back_that_is_no_loop);
 	tcase_add_test(c, jump_to_another_function);

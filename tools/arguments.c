@@ -57,7 +57,7 @@ const struct ilp_chain *arguments_chain(struct argp_state *state, const char *na
 	const struct ilp_chain *c = ilp_find(name);
 
 	if (!c)
-		argp_error(state, "there is no chain '%s' compiled in: `tcpu explain` lists them", name);
+		argp_failure(state, TCPU_FAILED, 0, "there is no chain '%s' compiled in: `tcpu explain` lists them", name);
 	return c;
 }
 

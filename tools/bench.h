@@ -10,7 +10,6 @@
 #include <stdint.h>
 #include <stdio.h>
 
-
 enum bench_variant {
 	BENCH_LAYERED = ILP_LAYERED,
 	BENCH_TILED = ILP_TILED,
@@ -20,15 +19,20 @@ enum bench_variant {
 	BENCH_MEMCPY,  /* the same bytes copied, nothing else */
 	BENCH_VARIANTS
 };
+/* Behind these, each stage of the chain alone, where limits are asked for. */
+#define BENCH_STAGES_MAX 8
+#define BENCH_MEASURED (BENCH_VARIANTS + BENCH_STAGES_MAX)
 extern const char *const bench_variant_names[BENCH_VARIANTS];
 
 struct bench_options {
 	const struct ilp_chain *const *chains; /* ends with NULL */
+	const char *const *files;              /* of each chain, the file that it was loaded from, or NULL; NULL: of none */
 	uint64_t sizes[ARGUMENTS_SIZES_MAX];       /* bytes a call */
 	unsigned size_count;
 	bool direction[ILP_DIRECTIONS];
 	bool every_isa, cold;
 	bool mca; /* beside what llvm-mca says: tools/mca.h */
+	bool limits; /* and beside each stage alone: tools/limits.h */
 	unsigned rounds;
 	uint64_t seed;
 };
@@ -36,14 +40,15 @@ struct bench_options {
 /* A chain in one direction on one instruction set, at one size. */
 struct bench_point {
 	uint64_t bytes;
-	bool has[BENCH_VARIANTS];
-	struct stats_median ns[BENCH_VARIANTS];      /* a call */
-	struct stats_median speedup[BENCH_VARIANTS]; /* this variant's time : the fused loop's, within rounds */
+	bool has[BENCH_MEASURED];
+	struct stats_median ns[BENCH_MEASURED];      /* a call */
+	struct stats_median speedup[BENCH_MEASURED]; /* this variant's time : the fused loop's, within rounds */
 };
 struct bench_series {
 	const struct ilp_chain *chain;
 	enum ilp_direction direction;
 	enum ilp_isa isa;
+	const struct ilp_chain *stage[BENCH_STAGES_MAX];
 	struct bench_point point[ARGUMENTS_SIZES_MAX];
 	/* Slope: ns a byte; intercept: ns a call. Through the sizes that stay in the first cache when hot: beyond it
 	 * time is no line. Fitted when there are two such sizes. */

@@ -1,6 +1,7 @@
 /* What a benchmark says: a table for people, JSON and CSV for programs. */
 #include "tools/bench.h"
 #include "tools/arguments.h"
+#include "tools/limits.h"
 #include "tools/orc.h"
 #include "tools/tcpu.h"
 
@@ -206,5 +207,7 @@ int bench_json(FILE *f, const struct bench_options *o, const struct bench_result
 		json_array_append_new(series, series_json(o, &r->series[i]));
 	json_t *all = json_pack("{s:b, s:i, s:f, s:o}", "cold", o->cold, "rounds", (int)o->rounds, "worst_noise",
 		r->worst_noise, "series", series);
+	if (o->limits)
+		json_object_set_new(all, "limits", limits_json(o, r));
 	return arguments_json(f, all, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
 }

@@ -6,6 +6,7 @@
  * in random order: nobody finds what another has just read. Misses of the TLB are part of it. */
 #include "tools/bench.h"
 #include "tools/library.h"
+#include "tools/limits.h"
 #include "tools/measure.h"
 #include "tools/operands.h"
 #include "tools/orc.h"
@@ -146,30 +147,34 @@ static size_t room(const struct bench_options *o, size_t *share)
 	return o->cold ? *share * o->size_count : *share;
 }
 
-static ilp_loop *loop_of(const struct bench_series *s, enum bench_variant v)
+static ilp_loop *loop_of(const struct bench_series *s, unsigned v)
 {
+	const struct ilp_chain *stage = v >= BENCH_VARIANTS ? s->stage[v - BENCH_VARIANTS] : NULL;
+
+	if (stage)
+		return stage->ways[s->direction][ILP_FUSED].loop[s->isa];
 	return v <= BENCH_FUSED ? s->chain->ways[s->direction][v].loop[s->isa] : NULL;
 }
 
 /* The way, or NULL with errno 0 when there is none. */
-static struct way *way_open(const struct bench_series *s, enum bench_variant v, size_t bytes, struct arena *a)
+static struct way *way_open(const struct bench_series *s, unsigned v, size_t bytes, struct arena *a)
 {
 	ilp_loop *loop = loop_of(s, v);
 
 	errno = 0;
-	if (v <= BENCH_FUSED && !loop)
+	if ((v <= BENCH_FUSED || v >= BENCH_VARIANTS) && !loop)
 		return NULL;
 	struct way *w = aligned_alloc(_Alignof(struct way), sizeof *w);
 	if (!w)
 		return NULL;
 	memset(w, 0, sizeof *w);
-	w->chain = s->chain;
+	w->chain = v >= BENCH_VARIANTS ? s->stage[v - BENCH_VARIANTS] : s->chain;
 	w->loop = loop;
 	w->direction = s->direction;
 	w->bytes = bytes;
 	w->arena = a;
 	if (loop) {
-		size_t tmp = ilp_scratch(s->chain, s->direction, (enum ilp_schedule)v, bytes);
+		size_t tmp = ilp_scratch(w->chain, s->direction, v >= BENCH_VARIANTS ? ILP_FUSED : v, bytes);
 
 		if (tmp) {
 			w->tmp = aligned_alloc(OPERANDS_PAGE, operands_pages(2 * OPERANDS_APART + tmp));
@@ -177,7 +182,7 @@ static struct way *way_open(const struct bench_series *s, enum bench_variant v, 
 				goto nothing;
 			w->tmp += 2 * OPERANDS_APART;
 		}
-		operands_params(s->chain, &w->state);
+		operands_params(w->chain, &w->state);
 	} else if (v == BENCH_LIBRARY) {
 		w->library = library_open(s->chain->stages, operands_key, operands_nonce, bytes);
 		if (!w->library) {
@@ -211,7 +216,7 @@ static void way_close(struct way *w)
 }
 
 /* All ways of one point, on the same source: the same bytes and the same sum, or nothing is worth timing. */
-static int same(struct way *const ways[BENCH_VARIANTS], const struct bench_series *s)
+static int same(struct way *const ways[BENCH_MEASURED], const struct bench_series *s)
 {
 	uint8_t *expected = NULL;
 	uint16_t sum = 0;
@@ -266,9 +271,11 @@ static int plan(const struct bench_options *o, struct bench_results *r)
 					continue;
 				if (!o->every_isa && loop != ilp_pick(chain, (enum ilp_direction)d, ILP_FUSED))
 					continue;
-				r->series[r->count++] = (struct bench_series){
-					.chain = chain, .direction = (enum ilp_direction)d, .isa = (enum ilp_isa)isa
-				};
+				struct bench_series *s = &r->series[r->count++];
+				*s = (struct bench_series){ .chain = chain, .direction = (enum ilp_direction)d,
+					.isa = (enum ilp_isa)isa };
+				if (o->limits && limits_stages(chain, o->files ? o->files[c] : NULL, s->stage) != 0)
+					return -EPROTO;
 			}
 	return 0;
 }
@@ -279,13 +286,13 @@ static void progress(unsigned round, unsigned rounds)
 }
 
 /* From a point's samples, one array a variant, to what is said of them. */
-static int summarize(struct bench_point *p, struct measure *const m[BENCH_VARIANTS], unsigned rounds, double *worst)
+static int summarize(struct bench_point *p, struct measure *const m[BENCH_MEASURED], unsigned rounds, double *worst)
 {
 	double *ratio = calloc(rounds, sizeof *ratio);
 
 	if (!ratio)
 		return -ENOMEM;
-	for (unsigned v = 0; v < BENCH_VARIANTS; v++) {
+	for (unsigned v = 0; v < BENCH_MEASURED; v++) {
 		p->has[v] = m[v];
 		if (!m[v] || !m[BENCH_FUSED])
 			continue;
@@ -293,7 +300,7 @@ static int summarize(struct bench_point *p, struct measure *const m[BENCH_VARIAN
 			ratio[i] = m[v]->ns[i] / m[BENCH_FUSED]->ns[i];
 		p->speedup[v] = stats_median(ratio, rounds);
 	}
-	for (unsigned v = 0; v < BENCH_VARIANTS; v++) { /* sorts, so after the ratios */
+	for (unsigned v = 0; v < BENCH_MEASURED; v++) { /* sorts, so after the ratios */
 		if (!m[v])
 			continue;
 		p->ns[v] = stats_median(m[v]->ns, rounds);
@@ -338,17 +345,17 @@ struct bench_run {
 	struct arena arena[ARGUMENTS_SIZES_MAX];
 	struct measure *all; /* every way of every point */
 	size_t count;
-	struct measure *(*of)[BENCH_VARIANTS]; /* [point]: the same, by variant; points go series by series */
+	struct measure *(*of)[BENCH_MEASURED]; /* [point]: the same, by variant; points go series by series */
 };
 
 /* The ways of one point, and the proof that they agree. */
 static int prepare_point(struct bench_run *b, const struct bench_series *s, struct arena *a, uint64_t bytes,
-	struct measure *of[BENCH_VARIANTS])
+	struct measure *of[BENCH_MEASURED])
 {
-	struct way *ways[BENCH_VARIANTS];
+	struct way *ways[BENCH_MEASURED];
 
-	for (unsigned v = 0; v < BENCH_VARIANTS; v++) {
-		ways[v] = way_open(s, (enum bench_variant)v, bytes, a);
+	for (unsigned v = 0; v < BENCH_MEASURED; v++) {
+		ways[v] = way_open(s, v, bytes, a);
 		if (!ways[v] && errno)
 			return -errno;
 		if (!ways[v])
@@ -368,7 +375,7 @@ static int fits(const struct bench_options *o, const struct bench_results *r, si
 		for (unsigned j = 0; j < o->size_count; j++) {
 			total += o->sizes[j]; /* the library's */
 			for (unsigned v = 0; v <= BENCH_FUSED; v++)
-				if (loop_of(&r->series[i], (enum bench_variant)v))
+				if (loop_of(&r->series[i], v))
 					total += ilp_scratch(r->series[i].chain, r->series[i].direction, (enum ilp_schedule)v,
 						o->sizes[j]);
 		}
@@ -388,7 +395,7 @@ static int prepare(struct bench_run *b, const struct bench_options *o, const str
 	if (error)
 		return error;
 	b->memory = operands_memory(size, &random);
-	b->all = calloc(points * BENCH_VARIANTS + 1, sizeof *b->all);
+	b->all = calloc(points * BENCH_MEASURED + 1, sizeof *b->all);
 	b->of = calloc(points + 1, sizeof *b->of);
 	if (!b->memory || !b->all || !b->of)
 		return -ENOMEM;

@@ -394,6 +394,13 @@ static int out_path(const struct request *r, const char *compiler, char *path)
 	return error == -ENOENT ? -EPROTO : error;
 }
 
+static int told(const char *path, int error)
+{
+	if (error)
+		fprintf(stderr, "tcpu calibrate: %s: %s: is the model to go elsewhere? --out says where\n", path, strerror(-error));
+	return error ? -EPROTO : 0;
+}
+
 static int report(const struct work *w, bool json)
 {
 	if (!json) {
@@ -414,12 +421,14 @@ static int make_model(const struct request *r, const struct ilp_chain *const *ch
 	w.until = w.begun + ns;
 	int error = out_path(r, chains[0]->compiler, path);
 	if (!error)
+		error = told(path, ilp_model_try(path));
+	if (!error)
 		error = plan(&w);
 	if (!error)
 		error = measure(&w);
 	if (!error) {
 		ilp_model_settle(&model);
-		error = ilp_model_write(&model, path);
+		error = told(path, ilp_model_write(&model, path));
 	}
 	if (!error)
 		error = report(&w, r->json);
@@ -478,7 +487,7 @@ int verb_calibrate(int argc, char **argv)
 {
 	static const struct argp_option options[] = {
 		{ "out", 'o', "FILE", 0, "where the model goes [ILP_MODEL, or tcpu/model-COMPILER in the user's cache]", 0 },
-		{ "seconds", 's', "N", 0, "how long it may take, as far as it can [45]", 0 },
+		{ "seconds", 's', "N", 0, "how long it may take, as far as it can: 10 to 3600 [45]", 0 },
 		{ "json", 'j', NULL, 0, "say what was found as JSON", 0 },
 		{ 0 },
 	};

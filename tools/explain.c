@@ -26,9 +26,9 @@ static const struct argp_option options[] = {
 	{ "c", OPT_C, NULL, 0, "the C of the fused loop", 2 },
 	{ "asm", OPT_ASM, NULL, 0, "its machine code; takes llvm-objdump", 2 },
 	{ NULL, 0, NULL, 0, "And:", 3 },
-	{ "direction", 'd', "send|recv", 0, "of --c and --asm [send]", 3 },
-	{ "isa", OPT_ISA, "NAME", 0, "a name that `tcpu isa` lists [for --c, --asm and --times the one that loops take; else "
-		"all that this CPU has]", 3 },
+	{ "direction", 'd', "send|recv", 0, "of --c and --asm, and for these only [send]", 3 },
+	{ "isa", OPT_ISA, "NAME", 0, "a name that `tcpu isa` lists; of code, counts and times [for --c, --asm "
+		"and --times the one that loops take; else all that this CPU has]", 3 },
 	{ "json", OPT_JSON, NULL, 0, "write JSON", 3 },
 	{ 0 },
 };
@@ -36,6 +36,7 @@ static const struct argp_option options[] = {
 struct request {
 	char **chains;
 	bool json, graph, count, registers, times, c, as_asm;
+	bool directed; /* a direction was named */
 	enum ilp_direction direction;
 	const char *isa_name;
 	enum ilp_isa isa;
@@ -74,6 +75,11 @@ static void check(struct request *r, struct argp_state *state)
 		argp_error(state, "which chains? without one, those that are compiled in are listed, and no option is of use");
 	if (r->c + r->as_asm + (r->json || r->graph || r->count || r->registers || r->times) > 1)
 		argp_error(state, "--c and --asm stand alone: expected one of them, or options of the page");
+	if (r->directed && !r->c && !r->as_asm)
+		argp_error(state, "-d: --c and --asm show one direction, and the page has both: leave it out, or add one of these");
+	if (r->isa_name && !r->c && !r->as_asm && !r->count && !r->registers && !r->times)
+		argp_error(state, "--isa: the page tells of all without it: leave it out, or add --c, --asm, --count, --registers "
+			"or --times");
 	if ((r->count || r->times) && r->isa_name && !ilp_isa_here(r->isa))
 		refuse_isa(r->isa_name, state);
 	for (unsigned isa = 0; isa < ILP_ISAS; isa++)
@@ -99,6 +105,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'd':
 		if (strcmp(arg, "send") != 0 && strcmp(arg, "recv") != 0)
 			argp_error(state, "direction '%s': expected send or recv", arg);
+		r->directed = true;
 		r->direction = strcmp(arg, "send") != 0 ? ILP_RECV : ILP_SEND;
 		break;
 	case ARGP_KEY_ARGS:
@@ -183,6 +190,11 @@ static double number_of(const json_t *row, const char *name)
 	return json_number_value(json_object_get(row, name));
 }
 
+static const char *plural(double n)
+{
+	return fabs(n - 1) < 5e-5 ? "" : "s"; /* as "%.4g" has it */
+}
+
 /* What the planner says of that direction and schedule. */
 static const json_t *planned(const json_t *page, const char *direction, const char *schedule)
 {
@@ -224,8 +236,9 @@ static void put_counts(const json_t *rows, bool all)
 		all ? "each loads and stores what is said above" : "not each loads and stores what is said above:");
 	json_array_foreach(rows, i, row)
 		if (!json_is_true(json_object_get(row, "as_planned")))
-			printf("    %-5s %-11s %-7s %.4g loads and %.4g stores a word\n", text_of(row, "direction"),
-				text_of(row, "schedule"), text_of(row, "isa"), number_of(row, "loads"), number_of(row, "stores"));
+			printf("    %-5s %-11s %-7s %.4g load%s and %.4g store%s a word\n", text_of(row, "direction"),
+				text_of(row, "schedule"), text_of(row, "isa"), number_of(row, "loads"),
+				plural(number_of(row, "loads")), number_of(row, "stores"), plural(number_of(row, "stores")));
 }
 
 static void put_registers(const json_t *rows)
@@ -243,7 +256,7 @@ static void put_registers(const json_t *rows)
 		int loads = (int)number_of(row, "spill_loads"), stores = (int)number_of(row, "spill_stores");
 		printf("%4d bytes a turn, %2d vector registers, ", (int)number_of(row, "bytes"), (int)number_of(row, "vectors"));
 		if (loads + stores)
-			printf("spills: %d loads and %d stores of the stack\n", loads, stores);
+			printf("spills: %d load%s and %d store%s of the stack\n", loads, plural(loads), stores, plural(stores));
 		else
 			puts("no spills");
 	}

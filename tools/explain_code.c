@@ -68,10 +68,17 @@ static int uses_of(const struct mca_code *code, const struct mca_loop *loop, str
 	return 0;
 }
 
-/* The main loop; where that is a cipher's, the whole of it. */
+/* The main loop; where that is a cipher's, the whole of it. Every fused loop writes: what does not is another. */
 static int main_loop(const struct mca_code *code, uint64_t entry, struct mca_loop *loop, char why[MCA_WHY])
 {
-	return mca_code_loop(code, entry, loop, why) == 0 ? 0 : mca_code_widest(code, entry, loop, why);
+	if (mca_code_loop(code, entry, loop, why) == 0 && loop->writes)
+		return 0;
+	int error = mca_code_widest(code, entry, loop, why);
+	if (!error && !loop->writes) {
+		snprintf(why, MCA_WHY, "all that is found only reads: how the fused loop moves on is not understood");
+		error = -ENOENT;
+	}
+	return error;
 }
 
 static int row_of(const struct mca_code *code, const char *object, const struct ilp_chain *chain, enum ilp_direction d,

@@ -3,10 +3,13 @@
 
 #include "ilp/choose.h"
 #include "ilp/load.h"
+#include "ilp/model.h"
 #include "tools/measure.h"
 #include "tools/operands.h"
 #include "tools/stats.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -133,13 +136,36 @@ json_t *explain_counts(const char *file, const struct explain_isas *isas)
 /* At 64 KiB: what a segment of the largest size takes. */
 #define CHOICE_BYTES 65536
 
+/* Why no model says it: there is none, it is wrong or another's, or it does not know the chain. */
+static void why_default(const struct ilp_chain *chain, char *text, size_t size)
+{
+	const char *named = secure_getenv("ILP_MODEL");
+	char path[PATH_MAX], why[512] = "";
+	struct ilp_model *m = NULL;
+	int error = ilp_model_path(path, chain->compiler);
+
+	if (!error)
+		error = ilp_model_read(path, chain->compiler, &m, why, sizeof why);
+	ilp_model_free(m);
+	if (!error)
+		snprintf(text, size, "the default; %.256s does not know the chain: `tcpu calibrate` measures it", path);
+	else if (error == -ENOENT && (!named || !*named))
+		snprintf(text, size, "the default; %s", named ? "ILP_MODEL is empty, which is for no model" :
+			"`tcpu calibrate` makes a model");
+	else
+		snprintf(text, size, "the default; %s: %.512s", named ? "the model that ILP_MODEL names" : "the model",
+			*why ? why : strerror(-error));
+}
+
 json_t *explain_choice(const struct ilp_chain *chain, enum ilp_direction direction)
 {
 	struct ilp_choice choice;
+	char why[640] = "the least at 64 KiB by the model of this machine";
 
 	ilp_choose(chain, direction, CHOICE_BYTES, &choice);
-	return json_pack("{s:s, s:s}", "schedule", chain->ways[direction][choice.way].name, "why", choice.measured ?
-		"the least at 64 KiB by the model of this machine" : "the default; `tcpu calibrate` makes a model");
+	if (!choice.measured)
+		why_default(chain, why, sizeof why);
+	return json_pack("{s:s, s:s}", "schedule", chain->ways[direction][choice.way].name, "why", why);
 }
 
 /* ns for each KiB; negative: nothing is predicted. The model is of the instruction set that loops take here. */

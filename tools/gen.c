@@ -25,6 +25,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 'o':
+		if (!*arg)
+			argp_error(state, "-o '': expected a folder; '.' is this one");
 		r->out = arg;
 		break;
 	case ARGP_KEY_ARG:

@@ -354,6 +354,11 @@ int mca_bound(struct mca *m, const struct ilp_chain *chain, enum ilp_direction d
 		return error;
 	if (mca_code_loop(m->code, entry, &b->loop, b->why) != 0)
 		return 0;
+	if (!b->loop.writes) {
+		snprintf(b->why, sizeof b->why, "the loop at 0x%" PRIx64 " only reads, so it is not the fused one, which is "
+			"not understood", b->loop.address);
+		return 0;
+	}
 	snprintf(b->cpu, sizeof b->cpu, "%s", model(m, isa));
 	b->this_cpu = !strcmp(b->cpu, m->host);
 	b->instructions = b->loop.to - b->loop.from + 1;

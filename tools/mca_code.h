@@ -2,6 +2,7 @@
 #ifndef TOOLS_MCA_CODE_H
 #define TOOLS_MCA_CODE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@ struct mca_code;
 struct mca_loop {
 	size_t from, to;    /* its first and last instruction: the branch back */
 	unsigned bytes;     /* what a turn moves on by */
+	bool writes;        /* to where it moves on: as every fused loop, so that one that does not is another */
 	const char *symbol; /* of the function that it stands in */
 	uint64_t address;
 };

@@ -214,23 +214,30 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
-/* NULL: none, and it has said why. */
-static struct ilp_model *find_model(const struct request *r, const char *compiler)
+/* *model may be NULL: there is none, and it has said why. -EPROTO: one was named, and cannot be had: told. */
+static int find_model(const struct request *r, const char *compiler, struct ilp_model **model)
 {
+	const char *of_environment = secure_getenv("ILP_MODEL");
+	bool named = r->file || (of_environment && *of_environment);
 	char path[PATH_MAX], why[512] = "ILP_MODEL says that there is to be none";
-	struct ilp_model *m = NULL;
 
-	if (r->file ? snprintf(path, sizeof path, "%s", r->file) < PATH_MAX : ilp_model_path(path, compiler) == 0)
-		ilp_model_read(path, compiler, &m, why, sizeof why);
-	if (!m)
-		fprintf(stderr, "tcpu never-slower: %s: the default is tried\n", why);
-	return m;
+	*model = NULL;
+	if (r->file && strlen(r->file) >= PATH_MAX)
+		snprintf(why, sizeof why, "%.64s…: %s", r->file, strerror(ENAMETOOLONG));
+	else if (r->file ? snprintf(path, sizeof path, "%s", r->file) : ilp_model_path(path, compiler) == 0)
+		ilp_model_read(path, compiler, model, why, sizeof why);
+	if (!*model)
+		fprintf(stderr, "tcpu never-slower: %s%s\n", why, named ? "" : ": the default is tried");
+	return *model || !named ? 0 : -EPROTO;
 }
 
 static int run_all(const struct request *r, unsigned *slower)
 {
 	const struct ilp_chain *const *chains = r->count ? r->chains : ilp_chains;
-	struct ilp_model *model = find_model(r, chains[0]->compiler); /* they are all compiled in */
+	struct ilp_model *model;
+
+	if (find_model(r, chains[0]->compiler, &model) != 0) /* they are all compiled in */
+		return -EPROTO;
 	struct run run = { .request = r, .model = model, .list = r->json ? json_array() : NULL,
 		.call = aligned_alloc(_Alignof(struct ways_call), CALLS_MAX * sizeof *run.call),
 		.measure = calloc(CALLS_MAX, sizeof *run.measure) };
@@ -260,14 +267,16 @@ int verb_never_slower(int argc, char **argv)
 		{ "sizes", 's', "LIST", 0, "bytes a call [64,1460,8K,64K,1M,64M]", 0 },
 		{ "rounds", 'r', "N", 0, "samples of each, 6 at least; 7 at most from 4M on [41]", 0 },
 		{ "seed", 'S', "N", 0, "of data and order [2]", 0 },
-		{ "model", 'm', "FILE", 0, "[ILP_MODEL, or tcpu/model-COMPILER in the user's cache]", 0 },
+		{ "model", 'm', "FILE", 0, "one that has to be there [ILP_MODEL, likewise; or tcpu/model-COMPILER in the user's "
+			"cache, without which the default is measured]", 0 },
 		{ "json", 'j', NULL, 0, "write JSON", 0 },
 		{ 0 },
 	};
 	static const struct argp argp = {
 		options, parse, "[CHAIN...]",
 		"Measure what `tcpu calibrate` led to choose against every way to run a chain [all], in both directions: the "
-		"choice's time over that of the best. Exit status 1 when one is slower than 1.05 by all of its 95 % interval.\v"
+		"choice's time over that of the best. Exit status 1 when one is slower than 1.05 by all of its 95 % interval, or "
+		"where the model that is named is none.\v"
 		"best: no other way was faster. ok: at most 1.05. unsure: more, but the interval reaches down to it.\n\n"
 		"Example: tcpu never-slower --sizes 1460,64K xdr_copy_sum",
 		NULL, NULL, NULL
@@ -280,7 +289,7 @@ int verb_never_slower(int argc, char **argv)
 		return TCPU_FAILED;
 	argp_parse(&argp, argc, argv, 0, NULL, &r);
 	const int error = run_all(&r, &slower);
-	if (error && error != -ENOSPC)
+	if (error && error != -ENOSPC && error != -EPROTO) /* which it has told */
 		fprintf(stderr, "tcpu never-slower: %s\n", strerror(-error));
 	free(r.chains);
 	return error || slower ? TCPU_FAILED : TCPU_OK;

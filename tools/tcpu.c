@@ -47,7 +47,7 @@ static char *doc(void)
 	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
 		fprintf(f, "  %-12s %s\n", verbs[i].name, verbs[i].summary);
 	fputs("\n`tcpu VERB --help` tells more, with an example.\n"
-		"Exit status: 0 done, 1 failed, 2 the arguments were wrong.", f);
+		"Exit status: 0 done; 1 failed, as where there is no such chain or file; 2 the arguments were wrong.", f);
 	fclose(f);
 	return text;
 }

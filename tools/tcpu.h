@@ -6,7 +6,7 @@
 #include <lua.h>
 #include <stdint.h>
 
-/* Exit statuses. */
+/* Exit statuses. A chain that is not there is a failure: what was asked for was understood. */
 enum { TCPU_OK, TCPU_FAILED, TCPU_USAGE };
 
 int verb_gen(int argc, char **argv);

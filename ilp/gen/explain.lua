@@ -49,7 +49,8 @@ local function of_schedule(s)
 end
 
 -- Vectors alive at once in the fullest loop: data of a turn and accumulators, or a stream's block and what goes on
--- beside it. An estimate: the compiler may do better.
+-- beside it. An estimate, without what functions of stages need for themselves and what the compiler makes of it:
+-- whether it spills, its code tells (tools/explain_code.c).
 local function live(plan, isa)
 	local accumulators = 0
 	for _, stage in ipairs(plan.folds) do
@@ -75,12 +76,17 @@ function M.table(plan)
 	end
 	for k, isa in ipairs(isa_table.list) do
 		local n = live(plan, isa)
-		page.registers[k] = { isa = isa.name, live = n, registers = isa.registers, spills = n > isa.registers }
+		page.registers[k] = { isa = isa.name, live = n, registers = isa.registers }
 	end
 	return page
 end
 
 local SHOWN = { layered = true, fused = true }
+
+local function counted(n, what)
+	local text = string.format("%.4g", n)
+	return text .. " " .. what .. (text == "1" and "" or "s")
+end
 
 local function put_direction(put, d)
 	put("")
@@ -88,8 +94,8 @@ local function put_direction(put, d)
 	for _, reason in ipairs(d.reasons) do put("    cut: %s", reason) end
 	if #d.reasons == 0 then put("    no two stages are in each other's way") end
 	for _, s in ipairs(d.schedules) do
-		put("    %-10s %.4g loads and %.4g stores a word%s   %s", s.schedule, s.loads, s.stores,
-			s.scratch > 0 and ", scratch memory" or "", s.title)
+		put("    %-10s %-27s%s   %s", s.schedule, counted(s.loads, "load") .. " and " .. counted(s.stores, "store")
+			.. " a word", s.scratch > 0 and ", scratch memory" or "", s.title)
 		for _, p in ipairs(SHOWN[s.schedule] and s.passes or {}) do put("      %s → %s: %s", p.from, p.to, p.stages) end
 	end
 end
@@ -107,9 +113,8 @@ function M.text(page)
 	put("  unit %d bytes, block %d bytes, state %d bytes", page.unit, page.block, page.state_bytes)
 	for _, d in ipairs(page.directions) do put_direction(put, d) end
 	put("")
-	for _, r in ipairs(page.registers) do
-		put("  %-8s about %d vectors alive in %d registers%s", r.isa, r.live, r.registers, r.spills and ": spills" or "")
-	end
+	put("  vectors alive at once, estimated from the stages, and registers; what the code spills, --registers tells")
+	for _, r in ipairs(page.registers) do put("    %-8s about %d, of %d", r.isa, r.live, r.registers) end
 	return table.concat(lines, "\n") .. "\n"
 end
 
