@@ -93,10 +93,7 @@ size_t ilp_scratch(const struct ilp_chain *c, enum ilp_direction direction, unsi
 
 	if (w->pieces == 0)
 		return 0;
-	/* A call of a few bytes may complete a whole unit. */
-	if (n < ILP_HELD_MAX)
-		n = ILP_HELD_MAX;
-	return w->pieces * ilp_grown(&c->growth[direction], strips && n > ILP_TILE_MAX ? ILP_TILE_MAX : n);
+	return w->pieces * ilp_piece(&c->growth[direction], strips && n > ILP_TILE_MAX ? ILP_TILE_MAX : n);
 }
 
 size_t ilp_room(const struct ilp_chain *c, enum ilp_direction direction, size_t n)

@@ -65,6 +65,13 @@ static inline size_t ilp_grown(const struct ilp_growth *g, size_t n)
 	return (n + more + g->fixed + ILP_ALIGN - 1) / ILP_ALIGN * ILP_ALIGN;
 }
 
+/* Bytes of a piece of scratch memory, for a call of n bytes: what a loop within the chain is handed may be more, by what
+ * waited and by what others have put to it; and that may become longer again. */
+static inline size_t ilp_piece(const struct ilp_growth *g, size_t n)
+{
+	return ilp_grown(g, ilp_grown(g, n < ILP_HELD_MAX ? ILP_HELD_MAX : n));
+}
+
 /* Runs the chain over the next n bytes of the ADU, src to dst, which do not overlap (chain->inplace: or are the same).
  * Returns the bytes written to dst. Some may be held back: of a unit that the cut leaves incomplete, or what may be the
  * ADU's end; they are written by the next call, or end. Where chain->whole says so, the n bytes are the whole ADU, and

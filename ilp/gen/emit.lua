@@ -236,7 +236,7 @@ local function emit_callable(t, plan, way, s, isa, runs)
 			t:line("const size_t tile = s->ilp.tile;")
 			t:line("size_t out = 0;")
 		end
-		t:line("const size_t room = ilp_grown(&growth_%s, %s);", way.direction, strips and "n < tile ? n : tile" or "n")
+		t:line("const size_t room = ilp_piece(&growth_%s, %s);", way.direction, strips and "n < tile ? n : tile" or "n")
 		for k = 1, #way.segments - 1 do
 			mids[k] = "mid" .. k
 			t:line("uint8_t *const mid%d = tmp + %d * room;", k, s.scratch + k - 1)
