@@ -45,8 +45,9 @@ while IFS=$'\t' read -r name link arguments seconds; do
 		finish unbuilt
 	fi
 	[ "$arguments" != -- ] || arguments=
+	# What the subshell is redirected to outside of its brackets, the time goes to as well.
 	# shellcheck disable=SC2086 # arguments
-	{ time (limited "$seconds" "$dir/$name" $arguments) >/dev/null 2>&1 </dev/null; } 2>"$dir/time"
+	{ time (limited "$seconds" "$dir/$name" $arguments >/dev/null 2>&1 </dev/null); } 2>"$dir/time"
 	rc=$?
 	took+=" $(awk '{ print $1 + $2 }' "$dir/time")"
 	case $rc in

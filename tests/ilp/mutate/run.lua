@@ -59,6 +59,10 @@ local function measure(self, chains)
 				chain, table.concat(words, " ", 2)), 0)
 		end
 		local seconds = {}
+		if #words - 2 ~= #self.killers[chain] then
+			error(string.format("%s: one.sh told the time of %d programs, expected %d", chain, #words - 2,
+				#self.killers[chain]), 0)
+		end
 		for k = 3, #words do seconds[k - 2] = math.ceil(5 * tonumber(words[k])) + 2 end
 		put_killers(self, chain, seconds)
 	end)
