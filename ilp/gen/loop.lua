@@ -190,11 +190,19 @@ local function emit_pieces(t, loop, isa, whole)
 	t:open("for (; n - i >= %d; i += %d) {", piece.bytes, piece.bytes)
 	steps()
 	t:close()
-	if isa == isa_table.ends and loop.unit < piece.bytes or whole % piece.bytes ~= 0 then
+	-- The data's end goes through each step by itself (pipe.lua).
+	local ends = isa == isa_table.ends and #loop.steps == 1
+	if ends and loop.unit < piece.bytes or whole % piece.bytes ~= 0 then
 		t:open("if (i < n) {")
 		steps "n - i"
 		t:close()
 	end
+end
+
+-- Whether vectors may leave something: what the loop is given is no multiple of what the narrowest do at once.
+local function leaves(loop, widths, whole)
+	local least = #widths > 0 and widths[#widths] * turn.group(loop) or math.huge
+	return whole % least ~= 0 or loop.unit % least ~= 0
 end
 
 local function emit_light(t, loop, isa, suffix, whole)
@@ -203,12 +211,14 @@ local function emit_light(t, loop, isa, suffix, whole)
 	t:line("size_t i = 0;")
 	each_fold(loop, function(stage) fold.open(t, stage) end)
 	local widths = turn.widths(loop, isa)
+	local pieces = leaves(loop, widths, whole)
+	local smaller = #widths > 1 or #widths > 0 and pieces -- one look at all of it
 	for k, width in ipairs(widths) do
 		emit_width(t, loop, isa, width, k == 1)
-		if k == 1 then t:open("if (i < n) {") end -- one look at all that is smaller
+		if k == 1 and smaller then t:open("if (i < n) {") end
 	end
-	emit_pieces(t, loop, isa, whole)
-	if #widths > 0 then t:close() end
+	if pieces then emit_pieces(t, loop, isa, whole) end
+	if smaller then t:close() end
 	each_fold(loop, function(stage) fold.close(t, stage) end)
 	t:endfunc()
 end
