@@ -28,7 +28,8 @@
 --
 -- With params, a list of { name, bytes }, and begin(p), a stage has a state of words: begin makes them of p.name[1
 -- …], words as memory holds them, and functions are given them as s. They are of 32 bits, in a fold or a map of
--- 64-bit words of 64.
+-- 64-bit words of 64. public = true: these parameters are no secrets, and neither is the data for their sake. Where that
+-- is so of all that a chain has, its loops spare the time to clear what they leave in memory.
 --
 -- The functions use the word operations of ops.lua, and Lua for what does not depend on the data. Constants from 2^53
 -- on are written with ULL: Lua's own numbers have no more bits.
@@ -48,7 +49,8 @@ local M = {}
 
 M.BLOCK_WORDS = 16 -- that a stream makes at a time
 
-local KEYED = { params = { "table", optional = true }, begin = { "function", optional = true } }
+local KEYED = { params = { "table", optional = true }, begin = { "function", optional = true },
+	public = { true, false, optional = true } }
 local COMMON = { name = "string", standard = "string", kind = { "map", "fold", "stream", "reframe", "pad" } }
 local FIELDS = {
 	map = { unit = { 1, 2, 4, 8, 16, 32, 64 }, word = { 8, 16, 32, 64, optional = true }, apply = "function",

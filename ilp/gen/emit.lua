@@ -56,7 +56,7 @@ local function emit_state(t, stage)
 end
 
 local function emit_begin(t, plan)
-	local keyed = #plan.keyed > 0
+	local keyed = plan.secret
 	t:func(keyed and "static __attribute__((noinline)) void begin_work(void *state)" or "static void begin(void *state)")
 	t:line("struct chain *s = state;")
 	t:line("s->ilp = (struct ilp_state){ .tile = ILP_TILE };")
@@ -224,7 +224,7 @@ end
 
 local function emit_callable(t, plan, way, s, isa, runs)
 	local name = string.format("%s_%s_%s", way.direction, s.name, isa.name)
-	local keyed = #plan.keyed > 0
+	local keyed = plan.secret
 	t:func(string.format("static %ssize_t %s(void *state, %s)", keyed and "__attribute__((noinline)) " or "",
 		name .. (keyed and "_work" or "_loop"), DATA))
 	if #way.segments == 1 and not way.whole then
@@ -271,7 +271,7 @@ local function emit_end(t, plan, way, runs)
 	local direction, any = way.direction, false
 	for _, segment in ipairs(way.segments) do any = any or pipe.ends(segment) end
 	any = any and not way.whole
-	local keyed = any and #plan.keyed > 0
+	local keyed = any and plan.secret
 	t:func(string.format("static %sint %s_end%s(void *state, uint8_t *dst)", keyed and "__attribute__((noinline)) " or "",
 		direction, keyed and "_work" or ""))
 	t:line("struct chain *s = state;")
@@ -398,7 +398,7 @@ local function emit_table(t, plan)
 	t:line(".state_size = sizeof(struct chain),")
 	t:line(".unit = %d,", plan.unit)
 	t:line(".block = %d,", plan.block)
-	t:line(".keyed = %s,", #plan.keyed > 0 and "true" or "false")
+	t:line(".keyed = %s,", plan.secret and "true" or "false")
 	t:line(".inplace = %s,", plan.inplace and "true" or "false")
 	t:line(".keeps = %s,", plan.keeps and "true" or "false")
 	t:line(".params = params,")
@@ -438,7 +438,7 @@ local function emit_opening(t, plan, schedules)
 	end
 	t:line(" *")
 	t:line(" * Verdict: %s. */", plan.verdict)
-	if #plan.keyed > 0 then t:line("#define ILP_STACK %d", stack(plan, schedules)) end
+	if plan.secret then t:line("#define ILP_STACK %d", stack(plan, schedules)) end
 	t:line("#include \"%s.h\"", chain.name)
 	t:line("")
 	t:line("#if defined(__x86_64__)")
@@ -484,7 +484,7 @@ local function emit_isa(t, plan, isa, schedules, callables)
 			pipe.emit_end(t, direction, segment)
 		end)
 	end
-	if #plan.keyed > 0 then emit_cleared(t, isa) end
+	if plan.secret then emit_cleared(t, isa) end
 	for _, direction in ipairs(DIRECTIONS) do
 		local way, known = plan[direction], {}
 		for k, s in ipairs(schedules[direction]) do

@@ -324,7 +324,7 @@ local function emit_driver(t, loop, isa, out)
 	for _, step in ipairs(loop.streams) do
 		t:line("_Alignas(ILP_ALIGN) uint8_t ks_%s[%d];", step.name,
 			most + (straddles(loop, step) and step.stage.unit or 0))
-		t:line("size_t used_%s = 0;", step.name)
+		if not step.stage.fields.public then t:line("size_t used_%s = 0;", step.name) end
 	end
 	t:line("")
 	t:open("while (n > 0) {")
@@ -356,7 +356,9 @@ local function emit_driver(t, loop, isa, out)
 			t:line("\tmade_%s += %s(s->%s_state, (uint32_t)((%s - skip_%s + made_%s) / %d), 1, %d, ks_%s + made_%s);",
 				name, make, name, at, name, name, unit, unit, name, name)
 		end
-		t:line("used_%s = used_%s < made_%s ? made_%s : used_%s;", name, name, name, name, name)
+		if not step.stage.fields.public then
+			t:line("used_%s = used_%s < made_%s ? made_%s : used_%s;", name, name, name, name, name)
+		end
 		t:line("m = m < made_%s - skip_%s ? m : made_%s - skip_%s;", name, name, name, name)
 		given["ks_" .. name] = string.format("ks_%s + skip_%s", name, name)
 	end
@@ -368,7 +370,9 @@ local function emit_driver(t, loop, isa, out)
 	if wide then t:close() end
 	t:line("%s", M.advance(loop, "", "m"))
 	t:close()
-	for _, step in ipairs(loop.streams) do t:line("ilp_wipe(ks_%s, used_%s);", step.name, step.name) end
+	for _, step in ipairs(loop.streams) do
+		if not step.stage.fields.public then t:line("ilp_wipe(ks_%s, used_%s);", step.name, step.name) end
+	end
 	t:endfunc()
 end
 

@@ -308,13 +308,14 @@ local function growth(segments)
 	return g
 end
 
--- The plan: { chain, folds, streams, keyed (stages with parameters), wire, unit, block, inplace,
--- send = { segments, reasons, verdict, unit, whole, growth }, recv = … }. Complains about a chain that is illegal,
--- or needs too much.
+-- The plan: { chain, folds, streams, keyed (stages with parameters), secret (whether some of these are secrets), wire,
+-- unit, block, inplace, send = { segments, reasons, verdict, unit, whole, growth }, recv = … }. Complains about a chain
+-- that is illegal, or needs too much.
 function M.plan(chain)
 	local judged = M.judge(chain)
 	if judged.illegal then describe.fail_stage(chain, judged.stage.name, "%s", judged.illegal) end
-	local plan = { chain = chain, folds = {}, streams = {}, keyed = {}, block = 1, inplace = chain.inplace }
+	local plan = { chain = chain, folds = {}, streams = {}, keyed = {}, secret = false, block = 1,
+		inplace = chain.inplace }
 	plan.keeps = true
 	for k, stage in ipairs(chain.stages) do
 		local at = chain.at[k]
@@ -323,6 +324,7 @@ function M.plan(chain)
 		if stage.kind == "fold" then table.insert(plan.folds, stage) end
 		if stage.kind == "stream" then table.insert(plan.streams, stage) end
 		if stage.begin then table.insert(plan.keyed, stage) end
+		plan.secret = plan.secret or stage.begin ~= nil and not stage.fields.public
 		-- On the wire's side stands what no later stage changes.
 		if at ~= "value" or stage.kind ~= "fold" and not stage.moves then
 			plan.wire = nil
@@ -339,7 +341,7 @@ function M.plan(chain)
 		way.direction, way.unit = direction, way.segments[1].unit
 		for _, s in ipairs(way.segments) do
 			way.whole = way.whole or s.head ~= nil
-			s.piped, s.secret = #way.segments > 1, #plan.keyed > 0
+			s.piped, s.secret = #way.segments > 1, plan.secret
 		end
 		way.growth = growth(way.segments)
 		plan[direction] = way

@@ -6,6 +6,7 @@ return stage {
 	kind = "stream",
 	unit = 64,
 	params = { { "key", 4 } },
+	public = true,
 	begin = function(p) return { p.key[1] } end,
 	block = function(s)
 		local out = {}

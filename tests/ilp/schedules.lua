@@ -1,5 +1,6 @@
 -- What no output of a loop tells, read in the C that is emitted: that tiled goes by strips and layered does not; that
--- what is named after stores by the caches has them, and orders them before it returns.
+-- what is named after stores by the caches has them, and orders them before it returns; which chains clear what they
+-- leave in memory.
 -- Run from the top of the source: luajit tests/ilp/schedules.lua
 package.path = "ilp/?.lua;" .. package.path
 local main = require "gen.main"
@@ -64,6 +65,9 @@ for file in chains:lines() do
 	local outputs = assert(main.outputs(file, 1e9))
 	local bodies = functions(outputs[2].content)
 	local chain = file:match("([^/]*)%.lua$")
+	-- Where there are secrets, and only there, what they leave is cleared.
+	local secret = chain:find "chacha20" or chain:find "mac"
+	check(not secret == not outputs[2].content:find "[^%w_]ilp_wipe_registers%(%)", "%s: secrets", chain)
 	check(#named(bodies, "_tiled_") > 0, "%s: nothing is tiled", chain)
 	tiled(chain, bodies)
 	local sets = streaming(chain, bodies)
