@@ -65,8 +65,8 @@ static inline size_t ilp_grown(const struct ilp_growth *g, size_t n)
 	return (n + more + g->fixed + ILP_ALIGN - 1) / ILP_ALIGN * ILP_ALIGN;
 }
 
-/* Bytes of a piece of scratch memory, for a call of n bytes: what a loop within the chain is handed may be more, by what
- * waited and by what others have put to it; and that may become longer again. */
+/* Bytes of a piece of scratch memory, for a call of n bytes: what a loop within the chain is handed may be more, by
+ * what waited and by what others have put to it; and that may become longer again. */
 static inline size_t ilp_piece(const struct ilp_growth *g, size_t n)
 {
 	return ilp_grown(g, ilp_grown(g, n < ILP_HELD_MAX ? ILP_HELD_MAX : n));
@@ -169,9 +169,9 @@ static __attribute__((noinline, unused)) void ilp_wipe_deep(void)
 	ilp_wipe(below, sizeof below);
 }
 
-/* Clears the vectors' registers, all that this CPU has: memcpy of the C library may have gone through any of them. Which
- * these are no list of clobbers can say for all instruction sets; gcc must not look into it, lest a caller keeps a number
- * there that no call would leave alone. */
+/* Clears the vectors' registers, all that this CPU has: memcpy of the C library may have gone through any of them.
+ * Which these are no list of clobbers can say for all instruction sets; gcc must not look into it, lest a caller keeps
+ * a number there that no call would leave alone. */
 #ifdef __clang__
 #define ILP_OPAQUE noinline
 #else

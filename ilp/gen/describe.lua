@@ -28,8 +28,8 @@
 --
 -- With params, a list of { name, bytes }, and begin(p), a stage has a state of words: begin makes them of p.name[1
 -- …], words as memory holds them, and functions are given them as s. They are of 32 bits, in a fold or a map of
--- 64-bit words of 64. public = true: these parameters are no secrets, and neither is the data for their sake. Where that
--- is so of all that a chain has, its loops spare the time to clear what they leave in memory.
+-- 64-bit words of 64. public = true: these parameters are no secrets, and neither is the data for their sake. Where
+-- that is so of all that a chain has, its loops spare the time to clear what they leave in memory.
 --
 -- The functions use the word operations of ops.lua, and Lua for what does not depend on the data. Constants from 2^53
 -- on are written with ULL: Lua's own numbers have no more bits.

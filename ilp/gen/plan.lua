@@ -309,8 +309,8 @@ local function growth(segments)
 end
 
 -- The plan: { chain, folds, streams, keyed (stages with parameters), secret (whether some of these are secrets), wire,
--- unit, block, inplace, send = { segments, reasons, verdict, unit, whole, growth }, recv = … }. Complains about a chain
--- that is illegal, or needs too much.
+-- unit, block, inplace, send = { segments, reasons, verdict, unit, whole, growth }, recv = … }. Complains about a
+-- chain that is illegal, or needs too much.
 function M.plan(chain)
 	local judged = M.judge(chain)
 	if judged.illegal then describe.fail_stage(chain, judged.stage.name, "%s", judged.illegal) end
