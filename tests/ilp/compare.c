@@ -420,14 +420,16 @@ static void states(const struct subject *x)
 	}
 }
 
-/* Beyond 4 GiB of an ADU: what comes out, and the state, is what the direction's first loop makes. */
+/* Beyond 4 GiB of an ADU: what comes out, and the state, is what the direction's first loop makes. Where something is
+ * taken out of the data on the way, a place and nothing that waits may be what no ADU comes to. */
 static void far(const struct subject *x)
 {
+	const bool odd = x->direction == ILP_RECV && (chain->whole[ILP_SEND] || chain->growth[ILP_SEND].every);
 	const uint64_t place = 0x312340000ull / chain->block * chain->block;
 	struct subject first = { .direction = x->direction };
 
 	first.loop = chain->ways[x->direction][0].loop[ILP_SCALAR];
-	for (size_t i = 0; !chain->whole[x->direction] && i < vec.adus_len; i += 7) {
+	for (size_t i = 0; !odd && !chain->whole[x->direction] && i < vec.adus_len; i += 7) {
 		const struct way_of w = way_of(x, &vec.adus[i]);
 		const size_t room = ilp_room(chain, x->direction, w.in_len);
 		struct ilp_any s, want;
