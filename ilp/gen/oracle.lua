@@ -144,19 +144,16 @@ end
 -- The value of a fold, carried through pieces: feed(bytes), value() → bytes.
 local function folding(stage, env)
 	local f, order, unit = stage.fields, env.order, stage.unit
-	local one, words = not stage.acc_words, stage.words
+	local words = stage.words
 	local state = begin(stage, env.values, order)
 	local c, before = {}, { input = {}, accs = {} }
-	local function step(acc, bytes, i)
+	local function unit_at(bytes, i)
 		local w = {}
 		for k = 1, words do w[k] = load(bytes, i + 8 * (k - 1), math.min(unit, 8), order) + 0ULL end
-		return f.step(acc, words > 1 and w or w[1], 1, state)
+		return words > 1 and w or w[1]
 	end
-	local function last(acc, bytes, i)
-		local w = {}
-		for k = 1, words do w[k] = load(bytes, i + 8 * (k - 1), math.min(unit, 8), order) + 0ULL end
-		return f.last(acc, words > 1 and w or w[1], #bytes - i + 1, state)
-	end
+	local function step(acc, bytes, i) return f.step(acc, unit_at(bytes, i), 1, state) end
+	local function last(acc, bytes, i) return f.last(acc, unit_at(bytes, i), #bytes - i + 1, state) end
 	-- The accumulator after the whole units of the bytes, which follow what came to acc.
 	local function whole(acc, bytes)
 		local from = before.begun == acc and shared(bytes, before.input) or 0
@@ -170,8 +167,7 @@ local function folding(stage, env)
 		before = { begun = acc, input = bytes, accs = accs }
 		return now
 	end
-	local zero = one and f.zero or f.zero
-	local initial = f.init == nil and zero or f.init
+	local initial = f.init == nil and f.zero or f.init
 	if type(initial) == "number" then initial = initial + 0ULL end
 	local acc, value, len = initial, nil, 0
 	function c.reset() acc, value, len = initial, nil, 0 end
