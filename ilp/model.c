@@ -398,23 +398,33 @@ static void print(const struct ilp_model *m, FILE *f)
 	fputs("end\n", f);
 }
 
+/* Makes the folders that a file is to stand in: nobody's cache has to be there before (XDG Base Directory). What is
+ * wrong with one, opening the file says. */
+static void make_folders(const char *file)
+{
+	char folder[PATH_MAX];
+
+	snprintf(folder, sizeof folder, "%s", file);
+	for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = 0;
+		mkdir(folder, 0700);
+		*slash = '/';
+	}
+}
+
 /* A file beside the one that it is to become, whose name goes to `name`, of PATH_MAX bytes; its descriptor. */
 static int open_beside(const char *file, char *name)
 {
-	char folder[PATH_MAX];
 	const int len = snprintf(name, PATH_MAX, "%s.XXXXXX", file);
 	struct stat st;
 
+	if (!*file)
+		return -ENOENT;
 	if (len < 0 || len >= PATH_MAX)
 		return -ENAMETOOLONG;
 	if (stat(file, &st) == 0 && S_ISDIR(st.st_mode))
 		return -EISDIR;
-	snprintf(folder, sizeof folder, "%s", file);
-	char *slash = strrchr(folder, '/');
-	if (slash && slash > folder) {
-		*slash = 0;
-		mkdir(folder, 0700); /* what is wrong with it, the next says */
-	}
+	make_folders(file);
 	const int fd = mkostemp(name, O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }

@@ -165,6 +165,23 @@ START_TEST(writing_is_tried)
 }
 END_TEST
 
+/* A cache that has never been is made, whatever it is to stand in. */
+START_TEST(folders_are_made)
+{
+	char deep[256], *slash;
+
+	snprintf(deep, sizeof deep, "%s/a/b/tcpu/model", folder);
+	ck_assert_int_eq(ilp_model_write(model, deep), 0);
+	ck_assert_int_eq(unlink(deep), 0);
+	for (int k = 0; k < 3; k++) {
+		slash = strrchr(deep, '/');
+		*slash = 0;
+		ck_assert_int_eq(rmdir(deep), 0);
+	}
+	ck_assert_int_eq(ilp_model_try(""), -ENOENT);
+}
+END_TEST
+
 START_TEST(of_another)
 {
 	const uint32_t abi = model->abi;
@@ -525,6 +542,7 @@ int main(void)
 	tcase_add_test(t, what_is_written_is_read);
 	tcase_add_test(t, writing_replaces);
 	tcase_add_test(t, writing_is_tried);
+	tcase_add_test(t, folders_are_made);
 	tcase_add_test(t, of_another);
 	tcase_add_test(t, no_file);
 	tcase_add_test(t, cut_short);
