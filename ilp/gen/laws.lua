@@ -57,7 +57,7 @@ end
 -- The function and its graph come to the same, on so many words that a large graph does not take too long. A word of up
 -- to 32 bits is a Lua number: a table may be asked by it, so that there must be many. Of wider ones, by which none can
 -- be asked, there need only be calls enough to see whether they leave something.
-local NARROW, WIDE = { work = 3000, least = 4 }, { work = 300, least = 1 }
+local NARROW, WIDE = { work = 3000, least = 4 }, { work = 300, least = 2 }
 function M.agree(d, g)
 	local domain, words, tuples, columns = number.new(g.bits, "little"), words_of(d, g.bits), {}, {}
 	local trials = g.bits == 64 and WIDE or NARROW
