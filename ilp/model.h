@@ -71,8 +71,8 @@ int ilp_model_path(char *path, const char *compiler);
  * what and what to do, and what is returned is -ENOENT and the like: what open(2) said; -EINVAL: no model:
  * `file:line: what, expected …`; -EFBIG; -ESTALE: it is whole, but not ours; -ENOMEM. */
 int ilp_model_read(const char *file, const char *compiler, struct ilp_model **model, char *why, size_t why_size);
-/* Writes it under a name of its own and renames it: who reads has the old one or the new one. The last folder is made
- * if need be. 0 or a negative errno. */
+/* Writes it under a name of its own and renames it: who reads has the old one or the new one. Its folders are made if
+ * need be. 0 or a negative errno. */
 int ilp_model_write(const struct ilp_model *, const char *file);
 /* Whether it could be written, by doing all but that: for who measures for minutes before. 0 or a negative errno. */
 int ilp_model_try(const char *file);

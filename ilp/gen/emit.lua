@@ -452,7 +452,7 @@ local function emit_opening(t, plan, schedules)
 end
 
 local function emit_common(t, plan)
-	for _, bytes in ipairs { 4, 8, 16, 32, 64 } do t:raw(turn.UNIONS[bytes]) end
+	for _, union in ipairs(turn.UNIONS) do t:raw(union) end
 	t:line("")
 	for _, direction in ipairs(DIRECTIONS) do
 		local g = plan[direction].growth

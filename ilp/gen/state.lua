@@ -16,7 +16,7 @@ local DIRECTIONS = { "send", "recv" }
 function M.pipes(plan) return math.max(#plan.send.segments, #plan.recv.segments) end
 
 -- Room for what waits for the segment of that number, in whichever direction.
-function M.held(plan, number)
+local function held_of(plan, number)
 	local most = 0
 	for _, direction in ipairs(DIRECTIONS) do
 		local segment = plan[direction].segments[number]
@@ -52,10 +52,10 @@ local function members(plan)
 	M.each_compared(plan, function(stage)
 		put(stage.size, 1, string.format("uint8_t %s_came[%d];", stage.name, stage.size))
 	end)
-	local held = M.held(plan, 1)
+	local held = held_of(plan, 1)
 	if held > 0 then put(held, 1, string.format("uint8_t held[%d];", held)) end
 	for k = 2, M.pipes(plan) do
-		held = math.max(M.held(plan, k), 4)
+		held = math.max(held_of(plan, k), 4)
 		put(math.ceil((12 + held) / 8) * 8, 8, "struct {", "\tuint64_t pos;", "\tuint32_t held_len;",
 			string.format("\tuint8_t held[%d];", held), string.format("} pipe%d;", k))
 	end
@@ -106,14 +106,14 @@ function M.check(plan)
 	end
 end
 
-local function stage_names(chain)
+-- The stages' names, and where values go that go with the data.
+function M.stage_names(chain, between)
 	local names = {}
 	for k, stage in ipairs(chain.stages) do
 		names[k] = stage.name .. (chain.at[k] ~= "value" and "(" .. chain.at[k] .. ")" or "")
 	end
-	return names
+	return table.concat(names, between)
 end
-function M.stage_names(chain, between) return table.concat(stage_names(chain), between) end
 
 -- The header, which declares it.
 function M.header(plan)

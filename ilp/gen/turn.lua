@@ -245,8 +245,9 @@ end
 -- The unions that pieces are of which words of several sizes are taken.
 M.UNIONS = {}
 for _, bytes in ipairs { 4, 8, 16, 32, 64 } do
-	M.UNIONS[bytes] = string.format("union piece%d {\n\tuint8_t b[%d];\n\tuint16_t h[%d];\n\tuint32_t v[%d];\n%s};", bytes,
-		bytes, bytes / 2, bytes / 4, bytes >= 8 and string.format("\tuint64_t d[%d];\n", bytes / 8) or "")
+	M.UNIONS[#M.UNIONS + 1] = string.format(
+		"union piece%d {\n\tuint8_t b[%d];\n\tuint16_t h[%d];\n\tuint32_t v[%d];\n%s};", bytes, bytes, bytes / 2, bytes / 4,
+		bytes >= 8 and string.format("\tuint64_t d[%d];\n", bytes / 8) or "")
 end
 
 local function piece_map(t, loop, step, piece, rest)

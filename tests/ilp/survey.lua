@@ -48,13 +48,7 @@ local function chain_of(places, number)
 	return d
 end
 
-local function name_of(chain)
-	local names = {}
-	for k, stage in ipairs(chain.stages) do
-		names[k] = stage.name .. (chain.at[k] ~= "value" and "(" .. chain.at[k] .. ")" or "")
-	end
-	return table.concat(names, " ")
-end
+local function name_of(chain) return state.stage_names(chain, " ") end
 
 -- All ordered subsets of at most four: calls f with the places of each, and its number.
 local function each(f)
