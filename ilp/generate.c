@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #ifndef TCPU_SHARE
@@ -27,7 +26,7 @@
 
 #define FUNCTIONS(f) \
 	f(lua_newstate) f(lua_close) f(lua_cpcall) f(lua_call) f(luaL_openlibs) f(lua_getfield) f(lua_setfield) \
-	f(lua_pushstring) f(lua_pushnumber) f(lua_pushboolean) f(lua_pushcclosure) f(lua_tolstring) f(lua_settop) \
+	f(lua_pushstring) f(lua_pushnumber) f(lua_pushboolean) f(lua_tolstring) f(lua_settop) \
 	f(lua_type) f(lua_rawgeti) f(lua_objlen) f(lua_touserdata)
 #define MEMBER(name) __typeof__(name) *(name);
 static struct { FUNCTIONS(MEMBER) } lua;
@@ -143,16 +142,6 @@ static int take_all(lua_State *L, struct request *r)
 	return error;
 }
 
-/* For sandbox.lua: whether the file is there, and no regular one. */
-static int is_odd(lua_State *L)
-{
-	size_t len;
-	struct stat st;
-
-	lua.lua_pushboolean(L, stat(text_at(L, 1, &len), &st) == 0 && !S_ISREG(st.st_mode));
-	return 1;
-}
-
 /* Protected: what goes wrong in Lua ends it, with a message. */
 static int generate(lua_State *L)
 {
@@ -166,9 +155,6 @@ static int generate(lua_State *L)
 	lua.lua_setfield(L, -2, "path");
 	lua.lua_pushstring(L, "");
 	lua.lua_setfield(L, -2, "cpath");
-	lua.lua_getfield(L, -1, "loaded");
-	lua.lua_pushcclosure(L, is_odd, 0);
-	lua.lua_setfield(L, -2, "gen.is_odd");
 	lua.lua_getfield(L, LUA_GLOBALSINDEX, "jit");
 	lua.lua_getfield(L, -1, "off");
 	lua.lua_call(L, 0, 0);

@@ -4,18 +4,7 @@
 #include <lauxlib.h>
 #include <lualib.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-/* For sandbox.lua: whether the file is there, and no regular one. A pipe may never begin. */
-static int is_odd(lua_State *L)
-{
-	const char *file = lua_tostring(L, 1);
-	struct stat st;
-
-	lua_pushboolean(L, file && stat(file, &st) == 0 && !S_ISREG(st.st_mode));
-	return 1;
-}
 
 lua_State *generator_open(void)
 {
@@ -36,9 +25,6 @@ lua_State *generator_open(void)
 	lua_getglobal(L, "package");
 	lua_pushfstring(L, "%s/ilp/?.lua", share);
 	lua_setfield(L, -2, "path");
-	lua_getfield(L, -1, "loaded");
-	lua_pushcfunction(L, is_odd);
-	lua_setfield(L, -2, "gen.is_odd");
 	lua_settop(L, 0);
 	lua_getglobal(L, "require");
 	lua_pushliteral(L, "gen.main");

@@ -1,6 +1,7 @@
 -- Where descriptions run: an environment with the word operations and little else, so that the same description
 -- always means the same, under limits of instructions and memory; and the form of every complaint about them,
 -- `file:line: what, expected …; what to do`.
+local ffi = require "ffi"
 local util = require "jit.util"
 
 local M = {}
@@ -210,26 +211,45 @@ local function check_joins(file, f)
 	end
 end
 
--- The text of a file; nil when there is none. A host whose descriptions come from strangers (ilp/generate.c) says which
--- files are regular ones: others may never end, or never begin.
-local ENOENT, ENOTDIR = 2, 20
-local is_odd = package.loaded["gen.is_odd"] or function() return false end
+-- The text of a file; nil when there is none. It is opened so that nothing waits, whatever it is, and what is no
+-- regular file (a pipe may never begin, a device never end) has another size than text.
+ffi.cdef [[
+int open(const char *, int, ...);
+long lseek(int, long, int);
+long read(int, void *, size_t);
+int close(int);
+char *strerror(int);
+]]
+local C = ffi.C
+local ENOENT, EINTR, ENOTDIR = 2, 4, 20
+local OPEN, SEEK_SET, SEEK_END = 0x80900, 0, 2 -- O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC
+local function content(fd)
+	local size = tonumber(C.lseek(fd, 0, SEEK_END))
+	local want = math.min(size, TEXT + 1)
+	if want < 0 or C.lseek(fd, 0, SEEK_SET) ~= 0 then return nil end
+	local buffer, len = ffi.new("char[?]", TEXT + 1), 0
+	repeat
+		local n = tonumber(C.read(fd, buffer + len, TEXT + 1 - len))
+		if n < 0 and ffi.errno() ~= EINTR then return nil end
+		len = len + math.max(n, 0)
+	until n == 0 or len > TEXT
+	return len == want and ffi.string(buffer, len) or nil
+end
 local function read(file)
-	if is_odd(file) then M.fail(file, 1, "no regular file, expected a description; name a file") end
-	local handle, problem, errno = io.open(file, "rb")
-	if not handle then
+	local fd = C.open(file, OPEN)
+	if fd < 0 then
+		local errno = ffi.errno()
 		if errno == ENOENT or errno == ENOTDIR then return nil end
 		M.fail(file, 1, "%s, expected a description that can be read; see to its permissions",
-			(problem:gsub("^.*: ", "")))
+			ffi.string(C.strerror(errno)))
 	end
-	local text
-	text, problem = handle:read(TEXT + 1)
-	handle:close()
-	if problem then M.fail(file, 1, "%s, expected a description; name a file", problem) end
-	if text and #text > TEXT then
+	local text = content(fd)
+	C.close(fd)
+	if not text then M.fail(file, 1, "no regular file, expected a description; name a file") end
+	if #text > TEXT then
 		M.fail(file, 1, "longer than %d bytes, expected a description; name another file, or shorten it", TEXT)
 	end
-	return text or ""
+	return text
 end
 
 -- Runs a description file whose environment holds names besides; returns its value and its text. nil: no such file.

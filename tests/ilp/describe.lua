@@ -240,7 +240,10 @@ do
 	local ok, message = main.generate(root .. "/chains/none.lua", root .. "/out")
 	check(not ok and message:find("none.lua:1: no such file, expected", 1, true), "no such chain", message)
 	ok, message = main.generate(root .. "/chains", root .. "/out")
-	check(not ok and message:find("chains:1: Is a directory, expected a description; ", 1, true), "a folder", message)
+	check(not ok and message:find("chains:1: no regular file, expected a description; ", 1, true), "a folder", message)
+	os.execute("mkfifo " .. root .. "/chains/pipe.lua")
+	ok, message = main.generate(root .. "/chains/pipe.lua", root .. "/out")
+	check(not ok and message:find("pipe.lua:1: no regular file", 1, true), "a pipe that never begins", message)
 	os.execute("ln -s loop.lua " .. root .. "/chains/loop.lua")
 	ok, message = main.generate(root .. "/chains/loop.lua", root .. "/out")
 	check(not ok and message:find("loop.lua:1: Too many levels of symbolic links, expected", 1, true),
