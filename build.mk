@@ -181,7 +181,7 @@ $(BIG)/stamp: $(GEN)/stamp $(FIX)/stamp
 
 # Wire grammars.
 RL_C := $(if $(CROSS),,$(patsubst %.rl,build/ragel/%.c,$(wildcard core/*.rl alf/*.rl)))
-TESTS_RL_C := $(patsubst %.rl,build/ragel/%.c,$(wildcard tests/*.rl))
+TESTS_RL_C := $(if $(CROSS),,$(patsubst %.rl,build/ragel/%.c,$(wildcard tests/*.rl)))
 build/ragel/%.c: %.rl
 	$(call say,RAGEL)
 	$(Q)mkdir -p $(@D) && ragel -C -G2 -o $@ $<
@@ -195,8 +195,8 @@ MAIN_RE := ^(int )?main\b
 mains = $(if $(1),$(shell grep -lE '$(MAIN_RE)' $(1)))
 
 LIB_C := $(if $(CROSS),core/cksum.c ilp/ilp.c,$(wildcard core/*.c core/link/*.c ilp/*.c alf/*.c)) $(GEN_C)
-TOOLS_C := $(wildcard tools/*.c)
-TESTS_C := $(filter-out tests/fuzz/%,$(wildcard tests/*.c tests/*/*.c))
+TOOLS_C := $(if $(CROSS),,$(wildcard tools/*.c))
+TESTS_C := $(if $(CROSS),$(wildcard tests/ilp/*.c),$(filter-out tests/fuzz/%,$(wildcard tests/*.c tests/*/*.c)))
 # The adapter for packetdrill: the core once more, position-independent, in one shared object.
 SO_TESTS_C := tests/packetdrill/flags.c tests/packetdrill/hooks.c tests/packetdrill/wire.c
 SO_C := $(filter core/%,$(LIB_C)) $(filter build/ragel/core/%,$(RL_C)) $(SO_TESTS_C)
@@ -242,9 +242,9 @@ tests: programs gen-tests $(TESTS) $(FIX_TESTS) $(REPLAYS)
 	$(Q)printf '%s\n' $(foreach f,$(FUZZ_NAMES),'fuzz/$(f) tests/fuzz/corpus/$(f)') >> $(B)/tests.list
 	$(Q)printf '%s\n' $(foreach c,$(FIX_CHAINS),'$(c)_test $(FIX)/$(c).vec') >> $(B)/tests.list
 # For another machine, with the vectors for its order of bytes (CROSS): big or little.
-cross-tests: $(GEN_TESTS) $(FIX_TESTS) $(if $(filter big,$(CROSS)),$(BIG)/stamp)
+cross-tests: $(GEN_TESTS) $(FIX_TESTS) $(TESTS) $(if $(filter big,$(CROSS)),$(BIG)/stamp)
 	$(Q)printf '%s\n' $(foreach c,$(CHAINS),'$(c)_test $(if $(filter big,$(CROSS)),$(BIG),$(GEN))/$(c).vec') \
-		$(foreach c,$(FIX_CHAINS),'$(c)_test $(if $(filter big,$(CROSS)),$(BIG),$(FIX))/$(c).vec') > $(B)/tests.list
+		$(foreach c,$(FIX_CHAINS),'$(c)_test $(if $(filter big,$(CROSS)),$(BIG),$(FIX))/$(c).vec') $(TESTS_MAINS:tests/%.c=%) > $(B)/tests.list
 
 packetdrill: $(SO)
 $(SO): $(SO_O)
@@ -292,7 +292,7 @@ $(B)/bin/$(1): $(call object,$(wildcard adu-examples/$(1)/*.c)) $(LIB)
 	$$(link)
 endef
 $(foreach e,$(EXAMPLES),$(eval $(call example,$(e))))
-$(TESTS): LDLIBS = $(shell pkg-config --libs check)
+$(TESTS): LDLIBS = $(if $(CROSS),,$(shell pkg-config --libs check))
 $(TESTS): $(B)/tests/%: $(B)/tests/%.o $(TESTS_O) $(TOOLS_O) $(LIB)
 	$(call say,LD)
 	$(link)

@@ -4,9 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#if defined(__s390x__)
-#include <sys/auxv.h>
-#endif
 
 static const char *const isa_names[ILP_ISAS] = {
 	[ILP_SCALAR] = "scalar", [ILP_SSE2] = "sse2", [ILP_SSSE3] = "ssse3", [ILP_AVX2] = "avx2",

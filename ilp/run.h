@@ -10,6 +10,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#if defined(__s390x__)
+#include <sys/auxv.h>
+#endif
 
 /* What is declared here, as a number: loops that were made for another are not run. */
 #define ILP_ABI 4
@@ -190,6 +193,13 @@ static __attribute__((ILP_OPAQUE, unused)) void ilp_wipe_registers(void)
 #elif defined(__aarch64__)
 	__asm__ volatile(".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n\t"
 			 "movi v\\n\\().16b, #0\n\t.endr" : : : "memory", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15");
+#elif defined(__s390x__)
+	__asm__ volatile(".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n\tlzdr %%f\\n\n\t.endr"
+			 : : : "memory", "f8", "f9", "f10", "f11", "f12", "f13", "f14", "f15");
+	if (getauxval(AT_HWCAP) & HWCAP_S390_VXRS)
+		__asm__ volatile(".machine push\n\t.machine z13\n\t"
+				 ".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n\t"
+				 "vzero %%v\\n\n\t.endr\n\t.machine pop" : : : "memory", "f8", "f9", "f10", "f11", "f12", "f13", "f14", "f15");
 #endif
 }
 

@@ -217,7 +217,6 @@ local function emit_cleared(t, isa)
 	t:line("const size_t out = loop_deeper(work, state, dst, src, n, tmp);")
 	t:line(#isa.widths > 0 and "wipe_stack_%s();" or "ilp_wipe_stack();", isa.name)
 	t:line("ilp_wipe_registers();")
-	if isa.clear then t:line("%s();", prelude.use("WIPE_%s", isa.name)) end
 	t:line("return out;")
 	t:endfunc()
 end
@@ -419,7 +418,7 @@ end
 -- The file -------------------------------------------------------------------------------------------------------
 
 -- Bytes of stack that a keyed loop may leave secrets in, below its caller's frame: the keystreams, and as much for
--- vectors that are spilled as tests/ilp_secrets.c has found in use, and a quarter more.
+-- vectors that are spilled as tests/ilp/secrets.c has found in use, and a quarter more.
 local SPILLS = 3584
 local function stack(plan, schedules)
 	local most = 0

@@ -7,7 +7,6 @@
 --	sums      accumulators that a fold has in the main loop, so that steps do not wait for each other
 --	bytes     bytes of a vector can be put in another order by one instruction
 --	stores    of which widths there are stores that go by the caches (the C of it, by width)
---	clear     the instruction that clears a vector's register, where ilp_wipe_registers() of run.h knows of none
 --	guard     preprocessor condition under which the compiler knows it
 local M = {}
 
@@ -25,7 +24,7 @@ M.list = {
 	{ name = "neon", widths = { 16 }, unroll = 4, sums = 2, registers = 32,
 		guard = "defined(__aarch64__) && defined(__ARM_NEON)", bytes = true },
 	{ name = "vx", widths = { 16 }, unroll = 4, sums = 2, registers = 32, guard = "defined(__s390x__)",
-		target = "arch=z13", bytes = true, clear = "vzero %%v%d" },
+		target = "arch=z13", bytes = true },
 }
 for _, isa in ipairs(M.list) do
 	isa.enum = "ILP_" .. isa.name:upper()

@@ -168,17 +168,6 @@ static inline __attribute__((unused)) d128 SWAP_SHIFTS_d128(d128 x)
 }
 ]]
 
--- Clears the vectors' registers; the compiler is told.
-local function wipe(isa)
-	local lines, clobbers = {}, {}
-	for k = 0, isa.registers - 1 do
-		lines[k + 1], clobbers[k + 1] = isa.clear:gsub("%%d", function() return k end), string.format('"v%d"', k)
-	end
-	return { name = "WIPE_" .. isa.name, text = string.format(
-		'#define WIPE_%s() \\\n\t__asm__ volatile("%s" \\\n\t\t: : : %s)',
-		isa.name, table.concat(lines, ' \\n" \\\n\t\t"'), table.concat(clobbers, ", ")) }
-end
-
 -- As ilp_wipe_stack() of run.h, in that instruction set's widest stores: it is called at the end of every keyed loop.
 local function wipe_stack(isa)
 	local V, name = isa_table.type(isa.widths[1], 32), "wipe_stack_" .. isa.name
@@ -238,7 +227,6 @@ local function definitions()
 		end
 	end
 	for _, isa in ipairs(isa_table.list) do
-		if isa.clear then append { wipe(isa) } end
 		if #isa.widths > 0 then append { wipe_stack(isa) } end
 	end
 	append { { name = "LOAD_LAST", text = LAST }, { name = "STORE_LAST", text = STORE_LAST },

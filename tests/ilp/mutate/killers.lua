@@ -44,8 +44,8 @@ function M.of(build, gen, chain)
 	if mentions("tests/ilp_vectors.c", chain) then add("ilp_vectors", build .. "/tests/ilp_vectors.o", "") end
 	add(chain .. "_test", own, string.format("%s/%s.vec", gen, chain))
 	-- What is left in memory after a keyed loop, when there is such a test.
-	local left = build .. "/tests/ilp_secrets.o"
-	if exists(left) and mentions("tests/ilp_secrets.c", chain) then add("ilp_secrets", left, "", true) end
+	local left = build .. "/tests/ilp/secrets.o"
+	if exists(left) and mentions("tests/ilp/secrets.c", chain) then add("secrets", left, "", true) end
 	return list
 end
 
