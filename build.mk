@@ -244,7 +244,8 @@ tests: programs gen-tests $(TESTS) $(FIX_TESTS) $(REPLAYS)
 # For another machine, with the vectors for its order of bytes (CROSS): big or little.
 cross-tests: $(GEN_TESTS) $(FIX_TESTS) $(TESTS) $(if $(filter big,$(CROSS)),$(BIG)/stamp)
 	$(Q)printf '%s\n' $(foreach c,$(CHAINS),'$(c)_test $(if $(filter big,$(CROSS)),$(BIG),$(GEN))/$(c).vec') \
-		$(foreach c,$(FIX_CHAINS),'$(c)_test $(if $(filter big,$(CROSS)),$(BIG),$(FIX))/$(c).vec') $(TESTS_MAINS:tests/%.c=%) > $(B)/tests.list
+		$(foreach c,$(FIX_CHAINS),'$(c)_test $(if $(filter big,$(CROSS)),$(BIG),$(FIX))/$(c).vec') \
+		$(TESTS_MAINS:tests/%.c=%) > $(B)/tests.list
 
 packetdrill: $(SO)
 $(SO): $(SO_O)
