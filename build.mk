@@ -218,6 +218,8 @@ PROGRAMS := $(TOOLS_MAINS:tools/%.c=$(B)/bin/%) \
 GEN_TESTS := $(GEN_TESTS_C:$(GEN)/%.c=$(B)/tests/%)
 FIX_TESTS := $(FIX_TESTS_C:$(FIX)/%.c=$(B)/tests/%)
 TESTS := $(TESTS_MAINS:tests/%.c=$(B)/tests/%)
+# What keyed loops leave behind, of the fixtures' as well.
+FIX_SECRETS := $(B)/tests/ilp/secrets_fixture
 
 # Fuzz targets, and what all of them are linked with: only what knows nothing of Check.
 FUZZ_C := $(shell grep -l '^int LLVMFuzzerTestOneInput' tests/fuzz/*.c)
@@ -236,16 +238,17 @@ programs: $(LIB) $(PROGRAMS)
 gen-tests: $(LIB) $(GEN_TESTS)
 	$(Q)printf '%s\n' $(foreach c,$(CHAINS),'$(c)_test $(GEN)/$(c).vec') > $(B)/gen-tests.list
 # What tools/check.sh runs: a program of $(B)/tests, and its arguments.
-tests: programs gen-tests $(TESTS) $(FIX_TESTS) $(REPLAYS)
-	$(Q)printf '%s\n' $(patsubst tests/%.c,%,$(filter-out tests/netns/%,$(TESTS_MAINS))) > $(B)/tests.list
+tests: programs gen-tests $(TESTS) $(FIX_TESTS) $(FIX_SECRETS) $(REPLAYS)
+	$(Q)printf '%s\n' $(patsubst tests/%.c,%,$(filter-out tests/netns/%,$(TESTS_MAINS))) $(FIX_SECRETS:$(B)/tests/%=%) \
+		> $(B)/tests.list
 	$(Q)cat $(B)/gen-tests.list >> $(B)/tests.list
 	$(Q)printf '%s\n' $(foreach f,$(FUZZ_NAMES),'fuzz/$(f) tests/fuzz/corpus/$(f)') >> $(B)/tests.list
 	$(Q)printf '%s\n' $(foreach c,$(FIX_CHAINS),'$(c)_test $(FIX)/$(c).vec') >> $(B)/tests.list
 # For another machine, with the vectors for its order of bytes (CROSS): big or little.
-cross-tests: $(GEN_TESTS) $(FIX_TESTS) $(TESTS) $(if $(filter big,$(CROSS)),$(BIG)/stamp)
+cross-tests: $(GEN_TESTS) $(FIX_TESTS) $(TESTS) $(FIX_SECRETS) $(if $(filter big,$(CROSS)),$(BIG)/stamp)
 	$(Q)printf '%s\n' $(foreach c,$(CHAINS),'$(c)_test $(if $(filter big,$(CROSS)),$(BIG),$(GEN))/$(c).vec') \
 		$(foreach c,$(FIX_CHAINS),'$(c)_test $(if $(filter big,$(CROSS)),$(BIG),$(FIX))/$(c).vec') \
-		$(TESTS_MAINS:tests/%.c=%) > $(B)/tests.list
+		$(TESTS_MAINS:tests/%.c=%) $(FIX_SECRETS:$(B)/tests/%=%) > $(B)/tests.list
 
 packetdrill: $(SO)
 $(SO): $(SO_O)
@@ -303,6 +306,10 @@ $(GEN_TESTS): $(B)/tests/%: $(B)/gen/%.o $(filter $(B)/tests/ilp/%,$(TESTS_O)) $
 
 $(FIX_TESTS): $(B)/tests/%: $(B)/gen-fixture/%.o $(call object,$(FIX_C)) \
 		$(filter $(B)/tests/ilp/%,$(TESTS_O)) $(LIB)
+	$(call say,LD)
+	$(link)
+
+$(FIX_SECRETS): $(B)/tests/ilp/secrets.o $(call object,$(FIX_C)) $(LIB)
 	$(call say,LD)
 	$(link)
 

@@ -16,7 +16,7 @@
 #ifndef ILP_LOOP_CFLAGS
 #define ILP_LOOP_CFLAGS "-O3 -fno-tree-vectorize -fno-tree-slp-vectorize"
 #endif
-static const char flags[] = "-std=gnu17 " ILP_LOOP_CFLAGS " -fPIC -shared -Wl,-z,defs -Wl,-z,now -I.";
+static const char flags[] = "-std=gnu17 " ILP_LOOP_CFLAGS " -fPIC -shared -Wl,-z,defs -Wl,-z,now -iquote.";
 #define FLAGS_MAX 32
 #define USUAL_PATH "/usr/bin:/bin"
 #define OBJECT "chain.so"

@@ -113,6 +113,8 @@ int ilp_value(const struct ilp_chain *c, const void *state, const char *name, vo
 			if (size != v->size)
 				return -EINVAL;
 			v->get(state, to);
+			if (c->keyed)
+				ilp_wipe_stack(), ilp_wipe_registers();
 			return 0;
 		}
 	return -ENOENT;

@@ -344,7 +344,7 @@ int ilp_model_read(const char *file, const char *compiler, struct ilp_model **mo
 	if (!error)
 		error = ilp_blob_add(&blob, "", 1);
 	if (error)
-		ilp_why(&why, error, "%s: %s; " AGAIN, file, strerror(-error));
+		ilp_why(&why, error, "%s: %s; " AGAIN, file, error == -EINVAL ? "no regular file" : strerror(-error));
 	struct ilp_model *m = error ? NULL : calloc(1, sizeof *m);
 	struct reader r = { .file = file, .rest = (char *)blob.bytes, .model = m, .why = &why };
 

@@ -75,8 +75,9 @@ static inline size_t ilp_piece(const struct ilp_growth *g, size_t n)
 	return ilp_grown(g, ilp_grown(g, n < ILP_HELD_MAX ? ILP_HELD_MAX : n));
 }
 
-/* Runs the chain over the next n bytes of the ADU, src to dst, which do not overlap (chain->inplace: or are the same).
- * Returns the bytes written to dst. Some may be held back: of a unit that the cut leaves incomplete, or what may be the
+/* Runs the chain over the next n bytes of the ADU, src to dst, which do not overlap (chain->inplace: or are the same,
+ * as long as no call but the last holds something back: cuts stand at multiples of chain->unit then, and nothing is
+ * taken off at the end). Returns the bytes written to dst. Some may be held back: of a unit that the cut leaves incomplete, or what may be the
  * ADU's end; they are written by the next call, or end. Where chain->whole says so, the n bytes are the whole ADU, and
  * all of it is written. tmp: ilp_scratch() bytes. */
 typedef size_t ilp_loop(void *state, uint8_t *dst, const uint8_t *src, size_t n, uint8_t *tmp);
@@ -126,10 +127,9 @@ struct ilp_chain {
 	int (*end[ILP_DIRECTIONS])(void *state, uint8_t *dst);
 	/* The Internet sum (core/seam.h) of the bytes on the wire's side since the last call, as if they began at an
 	 * even offset; begins anew. NULL when the chain has no inet_checksum on the wire's side.
-	 * Bytes that a cut holds back are summed as the checksum's place in that direction has it: by the call that
-	 * takes them in, where it stands before the first stage with a unit (ILP_RECV of "xdr_u32 copy inet_checksum"),
-	 * since these are the wire's bytes as they came; by the call, or end, that writes them, where it stands after
-	 * (ILP_SEND), since they are not the wire's before. Either way the sums of all calls and end make the ADU's. */
+	 * Bytes that a cut holds back are summed by the call that takes them in on the way in (ILP_RECV), since these are
+	 * the wire's bytes as they came, and by the call, or end, that writes them on the way out (ILP_SEND), since they are
+	 * not the wire's before. Either way the sums of all calls and end make the ADU's. */
 	uint16_t (*sum)(void *state);
 	struct ilp_growth growth[ILP_DIRECTIONS];
 	const struct ilp_way *ways[ILP_DIRECTIONS]; /* ILP_LAYERED …, then partitions */
@@ -147,9 +147,10 @@ static inline void ilp_wipe(void *p, size_t n)
 }
 
 /* Clears the stack below the caller's frame, where a function that has returned may have left secrets: so many bytes,
- * unless a chain's loops have said how many they use. */
+ * unless a chain's loops, and its begin, have said how many they use. */
 #ifndef ILP_STACK
 #define ILP_STACK 4096
+#define ILP_STACK_OF_BEGIN 512
 #endif
 static __attribute__((noinline, unused)) void ilp_wipe_stack(void)
 {
@@ -161,7 +162,7 @@ static __attribute__((noinline, unused)) void ilp_wipe_stack(void)
 /* The same after a function of few variables, and after one that has buffers of its own there. */
 static __attribute__((noinline, unused)) void ilp_wipe_little(void)
 {
-	_Alignas(ILP_ALIGN) uint8_t below[512];
+	_Alignas(ILP_ALIGN) uint8_t below[ILP_STACK_OF_BEGIN];
 
 	ilp_wipe(below, sizeof below);
 }

@@ -17,8 +17,8 @@
 --	         is a, then b, which ends k units later; both with k a plain number, a power of 2 up to 128 / unit (units of
 --	         16 bytes: 16). finish(acc, s) gives the value: a word, or two of 8 bytes. order: how its bytes are sent
 --	         ("big", "little", or "memory" for as the machine has them).
---	         tail = "zero": an incomplete last unit counts as if zeros followed, and units in any order; then
---	         join(a, b, len_a) is the value of len_a bytes that came to a followed by such that came to b.
+--	         tail = "zero": an incomplete last unit counts as if zeros followed, and units in any order, without params;
+--	         then join(a, b, len_a) is the value of len_a bytes that came to a followed by such that came to b.
 --	         tail = "last": last(acc, w, n, s) takes the last n bytes, which zeros follow in w
 --	stream   is xored to the data. block(s, i) gives the 16 words of 32 bits of block i, as memory is to hold them
 --	reframe  puts mark(i, s), words of 32 bits as memory is to hold them, before each run i of `every` bytes. Its
@@ -36,7 +36,8 @@
 --
 -- A chain is `return chain { name =, stages = { … } }` in a file of its name, the stages in send order: names, or
 -- { name, at = "tail" } and { name, at = "head" } for a fold whose value goes with the data, behind it or before it,
--- and is compared on the way in. inplace = true: source and destination may be the same memory.
+-- and is compared on the way in. inplace = true: source and destination may be the same memory, in calls
+-- that hold nothing back (ilp/run.h).
 --
 -- Names are of a-z, 0-9 and _, and none that the C means something else by (names.lua): x1, load, tile are taken.
 local field = require "gen.field"
@@ -67,13 +68,14 @@ local CHAIN = { name = "string", stages = "table", inplace = { true, false, opti
 
 -- Graphs ---------------------------------------------------------------------------------------------------------
 
--- What a function is given is a shape: a list of { word = name }, { words = name, n = how many } and { plain = value }.
+-- What a function is given is a shape: a list of { word = name, half = whether its upper half is 0 }, { words = name, n =
+-- how many } and { plain = value }.
 -- n = nil stands for no table at all but a word. Fills the shape with what take(name) gives.
 local function arguments(shape, take)
 	local list = {}
 	for k, item in ipairs(shape) do
 		if item.word then
-			list[k] = take(item.word)
+			list[k] = take(item.word, item.half)
 		elseif item.words then
 			list[k] = {}
 			for j = 1, item.n do list[k][j] = take(item.words .. "." .. j) end
@@ -94,8 +96,9 @@ end
 local function trace(d, name, bits, shape, results)
 	local domain = graph.new(bits)
 	local g = { bits = bits, inputs = {}, scope = domain.scope }
-	local given = arguments(shape, function(word)
+	local given = arguments(shape, function(word, half)
 		local input, handle = domain.input(word)
+		input.half = half
 		g.inputs[#g.inputs + 1] = input
 		return handle
 	end)
@@ -130,7 +133,7 @@ local function item(name, n) return n and { words = name, n = n } or { word = na
 local function no_choice(d, g)
 	local line = graph.find(g.scope, "choose")
 	if line then
-		sandbox.fail(d.file, line, "choose() in %s, expected only in finish, join and last; data must not decide here",
+		sandbox.fail(d.file, line, "choose() in %s, expected none in what vectors do; data must not decide here",
 			g.field)
 	end
 	return g
@@ -229,6 +232,9 @@ local function check_fold_tail(d, acc, state, w)
 			f.tail, needs, other)
 	end
 	if needs == "join" then
+		if d.state_words > 0 then
+			field.fail(d, "params", "params with tail \"zero\", expected none: values are joined without them; make tail \"last\"")
+		end
 		if d.acc_words or f.unit > 8 or d.value_words > 1 or f.init ~= nil then
 			field.fail(d, "tail", "tail is \"zero\" of a fold of several words or with init, expected \"last\"; describe last()")
 		end
@@ -281,6 +287,7 @@ function check.fold(d)
 	check_keyed(d, 64)
 	local acc, state = item("acc", d.acc_words), { words = "s", n = d.state_words }
 	local w = item("w", d.words > 1 and d.words or nil)
+	w.half = f.unit == 4
 	local results = d.acc_words
 	d.step = family(d, "step", function(k)
 		return trace(d, "step", 64, { acc, w, { plain = k }, state }, word_or_words("step", results))

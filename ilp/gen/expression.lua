@@ -76,8 +76,17 @@ function Writer:rotate(x, count)
 	return string.format("%s(%s, %d)", prelude.use(bits == 32 and "ROTL" or "ROTL" .. bits), x, count)
 end
 
--- The bytes of x in the order that op says; of its lower half if that is 32 bits.
-function Writer:ordered(op, x)
+-- Whether a word of 64 bits is known to have an upper half of zeros.
+local function is_half(n)
+	local a, b = unpack(n.args or {})
+	if n.op == "const" then return tonumber(n.value) < 2^32 end
+	if n.op == "and_" then return is_half(a) or is_half(b) end
+	if n.op == "or_" or n.op == "xor" then return is_half(a) and is_half(b) end
+	return n.half or n.op == "big32" or n.op == "little32" or n.op == "shr" and n.count >= 32
+end
+
+-- The bytes of x in the order that op says; of its lower half if that is 32 bits. n: the operation that x is.
+function Writer:ordered(op, x, n)
 	local half = op:match("^(.*)32$")
 	local name = ORDER[half or op]
 	if self.graph.bits == 8 then return x end
@@ -87,6 +96,7 @@ function Writer:ordered(op, x)
 	prelude.use(name)
 	prelude.use((self.scalar or self.isa.bytes) and "SWAP_" .. words or "SWAP_SHIFTS")
 	if not half then return string.format("%s(%s, %s)", name, self.type, x) end
+	if not is_half(n) then x = string.format("(%s & 0xffffffffull)", x) end
 	if self.scalar then return string.format("((uint64_t)%s(uint32_t, (uint32_t)(%s)))", name, x) end
 	return string.format("((%s)%s(%s, (%s)(%s)))", self.type, name, words, words, x)
 end
@@ -95,7 +105,9 @@ function Writer:expression(n)
 	local a, b = n.args[1], n.args[2]
 	local e
 	if INFIX[n.op] then
-		e = string.format("(%s %s %s)", self:operand(a, b), INFIX[n.op], self:operand(b, a))
+		-- The product of two words of 16 bits is beyond an int, which C would make of them.
+		local wide = n.op == "mul" and self.scalar and self.graph.bits == 16 and "(uint32_t)" or ""
+		e = string.format("(%s%s %s %s)", wide, self:operand(a, b), INFIX[n.op], self:operand(b, a))
 	else
 		local x = self:operand(a)
 		if n.op == "shl" then
@@ -109,7 +121,7 @@ function Writer:expression(n)
 		elseif n.op == "choose" then
 			e = string.format("(%s ? %s : %s)", x, self:operand(b), self:operand(n.args[3]))
 		else
-			return self:ordered(n.op, x)
+			return self:ordered(n.op, x, a)
 		end
 	end
 	-- C computes with int what is narrower.

@@ -52,7 +52,7 @@ end
 local function ignore(t, g, names)
 	local used, done = expression.used_inputs(g), {}
 	for k, name in ipairs(names) do
-		local whole = name:match("^[%w_]+")
+		local whole = name:match("([%w_]+)%[%d+%]%)?$") or name:match("^[%w_]+") -- SPLAT(d128, state[0]), or w
 		if whole then done[whole] = done[whole] or used[k] end
 	end
 	for whole, any in pairs(done) do

@@ -27,17 +27,17 @@ end
 
 -- The coordinates that a loop must be told, beyond those that its own frames lead to.
 local function places(loop, near)
-	local used = {}
+	local used, most = {}, 0
 	for _, step in ipairs(loop.steps) do
 		local c = step.coord - loop.coord
 		if step.kind == "stream" and not near or turn.counts(step) or step.reframes then
 			-- Back to the first one that can be told from.
 			while loop.led[c] do c = c - 1 end
-			used[c] = true
+			used[c], most = true, math.max(most, c)
 		end
 	end
 	local list = {}
-	for c = 0, 8 do
+	for c = 0, most do
 		if used[c] then list[#list + 1] = c == 0 and "at" or "at" .. c end
 	end
 	return list
@@ -45,7 +45,7 @@ end
 
 local function needs_state(loop, near)
 	for _, step in ipairs(loop.steps) do
-		local map = step.kind == "map" and step.stage.state_words > 0
+		local map = step.kind == "map" and turn.keyed(step)
 		if step.kind == "fold" or step.kind == "stream" and not near or map or step.reframes then return true end
 	end
 	return false

@@ -3,6 +3,7 @@
 local sandbox = require "gen.sandbox"
 local describe = require "gen.describe"
 local schedule = require "gen.schedule"
+local state = require "gen.state"
 
 local M = {}
 
@@ -33,7 +34,7 @@ local PATTERNS = { "^%l%l?%d*$", "^[mx]%d+_", "^ilp_", "^ks_", "^skip_", "^made_
 
 -- What chain files may not be called: the table of chains, and headers that others would no longer find.
 local HEADERS = set [[
-	assert check complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign stdarg
+	assert check complex ctype errno features fenv float inttypes iso646 limits locale math setjmp signal stdalign stdarg
 	stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string tgmath threads time uchar wchar wctype
 ]]
 
@@ -48,7 +49,7 @@ function M.taken(name)
 end
 
 local function check_words(chain)
-	if chain.name == "chains" or HEADERS[chain.name] then
+	if chain.name == "chains" or HEADERS[chain.name] or chain.name:match("intrin$") then
 		sandbox.fail(chain.file, chain.line("name"), "name is %q, expected none of a file that is something else "
 			.. "(chains.c, a header of C); rename the chain", chain.name)
 	end
@@ -56,6 +57,10 @@ local function check_words(chain)
 		if M.taken(stage.name) then
 			sandbox.fail(stage.file, stage.line("name"), "name is %q, expected a name that means nothing in the C that is "
 				.. "written (ilp/gen/names.lua); rename the stage", stage.name)
+		end
+		if stage.name == "copy" and not stage.moves then
+			sandbox.fail(stage.file, stage.line("name"), "name is \"copy\", which is that of moving the data where no stage "
+				.. "does, expected moves = true; rename the stage")
 		end
 		for _, p in ipairs(stage.params or {}) do
 			if M.is_word(p.name) then
@@ -91,15 +96,22 @@ end
 function M.check(plan, heads)
 	check_words(plan.chain)
 	check_loops(plan)
-	local seen = {}
-	for _, head in ipairs(heads) do
-		local name = head:reverse():match("%(([%w_]+)"):reverse() -- before the last (
-		if seen[name] then
-			describe.fail_stage(plan.chain, plan.chain.stages[1].name, "two things would both be '%s' in C, expected "
-				.. "names that differ; rename a stage", name)
+	local function differ(names)
+		local seen = {}
+		for _, name in ipairs(names) do
+			if seen[name] then
+				describe.fail_stage(plan.chain, plan.chain.stages[1].name, "two things would both be '%s' in C, expected "
+					.. "names that differ; rename a stage", name)
+			end
+			seen[name] = true
 		end
-		seen[name] = true
 	end
+	local functions = {}
+	for k, head in ipairs(heads) do
+		functions[k] = head:reverse():match("%(([%w_]+)"):reverse() -- before the last (
+	end
+	differ(functions)
+	differ(state.member_names(plan))
 end
 
 return M

@@ -53,6 +53,7 @@ local function wide(d)
 	function d.shr(a, n) return a / power[n] end
 	d.xor, d.and_, d.or_, d.rotl, d.swap = bxor, band, bor, rol, bswap
 	function d.swap32(a) return rshift(bswap(a), 32) end
+	function d.same32(a) return band(a, 0xffffffffULL) end
 end
 
 -- bits: 8, 16, 32 or 64. order: "little" or "big", of the machine that is computed for.
@@ -64,8 +65,8 @@ function M.new(bits, order)
 	d.big = order == "big" and same or d.swap
 	d.little = order == "big" and d.swap or same
 	if bits == 64 then
-		d.big32 = order == "big" and same or d.swap32
-		d.little32 = order == "big" and d.swap32 or same
+		d.big32 = order == "big" and d.same32 or d.swap32
+		d.little32 = order == "big" and d.swap32 or d.same32
 	end
 	function d.choose(c, a, b) if c ~= d.word(0) then return a end return b end
 	function d.repeat_(n, f, words)

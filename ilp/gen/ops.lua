@@ -38,7 +38,7 @@ end
 -- The functions as the environment of a stage description holds them.
 M.names = {}
 
--- add, sub, mul: modulo the width. choose (finish, join and last only): the second where the first is not 0, else the
+-- add, sub, mul: modulo the width. choose (not in what vectors do: apply, inverse, step, merge, block): the second where the first is not 0, else the
 -- third. These are called so often that what is wrong with a call is looked for only when something is.
 for _, op in ipairs { "add", "sub", "mul", "xor", "and_", "or_" } do
 	M.names[op] = function(a, b, surplus)
@@ -69,7 +69,7 @@ function M.names.mul32(a, b, surplus)
 	end
 	return domain.mul32(word(a, "mul32", 1), word(b, "mul32", 2))
 end
--- big and little of the lower half of a word of 64 bits, whose upper half is 0.
+-- big and little of the lower half of a word of 64 bits; the upper half of what comes out is 0.
 for _, op in ipairs { "big32", "little32" } do
 	M.names[op] = function(a, surplus)
 		check_call(op, 1, surplus)

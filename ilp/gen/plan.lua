@@ -160,8 +160,9 @@ local function straddle(frame, unit, group, from)
 	for k = from + 1, #group do
 		local between = group[k]
 		if between.reframes and between.stage.size % grain ~= 0 then
-			return string.format("the %d bytes that '%s' has shift units of %d bytes of '%s'", between.stage.size,
-				between.stage.name, grain, unit.name)
+			return string.format("the %d bytes that '%s' has %s shift units of %d bytes of '%s'", between.stage.size,
+				between.stage.name, between.stage.every and "at every " .. between.stage.every or "before the data", grain,
+				unit.name)
 		end
 	end
 end
@@ -224,7 +225,7 @@ local function cuts_of(steps, unit)
 	return shifted and cuts or nil
 end
 
-local function segment_of(steps, number)
+local function segment_of(steps, number, direction)
 	local s = { steps = steps, number = number, unit = 1, looped = {}, hold = hold_of(steps) }
 	local coord = 0 -- how many frames stand before
 	for _, step in ipairs(steps) do
@@ -234,24 +235,24 @@ local function segment_of(steps, number)
 		if step.looped then s.looped[#s.looped + 1] = step end
 		if step.kind == "head" then s.head = step end
 		-- Whether there is something to do when the data ends, even if nothing waits.
-		s.at_end = s.at_end or not step.looped or step.compared
+		s.at_end = s.at_end or not step.looped or step.compared or step.kind == "behead"
 	end
 	s.cuts = cuts_of(steps, s.unit)
 	-- Room for what waits: less than a unit beyond the hold, and what comes until it can run.
 	s.held = (s.unit > 1 or s.hold > 0) and 2 * (s.unit + s.hold) or 0
 	s.room = room_at_end(s)
-	-- A checksum of the bytes as they came: it also counts, at once, those that wait. One that goes with the data does
-	-- not: nobody asks for it before the end, which counts what waits.
+	-- A checksum of the bytes as they came in: it also counts, at once, those that wait. On the way out they are counted
+	-- when they are written. One that goes with the data does not: nobody asks for it before the end, which counts what
+	-- waits.
 	s.entry = {}
-	for _, step in ipairs(steps) do
-		if number > 1 or s.held == 0 or step.grain > 1 or step.reframes or not step.looped then break end
-		if step.changes then break end
-		if step.asked then s.entry[#s.entry + 1] = step end
+	for _, step in ipairs(direction == "recv" and number == 1 and s.held > 0 and steps or {}) do
+		if step.changes or step.reframes or not step.looped then break end
+		if step.asked and step.grain == 1 then s.entry[#s.entry + 1] = step end
 	end
 	return s
 end
 
-local function segments_of(steps)
+local function segments_of(steps, direction)
 	local groups, reasons = { {} }, {}
 	for _, step in ipairs(steps) do
 		local why = conflict(groups[#groups], step)
@@ -266,7 +267,7 @@ local function segments_of(steps)
 		local writes
 		for _, step in ipairs(group) do writes = writes or step.moves or step.changes or step.reframes end
 		if not writes then table.insert(group, COPY()) end -- what only looks hands the data on, too
-		segments[k] = segment_of(group, k)
+		segments[k] = segment_of(group, k, direction)
 	end
 	return segments, reasons
 end
@@ -280,7 +281,7 @@ function M.judge(chain)
 	if stage then return { illegal = why, stage = stage } end
 	local v = {}
 	for _, direction in ipairs { "send", "recv" } do
-		local segments, reasons = segments_of(M.steps(chain, direction))
+		local segments, reasons = segments_of(M.steps(chain, direction), direction)
 		v[direction] = { segments = segments, reasons = reasons, verdict = verdict_of(#segments) }
 	end
 	return v
@@ -328,7 +329,7 @@ function M.plan(chain)
 		-- On the wire's side stands what no later stage changes.
 		if at ~= "value" or stage.kind ~= "fold" and not stage.moves then
 			plan.wire = nil
-		elseif stage.name == "inet_checksum" then
+		elseif stage.name == "inet_checksum" and stage.join and stage.size == 2 then
 			plan.wire = stage
 		end
 		if chain.inplace and (stage.kind == "reframe" or at == "head") then

@@ -54,7 +54,7 @@ end
 function M.show(v)
 	if v == nil then return "nothing" end
 	if type(v) == "string" then return string.format("%q", v) end
-	if type(v) == "number" and v >= 2^53 then return string.format("%.0f without ULL", v) end
+	if type(v) == "number" and v >= 2^53 then return string.format(v < 2^64 and "%.0f without ULL" or "%g", v) end
 	if type(v) == "number" then return tostring(v) end
 	if type(v) == "cdata" then return string.find(tostring(v), "^cdata") and "a word" or tostring(v) end
 	return "a " .. type(v)

@@ -62,6 +62,13 @@ local function members(plan)
 	return list
 end
 
+-- What these are called.
+function M.member_names(plan)
+	local names = {}
+	for k, m in ipairs(members(plan)) do names[k] = m.lines[#m.lines]:match("([%w_]+)[%[%]%d]*;$") end
+	return names
+end
+
 -- Bytes of the state, as sizeof has them.
 function M.size(plan)
 	local at = HEAD

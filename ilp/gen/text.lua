@@ -8,6 +8,7 @@ function M.new() return setmetatable({ lines = {}, count = 0, depth = 0, formats
 
 local INDENT = {}
 for depth = 0, 20 do INDENT[depth] = string.rep("\t", depth) end
+setmetatable(INDENT, { __index = function() return INDENT[20] end }) -- deeper ones are not seen to be
 
 local function add(t, line)
 	t.count = t.count + 1

@@ -14,6 +14,15 @@ function M.counts(step)
 	return expression.used_inputs(step.graph)[step.stage.words + 1] or false
 end
 
+-- Whether it looks at the stage's state.
+function M.keyed(step)
+	local stage, used = step.stage, not step.stage.moves and expression.used_inputs(step.graph)
+	for k = 1, stage.state_words do
+		if used and used[stage.words + 1 + k] then return true end
+	end
+	return false
+end
+
 -- The place of the data in the coordinates of the step: at, at1, … (loop.lua).
 function M.place(loop, step)
 	local c = step.coord - loop.coord

@@ -238,6 +238,7 @@ static void run(const struct subject *x, const struct vec_adu *adu, const uint8_
 			check_sum(&s, send ? dst + out : w.in + in, send ? n : pieces[i]);
 		in += pieces[i];
 		out += n;
+		EXPECT(untouched(dst + out, GUARD), "length %zu: written behind the %zu bytes that came out", adu->len, out);
 		check_place(&s, in);
 	}
 	const int n = chain->end[x->direction](&s, dst + out);

@@ -187,6 +187,8 @@ stage_mistake("unknown field that is a pattern", 1, "unknown field '('", map("\t
 stage_mistake("compiled", 1, "compiled Lua", string.dump(loadstring("return 1")))
 
 stage_mistake("fold missing join", 1, "expected join() and no last()", (FOLD:gsub("\tjoin.*\n\tend,\n", "")))
+stage_mistake("a keyed fold that is joined", 1, "params with tail \"zero\", expected none",
+	(FOLD:gsub("unit = 4,", 'unit = 4, params = { { "key", 8 } }, begin = function(p) return { p.key[1] } end,')))
 stage_mistake("step no word", 8, "what step returns is a boolean", fold("return xor(acc, w)", "return true"))
 stage_mistake("order of bytes in a lane", 8, "expected big32() or little32()", fold("xor(acc, w)", "xor(acc, big(w))"))
 stage_mistake("order of 32 bits in a map", 7, "big32() on words of 32 bits", map("big(w)", "big32(w)"))
@@ -314,6 +316,43 @@ do
 		.. "mark = function() local m = {} for k = 1, 16 do m[k] = k end return m end }\n")
 	write("chains/c.lua", chain '"copy", { "inet_checksum", at = "tail" }, "probe"')
 	complains("too much at the end", "chains/c.lua", 3, "bytes may come when the data ends, expected 4096 at most")
+end
+
+-- As many frames as one likes, and loops within loops: the C knows all that it uses.
+do
+	local names = {}
+	for k = 1, 10 do
+		names[k] = '"mark' .. string.char(96 + k) .. '"'
+		write("stages/mark" .. string.char(96 + k) .. ".lua", string.format('return stage { name = "mark%s", standard = '
+			.. '"none", kind = "reframe", every = %d,\nmark = function() return { 7 } end }\n', string.char(96 + k), 4096))
+	end
+	write("stages/probe.lua", stream("add(s[1], i)", "add(s[1], i)"))
+	write("chains/c.lua", chain(table.concat(names, ", ") .. ', "probe"'))
+	local ok, message = main.generate(root .. "/chains/c.lua", root .. "/out")
+	check(ok, "ten frames", message)
+	local f = io.open(root .. "/out/c.c")
+	local c = f and f:read("*a") or ""
+	if f then f:close() end
+	os.remove(root .. "/out/c.c")
+	check(c:find("uint64_t at10[,)]") or not c:find("at10", 1, true), "places behind ten frames", "at10 is not declared")
+	local deep = "w"
+	for _ = 1, 24 do deep = "repeat_(1, function(t) return { xor(t[1], " .. deep .. ") } end, { w })[1]" end
+	write("stages/probe.lua", map('"self"', "false"):gsub("big%(w%)", deep))
+	write("chains/c.lua", chain '"copy", "probe"')
+	complains("loops within loops", "chains/c.lua", 3, "'probe' has no inverse")
+	-- What two stages keep would have one name in C.
+	write("stages/probe.lua", stream("add(s[1], i)", "add(s[1], i)"))
+	write("stages/probe_state.lua", (FOLD:gsub('"probe"', '"probe_state"')))
+	write("chains/c.lua", chain '"copy", "probe", "probe_state"')
+	complains("members of one name", "chains/c.lua", 3, "two things would both be 'probe_state' in C")
+	write("stages/copy.lua", (MAP:gsub('"probe"', '"copy"')))
+	write("chains/c.lua", chain '"copy"')
+	complains("a copy that moves nothing", "stages/copy.lua", 2, "name is \"copy\"")
+	os.remove(root .. "/stages/copy.lua")
+	write("chains/immintrin.lua", (chain '"copy"':gsub('"c"', '"immintrin"')))
+	ok, message = main.generate(root .. "/chains/immintrin.lua", root .. "/out")
+	check(not ok and message:find("immintrin.lua:2: name is \"immintrin\", expected none of a file", 1, true),
+		"a chain called as a header", message)
 end
 
 -- Functions that are not the file's own, and names of types instead of functions.
