@@ -39,7 +39,8 @@
 -- and is compared on the way in. inplace = true: source and destination may be the same memory, in calls
 -- that hold nothing back (ilp/run.h).
 --
--- Names are of a-z, 0-9 and _, and none that the C means something else by (names.lua): x1, load, tile are taken.
+-- Names are of a-z, 0-9 and _, and none that the C means something else by (names.lua): of stages x1, load, tile are
+-- taken, of parameters words of C (more, last, int).
 local field = require "gen.field"
 local sandbox = require "gen.sandbox"
 local ops = require "gen.ops"

@@ -271,65 +271,77 @@ local function emit_callable(t, plan, way, s, isa, runs)
 	return name .. "_loop"
 end
 
--- The end of a chain: that of each segment goes through those behind it.
-local function emit_end(t, plan, way, runs)
-	local direction, any = way.direction, false
-	for _, segment in ipairs(way.segments) do any = any or pipe.ends(segment) end
-	any = any and not way.whole
-	local keyed = any and plan.secret
-	t:func(string.format("static %sint %s_end%s(void *state, uint8_t *dst)", keyed and "__attribute__((noinline)) " or "",
-		direction, keyed and "_work" or ""))
-	t:line("struct chain *s = state;")
-	if not any then
-		t:line("(void)dst;")
-		t:line("return s->ilp.bad ? -ILP_EBADMSG : 0;")
-		t:endfunc()
-		return
-	end
-	t:line("size_t out = 0;")
-	t:line("")
-	for k, segment in ipairs(way.segments) do
-		if pipe.ends(segment) then
-			local last = k == #way.segments
-			if last then
-				t:line("out += %s_end(s, dst + out);", pipe.name(direction, segment))
-			else
-				t:open("{")
-				t:line("uint8_t end[%d], more[%d], tmp[%d];", state.END_MAX, state.END_MAX, state.END_MAX)
-				t:line("size_t n = %s_end(s, end);", pipe.name(direction, segment))
-				local from = "end"
-				for j = k + 1, #way.segments do
-					local to = j == #way.segments and "dst + out" or "more"
-					t:line("n = %s(%s, s, %s, %s, n, tmp);", pipe.name(direction, way.segments[j]), runs[j], to, from)
-					if j < #way.segments then
-						t:line("__builtin_memcpy(end, more, n);")
-					end
-				end
-				t:line("out += n;")
-				t:line("ilp_wipe(end, sizeof end), ilp_wipe(more, sizeof more), ilp_wipe(tmp, sizeof tmp);")
-				t:close()
-			end
+-- Whether data may come in that is refused.
+local function may_be_bad(way)
+	for _, segment in ipairs(way.segments) do
+		for _, step in ipairs(segment.steps) do
+			if pipe.may_be_bad(step) then return true end
 		end
 	end
-	t:open("if (s->ilp.bad) {")
-	t:line("ilp_wipe(dst, out);")
-	t:line("return -ILP_EBADMSG;")
-	t:close()
-	t:line("return (int)out;")
-	t:endfunc()
-	if keyed then
-		emit_deeper(t, "int", direction .. "_end", "void *state, uint8_t *dst", direction .. "_end_work(state, dst)")
-		t:func(string.format("static int %s_end(void *state, uint8_t *dst)", direction))
-		t:line("const int out = %s_end_deeper(state, dst);", direction)
-		t:line("")
-		local at_end = false
-		for _, segment in ipairs(way.segments) do at_end = at_end or segment.at_end end
-		if not at_end then t:line("if (out != 0)") end
-		t:line("%s%s(), ilp_wipe_registers();", at_end and "" or "\t",
-			#way.segments > 1 and "ilp_wipe_deep" or "ilp_wipe_stack")
-		t:line("return out;")
-		t:endfunc()
+	return false
+end
+
+-- What segment k has at its end goes through those behind it.
+local function emit_end_through(t, way, runs, k)
+	local direction, from = way.direction, "end"
+	t:open("{")
+	t:line("uint8_t end[%d], more[%d], tmp[%d];", state.END_MAX, state.END_MAX, state.END_MAX)
+	t:line("size_t n = %s_end(s, end);", pipe.name(direction, way.segments[k]))
+	for j = k + 1, #way.segments do
+		local to = j == #way.segments and "dst + out" or "more"
+		t:line("n = %s(%s, s, %s, %s, n, tmp);", pipe.name(direction, way.segments[j]), runs[j], to, from)
+		if j < #way.segments then t:line("__builtin_memcpy(end, more, n);") end
 	end
+	t:line("out += n;")
+	t:line("ilp_wipe(end, sizeof end), ilp_wipe(more, sizeof more), ilp_wipe(tmp, sizeof tmp);")
+	t:close()
+end
+
+-- The end of a chain.
+local function emit_end_work(t, way, runs, name, any)
+	local bad = may_be_bad(way)
+	t:func(string.format("static %s(void *state, uint8_t *dst)", name))
+	t:line("struct chain *s = state;")
+	if any then
+		t:line("size_t out = 0;")
+		t:line("")
+		for k, segment in ipairs(way.segments) do
+			if pipe.ends(segment) then
+				if k < #way.segments then emit_end_through(t, way, runs, k)
+				else t:line("out += %s_end(s, dst + out);", pipe.name(way.direction, segment)) end
+			end
+		end
+		if bad then
+			t:open("if (s->ilp.bad) {")
+			t:line("ilp_wipe(dst, out);")
+			t:line("return -ILP_EBADMSG;")
+			t:close()
+		end
+		t:line("return (int)out;")
+	else
+		t:line("(void)dst, (void)s;")
+		t:line("return %s;", bad and "s->ilp.bad ? -ILP_EBADMSG : 0" or "0")
+	end
+	t:endfunc()
+end
+
+local function emit_end(t, plan, way, runs)
+	local direction, any, at_end = way.direction, false, false
+	for _, segment in ipairs(way.segments) do
+		any, at_end = any or pipe.ends(segment), at_end or segment.at_end
+	end
+	any = any and not way.whole
+	if not any or not plan.secret then return emit_end_work(t, way, runs, string.format("int %s_end", direction), any) end
+	emit_end_work(t, way, runs, string.format("__attribute__((noinline)) int %s_end_work", direction), any)
+	emit_deeper(t, "int", direction .. "_end", "void *state, uint8_t *dst", direction .. "_end_work(state, dst)")
+	t:func(string.format("static int %s_end(void *state, uint8_t *dst)", direction))
+	t:line("const int out = %s_end_deeper(state, dst);", direction)
+	t:line("")
+	if not at_end then t:line("if (out != 0)") end
+	t:line("%s%s(), ilp_wipe_registers();", at_end and "" or "\t",
+		#way.segments > 1 and "ilp_wipe_deep" or "ilp_wipe_stack")
+	t:line("return out;")
+	t:endfunc()
 end
 
 -- Calls f(loop, whole, out) for the loops that the schedules of both directions use; whole: the bytes that it is

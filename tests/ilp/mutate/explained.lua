@@ -14,12 +14,12 @@ local function pattern(text)
 	return "^" .. p .. "$"
 end
 
-local function head(line)
+local function head(line, n, file)
 	local kind, operators, name = line:match("^(%a+) (%S+) (%S+)$")
 	if kind ~= "equivalent" and kind ~= "unseen" then return nil end
 	local set = {}
 	for operator in operators:gmatch("[^,]+") do set[operator] = true end
-	return { kind = kind, operators = set, name = pattern(name) }
+	return { kind = kind, operators = set, name = pattern(name), line = n, file = file }
 end
 
 -- The explanations of a text; an error names `file` and the line. known: the operators, by name.
@@ -36,7 +36,7 @@ function M.parse(text, file, known)
 			entry = nil
 		elseif not indented then
 			if entry then fail("two explanations without a line between", "an empty line") end
-			entry = head(line)
+			entry = head(line, n, file)
 			if not entry then fail("'" .. line .. "'", "equivalent|unseen OPERATOR CHAIN:FUNCTION") end
 			for operator in pairs(entry.operators) do
 				if operator ~= "*" and not known[operator] then fail("'" .. operator .. "'", "an operator (--list names them)") end
@@ -64,13 +64,37 @@ function M.read(file, known)
 	return M.parse(text, file, known)
 end
 
+local function names(entry, s)
+	return (entry.operators["*"] or entry.operators[s.operator.name])
+		and (s.chain .. ":" .. s.region.name):find(entry.name)
+end
+local function fits(entry, s, before, after)
+	return names(entry, s) and before:find(entry.before) and after:find(entry.after)
+end
+
 -- The explanation of a site whose lines are shown as before and after; nil when there is none.
 function M.find(list, s, before, after)
 	for _, entry in ipairs(list) do
-		if (entry.operators["*"] or entry.operators[s.operator.name]) and (s.chain .. ":" .. s.region.name):find(entry.name)
-				and before:find(entry.before) and after:find(entry.after) then
-			return entry
+		if fits(entry, s, before, after) then return entry end
+	end
+end
+
+-- An explanation that explains none of the sites; nil when there is none.
+function M.stale(list, sites, show)
+	local open, n = {}, #list
+	for _, entry in ipairs(list) do open[entry] = true end
+	for _, s in ipairs(sites) do
+		if n == 0 then return nil end
+		local before, after
+		for entry in pairs(open) do
+			if names(entry, s) then
+				if not before then before, after = show(s) end
+				if fits(entry, s, before, after) then open[entry], n = nil, n - 1 end
+			end
 		end
+	end
+	for _, entry in ipairs(list) do
+		if open[entry] then return entry end
 	end
 end
 

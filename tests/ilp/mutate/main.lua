@@ -161,6 +161,12 @@ end
 function M.mutants(o, also)
 	local sites, texts, chains = M.sites(o)
 	local explanations = explained.read(o.explained, operators.by_name)
+	local stale = #o.chain == 0 and #o.operator == 0 and not o.site
+		and explained.stale(explanations, sites, site.show)
+	if stale then
+		error(string.format("%s:%d: explains no mutant, expected one of those that --list names; remove it", stale.file,
+			stale.line), 0)
+	end
 	local run = runner.new(o, texts, chains)
 	local able = {}
 	for _, s in ipairs(sites) do
