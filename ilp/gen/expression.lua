@@ -141,8 +141,21 @@ function Writer:loop(loop)
 		self.text[var] = self:fresh()
 		self:statement(loop, "%s %s = %s;", self.type, self.text[var], bare(self:operand(loop.init[k])))
 	end
+	local between = self.between
+	self.between = nil
+	if between then
+		self.t:line("unsigned turn = 0;")
+		self:turns(loop, "for (; turn < %d; turn++) {", between.turns, between.inside)
+		if between.turns < loop.turns then self:turns(loop, "for (; turn < %d; turn++) {", loop.turns) end
+	else
+		self:turns(loop, "for (unsigned turn = 0; turn < %d; turn++) {", loop.turns)
+	end
+end
+
+-- What a loop does in each turn, and what else stands there.
+function Writer:turns(loop, head, last, inside)
 	self.next = nil
-	self.t:open("for (unsigned turn = 0; turn < %d; turn++) {", loop.turns)
+	self.t:open(head, last)
 	self:scope(loop.scope)
 	-- A word that only changes its place is read before it is overwritten.
 	local value = {}
@@ -155,6 +168,10 @@ function Writer:loop(loop)
 	end
 	for k, var in ipairs(loop.vars) do
 		if loop.results[k] ~= var then self.t:line("%s = %s;", self.text[var], value[k]) end
+	end
+	if inside then
+		self.t:home()
+		inside(self.t)
 	end
 	self.t:close()
 	self.next = nil
@@ -192,9 +209,9 @@ end
 local written
 function M.begin() written = setmetatable({}, { __mode = "k" }) end
 
-local function write(graph, names, type, prefix, isa)
+local function write(graph, names, type, prefix, isa, between)
 	local t = text.new()
-	local w = setmetatable({ t = t, graph = graph, type = type, prefix = prefix, isa = isa, counter = 0,
+	local w = setmetatable({ t = t, graph = graph, type = type, prefix = prefix, isa = isa, between = between, counter = 0,
 		uses = count_uses(graph), text = {}, home = {}, scalar = type:match("^uint") ~= nil }, Writer)
 	for k, input in ipairs(graph.inputs) do w.text[input] = names[k] end
 	w:scope(graph.scope)
@@ -213,15 +230,13 @@ end
 --	type    C type of a word
 --	prefix  of the temporaries' names, so that several graphs may stand in one block
 --	isa     entry of isa.lua, for lowerings; nil where there are none
-function M.emit(t, graph, names, type, prefix, isa)
-	local known = written[graph]
-	if not known then
-		known = {}
-		written[graph] = known
-	end
+--	between { turns, inside }: inside(t) writes what stands in so many turns of the graph's loop
+function M.emit(t, graph, names, type, prefix, isa, between)
+	local known = written[graph] or {}
+	written[graph] = known
 	local key = table.concat(names, ",", 1, #graph.inputs) .. ";" .. type .. prefix .. (isa and isa.bytes and "b" or "")
-	local one = known[key] or write(graph, names, type, prefix, isa)
-	known[key] = one
+	local one = not between and known[key] or write(graph, names, type, prefix, isa, between)
+	if not between then known[key] = one end
 	t:append(one.lines)
 	return { unpack(one.results) }
 end

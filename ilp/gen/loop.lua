@@ -3,7 +3,9 @@
 --
 -- Without a stream, a loop is one function, which works down from the widest vectors to pieces of a few bytes. With one
 -- it is three: `_near` takes the keystream from memory, `_wide` makes it in registers, and the loop itself uses `_wide`
--- wherever a whole turn of it fits and begins with a block, `_near` elsewhere. With a frame (marks in the data) it is a
+-- wherever a whole turn of it fits and begins with a block, `_near` elsewhere. In the place of `_wide`, beside folds in
+-- order, stands `_piped`: it makes the next turn's keystream and does between the steps of that, which wait for each
+-- other, what is to be done with the data of this turn. With a frame (marks in the data) it is a
 -- driver, frame.lua, around a loop without it. A loop that stores by the caches has `_out` in its name; it does so
 -- where the destination is aligned.
 --
@@ -20,7 +22,8 @@ local M = {}
 
 -- Parameters -------------------------------------------------------------------------------------------------------
 
-local TYPES = { s = "struct chain *", dst = "uint8_t *", src = "const uint8_t *", n = "size_t " }
+local TYPES = { s = "struct chain *", dst = "uint8_t *", src = "const uint8_t *", n = "size_t ",
+	keys = "uint8_t *" }
 local function type_of(name)
 	return TYPES[name] or (name:match("^at") and "uint64_t " or "const uint8_t *")
 end
@@ -62,6 +65,7 @@ function M.parameters(loop, suffix)
 	add("dst", loop.writes)
 	add("src", true)
 	for _, step in ipairs(near and loop.streams or {}) do add("ks_" .. step.name, true) end
+	add("keys", suffix == "_piped") -- room for two turns' keystream
 	add("n", true)
 	return list
 end
@@ -78,7 +82,9 @@ function M.name(loop, isa, suffix) return loop.name .. "_" .. isa.name .. suffix
 function M.head(loop, isa, suffix)
 	local list = M.parameters(loop, suffix)
 	for k, name in ipairs(list) do list[k] = type_of(name) .. name end
-	return string.format("%sstatic %s %s(%s)", isa_table.attribute(isa), loop.reframes and "size_t" or "void",
+	-- What `_piped` spills is to stand below the caller's frame, not in it: calls of few bytes would use as much stack.
+	local own = suffix == "_piped" and "__attribute__((noinline)) " or ""
+	return string.format("%sstatic %s%s %s(%s)", isa_table.attribute(isa), own, loop.reframes and "size_t" or "void",
 		M.name(loop, isa, suffix), table.concat(list, ", "))
 end
 
@@ -290,6 +296,81 @@ local function emit_wide(t, loop, isa, out)
 	t:endfunc()
 end
 
+-- Vectors that `_piped` does in each turn of the loop in the stream's block, and in how many turns it has done all;
+-- nil where there is no such loop, and for what keeps its keystream in registers.
+local function pieces(loop, isa)
+	local turns = #loop.streams == 1 and stream.turns(loop.streams[1].stage)
+	if not turns or #turn.widths(loop, isa) == 0 or not folds_in_order(loop) then return nil end
+	local group = turn.group(loop)
+	local count = stream.bytes(isa.kernels[1]) / isa.kernels[1] / group
+	local each = 1
+	while count / each > turns do each = each * 2 end
+	return each * group, count / each
+end
+
+-- Whether it has such a form on any machine.
+function M.is_piped(loop)
+	for _, isa in ipairs(isa_table.list) do
+		if pieces(loop, isa) then return true end
+	end
+	return false
+end
+
+-- n is more than the widest kernel makes, and the place of the stream begins a block.
+local function emit_piped(t, loop, isa)
+	local width, step = isa.kernels[1], loop.streams[1]
+	local V, bytes = isa_table.type(width, 32), stream.bytes(width)
+	local count, turns = pieces(loop, isa)
+	turn.reset()
+	local function all(f) each_fold(loop, f) end
+	-- The vectors of one piece, at i + j, the keystream of which is at now + j.
+	local function piece(u)
+		local xs = {}
+		u.above = t.above
+		for k = 0, count - 1 do
+			xs[k + 1] = "y" .. k
+			u:line("%s y%d = LOAD_DATA(%s, src + i + j + %d);", V, k, V, k * width)
+		end
+		turn.vectors(u, loop, isa, width, xs, "i + j", function(_, k)
+			return string.format("LOAD(%s, now + j + %d)", V, (k - 1) * width)
+		end, "single")
+		for k = 0, count - 1 do u:line("STORE_DATA(dst + i + j + %d, y%d);", k * width, k) end
+	end
+	t:func(M.head(loop, isa, "_piped"))
+	t:line("const uint32_t first = (uint32_t)(%s / %d);", turn.place(loop, step), step.stage.unit)
+	t:line("size_t i = 0;")
+	all(function(stage) fold.open(t, stage) end)
+	turn.declare(t, loop, width)
+	all(function(stage) fold.declare(t, stage, width, 1) end)
+	t:line("%s(s->%s_state, first, keys);", stream.blocks_name(step.stage, isa, width), step.name)
+	t:open("for (; n - i > %d; i += %d) {", bytes, bytes)
+	t:line("const uint8_t *const now = keys + i %% %d;", 2 * bytes)
+	t:line("uint8_t *const next = keys + (i + %d) %% %d;", bytes, 2 * bytes)
+	t:line("%s w[%d];", V, stream.WORDS)
+	t:open("{")
+	stream.emit_block(t, step.stage, isa, width, "s->" .. step.name .. "_state", string.format(
+		"(first + (uint32_t)((i + %d) / %d))", bytes, step.stage.unit), { turns = turns, inside = function(u)
+			u:line("const size_t j = turn * %d;", count * width)
+			piece(u)
+		end })
+	t:close()
+	stream.transpose(t, width, function(k, vector) t:line("STORE(next + %d, %s);", k * width, vector) end)
+	t:close()
+	t:line("const uint8_t *const now = keys + i %% %d;", 2 * bytes)
+	t:line("size_t j = 0;")
+	t:open("for (; n - i - j >= %d; j += %d) {", count * width, count * width)
+	piece(t)
+	t:close()
+	all(function(stage) fold.reduce(t, stage, isa, width, 1) end)
+	t:line("const size_t rest = n - i - j;")
+	t:line("n -= rest;")
+	all(function(stage) fold.close(t, stage) end)
+	t:line("if (rest > 0)")
+	t:line("\t%s;", M.call(loop, isa, "_near", { dst = "dst + n", src = "src + n", ["ks_" .. step.name] = "now + j",
+		n = "rest" }))
+	t:endfunc()
+end
+
 -- Whether a unit may begin in one block of a stream and end in the next, a frame standing between the two.
 local function straddles(loop, stream_step)
 	for _, step in ipairs(loop.steps) do
@@ -317,7 +398,7 @@ end
 
 -- Chooses between `_wide` and `_near`, and makes keystreams for the latter.
 local function emit_driver(t, loop, isa, out)
-	local wide = stays(loop, isa)
+	local wide, piped = stays(loop, isa), pieces(loop, isa) ~= nil
 	local most = ahead(loop, isa)
 	local first = loop.streams[1]
 	t:func(M.head(loop, isa, out and "_out" or ""))
@@ -329,17 +410,21 @@ local function emit_driver(t, loop, isa, out)
 	t:line("")
 	t:open("while (n > 0) {")
 	t:line("size_t m = n;")
-	if wide then
-		local unit = first.stage.unit
-		t:open("if (%s %% %d == 0 && n >= %d) {", turn.place(loop, first), unit, most)
-		t:line("m -= n %% %d;", most)
+	if wide or piped then
+		local unit, whole = first.stage.unit, stream.bytes(isa.kernels[1])
+		t:open("if (%s %% %d == 0 && n >= %d) {", turn.place(loop, first), unit, wide and whole or 3 * whole)
+		-- Of a keystream that is less than half in use a narrower kernel makes less.
+		t:line(wide and "m -= n %% %d;" or "m -= n %% %d <= %d ? n %% %d : 0;", whole, whole / 2, whole)
 		if out then
 			t:line("if ((uintptr_t)dst %% %d == 0)", isa.kernels[1])
 			t:line("\t%s;", M.call(loop, isa, "_wide_out", { n = "m" }))
 			t:line("else")
 			t:line("\t%s;", M.call(loop, isa, "_wide", { n = "m" }))
-		else
+		elseif wide then
 			t:line("%s;", M.call(loop, isa, "_wide", { n = "m" }))
+		else
+			t:line("%s;", M.call(loop, isa, "_piped", { n = "m", keys = "ks_" .. first.name }))
+			if not first.stage.fields.public then t:line("used_%s = sizeof ks_%s;", first.name, first.name) end
 		end
 		t:close(" else {")
 		t.depth = t.depth + 1
@@ -367,7 +452,7 @@ local function emit_driver(t, loop, isa, out)
 		t:line("\tm -= m %% %d;", loop.unit)
 	end
 	t:line("%s;", M.call(loop, isa, "_near", given))
-	if wide then t:close() end
+	if wide or piped then t:close() end
 	t:line("%s", M.advance(loop, "", "m"))
 	t:close()
 	for _, step in ipairs(loop.streams) do
@@ -398,6 +483,7 @@ function M.emit(t, loop, isa, done, whole, out)
 		else
 			emit_light(t, loop, isa, "_near", whole)
 			if stays(loop, isa) then emit_wide(t, loop, isa) end
+			if pieces(loop, isa) then emit_piped(t, loop, isa) end
 			emit_driver(t, loop, isa)
 		end
 	end

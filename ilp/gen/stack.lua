@@ -91,7 +91,12 @@ end
 function M.of_loops(each)
 	local spills, streams = 0, 0
 	each(function(l)
-		for _, step in ipairs(l.steps) do spills = math.max(spills, bytes(step)) end
+		local stream, most = 0, 0
+		for _, step in ipairs(l.steps) do
+			if step.kind == "stream" then stream = math.max(stream, bytes(step)) else most = math.max(most, bytes(step)) end
+		end
+		-- What is piped is alive at once.
+		spills = math.max(spills, loop.is_piped(l) and stream + most or math.max(stream, most))
 		for _, isa in ipairs(isa_table.list) do streams = math.max(streams, loop.keystreams(l, isa)) end
 	end)
 	return math.max(LEAST, FRAMES + spills) + streams

@@ -84,10 +84,32 @@ local function name(stage, what, isa, width)
 end
 
 function M.kernel_name(stage, isa, width) return name(stage, "kernel", isa, width) end
+function M.blocks_name(stage, isa, width) return name(stage, "blocks", isa, width) end
 function M.ahead_name(stage, isa) return name(stage, "ahead", isa) end
 
 -- Bytes that the kernel of that width makes.
 function M.bytes(width) return width * WORDS end
+
+-- Turns of the loop in the block's function, if it has one.
+function M.turns(stage)
+	for _, n in ipairs(stage.block.scope) do
+		if n.op == "loop" then return n.turns end
+	end
+end
+
+-- The words of blocks i, …, to w. between: { turns, inside }, what stands in so many turns of the block's loop.
+function M.emit_block(t, stage, isa, width, s, i, between)
+	local T, n = isa_table.type(width, 32), width / 4
+	local names = {}
+	for k = 1, stage.state_words do
+		names[k] = n > 1 and string.format("%s(%s, %s[%d])", prelude.use "SPLAT", T, s, k - 1)
+			or string.format("%s[%d]", s, k - 1)
+	end
+	names[#names + 1] = n > 1 and string.format("(SPLAT(%s, %s) + %s)", T, i, prelude.use("COUNT_%s", T)) or i
+	local results = expression.emit(t, stage.block, names, T, "x", isa, between)
+	for k, r in ipairs(results) do t:line("w[%d] = %s;", k - 1, r) end
+	t:home()
+end
 
 local function emit_kernel(t, stage, isa, width)
 	local T, n = isa_table.type(width, 32), width / 4
@@ -95,14 +117,8 @@ local function emit_kernel(t, stage, isa, width)
 		n > 1 and string.format(", and of the %d after it in the further lanes", n - 1) or "")
 	t:func(string.format("%sstatic inline __attribute__((always_inline)) void %s(const uint32_t *s, uint32_t i, %s w[%d])",
 		isa_table.attribute(isa), M.kernel_name(stage, isa, width), T, WORDS))
-	local names = {}
-	for k = 1, stage.state_words do names[k] = n > 1 and string.format("%s(%s, s[%d])", prelude.use "SPLAT", T, k - 1)
-		or string.format("s[%d]", k - 1) end
-	names[#names + 1] = n > 1 and string.format("(SPLAT(%s, i) + %s)", T, prelude.use("COUNT_%s", T)) or "i"
-	if not expression.used_inputs(stage.block)[#names] then t:line("(void)i;") end
-	local results = expression.emit(t, stage.block, names, T, "x", isa)
-	for k, r in ipairs(results) do t:line("w[%d] = %s;", k - 1, r) end
-	t:home()
+	if not expression.used_inputs(stage.block)[stage.state_words + 1] then t:line("(void)i;") end
+	M.emit_block(t, stage, isa, width, "s", "i")
 	t:endfunc()
 end
 

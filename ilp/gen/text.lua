@@ -36,14 +36,14 @@ function M:raw(text)
 	for line in (text .. "\n"):gmatch("(.-)\n") do add(self, line) end
 end
 
--- Lines that were written elsewhere; directives stay at the margin.
+-- Lines that were written elsewhere; directives, and what becomes one, stay at the margin.
+local HOME = "\1"
 function M:append(lines)
 	local indent = INDENT[self.depth]
-	for _, line in ipairs(lines) do add(self, (line:byte() == 35 and "" or indent) .. line) end
+	for _, line in ipairs(lines) do add(self, ((line:byte() == 35 or line == HOME) and "" or indent) .. line) end
 end
 
 -- What follows comes from that line of a description; until home(), which is where the C itself goes on.
-local HOME = "\1"
 function M:from(line, file)
 	if not file:find("%c") then
 		add(self, string.format('#line %d "%s"', line, (file:gsub('[\\"]', "\\%0"))))

@@ -176,7 +176,7 @@ end
 local function emit_fold(t, step, isa, width, xs, main, first)
 	local stage = step.stage
 	if not main and fold.in_order(stage) then return fold_units(t, stage, width, xs) end
-	local sums, n = main and fold.sums(stage, isa) or 1, stage.words
+	local sums, n = main == true and fold.sums(stage, isa) or 1, stage.words
 	local T, V = isa_table.type(width, 64), isa_table.type(width, 32)
 	for k = 1, #xs, n do
 		local group = {}
@@ -188,7 +188,7 @@ end
 
 -- Does the steps of the loop to the vectors xs, which stand one behind the other, offset being the C expression of how
 -- far from the loop's place. key(step, j): the C expression of the keystream beside xs[j]. main: of the main loop,
--- whose accumulators are there; first: the number of the first vector in a turn.
+-- whose accumulators are there, as many as fold.sums() says, or "single": one; first: the number of the first vector in a turn.
 function M.vectors(t, loop, isa, width, xs, offset, key, main, first)
 	for _, step in ipairs(loop.steps) do
 		if step.kind == "stream" then
