@@ -360,10 +360,11 @@ local function each_loop(plan, schedules, f)
 	end
 end
 
--- Each of them once, good for all its uses; above them the functions that they share.
+-- Each of them once, good for all its uses; above them the functions that they share, and streams.
 local function emit_loops(t, plan, isa, schedules)
 	local done, least, before = {}, {}, t.count
 	t.above = text.new()
+	for _, stage in ipairs(plan.streams) do stream.emit_functions(t, stage, isa) end
 	each_loop(plan, schedules, function(l, whole) least[l.name] = math.min(least[l.name] or whole, whole) end)
 	each_loop(plan, schedules, function(l, _, out) loop.emit(t, l, isa, done, least[l.name], out) end)
 	t:insert(before, t.above)
@@ -485,7 +486,6 @@ local function emit_isa(t, plan, isa, schedules, callables)
 	t:line("/* ---- %s ---- */", isa.name)
 	t:line("")
 	if isa.guard then t:raw("#if " .. isa.guard) end
-	for _, stage in ipairs(plan.streams) do stream.emit_functions(t, stage, isa) end
 	emit_loops(t, plan, isa, schedules)
 	if isa == isa_table.ends then
 		each_segment(plan, function(direction, segment)

@@ -1,5 +1,6 @@
 -- Graphs as C: statements for what is used more than once or belongs to a loop, expressions for the rest.
 local bit = require "bit"
+local isa_table = require "gen.isa"
 local prelude = require "gen.prelude"
 local text = require "gen.text"
 
@@ -129,6 +130,24 @@ function Writer:expression(n)
 	return e
 end
 
+-- Whether a loop uses nothing that was made before it.
+function M.is_closed(loop)
+	local own = {}
+	local function inside(scope)
+		for _, n in ipairs(scope) do
+			for _, w in ipairs(n.op == "loop" and n.init or n.args) do
+				if w.op ~= "const" and not own[w.op == "out" and w.loop or w] then return false end
+			end
+			own[n] = true
+			for _, var in ipairs(n.vars or {}) do own[var] = true end
+			if n.op == "loop" and not inside(n.scope) then return false end
+		end
+		return true
+	end
+	for _, var in ipairs(loop.vars) do own[var] = true end
+	return inside(loop.scope)
+end
+
 -- A statement that comes from that line of the description.
 function Writer:statement(n, format, ...)
 	if self.graph.file and n.line > 0 and n.line ~= self.next then self.t:from(n.line, self.graph.file) end
@@ -137,25 +156,46 @@ function Writer:statement(n, format, ...)
 end
 
 function Writer:loop(loop)
-	for k, var in ipairs(loop.vars) do
-		self.text[var] = self:fresh()
-		self:statement(loop, "%s %s = %s;", self.type, self.text[var], bare(self:operand(loop.init[k])))
-	end
-	local between = self.between
-	self.between = nil
-	if between then
-		self.t:line("unsigned turn = 0;")
-		self:turns(loop, "for (; turn < %d; turn++) {", between.turns, between.inside)
-		if between.turns < loop.turns then self:turns(loop, "for (; turn < %d; turn++) {", loop.turns) end
+	local apart, turn = self.apart and M.is_closed(loop)
+	if apart then
+		turn = self:turn_function(loop)
+		local array, init = self:fresh(), {}
+		for k, var in ipairs(loop.vars) do
+			self.text[var] = string.format("%s[%d]", array, k - 1)
+			init[k] = bare(self:operand(loop.init[k]))
+		end
+		self:statement(loop, "%s %s[%d] = { %s };", self.type, array, #init, table.concat(init, ", "))
+		turn = string.format("%s(%s);", turn, array)
 	else
-		self:turns(loop, "for (unsigned turn = 0; turn < %d; turn++) {", loop.turns)
+		for k, var in ipairs(loop.vars) do
+			self.text[var] = self:fresh()
+			self:statement(loop, "%s %s = %s;", self.type, self.text[var], bare(self:operand(loop.init[k])))
+		end
+	end
+	local function turns(head, last, inside)
+		self.next = nil
+		self.t:open(head, last)
+		if apart then self:statement(loop, turn) else self:turn(loop) end
+		if inside then
+			self.t:home()
+			inside(self.t)
+		end
+		self.t:close()
+		self.next = nil
+	end
+	local inside = apart and self.apart.inside
+	if inside then
+		self.apart.inside = nil
+		self.t:line("unsigned turn = 0;")
+		turns("for (; turn < %d; turn++) {", self.apart.turns, inside)
+		if self.apart.turns < loop.turns then turns("for (; turn < %d; turn++) {", loop.turns) end
+	else
+		turns("for (unsigned turn = 0; turn < %d; turn++) {", loop.turns)
 	end
 end
 
--- What a loop does in each turn, and what else stands there.
-function Writer:turns(loop, head, last, inside)
-	self.next = nil
-	self.t:open(head, last)
+-- What a loop does in a turn.
+function Writer:turn(loop)
 	self:scope(loop.scope)
 	-- A word that only changes its place is read before it is overwritten.
 	local value = {}
@@ -169,12 +209,23 @@ function Writer:turns(loop, head, last, inside)
 	for k, var in ipairs(loop.vars) do
 		if loop.results[k] ~= var then self.t:line("%s = %s;", self.text[var], value[k]) end
 	end
-	if inside then
-		self.t:home()
-		inside(self.t)
-	end
-	self.t:close()
-	self.next = nil
+end
+
+-- A function of it, on an array of the words that go from turn to turn. It is written once for a type.
+function Writer:turn_function(loop)
+	local above, name = self.apart.above, string.format("%s_%s_%s", self.apart.name, self.type, self.isa.name)
+	if above[name] then return name end
+	above[name] = true
+	local outer = self.t
+	self.t, self.next = above, nil
+	above:func(string.format("%sstatic inline __attribute__((always_inline)) void %s(%s *v)",
+		isa_table.attribute(self.isa), name, self.type))
+	for k, var in ipairs(loop.vars) do self.text[var] = string.format("v[%d]", k - 1) end
+	self:turn(loop)
+	above:home()
+	above:endfunc()
+	self.t, self.next = outer, nil
+	return name
 end
 
 -- The operations of a scope that are used once, by another of them: they are written where they are used.
@@ -209,9 +260,9 @@ end
 local written
 function M.begin() written = setmetatable({}, { __mode = "k" }) end
 
-local function write(graph, names, type, prefix, isa, between)
+local function write(graph, names, type, prefix, isa, apart)
 	local t = text.new()
-	local w = setmetatable({ t = t, graph = graph, type = type, prefix = prefix, isa = isa, between = between, counter = 0,
+	local w = setmetatable({ t = t, graph = graph, type = type, prefix = prefix, isa = isa, apart = apart, counter = 0,
 		uses = count_uses(graph), text = {}, home = {}, scalar = type:match("^uint") ~= nil }, Writer)
 	for k, input in ipairs(graph.inputs) do w.text[input] = names[k] end
 	w:scope(graph.scope)
@@ -230,13 +281,14 @@ end
 --	type    C type of a word
 --	prefix  of the temporaries' names, so that several graphs may stand in one block
 --	isa     entry of isa.lua, for lowerings; nil where there are none
---	between { turns, inside }: inside(t) writes what stands in so many turns of the graph's loop
-function M.emit(t, graph, names, type, prefix, isa, between)
+--	apart   { above, name, turns, inside }: what a loop does in a turn is a function of that name, written to `above`; and
+--	        inside(t) writes what else stands in so many turns of the first
+function M.emit(t, graph, names, type, prefix, isa, apart)
 	local known = written[graph] or {}
 	written[graph] = known
 	local key = table.concat(names, ",", 1, #graph.inputs) .. ";" .. type .. prefix .. (isa and isa.bytes and "b" or "")
-	local one = not between and known[key] or write(graph, names, type, prefix, isa, between)
-	if not between then known[key] = one end
+	local one = not apart and known[key] or write(graph, names, type, prefix, isa, apart)
+	if not apart then known[key] = one end
 	t:append(one.lines)
 	return { unpack(one.results) }
 end

@@ -90,15 +90,16 @@ function M.ahead_name(stage, isa) return name(stage, "ahead", isa) end
 -- Bytes that the kernel of that width makes.
 function M.bytes(width) return width * WORDS end
 
--- Turns of the loop in the block's function, if it has one.
+-- Turns of the loop in the block's function, if there is one that other things can stand in.
 function M.turns(stage)
 	for _, n in ipairs(stage.block.scope) do
-		if n.op == "loop" then return n.turns end
+		if n.op == "loop" then return expression.is_closed(n) and n.turns or nil end
 	end
 end
 
--- The words of blocks i, …, to w. between: { turns, inside }, what stands in so many turns of the block's loop.
-function M.emit_block(t, stage, isa, width, s, i, between)
+-- The words of blocks i, …, to w. turns, inside: what else
+-- stands in so many turns of the block's loop (expression.lua).
+function M.emit_block(t, stage, isa, width, s, i, turns, inside)
 	local T, n = isa_table.type(width, 32), width / 4
 	local names = {}
 	for k = 1, stage.state_words do
@@ -106,7 +107,8 @@ function M.emit_block(t, stage, isa, width, s, i, between)
 			or string.format("%s[%d]", s, k - 1)
 	end
 	names[#names + 1] = n > 1 and string.format("(SPLAT(%s, %s) + %s)", T, i, prelude.use("COUNT_%s", T)) or i
-	local results = expression.emit(t, stage.block, names, T, "x", isa, between)
+	local results = expression.emit(t, stage.block, names, T, "x", isa,
+		{ above = t.above, name = stage.name .. "_turn", turns = turns, inside = inside })
 	for k, r in ipairs(results) do t:line("w[%d] = %s;", k - 1, r) end
 	t:home()
 end
