@@ -109,15 +109,17 @@ local function func(name, arguments, body)
 	return string.format("%s = function(%s)\n\t\t%s\n\tend", name, arguments, table.concat(body, "\n\t\t"))
 end
 
--- Parameters for a state of n words, and what makes that of them.
+-- Parameters for a state of n words, and what makes that of them; of more words than a parameter may have, of some twice.
 local function keyed(R, bits, n)
 	local size = bits / 8
-	local split = n > 1 and chance(R, 30) and R(n - 1) + 1 or n
+	local m = math.min(n, 128 / size)
+	local split = m > 1 and chance(R, 30) and R(m - 1) + 1 or m
 	local params, names = string.format('{ "key", %d }', split * size), words("p.key", split)
-	if split < n then
-		params = params .. string.format(', { "salt", %d }', (n - split) * size)
-		names = both(names, words("p.salt", n - split))
+	if split < m then
+		params = params .. string.format(', { "salt", %d }', (m - split) * size)
+		names = both(names, words("p.salt", m - split))
 	end
+	for k = m + 1, n do names[k] = string.format("rotl(%s, %d)", names[k - m], k % 32) end
 	local state = {}
 	for k = 1, n do
 		local way = R(4)
@@ -202,7 +204,7 @@ function make.map(R, name)
 	while bits > unit * 8 do bits = bits / 2 end
 	local n, key, names = unit * 8 / bits, {}, chance(R, 70) and { "i" } or {}
 	if bits >= 32 and chance(R, 45) then
-		local count = 1 + R(3)
+		local count = one_of(R, { 1, 1, 2, 2, 3, 3, 8, 24, 40 })
 		key = keyed(R, bits, count)
 		if chance(R, 80) then names = both(names, words("s", count)) end -- or the state is for nothing
 	end
@@ -319,7 +321,7 @@ end
 function make.fold(R, name)
 	local unit, size, n = one_of(R, { 4, 8, 16 }), one_of(R, { 2, 4, 8, 16 }), one_of(R, { 1, 1, 1, 2, 2, 3, 5, 8 })
 	local has_key = chance(R, 50)
-	local uses, count = uses_of(R, has_key), 1 + R(2)
+	local uses, count = uses_of(R, has_key), one_of(R, { 1, 1, 2, 2, 2, 20, 50 })
 	local by_key = uses.power and chance(R, 70)
 	local state = has_key and words("s", by_key and 8 or count) or {}
 	local functions, poly, acc = lanes(R, n, unit, uses, state)
@@ -387,7 +389,7 @@ end
 local ALL = "0x0101010101010101ULL"
 
 function make.sum(R, name)
-	local unit, size, has_key = one_of(R, { 4, 8 }), one_of(R, { 2, 4, 8 }), chance(R, 35)
+	local unit, size, has_key = one_of(R, { 4, 8 }), one_of(R, { 2, 4, 8 }), chance(R, 6)
 	local op, v, last, joined, before, first = (chance(R, 60) and parity or sum)(R, unit, size)
 	local key, merged = {}, op .. "(a, b)"
 	if has_key then
@@ -409,7 +411,7 @@ end
 -- Streams, reframes, pads -----------------------------------------------------------------------------------------
 
 function make.stream(R, name)
-	local n = one_of(R, { 1, 1, 2, 3, 5, 12, 20 })
+	local n = one_of(R, { 1, 1, 2, 3, 5, 12, 20, 50 })
 	local names, out, way = both(words("s", n), { "i" }), {}, R(4)
 	for k = 1, 16 do
 		local it = expression(R, both(names, way == 0 and words("x", 3) or {}), 32, 2 + R(2), true)
@@ -419,9 +421,12 @@ function make.stream(R, name)
 	end
 	local body = { "return { " .. table.concat(out, ",\n\t\t\t") .. " }" }
 	if way == 0 then
-		table.insert(body, 1, string.format("local x = repeat_(%d, function(x) return { %s, x[1], %s } end, { %s, i, %s })",
-			1 + R(12), expression(R, { "x[1]", "x[2]", "x[3]", "s[1]" }, 32, 2, false),
-			expression(R, { "x[2]", "x[3]" }, 32, 2, true), one_of(R, names), constant(R, 32)))
+		-- Words that all live while it turns; with few, one changes the others.
+		local wide, first = one_of(R, { 3, 3, 8, 40 }), expression(R, { "x[1]", "x[2]", "x[3]", "s[1]" }, 32, 2, false)
+		local last = expression(R, { "x[2]", "x[3]" }, 32, 2, true)
+		table.insert(body, 1, string.format("local x = repeat_(%d, function(x) return { %s, %s, %s } end, { %s })",
+			1 + R(12), first, join(wide - 2, function(k) return string.format("x[%d]", k) end), last,
+			join(wide, function(k) return k == 2 and "i" or one_of(R, names) end)))
 	end
 	return stage(name, "stream", both({ "unit = 64" }, both(keyed(R, 32, n), { func("block", "s, i", body) }))), {}
 end

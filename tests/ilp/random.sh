@@ -1,7 +1,7 @@
 #!/bin/bash
 # Chains that nobody would think of (random.lua), generated, compiled and run: their loops against their descriptions,
-# at the extent SURVEY (ilp/gen/test.lua), for every instruction set that is here; and once more with clang's sanitizer
-# of undefined behaviour. usage() says how to call it.
+# at the extent SURVEY (ilp/gen/test.lua), for every instruction set that is here, and what they leave on the stack; and
+# once more with clang's sanitizer of undefined behaviour. usage() says how to call it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -57,15 +57,15 @@ number='(0|[1-9][0-9]{0,8})'
 [ ${#range[@]} = 0 ] || [[ ${range[*]} =~ ^$number\ $number$ ]] || bad "'${range[*]}': expected FROM and TO"
 [ ${#range[@]} = 0 ] || [ -z "$alone" ] || bad "seeds and --seed: expected one of both"
 
-# The configurations: name, compiler, instruction sets, schedules, flags. The first has the warnings that all our C is
-# compiled with, since loops are.
+# The configurations: name, compiler, instruction sets, schedules, flags. The first is how loops are compiled (build.mk).
 isas=scalar
 for flag in sse2:sse2 ssse3:ssse3 avx2:avx2 avx512bw:avx512 asimd:neon vx:vx; do
 	! grep -qwi "^\(flags\|features\).*[[:space:]]${flag%:*}" /proc/cpuinfo || isas+=,${flag#*:}
 done
 widest=scalar
 [ "$isas" = scalar ] || widest=scalar,${isas##*,}
-configurations=("gcc gcc $isas 5 -O0 -Wall -Wextra -Wconversion -Wshadow -Werror ${CFLAGS:-}")
+configurations=("gcc gcc $isas 5 -O3 -fno-tree-vectorize -fno-tree-slp-vectorize
+	-Wall -Wextra -Wconversion -Wshadow -Werror ${CFLAGS:-}")
 skipped=0
 if command -v clang >/dev/null; then
 	configurations+=("undefined clang $widest 4 -O0 -w -fsanitize=undefined -fno-sanitize-recover=all")
@@ -90,7 +90,7 @@ EOF
 for c in "${configurations[@]}"; do
 	read -r name cc _ <<<"$c"
 	mkdir "$dir/$name"
-	for f in ilp/ilp.c tests/ilp/vec.c tests/ilp/compare.c core/cksum.c "$dir/main.c"; do
+	for f in ilp/ilp.c core/cksum.c tests/ilp/{vec,compare,secrets}.c "$dir/main.c"; do
 		"$cc" "${common[@]}" -O1 -c "$f" -o "$dir/$name/$(basename "$f" .c).o"
 	done
 done
@@ -123,7 +123,7 @@ described() { # work, seed: whether there are loops to be made of it
 }
 compile() { # work, configuration, seeds: says which of them can be run
 	local work=$1 name cc isa ways flags seed c top=$PWD todo=() files=()
-	read -r name cc isa ways flags <<<"$2"
+	read -r -d '' name cc isa ways flags <<<"$2" || true
 	shift 2
 	mkdir -p "$work/$name"
 	read -ra flags <<<"${common[*]} $flags"
@@ -142,14 +142,13 @@ compile() { # work, configuration, seeds: says which of them can be run
 		echo "$seed"
 	done
 }
-run() { # work, configuration's name, seed
-	local log=$1/$2/$3.log chain rc=0
-	chain=$(chain_of "$3")
-	timeout --foreground -k 10 600 "$1/$2/run" "$chain" "$1/$chain.vec" >"$log" 2>&1 || rc=$?
+run() { # work, configuration's name, seed, program, its arguments: says what it came to
+	local log=$1/$2/$3.$4.log seed=$3 what="$2, $4" rc=0
+	timeout --foreground -k 10 600 "$1/$2/$4" "${@:5}" >"$log" 2>&1 || rc=$?
 	if [ $rc = 0 ] && [[ $(tail -n 1 "$log") =~ ^[1-9][0-9]*\ passed,\ 0\ failed$ ]]; then
-		echo "passed $3 $2"
+		echo "passed $seed $what"
 	else
-		echo "FAILED $3 $2: $(grep -m 1 'runtime error' "$log" || head -n 1 "$log"), status $rc"
+		echo "FAILED $seed $what: $(grep -m 1 'runtime error' "$log" || head -n 1 "$log"), status $rc"
 	fi
 }
 unit() { # name, seeds
@@ -163,7 +162,7 @@ unit() { # name, seeds
 		[ ${#legal[@]} -gt 0 ] || break
 		mapfile -t good < <(compile "$work" "$c" "${legal[@]}")
 		[ ${#good[@]} -gt 0 ] || continue
-		read -r name cc _ _ flags <<<"$c"
+		read -r -d '' name cc _ _ flags <<<"$c" || true
 		{
 			echo '#include "ilp/ilp.h"'
 			for seed in "${good[@]}"; do echo "extern const struct ilp_chain ilp_chain_$(chain_of "$seed");"; done
@@ -173,8 +172,16 @@ unit() { # name, seeds
 		} >"$work/$name/list.c"
 		mapfile -t objects < <(for seed in "${good[@]}"; do echo "$work/$name/$(chain_of "$seed").o"; done)
 		# shellcheck disable=SC2086 # flags
-		"$cc" "${common[@]}" $flags "$dir/$name"/*.o "$work/$name/list.c" "${objects[@]}" -o "$work/$name/run"
-		for seed in "${good[@]}"; do run "$work" "$name" "$seed"; done >>"$work/result"
+		"$cc" "${common[@]}" $flags "$dir/$name"/{main,compare,vec,ilp,cksum}.o "$work/$name/list.c" "${objects[@]}" \
+			-o "$work/$name/compare"
+		# What is left on the stack is not what the sanitizers leave.
+		# shellcheck disable=SC2086 # flags
+		[[ $flags == *-fsanitize* ]] || "$cc" "${common[@]}" $flags "$dir/$name"/{secrets,ilp}.o "$work/$name/list.c" \
+			"${objects[@]}" -o "$work/$name/secrets"
+		for seed in "${good[@]}"; do
+			run "$work" "$name" "$seed" compare "$(chain_of "$seed")" "$work/$(chain_of "$seed").vec"
+			[ ! -f "$work/$name/secrets" ] || run "$work" "$name" "$seed" secrets "$(chain_of "$seed")"
+		done >>"$work/result"
 	done
 	mv "$work/result" "$dir/$(basename "$work").done"
 }
