@@ -64,8 +64,8 @@ for flag in sse2:sse2 ssse3:ssse3 avx2:avx2 avx512bw:avx512 asimd:neon vx:vx; do
 done
 widest=scalar
 [ "$isas" = scalar ] || widest=scalar,${isas##*,}
-configurations=("gcc gcc $isas 5 -O3 -fno-tree-vectorize -fno-tree-slp-vectorize
-	-Wall -Wextra -Wconversion -Wshadow -Werror ${CFLAGS:-}")
+warn='-Wall -Wextra -Wconversion -Wshadow -Werror'
+configurations=("gcc gcc $isas 5 -O3 -fno-tree-vectorize -fno-tree-slp-vectorize $warn ${CFLAGS:-}")
 skipped=0
 if command -v clang >/dev/null; then
 	configurations+=("undefined clang $widest 4 -O0 -w -fsanitize=undefined -fno-sanitize-recover=all")
@@ -80,6 +80,7 @@ common=(-std=gnu17 -D_GNU_SOURCE -I.)
 mkdir -p build/random
 dir=$(mktemp -d build/random/work.XXXXXX)
 trap 'end_all; rm -rf "$dir"' EXIT
+trap 'echo "random.sh: stopped" >&2; exit 130' HUP INT TERM
 cat >"$dir/main.c" <<'EOF'
 #include "tests/ilp/compare.h"
 int main(int argc, char **argv)
@@ -123,7 +124,7 @@ described() { # work, seed: whether there are loops to be made of it
 }
 compile() { # work, configuration, seeds: says which of them can be run
 	local work=$1 name cc isa ways flags seed c top=$PWD todo=() files=()
-	read -r -d '' name cc isa ways flags <<<"$2" || true
+	read -r name cc isa ways flags <<<"$2"
 	shift 2
 	mkdir -p "$work/$name"
 	read -ra flags <<<"${common[*]} $flags"
@@ -162,7 +163,7 @@ unit() { # name, seeds
 		[ ${#legal[@]} -gt 0 ] || break
 		mapfile -t good < <(compile "$work" "$c" "${legal[@]}")
 		[ ${#good[@]} -gt 0 ] || continue
-		read -r -d '' name cc _ _ flags <<<"$c" || true
+		read -r name cc _ _ flags <<<"$c"
 		{
 			echo '#include "ilp/ilp.h"'
 			for seed in "${good[@]}"; do echo "extern const struct ilp_chain ilp_chain_$(chain_of "$seed");"; done
