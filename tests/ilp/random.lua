@@ -497,6 +497,10 @@ local function chain(seed)
 		moved = moved or e and e.moves
 	end
 	if not moved and chance(R, 70) or #list == 0 then table.insert(list, R(#list + 1) + 1, { name = "copy" }) end
+	-- What is summed on the wire's side has ways of its own.
+	if not seen.inet_checksum and chance(R, 25) then
+		table.insert(list, R(#list + 1) + 1, { name = "inet_checksum", at = chance(R, 15) and "tail" or nil })
+	end
 	local places = false
 	for _, e in ipairs(list) do
 		places = places or e.at == "head" or e.name == "mpa_marker" or e.name:find "^mark"
