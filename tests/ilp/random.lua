@@ -164,7 +164,10 @@ function change.mul(R, t, _, bits)
 	return string.format("%s = mul(%s, %d)", t, t, odd), string.format("%s = mul(%s, 0x%s%s)", t, t,
 		bit.tohex(inverse), bits == 64 and "ULL" or "")
 end
-local CHANGES = { "add", "sub", "xor", "rotl", "swap", "fold", "turns", "mul" }
+function change.product(R, t, e, bits, names)
+	return change.add(R, t, string.format("mul(%s, %s)", e, expression(R, names, bits, 1, true)))
+end
+local CHANGES = { "add", "sub", "xor", "rotl", "swap", "fold", "turns", "mul", "product" }
 local SELF = { "xor", "swap", "fold", "turns" } -- undo themselves
 
 local function changes(R, n, bits, names, list, count)
