@@ -8,9 +8,30 @@ cd "$(dirname "$0")/../.."
 # Seeds that found something: as --seed takes them, the checksum of what they make, and what was wrong.
 kept() {
 	cat <<'EOF'
+5:3 3576740340 a fold in order of which the merge does not use the key did not compile
+1:4 545527497 nor one whose key only some of its functions use
+46:2,3 573027820 nor a map that does not use its key
+27:1,2 181865709 an ADU too short for the value before it was taken for whole
+85:1,3 1510742227 the same, of eight accumulators; what comes behind is marked
+74:3 2526939293 big32 of what has an upper half, in last
+87 3677033746 big32 of what has an upper half, in vectors of a map
+139:2,3 3184092885 the sum of what waits, with another value beside it
+251 566093240 the product of two words of 16 bits, as int
+61 1351277250 scratch memory that is none, and a place in it
+11:2 3475410531 a product that chooses: gcc warns of it
+53 1099496060 the same, behind other folds
+20:5 2584333259 words of repeat_ that nothing uses: gcc warns of them
+114:3 3719538019 the same, of one turn
+40:2,3 3496208855 secrets deeper on the stack than is cleared: a loop
+115 107304008 the same, of many folds
+116 3322083605 the same, by the stores that go by the caches
+124 2126825689 the same, five folds
+134 3195682062 the same, where data ends: pads and marks
+164 2104996768 the same, sums without keys
+202 2908017788 the same, three MACs behind one another
 EOF
 }
-FEW='1 12' # and these
+FEW='1 6' # and these
 
 usage() {
 	cat <<'EOF'
