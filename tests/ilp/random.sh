@@ -14,7 +14,8 @@ kept() {
 27:1,2 181865709 an ADU too short for the value before it was taken for whole
 85:1,3 1510742227 the same, of eight accumulators; what comes behind is marked
 74:3 2526939293 big32 of what has an upper half, in last
-87 3677033746 big32 of what has an upper half, in vectors of a map
+57 858209129 the same, in vectors of a map
+41 72068185 the same, in plain C
 139:2,3 3184092885 the sum of what waits, with another value beside it
 251 566093240 the product of two words of 16 bits, as int
 61 1351277250 scratch memory that is none, and a place in it
