@@ -12,9 +12,9 @@ kept() {
 1:4 545527497 nor one whose key only some of its functions use
 46:2,3 573027820 nor a map that does not use its key
 27:1,2 181865709 an ADU too short for the value before it was taken for whole
-85:1,3 1510742227 the same, of eight accumulators; what comes behind is marked
 74:3 2526939293 big32 of what has an upper half, in last
-57 858209129 the same, in vectors of a map
+85:1,3 1510742227 the same, of eight accumulators
+57:2 143688193 the same, in vectors of a map
 41 72068185 the same, in plain C
 139:2,3 3184092885 the sum of what waits, with another value beside it
 251 566093240 the product of two words of 16 bits, as int
