@@ -109,7 +109,8 @@ local function func(name, arguments, body)
 	return string.format("%s = function(%s)\n\t\t%s\n\tend", name, arguments, table.concat(body, "\n\t\t"))
 end
 
--- Parameters for a state of n words, and what makes that of them; of more words than a parameter may have, of some twice.
+-- Parameters for a state of n words, and what makes that of them; of more words than a parameter may have, of some
+-- twice.
 local function keyed(R, bits, n)
 	local size = bits / 8
 	local m = math.min(n, 128 / size)
@@ -447,8 +448,8 @@ function make.mark(R, name)
 	return stage(name, "reframe", both(key, { "every = " .. every, func("mark", "i, s", "{ " .. marks .. " }") })), {}
 end
 
-local FILLS = { "n", "n", "k == n and n or 0", "k", "k == n and n or 255", "k == n and (n + 100) % 256 or (k * 7) % 256",
-	"255 - n" }
+local FILLS = { "n", "n", "k == n and n or 0", "k", "k == n and n or 255",
+	"k == n and (n + 100) % 256 or (k * 7) % 256", "255 - n" }
 local function pad(R, name, to)
 	return stage(name, "pad", { "to = " .. to, "least = " .. (chance(R, 3) and 0 or 1),
 		func("fill", "k, n", one_of(R, FILLS)) })
@@ -463,8 +464,8 @@ end
 
 -- Chains ----------------------------------------------------------------------------------------------------------
 
-local OURS = { "inet_checksum", "xdr_u32", "xdr_u64", "chacha20", "adler32", "crc32c", "fletcher32", "poly1305", "ws_mask",
-	"mpa_marker", "pkcs7_pad", "guid" }
+local OURS = { "inet_checksum", "xdr_u32", "xdr_u64", "chacha20", "adler32", "crc32c", "fletcher32", "poly1305",
+	"ws_mask", "mpa_marker", "pkcs7_pad", "guid" }
 local FOLDS = { inet_checksum = true, adler32 = true, crc32c = true, fletcher32 = true, poly1305 = true }
 local KINDS = { "map", "map", "map", "map", "fold", "fold", "fold", "fold", "sum", "sum", "stream", "stream", "mark",
 	"mark", "pad", "ours", "ours", "ours" }
