@@ -40,10 +40,11 @@ NEED_FUZZ  := $(NEED_BUILD) clang libclang-rt-14-dev
 NEED_LINT  := $(NEED_BUILD) check clang clang-tidy shellcheck lua-check liblwip-dev
 need = @tools/need.sh
 TESTS_LUA := $(wildcard tests/*/*.lua)
-TESTS_SH := $(wildcard tests/*.sh) tests/ilp/survey.sh $(filter-out %/common.sh %/race.sh,$(wildcard tests/netns/*.sh))
+TESTS_SH := $(wildcard tests/*.sh) tests/ilp/survey.sh tests/ilp/random.sh \
+	$(filter-out %/common.sh %/race.sh,$(wildcard tests/netns/*.sh))
 
-.PHONY: help all tests demo check check-asan check-cross fuzz mutants prove survey packetdrill losstable race bench
-.PHONY: lint clean
+.PHONY: help all tests demo check check-asan check-cross fuzz mutants prove survey random packetdrill losstable race
+.PHONY: bench lint clean
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' build.mk
 	@echo "  CC=gcc|clang chooses the compiler, V=1 shows the commands, FILE=path is what demo sends,"
@@ -100,6 +101,11 @@ prove: ## the full proof of every chain's loops (an hour or less; goes on where 
 survey: ## every legal chain of four of ten stages, generated, compiled and run; all verdicts (40 minutes; likewise)
 	$(need) $(NEED_BUILD)
 	@tests/ilp/survey.sh --all $(if $(JSON),--json '$(JSON)')
+
+RANDOM_SEEDS = 1 300
+random: ## chains of stages by random numbers, their loops against what they say (RANDOM_SEEDS='FROM TO'; a second each)
+	$(need) $(NEED_BUILD) clang
+	@tests/ilp/random.sh $(RANDOM_SEEDS)
 
 packetdrill: ## the adapter for packetdrill's --so_filename: build/gcc/packetdrill/tcpu.so
 	$(need) $(NEED_BUILD)

@@ -1,0 +1,547 @@
+-- A chain of stages that nobody would think of, by a number: what of the generator only descriptions show that were
+-- not written for it. random.sh makes loops of it and runs them. Run from the top of the source:
+--
+--	luajit tests/ilp/random.lua SEED DIR [STAGES]
+--	                     writes DIR/random_SEED.lua and DIR/stages/*.lua, those of ilp/stages excepted. STAGES, 1,3 say:
+--	                     only these stages of its chain, which is random_SEED_1_3 then
+--
+-- Every stage is right: its inverse undoes it, its fold obeys the laws. A complaint about a stage is a fault, then; one
+-- about the chain says that it is illegal, which some are.
+--
+-- A seed means the same for ever, or what it found is lost: each stage has random numbers of its own, so that another
+-- kind of stage can be added behind the last one of a list without changing what is there (random.sh would see that).
+local bit = require "bit"
+local ffi = require "ffi"
+
+-- Random numbers --------------------------------------------------------------------------------------------------
+
+-- R(n) is below n. seed and stream are mixed: neighbours would begin alike.
+local function generator(seed, stream)
+	local x = seed * 0x9e3779b97f4a7c15ULL + (stream + 1) * 0xd1b54a32d192ed03ULL
+	x = bit.bxor(x, bit.rshift(x, 31)) * 0xbf58476d1ce4e5b9ULL
+	x = bit.bxor(x, bit.rshift(x, 29))
+	return function(n)
+		x = x * 6364136223846793005ULL + 1442695040888963407ULL
+		return tonumber(bit.rshift(x, 33) % ffi.cast("uint64_t", n))
+	end
+end
+
+local function one_of(R, list) return list[R(#list) + 1] end
+local function chance(R, percent) return R(100) < percent end
+local function shuffled(R, n)
+	local list = {}
+	for k = 1, n do
+		local at = R(k) + 1
+		list[k] = list[at]
+		list[at] = k
+	end
+	return list
+end
+
+-- Names and other texts: { f(1), …, f(n) }, joined.
+local function join(n, f, by)
+	local list = {}
+	for k = 1, n do list[k] = f(k) end
+	return table.concat(list, by or ", ")
+end
+local function words(name, n)
+	local list = {}
+	for k = 1, n do list[k] = string.format("%s[%d]", name, k) end
+	return list
+end
+local function both(a, b)
+	local all = { unpack(a) }
+	for _, v in ipairs(b) do all[#all + 1] = v end
+	return all
+end
+
+-- Expressions -----------------------------------------------------------------------------------------------------
+
+local function constant(R, bits)
+	local wide = math.min(bits, 31)
+	local way = R(8)
+	if way < 3 then return tostring(way) end
+	if way == 3 then return string.format("0x%s", string.rep("f", bits / 4)) .. (bits == 64 and "ULL" or "") end
+	if way == 4 then return tostring(2 ^ R(wide)) end
+	if way == 5 then return tostring(R(256)) end
+	if bits < 64 or chance(R, 50) then return string.format("0x%x", R(2 ^ wide)) end
+	return string.format("0x%x%08xULL", R(2 ^ 31), R(2 ^ 31))
+end
+
+-- Of words of that many bits: a word operation on such expressions, or one of the names, or a constant. swaps: whether
+-- big() and little() may be there.
+local function expression(R, names, bits, depth, swaps)
+	local function part() return expression(R, names, bits, depth - 1, swaps) end
+	if depth == 0 or chance(R, 20) then
+		return #names > 0 and chance(R, 80) and one_of(R, names) or constant(R, bits)
+	end
+	local ops = { "add", "sub", "mul", "xor", "and_", "or_", "rotl", "shl", "shr" }
+	if bits == 64 then ops = both(ops, { "mul32", "big32", "little32" }) end
+	if swaps then ops = both(ops, { "big", "little" }) end
+	local op = one_of(R, ops)
+	if op == "rotl" or op == "shl" or op == "shr" then return string.format("%s(%s, %d)", op, part(), R(bits)) end
+	if op == "big" or op == "little" then return string.format("%s(%s)", op, part()) end
+	if op == "big32" or op == "little32" then
+		return string.format(chance(R, 50) and "%s(%s)" or "%s(and_(%s, 0xffffffff))", op, part())
+	end
+	return string.format("%s(%s, %s)", op, part(), part())
+end
+
+-- The same, chosen between by another one: where data may decide.
+local function choice(R, names, depth)
+	local e = expression(R, names, 64, depth, false)
+	if chance(R, 70) then return e end
+	return string.format("choose(%s, %s, %s)", expression(R, names, 64, 1, false), e,
+		expression(R, names, 64, depth, false))
+end
+
+-- Stages ----------------------------------------------------------------------------------------------------------
+
+local function stage(name, kind, fields, before)
+	local lines = { string.format('name = "%s",\n\tstandard = "none",\n\tkind = "%s",', name, kind) }
+	for _, field in ipairs(fields) do
+		if field ~= "" then lines[#lines + 1] = field .. "," end
+	end
+	return (before or "") .. "return stage {\n\t" .. table.concat(lines, "\n\t") .. "\n}\n"
+end
+local function func(name, arguments, body)
+	if type(body) == "string" then body = { "return " .. body } end
+	return string.format("%s = function(%s)\n\t\t%s\n\tend", name, arguments, table.concat(body, "\n\t\t"))
+end
+
+-- Parameters for a state of n words, and what makes that of them; of more words than a parameter may have, of some
+-- twice.
+local function keyed(R, bits, n)
+	local size = bits / 8
+	local m = math.min(n, 128 / size)
+	local split = m > 1 and chance(R, 30) and R(m - 1) + 1 or m
+	local params, names = string.format('{ "key", %d }', split * size), words("p.key", split)
+	if split < m then
+		params = params .. string.format(', { "salt", %d }', (m - split) * size)
+		names = both(names, words("p.salt", m - split))
+	end
+	for k = m + 1, n do names[k] = string.format("rotl(%s, %d)", names[k - m], k % 32) end
+	local state = {}
+	for k = 1, n do
+		local way = R(4)
+		state[k] = way == 0 and names[k] or way == 1 and string.format("xor(little(%s), %s)", names[k], constant(R, bits))
+			or string.format("add(%s, %s)", names[k], expression(R, names, bits, 2, true))
+	end
+	return { string.format("params = { %s }", params), chance(R, 25) and "public = true" or "",
+		func("begin", "p", "{ " .. table.concat(state, ", ") .. " }") }
+end
+
+-- Maps ------------------------------------------------------------------------------------------------------------
+
+-- What changes word j of t, and what undoes that; of the other words only such as stay.
+local change = {}
+for name, back in pairs { add = "sub", sub = "add", xor = "xor" } do
+	change[name] = function(_, t, e) return string.format("%s = %s(%s, %s)", t, name, t, e),
+		string.format("%s = %s(%s, %s)", t, back, t, e) end
+end
+function change.rotl(R, t, _, bits)
+	local n = R(bits)
+	return string.format("%s = rotl(%s, %d)", t, t, n), string.format("%s = rotl(%s, %d)", t, t, (bits - n) % bits)
+end
+function change.swap(R, t)
+	local it = string.format("%s = %s(%s)", t, one_of(R, { "big", "little" }), t)
+	return it, it
+end
+function change.fold(R, t, _, bits)
+	local it = string.format("%s = xor(%s, %s(%s, %d))", t, t, one_of(R, { "shr", "shl" }), t, bits / 2 + R(bits / 2))
+	return it, it
+end
+function change.turns(R, t, e, bits, names)
+	local it = string.format("%s = xor(%s, repeat_(%d, function(x) return { %s, x[1] } end, { %s, %s })[2])", t, t,
+		1 + R(5), expression(R, both(names, { "x[1]", "x[2]" }), bits, 2, true), e, constant(R, bits))
+	return it, it
+end
+-- By an odd number, whose inverse Newton's iteration finds.
+function change.mul(R, t, _, bits)
+	local odd = 2 * R(2 ^ math.min(bits - 1, 31)) + 1
+	local inverse = odd * 1ULL
+	for _ = 1, 6 do inverse = inverse * (2 - odd * inverse) end
+	if bits < 64 then inverse = inverse % (2ULL ^ bits) end
+	return string.format("%s = mul(%s, %d)", t, t, odd), string.format("%s = mul(%s, 0x%s%s)", t, t,
+		bit.tohex(inverse), bits == 64 and "ULL" or "")
+end
+function change.product(R, t, e, bits, names)
+	return change.add(R, t, string.format("mul(%s, %s)", e, expression(R, names, bits, 1, true)))
+end
+local CHANGES = { "add", "sub", "xor", "rotl", "swap", "fold", "turns", "mul", "product" }
+local SELF = { "xor", "swap", "fold", "turns" } -- undo themselves
+
+local function changes(R, n, bits, names, list, count)
+	local there, back = {}, {}
+	for k = 1, count do
+		local at, others = shuffled(R, n), {}
+		local t = string.format("t[%d]", at[1])
+		for j = 2, math.min(n, 5) do others[#others + 1] = string.format("t[%d]", at[j]) end
+		if n > 1 and chance(R, 15) then
+			there[k] = string.format("%s, %s = %s, %s", t, others[1], others[1], t)
+			back[count + 1 - k] = there[k]
+		else
+			local from = both(names, others)
+			there[k], back[count + 1 - k] = change[one_of(R, list)](R, t, expression(R, from, bits, 3, true), bits, from)
+		end
+	end
+	return there, back
+end
+
+local function permuted(R, n, self)
+	local at, back = shuffled(R, n), {}
+	local there = self and {} or at
+	if self then
+		for k = 1, n - 1, 2 do there[at[k]], there[at[k + 1]] = at[k + 1], at[k] end
+		if n % 2 == 1 then there[at[n]] = at[n] end
+	end
+	for k = 1, n do back[there[k]] = k end
+	local function row(t) return "{ " .. join(n, function(k) return "w[" .. t[k] .. "]" end) .. " }" end
+	return { "return " .. row(there) }, { "return " .. row(back) }
+end
+
+local make = {}
+
+function make.map(R, name)
+	local unit = one_of(R, { 1, 2, 4, 4, 8, 8, 16, 16, 32, 64 })
+	local bits = one_of(R, { 8, 16, 32, 64 })
+	while bits > unit * 8 do bits = bits / 2 end
+	local n, key, names = unit * 8 / bits, {}, chance(R, 70) and { "i" } or {}
+	if bits >= 32 and chance(R, 45) then
+		local count = one_of(R, { 1, 1, 2, 2, 3, 3, 8, 24, 40 })
+		key = keyed(R, bits, count)
+		if chance(R, 80) then names = both(names, words("s", count)) end -- or the state is for nothing
+	end
+	local self = chance(R, 25)
+	local there, back
+	if n > 1 and chance(R, 25) then
+		there, back = permuted(R, n, self)
+	else
+		there, back = changes(R, n, bits, names, self and SELF or CHANGES, self and 1 or 1 + R(4))
+		local first, last = n > 1 and "local t = { unpack(w) }" or "local t = { w }", n > 1 and "return t" or "return t[1]"
+		there, back = both(both({ first }, there), { last }), both(both({ first }, back), { last })
+	end
+	local whole = unit > 1 and chance(R, 12)
+	return stage(name, "map", both(key, {
+		"unit = " .. unit, "word = " .. bits, string.format('tail = "%s"', whole and "whole" or "pass"),
+		func("apply", "w, i, s", there), self and 'inverse = "self"' or chance(R, 2) and "inverse = false"
+			or func("inverse", "w, i, s", back),
+	})), { whole = whole and unit }
+end
+
+-- Folds in order --------------------------------------------------------------------------------------------------
+
+-- Each word of the accumulator is a fold of its own: what a unit of value v makes of it, k units behind the last one,
+-- and how two are merged. before: a word that sums up v.
+local lane = {}
+function lane.xor() return "xor(%s, %s)", "xor(%s, %s)" end
+function lane.add() return "add(%s, %s)", "add(%s, %s)" end
+function lane.poly() return "add(mul(%s, power(s, k)), %s)", "add(mul(%s, power(s, k)), %s)" end
+function lane.rotl(R)
+	local by = 1 + R(63)
+	local it = string.format("xor(rotl(%%s, %d * k %%%% 64), %%s)", by)
+	return it, it
+end
+-- Fletcher's second sum.
+function lane.weighted(_, before)
+	return "add(add(%s, mul(" .. before .. ", k)), %s)", "add(add(%s, mul(" .. before .. ", k)), %s)"
+end
+
+-- The value of a unit: of w and the state alone.
+local function value(R, unit, state)
+	local w = unit == 16 and { "w[1]", "w[2]" } or { "w" }
+	local way = R(6)
+	local some = unit == 4 and { "little32(w)", "big32(w)" } or { "little(" .. w[1] .. ")", "big(" .. w[#w] .. ")" }
+	local it = way < 2 and some[way + 1]
+	if way == 2 then it = string.format("mul(%s, %s)", some[1], constant(R, 64)) end
+	if way == 3 then it = string.format("mul32(%s, %s)", some[1], state[1] or constant(R, 64)) end
+	if way > 3 then it = expression(R, both(both(w, some), state), 64, 2, unit > 4) end
+	return #w > 1 and way < 4 and string.format("add(%s, mul(w[%d], 3))", it, 1 + R(2)) or it
+end
+
+local function finish(R, size, acc, state)
+	local mask = { [2] = "0xffff", [4] = "0xffffffff" }
+	local function whole(shift)
+		return join(#acc, function(k) return string.format("xor(rotl(%s, %d), ", acc[k], (shift + 13 * k) % 64) end, "")
+			.. choice(R, both(acc, state), 2) .. string.rep(")", #acc)
+	end
+	if size == 16 then return { string.format("return { %s, %s }", whole(0), whole(7)) } end
+	if size == 8 then return { "return " .. whole(0) } end
+	return { "local x = " .. whole(0), string.format("return and_(xor(x, shr(x, %d)), %s)", 8 * size, mask[size]) }
+end
+
+-- Where the key of a fold is used.
+local USES = { "step", "merge", "finish", "last", "power" }
+
+local function uses_of(R, has_key)
+	local uses = {}
+	for _, where in ipairs(USES) do uses[where] = has_key and chance(R, 35) end
+	return uses
+end
+
+-- The powers of a number are kept for each k, or computed.
+local function powers(R, by_key)
+	if by_key then
+		return "local function power(s, k)\n\tlocal j = 1\n\twhile k > 1 do j, k = j + 1, k / 2 end\n\treturn s[j]\nend\n",
+			{ 'params = { { "key", 8 } }', chance(R, 25) and "public = true" or "", func("begin", "p", {
+				"local s, r = {}, or_(little(p.key[1]), 1)", "for k = 1, 8 do s[k], r = r, mul(r, r) end", "return s",
+			}) }
+	end
+	return string.format("local function power(_, k)\n\tlocal r = 0x%xULL\n"
+		.. "\twhile k > 1 do r, k = mul(r, r), k / 2 end\n\treturn r\nend\n", 2 * R(2 ^ 31) + 1)
+end
+
+-- step, merge and last of the lanes.
+local function lanes(R, n, unit, uses, state)
+	local acc, a, b = words("acc", n), words("a", n), words("b", n)
+	if n == 1 then acc, a, b = { "acc" }, { "a" }, { "b" } end
+	local steps, merges, lasts, poly, summed = {}, {}, {}, false, nil
+	local w = both(unit == 16 and { "w[1]", "w[2]" } or { "w" }, { "n" })
+	local v = value(R, unit, uses.step and state or {})
+	for k = 1, n do
+		local kind = one_of(R, { "xor", "add", "poly", "poly", "rotl", "weighted" })
+		if kind == "weighted" and not summed then kind = "add" end
+		poly = poly or kind == "poly"
+		local step, merge = lane[kind](R, summed and acc[summed])
+		if kind == "weighted" then merge = merge:gsub("acc", "a") end
+		-- A weighted sum counts what its sum does.
+		local mine = (kind == "weighted" or kind == "add") and "v" or chance(R, 60) and "v"
+			or value(R, unit, uses.step and state or {})
+		if kind == "add" then summed = k end
+		steps[k] = string.format(step, acc[k], mine)
+		merges[k] = string.format(merge, a[k], b[k])
+		if uses.merge then merges[k] = string.format("sub(add(%s, %s), %s)", merges[k], state[1], state[1]) end
+		local from = both(both(acc, w), uses.last and state or {})
+		lasts[k] = string.format("%s(%s, %s)", one_of(R, { "add", "xor" }), acc[k], choice(R, from, 2))
+	end
+	local function body(list, before)
+		local result = n > 1 and "{ " .. table.concat(list, ", ") .. " }" or list[1]
+		return before and { before, "return " .. result } or result
+	end
+	return { func("step", "acc, w, k, s", body(steps, "local v = " .. v)), func("merge", "a, b, k, s", body(merges)),
+		func("last", "acc, w, n, s", body(lasts)) }, poly, acc
+end
+
+function make.fold(R, name)
+	local unit, size, n = one_of(R, { 4, 8, 16 }), one_of(R, { 2, 4, 8, 16 }), one_of(R, { 1, 1, 1, 2, 2, 3, 5, 8 })
+	local has_key = chance(R, 50)
+	local uses, count = uses_of(R, has_key), one_of(R, { 1, 1, 2, 2, 2, 20, 50 })
+	local by_key = uses.power and chance(R, 70)
+	local state = has_key and words("s", by_key and 8 or count) or {}
+	local functions, poly, acc = lanes(R, n, unit, uses, state)
+	local before, key = "", has_key and keyed(R, 64, count) or {}
+	if poly or by_key then
+		local other
+		before, other = powers(R, by_key)
+		key = other or key
+	end
+	local function list(f) return n > 1 and "{ " .. join(n, f) .. " }" or f(1) end
+	return stage(name, "fold", both(both(key, {
+		"unit = " .. unit, "zero = " .. list(function() return "0" end),
+		chance(R, 30) and "init = " .. list(function() return tostring(R(2 ^ one_of(R, { 1, 16, 31 }))) end) or "",
+		"size = " .. size, string.format('order = "%s"', one_of(R, { "big", "little", "memory" })), 'tail = "last"',
+		func("finish", "acc, s", finish(R, size, acc, uses.finish and state or {})),
+	}), functions), before), { fold = true }
+end
+
+-- Folds of units in any order ---------------------------------------------------------------------------------------
+
+-- Bytes fall into `size` places by turns, and in each a sum or an exclusive or is made of them. keyed: the state is a
+-- byte in all eight places.
+local function turning(size, value_)
+	local it = value_
+	for bytes = 1, size - 1 do
+		if size % (2 * bytes) == 0 and bytes * 2 <= size and bit.band(bytes, bytes - 1) == 0 then
+			local left, right, mask = 8 * bytes, 8 * (size - bytes), string.rep("f", 2 * size)
+			local suffix = size == 8 and "ULL" or ""
+			it = string.format("turned(%s, len_a, %d, %d, %d, 0x%s%s)", it, bytes, left, right, mask, suffix)
+		end
+	end
+	return it
+end
+local TURNED = [[
+-- What begins at a place that is no multiple has its bytes in others.
+local function turned(b, place, bytes, left, right, mask)
+	return choose(and_(place, bytes), or_(and_(shl(b, left), mask), shr(b, right)), b)
+end
+]]
+
+-- The exclusive or of what stands in the same places; size 1 counts as 2 with a zero byte.
+local function parity(R, unit, size)
+	local places = one_of(R, size == 2 and { 1, 2 } or size == 4 and unit >= 4 and { 1, 2, 4 } or { 1, 2, 4, 8 })
+	while places > unit do places = places / 2 end
+	local body, by = {}, 32
+	while by >= 8 * places do
+		body[#body + 1] = string.format("acc = xor(acc, shr(acc, %d))", by)
+		by = by / 2
+	end
+	body[#body + 1] = places == 8 and "return acc" or string.format("return and_(acc, 0x%s)", string.rep("f", 2 * places))
+	return "xor", unit == 4 and "little32(w)" or "little(w)", body,
+		"xor(a, " .. turning(places, "b") .. ")", places > 1 and TURNED or ""
+end
+
+-- The sum of all bytes.
+local function sum(R, unit, size)
+	local pairs_ = "local x = add(and_(w, 0x00ff00ff00ff00ffULL), and_(shr(w, 8), 0x00ff00ff00ff00ffULL))"
+	local mask = size == 8 and "0xffffffffffffffffULL" or "0x" .. string.rep("f", 2 * size)
+	local total = unit == 4 and "and_(shr(" .. one_of(R, { "mul", "mul32" }) .. "(x, 0x10001), 16), 0xffff)"
+		or "shr(mul(x, 0x0001000100010001ULL), 48)"
+	return "add", total, { string.format("return and_(acc, %s)", mask) }, string.format("and_(add(a, b), %s)", mask), "",
+		pairs_
+end
+
+local ALL = "0x0101010101010101ULL"
+
+function make.sum(R, name)
+	local unit, size, has_key = one_of(R, { 4, 8 }), one_of(R, { 2, 4, 8 }), chance(R, 6)
+	local op, v, last, joined, before, first = (chance(R, 60) and parity or sum)(R, unit, size)
+	local key, merged = {}, op .. "(a, b)"
+	if has_key then
+		key = { 'params = { { "key", 8 } }', chance(R, 25) and "public = true" or "",
+			func("begin", "p", "{ mul(and_(p.key[1], 255), " .. ALL .. ") }") }
+		local where = R(5) -- the others: nowhere
+		if where == 0 and op == "xor" then v = string.format("and_(%s, %s)", v, "s[1]") end
+		if where == 1 then v = string.format("sub(add(%s, s[1]), s[1])", v) end
+		if where == 2 then merged = string.format("xor(xor(%s, s[1]), s[1])", merged) end
+		if where == 3 then table.insert(last, 1, "acc = sub(add(acc, s[1]), s[1])") end
+	end
+	return stage(name, "fold", both(key, {
+		"unit = " .. unit, "zero = 0", "size = " .. size, 'order = "little"', 'tail = "zero"',
+		func("step", "acc, w, k, s", { first and first .. "\n\t\t" or "", string.format("return %s(acc, %s)", op, v) }),
+		func("merge", "a, b, k, s", merged), func("finish", "acc, s", last), func("join", "a, b, len_a", joined),
+	}), before), { fold = true }
+end
+
+-- Streams, reframes, pads -----------------------------------------------------------------------------------------
+
+function make.stream(R, name)
+	local n = one_of(R, { 1, 1, 2, 3, 5, 12, 20, 50 })
+	local names, out, way = both(words("s", n), { "i" }), {}, R(4)
+	for k = 1, 16 do
+		local it = expression(R, both(names, way == 0 and words("x", 3) or {}), 32, 2 + R(2), true)
+		if way < 3 then it = string.format("xor(%s, mul(add(%s, i), %d))", it, one_of(R, names), 2 * k + 1) end
+		if way == 3 and chance(R, 30) then it = out[R(#out) + 1] or it end -- the same twice
+		out[k] = it
+	end
+	local body = { "return { " .. table.concat(out, ",\n\t\t\t") .. " }" }
+	if way == 0 then
+		-- Words that all live while it turns; with few, one changes the others.
+		local wide, first = one_of(R, { 3, 3, 8, 40 }), expression(R, { "x[1]", "x[2]", "x[3]", "s[1]" }, 32, 2, false)
+		local last = expression(R, { "x[2]", "x[3]" }, 32, 2, true)
+		table.insert(body, 1, string.format("local x = repeat_(%d, function(x) return { %s, %s, %s } end, { %s })",
+			1 + R(12), first, join(wide - 2, function(k) return string.format("x[%d]", k) end), last,
+			join(wide, function(k) return k == 2 and "i" or one_of(R, names) end)))
+	end
+	return stage(name, "stream", both({ "unit = 64" }, both(keyed(R, 32, n), { func("block", "s, i", body) }))), {}
+end
+
+function make.mark(R, name)
+	local every = one_of(R, { 1, 2, 3, 4, 5, 7, 8, 12, 16, 16, 20, 32, 48, 64, 100, 128, 508, 1000 })
+	local n = one_of(R, { 1, 1, 1, 2, 3, 4, 8, 16 })
+	local key, names = {}, { "i" }
+	if chance(R, 30) then
+		local count = 1 + R(3)
+		key = keyed(R, 32, count)
+		if chance(R, 85) then names = both(names, words("s", count)) end
+	end
+	local marks = join(n, function() return expression(R, names, 32, 2, true) end)
+	return stage(name, "reframe", both(key, { "every = " .. every, func("mark", "i, s", "{ " .. marks .. " }") })), {}
+end
+
+local FILLS = { "n", "n", "k == n and n or 0", "k", "k == n and n or 255",
+	"k == n and (n + 100) % 256 or (k * 7) % 256", "255 - n" }
+local function pad(R, name, to)
+	return stage(name, "pad", { "to = " .. to, "least = " .. (chance(R, 3) and 0 or 1),
+		func("fill", "k, n", one_of(R, FILLS)) })
+end
+function make.pad(R, name) return pad(R, name, one_of(R, { 2, 3, 4, 7, 8, 16, 16, 24, 32, 64 })), {} end
+
+-- Moves the data where another name than copy says so.
+function make.move(_, name)
+	return stage(name, "map", { "unit = 1", 'tail = "pass"', "moves = true", func("apply", "w", "w"),
+		'inverse = "self"' }), { moves = true }
+end
+
+-- Chains ----------------------------------------------------------------------------------------------------------
+
+local OURS = { "inet_checksum", "xdr_u32", "xdr_u64", "chacha20", "adler32", "crc32c", "fletcher32", "poly1305",
+	"ws_mask", "mpa_marker", "pkcs7_pad", "guid" }
+local FOLDS = { inet_checksum = true, adler32 = true, crc32c = true, fletcher32 = true, poly1305 = true }
+local KINDS = { "map", "map", "map", "map", "fold", "fold", "fold", "fold", "sum", "sum", "stream", "stream", "mark",
+	"mark", "pad", "ours", "ours", "ours" }
+
+-- A stage's entry: { name, text = its description, where it is not of ilp/stages, and what is known of it }.
+local function entry(seed, k, seen)
+	local R = generator(seed, k)
+	local kind = chance(R, 2) and "move" or one_of(R, KINDS)
+	local e
+	if kind == "ours" then
+		local name = one_of(R, OURS)
+		e = { name = name, fold = FOLDS[name], whole = name == "guid" and 16 or nil }
+	else
+		local name = kind .. k
+		local text, known = make[kind](R, name)
+		known.name, known.text, e = name, text, known
+	end
+	if e.fold and chance(R, 55) then e.at = one_of(R, { "tail", "head" }) end
+	if seen[e.name] then return nil end
+	seen[e.name] = true
+	return e
+end
+
+-- In send order. A map that needs whole units has a pad before it, mostly, or the chain would be illegal.
+local function chain(seed)
+	local R, list, seen, moved = generator(seed, 0), {}, {}, false
+	for k = 1, one_of(R, { 1, 2, 2, 3, 3, 3, 4, 4, 5, 6 }) do
+		local e = entry(seed, k, seen)
+		if e and e.whole and chance(R, 90) then
+			list[#list + 1] = { name = "pad0" .. k, text = pad(R, "pad0" .. k, e.whole) }
+		end
+		list[#list + 1] = e
+		moved = moved or e and e.moves
+	end
+	if not moved and chance(R, 70) or #list == 0 then table.insert(list, R(#list + 1) + 1, { name = "copy" }) end
+	-- What is summed on the wire's side has ways of its own.
+	if not seen.inet_checksum and chance(R, 25) then
+		table.insert(list, R(#list + 1) + 1, { name = "inet_checksum", at = chance(R, 15) and "tail" or nil })
+	end
+	local places = false
+	for _, e in ipairs(list) do
+		places = places or e.at == "head" or e.name == "mpa_marker" or e.name:find "^mark"
+	end
+	return list, chance(R, places and 2 or 40)
+end
+
+local function write(path, text)
+	local f = assert(io.open(path, "wb"))
+	assert(f:write(text))
+	assert(f:close())
+end
+
+local function run(seed_text, dir, only)
+	local seed = tonumber(seed_text or "")
+	if not seed or seed % 1 ~= 0 or seed < 0 or seed >= 2 ^ 53 or not dir then
+		io.stderr:write("usage: luajit tests/ilp/random.lua SEED DIR [STAGES]\n")
+		return 2
+	end
+	local list, inplace = chain(seed)
+	local wanted, stages = nil, {}
+	if only then
+		wanted = {}
+		for k in only:gmatch "%d+" do wanted[tonumber(k)] = true end
+	end
+	assert(os.execute("mkdir -p '" .. dir .. "/stages'") == 0)
+	for k, e in ipairs(list) do
+		if not wanted or wanted[k] then
+			if e.text then write(dir .. "/stages/" .. e.name .. ".lua", e.text) end
+			stages[#stages + 1] = e.at and string.format('{ "%s", at = "%s" }', e.name, e.at)
+				or string.format('"%s"', e.name)
+		end
+	end
+	local name = "random_" .. seed_text .. (only and "_" .. only:gsub(",", "_") or "")
+	write(string.format("%s/%s.lua", dir, name), string.format("return chain {\n\tname = \"%s\",\n"
+		.. "\tstages = { %s },\n%s}\n", name, table.concat(stages, ", "), inplace and "\tinplace = true,\n" or ""))
+	return 0
+end
+
+os.exit(run(...))
