@@ -218,13 +218,13 @@ unit() { # name, seeds
 
 if [ -n "$alone" ]; then
 	seeds=("$alone")
+elif [ ${#range[@]} != 0 ]; then
+	mapfile -t seeds < <(seq "${range[@]}")
 else
-	[ ${#range[@]} != 0 ] || read -ra range <<<"$FEW"
-	mapfile -t seeds < <(
-		kept | cut -d ' ' -f 1
-		seq "${range[@]}"
-	)
+	# shellcheck disable=SC2086 # two numbers
+	mapfile -t seeds < <(kept | cut -d ' ' -f 1 && seq $FEW)
 fi
+[ ${#seeds[@]} -gt 0 ] || bad "'${range[*]}': expected FROM no larger than TO"
 mapfile -t units < <(printf '%s\n' "${seeds[@]}" | xargs -n 16)
 
 tell() { # a unit that is done: what was found
