@@ -30,6 +30,7 @@ kept() {
 134 3195682062 the same, where data ends: pads and marks
 164 2104996768 the same, sums without keys
 202 2908017788 the same, three MACs behind one another
+248:2,3,4 582244841 the same, where data ends: three values before it
 EOF
 }
 FEW='1 6' # and these
