@@ -146,11 +146,12 @@ static inline void ilp_wipe(void *p, size_t n)
 	__asm__ volatile("" : : "r"(p) : "memory");
 }
 
-/* Clears the stack below the caller's frame, where a function that has returned may have left secrets: so many bytes,
- * unless a chain's loops, and its begin, have said how many they use. */
+/* Clears the stack below the caller's frame, where a function that has returned may have left secrets: a loop, begin,
+ * or end. As much as a chain's file says that they use. */
 #ifndef ILP_STACK
 #define ILP_STACK 4096
 #define ILP_STACK_OF_BEGIN 512
+#define ILP_STACK_OF_END 4096
 #endif
 static __attribute__((noinline, unused)) void ilp_wipe_stack(void)
 {
@@ -158,17 +159,15 @@ static __attribute__((noinline, unused)) void ilp_wipe_stack(void)
 
 	ilp_wipe(below, sizeof below);
 }
-
-/* The same after a function of few variables, and after one that has buffers of its own there. */
-static __attribute__((noinline, unused)) void ilp_wipe_little(void)
+static __attribute__((noinline, unused)) void ilp_wipe_begin(void)
 {
 	_Alignas(ILP_ALIGN) uint8_t below[ILP_STACK_OF_BEGIN];
 
 	ilp_wipe(below, sizeof below);
 }
-static __attribute__((noinline, unused)) void ilp_wipe_deep(void)
+static __attribute__((noinline, unused)) void ilp_wipe_end(void)
 {
-	_Alignas(ILP_ALIGN) uint8_t below[4 * ILP_STACK];
+	_Alignas(ILP_ALIGN) uint8_t below[ILP_STACK_OF_END];
 
 	ilp_wipe(below, sizeof below);
 }

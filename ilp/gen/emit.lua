@@ -70,7 +70,7 @@ local function emit_begin(t, plan)
 		emit_deeper(t, "void", "begin", "void *state", "begin_work(state)")
 		t:func("static void begin(void *state)")
 		t:line("begin_deeper(state);")
-		t:line("ilp_wipe_little(), ilp_wipe_registers();")
+		t:line("ilp_wipe_begin(), ilp_wipe_registers();")
 		t:endfunc()
 	end
 end
@@ -338,8 +338,7 @@ local function emit_end(t, plan, way, runs)
 	t:line("const int out = %s_end_deeper(state, dst);", direction)
 	t:line("")
 	if not at_end then t:line("if (out != 0)") end
-	t:line("%s%s(), ilp_wipe_registers();", at_end and "" or "\t",
-		#way.segments > 1 and "ilp_wipe_deep" or "ilp_wipe_stack")
+	t:line("%silp_wipe_end(), ilp_wipe_registers();", at_end and "" or "\t")
 	t:line("return out;")
 	t:endfunc()
 end
@@ -448,6 +447,7 @@ local function emit_opening(t, plan, schedules)
 	if plan.secret then
 		t:line("#define ILP_STACK %d", stack.of_loops(function(f) each_loop(plan, schedules, f) end))
 		t:line("#define ILP_STACK_OF_BEGIN %d", stack.of_begin(plan.keyed))
+		t:line("#define ILP_STACK_OF_END %d", math.max(stack.of_end(plan.send), stack.of_end(plan.recv)))
 	end
 	t:line("#include \"%s.h\"", chain.name)
 	t:line("")

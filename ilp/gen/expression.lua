@@ -15,12 +15,17 @@ local function count_uses(graph)
 	if counted[graph] then return counted[graph] end
 	local uses = {}
 	counted[graph] = uses
-	local function use(n) uses[n] = (uses[n] or 0) + 1 end
+	local function use(n)
+		uses[n] = (uses[n] or 0) + 1
+		if n.op == "out" then uses[n.loop.vars[n.k]] = (uses[n.loop.vars[n.k]] or 0) + 1 end
+	end
 	local function scope_uses(scope)
 		for k = #scope, 1, -1 do
 			local n = scope[k]
 			if n.op == "loop" then
-				for _, r in ipairs(n.results) do use(r) end
+				for place, r in ipairs(n.results) do
+					if r ~= n.vars[place] then use(r) end -- else it stays what it is
+				end
 				scope_uses(n.scope)
 				for _, r in ipairs(n.init) do use(r) end
 			elseif uses[n] then
@@ -77,13 +82,15 @@ function Writer:rotate(x, count)
 	return string.format("%s(%s, %d)", prelude.use(bits == 32 and "ROTL" or "ROTL" .. bits), x, count)
 end
 
--- Whether a word of 64 bits is known to have an upper half of zeros.
+-- Whether a word of 64 bits is known to have an upper half of zeros. What is found out is kept: a graph is no tree.
 local function is_half(n)
+	if n.half ~= nil then return n.half end
 	local a, b = unpack(n.args or {})
-	if n.op == "const" then return tonumber(n.value) < 2^32 end
-	if n.op == "and_" then return is_half(a) or is_half(b) end
-	if n.op == "or_" or n.op == "xor" then return is_half(a) and is_half(b) end
-	return n.half or n.op == "big32" or n.op == "little32" or n.op == "shr" and n.count >= 32
+	if n.op == "const" then n.half = tonumber(n.value) < 2^32
+	elseif n.op == "and_" then n.half = is_half(a) or is_half(b)
+	elseif n.op == "or_" or n.op == "xor" then n.half = is_half(a) and is_half(b)
+	else n.half = n.op == "big32" or n.op == "little32" or n.op == "shr" and n.count >= 32 end
+	return n.half
 end
 
 -- The bytes of x in the order that op says; of its lower half if that is 32 bits. n: the operation that x is.
@@ -170,6 +177,7 @@ function Writer:loop(loop)
 		for k, var in ipairs(loop.vars) do
 			self.text[var] = self:fresh()
 			self:statement(loop, "%s %s = %s;", self.type, self.text[var], bare(self:operand(loop.init[k])))
+			if not self.uses[var] then self.t:line("(void)%s;", self.text[var]) end
 		end
 	end
 	local function turns(head, last, inside)
@@ -233,8 +241,10 @@ function Writer:inlined(scope)
 	local inlined = {}
 	for _, n in ipairs(scope) do self.home[n] = scope end
 	for _, n in ipairs(scope) do
-		for _, a in ipairs(n.op == "loop" and {} or n.args) do
-			if self.uses[n] and self.uses[a] == 1 and self.home[a] == scope then inlined[a] = true end
+		for k, a in ipairs(n.op == "loop" and {} or n.args) do
+			-- Of what it is asked by, compilers know too much where they see how it was made: they warn.
+			if n.op == "choose" and k == 1 then self.named[a] = true
+			elseif self.uses[n] and self.uses[a] == 1 and self.home[a] == scope then inlined[a] = true end
 		end
 	end
 	return inlined
@@ -247,7 +257,7 @@ function Writer:scope(scope)
 			self:loop(n)
 		elseif self.uses[n] then
 			self.text[n] = self:expression(n)
-			if not inlined[n] and (self.uses[n] > 1 or scope ~= self.graph.scope) then
+			if self.named[n] or not inlined[n] and (self.uses[n] > 1 or scope ~= self.graph.scope) then
 				local name = self:fresh()
 				self:statement(n, "const %s %s = %s;", self.type, name, bare(self.text[n]))
 				self.text[n] = name
@@ -263,7 +273,7 @@ function M.begin() written = setmetatable({}, { __mode = "k" }) end
 local function write(graph, names, type, prefix, isa, apart)
 	local t = text.new()
 	local w = setmetatable({ t = t, graph = graph, type = type, prefix = prefix, isa = isa, apart = apart, counter = 0,
-		uses = count_uses(graph), text = {}, home = {}, scalar = type:match("^uint") ~= nil }, Writer)
+		uses = count_uses(graph), text = {}, home = {}, named = {}, scalar = type:match("^uint") ~= nil }, Writer)
 	for k, input in ipairs(graph.inputs) do w.text[input] = names[k] end
 	w:scope(graph.scope)
 	local results = {}

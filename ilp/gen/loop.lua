@@ -303,6 +303,7 @@ local function pieces(loop, isa)
 	if not turns or #turn.widths(loop, isa) == 0 or not folds_in_order(loop) then return nil end
 	local group = turn.group(loop)
 	local count = stream.bytes(isa.kernels[1]) / isa.kernels[1] / group
+	if count < 1 then return nil end -- steps that want more vectors at once than there are
 	local each = 1
 	while count / each > turns do each = each * 2 end
 	return each * group, count / each
@@ -381,10 +382,11 @@ end
 
 -- How many bytes of a keystream are made ahead, in memory. What stays in registers needs them only for what is shorter
 -- than a turn; before a fold in order it is much, so that what a call of `_near` begins and ends with is little.
-local AHEAD, NEAR = 1024, 4096
+local NEAR = 4096
+M.AHEAD = 1024
 local function ahead(loop, isa)
 	if stays(loop, isa) then return stream.bytes(isa.kernels[1]) end
-	return folds_in_order(loop) and #turn.widths(loop, isa) > 0 and NEAR or AHEAD
+	return folds_in_order(loop) and #turn.widths(loop, isa) > 0 and NEAR or M.AHEAD
 end
 
 -- Bytes of the keystreams in a frame of the loop's driver.
@@ -468,6 +470,13 @@ function M.streams_out(loop, isa)
 	return loop.writes and not loop.reframes and not loop.only_moves and isa.stores ~= nil
 		and #turn.widths(loop, isa) > 0
 		and (#loop.streams == 0 or stays(loop, isa))
+end
+
+function M.is_streamed(loop)
+	for _, isa in ipairs(isa_table.list) do
+		if M.streams_out(loop, isa) then return true end
+	end
+	return false
 end
 
 -- done: the loops that are there already. whole: the bytes that a loop is given are a multiple of that, but for the one

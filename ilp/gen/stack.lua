@@ -1,14 +1,19 @@
 -- How far down the stack a chain's functions may leave secrets. No compiler says so beforehand: it is taken from how
 -- many words are alive at once in the graphs, and tests/ilp/secrets.c sees whether that does.
 local expression = require "gen.expression"
+local fold = require "gen.fold"
 local loop = require "gen.loop"
 local isa_table = require "gen.isa"
+local state = require "gen.state"
+local turn = require "gen.turn"
 
 local M = {}
 
 local WIDEST, WIDTHS = 64, 64 + 32 + 16 -- bytes of vectors
 -- What the release chains' loops use, and a quarter more; the frames of the functions that stand around a loop.
 local LEAST, FRAMES = 3584, 512
+local DATA = 4 -- vectors of a turn; of more words than that: as they come, apart, and what becomes of them
+local END_FRAMES = 3584 -- the linker, when it looks up memcpy, saves all vectors: 2.7 KB
 -- The same of begin.
 local BEGIN_LEAST, BEGIN_FRAMES = 512, 384
 
@@ -71,35 +76,65 @@ local function state_used(stage, graph, before)
 	return n
 end
 
--- Bytes of vectors that a step may have in use. Words of the state are splatted for each width before its loop, and
--- clang keeps them all.
-local function bytes(step)
+-- Vectors that are alive all through a loop, for the sake of a step, and bytes of words of the state: these are splatted
+-- for each width before its loop, and clang keeps them all. And the vectors that the step has alive by itself.
+local function of_step(step)
 	local stage = step.stage
-	local function of(graph, before)
-		return WIDEST * M.live(graph) + WIDTHS * state_used(stage, graph, before)
+	if step.kind == "stream" then return 0, 0, M.live(stage.block) end
+	if step.kind == "map" and not stage.moves then
+		return 0, WIDTHS * state_used(stage, step.graph, stage.words + 1), M.live(step.graph)
 	end
-	if step.kind == "stream" then return WIDEST * M.live(stage.block) end
-	if step.kind == "map" and not stage.moves then return of(step.graph, stage.words + 1) end
-	local most, k = 0, 1
-	while step.kind == "fold" and k * stage.unit <= 128 do
-		most, k = math.max(most, of(stage.step(k), #stage.zero + stage.words)), 2 * k
+	if step.kind ~= "fold" then return 0, 0, 0 end
+	local words, live, k = 0, 0, 1
+	while k * stage.unit <= 128 do
+		local g = stage.step(k)
+		words, live = math.max(words, state_used(stage, g, #stage.zero + stage.words)), math.max(live, M.live(g))
+		k = 2 * k
 	end
-	return most
+	-- Those of narrower vectors, which come after the main loop, have slots of their own.
+	return 3 * #stage.zero * (stage.unit == 4 and 2 or 1), WIDTHS * words, live
+end
+
+-- Bytes that a loop may spill.
+local function spills(l)
+	local vectors, bytes, most, keystream, folds = math.max(DATA, 3 * turn.group(l)), 0, 0, 0, 0
+	for _, step in ipairs(l.steps) do
+		local kept, words, live = of_step(step)
+		if step.kind == "fold" and fold.in_order(step.stage) then folds = folds + 1 end
+		vectors, bytes = vectors + kept, bytes + words
+		if step.kind == "stream" then keystream = math.max(keystream, live) else most = math.max(most, live) end
+	end
+	-- What is piped is alive at once; what stores by the caches calls what does not,
+	-- where there is no keystream.
+	vectors = vectors + (loop.is_piped(l) and keystream + most or math.max(keystream, most))
+	-- Of several folds in order, compilers give each what it needs.
+	return (WIDEST * vectors + bytes) * math.max(folds, 1) * (#l.streams == 0 and loop.is_streamed(l) and 2.5 or 1)
 end
 
 -- Below the frame of who calls a loop. each(f) calls f with every loop.
 function M.of_loops(each)
-	local spills, streams = 0, 0
+	local most = 0
 	each(function(l)
-		local stream, most = 0, 0
-		for _, step in ipairs(l.steps) do
-			if step.kind == "stream" then stream = math.max(stream, bytes(step)) else most = math.max(most, bytes(step)) end
-		end
-		-- What is piped is alive at once.
-		spills = math.max(spills, loop.is_piped(l) and stream + most or math.max(stream, most))
+		local streams = 0
 		for _, isa in ipairs(isa_table.list) do streams = math.max(streams, loop.keystreams(l, isa)) end
+		most = math.max(most, math.max(LEAST, FRAMES + spills(l)) + streams)
 	end)
-	return math.max(LEAST, FRAMES + spills) + streams
+	return math.ceil(most / WIDEST) * WIDEST
+end
+
+-- The same of an end: plain C, a few bytes at a time, in buffers of its own. way: a direction of the plan.
+function M.of_end(way)
+	local buffers, streams, live = #way.segments > 1 and 3 * state.END_MAX or 0, 0, 0
+	for _, segment in ipairs(way.segments) do
+		local frames = false
+		for _, step in ipairs(segment.steps) do
+			frames = frames or step.reframes
+			local _, _, n = of_step(step)
+			live, streams = math.max(live, n), streams + (step.kind == "stream" and loop.AHEAD or 0)
+		end
+		buffers = buffers + segment.room * (frames and 2 or 1)
+	end
+	return math.ceil((END_FRAMES + buffers + streams + 2 * 8 * live) / WIDEST) * WIDEST
 end
 
 -- Below the frame of begin.

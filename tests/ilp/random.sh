@@ -31,6 +31,8 @@ kept() {
 164 2104996768 the same, sums without keys
 202 2908017788 the same, three MACs behind one another
 248:2,3,4 582244841 the same, where data ends: three values before it
+404 3697467156 steps that want more vectors than a block of the keystream has, between its rounds
+312 48411262 the same secrets, of pieces of eight words
 EOF
 }
 FEW='1 6' # and these
