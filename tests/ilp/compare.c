@@ -350,6 +350,9 @@ static void cuts(const struct subject *x)
 
 		if (w.in_len <= 256 && (full || i % 9 == 0))
 			cuts_in_two(x, adu);
+		/* Within a block of a keystream, and then as much as the widest loop wants. */
+		for (size_t at = 16; w.in_len > 1400 && at < 128; at += 16)
+			run(x, adu, w.in, (const size_t[]){ at, w.in_len - at }, 2, at % 64, at % 32 == 0);
 		if (!full && i % 4 != 0)
 			continue;
 		const uint32_t most = (uint32_t[]){ 9, 70, 200, 1600 }[(full ? i : i / 4) % 4];
