@@ -132,7 +132,8 @@ local STORE_LAST = [[
 local FIRST_BYTES = [[
 /* A word of which n bytes are ones, the first that memory holds. */
 #define FIRST_BYTES(T, n) \
-	__extension__({ T ones_ = {0}; for (size_t l_ = 0; l_ < (n); l_++) ((uint8_t *)&ones_)[l_] = 0xff; ones_; })
+	__extension__({ T ones_ = {0}; for (size_t l_ = 0; l_ < (n) && l_ < sizeof(T); l_++) \
+		((uint8_t *)&ones_)[l_] = 0xff; ones_; })
 ]]
 local COPY = [[
 /* The library's memcpy, whatever is known of n: gcc makes a slow loop of its own where it sees a bound. */

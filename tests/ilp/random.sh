@@ -33,6 +33,7 @@ kept() {
 248:2,3,4 582244841 the same, where data ends: three values before it
 404 3697467156 steps that want more vectors than a block of the keystream has, between its rounds
 312 48411262 the same secrets, of pieces of eight words
+503 587726308 bytes of a word beyond it, gcc said
 EOF
 }
 FEW='1 6' # and these
