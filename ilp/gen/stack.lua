@@ -104,8 +104,7 @@ local function spills(l)
 		vectors, bytes = vectors + kept, bytes + words
 		if step.kind == "stream" then keystream = math.max(keystream, live) else most = math.max(most, live) end
 	end
-	-- What is piped is alive at once; what stores by the caches calls what does not,
-	-- where there is no keystream.
+	-- What is piped is alive at once; what stores by the caches, and has no keystream, calls what does not.
 	vectors = vectors + (loop.is_piped(l) and keystream + most or math.max(keystream, most))
 	-- Of several folds in order, compilers give each what it needs.
 	return (WIDEST * vectors + bytes) * math.max(folds, 1) * (#l.streams == 0 and loop.is_streamed(l) and 2.5 or 1)
