@@ -39,7 +39,8 @@ NEED_CROSS := luajit pkg-config
 NEED_FUZZ  := $(NEED_BUILD) clang libclang-rt-14-dev
 NEED_LINT  := $(NEED_BUILD) check clang clang-tidy shellcheck lua-check liblwip-dev
 need = @tools/need.sh
-TESTS_LUA := $(wildcard tests/*/*.lua)
+# random.lua writes descriptions for random.sh.
+TESTS_LUA := $(filter-out tests/ilp/random.lua,$(wildcard tests/*/*.lua))
 TESTS_SH := $(wildcard tests/*.sh) tests/ilp/survey.sh tests/ilp/random.sh \
 	$(filter-out %/common.sh %/race.sh,$(wildcard tests/netns/*.sh))
 
