@@ -11,7 +11,8 @@
  * the first who asks for a chain of that compiler. Where there is none, or it is another machine's, compiler's or
  * instruction set's, the choice is fused, and ILP_TILE; that stays so from version to version. So it is for chains that
  * the model does not know, those whose stages or ways have changed among them (not those whose loops have: calibrate
- * again), but that they are streamed from the size on from which most of the known ones were faster so. `tcpu calibrate FILE` makes a chain of ilp_load's known.
+ * again), but that they are streamed from the size on from which most of the known ones were faster so.
+ * `tcpu calibrate FILE` makes a chain of ilp_load's known.
  *
  * What was measured is a call with its operands at hand, as far as caches hold them, and nothing after it. Who reads
  * dst right after may prefer ILP_FUSED where the choice is ILP_STREAMING.

@@ -77,9 +77,9 @@ static inline size_t ilp_piece(const struct ilp_growth *g, size_t n)
 
 /* Runs the chain over the next n bytes of the ADU, src to dst, which do not overlap (chain->inplace: or are the same,
  * as long as no call but the last holds something back: cuts stand at multiples of chain->unit then, and nothing is
- * taken off at the end). Returns the bytes written to dst. Some may be held back: of a unit that the cut leaves incomplete, or what may be the
- * ADU's end; they are written by the next call, or end. Where chain->whole says so, the n bytes are the whole ADU, and
- * all of it is written. tmp: ilp_scratch() bytes. */
+ * taken off at the end). Returns the bytes written to dst. Some may be held back: of a unit that the cut leaves
+ * incomplete, or what may be the ADU's end; they are written by the next call, or end. Where chain->whole says so, the
+ * n bytes are the whole ADU, and all of it is written. tmp: ilp_scratch() bytes. */
 typedef size_t ilp_loop(void *state, uint8_t *dst, const uint8_t *src, size_t n, uint8_t *tmp);
 
 /* A parameter: size bytes at offset of the state, written there by the caller before begin. */

@@ -69,8 +69,8 @@ local CHAIN = { name = "string", stages = "table", inplace = { true, false, opti
 
 -- Graphs ---------------------------------------------------------------------------------------------------------
 
--- What a function is given is a shape: a list of { word = name, half = whether its upper half is 0 }, { words = name, n =
--- how many } and { plain = value }.
+-- What a function is given is a shape: a list of { word = name, half = whether its upper half is 0 }, { words = name,
+-- n = how many } and { plain = value }.
 -- n = nil stands for no table at all but a word. Fills the shape with what take(name) gives.
 local function arguments(shape, take)
 	local list = {}
@@ -234,7 +234,8 @@ local function check_fold_tail(d, acc, state, w)
 	end
 	if needs == "join" then
 		if d.state_words > 0 then
-			field.fail(d, "params", "params with tail \"zero\", expected none: values are joined without them; make tail \"last\"")
+			field.fail(d, "params", "params with tail \"zero\", expected none: values are joined without them; "
+				.. "make tail \"last\"")
 		end
 		if d.acc_words or f.unit > 8 or d.value_words > 1 or f.init ~= nil then
 			field.fail(d, "tail", "tail is \"zero\" of a fold of several words or with init, expected \"last\"; describe last()")

@@ -466,7 +466,8 @@ local function emit_common(t, plan)
 	t:line("")
 	for _, direction in ipairs(DIRECTIONS) do
 		local g = plan[direction].growth
-		t:line("static const struct ilp_growth growth_%s __attribute__((unused)) = { %d, %d, %d };", direction, g.fixed, g.every, g.size)
+		t:line("static const struct ilp_growth growth_%s __attribute__((unused)) = { %d, %d, %d };", direction, g.fixed,
+			g.every, g.size)
 	end
 	t:line("")
 	for _, stage in ipairs(plan.folds) do fold.emit_functions(t, stage) end

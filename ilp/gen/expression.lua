@@ -291,8 +291,8 @@ end
 --	type    C type of a word
 --	prefix  of the temporaries' names, so that several graphs may stand in one block
 --	isa     entry of isa.lua, for lowerings; nil where there are none
---	apart   { above, name, turns, inside }: what a loop does in a turn is a function of that name, written to `above`; and
---	        inside(t) writes what else stands in so many turns of the first
+--	apart   { above, name, turns, inside }: what a loop does in a turn is a function of that name, written to `above`;
+--	        and inside(t) writes what else stands in so many turns of the first
 function M.emit(t, graph, names, type, prefix, isa, apart)
 	local known = written[graph] or {}
 	written[graph] = known

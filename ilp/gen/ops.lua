@@ -38,8 +38,9 @@ end
 -- The functions as the environment of a stage description holds them.
 M.names = {}
 
--- add, sub, mul: modulo the width. choose (not in what vectors do: apply, inverse, step, merge, block): the second where the first is not 0, else the
--- third. These are called so often that what is wrong with a call is looked for only when something is.
+-- add, sub, mul: modulo the width. choose (not in what vectors do: apply, inverse, step, merge, block): the second
+-- where the first is not 0, else the third. These are called so often that what is wrong with a call is looked for only
+-- when something is.
 for _, op in ipairs { "add", "sub", "mul", "xor", "and_", "or_" } do
 	M.names[op] = function(a, b, surplus)
 		if surplus ~= nil or not domain then check_call(op, 2, surplus) end

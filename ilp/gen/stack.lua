@@ -17,8 +17,8 @@ local END_FRAMES = 3584 -- the linker, when it looks up memcpy, saves all vector
 -- The same of begin.
 local BEGIN_LEAST, BEGIN_FRAMES = 512, 384
 
--- Operations have places in the order in which they are done. Sets first[n] to that of each, and loops[n] to where a loop
--- ends; returns the last one.
+-- Operations have places in the order in which they are done. Sets first[n] to that of each, and loops[n] to where a
+-- loop ends; returns the last one.
 local function number(scope, place, first, loops)
 	for _, n in ipairs(scope) do
 		place = place + 1
@@ -76,8 +76,8 @@ local function state_used(stage, graph, before)
 	return n
 end
 
--- Vectors that are alive all through a loop, for the sake of a step, and bytes of words of the state: these are splatted
--- for each width before its loop, and clang keeps them all. And the vectors that the step has alive by itself.
+-- Vectors that are alive all through a loop, for the sake of a step, and bytes of words of the state: these are
+-- splatted for each width before its loop, and clang keeps them all. And the vectors that the step has alive by itself.
 local function of_step(step)
 	local stage = step.stage
 	if step.kind == "stream" then return 0, 0, M.live(stage.block) end

@@ -188,7 +188,8 @@ end
 
 -- Does the steps of the loop to the vectors xs, which stand one behind the other, offset being the C expression of how
 -- far from the loop's place. key(step, j): the C expression of the keystream beside xs[j]. main: of the main loop,
--- whose accumulators are there, as many as fold.sums() says, or "single": one; first: the number of the first vector in a turn.
+-- whose accumulators are there, as many as fold.sums() says, or "single": one; first: the number of the first vector in
+-- a turn.
 function M.vectors(t, loop, isa, width, xs, offset, key, main, first)
 	for _, step in ipairs(loop.steps) do
 		if step.kind == "stream" then
