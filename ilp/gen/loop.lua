@@ -401,8 +401,7 @@ end
 -- Chooses between `_wide` and `_near`, and makes keystreams for the latter.
 local function emit_driver(t, loop, isa, out)
 	local wide, piped = stays(loop, isa), pieces(loop, isa) ~= nil
-	local most = ahead(loop, isa)
-	local first = loop.streams[1]
+	local most, first = ahead(loop, isa), loop.streams[1]
 	t:func(M.head(loop, isa, out and "_out" or ""))
 	for _, step in ipairs(loop.streams) do
 		t:line("_Alignas(ILP_ALIGN) uint8_t ks_%s[%d];", step.name,
