@@ -137,8 +137,9 @@ function Writer:expression(n)
 	return e
 end
 
--- Whether a loop uses nothing that was made before it.
+-- Whether a loop uses nothing that was made before it. Found out once: it is asked for many times.
 function M.is_closed(loop)
+	if loop.closed ~= nil then return loop.closed end
 	local own = {}
 	local function inside(scope)
 		for _, n in ipairs(scope) do
@@ -152,7 +153,8 @@ function M.is_closed(loop)
 		return true
 	end
 	for _, var in ipairs(loop.vars) do own[var] = true end
-	return inside(loop.scope)
+	loop.closed = inside(loop.scope)
+	return loop.closed
 end
 
 -- A statement that comes from that line of the description.

@@ -309,13 +309,15 @@ local function pieces(loop, isa)
 	return each * group, count / each
 end
 
--- Whether it has such a form on any machine.
-function M.is_piped(loop)
+-- Whether it has a form on any machine.
+local function anywhere(loop, has)
 	for _, isa in ipairs(isa_table.list) do
-		if pieces(loop, isa) then return true end
+		if has(loop, isa) then return true end
 	end
 	return false
 end
+function M.is_piped(loop) return anywhere(loop, pieces) end
+function M.is_streamed(loop) return anywhere(loop, M.streams_out) end
 
 -- n is more than the widest kernel makes, and the place of the stream begins a block.
 local function emit_piped(t, loop, isa)
@@ -469,13 +471,6 @@ function M.streams_out(loop, isa)
 	return loop.writes and not loop.reframes and not loop.only_moves and isa.stores ~= nil
 		and #turn.widths(loop, isa) > 0
 		and (#loop.streams == 0 or stays(loop, isa))
-end
-
-function M.is_streamed(loop)
-	for _, isa in ipairs(isa_table.list) do
-		if M.streams_out(loop, isa) then return true end
-	end
-	return false
 end
 
 -- done: the loops that are there already. whole: the bytes that a loop is given are a multiple of that, but for the one

@@ -32,8 +32,10 @@ local function number(scope, place, first, loops)
 	return place
 end
 
--- The most words that are alive at once in a graph, its inputs and results included.
-function M.live(graph)
+-- The most words that are alive at once in a graph, its inputs and results included. A graph stands in many loops.
+local known = setmetatable({}, { __mode = "k" })
+local function live(graph)
+	if known[graph] then return known[graph] end
 	local first, last, loops = {}, {}, {}
 	local length = number(graph.scope, 0, first, loops)
 	local function use(w, place)
@@ -67,6 +69,7 @@ function M.live(graph)
 		alive = alive + (change[place] or 0)
 		most = math.max(most, alive)
 	end
+	known[graph] = most
 	return most
 end
 
@@ -80,29 +83,29 @@ end
 -- splatted for each width before its loop, and clang keeps them all. And the vectors that the step has alive by itself.
 local function of_step(step)
 	local stage = step.stage
-	if step.kind == "stream" then return 0, 0, M.live(stage.block) end
+	if step.kind == "stream" then return 0, 0, live(stage.block) end
 	if step.kind == "map" and not stage.moves then
-		return 0, WIDTHS * state_used(stage, step.graph, stage.words + 1), M.live(step.graph)
+		return 0, WIDTHS * state_used(stage, step.graph, stage.words + 1), live(step.graph)
 	end
 	if step.kind ~= "fold" then return 0, 0, 0 end
-	local words, live, k = 0, 0, 1
+	local words, most, k = 0, 0, 1
 	while k * stage.unit <= 128 do
 		local g = stage.step(k)
-		words, live = math.max(words, state_used(stage, g, #stage.zero + stage.words)), math.max(live, M.live(g))
+		words, most = math.max(words, state_used(stage, g, #stage.zero + stage.words)), math.max(most, live(g))
 		k = 2 * k
 	end
 	-- Those of narrower vectors, which come after the main loop, have slots of their own.
-	return 3 * #stage.zero * (stage.unit == 4 and 2 or 1), WIDTHS * words, live
+	return 3 * #stage.zero * (stage.unit == 4 and 2 or 1), WIDTHS * words, most
 end
 
 -- Bytes that a loop may spill.
 local function spills(l)
 	local vectors, bytes, most, keystream, folds = math.max(DATA, 3 * turn.group(l)), 0, 0, 0, 0
 	for _, step in ipairs(l.steps) do
-		local kept, words, live = of_step(step)
+		local kept, words, own = of_step(step)
 		if step.kind == "fold" and fold.in_order(step.stage) then folds = folds + 1 end
 		vectors, bytes = vectors + kept, bytes + words
-		if step.kind == "stream" then keystream = math.max(keystream, live) else most = math.max(most, live) end
+		if step.kind == "stream" then keystream = math.max(keystream, own) else most = math.max(most, own) end
 	end
 	-- What is piped is alive at once; what stores by the caches, and has no keystream, calls what does not.
 	vectors = vectors + (loop.is_piped(l) and keystream + most or math.max(keystream, most))
@@ -112,8 +115,10 @@ end
 
 -- Below the frame of who calls a loop. each(f) calls f with every loop.
 function M.of_loops(each)
-	local most = 0
-	each(function(l)
+	local most, done = 0, {}
+	each(function(l) -- one that many schedules have, once
+		if done[l.name] then return end
+		done[l.name] = true
 		local streams = 0
 		for _, isa in ipairs(isa_table.list) do streams = math.max(streams, loop.keystreams(l, isa)) end
 		most = math.max(most, math.max(LEAST, FRAMES + spills(l)) + streams)
@@ -123,23 +128,23 @@ end
 
 -- The same of an end: plain C, a few bytes at a time, in buffers of its own. way: a direction of the plan.
 function M.of_end(way)
-	local buffers, streams, live = #way.segments > 1 and 3 * state.END_MAX or 0, 0, 0
+	local buffers, streams, most = #way.segments > 1 and 3 * state.END_MAX or 0, 0, 0
 	for _, segment in ipairs(way.segments) do
 		local frames = false
 		for _, step in ipairs(segment.steps) do
 			frames = frames or step.reframes
 			local _, _, n = of_step(step)
-			live, streams = math.max(live, n), streams + (step.kind == "stream" and loop.AHEAD or 0)
+			most, streams = math.max(most, n), streams + (step.kind == "stream" and loop.AHEAD or 0)
 		end
 		buffers = buffers + segment.room * (frames and 2 or 1)
 	end
-	return math.ceil((END_FRAMES + buffers + streams + 2 * 8 * live) / WIDEST) * WIDEST
+	return math.ceil((END_FRAMES + buffers + streams + 2 * 8 * most) / WIDEST) * WIDEST
 end
 
 -- Below the frame of begin.
 function M.of_begin(keyed)
 	local words = 0
-	for _, stage in ipairs(keyed) do words = math.max(words, M.live(stage.begin)) end
+	for _, stage in ipairs(keyed) do words = math.max(words, live(stage.begin)) end
 	return math.ceil(math.max(BEGIN_LEAST, BEGIN_FRAMES + 8 * words) / WIDEST) * WIDEST
 end
 

@@ -94,7 +94,7 @@ widest=scalar
 warn='-Wall -Wextra -Wconversion -Wshadow -Werror'
 configurations=(
 	"gcc gcc $isas 5 -O0 $warn ${CFLAGS:-}"
-	"secret gcc $widest 4 -O3 -fno-tree-vectorize -fno-tree-slp-vectorize $warn"
+	"secret gcc $widest 4 $(sed -n 's/^LOOP_CFLAGS := //p' build.mk) $warn"
 )
 skipped=0
 if command -v clang >/dev/null; then
