@@ -292,7 +292,7 @@ $(B)/tools/share.o $(B)/ilp/generate.o: CPPFLAGS_ += -DTCPU_SHARE='"$(CURDIR)"'
 LOOP_CFLAGS := -O3 -fno-tree-vectorize -fno-tree-slp-vectorize
 $(B)/gen/%.o $(B)/gen-fixture/%.o: CFLAGS_ += $(LOOP_CFLAGS)
 $(B)/ilp/compile.o: CPPFLAGS_ += -DILP_LOOP_CFLAGS='"$(LOOP_CFLAGS)"'
-$(B)/ilp/compile.o: ilp/run.h
+$(B)/ilp/compile.o: ilp/run.h ilp/quad.h
 
 $(TOOLS_MAINS:tools/%.c=$(B)/bin/%): $(B)/bin/%: $(B)/tools/%.o $(TOOLS_O) $(LIB)
 	$(call say,LD)

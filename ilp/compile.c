@@ -23,13 +23,19 @@ static const char flags[] = "-std=gnu17 " ILP_LOOP_CFLAGS " -fPIC -shared -Wl,-z
 #define DEPTH_MAX 16 /* of folders that a compiler makes */
 #define OBJECT_MAX (64 << 20)
 
-/* ilp/run.h as this library was built with it: what is compiled against it has the shapes that we know. */
+/* The headers as this library was built with them: what is compiled against them has the shapes that we know. */
 __asm__(".pushsection .rodata\n"
 	"ilp_run_h: .incbin \"ilp/run.h\"\n"
-	"ilp_run_h_end: .byte 0\n"
+	"ilp_quad_h: .incbin \"ilp/quad.h\"\n"
+	"ilp_headers_end: .byte 0\n"
 	".popsection\n");
 extern const char ilp_run_h[] __attribute__((visibility("hidden")));
-extern const char ilp_run_h_end[] __attribute__((visibility("hidden")));
+extern const char ilp_quad_h[] __attribute__((visibility("hidden")));
+extern const char ilp_headers_end[] __attribute__((visibility("hidden")));
+static const struct {
+	const char *name, *from, *to;
+} headers[] = { { "ilp/run.h", ilp_run_h, ilp_quad_h }, { "ilp/quad.h", ilp_quad_h, ilp_headers_end } };
+#define HEADERS (sizeof headers / sizeof headers[0])
 
 /* Finding it ----------------------------------------------------------------------------------------------------- */
 
@@ -107,8 +113,8 @@ int ilp_recipe(const struct ilp_compiler *c, const struct ilp_files *files, stru
 		return -errno;
 	snprintf(head, sizeof head, "%s: %s\n%s\n%s, %zu\n", c->path, c->identity, flags, u.machine, 8 * sizeof(void *));
 	error = add_text(recipe, head);
-	if (!error)
-		error = add_file(recipe, "ilp/run.h", ilp_run_h, (size_t)(ilp_run_h_end - ilp_run_h));
+	for (unsigned i = 0; !error && i < HEADERS; i++)
+		error = add_file(recipe, headers[i].name, headers[i].from, (size_t)(headers[i].to - headers[i].from));
 	for (unsigned i = 0; !error && i < files->count; i++)
 		error = add_file(recipe, files->file[i].name, files->file[i].text.bytes, files->file[i].text.len);
 	return error;
@@ -130,8 +136,8 @@ static int write_files(int folder, const struct ilp_files *files)
 {
 	int error = mkdirat(folder, "ilp", 0700) != 0 ? -errno : 0;
 
-	if (!error)
-		error = write_file(folder, "ilp/run.h", ilp_run_h, (size_t)(ilp_run_h_end - ilp_run_h));
+	for (unsigned i = 0; !error && i < HEADERS; i++)
+		error = write_file(folder, headers[i].name, headers[i].from, (size_t)(headers[i].to - headers[i].from));
 	for (unsigned i = 0; !error && i < files->count; i++)
 		error = write_file(folder, files->file[i].name, files->file[i].text.bytes, files->file[i].text.len);
 	return error;

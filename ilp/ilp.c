@@ -1,13 +1,15 @@
 /* Finds chains, and the loop that this CPU runs fastest. The chains themselves are generated (ilp/gen/). */
 #include "ilp/ilp.h"
+#include "ilp/quad.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char *const isa_names[ILP_ISAS] = {
-	[ILP_SCALAR] = "scalar", [ILP_SSE2] = "sse2", [ILP_SSSE3] = "ssse3", [ILP_AVX2] = "avx2",
-	[ILP_AVX512] = "avx512", [ILP_NEON] = "neon", [ILP_VX] = "vx"
+	[ILP_SCALAR] = "scalar", [ILP_SSE2] = "sse2", [ILP_SSSE3] = "ssse3", [ILP_AESNI] = "aesni", [ILP_AVX2] = "avx2",
+	[ILP_VAES] = "vaes", [ILP_AVX512] = "avx512", [ILP_VAES512] = "vaes512", [ILP_NEON] = "neon",
+	[ILP_NEON_AES] = "neon_aes", [ILP_VX] = "vx"
 };
 
 static const char *const schedule_names[ILP_SCHEDULES] = {
@@ -25,6 +27,15 @@ const char *ilp_schedule_name(enum ilp_schedule schedule)
 	return schedule_names[schedule];
 }
 
+/* Those with AES: what quad.h finds best, or less of the same. */
+static bool crypto_here(enum ilp_isa isa)
+{
+	const struct ilp_state any = {0};
+	const enum ilp_isa best = ilp_quad_row(&any);
+
+	return best != ILP_SCALAR && isa <= best && (isa == ILP_NEON_AES) == (best == ILP_NEON_AES);
+}
+
 bool ilp_isa_here(enum ilp_isa isa)
 {
 	switch (isa) {
@@ -36,6 +47,11 @@ bool ilp_isa_here(enum ilp_isa isa)
 	case ILP_NEON:
 #endif
 		return true;
+	case ILP_AESNI:
+	case ILP_VAES:
+	case ILP_VAES512:
+	case ILP_NEON_AES:
+		return crypto_here(isa);
 #if defined(__x86_64__)
 	case ILP_SSSE3:
 		return __builtin_cpu_supports("ssse3");
@@ -142,5 +158,6 @@ int ilp_set(const struct ilp_chain *c, void *state, const char *name, const void
 	if (len != p->size)
 		return -EINVAL;
 	memcpy((uint8_t *)state + p->offset, value, len);
+	((struct ilp_state *)state)->expanded = 0;
 	return 0;
 }

@@ -15,7 +15,7 @@
 #endif
 
 /* What is declared here, as a number: loops that were made for another are not run. */
-#define ILP_ABI 4
+#define ILP_ABI 5
 
 /* Who compiles what includes this: "gcc 12.2.0". */
 #define ILP_TEXT_OF(x) #x
@@ -25,6 +25,9 @@
 #else
 #define ILP_COMPILER "gcc " ILP_DOTTED(__GNUC__, __GNUC_MINOR__, __GNUC_PATCHLEVEL__)
 #endif
+
+/* A word of 128 bits (ilp/quad.h). */
+__extension__ typedef unsigned __int128 ilp_quad;
 
 enum ilp_direction { ILP_SEND, ILP_RECV, ILP_DIRECTIONS };
 
@@ -36,7 +39,12 @@ enum ilp_schedule { ILP_LAYERED, ILP_TILED, ILP_FUSED, ILP_STREAMING, ILP_SCHEDU
 #define ILP_TILE 2048       /* what begin sets: a multiple of 64 */
 #define ILP_TILE_MAX 65536
 
-enum ilp_isa { ILP_SCALAR, ILP_SSE2, ILP_SSSE3, ILP_AVX2, ILP_AVX512, ILP_NEON, ILP_VX, ILP_ISAS };
+/* ILP_AESNI, ILP_VAES, ILP_VAES512 and ILP_NEON_AES have AES and products without carries; a chain has loops for these
+ * and plain C, or for the others. */
+enum ilp_isa {
+	ILP_SCALAR, ILP_SSE2, ILP_SSSE3, ILP_AESNI, ILP_AVX2, ILP_VAES, ILP_AVX512, ILP_VAES512, ILP_NEON, ILP_NEON_AES,
+	ILP_VX, ILP_ISAS
+};
 
 /* What every chain's state begins with. The whole state is chain->state_size bytes, aligned to ILP_ALIGN; it
  * is plain data: it may be copied to take a snapshot and copied back to undo. It may hold secrets. */
@@ -50,7 +58,12 @@ struct ilp_state {
 	uint32_t tile;     /* bytes of a strip; may be set after begin to another multiple of 64, up to
 			    * ILP_TILE_MAX */
 	uint32_t bad;      /* what came is not what was sent: end() says so */
+	uint32_t row;      /* by which instruction set it is begun and ended, where that makes a difference: 1 more than one
+			    * of enum ilp_isa that is here; anything else: the best there is. May be set before begin */
+	uint32_t expanded; /* ILP_EXPANDED: keys are expanded already, and begin need not do it again. ilp_set() says that
+			    * they are not; who writes parameters himself sets it to 0 */
 };
+#define ILP_EXPANDED 0x65787064u
 
 /* What a fold carries: the value of the len bytes that it has counted. */
 struct ilp_fold {

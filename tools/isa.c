@@ -27,8 +27,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 /* Bytes of the widest vectors; 4: words in plain C. */
-static const unsigned widths[ILP_ISAS] = { [ILP_SCALAR] = 4, [ILP_SSE2] = 16, [ILP_SSSE3] = 16, [ILP_AVX2] = 32,
-	[ILP_AVX512] = 64, [ILP_NEON] = 16, [ILP_VX] = 16 };
+static const unsigned widths[ILP_ISAS] = { [ILP_SCALAR] = 4, [ILP_SSE2] = 16, [ILP_SSSE3] = 16, [ILP_AESNI] = 16,
+	[ILP_AVX2] = 32, [ILP_VAES] = 32, [ILP_AVX512] = 64, [ILP_VAES512] = 64, [ILP_NEON] = 16, [ILP_NEON_AES] = 16,
+	[ILP_VX] = 16 };
 
 /* The place of what ILP_ISA names; ILP_ISAS: it names none, and all are allowed. */
 static unsigned named(const char *name)

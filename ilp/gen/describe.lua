@@ -52,16 +52,16 @@ local M = {}
 M.BLOCK_WORDS = 16 -- that a stream makes at a time
 
 local KEYED = { params = { "table", optional = true }, begin = { "function", optional = true },
-	public = { true, false, optional = true } }
+	expand = { "function", optional = true }, public = { true, false, optional = true } }
 local COMMON = { name = "string", standard = "string", kind = { "map", "fold", "stream", "reframe", "pad" } }
 local FIELDS = {
 	map = { unit = { 1, 2, 4, 8, 16, 32, 64 }, word = { 8, 16, 32, 64, optional = true }, apply = "function",
 		inverse = { "self", false, "function" }, moves = { true, false, optional = true }, tail = { "pass", "whole" } },
-	fold = { unit = { 4, 8, 16 }, zero = { "number", "table" },
+	fold = { unit = { 4, 8, 16 }, word = { 64, 128, optional = true }, zero = { "number", "table" },
 		init = { "number", "table", optional = true }, step = "function", merge = "function",
 		finish = "function", size = { 2, 4, 8, 16 }, order = { "big", "little", "memory" }, tail = { "zero", "last" },
 		join = { "function", optional = true }, last = { "function", optional = true } },
-	stream = { unit = { 64 }, block = "function" },
+	stream = { unit = { 16, 64 }, word = { 32, 128, optional = true }, block = "function" },
 	reframe = { every = "number", mark = "function" },
 	pad = { to = "number", least = { 0, 1 }, fill = "function" },
 }
@@ -143,6 +143,7 @@ end
 -- Kinds ----------------------------------------------------------------------------------------------------------
 
 local function check_params(d, bits)
+	local least = math.min(bits / 8, bits == 128 and 4 or 8)
 	d.params, d.param_bytes = {}, 0
 	if field.check_list(d, "params", d.fields.params) == 0 then
 		field.fail(d, "params", "params is empty, expected { { \"key\", 32 }, … }; add the key")
@@ -150,16 +151,16 @@ local function check_params(d, bits)
 	for k, p in ipairs(d.fields.params) do
 		local name, size = type(p) == "table" and p[1], type(p) == "table" and p[2]
 		if type(name) ~= "string" or not name:match("^[a-z][a-z0-9_]*$") or type(size) ~= "number"
-		or size < bits / 8 or size > 128 or size % (bits / 8) ~= 0 then
+		or size < least or size > 128 or size % least ~= 0 then
 			field.fail(d, "params",
-				"parameter %d is not { name, bytes }, expected a name and a multiple of %d up to 128; correct it", k, bits / 8)
+				"parameter %d is not { name, bytes }, expected a name and a multiple of %d up to 128; correct it", k, least)
 		end
 		for _, other in ipairs(d.params) do
 			if other.name == name then
 				field.fail(d, "params", "parameter '%s' is given twice, expected each name once; rename one", name)
 			end
 		end
-		d.params[k] = { name = name, size = size, words = size / (bits / 8) }
+		d.params[k] = { name = name, size = size, words = math.ceil(size / (bits / 8)) }
 		d.param_bytes = d.param_bytes + size
 	end
 	d.fields.params = {} -- a copy, as the fields are
@@ -168,7 +169,7 @@ end
 
 -- The state that begin makes; none without params.
 local function check_keyed(d, bits, must)
-	d.state_bits, d.state_words = bits, 0
+	d.state_bits, d.state_words, d.expand_words = bits, 0, 0
 	if d.fields.params == nil and d.fields.begin == nil and not must then return end
 	if d.fields.params == nil or d.fields.begin == nil then
 		local missing = d.fields.params == nil and "params" or "begin"
@@ -176,11 +177,17 @@ local function check_keyed(d, bits, must)
 	end
 	check_params(d, bits)
 	d.begin = trace(d, "begin", bits, { { params = d.params } }, many "begin")
+	laws.agree(d, d.begin)
 	d.state_words = #d.begin.results
+	if d.fields.expand then
+		d.expand = trace(d, "expand", bits, { { params = d.params } }, many "expand")
+		laws.agree(d, d.expand)
+		d.expand_words = #d.expand.results
+		d.state_words = d.state_words + d.expand_words
+	end
 	if d.state_words < 1 or d.state_words > 64 then
 		field.fail(d, "begin", "begin returns %d words, expected 1 to 64; keep no more state", d.state_words)
 	end
-	laws.begin(d)
 end
 
 local check = {}
@@ -244,7 +251,7 @@ local function check_fold_tail(d, acc, state, w)
 	else
 		local graphs = {}
 		function d.last(n)
-			graphs[n] = graphs[n] or trace(d, "last", 64, { acc, w, { plain = n }, state },
+			graphs[n] = graphs[n] or trace(d, "last", d.bits, { acc, w, { plain = n }, state },
 				word_or_words("last", d.acc_words))
 			return graphs[n]
 		end
@@ -284,21 +291,25 @@ function check.fold(d)
 		field.fail(d, "init", "zero has %d words and init %d, expected the same, 1 to 8; correct one of them", #d.zero,
 			#d.init)
 	end
-	d.size, d.order, d.value_words = f.size, f.order, math.max(1, f.size / 8)
-	d.bits, d.words = 64, f.unit == 16 and 2 or 1
-	check_keyed(d, 64)
+	d.bits = f.word or 64
+	if d.bits == 128 and f.unit ~= 16 then
+		field.fail(d, "word", "word is 128 bits with a unit of %d bytes, expected a unit of 16; correct it", f.unit)
+	end
+	d.size, d.order, d.value_words = f.size, f.order, math.max(1, f.size * 8 / d.bits)
+	d.words = f.unit * 8 > d.bits and 2 or 1
+	check_keyed(d, d.bits)
 	local acc, state = item("acc", d.acc_words), { words = "s", n = d.state_words }
 	local w = item("w", d.words > 1 and d.words or nil)
 	w.half = f.unit == 4
 	local results = d.acc_words
 	d.step = family(d, "step", function(k)
-		return trace(d, "step", 64, { acc, w, { plain = k }, state }, word_or_words("step", results))
+		return trace(d, "step", d.bits, { acc, w, { plain = k }, state }, word_or_words("step", results))
 	end)
 	d.merge = family(d, "merge", function(k)
-		return trace(d, "merge", 64, { item("a", results), item("b", results), { plain = k }, state },
+		return trace(d, "merge", d.bits, { item("a", results), item("b", results), { plain = k }, state },
 			word_or_words("merge", results))
 	end)
-	d.finish = trace(d, "finish", 64, { acc, state }, word_or_words("finish", d.value_words > 1 and d.value_words or nil))
+	d.finish = trace(d, "finish", d.bits, { acc, state }, word_or_words("finish", d.value_words > 1 and d.value_words or nil))
 	check_fold_tail(d, acc, state, w)
 	d.step(1)
 	d.merge(1)
@@ -307,10 +318,14 @@ function check.fold(d)
 end
 
 function check.stream(d)
-	check_keyed(d, 32, true)
-	d.bits = 32
-	d.block = no_choice(d, trace(d, "block", 32, { { words = "s", n = d.state_words }, { word = "i" } },
-		many("block", M.BLOCK_WORDS)))
+	d.bits = d.fields.word or 32
+	local unit = d.bits == 128 and 16 or 4 * M.BLOCK_WORDS
+	if d.fields.unit ~= unit then
+		field.fail(d, "unit", "unit is %d, expected %d of words of %d bits; correct it", d.fields.unit, unit, d.bits)
+	end
+	check_keyed(d, d.bits, true)
+	d.block = no_choice(d, trace(d, "block", d.bits, { { words = "s", n = d.state_words }, { word = "i" } },
+		d.bits == 128 and one "block" or many("block", M.BLOCK_WORDS)))
 	laws.agree(d, d.block)
 end
 
@@ -352,11 +367,29 @@ function check.pad(d)
 	if d.least == 0 then d.ambiguous = "there may be none, which the data cannot tell" end
 end
 
+-- Fields that are not given are those of the stage that it is like, in the same folder.
+local function inherit(d)
+	local like = d.fields.like
+	if like == nil then return end
+	if type(like) ~= "string" or not like:match("^[a-z][a-z0-9_]*$") then
+		field.fail(d, "like", "like is %s, expected the name of a stage; correct it", sandbox.show(like))
+	end
+	local base = field.load(d.file:match("^(.*/)") .. like .. ".lua", "stage", ops.names)
+	if not base or base.fields.like ~= nil then
+		field.fail(d, "like", "like is %q, expected a stage in the same folder that is like no other; correct it", like)
+	end
+	for name, v in pairs(base.fields) do
+		if d.fields[name] == nil then d.fields[name] = v end
+	end
+	d.fields.like = nil
+end
+
 -- What the generator knows of a stage: file, name, kind, standard, the description's own functions in
 -- fields, and a graph of each of them under the same name.
 function M.stage(file)
 	local d = field.load(file, "stage", ops.names)
 	if not d then return nil end
+	inherit(d)
 	field.check(d, COMMON)
 	local kind = d.fields.kind
 	local keyed = kind ~= "pad" and KEYED or {}

@@ -39,33 +39,86 @@ end
 
 -- Functions of the chain -----------------------------------------------------------------------------------------
 
--- The state's words from the parameters.
-local function emit_state(t, stage)
+-- The rows that a chain is made for.
+local function rows_of(plan)
+	local list = {}
+	for _, isa in ipairs(isa_table.rows(plan.quads)) do
+		local wanted = not plan.isas or isa == isa_table.ends
+		for _, one in ipairs(plan.isas or {}) do wanted = wanted or one == isa end
+		if wanted then list[#list + 1] = isa end
+	end
+	return list
+end
+
+-- Where there are words of 128 bits, what is not a loop is there for each row too, as NAME_row; this chooses.
+local function emit_choice(t, plan, result, name, parameters, arguments)
+	t:func(string.format("static %s%s(%s)", result, name, parameters))
+	t:open("switch (ilp_quad_row(state)) {")
+	for k = #rows_of(plan), 1, -1 do
+		local isa = rows_of(plan)[k]
+		if isa.guard then t:raw("#if " .. isa.guard) end
+		t:line(isa == isa_table.ends and "default:" or "case %s:", isa.enum)
+		t:line("\t%s%s_%s(%s);", result:match("int") and "return " or "", name, isa.name, arguments)
+		if not result:match("int") then t:line("\tbreak;") end
+		if isa.guard then t:raw("#endif") end
+	end
+	t:close()
+	t:endfunc()
+end
+
+-- The state's words, from place `first` on, that a function makes from the parameters.
+local function emit_words(t, stage, isa, graph, first)
 	local names, size = {}, stage.state_bits / 8
-	local T = isa_table.type(1, stage.state_bits)
+	local T = isa_table.number(isa, stage.state_bits)
 	for _, p in ipairs(stage.params) do
 		for k = 0, p.words - 1 do
-			names[#names + 1] = string.format("LOAD(%s, s->%s_params.%s + %d)", T, stage.name, p.name, size * k)
+			local from, left = string.format("s->%s_params.%s + %d", stage.name, p.name, size * k), p.size - size * k
+			names[#names + 1] = left >= size and string.format("LOAD(%s, %s)", T, from)
+				or string.format("LOAD_LAST(%s, %s, %d)", T, from, left)
 		end
 	end
 	t:open("{")
-	for k, r in ipairs(expression.emit(t, stage.begin, names, T, "t")) do
-		t:line("s->%s_state[%d] = %s;", stage.name, k - 1, r)
+	for k, r in ipairs(expression.emit(t, graph, names, T, "t", isa)) do
+		t:line("const %s w%d = %s;", T, k, r)
 	end
+	for k = 1, #graph.results do t:line("STORE(s->%s_state + %d, w%d);", stage.name, first + k - 1, k) end
 	t:home()
 	t:close()
 end
 
-local function emit_begin(t, plan)
-	local keyed = plan.secret
-	t:func(keyed and "static __attribute__((noinline)) void begin_work(void *state)" or "static void begin(void *state)")
+-- Names of what there is for each row of a chain with quads, or once.
+local function row_name(plan, name, isa) return plan.quads and name .. "_" .. isa.name or name end
+
+local function emit_begin_row(t, plan, isa, name)
+	t:func(string.format("%sstatic %svoid %s(void *state)", isa_table.attribute(isa),
+		plan.secret and "__attribute__((noinline)) " or "", row_name(plan, name, isa)))
 	t:line("struct chain *s = state;")
-	t:line("s->ilp = (struct ilp_state){ .tile = ILP_TILE };")
+	t:line("s->ilp = (struct ilp_state){ .tile = ILP_TILE, .row = s->ilp.row, .expanded = s->ilp.expanded };")
 	for k = 2, state.pipes(plan) do t:line("s->pipe%d.pos = s->pipe%d.held_len = 0;", k, k) end
-	for _, stage in ipairs(plan.keyed) do emit_state(t, stage) end
+	local expands = false
+	for _, stage in ipairs(plan.keyed) do expands = expands or stage.expand end
+	if expands then
+		t:open("if (s->ilp.expanded != ILP_EXPANDED) {")
+		for _, stage in ipairs(plan.keyed) do
+			if stage.expand then emit_words(t, stage, isa, stage.expand, 0) end
+		end
+		t:line("s->ilp.expanded = ILP_EXPANDED;")
+		t:close()
+	end
+	for _, stage in ipairs(plan.keyed) do emit_words(t, stage, isa, stage.begin, stage.expand_words) end
 	for _, stage in ipairs(plan.folds) do fold.emit_begin(t, stage) end
 	state.each_compared(plan, function(stage) t:line("__builtin_memset(s->%s_came, 0, %d);", stage.name, stage.size) end)
 	t:endfunc()
+end
+
+local function emit_begin(t, plan)
+	local keyed, name = plan.secret, plan.secret and "begin_work" or "begin"
+	for _, isa in ipairs(plan.quads and rows_of(plan) or { isa_table.ends }) do
+		if isa.guard then t:raw("#if " .. isa.guard) end
+		emit_begin_row(t, plan, isa, name)
+		if isa.guard then t:raw("#endif") end
+	end
+	if plan.quads then emit_choice(t, plan, "void ", name, "void *state", "state") end
 	if keyed then
 		emit_deeper(t, "void", "begin", "void *state", "begin_work(state)")
 		t:func("static void begin(void *state)")
@@ -193,7 +246,7 @@ local function emit_pipe(t, way, s, runs, mids)
 end
 
 -- The same of whole ADUs: a segment ends before the next begins, and what stands before the data is put there.
-local function emit_whole(t, way, runs, mids)
+local function emit_whole(t, way, isa, runs, mids)
 	local direction, n = way.direction, "n"
 	for k, segment in ipairs(way.segments) do
 		local to = k < #way.segments and mids[k] or "dst"
@@ -202,10 +255,10 @@ local function emit_whole(t, way, runs, mids)
 		local at = to .. (head and " + " .. head.size or "")
 		t:line("size_t n%d = %s(%s, s, %s, %s, %s, tmp);", k, pipe.name(direction, segment), runs[k], at, from, n)
 		if pipe.ends(segment) then
-			t:line("n%d += %s_end(s, %s + n%d);", k, pipe.name(direction, segment), at, k)
+			t:line("n%d += %s(s, %s + n%d);", k, pipe.end_name(direction, segment, isa), at, k)
 		end
 		if head then
-			t:line("%s_value(s, %s);", head.name, to)
+			t:line("%s;", fold.value_call(head, isa, to))
 			t:line("n%d += %d;", k, head.size)
 		end
 		n = "n" .. k
@@ -248,7 +301,7 @@ local function emit_callable(t, plan, way, s, isa, runs)
 		end
 		t:line("(void)room;")
 		if way.whole then
-			emit_whole(t, way, runs, mids)
+			emit_whole(t, way, isa_table.ends_of(isa), runs, mids)
 		elseif strips then
 			t:open("for (size_t i = 0; i < n; i += tile) {")
 			t:line("const size_t m = n - i < tile ? n - i : tile;")
@@ -282,11 +335,11 @@ local function may_be_bad(way)
 end
 
 -- What segment k has at its end goes through those behind it.
-local function emit_end_through(t, way, runs, k)
+local function emit_end_through(t, way, isa, runs, k)
 	local direction, from = way.direction, "end"
 	t:open("{")
 	t:line("uint8_t end[%d], more[%d], tmp[%d];", state.END_MAX, state.END_MAX, state.END_MAX)
-	t:line("size_t n = %s_end(s, end);", pipe.name(direction, way.segments[k]))
+	t:line("size_t n = %s(s, end);", pipe.end_name(direction, way.segments[k], isa))
 	for j = k + 1, #way.segments do
 		local to = j == #way.segments and "dst + out" or "more"
 		t:line("n = %s(%s, s, %s, %s, n, tmp);", pipe.name(direction, way.segments[j]), runs[j], to, from)
@@ -298,17 +351,17 @@ local function emit_end_through(t, way, runs, k)
 end
 
 -- The end of a chain.
-local function emit_end_work(t, way, runs, name, any)
+local function emit_end_work(t, way, isa, runs, name, any)
 	local bad = may_be_bad(way)
-	t:func(string.format("static %s(void *state, uint8_t *dst)", name))
+	t:func(string.format("%sstatic %s(void *state, uint8_t *dst)", isa_table.attribute(isa), name))
 	t:line("struct chain *s = state;")
 	if any then
 		t:line("size_t out = 0;")
 		t:line("")
 		for k, segment in ipairs(way.segments) do
 			if pipe.ends(segment) then
-				if k < #way.segments then emit_end_through(t, way, runs, k)
-				else t:line("out += %s_end(s, dst + out);", pipe.name(way.direction, segment)) end
+				if k < #way.segments then emit_end_through(t, way, isa, runs, k)
+				else t:line("out += %s(s, dst + out);", pipe.end_name(way.direction, segment, isa)) end
 			end
 		end
 		if bad then
@@ -325,14 +378,32 @@ local function emit_end_work(t, way, runs, name, any)
 	t:endfunc()
 end
 
-local function emit_end(t, plan, way, runs)
-	local direction, any, at_end = way.direction, false, false
+-- Whether something is done when the data ends, and whether that is so if nothing waits.
+local function ends_of(way)
+	local any, at_end = false, false
 	for _, segment in ipairs(way.segments) do
 		any, at_end = any or pipe.ends(segment), at_end or segment.at_end
 	end
-	any = any and not way.whole
-	if not any or not plan.secret then return emit_end_work(t, way, runs, string.format("int %s_end", direction), any) end
-	emit_end_work(t, way, runs, string.format("__attribute__((noinline)) int %s_end_work", direction), any)
+	return any and not way.whole, at_end
+end
+
+-- The work of an end: of the row, where there are quads.
+local function emit_end(t, plan, way, isa, runs)
+	local any = ends_of(way)
+	local apart = any and plan.secret
+	emit_end_work(t, way, isa, runs, (apart and "__attribute__((noinline)) " or "") .. "int "
+		.. row_name(plan, way.direction .. (apart and "_end_work" or "_end"), isa), any)
+end
+
+-- What callers call.
+local function emit_end_called(t, plan, way)
+	local direction = way.direction
+	local any, at_end = ends_of(way)
+	local apart = any and plan.secret
+	if plan.quads then
+		emit_choice(t, plan, "int ", direction .. (apart and "_end_work" or "_end"), "void *state, uint8_t *dst", "state, dst")
+	end
+	if not apart then return end
 	emit_deeper(t, "int", direction .. "_end", "void *state, uint8_t *dst", direction .. "_end_work(state, dst)")
 	t:func(string.format("static int %s_end(void *state, uint8_t *dst)", direction))
 	t:line("const int out = %s_end_deeper(state, dst);", direction)
@@ -395,7 +466,7 @@ local function emit_ways(t, plan, way, list, callables)
 	for k, s in ipairs(list) do
 		local pieces = s.scratch + #way.segments - 1
 		t:open("{ \"%s\", \"%s\", %d, %d, {", s.name, s.title, pieces, s.tiled and 1 or 0)
-		for _, isa in ipairs(plan.isas or isa_table.list) do
+		for _, isa in ipairs(rows_of(plan)) do
 			if isa.guard then t:raw("#if " .. isa.guard) end
 			t:line("[%s] = %s,", isa.enum, callables[k][isa.name])
 			if isa.guard then t:raw("#endif") end
@@ -450,6 +521,7 @@ local function emit_opening(t, plan, schedules)
 		t:line("#define ILP_STACK_OF_END %d", math.max(stack.of_end(plan.send), stack.of_end(plan.recv)))
 	end
 	t:line("#include \"%s.h\"", chain.name)
+	if plan.quads then t:line("#include \"ilp/quad.h\"") end
 	t:line("")
 	t:line("#if defined(__x86_64__)")
 	t:line("#include <immintrin.h>")
@@ -470,7 +542,9 @@ local function emit_common(t, plan)
 			g.every, g.size)
 	end
 	t:line("")
-	for _, stage in ipairs(plan.folds) do fold.emit_functions(t, stage) end
+	for _, stage in ipairs(plan.folds) do
+		if not fold.each_row(stage) then fold.emit_functions(t, stage) end
+	end
 	for _, stage in ipairs(plan.chain.stages) do
 		if stage.kind == "reframe" then frame.emit_functions(t, stage) end
 		if stage.kind == "pad" then pipe.emit_pad(t, stage) end
@@ -487,13 +561,15 @@ local function emit_isa(t, plan, isa, schedules, callables)
 	t:line("/* ---- %s ---- */", isa.name)
 	t:line("")
 	if isa.guard then t:raw("#if " .. isa.guard) end
-	emit_loops(t, plan, isa, schedules)
-	if isa == isa_table.ends then
-		each_segment(plan, function(direction, segment)
-			pipe.emit_frame(t, direction, segment)
-			pipe.emit_end(t, direction, segment)
-		end)
+	for _, stage in ipairs(plan.folds) do
+		if fold.each_row(stage) then fold.emit_functions(t, stage, isa) end
 	end
+	emit_loops(t, plan, isa, schedules)
+	local ends = isa == isa_table.ends or plan.quads
+	each_segment(plan, function(direction, segment)
+		if isa == isa_table.ends then pipe.emit_frame(t, direction, segment) end
+		if ends then pipe.emit_end(t, direction, segment, isa) end
+	end)
 	if plan.secret then emit_cleared(t, isa) end
 	for _, direction in ipairs(DIRECTIONS) do
 		local way, known = plan[direction], {}
@@ -504,7 +580,7 @@ local function emit_isa(t, plan, isa, schedules, callables)
 			end
 			callables[direction][k] = callables[direction][k] or {}
 			callables[direction][k][isa.name] = emit_callable(t, plan, way, s, isa, runs)
-			if isa == isa_table.ends and s.name == "fused" then emit_end(t, plan, way, runs) end
+			if ends and s.name == "fused" then emit_end(t, plan, way, isa, runs) end
 		end
 	end
 	if isa.guard then t:raw("#endif") end
@@ -523,15 +599,23 @@ function M.source(plan, counted)
 	for _, direction in ipairs(DIRECTIONS) do schedules[direction] = schedule.list(plan[direction], plan.ways) end
 	emit_opening(opening, plan, schedules)
 	emit_common(t, plan)
-	for _, isa in ipairs(plan.isas or isa_table.list) do emit_isa(t, plan, isa, schedules, callables) end
+	for _, isa in ipairs(rows_of(plan)) do emit_isa(t, plan, isa, schedules, callables) end
 	emit_begin(t, plan)
+	for _, direction in ipairs(DIRECTIONS) do emit_end_called(t, plan, plan[direction]) end
+	for _, stage in ipairs(plan.folds) do
+		if fold.each_row(stage) then
+			emit_choice(t, plan, "void ", stage.name .. "_value", "const void *state, uint8_t *to", "state, to")
+		end
+	end
 	emit_sum(t, plan)
 	emit_params(t, plan)
 	for _, direction in ipairs(DIRECTIONS) do
 		emit_ways(t, plan, plan[direction], schedules[direction], callables[direction])
 	end
 	emit_table(t, plan)
-	local first = opening:string() .. prelude.of(t, counted) .. "\n"
+	local rows = {}
+	for _, isa in ipairs(rows_of(plan)) do rows[isa] = true end
+	local first = opening:string() .. prelude.of(t, rows, counted) .. "\n"
 	return t:string(plan.chain.name .. ".c", first), t.heads
 end
 

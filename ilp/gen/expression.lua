@@ -2,6 +2,7 @@
 local bit = require "bit"
 local isa_table = require "gen.isa"
 local prelude = require "gen.prelude"
+local quad = require "gen.quad"
 local text = require "gen.text"
 
 local M = {}
@@ -66,6 +67,10 @@ end
 -- A constant beside a vector is taken for each lane; one that stands alone must be made a vector.
 function Writer:operand(n, beside)
 	if n.op ~= "const" then return self:name_of(n) end
+	if self.graph.bits == 128 then
+		local w = quad.word(n.value)
+		return string.format("CONST_%s(0x%sull, 0x%sull)", self.type, bit.tohex(w.high), bit.tohex(w.low))
+	end
 	local small = type(n.value) == "number" and n.value < 10 or type(n.value) ~= "number" and n.value < 10ULL
 	local c = (small and tostring(tonumber(n.value)) or "0x" .. (type(n.value) == "number" and string.format("%x", n.value)
 		or bit.tohex(n.value, 16):gsub("^0+", ""))) .. SUFFIX[self.graph.bits]
@@ -109,9 +114,24 @@ function Writer:ordered(op, x, n)
 	return string.format("((%s)%s(%s, (%s)(%s)))", self.type, name, words, words, x)
 end
 
+-- Macros of quad.h.
+function Writer:quad(n)
+	local x, T = self:operand(n.args[1]), self.type
+	local y = n.args[2] and self:operand(n.args[2])
+	if n.op == "shl" or n.op == "shr" then
+		return n.count == 0 and x or string.format("%s_%s(%s, %d)", n.op:upper(), T, x, n.count / 8)
+	elseif n.op == "clmul" then
+		return string.format("CLMUL_%s(%s, %d, %s, %d)", T, x, n.count % 2, y, math.floor(n.count / 2))
+	elseif n.op == "swap" then
+		return string.format("%s(%s)", prelude.use("SWAP_%s", T), x)
+	end
+	return string.format("%s_%s(%s, %s)", n.op:upper(), T, x, y)
+end
+
 function Writer:expression(n)
 	local a, b = n.args[1], n.args[2]
 	local e
+	if self.graph.bits == 128 and not INFIX[n.op] and not ORDER[n.op] then return self:quad(n) end
 	if INFIX[n.op] then
 		-- The product of two words of 16 bits is beyond an int, which C would make of them.
 		local wide = n.op == "mul" and self.scalar and self.graph.bits == 16 and "(uint32_t)" or ""
@@ -259,7 +279,7 @@ function Writer:scope(scope)
 			self:loop(n)
 		elseif self.uses[n] then
 			self.text[n] = self:expression(n)
-			if self.named[n] or not inlined[n] and (self.uses[n] > 1 or scope ~= self.graph.scope) then
+			if self.each or self.named[n] or not inlined[n] and (self.uses[n] > 1 or scope ~= self.graph.scope) then
 				local name = self:fresh()
 				self:statement(n, "const %s %s = %s;", self.type, name, bare(self.text[n]))
 				self.text[n] = name
@@ -274,8 +294,9 @@ function M.begin() written = setmetatable({}, { __mode = "k" }) end
 
 local function write(graph, names, type, prefix, isa, apart)
 	local t = text.new()
-	local w = setmetatable({ t = t, graph = graph, type = type, prefix = prefix, isa = isa, apart = apart, counter = 0,
-		uses = count_uses(graph), text = {}, home = {}, named = {}, scalar = type:match("^uint") ~= nil }, Writer)
+	local w = setmetatable({ t = t, graph = graph, type = type, prefix = prefix, isa = isa, counter = 0,
+		apart = apart and apart.above and apart, each = apart and apart.each,
+		uses = count_uses(graph), text = {}, home = {}, named = {}, scalar = type:match("^[ui]") ~= nil }, Writer)
 	for k, input in ipairs(graph.inputs) do w.text[input] = names[k] end
 	w:scope(graph.scope)
 	local results = {}
@@ -294,7 +315,8 @@ end
 --	prefix  of the temporaries' names, so that several graphs may stand in one block
 --	isa     entry of isa.lua, for lowerings; nil where there are none
 --	apart   { above, name, turns, inside }: what a loop does in a turn is a function of that name, written to `above`;
---	        and inside(t) writes what else stands in so many turns of the first
+--	        and inside(t) writes what else stands in so many turns of the first. { each = true }: a statement for each
+--	        operation
 function M.emit(t, graph, names, type, prefix, isa, apart)
 	local known = written[graph] or {}
 	written[graph] = known

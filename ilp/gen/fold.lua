@@ -17,6 +17,19 @@ function M.in_order(stage) return not stage.join end
 -- Units between two lanes of a vector, once the halves of lanes are merged.
 local function lane_distance(stage) return stage.unit == 4 and 2 or 1 end
 
+local function quads(stage) return stage.bits == 128 end
+
+-- What numbers are in C: words of 64 bits, for all instruction sets; or quads, which those that have operations of them
+-- keep in a vector: functions of them are one's own. Returns the type, how names of functions end, and the row.
+local function number(stage, isa)
+	if not quads(stage) then return "uint64_t", "" end
+	return isa_table.number(isa, 128), "_" .. isa.name, isa
+end
+local function function_name(stage, what, isa)
+	local _, suffix = number(stage, isa)
+	return stage.name .. "_" .. what .. suffix
+end
+
 -- Functions of numbers ---------------------------------------------------------------------------------------------
 
 -- The C names of a graph's inputs: n words of acc, then those of the lists.
@@ -29,13 +42,21 @@ local function names_of(acc, n, ...)
 	return names
 end
 
-local function state_names(stage)
+-- Word k of the state, which `state` points to, in that type.
+local function state_word(stage, D, state, k)
+	if quads(stage) then return string.format("SPLAT_%s(%s + %d)", D, state, k) end
+	return D == "uint64_t" and string.format("%s[%d]", state, k)
+		or string.format("%s(%s, %s[%d])", prelude.use "SPLAT", D, state, k)
+end
+local function state_names(stage, D)
 	local names = {}
-	for k = 1, stage.state_words do names[k] = string.format("state[%d]", k - 1) end
+	for k = 1, stage.state_words do names[k] = state_word(stage, D, "state", k - 1) end
 	return names
 end
 
-local function state_parameter(stage) return stage.state_words > 0 and ", const uint64_t *state" or "" end
+local function state_parameter(stage)
+	return stage.state_words > 0 and string.format(", const %s *state", isa_table.type(4, stage.bits)) or ""
+end
 function M.state_argument(stage, s)
 	return stage.state_words > 0 and string.format(", %s->%s_state", s or "s", stage.name) or ""
 end
@@ -43,16 +64,17 @@ end
 local function unit_names(stage)
 	return stage.words == 1 and { "w" } or { "w0", "w1" }
 end
-local function unit_parameters(stage)
+local function unit_parameters(stage, T)
 	local list = {}
-	for k, name in ipairs(unit_names(stage)) do list[k] = ", uint64_t " .. name end
+	for k, name in ipairs(unit_names(stage)) do list[k] = string.format(", %s %s", T, name) end
 	return table.concat(list)
 end
 
 local function ignore(t, g, names)
 	local used, done = expression.used_inputs(g), {}
 	for k, name in ipairs(names) do
-		local whole = name:match("([%w_]+)%[%d+%]%)?$") or name:match("^[%w_]+") -- SPLAT(d128, state[0]), or w
+		-- SPLAT(d128, state[0]), SPLAT_q128(state + 0), or w
+		local whole = name:match("([%w_]+)%[%d+%]%)?$") or name:match("%(([%w_]+) %+ %d+%)$") or name:match("^[%w_]+")
 		if whole then done[whole] = done[whole] or used[k] end
 	end
 	for whole, any in pairs(done) do
@@ -77,33 +99,38 @@ local function assign(t, g, names, to, T, isa)
 	t:home()
 end
 
-local function emit_step_functions(t, stage)
-	local name, n = stage.name, acc_words(stage)
+local function begin_number(t, stage, what, isa, parameters)
+	local T = number(stage, isa)
+	t:func(string.format("%sstatic inline void %s(%s%s)", quads(stage) and isa_table.attribute(isa) or "",
+		function_name(stage, what, isa), parameters:gsub("T%f[ ]", T), state_parameter(stage)))
+end
+
+local function emit_step_functions(t, stage, isa)
+	local n = acc_words(stage)
+	local T, _, row = number(stage, isa)
 	t:line("/* %s: one unit more. */", stage.standard)
-	t:func(string.format("static inline void %s_step(uint64_t *acc%s%s)", name, unit_parameters(stage),
-		state_parameter(stage)))
-	assign(t, stage.step(1), names_of("acc", n, unit_names(stage), state_names(stage)), "acc")
+	begin_number(t, stage, "step", isa, "T *acc" .. unit_parameters(stage, T))
+	assign(t, stage.step(1), names_of("acc", n, unit_names(stage), state_names(stage, T)), "acc", T, row)
 	t:endfunc()
 	t:line("/* What b has, which ends %d units later. */", lane_distance(stage))
-	t:func(string.format("static inline void %s_merge(uint64_t *acc, const uint64_t *b%s)", name, state_parameter(stage)))
-	assign(t, stage.merge(lane_distance(stage)), names_of("acc", n, names_of("b", n, state_names(stage))), "acc")
+	begin_number(t, stage, "merge", isa, "T *acc, const T *b")
+	assign(t, stage.merge(lane_distance(stage)), names_of("acc", n, names_of("b", n, state_names(stage, T))), "acc", T, row)
 	t:endfunc()
-	t:func(string.format("static inline void %s_finish(uint64_t *value, const uint64_t *acc%s)", name,
-		state_parameter(stage)))
-	assign(t, stage.finish, names_of("acc", n, state_names(stage)), "value")
+	begin_number(t, stage, "finish", isa, "T *value, const T *acc")
+	assign(t, stage.finish, names_of("acc", n, state_names(stage, T)), "value", T, row)
 	t:endfunc()
 end
 
 -- The last n bytes of the data, in w, as last(…, n) has it.
-local function emit_last(t, stage)
-	t:func(string.format("static inline void %s_last(uint64_t *acc%s, size_t n%s)", stage.name, unit_parameters(stage),
-		state_parameter(stage)))
-	local names = names_of("acc", acc_words(stage), unit_names(stage), state_names(stage))
+local function emit_last(t, stage, isa)
+	local T, _, row = number(stage, isa)
+	begin_number(t, stage, "last", isa, "T *acc" .. unit_parameters(stage, T) .. ", size_t n")
+	local names = names_of("acc", acc_words(stage), unit_names(stage), state_names(stage, T))
 	t:open("switch (n) {")
 	for n = 1, stage.unit - 1 do
 		t:line("case %d: {", n)
 		t.depth = t.depth + 1
-		assign(t, stage.last(n), names, "acc")
+		assign(t, stage.last(n), names, "acc", T, row)
 		t:line("break;")
 		t:close()
 	end
@@ -134,32 +161,56 @@ local function emit_join(t, stage)
 end
 
 -- The value's bytes as they are sent.
-local function emit_value(t, stage)
-	local T = "uint" .. math.min(stage.size, 8) * 8 .. "_t"
+local function emit_value(t, stage, isa)
+	local T = number(stage, isa)
+	local V = stage.size == 16 and quads(stage) and T or "uint" .. math.min(stage.size, 8) * 8 .. "_t"
 	local order = ({ big = "BIG", little = "LITTLE" })[stage.order]
-	t:func(string.format("static inline void %s_value(const void *state, uint8_t *to)", stage.name))
+	t:func(string.format("%sstatic inline void %s(const void *state, uint8_t *to)",
+		quads(stage) and isa_table.attribute(isa) or "", function_name(stage, "value", isa)))
 	t:line("const struct chain *s = state;")
-	t:line("uint64_t value[%d];", stage.value_words)
-	if M.in_order(stage) then
+	t:line("%s value[%d];", T, stage.value_words)
+	if quads(stage) then
+		t:line("%s acc[%d];", T, acc_words(stage))
+		t:line("__builtin_memcpy(acc, s->%s, sizeof acc);", stage.name)
+		t:line("%s(value, acc%s);", function_name(stage, "finish", isa), M.state_argument(stage))
+	elseif M.in_order(stage) then
 		t:line("%s_finish(value, s->%s%s);", stage.name, stage.name, M.state_argument(stage))
 	else
 		t:line("value[0] = s->%s.value;", stage.name)
 	end
 	for k = 0, stage.value_words - 1 do
-		local v = string.format("(%s)value[%d]", T, k)
-		t:line("const %s v%d = %s;", T, k, order and string.format("%s(%s, %s)", prelude.use(order), T, v) or v)
-		if order then prelude.use("SWAP_" .. T) end
+		local v = V == T and string.format("value[%d]", k) or string.format("(%s)value[%d]%s", V, k, T == "q128" and "[0]" or "")
+		t:line("const %s v%d = %s;", V, k, order and string.format("%s(%s, %s)", prelude.use(order), V, v) or v)
+		if order then prelude.use("SWAP_" .. V) end
 		t:line("STORE(to + %d, v%d);", 8 * k, k)
 	end
 	t:endfunc()
 end
 
--- The functions of the fold, once for a chain.
-function M.emit_functions(t, stage)
-	emit_step_functions(t, stage)
-	if M.in_order(stage) then emit_last(t, stage) else emit_join(t, stage) end
-	emit_value(t, stage)
+-- The functions of the fold: once for a chain, or, of quads, for an instruction set. The latter are not all used.
+function M.each_row(stage) return quads(stage) end
+function M.emit_functions(t, stage, isa)
+	emit_step_functions(t, stage, isa)
+	if M.in_order(stage) then emit_last(t, stage, isa) else emit_join(t, stage) end
+	emit_value(t, stage, isa)
 end
+
+-- The C that has the last n bytes of the data, fewer than a unit, in `last`.
+function M.emit_rest(t, stage, isa, n)
+	local words, size = {}, math.min(stage.unit, stage.bits / 8)
+	local T = quads(stage) and number(stage, isa) or isa_table.type(1, size * 8)
+	for j = 1, stage.words do words[j] = string.format("LOAD(%s, last + %d)", T, size * (j - 1)) end
+	if not quads(stage) then
+		t:line("%s_last(s->%s, %s, %s%s);", stage.name, stage.name, table.concat(words, ", "), n, M.state_argument(stage))
+		return
+	end
+	t:line("%s acc[%d];", T, acc_words(stage))
+	t:line("__builtin_memcpy(acc, s->%s, sizeof acc);", stage.name)
+	t:line("%s(acc, %s, %s%s);", function_name(stage, "last", isa), words[1], n, M.state_argument(stage))
+	t:line("__builtin_memcpy(s->%s, acc, sizeof acc);", stage.name)
+end
+
+function M.value_call(stage, isa, to) return string.format("%s(s, %s)", function_name(stage, "value", isa), to) end
 
 function M.emit_begin(t, stage)
 	if not M.in_order(stage) then
@@ -172,12 +223,14 @@ end
 -- Loops ------------------------------------------------------------------------------------------------------------
 
 -- At the beginning and the end of a loop.
-function M.open(t, stage)
+function M.open(t, stage, isa)
 	local n, list = acc_words(stage), {}
+	local T = number(stage, isa)
 	for k = 1, n do
-		list[k] = M.in_order(stage) and string.format("s->%s[%d]", stage.name, k - 1) or stage.zero[k] .. "ull"
+		list[k] = quads(stage) and string.format("LOAD(%s, s->%s + %d)", T, stage.name, k - 1)
+			or M.in_order(stage) and string.format("s->%s[%d]", stage.name, k - 1) or stage.zero[k] .. "ull"
 	end
-	t:line("uint64_t %s_acc[%d] = { %s };", stage.name, n, table.concat(list, ", "))
+	t:line("%s %s_acc[%d] = { %s };", T, stage.name, n, table.concat(list, ", "))
 end
 function M.close(t, stage)
 	if M.in_order(stage) then
@@ -187,9 +240,11 @@ function M.close(t, stage)
 	end
 end
 
--- One unit, in words of 64 bits.
-function M.scalar_step(t, stage, words)
-	t:line("%s_step(%s_acc, %s%s);", stage.name, stage.name, table.concat(words, ", "), M.state_argument(stage))
+-- One unit, in words of 64 bits, or the place in memory of that of 128.
+function M.scalar_step(t, stage, isa, words)
+	if quads(stage) then words = { string.format("LOAD(%s, %s)", number(stage, isa), words[1]) } end
+	t:line("%s(%s_acc, %s%s);", function_name(stage, "step", isa), stage.name, table.concat(words, ", "),
+		M.state_argument(stage))
 end
 
 -- Additions of both halves of a 64-bit lane need no mask: the lane is added whole, modulo 2^64, beside its upper
@@ -198,7 +253,9 @@ local function carries_late(stage)
 	return stage.join and stage.unit == 4 and graph.is_only(stage.step(1), "add") and graph.is_only(stage.merge(1), "add")
 end
 
+-- Accumulators of a turn. Those of quads wait long for each other, and are few words.
 function M.sums(stage, isa)
+	if quads(stage) then return isa.registers < 32 and 4 or 8 end
 	return (acc_words(stage) > 2 or stage.unit == 16) and isa.registers < 32 and 1 or isa.sums
 end
 
@@ -266,9 +323,7 @@ local function merge_function(t, stage, isa, D, k)
 	local name, above = begin_function(t, stage, isa, D, "merge", k,
 		string.format(", const %s *b%s", D, state_parameter(stage)))
 	if above then
-		local states = state_names(stage)
-		for j, state in ipairs(states) do states[j] = string.format("%s(%s, %s)", prelude.use "SPLAT", D, state) end
-		local names = names_of("acc", acc_words(stage), names_of("b", acc_words(stage), states))
+		local names = names_of("acc", acc_words(stage), names_of("b", acc_words(stage), state_names(stage, D)))
 		assign(above, stage.merge(k), names, "acc", D, isa)
 		above:endfunc()
 	end
@@ -276,9 +331,10 @@ local function merge_function(t, stage, isa, D, k)
 end
 
 function M.declare(t, stage, width, sums)
-	local D = isa_table.type(width, 64)
+	local D = isa_table.type(width, stage.bits)
 	local zeros = each_word(stage, function(a)
-		return string.format("%s(%s, %dull)", prelude.use "SPLAT", D, stage.zero[a])
+		return quads(stage) and string.format("CONST_%s(0, %dull)", D, stage.zero[a])
+			or string.format("%s(%s, %dull)", prelude.use "SPLAT", D, stage.zero[a])
 	end)
 	for k = 0, sums - 1 do
 		for half = 0, carries_late(stage) and 0 or halves(stage) do array(t, D, accumulator(stage, k, half), zeros) end
@@ -288,18 +344,21 @@ function M.declare(t, stage, width, sums)
 		-- It ends last: what was folded before goes on in it.
 		local last = accumulator(stage, sums - 1, halves(stage))
 		for a = 0, acc_words(stage) - 1 do
-			t:line("%s[%d][%d] = %s_acc[%d];", last, a, width / 8 - 1, stage.name, a)
+			for half = 0, quads(stage) and 1 or 0 do
+				t:line("%s[%d][%d] = %s_acc[%d]%s;", last, a, width / 8 - (quads(stage) and 2 - half or 1), stage.name, a,
+					quads(stage) and "[" .. half .. "]" or "")
+			end
 		end
 	end
 	-- What is in the state is read once: for all that the compiler knows, the data that is written may lie over it.
 	for _, j in ipairs(carries_late(stage) and {} or step_state(stage, stride(stage, width, sums))) do
-		t:line("const %s %s_s%d = SPLAT(%s, s->%s_state[%d]);", D, stage.name, j, D, stage.name, j)
+		t:line("const %s %s_s%d = %s;", D, stage.name, j, state_word(stage, D, "s->" .. stage.name .. "_state", j))
 	end
 end
 
 -- Vectors into accumulator k: one, or as many as a unit has words, of which each then holds one.
 function M.step(t, stage, isa, width, sums, xs, k)
-	local D = isa_table.type(width, 64)
+	local D = isa_table.type(width, stage.bits)
 	if carries_late(stage) then
 		local x, acc = xs[1], accumulator(stage, k, 0)
 		t:line("%s[0] += (%s)%s, %s += (%s)%s >> 32;", acc, D, x, upper(stage, k), D, x)
@@ -323,7 +382,7 @@ end
 -- Brings the accumulators of that width to the number of the loop: accumulators to one, then halves of that to one as
 -- long as they are vectors.
 function M.reduce(t, stage, isa, width, sums)
-	local first, last, D = accumulator(stage, 0, 0), halves(stage), isa_table.type(width, 64)
+	local first, last, D = accumulator(stage, 0, 0), halves(stage), isa_table.type(width, stage.bits)
 	local function merge(a, b, distance)
 		t:line("%s(%s, %s%s);", merge_function(t, stage, isa, D, distance), a, b, M.state_argument(stage))
 	end
@@ -344,16 +403,19 @@ function M.reduce(t, stage, isa, width, sums)
 		local whole, W = first, D
 		local function half(which)
 			return each_word(stage, function(a)
-				return string.format("%s(%s[%d])", prelude.use("%s_%s", which, W), whole, a - 1)
+				return string.format("%s(%s[%d])", prelude.use("%s_%s", which, W:gsub("q", "d")), whole, a - 1)
 			end)
 		end
 		width = width / 2
-		first, D = "low" .. width, isa_table.type(width, 64)
+		first, D = "low" .. width, isa_table.type(width, stage.bits)
 		array(t, D, first, half "LOW")
 		array(t, D, "high" .. width, half "HIGH", true)
-		merge(first, "high" .. width, width / 8 * lane_distance(stage))
+		merge(first, "high" .. width, width * 8 / stage.bits * lane_distance(stage))
 	end
-	for lane = 0, 1 do
+	for a = 1, quads(stage) and acc_words(stage) or 0 do
+		t:line("%s_acc[%d] = %s[%d];", stage.name, a - 1, first, a - 1)
+	end
+	for lane = 0, quads(stage) and -1 or 1 do
 		local words = each_word(stage, function(a) return string.format("%s[%d][%d]", first, a - 1, lane) end)
 		if lane == 0 and M.in_order(stage) then
 			for a, w in ipairs(words) do t:line("%s_acc[%d] = %s;", stage.name, a - 1, w) end

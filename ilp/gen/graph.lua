@@ -46,15 +46,17 @@ end
 
 -- Those that operation does, which folds constants, and those that know a machine's order of bytes, which none can.
 local ORDERED = { big = true, little = true, big32 = true, little32 = true }
-local function name_operations(d, operation, ordered)
-	for _, op in ipairs { "add", "sub", "mul", "mul32", "xor", "and_", "or_", "choose" } do
-		d[op] = function(...) return operation(op, { ... }) end
+local PLAIN = { "add", "sub", "mul", "mul32", "xor", "and_", "or_", "choose", "add32", "swap", "aes", "aes_last" }
+local function name_operations(d, plain, operation, ordered)
+	for _, op in ipairs(PLAIN) do
+		d[op] = plain[op] and function(...) return operation(op, { ... }) end
 	end
 	for _, op in ipairs { "rotl", "shl", "shr" } do
-		d[op] = function(a, count) return operation(op, { a }, count) end
+		d[op] = plain[op] and function(a, count) return operation(op, { a }, count) end
 	end
+	d.clmul = plain.clmul and function(a, b, halves) return operation("clmul", { a, b }, halves) end
 	for op in pairs(ORDERED) do
-		d[op] = function(a) return ordered(op, a) end
+		d[op] = plain[op] and function(a) return ordered(op, a) end
 	end
 end
 
@@ -154,7 +156,7 @@ function M.new(bits)
 		values[#args + 1] = count
 		return give(node { op = "const", value = plain[op](unpack(values)) })
 	end)
-	name_operations(d, operation, sandbox.unseen(function(op, a)
+	name_operations(d, plain, operation, sandbox.unseen(function(op, a)
 		return give(record(node { op = op, args = { a } }))
 	end))
 	name_loop(d, own)
@@ -164,7 +166,9 @@ end
 -- What f comes to for each of n: its operands are lists, but for a count.
 local function apply(f, n, a, b, c, count)
 	local out = new(n, 0)
-	if count then
+	if count and b then
+		for k = 1, n do out[k] = f(a[k], b[k], count) end
+	elseif count then
 		for k = 1, n do out[k] = f(a[k], count) end
 	elseif c then
 		for k = 1, n do out[k] = f(a[k], b[k], c[k]) end

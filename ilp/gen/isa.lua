@@ -7,6 +7,7 @@
 --	sums      accumulators that a fold has in the main loop, so that steps do not wait for each other
 --	bytes     bytes of a vector can be put in another order by one instruction
 --	stores    of which widths there are stores that go by the caches (the C of it, by width)
+--	crypto    it has AES and products without carries
 --	guard     preprocessor condition under which the compiler knows it
 local M = {}
 
@@ -16,13 +17,25 @@ M.list = {
 		target = "sse2", stores = { [16] = "_mm_stream_si128((__m128i *)(p), (__m128i)(x))" } },
 	{ name = "ssse3", widths = { 16 }, unroll = 4, sums = 2, registers = 16, guard = "defined(__x86_64__)",
 		target = "ssse3", bytes = true, stores = { [16] = "_mm_stream_si128((__m128i *)(p), (__m128i)(x))" } },
+	{ name = "aesni", widths = { 16 }, unroll = 4, sums = 2, registers = 16, guard = "defined(__x86_64__)",
+		target = "ssse3,sse4.1,aes,pclmul", bytes = true, crypto = true,
+		stores = { [16] = "_mm_stream_si128((__m128i *)(p), (__m128i)(x))" } },
 	{ name = "avx2", widths = { 32, 16 }, unroll = 4, sums = 2, registers = 16, guard = "defined(__x86_64__)",
 		target = "avx2", bytes = true, stores = { [32] = "_mm256_stream_si256((__m256i *)(p), (__m256i)(x))" } },
+	{ name = "vaes", widths = { 32, 16 }, unroll = 4, sums = 2, registers = 16, guard = "defined(__x86_64__)",
+		target = "avx2,aes,pclmul,vaes,vpclmulqdq", bytes = true, crypto = true,
+		stores = { [32] = "_mm256_stream_si256((__m256i *)(p), (__m256i)(x))" } },
 	{ name = "avx512", widths = { 64, 32, 16 }, unroll = 4, sums = 2, registers = 32, guard = "defined(__x86_64__)",
 		target = "avx512f,avx512bw,avx512vl", bytes = true,
 		stores = { [64] = "_mm512_stream_si512((__m512i *)(p), (__m512i)(x))" } },
+	{ name = "vaes512", widths = { 64, 32, 16 }, unroll = 4, sums = 2, registers = 32, guard = "defined(__x86_64__)",
+		target = "avx512f,avx512bw,avx512vl,aes,pclmul,vaes,vpclmulqdq", bytes = true, crypto = true,
+		stores = { [64] = "_mm512_stream_si512((__m512i *)(p), (__m512i)(x))" } },
 	{ name = "neon", widths = { 16 }, unroll = 4, sums = 2, registers = 32,
 		guard = "defined(__aarch64__) && defined(__ARM_NEON)", bytes = true },
+	{ name = "neon_aes", widths = { 16 }, unroll = 4, sums = 2, registers = 32, target = "+crypto", bytes = true,
+		crypto = true, guard = "defined(__aarch64__) && defined(__ARM_NEON) "
+			.. "&& (!defined(__clang__) || defined(__ARM_FEATURE_AES))" },
 	{ name = "vx", widths = { 16 }, unroll = 4, sums = 2, registers = 32, guard = "defined(__s390x__)",
 		target = "arch=z13", bytes = true },
 }
@@ -39,11 +52,28 @@ end
 -- The one whose loops take what is no whole vector, and the ends of the data: any machine has it.
 M.ends = M.list[1]
 
--- The C type of words of that many bits: of one, where width is that of a word or less, or of a vector.
-local LETTER = { [8] = "b", [16] = "h", [32] = "v", [64] = "d" }
-function M.type(width, bits)
-	return width * 8 <= bits and "uint" .. bits .. "_t" or LETTER[bits] .. width * 8
+-- The rows that a chain has loops for: those with crypto, and plain C, if any of its stages has words of 128 bits; else
+-- those without.
+local rows = { [true] = {}, [false] = {} }
+for _, isa in ipairs(M.list) do
+	if isa.crypto or isa == M.ends then table.insert(rows[true], isa) end
+	if not isa.crypto then table.insert(rows[false], isa) end
 end
+function M.rows(quads) return rows[quads] end
+
+-- The C type of words of that many bits: of one, where width is that of a word or less, or of a vector.
+local LETTER = { [8] = "b", [16] = "h", [32] = "v", [64] = "d", [128] = "q" }
+function M.type(width, bits)
+	if bits == 128 and width < 16 then return "ilp_quad" end
+	return bits < 128 and width * 8 <= bits and "uint" .. bits .. "_t" or LETTER[bits] .. width * 8
+end
+
+-- The C type of one word in what an instruction set does outside of its loops: a quad stands in a vector where there
+-- are operations of vectors on it.
+function M.number(isa, bits) return M.type(bits == 128 and isa.crypto and 16 or 4, bits) end
+
+-- The one whose loops take what is a few bytes only, for that one.
+function M.ends_of(isa) return isa.crypto and isa or M.ends end
 
 -- What stands before a function of that instruction set.
 function M.attribute(isa) return isa.target and string.upper(isa.name) .. " " or "" end

@@ -5,6 +5,7 @@ local sandbox = require "gen.sandbox"
 local ops = require "gen.ops"
 local number = require "gen.number"
 local graph = require "gen.graph"
+local quad = require "gen.quad"
 local bit = require "bit"
 
 local M = {}
@@ -51,7 +52,7 @@ local function words_of(d, bits)
 end
 
 local function hex(w)
-	return type(w) == "number" and string.format("%x", w) or bit.tohex(w, 16)
+	return type(w) == "number" and string.format("%x", w) or quad.word(w) ~= w and bit.tohex(w, 16) or quad.hex(w)
 end
 
 -- The function and its graph come to the same, on so many words that a large graph does not take too long. A word of up
@@ -60,12 +61,16 @@ end
 local NARROW, WIDE = { work = 3000, least = 4 }, { work = 300, least = 2 }
 function M.agree(d, g)
 	local domain, words, tuples, columns = number.new(g.bits, "little"), words_of(d, g.bits), {}, {}
-	local trials = g.bits == 64 and WIDE or NARROW
+	local trials = g.bits >= 64 and WIDE or NARROW
 	for k = 1, math.min(#words, 60, math.max(trials.least, math.floor(trials.work / graph.size(g.scope)))) do
 		for shift = 0, 1 do
 			local t = {}
 			for j = 1, #g.inputs do
-				t[j] = domain.word(words[(k * (j % 2 == shift and 1 or 7) + (j % 3) * shift) % #words + 1])
+				local at = k * (j % 2 == shift and 1 or 7) + (j % 3) * shift
+				t[j] = domain.word(words[at % #words + 1])
+				if g.bits == 128 then -- what is done is done to all of it
+					for by = 1, 3 do t[j] = domain.or_(domain.shl(t[j], 32), domain.word(words[(at + 5 * by) % #words + 1])) end
+				end
 			end
 			tuples[#tuples + 1] = t
 		end
@@ -90,8 +95,6 @@ function M.agree(d, g)
 	end)
 end
 
-function M.begin(d) M.agree(d, d.begin) end
-
 local function times(w, n)
 	local words = {}
 	for k = 1, n do words[k] = w end
@@ -104,8 +107,9 @@ local function trial(d, domain)
 	local state, next = {}, generator(7)
 	if d.state_words > 0 then
 		local params = {}
-		for k = 1, d.param_bytes / (d.state_bits / 8) do params[k] = { domain.word(next()) } end
-		state = graph.evaluate(d.begin, domain, params, 1)
+		for k = 1, #d.begin.inputs do params[k] = { domain.word(next()) } end
+		state = d.expand and graph.evaluate(d.expand, domain, params, 1) or {}
+		for _, w in ipairs(graph.evaluate(d.begin, domain, params, 1)) do state[#state + 1] = w end
 	end
 	return function(g, inputs)
 		local all, n = { unpack(inputs) }, #inputs[1]
@@ -158,8 +162,13 @@ end
 
 -- What the trials of a fold need: step, merge and finish.
 local function fold_trial(d)
-	local domain = number.new(64, "little")
+	local domain = number.new(d.bits, "little")
 	local run, t = trial(d, domain), { word = domain.word }
+	-- A unit's word, of some numbers of 32 bits.
+	function t.unit(high, low, more)
+		if d.bits == 64 then return d.unit > 4 and high * 0x100000000ULL + low or t.word(low) end
+		return domain.or_(domain.shl(domain.word(more * 0x100000000ULL + high), 64), domain.word(low))
+	end
 	function t.step(acc, w, k) return run(d.step(k), both(acc, w)) end
 	function t.merge(a, b, k) return run(d.merge(k), both(a, b)) end
 	function t.finish(acc) return run(d.finish, acc) end
@@ -239,8 +248,8 @@ function M.fold(d)
 	for j = 1, d.words do units[j] = {} end
 	for k = 1, 32 do
 		for j = 1, d.words do
-			local high = d.unit > 4 and t.word(k <= 3 and 0xffffffff or next()) or t.word(0)
-			units[j][k] = high * 0x100000000ULL + t.word(k <= 3 and 0xffffffff or next())
+			local function word() return (k <= 3 and 0xffffffff or next()) + 0ULL end
+			units[j][k] = t.unit(word(), word(), word())
 		end
 	end
 	-- Few accumulators take long, one step after another; many need many units.

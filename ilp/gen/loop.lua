@@ -143,7 +143,11 @@ local function emit_turns(t, loop, isa, width, count, main, store)
 end
 
 -- Vectors of a turn of the main loop.
-local function unroll(loop, isa) return math.max(isa.unroll, turn.group(loop)) end
+local function unroll(loop, isa)
+	local n = math.max(isa.unroll, turn.group(loop))
+	each_fold(loop, function(stage) n = math.max(n, fold.sums(stage, isa)) end)
+	return n
+end
 
 -- The loops of a width: the main one, where the width has one, then single vectors, or as few as there must be at
 -- once; neither where main is all. They share the accumulators of folds whose units count in any order; those of the
@@ -179,7 +183,7 @@ local function emit_pieces(t, loop, isa, whole)
 	local function steps(rest)
 		t:line("%s%s x = %s;", (loop.changes or not piece.plain) and "" or "const ", piece.T, rest
 			and string.format("LOAD_DATA_LAST(%s, src + i, n - i)", piece.T) or string.format("LOAD_DATA(%s, src + i)", piece.T))
-		turn.piece_steps(t, loop, piece, function(step, T, offset)
+		turn.piece_steps(t, loop, isa, piece, function(step, T, offset)
 			local from = string.format("ks_%s + i%s", step.name, offset > 0 and " + " .. offset or "")
 			if not rest then return string.format("LOAD(%s, %s)", T, from) end
 			local size = tonumber(T:match("%d+")) / 8
@@ -197,7 +201,7 @@ local function emit_pieces(t, loop, isa, whole)
 	steps()
 	t:close()
 	-- The data's end goes through each step by itself (pipe.lua).
-	local ends = isa == isa_table.ends and #loop.steps == 1
+	local ends = isa == isa_table.ends_of(isa) and #loop.steps == 1
 	if ends and loop.unit < piece.bytes or whole % piece.bytes ~= 0 then
 		t:open("if (i < n) {")
 		steps "n - i"
@@ -215,7 +219,7 @@ local function emit_light(t, loop, isa, suffix, whole)
 	turn.reset()
 	t:func(M.head(loop, isa, suffix))
 	t:line("size_t i = 0;")
-	each_fold(loop, function(stage) fold.open(t, stage) end)
+	each_fold(loop, function(stage) fold.open(t, stage, isa) end)
 	local widths = turn.widths(loop, isa)
 	local pieces = leaves(loop, widths, whole)
 	local smaller = #widths > 1 or #widths > 0 and pieces -- one look at all of it
@@ -250,7 +254,7 @@ local function emit_light_out(t, loop, isa, suffix)
 	t:line("size_t i = 0;")
 	t:open("{")
 	t:line("n -= n %% %d;", whole)
-	each_fold(loop, function(stage) fold.open(t, stage) end)
+	each_fold(loop, function(stage) fold.open(t, stage, isa) end)
 	emit_width(t, loop, isa, width, "all", prelude.use("STREAM_%s%d", isa.name, width))
 	each_fold(loop, function(stage) fold.close(t, stage) end)
 	t:line("n = all;")
@@ -266,25 +270,31 @@ end
 
 -- Loops with streams -----------------------------------------------------------------------------------------------
 
--- Whether the keystream may stay in registers: a single one, beside steps that need no neighbours of a vector.
+-- Whether the keystream may stay in registers: a single one, beside steps that need no neighbours of a vector, and folds
+-- in order only if these and their accumulators are few.
 local function stays(loop, isa)
-	return #turn.widths(loop, isa) > 0 and #loop.streams == 1 and turn.group(loop) == 1 and not folds_in_order(loop)
+	if #turn.widths(loop, isa) == 0 or #loop.streams ~= 1 or turn.group(loop) > 1 then return false end
+	return stream.quads(loop.streams[1].stage) or not folds_in_order(loop)
 end
+
+-- What makes most of a loop's first keystream.
+local function widest(loop, isa) return stream.widest(loop.streams[1].stage, isa) end
 
 -- n is a multiple of what the widest kernel makes, and the place of the stream begins a block.
 local function emit_wide(t, loop, isa, out)
-	local width, step = isa.kernels[1], loop.streams[1]
-	local V, bytes = isa_table.type(width, 32), stream.bytes(width)
+	local step, one = loop.streams[1], widest(loop, isa)
+	local width, bytes = one.width, one.bytes
+	local V = isa_table.type(width, 32)
 	turn.reset()
 	t:func(M.head(loop, isa, out and "_wide_out" or "_wide"))
-	each_fold(loop, function(stage) fold.open(t, stage) end)
+	each_fold(loop, function(stage) fold.open(t, stage, isa) end)
 	turn.declare(t, loop, width)
 	each_fold(loop, function(stage) fold.declare(t, stage, width, fold.sums(stage, isa)) end)
 	t:open("for (size_t i = 0; i < n; i += %d) {", bytes)
-	t:line("%s w[%d];", V, stream.WORDS)
-	t:line("%s(s->%s_state, (uint32_t)((%s + i) / %d), w);", stream.kernel_name(step.stage, isa, width), step.name,
+	t:line("%s w[%d];", V, one.vectors)
+	t:line("%s(s->%s_state, (uint32_t)((%s + i) / %d), w);", stream.kernel_name(step.stage, isa, one), step.name,
 		turn.place(loop, step), step.stage.unit)
-	stream.transpose(t, width, function(j, key)
+	stream.in_order(t, step.stage, one, function(j, key)
 		local x = "x" .. j
 		t:line("%s %s = LOAD_DATA(%s, src + i + %d);", V, x, V, j * width)
 		turn.vectors(t, loop, isa, width, { x }, "i + " .. j * width, function() return key end, true, j)
@@ -302,7 +312,7 @@ local function pieces(loop, isa)
 	local turns = #loop.streams == 1 and stream.turns(loop.streams[1].stage)
 	if not turns or #turn.widths(loop, isa) == 0 or not folds_in_order(loop) then return nil end
 	local group = turn.group(loop)
-	local count = stream.bytes(isa.kernels[1]) / isa.kernels[1] / group
+	local count = widest(loop, isa).vectors / group
 	if count < 1 then return nil end -- steps that want more vectors at once than there are
 	local each = 1
 	while count / each > turns do each = each * 2 end
@@ -321,8 +331,9 @@ function M.is_streamed(loop) return anywhere(loop, M.streams_out) end
 
 -- n is more than the widest kernel makes, and the place of the stream begins a block.
 local function emit_piped(t, loop, isa)
-	local width, step = isa.kernels[1], loop.streams[1]
-	local V, bytes = isa_table.type(width, 32), stream.bytes(width)
+	local step, one = loop.streams[1], widest(loop, isa)
+	local width, bytes = one.width, one.bytes
+	local V = isa_table.type(width, 32)
 	local count, turns = pieces(loop, isa)
 	turn.reset()
 	local function all(f) each_fold(loop, f) end
@@ -342,14 +353,14 @@ local function emit_piped(t, loop, isa)
 	t:func(M.head(loop, isa, "_piped"))
 	t:line("const uint32_t first = (uint32_t)(%s / %d);", turn.place(loop, step), step.stage.unit)
 	t:line("size_t i = 0;")
-	all(function(stage) fold.open(t, stage) end)
+	all(function(stage) fold.open(t, stage, isa) end)
 	turn.declare(t, loop, width)
 	all(function(stage) fold.declare(t, stage, width, 1) end)
-	t:line("%s(s->%s_state, first, keys);", stream.blocks_name(step.stage, isa, width), step.name)
+	t:line("%s(s->%s_state, first, keys);", stream.blocks_name(step.stage, isa, one), step.name)
 	t:open("for (; n - i > %d; i += %d) {", bytes, bytes)
 	t:line("const uint8_t *const now = keys + i %% %d;", 2 * bytes)
 	t:line("uint8_t *const next = keys + (i + %d) %% %d;", bytes, 2 * bytes)
-	t:line("%s w[%d];", V, stream.WORDS)
+	t:line("%s w[%d];", V, one.vectors)
 	t:open("{")
 	stream.emit_block(t, step.stage, isa, width, "s->" .. step.name .. "_state", string.format(
 		"(first + (uint32_t)((i + %d) / %d))", bytes, step.stage.unit), turns, function(u)
@@ -387,7 +398,7 @@ end
 local NEAR = 4096
 M.AHEAD = 1024
 local function ahead(loop, isa)
-	if stays(loop, isa) then return stream.bytes(isa.kernels[1]) end
+	if stays(loop, isa) then return widest(loop, isa).bytes end
 	return folds_in_order(loop) and #turn.widths(loop, isa) > 0 and NEAR or M.AHEAD
 end
 
@@ -414,12 +425,12 @@ local function emit_driver(t, loop, isa, out)
 	t:open("while (n > 0) {")
 	t:line("size_t m = n;")
 	if wide or piped then
-		local unit, whole = first.stage.unit, stream.bytes(isa.kernels[1])
+		local unit, whole = first.stage.unit, widest(loop, isa).bytes
 		t:open("if (%s %% %d == 0 && n >= %d) {", turn.place(loop, first), unit, wide and whole or 3 * whole)
 		-- Of a keystream that is less than half in use a narrower kernel makes less.
 		t:line(wide and "m -= n %% %d;" or "m -= n %% %d <= %d ? n %% %d : 0;", whole, whole / 2, whole)
 		if out then
-			t:line("if ((uintptr_t)dst %% %d == 0)", isa.kernels[1])
+			t:line("if ((uintptr_t)dst %% %d == 0)", widest(loop, isa).width)
 			t:line("\t%s;", M.call(loop, isa, "_wide_out", { n = "m" }))
 			t:line("else")
 			t:line("\t%s;", M.call(loop, isa, "_wide", { n = "m" }))

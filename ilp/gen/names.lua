@@ -29,7 +29,7 @@ local WORDS = set [[
 ]]
 -- One letter and digits: parameters, data, vectors' types. Then temporaries, and what ilp/run.h declares.
 local PATTERNS = { "^%l%l?%d*$", "^[mx]%d+_", "^ilp_", "^ks_", "^skip_", "^made_", "^used_", "^growth_", "^send_",
-	"^recv_", "^begin_", "^pipe%d", "^mid%d", "^piece%d", "^load", "^ones_", "^last_", "^l_$", "^wipe_", "^cleared_",
+	"^recv_", "^begin_", "^pipe%d", "^mid%d", "^piece%d", "^load", "^q%d+_", "^ones_", "^last_", "^l_$", "^wipe_", "^cleared_",
 	"^loop_", "^low%d", "^high%d" }
 
 -- What chain files may not be called: the table of chains, and headers that others would no longer find.

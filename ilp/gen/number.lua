@@ -1,6 +1,7 @@
 -- The word operations on plain numbers: what a description means, word by word. Words of up to 32 bits are Lua numbers,
--- words of 64 bits uint64_t.
+-- words of 64 bits uint64_t, those of 128 quad.lua's.
 local bit, ffi = require "bit", require "ffi"
+local quad = require "gen.quad"
 local uint64, istype = ffi.typeof "uint64_t", ffi.istype
 local band, bor, bxor, lshift, rshift, rol, bswap = bit.band, bit.bor, bit.bxor, bit.lshift, bit.rshift, bit.rol,
 	bit.bswap
@@ -56,11 +57,11 @@ local function wide(d)
 	function d.same32(a) return band(a, 0xffffffffULL) end
 end
 
--- bits: 8, 16, 32 or 64. order: "little" or "big", of the machine that is computed for.
+-- bits: 8, 16, 32, 64 or 128. order: "little" or "big", of the machine that is computed for.
 function M.new(bits, order)
 	local d = { bits = bits }
 
-	if bits == 64 then wide(d) else narrow(d, bits) end
+	if bits == 128 then quad.operations(d) elseif bits == 64 then wide(d) else narrow(d, bits) end
 	local function same(a) return a end
 	d.big = order == "big" and same or d.swap
 	d.little = order == "big" and d.swap or same
@@ -68,7 +69,9 @@ function M.new(bits, order)
 		d.big32 = order == "big" and d.same32 or d.swap32
 		d.little32 = order == "big" and d.swap32 or d.same32
 	end
-	function d.choose(c, a, b) if c ~= d.word(0) then return a end return b end
+	if bits < 128 then
+		function d.choose(c, a, b) if c ~= d.word(0) then return a end return b end
+	end
 	function d.repeat_(n, f, words)
 		for _ = 1, n do words = f(words) end
 		return words

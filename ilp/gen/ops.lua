@@ -1,6 +1,7 @@
 -- The word operations of descriptions. They check what they are given, then ask the domain that is set while a
 -- description's function runs: number.lua computes (the oracle), graph.lua records (what C is emitted from).
--- All words of one function have the same width: in a map that of its words, 32 bits in a stream, 64 in a fold.
+-- All words of one function have the same width: in a map that of its words, in a stream 32 bits and in a fold 64, or
+-- 128 in both.
 local sandbox = require "gen.sandbox"
 
 local M = {}
@@ -17,9 +18,10 @@ local function word(v, op, which)
 end
 
 local function count(v, op, which)
-	if type(v) ~= "number" or v % 1 ~= 0 or v < 0 or v >= domain.bits then
-		sandbox.fail_here("operand %d of %s() is %s, expected a plain number of bits from 0 to %d; correct it",
-			which, op, sandbox.show(v), domain.bits - 1)
+	local whole = domain.bits == 128 and 8 or 1 -- vectors shift such words by whole bytes
+	if type(v) ~= "number" or v % whole ~= 0 or v < 0 or v >= domain.bits then
+		sandbox.fail_here("operand %d of %s() is %s, expected a plain number of bits from 0 to %d%s; correct it",
+			which, op, sandbox.show(v), domain.bits - whole, whole > 1 and ", a multiple of 8" or "")
 	end
 	return v
 end
@@ -29,6 +31,11 @@ local function check_call(op, takes, surplus)
 	if not domain then
 		sandbox.fail_here("%s() outside of the stage's functions, expected inside of them; "
 			.. "move it into apply, step, block, …", op)
+	end
+	if not domain[op] then
+		sandbox.fail_here("%s() on words of %d bits, which have none, expected %s; write those", op, domain.bits,
+			domain.bits == 128 and "xor(), and_(), or_(), shl(), shr(), add32(), swap(), clmul(), aes(), aes_last()"
+			or "operations of these (ilp/gen/ops.lua)")
 	end
 	if surplus ~= nil then
 		sandbox.fail_here("%s() was given more than %d operands, expected %d; remove some", op, takes, takes)
@@ -43,7 +50,7 @@ M.names = {}
 -- when something is.
 for _, op in ipairs { "add", "sub", "mul", "xor", "and_", "or_" } do
 	M.names[op] = function(a, b, surplus)
-		if surplus ~= nil or not domain then check_call(op, 2, surplus) end
+		if surplus ~= nil or not domain or not domain[op] then check_call(op, 2, surplus) end
 		local x, y = domain.word(a), domain.word(b)
 		if x and y then return domain[op](x, y) end
 		return domain[op](word(a, op, 1), word(b, op, 2))
@@ -51,7 +58,7 @@ for _, op in ipairs { "add", "sub", "mul", "xor", "and_", "or_" } do
 end
 for _, op in ipairs { "rotl", "shl", "shr" } do
 	M.names[op] = function(a, n, surplus)
-		if surplus ~= nil or not domain then check_call(op, 2, surplus) end
+		if surplus ~= nil or not domain or not domain[op] then check_call(op, 2, surplus) end
 		return domain[op](domain.word(a) or word(a, op, 1), count(n, op, 2))
 	end
 end
@@ -62,21 +69,42 @@ for _, op in ipairs { "big", "little" } do
 		return domain[op](word(a, op, 1))
 	end
 end
+-- Of words of 128 bits: the sums of their four words of 32 bits; all bytes in the other order; a round of AES on the
+-- state w, and the last one, which mixes no columns.
+for _, op in ipairs { "add32", "aes", "aes_last" } do
+	M.names[op] = function(a, b, surplus)
+		check_call(op, 2, surplus)
+		return domain[op](word(a, op, 1), word(b, op, 2))
+	end
+end
+function M.names.swap(a, surplus)
+	check_call("swap", 1, surplus)
+	return domain.swap(word(a, "swap", 1))
+end
+-- The product without carries of half i of a and half j of b; 0 is the lower one.
+function M.names.clmul(a, i, b, j, surplus)
+	check_call("clmul", 4, surplus)
+	if i ~= 0 and i ~= 1 or j ~= 0 and j ~= 1 then
+		sandbox.fail_here("clmul(…, %s, …, %s), expected the numbers of halves, 0 or 1; correct them", sandbox.show(i),
+			sandbox.show(j))
+	end
+	return domain.clmul(word(a, "clmul", 1), word(b, "clmul", 3), i + 2 * j)
+end
 -- The product of the lower halves of two words of 64 bits.
 function M.names.mul32(a, b, surplus)
-	check_call("mul32", 2, surplus)
-	if domain.bits ~= 64 then
+	if domain and domain.bits ~= 64 then
 		sandbox.fail_here("mul32() on words of %d bits, expected 64; write mul()", domain.bits)
 	end
+	check_call("mul32", 2, surplus)
 	return domain.mul32(word(a, "mul32", 1), word(b, "mul32", 2))
 end
 -- big and little of the lower half of a word of 64 bits; the upper half of what comes out is 0.
 for _, op in ipairs { "big32", "little32" } do
 	M.names[op] = function(a, surplus)
-		check_call(op, 1, surplus)
-		if domain.bits ~= 64 then
+		if domain and domain.bits ~= 64 then
 			sandbox.fail_here("%s() on words of %d bits, expected 64; write %s()", op, domain.bits, string.sub(op, 1, -3))
 		end
+		check_call(op, 1, surplus)
 		return domain[op](word(a, op, 1))
 	end
 end

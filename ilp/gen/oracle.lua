@@ -8,6 +8,7 @@
 -- place on it does, and one that puts something between them before(at), what it puts there.
 local ops = require "gen.ops"
 local number = require "gen.number"
+local quad = require "gen.quad"
 local sandbox = require "gen.sandbox"
 local bit = require "bit"
 
@@ -16,7 +17,12 @@ local M = {}
 -- Words and bytes --------------------------------------------------------------------------------------------------
 
 -- The word of size bytes whose first is bytes[i], as the machine would load it; what is beyond the end counts as 0.
-local function load(bytes, i, size, order)
+local load
+function load(bytes, i, size, order)
+	if size == 16 then
+		local a, b = load(bytes, i, 8, order), load(bytes, i + 8, 8, order)
+		return order == "little" and quad.new(a, b) or quad.new(b, a)
+	end
 	local first, last, by = i, i + size - 1, 1
 	if order == "little" then first, last, by = last, first, -1 end
 	local w = size == 8 and 0ULL or 0
@@ -24,7 +30,15 @@ local function load(bytes, i, size, order)
 	return w
 end
 
-local function store(bytes, i, w, size, order)
+local store
+function store(bytes, i, w, size, order)
+	if quad.word(w) == w then
+		local a, b = w.low, w.high
+		if size < 16 then return store(bytes, i, a, size, order) end
+		if order ~= "little" then a, b = b, a end
+		store(bytes, i, a, 8, order)
+		return store(bytes, i + 8, b, 8, order)
+	end
 	local first, last, by = i + size - 1, i, -1
 	if order == "little" then first, last, by = last, first, 1 end
 	for k = first, last, by do
@@ -68,16 +82,19 @@ local function begin(stage, values, order)
 	local f = stage.fields
 	if not f.params then return {} end
 	local size = stage.state_bits / 8
-	return within(stage, "begin", stage.state_bits, order, function()
-		local p = {}
-		for _, param in ipairs(f.params) do
-			p[param[1]] = {}
-			for k = 1, param[2] / size do
-				p[param[1]][k] = load(values[stage.name .. "." .. param[1]], size * (k - 1) + 1, size, order)
+	local function words(name)
+		return within(stage, name, stage.state_bits, order, function()
+			local p = {}
+			for _, param in ipairs(f.params) do
+				p[param[1]] = {}
+				for k = 1, math.ceil(param[2] / size) do
+					p[param[1]][k] = load(values[stage.name .. "." .. param[1]], size * (k - 1) + 1, size, order)
+				end
 			end
-		end
-		return ops.tuple(f.begin(p), "what begin returns")
-	end)
+			return ops.tuple(f[name](p), "what " .. name .. " returns")
+		end)
+	end
+	return append(f.expand and words "expand" or {}, words "begin")
 end
 
 local MACHINE = {}
@@ -119,21 +136,20 @@ end
 
 function MACHINE.stream(stage, _, env)
 	local f, state, blocks = stage.fields, begin(stage, env.values, env.order), {}
-	local m = {}
+	local size, unit, m = stage.bits / 8, stage.unit, {}
 	function m.piece(bytes, at)
-		for b = math.floor(at / 64), math.floor((at + #bytes - 1) / 64) do
-			blocks[b] = blocks[b] or within(stage, "block", 32, env.order, function()
-				local key = {}
-				for k, w in ipairs(ops.tuple(f.block({ unpack(state) }, b), "what block returns", 16)) do
-					store(key, 4 * k - 3, w, 4, env.order)
-				end
+		for b = math.floor(at / unit), math.floor((at + #bytes - 1) / unit) do
+			blocks[b] = blocks[b] or within(stage, "block", stage.bits, env.order, function()
+				local key, out = {}, f.block({ unpack(state) }, b)
+				out = size == 16 and { ops.word(out, "what block returns") } or ops.tuple(out, "what block returns", 16)
+				for k, w in ipairs(out) do store(key, size * (k - 1) + 1, w, size, env.order) end
 				return key
 			end)
 		end
 		local out = {}
 		for i = 1, #bytes do
 			local place = at + i - 1
-			out[i] = bit.bxor(bytes[i], blocks[math.floor(place / 64)][place % 64 + 1])
+			out[i] = bit.bxor(bytes[i], blocks[math.floor(place / unit)][place % unit + 1])
 		end
 		return out
 	end
@@ -144,12 +160,13 @@ end
 -- The value of a fold, carried through pieces: feed(bytes), value() → bytes.
 local function folding(stage, env)
 	local f, order, unit = stage.fields, env.order, stage.unit
-	local words = stage.words
+	local words, number_of = stage.words, number.new(stage.bits, order).word
 	local state = begin(stage, env.values, order)
 	local c, before = {}, { input = {}, accs = {} }
 	local function unit_at(bytes, i)
 		local w = {}
-		for k = 1, words do w[k] = load(bytes, i + 8 * (k - 1), math.min(unit, 8), order) + 0ULL end
+		local size = math.min(unit, stage.bits / 8)
+		for k = 1, words do w[k] = number_of(load(bytes, i + size * (k - 1), size, order)) end
 		return words > 1 and w or w[1]
 	end
 	local function step(acc, bytes, i) return f.step(acc, unit_at(bytes, i), 1, state) end
@@ -168,11 +185,11 @@ local function folding(stage, env)
 		return now
 	end
 	local initial = f.init == nil and f.zero or f.init
-	if type(initial) == "number" then initial = initial + 0ULL end
+	if type(initial) == "number" then initial = number_of(initial) end
 	local acc, value, len = initial, nil, 0
 	function c.reset() acc, value, len = initial, nil, 0 end
 	function c.feed(bytes)
-		within(stage, "step", 64, order, function()
+		within(stage, "step", stage.bits, order, function()
 			local n = #bytes - #bytes % unit
 			if not stage.join then
 				acc = whole(acc, bytes)
@@ -187,13 +204,13 @@ local function folding(stage, env)
 		end)
 	end
 	function c.value()
-		local v = within(stage, "finish", 64, order, function()
+		local v = within(stage, "finish", stage.bits, order, function()
 			local r = value or f.finish(acc, state)
 			return stage.value_words > 1 and ops.tuple(r, "what finish returns", stage.value_words)
 				or { ops.word(r, "what finish returns") }
 		end)
-		local bytes, size = {}, math.min(stage.size, 8)
-		for k, w in ipairs(v) do store(bytes, 8 * k - 7, w, size, f.order == "memory" and order or f.order) end
+		local bytes, size = {}, math.min(stage.size, stage.bits / 8)
+		for k, w in ipairs(v) do store(bytes, size * (k - 1) + 1, w, size, f.order == "memory" and order or f.order) end
 		return part(bytes, 1, stage.size)
 	end
 	return c

@@ -132,55 +132,50 @@ end
 -- One step over all that is left, n bytes at a, the first of which stands at `at`.
 local end_step = {}
 
-local function call(step, given)
+local function call(step, isa, given)
 	given.src, given.dst = given.src or "a", given.dst or "a"
-	return loop.call(schedule.loop { step }, isa_table.ends, "", given)
+	return loop.call(schedule.loop { step }, isa, "", given)
 end
 
-function end_step.map(t, step)
+function end_step.map(t, step, isa)
 	local stage = step.stage
 	if graph.is_identity(step.graph) then return end
 	if stage.whole then t:line("s->ilp.bad |= n %% %d != 0;", stage.unit) end
-	t:line("%s;", call(step, { n = stage.unit > 1 and string.format("n - n %% %d", stage.unit) or "n" }))
+	t:line("%s;", call(step, isa, { n = stage.unit > 1 and string.format("n - n %% %d", stage.unit) or "n" }))
 end
 
-function end_step.stream(t, step) t:line("%s;", call(step, {})) end
+function end_step.stream(t, step, isa) t:line("%s;", call(step, isa, {})) end
 
-local function fold_rest(t, step)
+local function fold_rest(t, step, isa)
 	local stage, unit = step.stage, step.stage.unit
 	if not fold.in_order(stage) then
-		t:line("%s;", call(step, {}))
+		t:line("%s;", call(step, isa, {}))
 	else
-		t:line("%s;", call(step, { n = string.format("n - n %% %d", unit) }))
+		t:line("%s;", call(step, isa, { n = string.format("n - n %% %d", unit) }))
 		t:open("if (n %% %d != 0) {", unit)
 		t:line("uint8_t last[%d] = { 0 };", unit)
 		t:line("__builtin_memcpy(last, a + (n - n %% %d), n %% %d);", unit, unit)
-		local words = {}
-		for j = 1, stage.words do
-			words[j] = string.format("LOAD(uint%d_t, last + %d)", math.min(unit, 8) * 8, 8 * (j - 1))
-		end
-		t:line("%s_last(s->%s, %s, n %% %d%s);", stage.name, stage.name, table.concat(words, ", "), unit,
-			fold.state_argument(stage))
+		fold.emit_rest(t, stage, isa, string.format("n %% %d", unit))
 		t:close()
 	end
 end
 
-function end_step.fold(t, step)
+function end_step.fold(t, step, isa)
 	local stage = step.stage
-	fold_rest(t, step)
+	fold_rest(t, step, isa)
 	if step.compared then
 		t:open("{")
 		t:line("uint8_t want[%d];", stage.size)
-		t:line("%s_value(s, want);", stage.name)
+		t:line("%s;", fold.value_call(stage, isa, "want"))
 		t:line("s->ilp.bad |= ilp_differ(s->%s_came, want, %d);", stage.name, stage.size)
 		t:close()
 	end
 end
 
-local function reframe(t, step)
+local function reframe(t, step, isa)
 	if step.kind == "behead" then t:line("s->ilp.bad |= at + n < %d;", step.stage.size) end
 	t:open("{")
-	t:line("const size_t m = %s;", call(step, { dst = "b" }))
+	t:line("const size_t m = %s;", call(step, isa, { dst = "b" }))
 	t:line("at = %s;", frame.behind(step, "at"))
 	t:line("n = m;")
 	t:line("__builtin_memcpy(a, b, n);")
@@ -188,7 +183,7 @@ local function reframe(t, step)
 end
 end_step.insert, end_step.remove, end_step.behead = reframe, reframe, reframe
 
-function end_step.pad(t, step)
+function end_step.pad(t, step, isa)
 	local stage = step.stage
 	t:open("{")
 	t:line("const size_t fill = %d + (%d - (size_t)((at + n + %d) %% %d)) %% %d;", stage.least, stage.to, stage.least,
@@ -201,7 +196,7 @@ end
 
 -- Whatever is wrong is wrong in one way, after the same work: what pads is compared whole, even if there are fewer
 -- bytes.
-function end_step.unpad(t, step)
+function end_step.unpad(t, step, isa)
 	local stage = step.stage
 	t:open("{")
 	t:line("size_t fill = n > 0 ? %s_last[a[n - 1]] : 0;", stage.name)
@@ -214,19 +209,19 @@ function end_step.unpad(t, step)
 	t:close()
 end
 
-function end_step.trailer(t, step)
-	t:line("%s_value(s, a + n);", step.stage.name)
+function end_step.trailer(t, step, isa)
+	t:line("%s;", fold.value_call(step.stage, isa, "a + n"))
 	t:line("n += %d;", step.stage.size)
 end
 
-function end_step.strip(t, step)
+function end_step.strip(t, step, isa)
 	local stage = step.stage
 	t:line("s->ilp.bad |= n < %d;", stage.size)
 	t:line("n -= n < %d ? n : %d;", stage.size, stage.size)
 	t:line("__builtin_memcpy(s->%s_came, a + n, %d);", stage.name, stage.size)
 end
 
-function end_step.head(t, step) t:line("at += %d;", step.stage.size) end
+function end_step.head(t, step, isa) t:line("at += %d;", step.stage.size) end
 
 -- Whether a step refuses what it did not put there itself.
 local REFUSES = { strip = true, unpad = true, behead = true, remove = true }
@@ -237,12 +232,18 @@ end
 -- Whether there is anything to do at a segment's end.
 function M.ends(segment) return segment.held > 0 or segment.at_end end
 
-function M.emit_end(t, direction, segment)
+function M.end_name(direction, segment, isa)
+	return M.name(direction, segment) .. "_end" .. (isa == isa_table.ends and "" or "_" .. isa.name)
+end
+
+-- By the loops of that instruction set.
+function M.emit_end(t, direction, segment, isa)
 	if not M.ends(segment) then return end
 	local pos, len, held = members(segment)
 	local second = false
 	for _, step in ipairs(segment.steps) do second = second or step.reframes end
-	t:func(string.format("static size_t %s_end(struct chain *s, uint8_t *dst)", M.name(direction, segment)))
+	t:func(string.format("%sstatic size_t %s(struct chain *s, uint8_t *dst)", isa_table.attribute(isa),
+		M.end_name(direction, segment, isa)))
 	-- Where nothing waits, compilers are to be told that there is nothing before the first step that puts something.
 	t:line("uint8_t a[%d]%s%s;", segment.room, segment.held == 0 and " = { 0 }" or "",
 		second and string.format(", b[%d]", segment.room) or "")
@@ -255,7 +256,7 @@ function M.emit_end(t, direction, segment)
 	end
 	if segment.held > 0 then t:line("__builtin_memcpy(a, %s, n);", held) end
 	save(t, segment)
-	for _, step in ipairs(segment.steps) do end_step[step.kind](t, step) end
+	for _, step in ipairs(segment.steps) do end_step[step.kind](t, step, isa) end
 	restore(t, segment)
 	t:line("(void)at;")
 	if segment.held > 0 then t:line("%s = 0;", len) end

@@ -309,13 +309,14 @@ local function growth(segments)
 	return g
 end
 
--- The plan: { chain, folds, streams, keyed (stages with parameters), secret (whether some of these are secrets), wire,
+-- The plan: { chain, folds, streams, keyed (stages with parameters), secret (whether some of these are secrets), quads
+-- (whether there are words of 128 bits), wire,
 -- unit, block, inplace, send = { segments, reasons, verdict, unit, whole, growth }, recv = … }. Complains about a
 -- chain that is illegal, or needs too much.
 function M.plan(chain)
 	local judged = M.judge(chain)
 	if judged.illegal then describe.fail_stage(chain, judged.stage.name, "%s", judged.illegal) end
-	local plan = { chain = chain, folds = {}, streams = {}, keyed = {}, secret = false, block = 1,
+	local plan = { chain = chain, folds = {}, streams = {}, keyed = {}, secret = false, quads = false, block = 1,
 		inplace = chain.inplace }
 	plan.keeps = true
 	for k, stage in ipairs(chain.stages) do
@@ -325,6 +326,7 @@ function M.plan(chain)
 		if stage.kind == "fold" then table.insert(plan.folds, stage) end
 		if stage.kind == "stream" then table.insert(plan.streams, stage) end
 		if stage.begin then table.insert(plan.keyed, stage) end
+		plan.quads = plan.quads or stage.bits == 128
 		plan.secret = plan.secret or stage.begin ~= nil and not stage.fields.public
 		-- On the wire's side stands what no later stage changes.
 		if at ~= "value" or stage.kind ~= "fold" and not stage.moves then

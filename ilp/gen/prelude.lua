@@ -90,6 +90,9 @@ local function definitions_of(width)
 	local n, bits, list, done = width / 4, width * 8, {}, {}
 	local function put(d) list[#list + 1] = d end
 	definitions_of_words(width, put)
+	put(macro(string.format("SWAP_q%d(x)", bits), function()
+		return string.format("BYTES_d%d(x, %s)", bits, bytes_of(width, 16, function(k) return 15 - k end))
+	end))
 	-- Rotations by whole bytes.
 	for _, by in ipairs { 8, 16, 24 } do
 		local name = string.format("ROTL%d_v%d", by, bits)
@@ -172,7 +175,7 @@ static inline __attribute__((unused)) d128 SWAP_SHIFTS_d128(d128 x)
 -- As ilp_wipe_stack() of run.h, in that instruction set's widest stores: it is called at the end of every keyed loop.
 local function wipe_stack(isa)
 	local V, name = isa_table.type(isa.widths[1], 32), "wipe_stack_" .. isa.name
-	return { name = name, text = table.concat({
+	return { name = name, row = isa, text = table.concat({
 		"#if " .. isa.guard,
 		isa_table.attribute(isa) .. "static __attribute__((noinline, unused)) void " .. name .. "(void)",
 		"{",
@@ -257,7 +260,7 @@ local function counting(list)
 		local text = as[d.name] or d.name:match("^STREAM_") and d.text:gsub("^(#define %S+ %S+) (.*)$", function(head, store)
 			return string.format("%s (%s, %s)", head, count(1, "sizeof(x)"), store)
 		end) or text_of(d)
-		counted[k] = { name = d.name, text = text }
+		counted[k] = { name = d.name, row = d.row, text = text }
 	end
 	return counted
 end
@@ -275,15 +278,17 @@ function M.use(format, ...)
 end
 
 -- The definitions that are used by what has been written to t since begin(), as text. What is not a capital's word is
--- always there: vectors' types, and functions that need not be used. counted: definitions that count loads and stores.
-function M.of(t, counted)
+-- always there: vectors' types, and functions that need not be used. rows: the instruction sets that there are loops
+-- for. counted: definitions that count loads and stores.
+function M.of(t, rows, counted)
 	local list, kept = counted and counting(definitions()) or definitions(), {}
 	local function want(text)
 		for word in text:gmatch("%u%u[%w_]*") do used[word] = true end
 	end
 	for format in pairs(t.formats) do want(format) end
 	for k = #list, 1, -1 do
-		if used[list[k].name] or not list[k].name:match("^%u%u") then
+		local wanted = used[list[k].name] or not list[k].name:match("^%u%u")
+		if wanted and (not list[k].row or rows[list[k].row]) then
 			local text = text_of(list[k])
 			table.insert(kept, 1, text)
 			want(text)

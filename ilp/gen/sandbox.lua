@@ -1,7 +1,7 @@
 -- Where descriptions run: an environment with the word operations and little else, so that the same description
 -- always means the same, under limits of instructions and memory; and the form of every complaint about them,
 -- `file:line: what, expected …; what to do`.
-local ffi = require "ffi"
+local bit, ffi = require "bit", require "ffi"
 local util = require "jit.util"
 
 local M = {}
@@ -177,6 +177,7 @@ local function environment(file, names)
 		ipairs = ipairs, unpack = unpack, -- no pairs: its order may differ from run to run
 		math = { floor = math.floor, min = math.min, max = math.max },
 		table = { insert = insert, remove = remove },
+		bit = { band = bit.band, bor = bit.bor, bxor = bit.bxor, lshift = bit.lshift, rshift = bit.rshift },
 	}
 	for name, value in pairs(names) do env[name] = value end
 	return setmetatable(env, {

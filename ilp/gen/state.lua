@@ -1,12 +1,13 @@
 -- What a chain keeps between calls, as C declares it; and what of it must not become too large, whatever a description
 -- asks for.
 local describe = require "gen.describe"
+local isa_table = require "gen.isa"
 local text = require "gen.text"
 
 local M = {}
 
 -- As ilp/run.h has them.
-local STATE_MAX, HELD_MAX, HEAD = 2048, 1024, 24
+local STATE_MAX, HELD_MAX, HEAD = 2048, 1024, 32
 -- Bytes that may come together when the data ends: what waits, and all that segments behind put between.
 M.END_MAX = 4096
 
@@ -42,12 +43,12 @@ local function members(plan)
 		lines[#lines + 1] = string.format("} %s_params;", stage.name)
 		put(stage.param_bytes, 1, unpack(lines))
 		put(stage.state_words * stage.state_bits / 8, stage.state_bits / 8,
-			string.format("uint%d_t %s_state[%d];", stage.state_bits, stage.name, stage.state_words))
+			string.format("%s %s_state[%d];", isa_table.type(4, stage.state_bits), stage.name, stage.state_words))
 	end
 	for _, stage in ipairs(plan.folds) do
-		local words = #stage.zero
+		local words, size = #stage.zero, stage.bits / 8
 		if stage.join then put(16, 8, string.format("struct ilp_fold %s;", stage.name))
-		else put(8 * words, 8, string.format("uint64_t %s[%d];", stage.name, words)) end
+		else put(size * words, size, string.format("%s %s[%d];", isa_table.type(4, stage.bits), stage.name, words)) end
 	end
 	M.each_compared(plan, function(stage)
 		put(stage.size, 1, string.format("uint8_t %s_came[%d];", stage.name, stage.size))

@@ -8,6 +8,7 @@ local expression = require "gen.expression"
 local isa_table = require "gen.isa"
 local describe = require "gen.describe"
 local prelude = require "gen.prelude"
+local text = require "gen.text"
 
 local M = {}
 
@@ -78,17 +79,44 @@ function M.transpose(t, width, output)
 	end
 end
 
-local function name(stage, what, isa, width)
-	if width == 4 then isa = isa_table.ends end -- one block in plain C, for all
-	return string.format("%s_%s%s_%s", stage.name, what, width and width * 8 or "", isa.name)
+-- Whether a block is one word of 128 bits, and stands in a vector as it does in memory. What then takes long is not the
+-- work but the rounds that wait for each other: a kernel does several vectors.
+local function quads(stage) return stage.bits == 128 end
+M.quads = quads
+
+local function kernel(width, vectors, bytes) return { width = width, vectors = vectors, bytes = bytes } end
+
+-- The kernels of a stage: how wide their vectors are, how many they have, and how many bytes they make; the one that
+-- makes most first. Those of plain C are all machines'.
+local kernels = {}
+function M.kernels(stage, isa)
+	local key = isa.name .. stage.bits
+	if kernels[key] then return kernels[key] end
+	local list, width = {}, isa.widths[1]
+	kernels[key] = list
+	if quads(stage) and width then
+		for _, vectors in ipairs { 8, 2, 1 } do list[#list + 1] = kernel(width, vectors, width * vectors) end
+		if width > 16 then list[#list + 1] = kernel(16, 1, 16) end
+	elseif quads(stage) then
+		list[1] = kernel(4, 1, 16)
+	else
+		for _, w in ipairs(isa.kernels) do list[#list + 1] = kernel(w, WORDS, w * WORDS) end
+	end
+	return list
+end
+function M.widest(stage, isa) return M.kernels(stage, isa)[1] end
+
+local function name(stage, what, isa, one)
+	if one and one.width == 4 then isa = isa_table.ends end -- one block in plain C, for all
+	local size = one and one.width * 8 .. (quads(stage) and one.vectors > 1 and "x" .. one.vectors or "") or ""
+	return string.format("%s_%s%s_%s", stage.name, what, size, isa.name)
 end
 
-function M.kernel_name(stage, isa, width) return name(stage, "kernel", isa, width) end
-function M.blocks_name(stage, isa, width) return name(stage, "blocks", isa, width) end
+function M.kernel_name(stage, isa, one) return name(stage, "kernel", isa, one) end
+function M.blocks_name(stage, isa, one) return name(stage, "blocks", isa, one) end
 function M.ahead_name(stage, isa) return name(stage, "ahead", isa) end
-
--- Bytes that the kernel of that width makes.
-function M.bytes(width) return width * WORDS end
+-- The C type of the state's words.
+function M.state_type(stage) return isa_table.type(4, stage.bits) end
 
 -- Turns of the loop in the block's function, if there is one that other things can stand in.
 function M.turns(stage)
@@ -113,42 +141,80 @@ function M.emit_block(t, stage, isa, width, s, i, turns, inside)
 	t:home()
 end
 
-local function emit_kernel(t, stage, isa, width)
-	local T, n = isa_table.type(width, 32), width / 4
+-- The same of quads: of each operation, that of all vectors, since each waits for the one before it.
+local function emit_quads(t, stage, isa, one)
+	local T, names = isa_table.type(one.width, 128), {}
+	for k = 1, stage.state_words do names[k] = string.format("SPLAT_%s(s + %d)", T, k - 1) end
+	local i = #names + 1
+	t:line("const %s at = %s;", T, one.width > 4 and string.format("COUNT_%s(i)", T) or "i")
+	local texts, results = {}, {}
+	for v = 0, one.vectors - 1 do
+		names[i] = v == 0 and "at" or string.format("ADD32_%s(at, CONST_%s(0, %d))", T, T, v * one.width / 16)
+		texts[v + 1] = text.new()
+		results[v + 1] = expression.emit(texts[v + 1], stage.block, names, T, "x" .. v .. "_", isa, { each = true })[1]
+	end
+	for k = 1, texts[1].count do
+		for v, one_text in ipairs(texts) do
+			local line = one_text.lines[k]
+			if v == 1 or not line:match("^#") then t:append { line } end
+		end
+	end
+	for v, r in ipairs(results) do t:line("w[%d] = (%s)%s;", v - 1, M.vector(stage, one), r) end
+	t:home()
+end
+
+local function emit_kernel(t, stage, isa, one)
+	local T, n = M.vector(stage, one), one.bytes / stage.unit
 	t:line("/* %s: the words of block i of the keystream%s. */", stage.standard,
-		n > 1 and string.format(", and of the %d after it in the further lanes", n - 1) or "")
-	t:func(string.format("%sstatic inline __attribute__((always_inline)) void %s(const uint32_t *s, uint32_t i, %s w[%d])",
-		isa_table.attribute(isa), M.kernel_name(stage, isa, width), T, WORDS))
+		n > 1 and string.format(", and of the %d after it in the further %s", n - 1,
+			quads(stage) and "words" or "lanes") or "")
+	t:func(string.format("%sstatic inline __attribute__((always_inline)) void %s(const %s *s, uint32_t i, %s w[%d])",
+		isa_table.attribute(isa), M.kernel_name(stage, isa, one), M.state_type(stage), T, one.vectors))
 	if not expression.used_inputs(stage.block)[stage.state_words + 1] then t:line("(void)i;") end
-	M.emit_block(t, stage, isa, width, "s", "i")
+	if quads(stage) then
+		emit_quads(t, stage, isa, one)
+	else
+		M.emit_block(t, stage, isa, one.width, "s", "i")
+	end
 	t:endfunc()
 end
 
-local function emit_blocks(t, stage, isa, width)
-	local T = isa_table.type(width, 32)
-	t:func(string.format("%sstatic __attribute__((noinline)) void %s(const uint32_t *s, uint32_t i, uint8_t *to)",
-		isa_table.attribute(isa), name(stage, "blocks", isa, width)))
-	t:line("%s w[%d];", T, WORDS)
-	t:line("%s(s, i, w);", M.kernel_name(stage, isa, width))
-	M.transpose(t, width, function(j, vector) t:line("STORE(to + %d, %s);", j * width, vector) end)
+-- The C type of what a kernel makes.
+function M.vector(stage, one)
+	return isa_table.type(one.width, quads(stage) and one.width == 4 and 128 or 32)
+end
+
+-- Brings what a kernel has made into memory's order, and calls output(j, name) for each vector of it.
+function M.in_order(t, stage, one, output)
+	if not quads(stage) then return M.transpose(t, one.width, output) end
+	for j = 0, one.vectors - 1 do output(j, string.format("w[%d]", j)) end
+end
+
+local function emit_blocks(t, stage, isa, one)
+	t:func(string.format("%sstatic __attribute__((noinline)) void %s(const %s *s, uint32_t i, uint8_t *to)",
+		isa_table.attribute(isa), M.blocks_name(stage, isa, one), M.state_type(stage)))
+	t:line("%s w[%d];", M.vector(stage, one), one.vectors)
+	t:line("%s(s, i, w);", M.kernel_name(stage, isa, one))
+	M.in_order(t, stage, one, function(j, vector) t:line("STORE(to + %d, %s);", j * one.bytes / one.vectors, vector) end)
 	t:endfunc()
 end
 
 local function emit_ahead(t, stage, isa)
 	t:line("/* Writes keystream from block i on, want bytes if that much fits into room, which is a multiple of what the")
 	t:line(" * widest kernel makes; returns how many there are. */")
-	t:func(string.format("%sstatic inline size_t %s(const uint32_t *s, uint32_t i, size_t want, size_t room, uint8_t *to)",
-		isa_table.attribute(isa), M.ahead_name(stage, isa)))
+	t:func(string.format("%sstatic inline size_t %s(const %s *s, uint32_t i, size_t want, size_t room, uint8_t *to)",
+		isa_table.attribute(isa), M.ahead_name(stage, isa), M.state_type(stage)))
 	t:line("size_t made = 0;")
 	t:line("")
 	t:open("while (made < want && made < room) {")
 	t:line("const uint32_t at = i + (uint32_t)(made / %d);", stage.unit)
-	for k = #isa.kernels, 1, -1 do
-		local width = isa.kernels[k]
+	local list = M.kernels(stage, isa)
+	for k = #list, 1, -1 do
+		local one = list[k]
 		local last = k == 1
-		if not last then t:open("if (want - made <= %d) {", M.bytes(width)) end
-		t:line("%s(s, at, to + made);", name(stage, "blocks", isa, width))
-		t:line("made += %d;", M.bytes(width))
+		if not last then t:open("if (want - made <= %d) {", one.bytes) end
+		t:line("%s(s, at, to + made);", M.blocks_name(stage, isa, one))
+		t:line("made += %d;", one.bytes)
 		if not last then t:line("break;") t:close() end
 	end
 	t:close()
@@ -157,11 +223,12 @@ local function emit_ahead(t, stage, isa)
 end
 
 function M.emit_functions(t, stage, isa)
-	for k = #isa.kernels, 1, -1 do
-		local width = isa.kernels[k]
-		if width > 4 or isa == isa_table.ends then
-			emit_kernel(t, stage, isa, width)
-			emit_blocks(t, stage, isa, width)
+	local list = M.kernels(stage, isa)
+	for k = #list, 1, -1 do
+		local one = list[k]
+		if one.width > 4 or isa == isa_table.ends then
+			emit_kernel(t, stage, isa, one)
+			emit_blocks(t, stage, isa, one)
 		end
 	end
 	emit_ahead(t, stage, isa)

@@ -159,25 +159,28 @@ local function emit_map(t, loop, step, isa, width, xs, offset)
 end
 
 -- A fold in order, of vectors that are too few for its accumulators: unit by unit.
-local function fold_units(t, stage, width, xs)
+local function fold_units(t, stage, isa, width, xs)
 	local V = isa_table.type(width, 32)
 	local T = isa_table.type(width, stage.unit == 4 and 32 or 64)
-	for _, x in ipairs(xs) do
+	for _, x in ipairs(stage.bits == 128 and xs or {}) do
+		for l = 0, width - 1, 16 do fold.scalar_step(t, stage, isa, { string.format("(const uint8_t *)&%s + %d", x, l) }) end
+	end
+	for _, x in ipairs(stage.bits < 128 and xs or {}) do
 		t:open("for (unsigned l = 0; l < %d; l += %d) {", stage.unit == 4 and width / 4 or width / 8, stage.words)
 		local words = {}
 		for j = 1, stage.words do
 			words[j] = string.format("(%s)[l%s]", cast(T, x, V), j > 1 and " + " .. j - 1 or "")
 		end
-		fold.scalar_step(t, stage, words)
+		fold.scalar_step(t, stage, isa, words)
 		t:close()
 	end
 end
 
 local function emit_fold(t, step, isa, width, xs, main, first)
 	local stage = step.stage
-	if not main and fold.in_order(stage) then return fold_units(t, stage, width, xs) end
+	if not main and fold.in_order(stage) then return fold_units(t, stage, isa, width, xs) end
 	local sums, n = main == true and fold.sums(stage, isa) or 1, stage.words
-	local T, V = isa_table.type(width, 64), isa_table.type(width, 32)
+	local T, V = isa_table.type(width, stage.bits), isa_table.type(width, 32)
 	for k = 1, #xs, n do
 		local group = {}
 		for j = 1, n do group[j] = n > 1 and cast(T, xs[k + j - 1], V) or xs[k + j - 1] end
@@ -247,7 +250,9 @@ function M.piece(loop)
 	else
 		piece.T = "union piece" .. bytes
 		local letter = { [8] = "b", [16] = "h", [32] = "v", [64] = "d" }
-		function piece.word(bits, k) return string.format("x.%s[%d]", letter[bits], k) end
+		function piece.word(bits, k)
+			return bits == 128 and string.format("x.b + %d", 16 * k) or string.format("x.%s[%d]", letter[bits], k)
+		end
 	end
 	return piece
 end
@@ -287,22 +292,22 @@ local function piece_map(t, loop, step, piece, rest)
 	end
 end
 
-local function piece_fold(t, step, piece, rest, masked)
+local function piece_fold(t, step, isa, piece, rest, masked)
 	local stage = step.stage
-	local bits = math.min(stage.unit, 8) * 8
+	local bits = math.min(stage.unit * 8, stage.bits)
 	for u = 0, piece.bytes / stage.unit - 1 do
 		local from = u * stage.unit
 		if rest and from > 0 then t:line("if (%s > %d)", rest, from) end
 		t:open("{")
 		local words = {}
 		for j = 1, stage.words do words[j] = piece.word(bits, u * stage.words + j - 1) end
-		if rest and masked then
+		if rest and masked and stage.join then
 			local T = isa_table.type(1, bits)
 			t:line("const size_t here = %s < %d ? %s%s : %d;", rest, from + stage.unit, rest,
 				from > 0 and " - " .. from or "", stage.unit)
 			words[1] = string.format("%s & %s(%s, here)", words[1], prelude.use "FIRST_BYTES", T)
 		end
-		fold.scalar_step(t, stage, words)
+		fold.scalar_step(t, stage, isa, words)
 		t:close()
 	end
 end
@@ -310,7 +315,7 @@ end
 -- Does the steps to the piece x. key(step, T, offset): C expression of the keystream beside it. rest: for the last
 -- bytes of the data, fewer than a piece, the C expression of how many; what no unit is filled by passes, folds count
 -- it as if zeros followed.
-function M.piece_steps(t, loop, piece, key, rest)
+function M.piece_steps(t, loop, isa, piece, key, rest)
 	local changed = false
 	for _, step in ipairs(loop.steps) do
 		if step.kind == "stream" then
@@ -322,7 +327,7 @@ function M.piece_steps(t, loop, piece, key, rest)
 				end
 			end
 		elseif step.kind == "fold" then
-			piece_fold(t, step, piece, rest, changed)
+			piece_fold(t, step, isa, piece, rest, changed)
 		elseif not nothing_to_do(step) then
 			piece_map(t, loop, step, piece, rest)
 		end

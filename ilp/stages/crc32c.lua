@@ -1,53 +1,41 @@
--- CRC32C: the data as a polynomial modulo Castagnoli's, bits reflected: that of x^0 is the highest of a word. The
--- accumulator is the remainder before the last multiplication by x^32, so that a step takes one only.
+-- CRC32C: the data as a polynomial modulo Castagnoli's, bits reflected: the lowest bit of a word of 128 is that of
+-- x^127. The accumulator is 128 bits that leave the same remainder as the data; products without carries come out one
+-- bit too low, as if multiplied by x.
 local P = 0x82f63b78
 
-local function times_x(r) return xor(shr(r, 1), and_(P, sub(0, and_(r, 1)))) end
-local function by_x(r) -- the other way
-	local odd = shr(r, 31)
-	return or_(and_(shl(xor(r, and_(P, sub(0, odd))), 1), 0xffffffff), odd)
-end
-local function power(f, n, r)
-	for _ = 1, n do r = f(r) end
-	return r
-end
-local function product(a, b)
-	return repeat_(32, function(t)
-		return { xor(times_x(t[1]), and_(b, sub(0, and_(t[2], 1)))), shr(t[2], 1) }
-	end, { 0, a })[1]
+-- The remainders of x^n, that of x^0 being the highest of 32 bits.
+local REMAINDERS = { [0] = 0x80000000 }
+local function remainder(n)
+	for k = #REMAINDERS + 1, n do
+		local r = REMAINDERS[k - 1]
+		REMAINDERS[k] = r % 2 == 0 and r / 2 or bit.bxor((r - 1) / 2, P) % 2^32
+	end
+	return REMAINDERS[n] * 0x100000000ULL -- of 64 bits
 end
 
--- x^(32 k), k a power of 2.
-local function x32(k)
-	local r = power(times_x, 32, 0x80000000)
-	while k > 1 do
-		r = product(r, r)
-		k = k / 2
-	end
-	return r
-end
-local function back(r) return product(r, power(by_x, 32, 0x80000000)) end
+-- acc times x^n, in fewer than 128 bits.
+local function times(acc, n) return xor(clmul(acc, 0, remainder(n + 63), 0), clmul(acc, 1, remainder(n - 1), 0)) end
 
 return stage {
 	name = "crc32c",
 	standard = "RFC 3720 (12.1)",
 	kind = "fold",
-	unit = 4,
+	unit = 16,
+	word = 128,
 	zero = 0,
-	init = 0x641f6454, -- from which the first step makes all ones
+	init = 0xeee3ddcd, -- from which the first 128 bits make all ones of the first 32
 	size = 4,
 	order = "little",
 	tail = "last",
-	step = function(acc, w, k) return xor(product(acc, x32(k)), little32(w)) end,
-	merge = function(a, b, k) return xor(product(a, x32(k)), b) end,
-	finish = function(acc) return xor(product(acc, x32(1)), 0xffffffff) end,
-	last = function(acc, w, n)
-		local r = product(acc, x32(1))
-		w = little32(w)
-		for _ = 1, n do
-			r = power(times_x, 8, xor(r, and_(w, 0xff)))
-			w = shr(w, 8)
-		end
-		return back(r)
+	step = function(acc, w, k) return xor(times(acc, 128 * k), little(w)) end,
+	merge = function(a, b, k) return xor(times(a, 128 * k), b) end,
+	last = function(acc, w, n) return xor(times(acc, 8 * n), shl(little(w), 128 - 8 * n)) end,
+	-- The remainder of the data times x^32: 128 bits, 95, 63; then Barrett's way.
+	finish = function(acc)
+		local r = times(acc, 32)
+		r = shr(xor(clmul(r, 0, remainder(63), 0), r), 64)
+		local q = clmul(and_(r, 0xffffffff), 0, 0xdea713f1, 0)
+		r = xor(r, clmul(and_(q, 0xffffffff), 0, 0x105ec76f1, 0))
+		return xor(and_(shr(r, 32), 0xffffffff), 0xffffffff)
 	end,
 }

@@ -138,6 +138,7 @@ static void set_up(struct ilp_any *s)
 	for (size_t i = 0; i < vec.params_len; i++)
 		if (ilp_set(chain, s, vec.params[i].name, vec.params[i].value, vec.params[i].size) != 0)
 			EXPECT(false, "parameter %s", vec.params[i].name);
+	((struct ilp_state *)s)->row = 1 + now.isa;
 	chain->begin(s);
 }
 

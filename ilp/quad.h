@@ -1,0 +1,249 @@
+/* Words of 128 bits, for generated loops and nobody else: the operations of ilp/gen/quad.lua in C, as macros by the type
+ * of what they are done to: ilp_quad, the number itself, in plain C; q128, q256 and q512, one, two or four of them in a
+ * vector, of instruction sets that have AES and products without carries. Plain C takes the same time for all data, as
+ * far as the CPU multiplies so: no branch and no place in memory depends on it. */
+#ifndef ILP_QUAD_H
+#define ILP_QUAD_H
+
+#include "ilp/run.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#include <sys/auxv.h>
+#ifndef HWCAP_AES
+#define HWCAP_AES (1 << 3)
+#define HWCAP_PMULL (1 << 4)
+#endif
+#endif
+
+/* Whether this CPU has the wide forms of AES and products without carries. */
+static inline __attribute__((unused)) bool ilp_has_vaes(void)
+{
+#if defined(__x86_64__)
+#if defined(__clang__) /* which knows no such feature yet; the instruction takes long where there is a hypervisor */
+	static int known;
+	unsigned a, b, c = 0, d;
+
+	if (!known && __get_cpuid_count(7, 0, &a, &b, &c, &d))
+		known = c & 1u << 9 && c & 1u << 10 ? 2 : 1;
+	return known == 2;
+#else
+	return __builtin_cpu_supports("vaes") && __builtin_cpu_supports("vpclmulqdq");
+#endif
+#else
+	return false;
+#endif
+}
+
+/* The best row that this CPU has, of those that chains with quads have; or that which the state names. */
+static inline __attribute__((unused)) enum ilp_isa ilp_quad_row(const void *state)
+{
+	const uint32_t row = ((const struct ilp_state *)state)->row;
+
+	if (row - 1 < ILP_ISAS)
+		return (enum ilp_isa)(row - 1);
+#if defined(__x86_64__)
+	if (__builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("sse4.1")) {
+		if (!ilp_has_vaes() || !__builtin_cpu_supports("avx2"))
+			return ILP_AESNI;
+		return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") ? ILP_VAES512 : ILP_VAES;
+	}
+#elif defined(__aarch64__)
+	if (getauxval(AT_HWCAP) & HWCAP_AES && getauxval(AT_HWCAP) & HWCAP_PMULL)
+		return ILP_NEON_AES;
+#endif
+	return ILP_SCALAR;
+}
+
+/* The number in plain C --------------------------------------------------------------------------------------------- */
+
+#define CONST_ilp_quad(high, low) ((ilp_quad)(high) << 64 | (low))
+#define SPLAT_ilp_quad(p) (*(p))
+#define SHL_ilp_quad(x, bytes) ((x) << 8 * (bytes))
+#define SHR_ilp_quad(x, bytes) ((x) >> 8 * (bytes))
+#define SWAP_ilp_quad(x) ilp_quad_swap(x)
+#define ADD32_ilp_quad(x, y) ilp_quad_add32(x, y)
+#define CLMUL_ilp_quad(x, i, y, j) ilp_quad_clmul((uint64_t)((x) >> 64 * (i)), (uint64_t)((y) >> 64 * (j)))
+#define AES_ilp_quad(x, key) (ilp_quad_mix(ilp_quad_rows(ilp_quad_box(x))) ^ (key))
+#define AES_LAST_ilp_quad(x, key) (ilp_quad_rows(ilp_quad_box(x)) ^ (key))
+
+#define ILP_QUAD_ALL(byte) ((ilp_quad)(0x0101010101010101 * (uint64_t)(byte)) << 64 | 0x0101010101010101 * (uint64_t)(byte))
+
+static inline __attribute__((unused)) ilp_quad ilp_quad_swap(ilp_quad x)
+{
+	return (ilp_quad)__builtin_bswap64((uint64_t)x) << 64 | __builtin_bswap64((uint64_t)(x >> 64));
+}
+
+/* Four sums of 32 bits: the highest bits by themselves, so that none carries into the next. */
+static inline __attribute__((unused)) ilp_quad ilp_quad_add32(ilp_quad x, ilp_quad y)
+{
+	const ilp_quad top = (ilp_quad)0x8000000080000000 << 64 | 0x8000000080000000;
+
+	return ((x & ~top) + (y & ~top)) ^ ((x ^ y) & top);
+}
+
+/* Every fifth bit of each factor at a time: what comes together in a place of a product is 13 at most, and does not
+ * reach the next place that counts (the idea: T. Pornin, BearSSL). */
+static __attribute__((unused)) ilp_quad ilp_quad_clmul(uint64_t x, uint64_t y)
+{
+	const uint64_t fifth = 0x1084210842108421;
+	const ilp_quad all = (ilp_quad)0x2108421084210842 << 64 | fifth;
+	uint64_t a[5], b[5];
+	ilp_quad sum = 0;
+
+	for (int i = 0; i < 5; i++)
+		a[i] = x & fifth << i, b[i] = y & fifth << i;
+	for (int k = 0; k < 5; k++) {
+		ilp_quad part = 0;
+		for (int i = 0; i < 5; i++)
+			part ^= (ilp_quad)a[i] * b[(k + 5 - i) % 5];
+		sum |= part & all << k;
+	}
+	return sum;
+}
+
+/* AES (FIPS 197). Its box in plain logic: a byte is taken into GF(16)[y] / (y^2 + y + 10), GF(16) being that of
+ * x^4 + x + 1, where the inverse takes few operations, and back, with the affine map. A plane is one bit of each byte:
+ * of bytes 0 to 7 at the lowest bits of a word's bytes, of bytes 8 to 15 next to it. */
+
+static inline void ilp_quad_mul16(uint64_t *c, const uint64_t *a, const uint64_t *b)
+{
+	const uint64_t x4 = (a[1] & b[3]) ^ (a[2] & b[2]) ^ (a[3] & b[1]), x5 = (a[2] & b[3]) ^ (a[3] & b[2]), x6 = a[3] & b[3];
+
+	c[0] = (a[0] & b[0]) ^ x4;
+	c[1] = (a[0] & b[1]) ^ (a[1] & b[0]) ^ x4 ^ x5;
+	c[2] = (a[0] & b[2]) ^ (a[1] & b[1]) ^ (a[2] & b[0]) ^ x5 ^ x6;
+	c[3] = (a[0] & b[3]) ^ (a[1] & b[2]) ^ (a[2] & b[1]) ^ (a[3] & b[0]) ^ x6;
+}
+
+static inline void ilp_quad_inverse16(uint64_t *c, const uint64_t *a)
+{
+	const uint64_t a01 = a[0] & a[1], a02 = a[0] & a[2], a03 = a[0] & a[3], a12 = a[1] & a[2], a13 = a[1] & a[3];
+
+	c[0] = a[0] ^ a[1] ^ a[2] ^ a02 ^ a12 ^ (a01 & a[2]) ^ a[3] ^ (a12 & a[3]);
+	c[1] = a01 ^ a02 ^ a12 ^ a[3] ^ a13 ^ (a01 & a[3]);
+	c[2] = a01 ^ a[2] ^ a02 ^ a[3] ^ a03 ^ (a02 & a[3]);
+	c[3] = a[1] ^ a[2] ^ a[3] ^ a03 ^ a13 ^ (a[2] & a[3]) ^ (a12 & a[3]);
+}
+
+static inline void ilp_quad_planes(uint64_t *p)
+{
+	/* In: of y's factor the upper four. */
+	const uint64_t x25 = p[2] ^ p[5], x57 = p[5] ^ p[7];
+	const uint64_t low[4] = { p[0] ^ x25 ^ p[7], x25 ^ p[6] ^ p[7], p[2], p[3] ^ p[4] };
+	const uint64_t high[4] = { p[1] ^ x57, p[2] ^ p[3], p[1] ^ p[4] ^ p[6] ^ p[7], x57 };
+	uint64_t norm[4], inverse[4], both[4], h[4], l[4];
+
+	/* The inverse of (h y + l) is (h y + h + l) / (10 h^2 + h l + l^2). */
+	for (int i = 0; i < 4; i++)
+		both[i] = high[i] ^ low[i];
+	ilp_quad_mul16(norm, low, both); /* l^2 + h l */
+	norm[0] ^= high[2] ^ high[3];
+	norm[1] ^= high[0] ^ high[1];
+	norm[2] ^= high[1] ^ high[2];
+	norm[3] ^= high[0] ^ high[1] ^ high[2];
+	ilp_quad_inverse16(inverse, norm);
+	ilp_quad_mul16(h, high, inverse);
+	ilp_quad_mul16(l, both, inverse);
+	/* Out, with the affine map but for its constant. */
+	p[0] = l[0] ^ l[1] ^ l[2] ^ l[3] ^ h[1] ^ h[3];
+	p[1] = l[0] ^ l[1] ^ h[0];
+	p[2] = l[0] ^ l[2] ^ l[3] ^ h[1] ^ h[2] ^ h[3];
+	p[3] = l[0] ^ l[1] ^ l[2] ^ l[3] ^ h[2];
+	p[4] = l[0] ^ l[3] ^ h[0];
+	p[5] = l[1] ^ l[2] ^ h[1] ^ h[2];
+	p[6] = h[0] ^ h[1] ^ h[2];
+	p[7] = l[1] ^ l[2] ^ l[3];
+}
+
+static __attribute__((unused)) ilp_quad ilp_quad_box(ilp_quad x)
+{
+	const uint64_t ones = 0x0101010101010101;
+	uint64_t p[8], low = 0, high = 0;
+
+	for (int k = 0; k < 8; k++)
+		p[k] = ((uint64_t)x >> k & ones) | ((uint64_t)(x >> 64) >> k & ones) << 1;
+	ilp_quad_planes(p);
+	for (int k = 0; k < 8; k++)
+		low |= (p[k] & ones) << k, high |= (p[k] >> 1 & ones) << k;
+	return ((ilp_quad)high << 64 | low) ^ ILP_QUAD_ALL(0x63);
+}
+
+/* Row r of the state, every fourth byte, by r columns. */
+static inline __attribute__((unused)) ilp_quad ilp_quad_rows(ilp_quad x)
+{
+	const ilp_quad row = (ilp_quad)0x000000ff000000ff << 64 | 0x000000ff000000ff;
+	ilp_quad out = x & row;
+
+	for (int r = 1; r < 4; r++)
+		out |= (x >> 32 * r | x << (128 - 32 * r)) & row << 8 * r;
+	return out;
+}
+
+/* Each column times 3 x^3 + x^2 + x + 2. */
+static inline __attribute__((unused)) ilp_quad ilp_quad_mix(ilp_quad x)
+{
+	const ilp_quad low8 = (ilp_quad)0x000000ff000000ff << 64 | 0x000000ff000000ff, low16 = low8 | low8 << 8;
+	const ilp_quad next = (x >> 8 & ~(low8 << 24)) | (x & low8) << 24, sum = x ^ next;
+	const ilp_quad twice = (sum & ILP_QUAD_ALL(0x7f)) << 1 ^ (sum >> 7 & ILP_QUAD_ALL(1)) * 0x1b;
+
+	return twice ^ next ^ ((sum >> 16 & low16) | (sum & low16) << 16);
+}
+
+/* Vectors ------------------------------------------------------------------------------------------------------------- */
+
+typedef uint64_t q128 __attribute__((vector_size(16)));
+typedef uint64_t q256 __attribute__((vector_size(32)));
+typedef uint64_t q512 __attribute__((vector_size(64)));
+
+#define CONST_q128(high, low) ((q128){ low, high })
+#define CONST_q256(high, low) ((q256){ low, high, low, high })
+#define CONST_q512(high, low) ((q512){ low, high, low, high, low, high, low, high })
+/* Numbers i and those that follow, one in each. */
+#define COUNT_q128(i) ((q128){ (uint32_t)(i), 0 })
+#define COUNT_q256(i) ((q256){ (uint32_t)(i), 0, (uint32_t)(i) + 1u, 0 })
+#define COUNT_q512(i) \
+	((q512){ (uint32_t)(i), 0, (uint32_t)(i) + 1u, 0, (uint32_t)(i) + 2u, 0, (uint32_t)(i) + 3u, 0 })
+
+#if defined(__x86_64__)
+
+#define SPLAT_q128(p) ((q128)_mm_load_si128((const __m128i *)(p)))
+#define SHL_q128(x, bytes) ((q128)_mm_slli_si128((__m128i)(x), bytes))
+#define SHR_q128(x, bytes) ((q128)_mm_srli_si128((__m128i)(x), bytes))
+#define ADD32_q128(x, y) ((q128)_mm_add_epi32((__m128i)(x), (__m128i)(y)))
+#define CLMUL_q128(x, i, y, j) ((q128)_mm_clmulepi64_si128((__m128i)(x), (__m128i)(y), (i) | (j) << 4))
+#define AES_q128(x, key) ((q128)_mm_aesenc_si128((__m128i)(x), (__m128i)(key)))
+#define AES_LAST_q128(x, key) ((q128)_mm_aesenclast_si128((__m128i)(x), (__m128i)(key)))
+
+#define SPLAT_q256(p) ((q256)_mm256_broadcastsi128_si256(_mm_load_si128((const __m128i *)(p))))
+#define SHL_q256(x, bytes) ((q256)_mm256_slli_si256((__m256i)(x), bytes))
+#define SHR_q256(x, bytes) ((q256)_mm256_srli_si256((__m256i)(x), bytes))
+#define ADD32_q256(x, y) ((q256)_mm256_add_epi32((__m256i)(x), (__m256i)(y)))
+#define CLMUL_q256(x, i, y, j) ((q256)_mm256_clmulepi64_epi128((__m256i)(x), (__m256i)(y), (i) | (j) << 4))
+#define AES_q256(x, key) ((q256)_mm256_aesenc_epi128((__m256i)(x), (__m256i)(key)))
+#define AES_LAST_q256(x, key) ((q256)_mm256_aesenclast_epi128((__m256i)(x), (__m256i)(key)))
+
+#define SPLAT_q512(p) ((q512)_mm512_broadcast_i32x4(_mm_load_si128((const __m128i *)(p))))
+#define SHL_q512(x, bytes) ((q512)_mm512_bslli_epi128((__m512i)(x), bytes))
+#define SHR_q512(x, bytes) ((q512)_mm512_bsrli_epi128((__m512i)(x), bytes))
+#define ADD32_q512(x, y) ((q512)_mm512_add_epi32((__m512i)(x), (__m512i)(y)))
+#define CLMUL_q512(x, i, y, j) ((q512)_mm512_clmulepi64_epi128((__m512i)(x), (__m512i)(y), (i) | (j) << 4))
+#define AES_q512(x, key) ((q512)_mm512_aesenc_epi128((__m512i)(x), (__m512i)(key)))
+#define AES_LAST_q512(x, key) ((q512)_mm512_aesenclast_epi128((__m512i)(x), (__m512i)(key)))
+
+#elif defined(__aarch64__)
+
+#define SPLAT_q128(p) ((q128)vld1q_u64((const uint64_t *)(p)))
+#define SHL_q128(x, bytes) ((q128)vextq_u8(vdupq_n_u8(0), (uint8x16_t)(x), 16 - (bytes)))
+#define SHR_q128(x, bytes) ((q128)vextq_u8((uint8x16_t)(x), vdupq_n_u8(0), bytes))
+#define ADD32_q128(x, y) ((q128)vaddq_u32((uint32x4_t)(x), (uint32x4_t)(y)))
+#define CLMUL_q128(x, i, y, j) ((q128)vmull_p64((poly64_t)(x)[i], (poly64_t)(y)[j]))
+#define AES_q128(x, key) ((q128)(veorq_u8(vaesmcq_u8(vaeseq_u8((uint8x16_t)(x), vdupq_n_u8(0))), (uint8x16_t)(key))))
+#define AES_LAST_q128(x, key) ((q128)(veorq_u8(vaeseq_u8((uint8x16_t)(x), vdupq_n_u8(0)), (uint8x16_t)(key))))
+
+#endif
+
+#endif
