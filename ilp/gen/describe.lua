@@ -58,7 +58,8 @@ local FIELDS = {
 	map = { unit = { 1, 2, 4, 8, 16, 32, 64 }, word = { 8, 16, 32, 64, optional = true }, apply = "function",
 		inverse = { "self", false, "function" }, moves = { true, false, optional = true }, tail = { "pass", "whole" } },
 	fold = { unit = { 4, 8, 16 }, word = { 64, 128, optional = true }, zero = { "number", "table" },
-		init = { "number", "table", optional = true }, step = "function", merge = "function",
+		init = { "number", "table", optional = true }, step = "function", steps = { "function", optional = true },
+		merge = "function",
 		finish = "function", size = { 2, 4, 8, 16 }, order = { "big", "little", "memory" }, tail = { "zero", "last" },
 		join = { "function", optional = true }, last = { "function", optional = true } },
 	stream = { unit = { 16, 64 }, word = { 32, 128, optional = true }, block = "function" },
@@ -305,6 +306,19 @@ function check.fold(d)
 	d.step = family(d, "step", function(k)
 		return trace(d, "step", d.bits, { acc, w, { plain = k }, state }, word_or_words("step", results))
 	end)
+	if f.steps then
+		if d.words > 1 then
+			field.fail(d, "steps", "steps of units of %d words, expected one; leave it out", d.words)
+		end
+		local of = {}
+		function d.steps(k, n)
+			of[n] = of[n] or family(d, "steps", function(distance)
+				return trace(d, "steps", d.bits, { acc, { words = "w", n = n }, { plain = distance }, state },
+					word_or_words("steps", results))
+			end)
+			return of[n](k)
+		end
+	end
 	d.merge = family(d, "merge", function(k)
 		return trace(d, "merge", d.bits, { item("a", results), item("b", results), { plain = k }, state },
 			word_or_words("merge", results))

@@ -118,7 +118,7 @@ end
 function Writer:quad(n)
 	local x, T = self:operand(n.args[1]), self.type
 	local y = n.args[2] and self:operand(n.args[2])
-	if n.op == "shl" or n.op == "shr" then
+	if n.op == "shl" or n.op == "shr" or n.op == "rotl" then
 		return n.count == 0 and x or string.format("%s_%s(%s, %d)", n.op:upper(), T, x, n.count / 8)
 	elseif n.op == "clmul" then
 		return string.format("CLMUL_%s(%s, %d, %s, %d)", T, x, n.count % 2, y, math.floor(n.count / 2))

@@ -13,6 +13,10 @@ local M = {}
 
 local function acc_words(stage) return #stage.zero end
 function M.in_order(stage) return not stage.join end
+-- Whether its accumulators last for all loops of a width: where units count in any order, and where several are taken
+-- into one accumulator at once, in a turn of the main loop that many.
+function M.lasts(stage) return not M.in_order(stage) or stage.steps ~= nil end
+M.SEVERAL = 8
 
 -- Units between two lanes of a vector, once the halves of lanes are merged.
 local function lane_distance(stage) return stage.unit == 4 and 2 or 1 end
@@ -255,6 +259,7 @@ end
 
 -- Accumulators of a turn. Those of quads wait long for each other, and are few words.
 function M.sums(stage, isa)
+	if stage.steps then return 1 end
 	if quads(stage) then return isa.registers < 32 and 4 or 8 end
 	return (acc_words(stage) > 2 or stage.unit == 16) and isa.registers < 32 and 1 or isa.sums
 end
@@ -351,7 +356,7 @@ function M.declare(t, stage, width, sums)
 		end
 	end
 	-- What is in the state is read once: for all that the compiler knows, the data that is written may lie over it.
-	for _, j in ipairs(carries_late(stage) and {} or step_state(stage, stride(stage, width, sums))) do
+	for _, j in ipairs((carries_late(stage) or stage.steps) and {} or step_state(stage, stride(stage, width, sums))) do
 		t:line("const %s %s_s%d = %s;", D, stage.name, j, state_word(stage, D, "s->" .. stage.name .. "_state", j))
 	end
 end
@@ -377,6 +382,28 @@ function M.step(t, stage, isa, width, sums, xs, k)
 		end
 		t:line("%s(%s);", step_function(t, stage, isa, D, distance), table.concat(arguments, ", "))
 	end
+end
+
+-- acc, and n units more, each k units further: the function of vectors.
+local function steps_function(t, stage, isa, D, k, n)
+	local parameters, names = {}, names_of("acc", acc_words(stage))
+	for j = 1, n do parameters[j], names[#names + 1] = string.format(", %s w%d", D, j), "w" .. j end
+	for _, name in ipairs(state_names(stage, D)) do names[#names + 1] = name end
+	local name, above = begin_function(t, stage, isa, D, "steps" .. n .. "_", k,
+		table.concat(parameters) .. state_parameter(stage))
+	if above then
+		assign(above, stage.steps(k, n), names, "acc", D, isa)
+		above:endfunc()
+	end
+	return name
+end
+
+-- So many vectors at once.
+function M.steps(t, stage, isa, width, xs)
+	local D, casts = isa_table.type(width, stage.bits), {}
+	for j, x in ipairs(xs) do casts[j] = string.format(", (%s)%s", D, x) end
+	t:line("%s(%s%s%s);", steps_function(t, stage, isa, D, stride(stage, width, 1), #xs), accumulator(stage, 0, 0),
+		table.concat(casts), M.state_argument(stage))
 end
 
 -- Brings the accumulators of that width to the number of the loop: accumulators to one, then halves of that to one as

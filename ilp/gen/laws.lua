@@ -170,6 +170,7 @@ local function fold_trial(d)
 		return domain.or_(domain.shl(domain.word(more * 0x100000000ULL + high), 64), domain.word(low))
 	end
 	function t.step(acc, w, k) return run(d.step(k), both(acc, w)) end
+	function t.steps(acc, w, k) return run(d.steps(k, #w), both(acc, w)) end
 	function t.merge(a, b, k) return run(d.merge(k), both(a, b)) end
 	function t.finish(acc) return run(d.finish, acc) end
 	-- n of them, of which the last has what the data begins with, if that is wanted.
@@ -257,6 +258,12 @@ function M.fold(d)
 	local acc, want = shared(d, t, part(units, 1, 16), { 1, 2, 8 })
 	shared(d, t, units, { 8, most })
 	same(d, "merge", t.finish(t.merge(zero, acc, 1)), want, "merging with zero")
+	for _, n in ipairs(d.steps and { 2, 4, 8 } or {}) do
+		M.agree(d, d.steps(1, n))
+		local one, some = acc, {}
+		for k = 1, n do one, some[k] = t.step(one, part(units, k, k), 2), part(units, k, k)[1] end
+		same(d, "steps", t.steps(acc, some, 2), one, "%d units at once", n)
+	end
 	if d.join then
 		M.agree(d, d.join)
 		same(d, "merge", t.finish(t.merge(acc, zero, 1)), want, "merging zero with what is there")

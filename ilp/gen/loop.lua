@@ -106,16 +106,23 @@ end
 
 -- Light loops ------------------------------------------------------------------------------------------------------
 
--- f(stage) for each fold of a kind: in order or not; nil: both.
-local function each_fold(loop, f, in_order)
+-- f(stage) for each fold of a kind: whether accumulators last; nil: both.
+local function each_fold(loop, f, lasting)
 	for _, step in ipairs(loop.steps) do
-		if step.kind == "fold" and (in_order == nil or fold.in_order(step.stage) == in_order) then f(step.stage) end
+		if step.kind == "fold" and (lasting == nil or fold.lasts(step.stage) == lasting) then f(step.stage) end
 	end
 end
 
 local function folds_in_order(loop)
 	local any = false
-	each_fold(loop, function() any = true end, true)
+	each_fold(loop, function(stage) any = any or fold.in_order(stage) end)
+	return any
+end
+
+-- Whether some fold takes several vectors at once.
+local function several(loop)
+	local any = false
+	each_fold(loop, function(stage) any = any or stage.steps ~= nil end)
 	return any
 end
 
@@ -145,7 +152,7 @@ end
 -- Vectors of a turn of the main loop.
 local function unroll(loop, isa)
 	local n = math.max(isa.unroll, turn.group(loop))
-	each_fold(loop, function(stage) n = math.max(n, fold.sums(stage, isa)) end)
+	each_fold(loop, function(stage) n = math.max(n, stage.steps and fold.SEVERAL or fold.sums(stage, isa)) end)
 	return n
 end
 
@@ -159,21 +166,27 @@ local function emit_width(t, loop, isa, width, main, store)
 	local function reduce(stage) fold.reduce(t, stage, isa, width, main and fold.sums(stage, isa) or 1) end
 	t:open("if (n - i >= %d) {", width * (single and few or count))
 	turn.declare(t, loop, width)
-	each_fold(loop, declare, false)
+	each_fold(loop, declare, true)
 	if main then
-		local ordered = folds_in_order(loop)
-		if ordered then
+		local apart = false
+		each_fold(loop, function() apart = true end, false)
+		if apart then
 			t:open("if (n - i >= %d) {", width * count)
-			each_fold(loop, declare, true)
+			each_fold(loop, declare, false)
 		end
 		emit_turns(t, loop, isa, width, count, true, store)
-		if ordered then
-			each_fold(loop, reduce, true)
+		if apart then
+			each_fold(loop, reduce, false)
 			t:close()
 		end
 	end
+	if single and several(loop) then
+		for c = main and count / 2 or count, 2 * few, -1 do
+			if count % c == 0 then emit_turns(t, loop, isa, width, c, false, store) end
+		end
+	end
 	if single then emit_turns(t, loop, isa, width, few, false, store) end
-	each_fold(loop, reduce, false)
+	each_fold(loop, reduce, true)
 	t:close()
 end
 
@@ -294,12 +307,25 @@ local function emit_wide(t, loop, isa, out)
 	t:line("%s w[%d];", V, one.vectors)
 	t:line("%s(s->%s_state, (uint32_t)((%s + i) / %d), w);", stream.kernel_name(step.stage, isa, one), step.name,
 		turn.place(loop, step), step.stage.unit)
+	local function load(j) t:line("%s x%d = LOAD_DATA(%s, src + i + %d);", V, j, V, j * width) end
+	local function store(j)
+		t:line("%s(dst + i + %d, x%d);", out and prelude.use("STREAM_%s%d", isa.name, width) or "STORE_DATA", j * width, j)
+	end
+	local xs, keys = {}, {}
 	stream.in_order(t, step.stage, one, function(j, key)
-		local x = "x" .. j
-		t:line("%s %s = LOAD_DATA(%s, src + i + %d);", V, x, V, j * width)
-		turn.vectors(t, loop, isa, width, { x }, "i + " .. j * width, function() return key end, true, j)
-		t:line("%s(dst + i + %d, %s);", out and prelude.use("STREAM_%s%d", isa.name, width) or "STORE_DATA", j * width, x)
+		load(j)
+		if several(loop) then
+			xs[j + 1], keys[j + 1] = "x" .. j, key
+		else
+			turn.vectors(t, loop, isa, width, { "x" .. j }, "i + " .. j * width, function() return key end, true, j)
+			store(j)
+		end
 	end)
+	for k = 1, #xs, fold.SEVERAL do
+		turn.vectors(t, loop, isa, width, { unpack(xs, k, k + fold.SEVERAL - 1) }, "i + " .. (k - 1) * width,
+			function(_, j) return keys[k + j - 1] end, true, 0)
+	end
+	for j = 0, #xs - 1 do store(j) end
 	t:close()
 	each_fold(loop, function(stage) fold.reduce(t, stage, isa, width, fold.sums(stage, isa)) end)
 	each_fold(loop, function(stage) fold.close(t, stage) end)

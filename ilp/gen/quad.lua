@@ -130,6 +130,7 @@ function M.operations(d)
 	function d.or_(a, b) return new(bor(a.low, b.low), bor(a.high, b.high)) end
 	function d.not_(a) return new(bnot(a.low), bnot(a.high)) end
 	d.shl, d.shr = shl, shr
+	function d.rotl(a, n) return n == 0 and a or d.or_(shl(a, n), shr(a, 128 - n)) end
 	function d.add32(a, b) return new(halves(a.low, b.low), halves(a.high, b.high)) end
 	function d.swap(a) return new(bswap(a.high), bswap(a.low)) end
 	function d.clmul(a, b, halves_)

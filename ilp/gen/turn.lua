@@ -178,6 +178,7 @@ end
 
 local function emit_fold(t, step, isa, width, xs, main, first)
 	local stage = step.stage
+	if stage.steps then return fold.steps(t, stage, isa, width, xs) end
 	if not main and fold.in_order(stage) then return fold_units(t, stage, isa, width, xs) end
 	local sums, n = main == true and fold.sums(stage, isa) or 1, stage.words
 	local T, V = isa_table.type(width, stage.bits), isa_table.type(width, 32)
@@ -192,7 +193,7 @@ end
 -- Does the steps of the loop to the vectors xs, which stand one behind the other, offset being the C expression of how
 -- far from the loop's place. key(step, j): the C expression of the keystream beside xs[j]. main: of the main loop,
 -- whose accumulators are there, as many as fold.sums() says, or "single": one; first: the number of the first vector in
--- a turn.
+-- a turn. xs are as many as that is worth where a fold takes several at once (fold.SEVERAL).
 function M.vectors(t, loop, isa, width, xs, offset, key, main, first)
 	for _, step in ipairs(loop.steps) do
 		if step.kind == "stream" then

@@ -8,7 +8,7 @@ local function next_key(from, last, rotate, constant)
 	local w = shr(last, 96)
 	w = xor(w, shl(w, 32))
 	w = xor(w, shl(w, 64)) -- in all columns: ShiftRows changes nothing
-	if rotate then w = or_(shr(w, 8), shl(w, 120)) end
+	if rotate then w = rotl(w, 120) end
 	w = aes_last(w, or_(constant, or_(shl(constant, 32), or_(shl(constant, 64), shl(constant, 96)))))
 	local k = xor(from, shl(from, 32))
 	return xor(xor(k, shl(k, 64)), w)
