@@ -134,6 +134,9 @@ struct ilp_chain {
 	const struct ilp_value *values; /* likewise */
 	/* Begins an ADU: derives what the stages need from the parameters; pos 0, nothing held, folds at zero. */
 	void (*begin)(void *state);
+	/* Counts n bytes that go with the ADU beside its data, and are not sent by the chain, into the tag of the pair that
+	 * the chain has (AEAD's associated data): once, after begin and before any data. NULL: there is none. */
+	void (*associate)(void *state, const uint8_t *from, size_t n);
 	/* Ends an ADU: what is still held, as the stages treat an incomplete last unit, goes to dst, and what they put
 	 * behind the data. Returns how many bytes. Their share of the folds is in the next sum. -EBADMSG: what a stage takes
 	 * off the data or compares was not what it puts there; dst and what was written before is to be wiped. */

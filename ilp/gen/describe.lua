@@ -46,6 +46,7 @@ local sandbox = require "gen.sandbox"
 local ops = require "gen.ops"
 local graph = require "gen.graph"
 local laws = require "gen.laws"
+local pair = require "gen.pair"
 
 local M = {}
 
@@ -53,7 +54,8 @@ M.BLOCK_WORDS = 16 -- that a stream makes at a time
 
 local KEYED = { params = { "table", optional = true }, begin = { "function", optional = true },
 	expand = { "function", optional = true }, public = { true, false, optional = true } }
-local COMMON = { name = "string", standard = "string", kind = { "map", "fold", "stream", "reframe", "pad" } }
+local COMMON = { name = "string", standard = "string", kind = { "map", "fold", "stream", "pair", "reframe",
+	"pad" } }
 local FIELDS = {
 	map = { unit = { 1, 2, 4, 8, 16, 32, 64 }, word = { 8, 16, 32, 64, optional = true }, apply = "function",
 		inverse = { "self", false, "function" }, moves = { true, false, optional = true }, tail = { "pass", "whole" } },
@@ -62,6 +64,7 @@ local FIELDS = {
 		merge = "function",
 		finish = "function", size = { 2, 4, 8, 16 }, order = { "big", "little", "memory" }, tail = { "zero", "last" },
 		join = { "function", optional = true }, last = { "function", optional = true } },
+	pair = pair.FIELDS,
 	stream = { unit = { 16, 64 }, word = { 32, 128, optional = true }, block = "function" },
 	reframe = { every = "number", mark = "function" },
 	pad = { to = "number", least = { 0, 1 }, fill = "function" },
@@ -232,6 +235,20 @@ local function family(d, name, make)
 	end
 end
 
+local function trace_finish(d, acc, state)
+	local shape = { acc, state, d.pair and { word = "a" }, d.pair and { word = "n" } }
+	d.finish = trace(d, "finish", d.bits, shape, word_or_words("finish", d.value_words > 1 and d.value_words or nil))
+end
+
+local function trace_last(d, acc, state, w)
+	local graphs = {}
+	function d.last(n)
+		graphs[n] = graphs[n] or trace(d, "last", d.bits, { acc, w, { plain = n }, state },
+			word_or_words("last", d.acc_words))
+		return graphs[n]
+	end
+end
+
 local function check_fold_tail(d, acc, state, w)
 	local f = d.fields
 	local needs = f.tail == "zero" and "join" or "last"
@@ -250,12 +267,7 @@ local function check_fold_tail(d, acc, state, w)
 		end
 		d.join = trace(d, "join", 64, { { word = "a" }, { word = "b" }, { word = "len_a" } }, one "join")
 	else
-		local graphs = {}
-		function d.last(n)
-			graphs[n] = graphs[n] or trace(d, "last", d.bits, { acc, w, { plain = n }, state },
-				word_or_words("last", d.acc_words))
-			return graphs[n]
-		end
+		trace_last(d, acc, state, w)
 	end
 end
 
@@ -323,12 +335,22 @@ function check.fold(d)
 		return trace(d, "merge", d.bits, { item("a", results), item("b", results), { plain = k }, state },
 			word_or_words("merge", results))
 	end)
-	d.finish = trace(d, "finish", d.bits, { acc, state }, word_or_words("finish", d.value_words > 1 and d.value_words or nil))
+	trace_finish(d, acc, state)
 	check_fold_tail(d, acc, state, w)
 	d.step(1)
 	d.merge(1)
 	if f.unit == 4 then only_halves(d) end
 	laws.fold(d)
+end
+
+function check.pair(d) pair.check(d) end
+
+-- The fold of a pair: finish and last are its own.
+local function trace_tag(d)
+	local acc, state = item("acc", d.acc_words), { words = "s", n = d.state_words }
+	trace_finish(d, acc, state)
+	trace_last(d, acc, state, item("w", d.words > 1 and d.words or nil))
+	laws.agree(d, d.finish)
 end
 
 function check.stream(d)
@@ -406,7 +428,7 @@ function M.stage(file)
 	inherit(d)
 	field.check(d, COMMON)
 	local kind = d.fields.kind
-	local keyed = kind ~= "pad" and KEYED or {}
+	local keyed = kind ~= "pad" and kind ~= "pair" and KEYED or {}
 	field.check(d, FIELDS[kind])
 	field.check(d, keyed)
 	field.check_known(d, COMMON, FIELDS[kind], keyed)
@@ -443,6 +465,20 @@ local function entry(d, k)
 	return name, at
 end
 
+-- A pair is two stages, with the tag behind the data. There is one at most: data is associated with that.
+local function put(d, stage, at, find)
+	local list = { stage }
+	if stage.kind == "pair" then
+		if d.pair then
+			M.fail_stage(d, stage.name, "'%s' is a pair as '%s' is, expected one in a chain; remove one", stage.name, d.pair.name)
+		end
+		d.pair, list = stage, { pair.parts(stage, find, trace_tag) }
+	end
+	for k, one in ipairs(list) do
+		d.stages[#d.stages + 1], d.at[#d.at + 1] = one, k == 2 and "tail" or at
+	end
+end
+
 -- A chain: file, name, its stages in send order, and at, where the value of each goes. find(name) gives a stage, or
 -- nil and where it was looked for.
 function M.chain_of(d, find)
@@ -463,7 +499,7 @@ function M.chain_of(d, find)
 		if at ~= "value" and stage.kind ~= "fold" then
 			M.fail_stage(d, name, "'%s' has no value to put at the %s of the data, expected a fold; remove at", name, at)
 		end
-		d.stages[k], d.at[k] = stage, at
+		put(d, stage, at, find)
 	end
 	return d
 end

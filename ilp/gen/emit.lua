@@ -66,15 +66,17 @@ local function emit_choice(t, plan, result, name, parameters, arguments)
 	t:endfunc()
 end
 
--- The state's words, from place `first` on, that a function makes from the parameters.
-local function emit_words(t, stage, isa, graph, first)
+-- The state's words, from place `first` on, that a function makes from the parameters. zero: a nonce and a counter are.
+local function emit_words(t, stage, isa, graph, first, zero)
 	local names, size = {}, stage.state_bits / 8
 	local T = isa_table.number(isa, stage.state_bits)
 	for _, p in ipairs(stage.params) do
+		local at = p.given or string.format("s->%s_params.%s", stage.name, p.name)
+		if zero and (p.name == "nonce" or p.name == "counter") then at = "((const uint8_t[16]){ 0 })" end
 		for k = 0, p.words - 1 do
-			local from, left = string.format("s->%s_params.%s + %d", stage.name, p.name, size * k), p.size - size * k
-			names[#names + 1] = left >= size and string.format("LOAD(%s, %s)", T, from)
-				or string.format("LOAD_LAST(%s, %s, %d)", T, from, left)
+			local left = p.size - size * k
+			names[#names + 1] = left >= size and string.format("LOAD(%s, %s + %d)", T, at, size * k)
+				or string.format("LOAD_LAST(%s, %s + %d, %d)", T, at, size * k, left)
 		end
 	end
 	t:open("{")
@@ -86,6 +88,15 @@ local function emit_words(t, stage, isa, graph, first)
 	t:close()
 end
 
+-- A block of a cipher's keystream, of which the authenticator's parameters are: that before the data's first, or the one
+-- of zeros.
+local function emit_block_of(t, cipher, isa, zero)
+	local list = stream.kernels(cipher, isa)
+	emit_words(t, cipher, isa, cipher.begin, cipher.expand_words, zero)
+	t:line("%s(s->%s_state, %s, block);", stream.blocks_name(cipher, isa, list[#list]), cipher.name,
+		zero and "0" or "(uint32_t)-1")
+end
+
 -- Names of what there is for each row of a chain with quads, or once.
 local function row_name(plan, name, isa) return plan.quads and name .. "_" .. isa.name or name end
 
@@ -95,17 +106,24 @@ local function emit_begin_row(t, plan, isa, name)
 	t:line("struct chain *s = state;")
 	t:line("s->ilp = (struct ilp_state){ .tile = ILP_TILE, .row = s->ilp.row, .expanded = s->ilp.expanded };")
 	for k = 2, state.pipes(plan) do t:line("s->pipe%d.pos = s->pipe%d.held_len = 0;", k, k) end
+	if plan.pair then t:line("_Alignas(16) uint8_t block[64];") end
 	local expands = false
 	for _, stage in ipairs(plan.keyed) do expands = expands or stage.expand end
 	if expands then
 		t:open("if (s->ilp.expanded != ILP_EXPANDED) {")
 		for _, stage in ipairs(plan.keyed) do
-			if stage.expand then emit_words(t, stage, isa, stage.expand, 0) end
+			if stage.expand then
+				if stage.pair then emit_block_of(t, stage.pair.cipher, isa, true) end
+				emit_words(t, stage, isa, stage.expand, 0)
+			end
 		end
 		t:line("s->ilp.expanded = ILP_EXPANDED;")
 		t:close()
 	end
-	for _, stage in ipairs(plan.keyed) do emit_words(t, stage, isa, stage.begin, stage.expand_words) end
+	for _, stage in ipairs(plan.keyed) do
+		if stage.pair then emit_block_of(t, stage.pair.cipher, isa) end
+		emit_words(t, stage, isa, stage.begin, stage.expand_words)
+	end
 	for _, stage in ipairs(plan.folds) do fold.emit_begin(t, stage) end
 	state.each_compared(plan, function(stage) t:line("__builtin_memset(s->%s_came, 0, %d);", stage.name, stage.size) end)
 	t:endfunc()
@@ -126,6 +144,36 @@ local function emit_begin(t, plan)
 		t:line("ilp_wipe_begin(), ilp_wipe_registers();")
 		t:endfunc()
 	end
+end
+
+-- What is associated with the data, which the tag counts before it.
+local function emit_associate(t, plan)
+	local tag, step = plan.pair, nil
+	for _, one in ipairs(plan.send.segments[1].steps) do
+		if one.stage == tag and one.kind == "fold" then step = one end
+	end
+	local parameters, arguments = "void *state, const uint8_t *from, size_t n", "state, from, n"
+	for _, isa in ipairs(plan.quads and rows_of(plan) or { isa_table.ends }) do
+		if isa.guard then t:raw("#if " .. isa.guard) end
+		t:func(string.format("%sstatic __attribute__((noinline)) void %s(%s)", isa_table.attribute(isa),
+			row_name(plan, "associate_work", isa), parameters))
+		t:line("struct chain *s = state;")
+		t:line("uint8_t last[%d] = { 0 };", tag.unit)
+		t:line("%s;", loop.call(schedule.loop { step }, isa, "", { src = "from", n = string.format("n - n %% %d", tag.unit) }))
+		t:open("if (n %% %d != 0) {", tag.unit)
+		t:line("__builtin_memcpy(last, from + (n - n %% %d), n %% %d);", tag.unit, tag.unit)
+		fold.emit_rest(t, tag, isa, string.format("n %% %d", tag.unit))
+		t:close()
+		t:line("s->%s_len[0] = n, s->%s_len[1] = 0;", tag.name, tag.name)
+		t:endfunc()
+		if isa.guard then t:raw("#endif") end
+	end
+	if plan.quads then emit_choice(t, plan, "__attribute__((noinline)) void ", "associate_work", parameters, arguments) end
+	emit_deeper(t, "void", "associate", parameters, string.format("associate_work(%s)", arguments))
+	t:func(string.format("static void associate(%s)", parameters))
+	t:line("associate_deeper(%s);", arguments)
+	t:line("ilp_wipe_stack(), ilp_wipe_registers();")
+	t:endfunc()
 end
 
 local function emit_sum(t, plan)
@@ -445,7 +493,7 @@ end
 local function emit_params(t, plan)
 	t:open("static const struct ilp_param params[] = {")
 	for _, stage in ipairs(plan.keyed) do
-		for _, p in ipairs(stage.params) do
+		for _, p in ipairs(state.params(stage)) do
 			t:line("{ \"%s.%s\", offsetof(struct chain, %s_params.%s), %d },", stage.name, p.name, stage.name, p.name,
 				p.size)
 		end
@@ -492,6 +540,7 @@ local function emit_table(t, plan)
 	t:line(".params = params,")
 	t:line(".values = values,")
 	t:line(".begin = begin,")
+	if plan.pair then t:line(".associate = associate,") end
 	if plan.wire then t:line(".sum = sum,") end
 	for _, direction in ipairs(DIRECTIONS) do
 		local way, D = plan[direction], "ILP_" .. direction:upper()
@@ -601,6 +650,7 @@ function M.source(plan, counted)
 	emit_common(t, plan)
 	for _, isa in ipairs(rows_of(plan)) do emit_isa(t, plan, isa, schedules, callables) end
 	emit_begin(t, plan)
+	if plan.pair then emit_associate(t, plan) end
 	for _, direction in ipairs(DIRECTIONS) do emit_end_called(t, plan, plan[direction]) end
 	for _, stage in ipairs(plan.folds) do
 		if fold.each_row(stage) then

@@ -36,11 +36,12 @@ local function keys(t)
 	return table.concat(names, ", ")
 end
 
--- What a field must be: the name of a Lua type; or a list of the values that it may have, among which "function" stands
--- for any function, "table" for any table, and `optional = true` lets it be missing.
+-- What a field must be: the name of a Lua type; or a list of the values that it may have, among which these stand for
+-- any of their type, and `optional = true` lets it be missing.
+local ANY = { ["function"] = true, table = true, number = true, string = true }
 local function is_one_of(v, allowed)
 	for _, a in ipairs(allowed) do
-		local any = a == "function" or a == "table" or a == "number"
+		local any = ANY[a]
 		if any and type(v) == a or not any and v == a then return true end
 	end
 	return v == nil and allowed.optional
@@ -52,7 +53,7 @@ local function check_field(d, name, want)
 		if is_one_of(v, want) then return end
 		local list = {}
 		for k, a in ipairs(want) do
-			local any = a == "function" or a == "table" or a == "number"
+			local any = ANY[a]
 			list[k] = any and "a " .. a or type(a) == "string" and '"' .. a .. '"' or tostring(a)
 		end
 		M.fail(d, name, "%s is %s, expected %s; correct it", name, sandbox.show(v), table.concat(list, " or "))

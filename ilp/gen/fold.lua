@@ -103,10 +103,10 @@ local function assign(t, g, names, to, T, isa)
 	t:home()
 end
 
-local function begin_number(t, stage, what, isa, parameters)
+local function begin_number(t, stage, what, isa, parameters, more)
 	local T = number(stage, isa)
-	t:func(string.format("%sstatic inline void %s(%s%s)", quads(stage) and isa_table.attribute(isa) or "",
-		function_name(stage, what, isa), parameters:gsub("T%f[ ]", T), state_parameter(stage)))
+	t:func(string.format("%sstatic inline void %s(%s%s%s)", quads(stage) and isa_table.attribute(isa) or "",
+		function_name(stage, what, isa), parameters:gsub("T%f[ ]", T), state_parameter(stage), more or ""))
 end
 
 local function emit_step_functions(t, stage, isa)
@@ -120,8 +120,13 @@ local function emit_step_functions(t, stage, isa)
 	begin_number(t, stage, "merge", isa, "T *acc, const T *b")
 	assign(t, stage.merge(lane_distance(stage)), names_of("acc", n, names_of("b", n, state_names(stage, T))), "acc", T, row)
 	t:endfunc()
-	begin_number(t, stage, "finish", isa, "T *value, const T *acc")
-	assign(t, stage.finish, names_of("acc", n, state_names(stage, T)), "value", T, row)
+	-- A pair's is told how many bits were associated, and how many were data.
+	local bits = {}
+	for k = 0, stage.pair and 1 or -1 do
+		bits[k + 1] = string.format(quads(stage) and "CONST_%s(0, 8 * len[%d])" or "8 * len[%d]", quads(stage) and T or k, k)
+	end
+	begin_number(t, stage, "finish", isa, "T *value, const T *acc", stage.pair and ", const uint64_t *len")
+	assign(t, stage.finish, names_of("acc", n, state_names(stage, T), bits), "value", T, row)
 	t:endfunc()
 end
 
@@ -169,6 +174,7 @@ local function emit_value(t, stage, isa)
 	local T = number(stage, isa)
 	local V = stage.size == 16 and quads(stage) and T or "uint" .. math.min(stage.size, 8) * 8 .. "_t"
 	local order = ({ big = "BIG", little = "LITTLE" })[stage.order]
+	local len = stage.pair and string.format(", s->%s_len", stage.name) or ""
 	t:func(string.format("%sstatic inline void %s(const void *state, uint8_t *to)",
 		quads(stage) and isa_table.attribute(isa) or "", function_name(stage, "value", isa)))
 	t:line("const struct chain *s = state;")
@@ -176,9 +182,9 @@ local function emit_value(t, stage, isa)
 	if quads(stage) then
 		t:line("%s acc[%d];", T, acc_words(stage))
 		t:line("__builtin_memcpy(acc, s->%s, sizeof acc);", stage.name)
-		t:line("%s(value, acc%s);", function_name(stage, "finish", isa), M.state_argument(stage))
+		t:line("%s(value, acc%s%s);", function_name(stage, "finish", isa), M.state_argument(stage), len)
 	elseif M.in_order(stage) then
-		t:line("%s_finish(value, s->%s%s);", stage.name, stage.name, M.state_argument(stage))
+		t:line("%s_finish(value, s->%s%s%s);", stage.name, stage.name, M.state_argument(stage), len)
 	else
 		t:line("value[0] = s->%s.value;", stage.name)
 	end
@@ -204,6 +210,7 @@ function M.emit_rest(t, stage, isa, n)
 	local words, size = {}, math.min(stage.unit, stage.bits / 8)
 	local T = quads(stage) and number(stage, isa) or isa_table.type(1, size * 8)
 	for j = 1, stage.words do words[j] = string.format("LOAD(%s, last + %d)", T, size * (j - 1)) end
+	if stage.pair then t:line("s->%s_len[1] += %s;", stage.name, n) end
 	if not quads(stage) then
 		t:line("%s_last(s->%s, %s, %s%s);", stage.name, stage.name, table.concat(words, ", "), n, M.state_argument(stage))
 		return
@@ -222,6 +229,7 @@ function M.emit_begin(t, stage)
 		return
 	end
 	for k, w in ipairs(stage.init) do t:line("s->%s[%d] = %dull;", stage.name, k - 1, w) end
+	if stage.pair then t:line("s->%s_len[0] = s->%s_len[1] = 0;", stage.name, stage.name) end
 end
 
 -- Loops ------------------------------------------------------------------------------------------------------------
@@ -237,6 +245,7 @@ function M.open(t, stage, isa)
 	t:line("%s %s_acc[%d] = { %s };", T, stage.name, n, table.concat(list, ", "))
 end
 function M.close(t, stage)
+	if stage.pair then t:line("s->%s_len[1] += n;", stage.name) end
 	if M.in_order(stage) then
 		t:line("STORE(s->%s, %s_acc);", stage.name, stage.name)
 	else

@@ -77,19 +77,28 @@ local function within(stage, field, bits, order, f)
 	return ops.with(number.new(bits, order), function() return sandbox.run_long(stage.file, stage.line(field), f) end)
 end
 
--- The words that begin makes of parameters, whose values are tables of bytes by name "stage.param".
+-- The words that begin makes of parameters, whose values are tables of bytes by name "stage.param", or given.
+local keystream
 local function begin(stage, values, order)
 	local f = stage.fields
-	if not f.params then return {} end
+	if not f.params and not stage.pair then return {} end
 	local size = stage.state_bits / 8
+	local function bytes_of(param)
+		if param.bytes then return values.zero and {} or param.bytes end
+		if not stage.pair then return values.zero and param.name == "nonce" and {} or values[stage.name .. "." .. param.name] end
+		local zero = param.name == stage.pair.zero
+		return part(keystream(stage.pair.cipher, setmetatable({ zero = zero }, { __index = values }), order, zero and 0 or -1),
+			1, param.size)
+	end
+	local given = {}
+	for _, param in ipairs(stage.params) do given[param] = bytes_of(param) end
 	local function words(name)
 		return within(stage, name, stage.state_bits, order, function()
 			local p = {}
-			for _, param in ipairs(f.params) do
-				p[param[1]] = {}
-				for k = 1, math.ceil(param[2] / size) do
-					p[param[1]][k] = load(values[stage.name .. "." .. param[1]], size * (k - 1) + 1, size, order)
-				end
+			for _, param in ipairs(stage.params) do
+				local bytes, w = given[param], {}
+				for k = 1, math.ceil(param.size / size) do w[k] = load(bytes, size * (k - 1) + 1, size, order) end
+				p[param.name] = w
 			end
 			return ops.tuple(f[name](p), "what " .. name .. " returns")
 		end)
@@ -134,17 +143,24 @@ function MACHINE.map(stage, direction, env)
 	return m
 end
 
+-- Block b of what a stream xors.
+local function block_of(stage, state, order, b)
+	local size = stage.bits / 8
+	return within(stage, "block", stage.bits, order, function()
+		local key, out = {}, stage.fields.block({ unpack(state) }, b)
+		out = size == 16 and { ops.word(out, "what block returns") } or ops.tuple(out, "what block returns", 16)
+		for k, w in ipairs(out) do store(key, size * (k - 1) + 1, w, size, order) end
+		return key
+	end)
+end
+function keystream(stage, values, order, b) return block_of(stage, begin(stage, values, order), order, b % 2^32) end
+
 function MACHINE.stream(stage, _, env)
-	local f, state, blocks = stage.fields, begin(stage, env.values, env.order), {}
-	local size, unit, m = stage.bits / 8, stage.unit, {}
+	local state, blocks = begin(stage, env.values, env.order), {}
+	local unit, m = stage.unit, {}
 	function m.piece(bytes, at)
 		for b = math.floor(at / unit), math.floor((at + #bytes - 1) / unit) do
-			blocks[b] = blocks[b] or within(stage, "block", stage.bits, env.order, function()
-				local key, out = {}, f.block({ unpack(state) }, b)
-				out = size == 16 and { ops.word(out, "what block returns") } or ops.tuple(out, "what block returns", 16)
-				for k, w in ipairs(out) do store(key, size * (k - 1) + 1, w, size, env.order) end
-				return key
-			end)
+			blocks[b] = blocks[b] or block_of(stage, state, env.order, b)
 		end
 		local out = {}
 		for i = 1, #bytes do
@@ -187,13 +203,20 @@ local function folding(stage, env)
 	local initial = f.init == nil and f.zero or f.init
 	if type(initial) == "number" then initial = number_of(initial) end
 	local acc, value, len = initial, nil, 0
-	function c.reset() acc, value, len = initial, nil, 0 end
+	local associated = stage.pair and env.values[stage.pair.name .. ".associated"] or {}
+	-- The tag of a pair has counted what is associated before.
+	function c.reset()
+		acc, value, len = initial, nil, 0
+		if #associated > 0 then c.feed(associated) end
+		len = 0
+	end
 	function c.feed(bytes)
 		within(stage, "step", stage.bits, order, function()
 			local n = #bytes - #bytes % unit
 			if not stage.join then
 				acc = whole(acc, bytes)
 				if n < #bytes then acc = last(acc, bytes, n + 1) end
+				len = len + #bytes
 				return
 			end
 			local sum = whole(initial, bytes)
@@ -205,7 +228,7 @@ local function folding(stage, env)
 	end
 	function c.value()
 		local v = within(stage, "finish", stage.bits, order, function()
-			local r = value or f.finish(acc, state)
+			local r = value or f.finish(acc, state, number_of(8 * #associated), number_of(8 * len))
 			return stage.value_words > 1 and ops.tuple(r, "what finish returns", stage.value_words)
 				or { ops.word(r, "what finish returns") }
 		end)
@@ -213,6 +236,7 @@ local function folding(stage, env)
 		for k, w in ipairs(v) do store(bytes, size * (k - 1) + 1, w, size, f.order == "memory" and order or f.order) end
 		return part(bytes, 1, stage.size)
 	end
+	c.reset()
 	return c
 end
 

@@ -310,7 +310,7 @@ local function growth(segments)
 end
 
 -- The plan: { chain, folds, streams, keyed (stages with parameters), secret (whether some of these are secrets), quads
--- (whether there are words of 128 bits), wire,
+-- (whether there are words of 128 bits), pair (the tag of one), wire,
 -- unit, block, inplace, send = { segments, reasons, verdict, unit, whole, growth }, recv = … }. Complains about a
 -- chain that is illegal, or needs too much.
 function M.plan(chain)
@@ -326,6 +326,7 @@ function M.plan(chain)
 		if stage.kind == "fold" then table.insert(plan.folds, stage) end
 		if stage.kind == "stream" then table.insert(plan.streams, stage) end
 		if stage.begin then table.insert(plan.keyed, stage) end
+		plan.pair = stage.pair and stage or plan.pair
 		plan.quads = plan.quads or stage.bits == 128
 		plan.secret = plan.secret or stage.begin ~= nil and not stage.fields.public
 		-- On the wire's side stands what no later stage changes.

@@ -144,8 +144,13 @@ end
 -- Below the frame of begin.
 function M.of_begin(keyed)
 	local words = 0
-	for _, stage in ipairs(keyed) do words = math.max(words, live(stage.begin)) end
-	return math.ceil(math.max(BEGIN_LEAST, BEGIN_FRAMES + 8 * words) / WIDEST) * WIDEST
+	for _, stage in ipairs(keyed) do
+		for _, graph in ipairs { stage.begin, stage.expand } do
+			words = math.max(words, live(graph) * stage.state_bits / 8)
+		end
+		if stage.pair then words = words + 512 + 4 * live(stage.pair.cipher.block) end
+	end
+	return math.ceil(math.max(BEGIN_LEAST, BEGIN_FRAMES + words) / WIDEST) * WIDEST
 end
 
 return M

@@ -33,15 +33,26 @@ function M.each_compared(plan, f)
 	end
 end
 
+-- The parameters that a caller sets.
+function M.params(stage)
+	local list = {}
+	for _, p in ipairs(stage.params) do
+		if not p.given then list[#list + 1] = p end
+	end
+	return list
+end
+
 -- The members behind struct ilp_state: { lines, size, align }.
 local function members(plan)
 	local list = {}
 	local function put(size, align, ...) list[#list + 1] = { size = size, align = align, lines = { ... } } end
 	for _, stage in ipairs(plan.keyed) do
-		local lines = { "struct {" }
-		for _, p in ipairs(stage.params) do lines[#lines + 1] = string.format("\tuint8_t %s[%d];", p.name, p.size) end
+		local lines, bytes = { "struct {" }, 0
+		for _, p in ipairs(M.params(stage)) do
+			lines[#lines + 1], bytes = string.format("\tuint8_t %s[%d];", p.name, p.size), bytes + p.size
+		end
 		lines[#lines + 1] = string.format("} %s_params;", stage.name)
-		put(stage.param_bytes, 1, unpack(lines))
+		if bytes > 0 then put(bytes, 1, unpack(lines)) end
 		put(stage.state_words * stage.state_bits / 8, stage.state_bits / 8,
 			string.format("%s %s_state[%d];", isa_table.type(4, stage.state_bits), stage.name, stage.state_words))
 	end
@@ -49,6 +60,7 @@ local function members(plan)
 		local words, size = #stage.zero, stage.bits / 8
 		if stage.join then put(16, 8, string.format("struct ilp_fold %s;", stage.name))
 		else put(size * words, size, string.format("%s %s[%d];", isa_table.type(4, stage.bits), stage.name, words)) end
+		if stage.pair then put(16, 8, string.format("uint64_t %s_len[2];", stage.name)) end
 	end
 	M.each_compared(plan, function(stage)
 		put(stage.size, 1, string.format("uint8_t %s_came[%d];", stage.name, stage.size))

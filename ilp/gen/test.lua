@@ -76,6 +76,11 @@ local function parameters(chain, values, next)
 			params[#params + 1] = u16(#name) .. name .. u16(p[2]) .. string_of(values[name])
 		end
 	end
+	if chain.pair then
+		local name = chain.pair.name .. ".associated"
+		values[name] = fill(21, function() return next(256) end)
+		params[#params + 1] = u16(#name) .. name .. u16(21) .. string_of(values[name])
+	end
 	return u16(#params) .. table.concat(params)
 end
 

@@ -1,5 +1,5 @@
 -- ChaCha20 as RFC 8439 has it: 256-bit key, 96-bit nonce, 32-bit block counter. The counter is that of the ADU's
--- first byte, in the machine's order; it wraps after 2^32 blocks (256 GiB), so an ADU must stay below that.
+-- first byte, least significant byte first; it wraps after 2^32 blocks (256 GiB), so an ADU must stay below that.
 
 -- RFC 8439 (2.1); words have the numbers of the RFC, which counts from 0.
 local function quarter(x, a, b, c, d)
@@ -24,7 +24,7 @@ return stage {
 	begin = function(p)
 		local s = { 0x61707865, 0x3320646e, 0x79622d32, 0x6b206574 }
 		for i = 1, 8 do s[4 + i] = little(p.key[i]) end
-		s[13] = p.counter[1]
+		s[13] = little(p.counter[1])
 		for i = 1, 3 do s[13 + i] = little(p.nonce[i]) end
 		return s
 	end,

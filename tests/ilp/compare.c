@@ -135,11 +135,16 @@ static const uint8_t *fenced(const uint8_t *bytes, size_t len, bool first)
 static void set_up(struct ilp_any *s)
 {
 	memset(s, PATTERN, sizeof *s);
+	const struct vec_param *associated = NULL;
 	for (size_t i = 0; i < vec.params_len; i++)
-		if (ilp_set(chain, s, vec.params[i].name, vec.params[i].value, vec.params[i].size) != 0)
+		if (strstr(vec.params[i].name, ".associated"))
+			associated = &vec.params[i];
+		else if (ilp_set(chain, s, vec.params[i].name, vec.params[i].value, vec.params[i].size) != 0)
 			EXPECT(false, "parameter %s", vec.params[i].name);
 	((struct ilp_state *)s)->row = 1 + now.isa;
 	chain->begin(s);
+	if (associated)
+		chain->associate(s, associated->value, associated->size);
 }
 
 /* One call of the loop, with scratch memory of just the size it asks for. */
