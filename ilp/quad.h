@@ -65,6 +65,13 @@ static inline __attribute__((unused)) enum ilp_isa ilp_quad_row(const void *stat
 #define SHL_ilp_quad(x, bytes) ((x) << 8 * (bytes))
 #define SHR_ilp_quad(x, bytes) ((x) >> 8 * (bytes))
 #define ROTL_ilp_quad(x, bytes) ((x) << 8 * (bytes) | (x) >> (128 - 8 * (bytes)))
+/* Of what memory holds, the first n bytes. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define FIRST_ilp_quad(x, n) ((x) & (((ilp_quad)1 << 8 * (n)) - 1))
+#else
+#define FIRST_ilp_quad(x, n) ((x) >> (128 - 8 * (n)) << (128 - 8 * (n)))
+#endif
+#define FIRST_q128(x, n) SHR_q128(SHL_q128(x, 16 - (n)), 16 - (n))
 #define SWAP_ilp_quad(x) ilp_quad_swap(x)
 #define ADD32_ilp_quad(x, y) ilp_quad_add32(x, y)
 #define CLMUL_ilp_quad(x, i, y, j) ilp_quad_clmul((uint64_t)((x) >> 64 * (i)), (uint64_t)((y) >> 64 * (j)))

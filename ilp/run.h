@@ -95,6 +95,12 @@ static inline size_t ilp_piece(const struct ilp_growth *g, size_t n)
  * n bytes are the whole ADU, and all of it is written. tmp: ilp_scratch() bytes. */
 typedef size_t ilp_loop(void *state, uint8_t *dst, const uint8_t *src, size_t n, uint8_t *tmp);
 
+/* All of an ADU in one call: begin, what is associated with it (chain->associate, if with_len > 0), the loop, end. Nothing
+ * of the key is left behind, as after each of these, but only one time is spent on that. Returns the bytes written to
+ * dst. -EBADMSG: as end has it; what was written to dst is wiped. dst: ilp_room() bytes; tmp: ilp_scratch(). */
+typedef ptrdiff_t ilp_once(void *state, uint8_t *dst, const uint8_t *src, size_t n, const uint8_t *with, size_t with_len,
+	uint8_t *tmp);
+
 /* A parameter: size bytes at offset of the state, written there by the caller before begin. */
 struct ilp_param {
 	const char *name; /* "chacha20.key" */
@@ -141,6 +147,8 @@ struct ilp_chain {
 	 * behind the data. Returns how many bytes. Their share of the folds is in the next sum. -EBADMSG: what a stage takes
 	 * off the data or compares was not what it puts there; dst and what was written before is to be wiped. */
 	int (*end[ILP_DIRECTIONS])(void *state, uint8_t *dst);
+	/* By ILP_FUSED. NULL where there is none. */
+	ilp_once *once[ILP_DIRECTIONS][ILP_ISAS];
 	/* The Internet sum (core/seam.h) of the bytes on the wire's side since the last call, as if they began at an
 	 * even offset; begins anew. NULL when the chain has no inet_checksum on the wire's side.
 	 * Bytes that a cut holds back are summed by the call that takes them in on the way in (ILP_RECV), since these are
@@ -160,6 +168,34 @@ static inline void ilp_wipe(void *p, size_t n)
 {
 	__builtin_memset(p, 0, n);
 	__asm__ volatile("" : : "r"(p) : "memory");
+}
+
+/* The same of n bytes or some more, up to a multiple of 16 of an aligned place. */
+static inline void ilp_wipe_few(uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n; i += 16) {
+		__builtin_memset(__builtin_assume_aligned(p + i, 16), 0, 16);
+		__asm__ volatile("" : "+r"(i) : "r"(p) : "memory");
+	}
+}
+
+/* A few bytes, without a call: a linker that looks up memcpy saves all vectors, secrets among them, on the stack. */
+static inline void ilp_copy(uint8_t *dst, const uint8_t *src, size_t n)
+{
+	size_t i = 0;
+
+	for (; n - i >= 16; i += 16) {
+		__builtin_memcpy(dst + i, src + i, 16);
+		__asm__("" : "+r"(i)); /* lest the compiler makes it that call */
+	}
+	if (n & 8)
+		__builtin_memcpy(dst + i, src + i, 8), i += 8;
+	if (n & 4)
+		__builtin_memcpy(dst + i, src + i, 4), i += 4;
+	if (n & 2)
+		__builtin_memcpy(dst + i, src + i, 2), i += 2;
+	if (n & 1)
+		dst[i] = src[i];
 }
 
 /* Clears the stack below the caller's frame, where a function that has returned may have left secrets: a loop, begin,

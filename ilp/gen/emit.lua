@@ -29,7 +29,7 @@ end
 -- had there: a function that clears has a little of its own at its top.
 local function emit_deeper(t, result, name, parameters, call)
 	t:func(string.format("static __attribute__((noinline)) %s %s_deeper(%s)", result, name, parameters))
-	t:line("uint8_t pad[256];")
+	t:line("uint8_t pad[128];")
 	t:line("__asm__ volatile(\"\" : : \"r\"(pad) : \"memory\");")
 	t:line("%s%s;", result == "void" and "" or "const " .. result .. " out = ", call)
 	t:line("__asm__ volatile(\"\" : : \"r\"(pad) : \"memory\");")
@@ -75,8 +75,14 @@ local function emit_words(t, stage, isa, graph, first, zero)
 		if zero and (p.name == "nonce" or p.name == "counter") then at = "((const uint8_t[16]){ 0 })" end
 		for k = 0, p.words - 1 do
 			local left = p.size - size * k
-			names[#names + 1] = left >= size and string.format("LOAD(%s, %s + %d)", T, at, size * k)
-				or string.format("LOAD_LAST(%s, %s + %d, %d)", T, at, size * k, left)
+			local from = string.format("LOAD(%s, %s + %d)", T, at, size * k)
+			if left < size and (p.given or zero) then
+				from = string.format("LOAD_LAST(%s, %s + %d, %d)", T, at, size * k, left)
+			elseif left < size then -- the state's words stand behind it
+				from = string.format("FIRST_%s(LOAD(%s, (const uint8_t *)s + offsetof(struct chain, %s_params.%s) + %d), %d)", T, T,
+					stage.name, p.name, size * k, left)
+			end
+			names[#names + 1] = from
 		end
 	end
 	t:open("{")
@@ -100,24 +106,35 @@ end
 -- Names of what there is for each row of a chain with quads, or once.
 local function row_name(plan, name, isa) return plan.quads and name .. "_" .. isa.name or name end
 
+-- Once for a key: what begin has of it.
+local function emit_expand(t, plan, isa)
+	t:func(string.format("%sstatic __attribute__((noinline)) void %s(struct chain *s)", isa_table.attribute(isa),
+		row_name(plan, "expand", isa)))
+	if plan.pair then t:line("_Alignas(16) uint8_t block[64];") end
+	for _, stage in ipairs(plan.keyed) do
+		if stage.expand then
+			if stage.pair then emit_block_of(t, stage.pair.cipher, isa, true) end
+			emit_words(t, stage, isa, stage.expand, 0)
+		end
+	end
+	t:line("s->ilp.expanded = ILP_EXPANDED;")
+	t:endfunc()
+end
+
 local function emit_begin_row(t, plan, isa, name)
+	local expands = false
+	for _, stage in ipairs(plan.keyed) do expands = expands or stage.expand end
+	if expands then emit_expand(t, plan, isa) end
 	t:func(string.format("%sstatic %svoid %s(void *state)", isa_table.attribute(isa),
 		plan.secret and "__attribute__((noinline)) " or "", row_name(plan, name, isa)))
 	t:line("struct chain *s = state;")
 	t:line("s->ilp = (struct ilp_state){ .tile = ILP_TILE, .row = s->ilp.row, .expanded = s->ilp.expanded };")
 	for k = 2, state.pipes(plan) do t:line("s->pipe%d.pos = s->pipe%d.held_len = 0;", k, k) end
 	if plan.pair then t:line("_Alignas(16) uint8_t block[64];") end
-	local expands = false
-	for _, stage in ipairs(plan.keyed) do expands = expands or stage.expand end
 	if expands then
 		t:open("if (s->ilp.expanded != ILP_EXPANDED) {")
-		for _, stage in ipairs(plan.keyed) do
-			if stage.expand then
-				if stage.pair then emit_block_of(t, stage.pair.cipher, isa, true) end
-				emit_words(t, stage, isa, stage.expand, 0)
-			end
-		end
-		t:line("s->ilp.expanded = ILP_EXPANDED;")
+		t:line("%s(s);", row_name(plan, "expand", isa))
+		if plan.secret then t:line("ilp_wipe_begin();") end
 		t:close()
 	end
 	for _, stage in ipairs(plan.keyed) do
@@ -161,7 +178,7 @@ local function emit_associate(t, plan)
 		t:line("uint8_t last[%d] = { 0 };", tag.unit)
 		t:line("%s;", loop.call(schedule.loop { step }, isa, "", { src = "from", n = string.format("n - n %% %d", tag.unit) }))
 		t:open("if (n %% %d != 0) {", tag.unit)
-		t:line("__builtin_memcpy(last, from + (n - n %% %d), n %% %d);", tag.unit, tag.unit)
+		t:line("ilp_copy(last, from + (n - n %% %d), n %% %d);", tag.unit, tag.unit)
 		fold.emit_rest(t, tag, isa, string.format("n %% %d", tag.unit))
 		t:close()
 		t:line("s->%s_len[0] = n, s->%s_len[1] = 0;", tag.name, tag.name)
@@ -174,6 +191,60 @@ local function emit_associate(t, plan)
 	t:line("associate_deeper(%s);", arguments)
 	t:line("ilp_wipe_stack(), ilp_wipe_registers();")
 	t:endfunc()
+end
+
+-- Whether something is done when the data ends, and whether that is so if nothing waits.
+local function ends_of(way)
+	local any, at_end = false, false
+	for _, segment in ipairs(way.segments) do
+		any, at_end = any or pipe.ends(segment), at_end or segment.at_end
+	end
+	return any and not way.whole, at_end
+end
+
+-- All of an ADU at once, by the fused loops of a row.
+local ONCE = "void *state, uint8_t *dst, const uint8_t *src, size_t n, const uint8_t *with, size_t with_len, uint8_t *tmp"
+local function emit_once_row(t, plan, way, isa)
+	local direction, secret = way.direction, plan.secret
+	local name, work = string.format("%s_once_%s", direction, isa.name), secret and "_work" or ""
+	local ends = ends_of(way)
+	t:func(string.format("static %sptrdiff_t %s%s(%s)", secret and "__attribute__((noinline)) " or "", name, work, ONCE))
+	t:line("%s(state);", row_name(plan, "begin" .. work, isa))
+	if plan.pair then
+		t:line("if (with_len > 0)")
+		t:line("\t%s(state, with, with_len);", row_name(plan, "associate_work", isa))
+	else
+		t:line("(void)with, (void)with_len;")
+	end
+	t:line("const size_t out = %s_fused_%s%s(state, dst, src, n, tmp);", direction, isa.name, secret and "_work" or "_loop")
+	t:line("const int more = %s(state, dst + out);", row_name(plan, direction .. (ends and secret and "_end_work" or "_end"),
+		isa))
+	t:open("if (more < 0) {")
+	t:line("ilp_wipe(dst, out);")
+	t:line("return more;")
+	t:close()
+	t:line("return (ptrdiff_t)out + more;")
+	t:endfunc()
+	if not secret then return end
+	t:func(string.format("%sstatic ptrdiff_t %s(%s)", isa_table.attribute(isa), name, ONCE))
+	t:line("const ptrdiff_t out = once_deeper(%s_work, state, dst, src, n, with, with_len, tmp);", name)
+	local few = stack.of_few(plan, isa)
+	if few then t:line("if (n < %d)", few.less) t:line("\twipe_few_%s();", isa.name) t:line("else") end
+	t:line("%swipe_once_%s();", few and "\t" or "", isa.name)
+	t:line("ilp_wipe_registers();")
+	t:line("return out;")
+	t:endfunc()
+end
+
+local function emit_once(t, plan)
+	if plan.secret then
+		emit_deeper(t, "ptrdiff_t", "once", "ilp_once *work, " .. ONCE, "work(state, dst, src, n, with, with_len, tmp)")
+	end
+	for _, isa in ipairs(rows_of(plan)) do
+		if isa.guard then t:raw("#if " .. isa.guard) end
+		for _, direction in ipairs(DIRECTIONS) do emit_once_row(t, plan, plan[direction], isa) end
+		if isa.guard then t:raw("#endif") end
+	end
 end
 
 local function emit_sum(t, plan)
@@ -322,7 +393,7 @@ local function emit_cleared(t, isa)
 	t:func(string.format("%sstatic size_t cleared_%s(ilp_loop *work, void *state, %s)", isa_table.attribute(isa), isa.name,
 		DATA))
 	t:line("const size_t out = loop_deeper(work, state, dst, src, n, tmp);")
-	t:line(#isa.widths > 0 and "wipe_stack_%s();" or "ilp_wipe_stack();", isa.name)
+	t:line("wipe_stack_%s();", isa.name)
 	t:line("ilp_wipe_registers();")
 	t:line("return out;")
 	t:endfunc()
@@ -391,7 +462,7 @@ local function emit_end_through(t, way, isa, runs, k)
 	for j = k + 1, #way.segments do
 		local to = j == #way.segments and "dst + out" or "more"
 		t:line("n = %s(%s, s, %s, %s, n, tmp);", pipe.name(direction, way.segments[j]), runs[j], to, from)
-		if j < #way.segments then t:line("__builtin_memcpy(end, more, n);") end
+		if j < #way.segments then t:line("ilp_copy(end, more, n);") end
 	end
 	t:line("out += n;")
 	t:line("ilp_wipe(end, sizeof end), ilp_wipe(more, sizeof more), ilp_wipe(tmp, sizeof tmp);")
@@ -424,15 +495,6 @@ local function emit_end_work(t, way, isa, runs, name, any)
 		t:line("return %s;", bad and "s->ilp.bad ? -ILP_EBADMSG : 0" or "0")
 	end
 	t:endfunc()
-end
-
--- Whether something is done when the data ends, and whether that is so if nothing waits.
-local function ends_of(way)
-	local any, at_end = false, false
-	for _, segment in ipairs(way.segments) do
-		any, at_end = any or pipe.ends(segment), at_end or segment.at_end
-	end
-	return any and not way.whole, at_end
 end
 
 -- The work of an end: of the row, where there are quads.
@@ -548,6 +610,13 @@ local function emit_table(t, plan)
 		t:line(".whole[%s] = %s,", D, way.whole and "true" or "false")
 		t:line(".growth[%s] = { %d, %d, %d },", D, way.growth.fixed, way.growth.every, way.growth.size)
 		t:line(".ways[%s] = %s_ways,", D, direction)
+		t:open(".once[%s] = {", D)
+		for _, isa in ipairs(rows_of(plan)) do
+			if isa.guard then t:raw("#if " .. isa.guard) end
+			t:line("[%s] = %s_once_%s,", isa.enum, direction, isa.name)
+			if isa.guard then t:raw("#endif") end
+		end
+		t:close(",")
 		t:line(".way_count[%s] = sizeof %s_ways / sizeof %s_ways[0],", D, direction, direction)
 	end
 	t:close(";")
@@ -565,9 +634,15 @@ local function emit_opening(t, plan, schedules)
 	t:line(" *")
 	t:line(" * Verdict: %s. */", plan.verdict)
 	if plan.secret then
-		t:line("#define ILP_STACK %d", stack.of_loops(function(f) each_loop(plan, schedules, f) end))
+		local loops, ends = stack.of_loops(function(f) each_loop(plan, schedules, f) end),
+			math.max(stack.of_end(plan.send), stack.of_end(plan.recv))
+		t:line("#define ILP_STACK %d", loops)
 		t:line("#define ILP_STACK_OF_BEGIN %d", stack.of_begin(plan.keyed))
-		t:line("#define ILP_STACK_OF_END %d", math.max(stack.of_end(plan.send), stack.of_end(plan.recv)))
+		t:line("#define ILP_STACK_OF_END %d", ends)
+		for _, isa in ipairs(rows_of(plan)) do
+			t:line("#define ILP_STACK_%s %d", isa.name:upper(), stack.of_once(plan, isa) or math.max(loops, ends))
+			t:line("#define ILP_FEW_%s %d", isa.name:upper(), (stack.of_few(plan, isa) or { bytes = ends }).bytes)
+		end
 	end
 	t:line("#include \"%s.h\"", chain.name)
 	if plan.quads then t:line("#include \"ilp/quad.h\"") end
@@ -657,13 +732,14 @@ function M.source(plan, counted)
 			emit_choice(t, plan, "void ", stage.name .. "_value", "const void *state, uint8_t *to", "state, to")
 		end
 	end
+	emit_once(t, plan)
 	emit_sum(t, plan)
 	emit_params(t, plan)
 	for _, direction in ipairs(DIRECTIONS) do
 		emit_ways(t, plan, plan[direction], schedules[direction], callables[direction])
 	end
 	emit_table(t, plan)
-	local rows = {}
+	local rows = { secret = plan.secret }
 	for _, isa in ipairs(rows_of(plan)) do rows[isa] = true end
 	local first = opening:string() .. prelude.of(t, rows, counted) .. "\n"
 	return t:string(plan.chain.name .. ".c", first), t.heads

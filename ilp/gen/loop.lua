@@ -496,9 +496,14 @@ local function emit_driver(t, loop, isa, out)
 	t:line("%s", M.advance(loop, "", "m"))
 	t:close()
 	for _, step in ipairs(loop.streams) do
-		if not step.stage.fields.public then t:line("ilp_wipe(ks_%s, used_%s);", step.name, step.name) end
+		if not step.stage.fields.public then t:line("ilp_wipe_few(ks_%s, used_%s);", step.name, step.name) end
 	end
 	t:endfunc()
+end
+
+-- Fewer bytes than that do not come to a main loop.
+function M.main_bytes(loop, isa)
+	return #loop.streams > 0 and stays(loop, isa) and widest(loop, isa).bytes or isa.widths[1] * unroll(loop, isa)
 end
 
 -- All ------------------------------------------------------------------------------------------------------------

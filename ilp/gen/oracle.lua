@@ -228,7 +228,9 @@ local function folding(stage, env)
 	end
 	function c.value()
 		local v = within(stage, "finish", stage.bits, order, function()
-			local r = value or f.finish(acc, state, number_of(8 * #associated), number_of(8 * len))
+			local r = value
+			if not r and stage.pair then r = f.finish(acc, state, number_of(8 * #associated), number_of(8 * len)) end
+			r = r or f.finish(acc, state)
 			return stage.value_words > 1 and ops.tuple(r, "what finish returns", stage.value_words)
 				or { ops.word(r, "what finish returns") }
 		end)

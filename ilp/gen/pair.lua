@@ -5,6 +5,7 @@
 --	given     of a parameter: the C that is read in the place of what a caller sets
 --	pair      of the fold: { cipher = the stream, zero, before } (see describe.lua). Its finish is told how many bits
 --	          were associated and how many are data
+local expression = require "gen.expression"
 local field = require "gen.field"
 
 local M = {}
@@ -91,10 +92,15 @@ local function fold_of(d, cipher, find, trace)
 				d.fields[name], base.name)
 		end
 	end
-	-- An incomplete unit counts as if zeros followed; one of lengths ends it all.
+	-- An incomplete unit counts as if zeros followed; one of lengths is the last.
 	function part.fields.last(acc, w, _, s) return made.step(acc, w, 1, s) end
-	function part.fields.finish(acc, s, a, n) return made.finish(made.step(acc, d.fields.lengths(a, n), 1, s), s) end
+	function part.fields.finish(acc, s, a, n) return made.finish(acc, s, d.fields.lengths(a, n)) end
 	trace(part)
+	local used = expression.used_inputs(part.finish)
+	if not (used[#used] and used[#used - 1]) then
+		field.fail(d, "lengths", "finish of '%s' or lengths leaves out how many bits there are, expected finish(acc, s, w) to count a "
+			.. "last unit w; correct them", base.name)
+	end
 	return part
 end
 

@@ -67,7 +67,7 @@ local function emit_waiting(t, direction, segment, len, held)
 	end
 	t:open("if (%s + n < whole + %d) {", len, hold)
 	count(t, segment, "src", "n")
-	t:line("__builtin_memcpy(%s + %s, src, n);", held, len)
+	t:line("ilp_copy(%s + %s, src, n);", held, len)
 	t:line("%s += (uint32_t)n;", len)
 	if hold > 0 then
 		emit_ready(t, direction, segment, len)
@@ -84,7 +84,7 @@ local function emit_waiting(t, direction, segment, len, held)
 	t:close()
 	t:line("const size_t take = whole - %s;", len)
 	count(t, segment, "src", "take")
-	t:line("__builtin_memcpy(%s + %s, src, take);", held, len)
+	t:line("ilp_copy(%s + %s, src, take);", held, len)
 	save(t, segment)
 	t:line("out = run(s, at, dst, %s, whole, tmp);", held)
 	restore(t, segment)
@@ -120,7 +120,7 @@ function M.emit_frame(t, direction, segment)
 	t:line("%s = (uint32_t)rest;", len)
 	t:open("if (rest > 0) {")
 	count(t, segment, "src + ready", "rest")
-	t:line("__builtin_memcpy(%s, src + ready, rest);", held)
+	t:line("ilp_copy(%s, src + ready, rest);", held)
 	t:close()
 	clear(t, segment, held, "rest")
 	t:line("return out;")
@@ -141,20 +141,25 @@ function end_step.map(t, step, isa)
 	local stage = step.stage
 	if graph.is_identity(step.graph) then return end
 	if stage.whole then t:line("s->ilp.bad |= n %% %d != 0;", stage.unit) end
-	t:line("%s;", call(step, isa, { n = stage.unit > 1 and string.format("n - n %% %d", stage.unit) or "n" }))
+	t:line("if (n > 0)")
+	t:line("\t%s;", call(step, isa, { n = stage.unit > 1 and string.format("n - n %% %d", stage.unit) or "n" }))
 end
 
-function end_step.stream(t, step, isa) t:line("%s;", call(step, isa, {})) end
+function end_step.stream(t, step, isa)
+	t:line("if (n > 0)")
+	t:line("\t%s;", call(step, isa, {}))
+end
 
 local function fold_rest(t, step, isa)
 	local stage, unit = step.stage, step.stage.unit
 	if not fold.in_order(stage) then
 		t:line("%s;", call(step, isa, {}))
 	else
-		t:line("%s;", call(step, isa, { n = string.format("n - n %% %d", unit) }))
+		t:line("if (n >= %d)", unit)
+		t:line("\t%s;", call(step, isa, { n = string.format("n - n %% %d", unit) }))
 		t:open("if (n %% %d != 0) {", unit)
 		t:line("uint8_t last[%d] = { 0 };", unit)
-		t:line("__builtin_memcpy(last, a + (n - n %% %d), n %% %d);", unit, unit)
+		t:line("ilp_copy(last, a + (n - n %% %d), n %% %d);", unit, unit)
 		fold.emit_rest(t, stage, isa, string.format("n %% %d", unit))
 		t:close()
 	end
@@ -178,7 +183,7 @@ local function reframe(t, step, isa)
 	t:line("const size_t m = %s;", call(step, isa, { dst = "b" }))
 	t:line("at = %s;", frame.behind(step, "at"))
 	t:line("n = m;")
-	t:line("__builtin_memcpy(a, b, n);")
+	t:line("ilp_copy(a, b, n);")
 	t:close()
 end
 end_step.insert, end_step.remove, end_step.behead = reframe, reframe, reframe
@@ -254,13 +259,13 @@ function M.emit_end(t, direction, segment, isa)
 		t:line("if (n == 0)")
 		t:line("\treturn 0;")
 	end
-	if segment.held > 0 then t:line("__builtin_memcpy(a, %s, n);", held) end
+	if segment.held > 0 then t:line("ilp_copy(a, %s, n);", held) end
 	save(t, segment)
 	for _, step in ipairs(segment.steps) do end_step[step.kind](t, step, isa) end
 	restore(t, segment)
 	t:line("(void)at;")
 	if segment.held > 0 then t:line("%s = 0;", len) end
-	t:line("__builtin_memcpy(dst, a, n);")
+	t:line("ilp_copy(dst, a, n);")
 	if segment.secret then t:line("ilp_wipe(a, sizeof a)%s;", second and ", ilp_wipe(b, sizeof b)" or "") end
 	t:line("return n;")
 	t:endfunc()

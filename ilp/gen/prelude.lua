@@ -172,20 +172,29 @@ static inline __attribute__((unused)) d128 SWAP_SHIFTS_d128(d128 x)
 }
 ]]
 
--- As ilp_wipe_stack() of run.h, in that instruction set's widest stores: it is called at the end of every keyed loop.
-local function wipe_stack(isa)
-	local V, name = isa_table.type(isa.widths[1], 32), "wipe_stack_" .. isa.name
-	return { name = name, row = isa, text = table.concat({
-		"#if " .. isa.guard,
-		isa_table.attribute(isa) .. "static __attribute__((noinline, unused)) void " .. name .. "(void)",
-		"{",
-		"\t" .. V .. " below[ILP_STACK / sizeof(" .. V .. ")];",
-		"\tfor (size_t i = 0; i < ILP_STACK / sizeof(" .. V .. "); i++)",
-		"\t\tbelow[i] = (" .. V .. "){ 0 };",
-		"\t__asm__ volatile(\"\" : : \"r\"(below) : \"memory\");",
-		"}",
-		"#endif",
-	}, "\n") }
+-- As ilp_wipe_stack() of run.h, in that instruction set's widest stores: one is called at the end of every keyed loop,
+-- the other of every ADU.
+local function wipes(isa)
+	local V = isa_table.type(isa.widths[1] or 8, #isa.widths > 0 and 32 or 64)
+	local lines = { isa.guard and "#if " .. isa.guard }
+	local function wipe(name, room)
+		lines[#lines + 1] = table.concat({
+			isa_table.attribute(isa) .. "static __attribute__((noinline, unused)) void " .. name .. isa.name .. "(void)",
+			"{",
+			"\t" .. V .. " below[" .. room .. " / sizeof(" .. V .. ")];",
+			-- One by one: the instruction that compilers take for all takes long to begin.
+			"\tfor (size_t i = 0; i < " .. room .. " / sizeof(" .. V .. "); i++) {",
+			"\t\tbelow[i] = (" .. V .. "){ 0 };",
+			"\t\t__asm__ volatile(\"\" : : \"r\"(below) : \"memory\");",
+			"\t}",
+			"}",
+		}, "\n")
+	end
+	wipe("wipe_stack_", "ILP_STACK")
+	wipe("wipe_once_", "ILP_STACK_" .. isa.name:upper())
+	wipe("wipe_few_", "ILP_FEW_" .. isa.name:upper())
+	lines[#lines + 1] = isa.guard and "#endif"
+	return { name = "wipe_stack_" .. isa.name, row = isa, secret = true, text = table.concat(lines, "\n") }
 end
 
 -- In an order in which each uses only earlier ones.
@@ -231,7 +240,7 @@ local function definitions()
 		end
 	end
 	for _, isa in ipairs(isa_table.list) do
-		if #isa.widths > 0 then append { wipe_stack(isa) } end
+		append { wipes(isa) }
 	end
 	append { { name = "LOAD_LAST", text = LAST }, { name = "STORE_LAST", text = STORE_LAST },
 		define "#define LOAD_DATA_LAST(T, p, n) LOAD_LAST(T, p, n)",
@@ -279,7 +288,7 @@ end
 
 -- The definitions that are used by what has been written to t since begin(), as text. What is not a capital's word is
 -- always there: vectors' types, and functions that need not be used. rows: the instruction sets that there are loops
--- for. counted: definitions that count loads and stores.
+-- for, and whether there are secrets. counted: definitions that count loads and stores.
 function M.of(t, rows, counted)
 	local list, kept = counted and counting(definitions()) or definitions(), {}
 	local function want(text)
@@ -288,7 +297,7 @@ function M.of(t, rows, counted)
 	for format in pairs(t.formats) do want(format) end
 	for k = #list, 1, -1 do
 		local wanted = used[list[k].name] or not list[k].name:match("^%u%u")
-		if wanted and (not list[k].row or rows[list[k].row]) then
+		if wanted and (not list[k].row or rows[list[k].row] and rows.secret) then
 			local text = text_of(list[k])
 			table.insert(kept, 1, text)
 			want(text)

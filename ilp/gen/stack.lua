@@ -4,6 +4,7 @@ local expression = require "gen.expression"
 local fold = require "gen.fold"
 local loop = require "gen.loop"
 local isa_table = require "gen.isa"
+local schedule = require "gen.schedule"
 local state = require "gen.state"
 local turn = require "gen.turn"
 
@@ -14,6 +15,7 @@ local WIDEST, WIDTHS = 64, 64 + 32 + 16 -- bytes of vectors
 local LEAST, FRAMES = 3584, 512
 local DATA = 4 -- vectors of a turn; of more words than that: as they come, apart, and what becomes of them
 local END_FRAMES = 3584 -- the linker, when it looks up memcpy, saves all vectors: 2.7 KB
+local ONCE_FRAMES = 640
 -- The same of begin.
 local BEGIN_LEAST, BEGIN_FRAMES = 512, 384
 
@@ -98,8 +100,8 @@ local function of_step(step)
 	return 3 * #stage.zero * (stage.unit == 4 and 2 or 1), WIDTHS * words, most
 end
 
--- Bytes that a loop may spill.
-local function spills(l)
+-- Bytes that a loop may spill, of vectors that are so wide.
+local function spills(l, width)
 	local vectors, bytes, most, keystream, folds = math.max(DATA, 3 * turn.group(l)), 0, 0, 0, 0
 	for _, step in ipairs(l.steps) do
 		local kept, words, own = of_step(step)
@@ -110,7 +112,7 @@ local function spills(l)
 	-- What is piped is alive at once; what stores by the caches, and has no keystream, calls what does not.
 	vectors = vectors + (loop.is_piped(l) and keystream + most or math.max(keystream, most))
 	-- Of several folds in order, compilers give each what it needs.
-	return (WIDEST * vectors + bytes) * math.max(folds, 1) * (#l.streams == 0 and loop.is_streamed(l) and 2.5 or 1)
+	return (width * vectors + bytes * width / WIDEST) * math.max(folds, 1) * (#l.streams == 0 and loop.is_streamed(l) and 2.5 or 1)
 end
 
 -- Below the frame of who calls a loop. each(f) calls f with every loop.
@@ -121,7 +123,7 @@ function M.of_loops(each)
 		done[l.name] = true
 		local streams = 0
 		for _, isa in ipairs(isa_table.list) do streams = math.max(streams, loop.keystreams(l, isa)) end
-		most = math.max(most, math.max(LEAST, FRAMES + spills(l)) + streams)
+		most = math.max(most, math.max(LEAST, FRAMES + spills(l, WIDEST)) + streams)
 	end)
 	return math.ceil(most / WIDEST) * WIDEST
 end
@@ -141,14 +143,42 @@ function M.of_end(way)
 	return math.ceil((END_FRAMES + buffers + streams + 2 * 8 * most) / WIDEST) * WIDEST
 end
 
--- Below the frame of begin.
-function M.of_begin(keyed)
+-- Below the frame of who has all of an ADU done at once by the fused loops of an instruction set, where nothing calls the
+-- linker; nil: as far as that of loops and ends. f(l, room): what is so of a loop, and the end's buffers.
+local function once(plan, isa, f)
+	if #isa.widths == 0 then return nil end
+	local most = M.of_begin(plan.keyed, true)
+	for _, direction in ipairs { "send", "recv" } do
+		local segments = plan[direction].segments
+		local l = #segments[1].looped > 0 and schedule.loop(segments[1].looped)
+		if #segments > 1 or l and #l.frames > 0 then return nil end
+		local keystreams = l and loop.keystreams(l, isa) or 0
+		most = math.max(most, ONCE_FRAMES + keystreams + math.max(2 * segments[1].room, l and f(l) or 0))
+	end
+	return math.ceil(most / WIDEST) * WIDEST
+end
+function M.of_once(plan, isa)
+	return once(plan, isa, function(l) return spills(l, isa.widths[1]) end)
+end
+
+-- The same of an ADU of less than so many bytes, for which no main loop runs: { bytes =, less = }.
+function M.of_few(plan, isa)
+	local less = math.huge
+	local bytes = once(plan, isa, function(l)
+		less = math.min(less, loop.main_bytes(l, isa))
+		return 0
+	end)
+	return bytes and less < math.huge and { bytes = bytes, less = less } or nil
+end
+
+-- Below the frame of begin. known: keys are expanded, or that has been seen to.
+function M.of_begin(keyed, known)
 	local words = 0
 	for _, stage in ipairs(keyed) do
-		for _, graph in ipairs { stage.begin, stage.expand } do
+		for _, graph in ipairs { stage.begin, not known and stage.expand or nil } do
 			words = math.max(words, live(graph) * stage.state_bits / 8)
 		end
-		if stage.pair then words = words + 512 + 4 * live(stage.pair.cipher.block) end
+		if stage.pair then words = words + 128 + 4 * live(stage.pair.cipher.block) end
 	end
 	return math.ceil(math.max(BEGIN_LEAST, BEGIN_FRAMES + words) / WIDEST) * WIDEST
 end

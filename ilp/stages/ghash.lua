@@ -72,6 +72,10 @@ return stage {
 	step = function(acc, w, k, s) return steps(acc, { w }, k, s) end,
 	steps = steps,
 	merge = function(a, b, k, s) return xor(products({ a }, { power(s, k) }), b) end,
-	finish = function(acc, s) return xor(products({ acc }, { power(s, 1) }), s[#s]) end,
+	finish = function(acc, s, w)
+		local a, b = { acc }, { power(s, 1) }
+		if w then a, b = { acc, big(w) }, { power(s, 2), power(s, 1) } end
+		return xor(products(a, b), s[#s])
+	end,
 	last = function(acc, w, n, s) return steps(acc, { w }, 1, s) end,
 }

@@ -50,6 +50,10 @@ local function power(s, k)
 	return { unpack(s, at, at + 4) }
 end
 
+local function step(acc, w, k, s)
+	return sum(product(acc, power(s, k)), limbs(little(w[1]), little(w[2]), 0x1000000))
+end
+
 -- The least number that is the same modulo 2^130 - 5, its lower 128 bits plus s.
 local function finish(h, s)
 	h = carry(carry(h))
@@ -87,11 +91,12 @@ return stage {
 	size = 16,
 	order = "little",
 	tail = "last",
-	step = function(acc, w, k, s)
-		return sum(product(acc, power(s, k)), limbs(little(w[1]), little(w[2]), 0x1000000))
-	end,
+	step = step,
 	merge = function(a, b, k, s) return sum(product(a, power(s, k)), b) end,
-	finish = function(acc, s) return finish(product(acc, power(s, 1)), s) end,
+	finish = function(acc, s, w)
+		if w then acc = step(acc, w, 1, s) end
+		return finish(product(acc, power(s, 1)), s)
+	end,
 	last = function(acc, w, n, s)
 		local low, high = little(w[1]), little(w[2])
 		if n < 8 then low = or_(low, shl(1, 8 * n)) else high = or_(high, shl(1, 8 * n - 64)) end
