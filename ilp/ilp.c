@@ -1,6 +1,5 @@
 /* Finds chains, and the loop that this CPU runs fastest. The chains themselves are generated (ilp/gen/). */
 #include "ilp/ilp.h"
-#include "ilp/quad.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -27,47 +26,9 @@ const char *ilp_schedule_name(enum ilp_schedule schedule)
 	return schedule_names[schedule];
 }
 
-/* Those with AES: what quad.h finds best, or less of the same. */
-static bool crypto_here(enum ilp_isa isa)
-{
-	const struct ilp_state any = {0};
-	const enum ilp_isa best = ilp_quad_row(&any);
-
-	return best != ILP_SCALAR && isa <= best && (isa == ILP_NEON_AES) == (best == ILP_NEON_AES);
-}
-
 bool ilp_isa_here(enum ilp_isa isa)
 {
-	switch (isa) {
-	case ILP_SCALAR:
-#if defined(__x86_64__)
-	case ILP_SSE2:
-#endif
-#if defined(__aarch64__) && defined(__ARM_NEON)
-	case ILP_NEON:
-#endif
-		return true;
-	case ILP_AESNI:
-	case ILP_VAES:
-	case ILP_VAES512:
-	case ILP_NEON_AES:
-		return crypto_here(isa);
-#if defined(__x86_64__)
-	case ILP_SSSE3:
-		return __builtin_cpu_supports("ssse3");
-	case ILP_AVX2:
-		return __builtin_cpu_supports("avx2");
-	case ILP_AVX512:
-		return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-		       __builtin_cpu_supports("avx512vl");
-#endif
-#if defined(__s390x__)
-	case ILP_VX:
-		return getauxval(AT_HWCAP) & HWCAP_S390_VXRS;
-#endif
-	default:
-		return false;
-	}
+	return ilp_has(isa);
 }
 
 /* The best instruction set that the environment allows; a name that is none allows all. */

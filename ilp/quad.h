@@ -8,55 +8,10 @@
 #include "ilp/run.h"
 
 #if defined(__x86_64__)
-#include <cpuid.h>
 #include <immintrin.h>
 #elif defined(__aarch64__)
 #include <arm_neon.h>
-#include <sys/auxv.h>
-#ifndef HWCAP_AES
-#define HWCAP_AES (1 << 3)
-#define HWCAP_PMULL (1 << 4)
 #endif
-#endif
-
-/* Whether this CPU has the wide forms of AES and products without carries. */
-static inline __attribute__((unused)) bool ilp_has_vaes(void)
-{
-#if defined(__x86_64__)
-#if defined(__clang__) /* which knows no such feature yet; the instruction takes long where there is a hypervisor */
-	static int known;
-	unsigned a, b, c = 0, d;
-
-	if (!known && __get_cpuid_count(7, 0, &a, &b, &c, &d))
-		known = c & 1u << 9 && c & 1u << 10 ? 2 : 1;
-	return known == 2;
-#else
-	return __builtin_cpu_supports("vaes") && __builtin_cpu_supports("vpclmulqdq");
-#endif
-#else
-	return false;
-#endif
-}
-
-/* The best row that this CPU has, of those that chains with quads have; or that which the state names. */
-static inline __attribute__((unused)) enum ilp_isa ilp_quad_row(const void *state)
-{
-	const uint32_t row = ((const struct ilp_state *)state)->row;
-
-	if (row - 1 < ILP_ISAS)
-		return (enum ilp_isa)(row - 1);
-#if defined(__x86_64__)
-	if (__builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("sse4.1")) {
-		if (!ilp_has_vaes() || !__builtin_cpu_supports("avx2"))
-			return ILP_AESNI;
-		return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") ? ILP_VAES512 : ILP_VAES;
-	}
-#elif defined(__aarch64__)
-	if (getauxval(AT_HWCAP) & HWCAP_AES && getauxval(AT_HWCAP) & HWCAP_PMULL)
-		return ILP_NEON_AES;
-#endif
-	return ILP_SCALAR;
-}
 
 /* The number in plain C --------------------------------------------------------------------------------------------- */
 

@@ -10,8 +10,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#if defined(__s390x__)
+#if defined(__s390x__) || defined(__aarch64__)
 #include <sys/auxv.h>
+#elif defined(__x86_64__) && defined(__clang__)
+#include <cpuid.h>
 #endif
 
 /* What is declared here, as a number: loops that were made for another are not run. */
@@ -46,10 +48,56 @@ enum ilp_isa {
 	ILP_VX, ILP_ISAS
 };
 
+/* Whether this CPU has it. */
+static inline __attribute__((unused)) bool ilp_has(enum ilp_isa isa)
+{
+#if defined(__x86_64__)
+	const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+			    __builtin_cpu_supports("avx512vl");
+	const bool aes = __builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul");
+#if defined(__clang__) /* which knows no such feature yet; the instruction takes long where there is a hypervisor */
+	static int known;
+	unsigned a, b, c = 0, d;
+
+	if (!known && __get_cpuid_count(7, 0, &a, &b, &c, &d))
+		known = c & 1u << 9 && c & 1u << 10 ? 2 : 1;
+	const bool vaes = aes && known == 2;
+#else
+	const bool vaes = aes && __builtin_cpu_supports("vaes") && __builtin_cpu_supports("vpclmulqdq");
+#endif
+	switch (isa) {
+	case ILP_SSE2:
+		return true;
+	case ILP_SSSE3:
+		return __builtin_cpu_supports("ssse3");
+	case ILP_AESNI:
+		return aes && __builtin_cpu_supports("sse4.1");
+	case ILP_AVX2:
+		return __builtin_cpu_supports("avx2");
+	case ILP_VAES:
+		return vaes && __builtin_cpu_supports("avx2");
+	case ILP_AVX512:
+		return avx512;
+	case ILP_VAES512:
+		return vaes && avx512;
+	default:
+		return isa == ILP_SCALAR;
+	}
+#elif defined(__aarch64__) && defined(__ARM_NEON)
+	const unsigned long need = 1 << 3 | 1 << 4; /* HWCAP_AES, HWCAP_PMULL */
+
+	return isa == ILP_SCALAR || isa == ILP_NEON || (isa == ILP_NEON_AES && (getauxval(AT_HWCAP) & need) == need);
+#elif defined(__s390x__)
+	return isa == ILP_SCALAR || (isa == ILP_VX && getauxval(AT_HWCAP) & HWCAP_S390_VXRS);
+#else
+	return isa == ILP_SCALAR;
+#endif
+}
+
 /* What every chain's state begins with. The whole state is chain->state_size bytes, aligned to ILP_ALIGN; it
  * is plain data: it may be copied to take a snapshot and copied back to undo. It may hold secrets. */
 #define ILP_ALIGN 64
-#define ILP_STATE_MAX 2048
+#define ILP_STATE_MAX 8192
 #define ILP_HELD_MAX 1024
 struct ilp_state {
 	uint64_t pos;      /* bytes of the ADU that went in so far */
@@ -64,6 +112,19 @@ struct ilp_state {
 			    * they are not; who writes parameters himself sets it to 0 */
 };
 #define ILP_EXPANDED 0x65787064u
+
+/* The best row that this CPU has of those in the mask, 1 << enum ilp_isa each; or the one that the state names. */
+static inline __attribute__((unused)) enum ilp_isa ilp_row(const void *state, unsigned rows)
+{
+	const uint32_t row = ((const struct ilp_state *)state)->row;
+	int isa = ILP_ISAS - 1;
+
+	if (row - 1 < ILP_ISAS)
+		return (enum ilp_isa)(row - 1);
+	while (isa > ILP_SCALAR && !(rows & 1u << isa && ilp_has((enum ilp_isa)isa)))
+		isa--;
+	return (enum ilp_isa)isa;
+}
 
 /* What a fold carries: the value of the len bytes that it has counted. */
 struct ilp_fold {
@@ -130,6 +191,8 @@ struct ilp_chain {
 	const char *name;
 	const char *stages;       /* in send order: "xdr_u32 chacha20 copy inet_checksum" */
 	uint32_t state_size;
+	uint16_t ahead_at, ahead; /* where in the state keystream is kept, and how many bytes: it is not the same there for all
+				   * instruction sets */
 	uint32_t unit;            /* bytes: an ADU cut elsewhere than at multiples has bytes held back */
 	uint32_t block;           /* bytes: pieces that begin at multiples run fastest */
 	bool keyed;               /* parameters may be secrets: loops leave none behind in registers or on the stack */
@@ -184,6 +247,7 @@ static inline void ilp_copy(uint8_t *dst, const uint8_t *src, size_t n)
 {
 	size_t i = 0;
 
+	__asm__("" : "+r"(dst), "+r"(src)); /* n is known to fit by others than compilers */
 	for (; n - i >= 16; i += 16) {
 		__builtin_memcpy(dst + i, src + i, 16);
 		__asm__("" : "+r"(i)); /* lest the compiler makes it that call */

@@ -50,10 +50,12 @@ local function rows_of(plan)
 	return list
 end
 
--- Where there are words of 128 bits, what is not a loop is there for each row too, as NAME_row; this chooses.
+-- Where there are words of 128 bits, or a pair, what is not a loop is there for each row too, as NAME_row; this chooses.
 local function emit_choice(t, plan, result, name, parameters, arguments)
 	t:func(string.format("static %s%s(%s)", result, name, parameters))
-	t:open("switch (ilp_quad_row(state)) {")
+	local mask = {}
+	for k, isa in ipairs(rows_of(plan)) do mask[k] = "1u << " .. isa.enum end
+	t:open("switch (ilp_row(state, %s)) {", table.concat(mask, " | "))
 	for k = #rows_of(plan), 1, -1 do
 		local isa = rows_of(plan)[k]
 		if isa.guard then t:raw("#if " .. isa.guard) end
@@ -94,23 +96,27 @@ local function emit_words(t, stage, isa, graph, first, zero)
 	t:close()
 end
 
--- A block of a cipher's keystream, of which the authenticator's parameters are: that before the data's first, or the one
--- of zeros.
+-- The first of a cipher's keystream, of which the authenticator's parameters are: `block` then points to the block
+-- before the data's first, or to the one of zeros.
 local function emit_block_of(t, cipher, isa, zero)
 	local list = stream.kernels(cipher, isa)
 	emit_words(t, cipher, isa, cipher.begin, cipher.expand_words, zero)
-	t:line("%s(s->%s_state, %s, block);", stream.blocks_name(cipher, isa, list[#list]), cipher.name,
-		zero and "0" or "(uint32_t)-1")
+	if zero then
+		t:line("_Alignas(16) uint8_t block[%d];", list[#list].bytes)
+		t:line("%s(s->%s_state, 0, block);", stream.blocks_name(cipher, isa, list[#list]), cipher.name)
+	else
+		stream.emit_before(t, cipher, isa)
+		t:line("const uint8_t *const block = s->%s_ahead.bytes;", cipher.name)
+	end
 end
 
--- Names of what there is for each row of a chain with quads, or once.
-local function row_name(plan, name, isa) return plan.quads and name .. "_" .. isa.name or name end
+-- Names of what there is for each row of a chain, or once.
+local function row_name(plan, name, isa) return plan.by_row and name .. "_" .. isa.name or name end
 
 -- Once for a key: what begin has of it.
 local function emit_expand(t, plan, isa)
 	t:func(string.format("%sstatic __attribute__((noinline)) void %s(struct chain *s)", isa_table.attribute(isa),
 		row_name(plan, "expand", isa)))
-	if plan.pair then t:line("_Alignas(16) uint8_t block[64];") end
 	for _, stage in ipairs(plan.keyed) do
 		if stage.expand then
 			if stage.pair then emit_block_of(t, stage.pair.cipher, isa, true) end
@@ -130,13 +136,13 @@ local function emit_begin_row(t, plan, isa, name)
 	t:line("struct chain *s = state;")
 	t:line("s->ilp = (struct ilp_state){ .tile = ILP_TILE, .row = s->ilp.row, .expanded = s->ilp.expanded };")
 	for k = 2, state.pipes(plan) do t:line("s->pipe%d.pos = s->pipe%d.held_len = 0;", k, k) end
-	if plan.pair then t:line("_Alignas(16) uint8_t block[64];") end
 	if expands then
 		t:open("if (s->ilp.expanded != ILP_EXPANDED) {")
 		t:line("%s(s);", row_name(plan, "expand", isa))
 		if plan.secret then t:line("ilp_wipe_begin();") end
 		t:close()
 	end
+	for _, stage in ipairs(plan.streams) do t:line("s->%s_ahead.from = s->%s_ahead.to = 0;", stage.name, stage.name) end
 	for _, stage in ipairs(plan.keyed) do
 		if stage.pair then emit_block_of(t, stage.pair.cipher, isa) end
 		emit_words(t, stage, isa, stage.begin, stage.expand_words)
@@ -148,12 +154,12 @@ end
 
 local function emit_begin(t, plan)
 	local keyed, name = plan.secret, plan.secret and "begin_work" or "begin"
-	for _, isa in ipairs(plan.quads and rows_of(plan) or { isa_table.ends }) do
+	for _, isa in ipairs(plan.by_row and rows_of(plan) or { isa_table.ends }) do
 		if isa.guard then t:raw("#if " .. isa.guard) end
 		emit_begin_row(t, plan, isa, name)
 		if isa.guard then t:raw("#endif") end
 	end
-	if plan.quads then emit_choice(t, plan, "void ", name, "void *state", "state") end
+	if plan.by_row then emit_choice(t, plan, "void ", name, "void *state", "state") end
 	if keyed then
 		emit_deeper(t, "void", "begin", "void *state", "begin_work(state)")
 		t:func("static void begin(void *state)")
@@ -170,7 +176,7 @@ local function emit_associate(t, plan)
 		if one.stage == tag and one.kind == "fold" then step = one end
 	end
 	local parameters, arguments = "void *state, const uint8_t *from, size_t n", "state, from, n"
-	for _, isa in ipairs(plan.quads and rows_of(plan) or { isa_table.ends }) do
+	for _, isa in ipairs(plan.by_row and rows_of(plan) or { isa_table.ends }) do
 		if isa.guard then t:raw("#if " .. isa.guard) end
 		t:func(string.format("%sstatic __attribute__((noinline)) void %s(%s)", isa_table.attribute(isa),
 			row_name(plan, "associate_work", isa), parameters))
@@ -185,7 +191,7 @@ local function emit_associate(t, plan)
 		t:endfunc()
 		if isa.guard then t:raw("#endif") end
 	end
-	if plan.quads then emit_choice(t, plan, "__attribute__((noinline)) void ", "associate_work", parameters, arguments) end
+	if plan.by_row then emit_choice(t, plan, "__attribute__((noinline)) void ", "associate_work", parameters, arguments) end
 	emit_deeper(t, "void", "associate", parameters, string.format("associate_work(%s)", arguments))
 	t:func(string.format("static void associate(%s)", parameters))
 	t:line("associate_deeper(%s);", arguments)
@@ -420,7 +426,7 @@ local function emit_callable(t, plan, way, s, isa, runs)
 		end
 		t:line("(void)room;")
 		if way.whole then
-			emit_whole(t, way, isa_table.ends_of(isa), runs, mids)
+			emit_whole(t, way, isa_table.ends_of(isa, plan.by_row), runs, mids)
 		elseif strips then
 			t:open("for (size_t i = 0; i < n; i += tile) {")
 			t:line("const size_t m = n - i < tile ? n - i : tile;")
@@ -497,7 +503,7 @@ local function emit_end_work(t, way, isa, runs, name, any)
 	t:endfunc()
 end
 
--- The work of an end: of the row, where there are quads.
+-- The work of an end.
 local function emit_end(t, plan, way, isa, runs)
 	local any = ends_of(way)
 	local apart = any and plan.secret
@@ -510,7 +516,7 @@ local function emit_end_called(t, plan, way)
 	local direction = way.direction
 	local any, at_end = ends_of(way)
 	local apart = any and plan.secret
-	if plan.quads then
+	if plan.by_row then
 		emit_choice(t, plan, "int ", direction .. (apart and "_end_work" or "_end"), "void *state, uint8_t *dst", "state, dst")
 	end
 	if not apart then return end
@@ -599,6 +605,11 @@ local function emit_table(t, plan)
 	t:line(".keyed = %s,", plan.secret and "true" or "false")
 	t:line(".inplace = %s,", plan.inplace and "true" or "false")
 	t:line(".keeps = %s,", plan.keeps and "true" or "false")
+	if #plan.streams > 0 then
+		local first = plan.streams[1].name
+		t:line(".ahead_at = offsetof(struct chain, %s_ahead),", first)
+		t:line(".ahead = sizeof(struct chain) - offsetof(struct chain, %s_ahead),", first)
+	end
 	t:line(".params = params,")
 	t:line(".values = values,")
 	t:line(".begin = begin,")
@@ -669,6 +680,7 @@ local function emit_common(t, plan)
 	for _, stage in ipairs(plan.folds) do
 		if not fold.each_row(stage) then fold.emit_functions(t, stage) end
 	end
+	for _, stage in ipairs(plan.streams) do stream.emit_has(t, stage) end
 	for _, stage in ipairs(plan.chain.stages) do
 		if stage.kind == "reframe" then frame.emit_functions(t, stage) end
 		if stage.kind == "pad" then pipe.emit_pad(t, stage) end
@@ -689,7 +701,7 @@ local function emit_isa(t, plan, isa, schedules, callables)
 		if fold.each_row(stage) then fold.emit_functions(t, stage, isa) end
 	end
 	emit_loops(t, plan, isa, schedules)
-	local ends = isa == isa_table.ends or plan.quads
+	local ends = isa == isa_table.ends or plan.by_row
 	each_segment(plan, function(direction, segment)
 		if isa == isa_table.ends then pipe.emit_frame(t, direction, segment) end
 		if ends then pipe.emit_end(t, direction, segment, isa) end
@@ -717,7 +729,7 @@ end
 function M.source(plan, counted)
 	local opening, t = text.new(), text.new()
 	local schedules, callables = {}, { send = {}, recv = {} }
-	t.counted = counted -- frame.lua
+	t.counted, t.by_row = counted, plan.by_row -- frame.lua, loop.lua
 	prelude.begin()
 	expression.begin()
 	for _, direction in ipairs(DIRECTIONS) do schedules[direction] = schedule.list(plan[direction], plan.ways) end

@@ -217,8 +217,8 @@ function Writer:loop(loop)
 	if inside then
 		self.apart.inside = nil
 		self.t:line("unsigned turn = 0;")
-		turns("for (; turn < %d; turn++) {", self.apart.turns, inside)
-		if self.apart.turns < loop.turns then turns("for (; turn < %d; turn++) {", loop.turns) end
+		turns("for (; turn < %s; turn++) {", self.apart.turns, inside)
+		turns("for (; turn < %d; turn++) {", loop.turns)
 	else
 		turns("for (unsigned turn = 0; turn < %d; turn++) {", loop.turns)
 	end

@@ -137,12 +137,12 @@ local function emit_insert(t, loop, p, isa)
 	t:line("uint8_t mark[%d];", stage.size)
 	t:line("%s_mark(s, (uint32_t)(%s / %d), mark);", stage.name, at, stage.every)
 	if p.after and p.after.writes then
-		run(t, p.after, isa_table.ends_of(isa), { at = string.format("%s - %d", at1, stage.size), src = "mark", n = stage.size },
+		run(t, p.after, isa_table.ends_of(isa, t.by_row), { at = string.format("%s - %d", at1, stage.size), src = "mark", n = stage.size },
 			stage.size, stage.size)
 	else
 		counted(t, 0, stage.size, string.format("__builtin_memcpy(dst, mark, %d)", stage.size))
 		if p.after then
-			counted(t, 0, 0, loops.call(p.after, isa_table.ends_of(isa), "",
+			counted(t, 0, 0, loops.call(p.after, isa_table.ends_of(isa, t.by_row), "",
 				{ at = string.format("%s - %d", at1, stage.size), src = "mark", n = stage.size }))
 		end
 		t:line("dst += %d;", stage.size)
@@ -158,10 +158,10 @@ local function emit_taken(t, loop, p, isa, room, keep)
 	local bytes = "src"
 	if p.before and p.before.writes then
 		t:line("uint8_t taken[%d];", room)
-		counted(t, "m", 0, loops.call(p.before, isa_table.ends_of(isa), "", { dst = "taken", n = "m" }))
+		counted(t, "m", 0, loops.call(p.before, isa_table.ends_of(isa, t.by_row), "", { dst = "taken", n = "m" }))
 		bytes = "taken"
 	elseif p.before then
-		t:line("%s;", loops.call(p.before, isa_table.ends_of(isa), "", { n = "m" }))
+		t:line("%s;", loops.call(p.before, isa_table.ends_of(isa, t.by_row), "", { n = "m" }))
 	end
 	if p.before then t:line("%s;", keep(bytes)) else counted(t, "m", 0, keep(bytes)) end
 	emit_advance(t, loop, "m")
@@ -206,7 +206,7 @@ function M.emit(t, loop, isa, done, whole)
 	local p = parts_of(loop)
 	if p.body then loops.emit(t, p.body, isa, done, whole) end
 	local marked = p.frame.kind == "insert" and p.after or p.frame.kind ~= "insert" and p.before
-	if marked and isa == isa_table.ends_of(isa) then loops.emit(t, marked, isa, done, 1) end
+	if marked and isa == isa_table.ends_of(isa, t.by_row) then loops.emit(t, marked, isa, done, 1) end
 	t:line("/* %s */", table.concat(loop.names, ", then "))
 	t:func(loops.head(loop, isa, ""))
 	t:line("uint8_t *const from = dst;")

@@ -72,8 +72,8 @@ end
 -- are operations of vectors on it.
 function M.number(isa, bits) return M.type(bits == 128 and isa.crypto and 16 or 4, bits) end
 
--- The one whose loops take what is a few bytes only, for that one.
-function M.ends_of(isa) return isa.crypto and isa or M.ends end
+-- The one whose loops take what is a few bytes only, for that one; by_row: each has its own (plan.lua).
+function M.ends_of(isa, by_row) return by_row and isa or M.ends end
 
 -- What stands before a function of that instruction set.
 function M.attribute(isa) return isa.target and string.upper(isa.name) .. " " or "" end

@@ -22,8 +22,7 @@ local M = {}
 
 -- Parameters -------------------------------------------------------------------------------------------------------
 
-local TYPES = { s = "struct chain *", dst = "uint8_t *", src = "const uint8_t *", n = "size_t ",
-	keys = "uint8_t *" }
+local TYPES = { s = "struct chain *", dst = "uint8_t *", src = "const uint8_t *", n = "size_t ", have = "size_t " }
 local function type_of(name)
 	return TYPES[name] or (name:match("^at") and "uint64_t " or "const uint8_t *")
 end
@@ -64,8 +63,8 @@ function M.parameters(loop, suffix)
 	for _, name in ipairs(places(loop, near)) do add(name, true) end
 	add("dst", loop.writes)
 	add("src", true)
-	for _, step in ipairs(near and loop.streams or {}) do add("ks_" .. step.name, true) end
-	add("keys", suffix == "_piped") -- room for two turns' keystream
+	for _, step in ipairs((near or suffix == "_piped") and loop.streams or {}) do add("ks_" .. step.name, true) end
+	add("have", suffix == "_piped") -- bytes of it
 	add("n", true)
 	return list
 end
@@ -214,7 +213,7 @@ local function emit_pieces(t, loop, isa, whole)
 	steps()
 	t:close()
 	-- The data's end goes through each step by itself (pipe.lua).
-	local ends = isa == isa_table.ends_of(isa) and #loop.steps == 1
+	local ends = isa == isa_table.ends_of(isa, t.by_row) and #loop.steps == 1
 	if ends and loop.unit < piece.bytes or whole % piece.bytes ~= 0 then
 		t:open("if (i < n) {")
 		steps "n - i"
@@ -355,12 +354,12 @@ end
 function M.is_piped(loop) return anywhere(loop, pieces) end
 function M.is_streamed(loop) return anywhere(loop, M.streams_out) end
 
--- n is more than the widest kernel makes, and the place of the stream begins a block.
+-- The place of the stream begins a block, and n is more than the bytes of keystream that are there, whole pieces.
 local function emit_piped(t, loop, isa)
 	local step, one = loop.streams[1], widest(loop, isa)
 	local width, bytes = one.width, one.bytes
 	local V = isa_table.type(width, 32)
-	local count, turns = pieces(loop, isa)
+	local count = pieces(loop, isa)
 	turn.reset()
 	local function all(f) each_fold(loop, f) end
 	-- The vectors of one piece, at i + j, the keystream of which is at now + j.
@@ -377,26 +376,29 @@ local function emit_piped(t, loop, isa)
 		for k = 0, count - 1 do u:line("STORE_DATA(dst + i + j + %d, y%d);", k * width, k) end
 	end
 	t:func(M.head(loop, isa, "_piped"))
-	t:line("const uint32_t first = (uint32_t)(%s / %d);", turn.place(loop, step), step.stage.unit)
+	local place, unit, name = turn.place(loop, step), step.stage.unit, step.name
+	t:line("uint8_t *const keys = s->%s_ahead.bytes; /* of two turns */", name)
+	t:line("const uint8_t *now = ks_%s;", name)
 	t:line("size_t i = 0;")
 	all(function(stage) fold.open(t, stage, isa) end)
 	turn.declare(t, loop, width)
 	all(function(stage) fold.declare(t, stage, width, 1) end)
-	t:line("%s(s->%s_state, first, keys);", stream.blocks_name(step.stage, isa, one), step.name)
-	t:open("for (; n - i > %d; i += %d) {", bytes, bytes)
-	t:line("const uint8_t *const now = keys + i %% %d;", 2 * bytes)
-	t:line("uint8_t *const next = keys + (i + %d) %% %d;", bytes, 2 * bytes)
+	t:open("while (n - i > have) {")
+	t:line("uint8_t *const next = keys + (now < keys + %d ? %d : 0);", bytes, bytes)
+	t:line("const unsigned pieces = (unsigned)(have / %d);", count * width)
 	t:line("%s w[%d];", V, one.vectors)
 	t:open("{")
-	stream.emit_block(t, step.stage, isa, width, "s->" .. step.name .. "_state", string.format(
-		"(first + (uint32_t)((i + %d) / %d))", bytes, step.stage.unit), turns, function(u)
+	stream.emit_block(t, step.stage, isa, width, "s->" .. name .. "_state", string.format(
+		"(uint32_t)((%s + i + have) / %d)", place, unit), "pieces", function(u)
 			u:line("const size_t j = turn * %d;", count * width)
 			piece(u)
 		end)
 	t:close()
 	stream.transpose(t, width, function(k, vector) t:line("STORE(next + %d, %s);", k * width, vector) end)
+	t:line("i += have, now = next, have = %d;", bytes)
 	t:close()
-	t:line("const uint8_t *const now = keys + i %% %d;", 2 * bytes)
+	t:line("s->%s_ahead.from = %s + i, s->%s_ahead.to = %s + i + have;", name, place, name, place)
+	t:line("s->%s_ahead.at = (uint32_t)(now - keys);", name)
 	t:line("size_t j = 0;")
 	t:open("for (; n - i - j >= %d; j += %d) {", count * width, count * width)
 	piece(t)
@@ -419,85 +421,71 @@ local function straddles(loop, stream_step)
 	return false
 end
 
--- How many bytes of a keystream are made ahead, in memory. What stays in registers needs them only for what is shorter
--- than a turn; before a fold in order it is much, so that what a call of `_near` begins and ends with is little.
-local NEAR = 4096
-M.AHEAD = 1024
-local function ahead(loop, isa)
-	if stays(loop, isa) then return widest(loop, isa).bytes end
-	return folds_in_order(loop) and #turn.widths(loop, isa) > 0 and NEAR or M.AHEAD
+-- The keystreams of the data to come, m bytes at most, and how much there is of each. most: no more than that is made.
+local function emit_keystreams(t, loop, isa, most)
+	for _, step in ipairs(loop.streams) do
+		local name = step.name
+		t:line("size_t have_%s;", name)
+		t:line("const uint8_t *const ks_%s = %s(s, %s, %s, %d, &have_%s);", name, stream.ahead_name(step.stage, isa),
+			turn.place(loop, step), most and string.format("m < %d ? m : %d", most, most) or "m",
+			straddles(loop, step) and loop.unit or 1, name)
+	end
 end
 
--- Bytes of the keystreams in a frame of the loop's driver.
-function M.keystreams(loop, isa)
-	local bytes = 0
-	for _, step in ipairs(loop.streams) do
-		bytes = bytes + ahead(loop, isa) + (straddles(loop, step) and step.stage.unit or 0)
-	end
-	return bytes
-end
-
--- Chooses between `_wide` and `_near`, and makes keystreams for the latter.
-local function emit_driver(t, loop, isa, out)
-	local wide, piped = stays(loop, isa), pieces(loop, isa) ~= nil
-	local most, first = ahead(loop, isa), loop.streams[1]
-	t:func(M.head(loop, isa, out and "_out" or ""))
-	for _, step in ipairs(loop.streams) do
-		t:line("_Alignas(ILP_ALIGN) uint8_t ks_%s[%d];", step.name,
-			most + (straddles(loop, step) and step.stage.unit or 0))
-		if not step.stage.fields.public then t:line("size_t used_%s = 0;", step.name) end
-	end
-	t:line("")
-	t:open("while (n > 0) {")
-	t:line("size_t m = n;")
-	if wide or piped then
-		local unit, whole = first.stage.unit, widest(loop, isa).bytes
-		t:open("if (%s %% %d == 0 && n >= %d) {", turn.place(loop, first), unit, wide and whole or 3 * whole)
-		-- Of a keystream that is less than half in use a narrower kernel makes less.
-		t:line(wide and "m -= n %% %d;" or "m -= n %% %d <= %d ? n %% %d : 0;", whole, whole / 2, whole)
-		if out then
-			t:line("if ((uintptr_t)dst %% %d == 0)", widest(loop, isa).width)
-			t:line("\t%s;", M.call(loop, isa, "_wide_out", { n = "m" }))
-			t:line("else")
-			t:line("\t%s;", M.call(loop, isa, "_wide", { n = "m" }))
-		elseif wide then
-			t:line("%s;", M.call(loop, isa, "_wide", { n = "m" }))
-		else
-			t:line("%s;", M.call(loop, isa, "_piped", { n = "m", keys = "ks_" .. first.name }))
-			if not first.stage.fields.public then t:line("used_%s = sizeof ks_%s;", first.name, first.name) end
-		end
-		t:close(" else {")
-		t.depth = t.depth + 1
-	end
-	local given = { n = "m" }
-	for _, step in ipairs(loop.streams) do
-		local at, name, unit = turn.place(loop, step), step.name, step.stage.unit
-		t:line("const size_t skip_%s = %s %% %d;", name, at, unit)
-		local make = stream.ahead_name(step.stage, isa)
-		t:line("%ssize_t made_%s = %s(s->%s_state, (uint32_t)(%s / %d), skip_%s + m, %d, ks_%s);",
-			straddles(loop, step) and "" or "const ", name, make, name, at, unit, name, most, name)
-		if straddles(loop, step) then
-			t:line("if (made_%s - skip_%s < %d) /* no whole unit is left of the block */", name, name, loop.unit)
-			t:line("\tmade_%s += %s(s->%s_state, (uint32_t)((%s - skip_%s + made_%s) / %d), 1, %d, ks_%s + made_%s);",
-				name, make, name, at, name, name, unit, unit, name, name)
-		end
-		if not step.stage.fields.public then
-			t:line("used_%s = used_%s < made_%s ? made_%s : used_%s;", name, name, name, name, name)
-		end
-		t:line("m = m < made_%s - skip_%s ? m : made_%s - skip_%s;", name, name, name, name)
-		given["ks_" .. name] = string.format("ks_%s + skip_%s", name, name)
-	end
+local function emit_call_near(t, loop, isa)
+	for _, step in ipairs(loop.streams) do t:line("m = m < have_%s ? m : have_%s;", step.name, step.name) end
 	if loop.unit > 1 then
 		t:line("if (m < n)")
 		t:line("\tm -= m %% %d;", loop.unit)
 	end
-	t:line("%s;", M.call(loop, isa, "_near", given))
+	t:line("%s;", M.call(loop, isa, "_near", { n = "m" }))
+end
+
+-- What is there already is used first where there is little data.
+local function emit_call_wide(t, loop, isa, out)
+	local first, one = loop.streams[1], widest(loop, isa)
+	local whole, at = one.bytes, turn.place(loop, first)
+	t:open("if (%s %% %d == 0 && n >= %d && (n >= %d || !%s(s, %s))) {", at, first.stage.unit, whole, 4 * whole,
+		stream.has_name(first.stage), at)
+	t:line("m -= n %% %d;", whole)
+	if out then
+		t:line("if ((uintptr_t)dst %% %d == 0)", one.width)
+		t:line("\t%s;", M.call(loop, isa, "_wide_out", { n = "m" }))
+		t:line("else")
+		t:line("\t%s;", M.call(loop, isa, "_wide", { n = "m" }))
+	else
+		t:line("%s;", M.call(loop, isa, "_wide", { n = "m" }))
+	end
+end
+
+-- Of a keystream that is less than half in use a narrower kernel makes less.
+local function emit_call_piped(t, loop, isa)
+	local first, whole = loop.streams[1], widest(loop, isa).bytes
+	local have, piece = "have_" .. first.name, pieces(loop, isa) * widest(loop, isa).width
+	t:open("if (%s %% %d == 0 && n > %s + %d && %s %% %d == 0 && %s <= %d) {", turn.place(loop, first), first.stage.unit, have,
+		whole / 2, have, piece, have, whole)
+	t:line("const size_t last = (n - %s) %% %d;", have, whole)
+	t:line("m = last <= %d ? n - last : n;", whole / 2)
+	t:line("%s;", M.call(loop, isa, "_piped", { n = "m", have = have }))
+end
+
+-- Chooses between `_wide`, or `_piped`, and `_near`, which takes keystream that is made ahead.
+local function emit_driver(t, loop, isa, out)
+	local wide, piped = stays(loop, isa), pieces(loop, isa) ~= nil
+	t:func(M.head(loop, isa, out and "_out" or ""))
+	t:open("while (n > 0) {")
+	t:line("size_t m = n;")
+	if piped then emit_keystreams(t, loop, isa, widest(loop, isa).bytes) end
+	if wide then emit_call_wide(t, loop, isa, out) elseif piped then emit_call_piped(t, loop, isa) end
+	if wide or piped then
+		t:close(" else {")
+		t.depth = t.depth + 1
+	end
+	if not piped then emit_keystreams(t, loop, isa) end
+	emit_call_near(t, loop, isa)
 	if wide or piped then t:close() end
 	t:line("%s", M.advance(loop, "", "m"))
 	t:close()
-	for _, step in ipairs(loop.streams) do
-		if not step.stage.fields.public then t:line("ilp_wipe_few(ks_%s, used_%s);", step.name, step.name) end
-	end
 	t:endfunc()
 end
 

@@ -13,7 +13,9 @@
 -- pad, unpad, trailer, strip and head do nothing until the data ends: they are in no loop. A fold's value is `asked`
 -- for by the caller, or goes with the data and is `compared` where it comes in.
 local describe = require "gen.describe"
+local isa_table = require "gen.isa"
 local state = require "gen.state"
+local stream = require "gen.stream"
 
 local M = {}
 
@@ -309,14 +311,15 @@ local function growth(segments)
 	return g
 end
 
--- The plan: { chain, folds, streams, keyed (stages with parameters), secret (whether some of these are secrets), quads
--- (whether there are words of 128 bits), pair (the tag of one), wire,
+-- The plan: { chain, folds, streams, ahead (bytes of keystream that are kept, by stream), keyed (stages with parameters), secret (whether some of these are secrets), quads
+-- (whether there are words of 128 bits), pair (the tag of one), by_row
+-- (whether what is no loop is there for each instruction set), wire,
 -- unit, block, inplace, send = { segments, reasons, verdict, unit, whole, growth }, recv = … }. Complains about a
 -- chain that is illegal, or needs too much.
 function M.plan(chain)
 	local judged = M.judge(chain)
 	if judged.illegal then describe.fail_stage(chain, judged.stage.name, "%s", judged.illegal) end
-	local plan = { chain = chain, folds = {}, streams = {}, keyed = {}, secret = false, quads = false, block = 1,
+	local plan = { chain = chain, folds = {}, streams = {}, ahead = {}, keyed = {}, secret = false, quads = false, block = 1,
 		inplace = chain.inplace }
 	plan.keeps = true
 	for k, stage in ipairs(chain.stages) do
@@ -340,6 +343,7 @@ function M.plan(chain)
 				.. "and destination may be the same; remove inplace", stage.name)
 		end
 	end
+	plan.by_row = plan.quads or plan.pair ~= nil
 	for _, direction in ipairs { "send", "recv" } do
 		local way = judged[direction]
 		way.direction, way.unit = direction, way.segments[1].unit
@@ -349,6 +353,11 @@ function M.plan(chain)
 		end
 		way.growth = growth(way.segments)
 		plan[direction] = way
+	end
+	for _, stage in ipairs(plan.streams) do
+		local ordered = false
+		for _, fold in ipairs(plan.folds) do ordered = ordered or not fold.join end
+		plan.ahead[stage] = stream.room(stage, isa_table.rows(plan.quads), ordered and #plan.streams == 1 and stream.turns(stage))
 	end
 	plan.unit = math.max(plan.send.unit, plan.recv.unit)
 	plan.verdict = plan.send.verdict == plan.recv.verdict and plan.send.verdict

@@ -3,7 +3,6 @@
 local expression = require "gen.expression"
 local fold = require "gen.fold"
 local loop = require "gen.loop"
-local isa_table = require "gen.isa"
 local schedule = require "gen.schedule"
 local state = require "gen.state"
 local turn = require "gen.turn"
@@ -15,7 +14,7 @@ local WIDEST, WIDTHS = 64, 64 + 32 + 16 -- bytes of vectors
 local LEAST, FRAMES = 3584, 512
 local DATA = 4 -- vectors of a turn; of more words than that: as they come, apart, and what becomes of them
 local END_FRAMES = 3584 -- the linker, when it looks up memcpy, saves all vectors: 2.7 KB
-local ONCE_FRAMES = 640
+local ONCE_FRAMES = 1024
 -- The same of begin.
 local BEGIN_LEAST, BEGIN_FRAMES = 512, 384
 
@@ -121,26 +120,24 @@ function M.of_loops(each)
 	each(function(l) -- one that many schedules have, once
 		if done[l.name] then return end
 		done[l.name] = true
-		local streams = 0
-		for _, isa in ipairs(isa_table.list) do streams = math.max(streams, loop.keystreams(l, isa)) end
-		most = math.max(most, math.max(LEAST, FRAMES + spills(l, WIDEST)) + streams)
+		most = math.max(most, LEAST, FRAMES + spills(l, WIDEST))
 	end)
 	return math.ceil(most / WIDEST) * WIDEST
 end
 
 -- The same of an end: plain C, a few bytes at a time, in buffers of its own. way: a direction of the plan.
 function M.of_end(way)
-	local buffers, streams, most = #way.segments > 1 and 3 * state.END_MAX or 0, 0, 0
+	local buffers, most = #way.segments > 1 and 3 * state.END_MAX or 0, 0
 	for _, segment in ipairs(way.segments) do
 		local frames = false
 		for _, step in ipairs(segment.steps) do
 			frames = frames or step.reframes
 			local _, _, n = of_step(step)
-			most, streams = math.max(most, n), streams + (step.kind == "stream" and loop.AHEAD or 0)
+			most = math.max(most, n)
 		end
 		buffers = buffers + segment.room * (frames and 2 or 1)
 	end
-	return math.ceil((END_FRAMES + buffers + streams + 2 * 8 * most) / WIDEST) * WIDEST
+	return math.ceil((END_FRAMES + buffers + 2 * 8 * most) / WIDEST) * WIDEST
 end
 
 -- Below the frame of who has all of an ADU done at once by the fused loops of an instruction set, where nothing calls the
@@ -152,8 +149,7 @@ local function once(plan, isa, f)
 		local segments = plan[direction].segments
 		local l = #segments[1].looped > 0 and schedule.loop(segments[1].looped)
 		if #segments > 1 or l and #l.frames > 0 then return nil end
-		local keystreams = l and loop.keystreams(l, isa) or 0
-		most = math.max(most, ONCE_FRAMES + keystreams + math.max(2 * segments[1].room, l and f(l) or 0))
+		most = math.max(most, ONCE_FRAMES + math.max(2 * segments[1].room, l and f(l) or 0))
 	end
 	return math.ceil(most / WIDEST) * WIDEST
 end
@@ -166,7 +162,7 @@ function M.of_few(plan, isa)
 	local less = math.huge
 	local bytes = once(plan, isa, function(l)
 		less = math.min(less, loop.main_bytes(l, isa))
-		return 0
+		return spills(l, isa.widths[1]) / 4
 	end)
 	return bytes and less < math.huge and { bytes = bytes, less = less } or nil
 end

@@ -7,7 +7,7 @@ local text = require "gen.text"
 local M = {}
 
 -- As ilp/run.h has them.
-local STATE_MAX, HELD_MAX, HEAD = 2048, 1024, 32
+local STATE_MAX, HELD_MAX, HEAD = 8192, 1024, 32
 -- Bytes that may come together when the data ends: what waits, and all that segments behind put between.
 M.END_MAX = 4096
 
@@ -72,13 +72,18 @@ local function members(plan)
 		put(math.ceil((12 + held) / 8) * 8, 8, "struct {", "\tuint64_t pos;", "\tuint32_t held_len;",
 			string.format("\tuint8_t held[%d];", held), string.format("} pipe%d;", k))
 	end
+	for _, stage in ipairs(plan.streams) do
+		put(64 + plan.ahead[stage], 64, "struct {", "\tuint64_t from, to;", "\tuint32_t at;",
+			string.format("\t_Alignas(ILP_ALIGN) uint8_t bytes[%d];", plan.ahead[stage]),
+			string.format("} %s_ahead; /* keystream: differs by instruction set */", stage.name))
+	end
 	return list
 end
 
 -- What these are called.
 function M.member_names(plan)
 	local names = {}
-	for k, m in ipairs(members(plan)) do names[k] = m.lines[#m.lines]:match("([%w_]+)[%[%]%d]*;$") end
+	for k, m in ipairs(members(plan)) do names[k] = m.lines[#m.lines]:match("([%w_]+)[%[%]%d]*;") end
 	return names
 end
 

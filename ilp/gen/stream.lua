@@ -199,27 +199,63 @@ local function emit_blocks(t, stage, isa, one)
 	t:endfunc()
 end
 
+-- Keystream that is made and not used yet stays in the state, which is as secret: NAME_ahead, the bytes from one place
+-- of the data to another. How many there may be: what any kernel makes, and two turns where a loop makes one while it
+-- uses the other (loop.lua).
+function M.room(stage, rows, piped)
+	local most = 0
+	for _, isa in ipairs(rows) do most = math.max(most, M.widest(stage, isa).bytes) end
+	return math.max(most * (piped and 2 or 1), 256)
+end
+
+function M.has_name(stage) return stage.name .. "_has" end
+
+-- Once for a chain.
+function M.emit_has(t, stage)
+	t:line("/* Whether keystream at that place of the data is there. */")
+	t:func(string.format("static inline bool %s(const struct chain *s, uint64_t at)", M.has_name(stage)))
+	t:line("return at - s->%s_ahead.from < s->%s_ahead.to - s->%s_ahead.from;", stage.name, stage.name, stage.name)
+	t:endfunc()
+end
+
 local function emit_ahead(t, stage, isa)
-	t:line("/* Writes keystream from block i on, want bytes if that much fits into room, which is a multiple of what the")
-	t:line(" * widest kernel makes; returns how many there are. */")
-	t:func(string.format("%sstatic inline size_t %s(const %s *s, uint32_t i, size_t want, size_t room, uint8_t *to)",
-		isa_table.attribute(isa), M.ahead_name(stage, isa), M.state_type(stage)))
+	local name = stage.name
+	t:line("/* Keystream at that place, and how much there is: what is there, if it is `least`, or else what is made, as much")
+	t:line(" * as is wanted if that fits. */")
+	t:func(string.format("%sstatic const uint8_t *%s(struct chain *s, uint64_t at, size_t want, size_t least, size_t *have)",
+		isa_table.attribute(isa), M.ahead_name(stage, isa)))
+	t:open("if (!%s(s, at) || s->%s_ahead.to - at < least) {", M.has_name(stage), name)
+	t:line("const size_t skip = (size_t)(at %% %d);", stage.unit)
 	t:line("size_t made = 0;")
-	t:line("")
-	t:open("while (made < want && made < room) {")
-	t:line("const uint32_t at = i + (uint32_t)(made / %d);", stage.unit)
+	t:line("want = skip + (want < least ? least : want);")
+	t:open("while (made < want && made < sizeof s->%s_ahead.bytes) {", name)
+	t:line("const uint32_t i = (uint32_t)((at + made) / %d);", stage.unit)
+	t:line("uint8_t *const to = s->%s_ahead.bytes + made;", name)
 	local list = M.kernels(stage, isa)
 	for k = #list, 1, -1 do
 		local one = list[k]
 		local last = k == 1
 		if not last then t:open("if (want - made <= %d) {", one.bytes) end
-		t:line("%s(s, at, to + made);", M.blocks_name(stage, isa, one))
+		t:line("%s(s->%s_state, i, to);", M.blocks_name(stage, isa, one), name)
 		t:line("made += %d;", one.bytes)
 		if not last then t:line("break;") t:close() end
 	end
 	t:close()
-	t:line("return made;")
+	t:line("s->%s_ahead.from = at - skip, s->%s_ahead.to = at - skip + made;", name, name)
+	t:line("s->%s_ahead.at = 0;", name)
+	t:close()
+	t:line("*have = (size_t)(s->%s_ahead.to - at);", name)
+	t:line("return s->%s_ahead.bytes + s->%s_ahead.at + (at - s->%s_ahead.from);", name, name, name)
 	t:endfunc()
+end
+
+-- Makes block -1 and what follows it, as much as the widest kernel makes.
+function M.emit_before(t, stage, isa)
+	local one = M.widest(stage, isa)
+	t:line("%s(s->%s_state, (uint32_t)-1, s->%s_ahead.bytes);", M.blocks_name(stage, isa, one), stage.name, stage.name)
+	t:line("s->%s_ahead.from = -(uint64_t)%d, s->%s_ahead.to = %d - (uint64_t)%d;", stage.name, stage.unit, stage.name,
+		one.bytes, stage.unit)
+	t:line("s->%s_ahead.at = 0;", stage.name)
 end
 
 function M.emit_functions(t, stage, isa)

@@ -377,6 +377,8 @@ static bool same_state(const struct ilp_any *a, const struct ilp_any *b)
 {
 	struct ilp_any x = *a, y = *b;
 
+	memset(x.bytes + chain->ahead_at, 0, chain->ahead);
+	memset(y.bytes + chain->ahead_at, 0, chain->ahead);
 	for (const struct ilp_value *v = chain->values; v->name; v++) {
 		uint8_t of_x[16], of_y[16];
 		v->get(a, of_x);
