@@ -33,18 +33,18 @@ NEED_BUILD := gcc libc6-dev pkg-config ragel luajit libluajit-5.1-dev libjansson
 	liborc-0.4-dev $(filter clang,$(CC))
 # For tests that only root's processes may run: the others skip them.
 NEED_ROOT  := iproute2 socat curl tshark ethtool nftables
-NEED_CHECK := $(NEED_BUILD) clang check liblwip-dev llvm $(if $(filter 0,$(shell id -u)),$(NEED_ROOT))
+NEED_CHECK := $(NEED_BUILD) clang check liblwip-dev libsodium-dev llvm $(if $(filter 0,$(shell id -u)),$(NEED_ROOT))
 NEED_DEMO  := $(NEED_BUILD) check gnuplot-nox
 NEED_CROSS := luajit pkg-config
 NEED_FUZZ  := $(NEED_BUILD) clang libclang-rt-14-dev
-NEED_LINT  := $(NEED_BUILD) check clang clang-tidy shellcheck lua-check liblwip-dev
+NEED_LINT  := $(NEED_BUILD) check clang clang-tidy shellcheck lua-check liblwip-dev libsodium-dev
 need = @tools/need.sh
 # random.lua writes descriptions for random.sh.
 TESTS_LUA := $(filter-out tests/ilp/random.lua,$(wildcard tests/*/*.lua))
 TESTS_SH := $(wildcard tests/*.sh) tests/ilp/survey.sh tests/ilp/random.sh \
 	$(filter-out %/common.sh %/race.sh,$(wildcard tests/netns/*.sh))
 
-.PHONY: help all tests demo check check-asan check-cross fuzz mutants prove survey random packetdrill losstable race
+.PHONY: help all tests demo check check-asan check-cross fuzz mutants prove survey random aead packetdrill losstable race
 .PHONY: bench lint clean
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' build.mk
@@ -56,7 +56,7 @@ all: ## the library, the command tcpu and the examples, in build/gcc (the defaul
 	@$(BUILD) programs
 
 tests: ## all of that and the test programs, without running them
-	$(need) $(NEED_BUILD) check liblwip-dev
+	$(need) $(NEED_BUILD) check liblwip-dev libsodium-dev
 	@$(BUILD) tests
 
 demo: ## fuse, check, measure, and send a file: under a minute
@@ -107,6 +107,12 @@ RANDOM_SEEDS = 1 300
 random: ## chains of stages by random numbers, their loops against what they say (RANDOM_SEEDS='FROM TO'; a second each)
 	$(need) $(NEED_BUILD) clang
 	@tests/ilp/random.sh $(RANDOM_SEEDS)
+
+AEAD_CASES = 1000000
+aead: ## authenticated encryption, as many random cases as AEAD_CASES says (a million: 10 minutes), against others
+	$(need) $(NEED_BUILD) check libsodium-dev
+	@$(BUILD) build/gcc/tests/ilp_aead
+	@ILP_AEAD_CASES=$(AEAD_CASES) build/gcc/tests/ilp_aead
 
 packetdrill: ## the adapter for packetdrill's --so_filename: build/gcc/packetdrill/tcpu.so
 	$(need) $(NEED_BUILD)
@@ -281,6 +287,7 @@ $(foreach dir,$(B) $(B)/pic,$(eval $(call object_rule,$(dir),))$(eval $(call obj
 # The TCP of another hand; its headers are not to our taste in warnings.
 LWIP_CPPFLAGS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags lwip))
 $(B)/tests/peer_lwip.o: CPPFLAGS_ += $(LWIP_CPPFLAGS)
+$(B)/tests/ilp_aead: LDLIBS_ += $(shell pkg-config --libs libsodium)
 $(B)/tests/peer_lwip: LDLIBS_ += $(shell pkg-config --libs lwip)
 
 # Where the command finds the generator and the conformance table: here, unless TCPU_SHARE in the environment says

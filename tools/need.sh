@@ -12,6 +12,7 @@ here() {
 	liborc-0.4-dev) pkg-config --exists orc-0.4 ;;
 	check) pkg-config --exists check ;;
 	liblwip-dev) pkg-config --exists lwip ;;
+	libsodium-dev) pkg-config --exists libsodium ;;
 	gnuplot-nox) command -v gnuplot ;;
 	lua-check) command -v luacheck ;;
 	iproute2) command -v ip ;;

@@ -132,16 +132,25 @@ static const uint8_t *fenced(const uint8_t *bytes, size_t len, bool first)
 
 /* Calls ----------------------------------------------------------------------------------------------------------- */
 
-static void set_up(struct ilp_any *s)
+/* The state but for what begin makes; returns what is associated with the data, if anything. */
+static const struct vec_param *set_parameters(struct ilp_any *s)
 {
-	memset(s, PATTERN, sizeof *s);
 	const struct vec_param *associated = NULL;
+
+	memset(s, PATTERN, sizeof *s);
 	for (size_t i = 0; i < vec.params_len; i++)
 		if (strstr(vec.params[i].name, ".associated"))
 			associated = &vec.params[i];
 		else if (ilp_set(chain, s, vec.params[i].name, vec.params[i].value, vec.params[i].size) != 0)
 			EXPECT(false, "parameter %s", vec.params[i].name);
 	((struct ilp_state *)s)->row = 1 + now.isa;
+	return associated;
+}
+
+static void set_up(struct ilp_any *s)
+{
+	const struct vec_param *associated = set_parameters(s);
+
 	chain->begin(s);
 	if (associated)
 		chain->associate(s, associated->value, associated->size);
@@ -490,12 +499,60 @@ static void damages(const struct subject *x)
 	}
 }
 
+/* n bytes, all of an ADU, in one call, with scratch memory of just the size it asks for. */
+static ptrdiff_t call_once(const struct subject *x, struct ilp_any *s, uint8_t *dst, const uint8_t *src, size_t n)
+{
+	const struct vec_param *with = set_parameters(s);
+	const size_t room = ilp_scratch(chain, x->direction, x->way, n);
+	uint8_t *tmp = guarded(&tmp_buffer, room, random_below(64));
+	const ptrdiff_t out = chain->once[x->direction][x->isa](s, dst, src, n, with ? with->value : NULL,
+		with ? with->size : 0, room ? tmp : NULL);
+
+	check_guards(&tmp_buffer, room, "tmp");
+	return out;
+}
+
+/* All of it at once comes to the same; of what is refused nothing is left. */
+static void once(const struct subject *x)
+{
+	struct ilp_any s;
+
+	if (x->way != ILP_FUSED)
+		return;
+	for (size_t i = 0; i < vec.adus_len; i++) {
+		const struct vec_adu *adu = &vec.adus[i];
+		const struct way_of w = way_of(x, adu);
+		uint8_t *dst = guarded(&dst_buffer, ilp_room(chain, x->direction, w.in_len), random_below(64));
+		const ptrdiff_t n = call_once(x, &s, dst, w.in, w.in_len);
+
+		EXPECT(n == (ptrdiff_t)w.out_len, "length %zu: %td bytes", adu->len, n);
+		check_bytes(dst, w.out, w.out_len);
+		check_values(&s, adu, false);
+		check_sum(&s, adu->wire, adu->wire_len);
+		check_guards(&dst_buffer, w.out_len, "dst");
+	}
+	for (size_t i = 0; x->direction == ILP_RECV && i < vec.damages_len; i++) {
+		const struct vec_damage *d = &vec.damages[i];
+		const size_t n = d->mask ? d->adu->wire_len : d->at, room = ilp_room(chain, ILP_RECV, n);
+		uint8_t *wire = guarded(&back_buffer, d->adu->wire_len, 0), *dst = guarded(&dst_buffer, room, 0);
+
+		memcpy(wire, d->adu->wire, d->adu->wire_len);
+		wire[d->at] ^= d->mask;
+		const ptrdiff_t out = call_once(x, &s, dst, wire, n);
+		EXPECT((out == -ILP_EBADMSG) == d->seen, "damage %zu, byte %zu: %td", i, d->at, out);
+		for (size_t k = 0; out < 0 && k < room; k++)
+			if (dst[k] != 0 && dst[k] != PATTERN)
+				EXPECT(false, "damage %zu, byte %zu: byte %zu of what was refused is left", i, d->at, k);
+		check_guards(&dst_buffer, room, "dst");
+	}
+}
+
 static const struct trial {
 	const char *name;
 	void (*run)(const struct subject *);
 } trials[] = {
 	{ "whole", whole }, { "offsets", offsets }, { "cuts", cuts }, { "states", states }, { "far", far },
-	{ "in place", in_place }, { "damages", damages },
+	{ "in place", in_place }, { "damages", damages }, { "once", once },
 };
 
 static unsigned long passed, failures;
