@@ -33,11 +33,11 @@ NEED_BUILD := gcc libc6-dev pkg-config ragel luajit libluajit-5.1-dev libjansson
 	liborc-0.4-dev $(filter clang,$(CC))
 # For tests that only root's processes may run: the others skip them.
 NEED_ROOT  := iproute2 socat curl tshark ethtool nftables
-NEED_CHECK := $(NEED_BUILD) clang check liblwip-dev libsodium-dev llvm $(if $(filter 0,$(shell id -u)),$(NEED_ROOT))
+NEED_CHECK := $(NEED_BUILD) clang check liblwip-dev libsodium-dev valgrind llvm $(if $(filter 0,$(shell id -u)),$(NEED_ROOT))
 NEED_DEMO  := $(NEED_BUILD) check gnuplot-nox
 NEED_CROSS := luajit pkg-config
 NEED_FUZZ  := $(NEED_BUILD) clang libclang-rt-14-dev
-NEED_LINT  := $(NEED_BUILD) check clang clang-tidy shellcheck lua-check liblwip-dev libsodium-dev
+NEED_LINT  := $(NEED_BUILD) check clang clang-tidy shellcheck lua-check liblwip-dev libsodium-dev valgrind
 need = @tools/need.sh
 # random.lua writes descriptions for random.sh.
 TESTS_LUA := $(filter-out tests/ilp/random.lua,$(wildcard tests/*/*.lua))
@@ -56,7 +56,7 @@ all: ## the library, the command tcpu and the examples, in build/gcc (the defaul
 	@$(BUILD) programs
 
 tests: ## all of that and the test programs, without running them
-	$(need) $(NEED_BUILD) check liblwip-dev libsodium-dev
+	$(need) $(NEED_BUILD) check liblwip-dev libsodium-dev valgrind
 	@$(BUILD) tests
 
 demo: ## fuse, check, measure, and send a file: under a minute
@@ -252,7 +252,7 @@ gen-tests: $(LIB) $(GEN_TESTS)
 	$(Q)printf '%s\n' $(foreach c,$(CHAINS),'$(c)_test $(GEN)/$(c).vec') > $(B)/gen-tests.list
 # What tools/check.sh runs: a program of $(B)/tests, and its arguments.
 tests: programs gen-tests $(TESTS) $(FIX_TESTS) $(FIX_SECRETS) $(REPLAYS)
-	$(Q)printf '%s\n' $(patsubst tests/%.c,%,$(filter-out tests/netns/%,$(TESTS_MAINS))) $(FIX_SECRETS:$(B)/tests/%=%) \
+	$(Q)printf '%s\n' $(patsubst tests/%.c,%,$(filter-out tests/netns/% tests/constant.c,$(TESTS_MAINS))) $(FIX_SECRETS:$(B)/tests/%=%) \
 		> $(B)/tests.list
 	$(Q)cat $(B)/gen-tests.list >> $(B)/tests.list
 	$(Q)printf '%s\n' $(foreach f,$(FUZZ_NAMES),'fuzz/$(f) tests/fuzz/corpus/$(f)') >> $(B)/tests.list

@@ -319,6 +319,15 @@ static __attribute__((ILP_OPAQUE, unused)) void ilp_wipe_registers(void)
 #endif
 }
 
+/* a where c is not 0, else b, without a branch: compilers make one of the operator. */
+static inline uint64_t ilp_select(uint64_t c, uint64_t a, uint64_t b)
+{
+	uint64_t all = 0 - ((c | (0 - c)) >> 63);
+
+	__asm__("" : "+r"(all));
+	return (a & all) | (b & ~all);
+}
+
 /* Whether n bytes differ, in a time that does not tell where. */
 static inline unsigned ilp_differ(const uint8_t *a, const uint8_t *b, size_t n)
 {

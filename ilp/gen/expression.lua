@@ -147,7 +147,8 @@ function Writer:expression(n)
 		elseif n.op == "mul32" then
 			e = string.format("%s(%s, %s)", prelude.use("MUL32_%s", self.type), x, self:operand(b))
 		elseif n.op == "choose" then
-			e = string.format("(%s ? %s : %s)", x, self:operand(b), self:operand(n.args[3]))
+			e = string.format("ilp_select(%s, %s, %s)", x, self:operand(b), self:operand(n.args[3]))
+			if self.graph.bits < 64 then e = string.format("(%s)%s", self.type, e) end
 		else
 			return self:ordered(n.op, x, a)
 		end

@@ -73,7 +73,7 @@ local function fold_of(d, cipher, find, trace)
 		field.fail(d, "authenticator", "'%s' is joined, expected a fold in order (tail \"last\"); name another", base.name)
 	end
 	local part, made = copy(base), base.fields
-	part.name, part.standard, part.file, part.line = d.name .. "_tag", d.standard, d.file, d.line
+	part.name, part.standard = d.name .. "_tag", d.standard
 	part.pair = { cipher = cipher, name = d.name, zero = d.fields.zero, before = d.fields.before }
 	part.params, part.fields = {}, copy(made)
 	part.fields.params = nil -- none that a caller sets
