@@ -1,5 +1,6 @@
 /* Builds every way to run every chain at every size over the same memory, sees that they compute the same, and times
- * them interleaved. A call is what a user of ilp/ilp.h does for an ADU: begin, loop, end, sum.
+ * them interleaved. A call is what a user of ilp/ilp.h does for an ADU: begin, loop, end, sum; begin to end in one of the
+ * fused loops.
  *
  * Hot: the same buffers again and again, after one run that is not counted. Cold: each size has a share of memory that
  * is twice as large as the last cache, and each call, whichever way's it is, takes the next slot of its size's share,
@@ -21,6 +22,7 @@ const char *const bench_variant_names[BENCH_VARIANTS] = { "layered", "tiled", "f
 	"memcpy" };
 
 #define SAMPLE_NS 200000
+#define PAIR_TAG 16
 
 /* Where the calls of one size find src and dst: slots of the run's memory. */
 #define LINE 64UL
@@ -37,12 +39,14 @@ struct arena {
 struct way {
 	const struct ilp_chain *chain;
 	ilp_loop *loop; /* NULL: library, Orc or memcpy */
+	ilp_once *once; /* of the fused ones */
 	struct library *library;
 	struct orc_baseline *orc;
 	enum ilp_direction direction;
 	size_t bytes;
 	struct arena *arena;
 	uint8_t *tmp;
+	uint8_t *wire; /* what has a right tag, in the place of src; NULL: src */
 	struct ilp_any state;
 	uint16_t sum; /* of the last call; storing it keeps the call from being optimized away */
 };
@@ -75,9 +79,14 @@ static void run_chain(void *ctx)
 	uint8_t *dst;
 
 	next(w->arena, &src, &dst);
-	w->chain->begin(&w->state);
-	const size_t n = w->loop(&w->state, dst, src, w->bytes, w->tmp);
-	w->chain->end[w->direction](&w->state, dst + n);
+	src = w->wire ? w->wire : src;
+	if (w->once) {
+		w->once(&w->state, dst, src, w->bytes, NULL, 0, w->tmp);
+	} else {
+		w->chain->begin(&w->state);
+		const size_t n = w->loop(&w->state, dst, src, w->bytes, w->tmp);
+		w->chain->end[w->direction](&w->state, dst + n);
+	}
 	w->sum = w->chain->sum ? w->chain->sum(&w->state) : 0;
 }
 
@@ -88,6 +97,7 @@ static void run_other(void *ctx)
 	uint8_t *dst;
 
 	next(w->arena, &src, &dst);
+	src = w->wire ? w->wire : src;
 	if (w->library) {
 		w->sum = (w->direction == ILP_SEND ? library_send : library_recv)(w->library, dst, src, w->bytes);
 	} else if (w->orc) {
@@ -156,6 +166,24 @@ static ilp_loop *loop_of(const struct bench_series *s, unsigned v)
 	return v <= BENCH_FUSED ? s->chain->ways[s->direction][v].loop[s->isa] : NULL;
 }
 
+/* A pair refuses what is not its own: in its place stands what it sends, as many bytes. */
+static int wire_open(struct way *w)
+{
+	struct ilp_any state = {0};
+	const size_t room = ilp_room(w->chain, ILP_SEND, w->bytes), scratch = ilp_scratch(w->chain, ILP_SEND, ILP_FUSED, w->bytes);
+	uint8_t *tmp = scratch ? malloc(scratch) : NULL, *data = calloc(1, w->bytes);
+
+	w->wire = aligned_alloc(OPERANDS_PAGE, operands_pages(room));
+	if (w->wire && data && (tmp || !scratch)) {
+		operands_params(w->chain, &state);
+		w->chain->once[ILP_SEND][ILP_SCALAR](&state, w->wire, data, w->bytes - PAIR_TAG, NULL, 0, tmp);
+	}
+	const bool good = w->wire && data && (tmp || !scratch);
+	free(tmp);
+	free(data);
+	return good ? 0 : -ENOMEM;
+}
+
 /* The way, or NULL with errno 0 when there is none. */
 static struct way *way_open(const struct bench_series *s, unsigned v, size_t bytes, struct arena *a)
 {
@@ -170,9 +198,12 @@ static struct way *way_open(const struct bench_series *s, unsigned v, size_t byt
 	memset(w, 0, sizeof *w);
 	w->chain = v >= BENCH_VARIANTS ? s->stage[v - BENCH_VARIANTS] : s->chain;
 	w->loop = loop;
+	w->once = v == BENCH_FUSED || v >= BENCH_VARIANTS ? w->chain->once[s->direction][s->isa] : NULL;
 	w->direction = s->direction;
 	w->bytes = bytes;
 	w->arena = a;
+	if (s->chain->associate && s->direction == ILP_RECV && v != BENCH_MEMCPY && v < BENCH_VARIANTS && wire_open(w) != 0)
+		goto nothing;
 	if (loop) {
 		size_t tmp = ilp_scratch(w->chain, s->direction, v >= BENCH_VARIANTS ? ILP_FUSED : v, bytes);
 
@@ -200,6 +231,7 @@ static struct way *way_open(const struct bench_series *s, unsigned v, size_t byt
 	}
 	return w;
 nothing:
+	free(w->wire);
 	free(w);
 	return NULL;
 }
@@ -210,6 +242,7 @@ static void way_close(struct way *w)
 		return;
 	library_close(w->library);
 	orc_baseline_close(w->orc);
+	free(w->wire);
 	if (w->tmp)
 		free(w->tmp - 2 * OPERANDS_APART);
 	free(w);
@@ -250,6 +283,16 @@ static int same(struct way *const ways[BENCH_MEASURED], const struct bench_serie
 	return error;
 }
 
+/* What a pair takes in is made beforehand, so that it is in a cache; and is a tag at least. */
+static bool can_open(const struct bench_options *o)
+{
+	bool can = !o->cold;
+
+	for (unsigned i = 0; i < o->size_count; i++)
+		can = can && o->sizes[i] >= PAIR_TAG;
+	return can;
+}
+
 /* The series that the options ask for. */
 static int plan(const struct bench_options *o, struct bench_results *r)
 {
@@ -268,6 +311,8 @@ static int plan(const struct bench_options *o, struct bench_results *r)
 				ilp_loop *loop = chain->ways[d][ILP_FUSED].loop[isa];
 
 				if (!o->direction[d] || !loop || !ilp_isa_here((enum ilp_isa)isa))
+					continue;
+				if (chain->associate && d == ILP_RECV && !can_open(o))
 					continue;
 				if (!o->every_isa && loop != ilp_pick(chain, (enum ilp_direction)d, ILP_FUSED))
 					continue;

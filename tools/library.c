@@ -1,7 +1,8 @@
-/* A chain by library calls. RFC 4506 (XDR), RFC 8439 (ChaCha20). */
+/* A chain by library calls. RFC 4506 (XDR), RFC 8439 (ChaCha20), NIST SP 800-38D (GCM). */
 #include "tools/library.h"
 
 #include "core/cksum.h"
+#include "tools/crc32c.h"
 
 #include <errno.h>
 #include <openssl/evp.h>
@@ -10,16 +11,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum op { XDR_U32, CHACHA20, COPY, SUM };
-static const char *const op_names[] = { "xdr_u32", "chacha20", "copy", "inet_checksum" };
+enum op { XDR_U32, CHACHA20, COPY, SUM, CRC32C, AES128_GCM, AES256_GCM, CHACHA20_POLY1305, OPS };
+static const char *const op_names[OPS] = { "xdr_u32", "chacha20", "copy", "inet_checksum", "crc32c", "aes128_gcm",
+	"aes256_gcm", "chacha20_poly1305" };
+#define TAG 16 /* bytes, of pairs */
 
 #define OPS_MAX 16
 struct library {
 	enum op ops[OPS_MAX]; /* in send order */
 	unsigned count;
-	EVP_CIPHER_CTX *cipher;
+	EVP_CIPHER_CTX *cipher, *decipher; /* of pairs one for each direction */
 	uint8_t iv[16]; /* OpenSSL's: block counter, little endian, then the nonce */
 	uint8_t *tmp;
+	uint32_t crc;
 };
 
 static int parse(struct library *l, const char *stages)
@@ -28,15 +32,34 @@ static int parse(struct library *l, const char *stages)
 		size_t len = strcspn(stages, " ");
 		unsigned op;
 
-		for (op = 0; op < sizeof op_names / sizeof *op_names; op++)
+		for (op = 0; op < OPS; op++)
 			if (strlen(op_names[op]) == len && !memcmp(stages, op_names[op], len))
 				break;
-		if (op == sizeof op_names / sizeof *op_names || l->count == OPS_MAX)
+		if (len > 10 && !memcmp(stages + len - 10, "_tag(tail)", 10))
+			op = COPY; /* a pair's: seen to with the cipher */
+		else if (op == OPS || l->count == OPS_MAX || (op == CRC32C && !crc32c_here()))
 			return -ENOTSUP;
-		l->ops[l->count++] = (enum op)op;
+		else
+			l->ops[l->count++] = (enum op)op;
 		stages += len + strspn(stages + len, " ");
 	}
 	return 0;
+}
+
+static const EVP_CIPHER *cipher_of(const struct library *l)
+{
+	for (unsigned i = 0; i < l->count; i++)
+		switch (l->ops[i]) {
+		case AES128_GCM:
+			return EVP_aes_128_gcm();
+		case AES256_GCM:
+			return EVP_aes_256_gcm();
+		case CHACHA20_POLY1305:
+			return EVP_chacha20_poly1305();
+		default:
+			break;
+		}
+	return EVP_chacha20();
 }
 
 struct library *library_open(const char *stages, const uint8_t *key, const uint8_t *nonce, size_t max)
@@ -48,9 +71,12 @@ struct library *library_open(const char *stages, const uint8_t *key, const uint8
 	int error = parse(l, stages);
 	l->iv[0] = 1; /* RFC 8439 (2.4): the counter that data usually begins with */
 	memcpy(l->iv + 4, nonce, 12);
-	l->tmp = malloc(max);
+	l->tmp = malloc(max + TAG);
 	l->cipher = EVP_CIPHER_CTX_new();
-	if (!error && (!l->tmp || !l->cipher || !EVP_EncryptInit_ex(l->cipher, EVP_chacha20(), NULL, key, l->iv)))
+	l->decipher = EVP_CIPHER_CTX_new();
+	if (!error && (!l->tmp || !l->cipher || !l->decipher ||
+			!EVP_EncryptInit_ex(l->cipher, cipher_of(l), NULL, key, l->iv) ||
+			!EVP_DecryptInit_ex(l->decipher, cipher_of(l), NULL, key, l->iv)))
 		error = -ENOMEM;
 	if (!error)
 		return l;
@@ -64,6 +90,7 @@ void library_close(struct library *l)
 	if (!l)
 		return;
 	EVP_CIPHER_CTX_free(l->cipher);
+	EVP_CIPHER_CTX_free(l->decipher);
 	free(l->tmp);
 	free(l);
 }
@@ -87,6 +114,36 @@ static void chacha20(struct library *l, uint8_t *dst, const uint8_t *src, size_t
 		abort(); /* it has key and room, and no reason */
 }
 
+/* Returns how many bytes come out. What is forged is told and stays: whoever asked has to wipe it. */
+static size_t pair(struct library *l, bool send, uint8_t *dst, const uint8_t *src, size_t n)
+{
+	EVP_CIPHER_CTX *c = send ? l->cipher : l->decipher;
+	uint8_t tag[TAG];
+	int written;
+
+	if (send) {
+		if (!EVP_EncryptInit_ex(c, NULL, NULL, NULL, l->iv + 4) || !EVP_EncryptUpdate(c, dst, &written, src, (int)n) ||
+			!EVP_EncryptFinal_ex(c, dst + n, &written) ||
+			!EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_GET_TAG, TAG, dst + n))
+			abort();
+		return n + TAG;
+	}
+	if (n < TAG)
+		return 0;
+	memcpy(tag, src + n - TAG, TAG);
+	if (!EVP_DecryptInit_ex(c, NULL, NULL, NULL, l->iv + 4) ||
+		!EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, TAG, tag) ||
+		!EVP_DecryptUpdate(c, dst, &written, src, (int)(n - TAG)))
+		abort();
+	EVP_DecryptFinal_ex(c, dst + n - TAG, &written);
+	return n - TAG;
+}
+
+static bool is_fold(enum op op)
+{
+	return op == SUM || op == CRC32C;
+}
+
 static uint16_t run(struct library *l, bool send, uint8_t *dst, const uint8_t *src, size_t n)
 {
 	const uint8_t *at = src;
@@ -94,11 +151,11 @@ static uint16_t run(struct library *l, bool send, uint8_t *dst, const uint8_t *s
 	uint16_t sum = 0;
 
 	for (unsigned i = 0; i < l->count; i++)
-		moves += l->ops[i] != SUM;
+		moves += !is_fold(l->ops[i]);
 	for (unsigned i = 0; i < l->count; i++) {
 		enum op op = l->ops[send ? i : l->count - 1 - i];
 		/* The last that moves bytes moves them to where they belong; OpenSSL and XDR work in place before. */
-		uint8_t *to = op != SUM && --moves == 0 ? dst : l->tmp;
+		uint8_t *to = !is_fold(op) && --moves == 0 ? dst : l->tmp;
 
 		switch (op) {
 		case XDR_U32:
@@ -119,6 +176,12 @@ static uint16_t run(struct library *l, bool send, uint8_t *dst, const uint8_t *s
 		case SUM:
 			sum = tcpu_sum(at, n);
 			continue;
+		case CRC32C:
+			l->crc = crc32c(at, n);
+			continue;
+		default:
+			n = pair(l, send, to, at, n);
+			break;
 		}
 		at = to;
 	}
@@ -135,4 +198,9 @@ uint16_t library_send(struct library *l, uint8_t *dst, const uint8_t *src, size_
 uint16_t library_recv(struct library *l, uint8_t *dst, const uint8_t *src, size_t n)
 {
 	return run(l, false, dst, src, n);
+}
+
+uint32_t library_crc32c(const struct library *l)
+{
+	return l->crc;
 }

@@ -1,6 +1,6 @@
 /* The baseline: what a programmer would write today, a chain's manipulations one after another with the libraries that
- * there are. libtirpc's XDR (xdr_vector of xdr_u_int, as rpcgen emits it), OpenSSL's ChaCha20 (EVP), memcpy, and the
- * core's plain sum. Never in the data path of the library itself. */
+ * there are. libtirpc's XDR (xdr_vector of xdr_u_int, as rpcgen emits it), OpenSSL's ciphers (EVP; the key is expanded
+ * once), memcpy, the CPU's CRC32C (crc32c.h) and the core's plain sum. Never in the data path of the library itself. */
 #ifndef TOOLS_LIBRARY_H
 #define TOOLS_LIBRARY_H
 
@@ -14,9 +14,11 @@ struct library;
 struct library *library_open(const char *stages, const uint8_t *key, const uint8_t *nonce, size_t max);
 void library_close(struct library *);
 
-/* A whole piece, in send or receive order, cipher restarted. n is at most max; src and dst do not overlap. Returns the
- * Internet sum on the wire's side, 0 when the chain has none. */
+/* A whole piece, in send or receive order, cipher restarted. n is at most max, a pair's tag not counted; src and dst do
+ * not overlap. Returns the Internet sum on the wire's side, 0 when the chain has none. */
 uint16_t library_send(struct library *, uint8_t *dst, const uint8_t *src, size_t n);
 uint16_t library_recv(struct library *, uint8_t *dst, const uint8_t *src, size_t n);
+/* What the last of these has found, if the chain has a CRC. */
+uint32_t library_crc32c(const struct library *);
 
 #endif

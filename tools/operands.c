@@ -50,9 +50,11 @@ void operands_params(const struct ilp_chain *chain, struct ilp_any *state)
 	for (const struct ilp_param *p = chain->params; p && p->name; p++) {
 		const void *value = any;
 
-		if (!strcmp(p->name, "chacha20.key"))
+		const char *of = strchr(p->name, '.');
+
+		if (!strcmp(of, ".key") && p->size <= sizeof operands_key)
 			value = operands_key;
-		else if (!strcmp(p->name, "chacha20.nonce"))
+		else if (!strcmp(of, ".nonce"))
 			value = operands_nonce;
 		else if (!strcmp(p->name, "chacha20.counter"))
 			value = &counter;
