@@ -157,7 +157,8 @@ local function straddle(frame, unit, group, from)
 		return string.format("units of %d bytes of '%s' straddle the %d bytes that '%s' has %s", grain, unit.name,
 			stage.size, stage.name, stage.every and "at every " .. stage.every or "before the data")
 	end
-	for k = from + 1, #group do
+	-- What stands before the data has one end, where a unit begins whatever comes between.
+	for k = stage.every and from + 1 or #group + 1, #group do
 		local between = group[k]
 		if between.reframes and between.stage.size % grain ~= 0 then
 			return string.format("the %d bytes that '%s' has %s shift units of %d bytes of '%s'", between.stage.size,

@@ -1,4 +1,4 @@
--- Every ordered subset of one to four of ten stages as a chain: the planner's verdict on each, and what judge.lua
+-- Every ordered subset of one to four of eleven stages as a chain: the planner's verdict on each, and what judge.lua
 -- finds out by trying, must be the same. Run from the top of the source:
 --
 --	luajit tests/ilp/survey.lua [PART OF]    the chains whose number leaves PART when it is divided by OF; a sample, 0
@@ -23,7 +23,8 @@ local test = require "gen.test"
 local main = require "gen.main"
 
 local STAGES = { "xdr_u32", "xdr_u64", "guid", "chacha20", "inet_checksum", { "adler32", at = "tail" },
-	{ "turned", at = "tail" }, { "fletcher32", at = "head" }, "pkcs7_pad", "mark12" }
+	{ "turned", at = "tail" }, { "fletcher32", at = "head" }, "pkcs7_pad", "mark12",
+	"pairs12" }
 
 local known, tried = {}, {}
 local function find(name)
