@@ -82,6 +82,13 @@ static inline size_t ilp_piece(const struct ilp_growth *g, size_t n)
  * n bytes are the whole ADU, and all of it is written. tmp: ilp_scratch() bytes. */
 typedef size_t ilp_loop(void *state, uint8_t *dst, const uint8_t *src, size_t n, uint8_t *tmp);
 
+/* Who is shown the n bytes from place `at` on that pass a stage which taps the data (ilp/stages/hexdump.lua): the
+ * parameter NAME.sink; nobody, if show is NULL. It must not look at the chain's state. */
+struct ilp_tap {
+	void (*show)(void *with, const char *stage, uint64_t at, const uint8_t *bytes, size_t n);
+	void *with;
+};
+
 /* A parameter: size bytes at offset of the state, written there by the caller before begin. */
 struct ilp_param {
 	const char *name; /* "chacha20.key" */

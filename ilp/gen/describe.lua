@@ -27,6 +27,15 @@
 --	stream   is xored to the data. block(s, i) gives the 16 words of 32 bits of block i, as memory is to hold them
 --	reframe  puts mark(i, s), words of 32 bits as memory is to hold them, before each run i of `every` bytes. Its
 --	         inverse takes them out and compares them
+--	recode   makes `to` bytes of `from`, 1 to 4 of each. apply(w) is given and returns a word of 32 bits that holds these
+--	         as memory does, zeros behind them; inverse(w) returns { word, bad }, bad being 0 where apply makes such. Where
+--	         `from` is more than 1, last(w, n) has the last n bytes of the data, fewer than that; and unlast(w), of the
+--	         last `to` bytes, returns { word, how many of its bytes there are, bad }.
+--	         In the place of all these: layout, as a map's, and { 3 } for a hole of 3 bytes: that is left out, and zeros
+--	         when it comes back; and order. An incomplete last unit counts as if zeros followed
+--	stuff    takes zeros out of the data: it is cut at them, and after `run` bytes without one; before each piece goes its
+--	         length, plus 1 (COBS: run = 254)
+--	tap      shows the data to who asks for it, by the parameter NAME.sink (struct ilp_tap, ilp/run.h): to debug
 --	pad      fills up to a multiple of `to` bytes, with `least` (0, 1) or more. fill(k, n) is the k-th of n such bytes, a
 --	         plain number; the last one tells n. Its inverse compares them and takes them off
 --
@@ -59,7 +68,8 @@ M.BLOCK_WORDS = 16 -- that a stream makes at a time
 
 local KEYED = { params = { "table", optional = true }, begin = { "function", optional = true },
 	public = { true, false, optional = true } }
-local COMMON = { name = "string", standard = "string", kind = { "map", "fold", "stream", "reframe", "pad" } }
+local COMMON = { name = "string", standard = "string", kind = { "map", "fold", "stream", "reframe", "recode", "stuff",
+	"tap", "pad" } }
 local FIELDS = {
 	map = { unit = "number", word = { 8, 16, 32, 64, optional = true }, apply = "function",
 		inverse = { "self", false, "function" }, moves = { true, false, optional = true }, tail = { "pass", "whole" } },
@@ -69,10 +79,18 @@ local FIELDS = {
 		join = { "function", optional = true }, last = { "function", optional = true } },
 	stream = { unit = { 64 }, block = "function" },
 	reframe = { every = "number", mark = "function" },
+	recode = { from = "number", to = "number", apply = "function", inverse = "function",
+		last = { "function", optional = true }, unlast = { "function", optional = true } },
+	stuff = { run = "number" },
+	tap = {},
 	pad = { to = "number", least = { 0, 1 }, fill = "function" },
 }
 -- A map whose units are described by what stands in them.
-local LAYOUT = { layout = "table", order = { "big", "little" }, tail = { "pass", "whole" } }
+local LAYOUTS = {
+	map = { layout = "table", order = { "big", "little" }, tail = { "pass", "whole" } },
+	recode = { layout = "table", order = { "big", "little" } },
+}
+local UNKEYED = { recode = true, stuff = true, tap = true, pad = true }
 local CHAIN = { name = "string", stages = "table", inplace = { true, false, optional = true } }
 
 -- Graphs ---------------------------------------------------------------------------------------------------------
@@ -196,7 +214,7 @@ local check = {}
 -- What the layout says, as if it was said by a function.
 local function from_layout(d)
 	local f, line = d.fields, d.line
-	d.layout, f.unit = layout.parts(d, "layout")
+	d.layout, f.unit = layout.of_map(d)
 	f.word, f.inverse, d.unit = layout.bits(d.layout), "self", f.unit
 	f.apply = layout.apply(d.layout, f.word, f.order)
 	function d.line(name) return line(name == "apply" and "layout" or name) end
@@ -365,6 +383,41 @@ function check.reframe(d)
 	laws.agree(d, d.mark)
 end
 
+function check.recode(d)
+	local f = d.fields
+	d.bits, d.state_words = 32, 0
+	if f.layout then
+		d.layout, d.from, d.to = layout.of_recode(d)
+		d.unit = d.from
+		return
+	end
+	field.check_integer(d, "from", 1, 4, "bytes")
+	field.check_integer(d, "to", 1, 4, "bytes")
+	d.from, d.to, d.unit = f.from, f.to, f.from
+	for _, name in ipairs { "last", "unlast" } do
+		if (f[name] ~= nil) ~= (f.from > 1) then
+			field.fail(d, name, "%s %s of units of %d bytes, expected it %s; %s it", name, f[name] and "is there" or "is missing",
+				f.from, f.from > 1 and "for incomplete ones" or "of longer ones only", f.from > 1 and "describe" or "remove")
+		end
+	end
+	d.apply = no_choice(d, trace(d, "apply", 32, { { word = "w" } }, one "apply"))
+	d.inverse = no_choice(d, trace(d, "inverse", 32, { { word = "w" } }, many("inverse", 2)))
+	d.last = {}
+	for n = 1, f.from - 1 do
+		d.last[n] = trace(d, "last", 32, { { word = "w" }, { plain = n } }, one "last")
+	end
+	d.unlast = f.unlast and trace(d, "unlast", 32, { { word = "w" } }, many("unlast", 3))
+	laws.recode(d)
+end
+
+function check.stuff(d)
+	field.check_integer(d, "run", 1, 254, "bytes")
+	d.run = d.fields.run
+end
+
+-- What a tap is told to show it to is no secret, and makes no state.
+function check.tap(d) d.params, d.param_bytes = { { name = "sink", size = 16 } }, 16 end
+
 function check.pad(d)
 	local f = d.fields
 	field.check_integer(d, "to", 2, 64, "bytes")
@@ -398,8 +451,8 @@ function M.stage(file)
 	if not d then return nil end
 	field.check(d, COMMON)
 	local kind = d.fields.kind
-	local fields = kind == "map" and d.fields.layout ~= nil and LAYOUT or FIELDS[kind]
-	local keyed = kind ~= "pad" and fields ~= LAYOUT and KEYED or {}
+	local fields = d.fields.layout ~= nil and LAYOUTS[kind] or FIELDS[kind]
+	local keyed = fields ~= LAYOUTS[kind] and not UNKEYED[kind] and KEYED or {}
 	field.check(d, fields)
 	field.check(d, keyed)
 	field.check_known(d, COMMON, fields, keyed)

@@ -5,6 +5,7 @@ local isa_table = require "gen.isa"
 local fold = require "gen.fold"
 local frame = require "gen.frame"
 local stream = require "gen.stream"
+local stuff = require "gen.stuff"
 local loop = require "gen.loop"
 local pipe = require "gen.pipe"
 local planner = require "gen.plan"
@@ -65,6 +66,9 @@ local function emit_begin(t, plan)
 	for k = 2, state.pipes(plan) do t:line("s->pipe%d.pos = s->pipe%d.held_len = 0;", k, k) end
 	for _, stage in ipairs(plan.keyed) do emit_state(t, stage) end
 	for _, stage in ipairs(plan.folds) do fold.emit_begin(t, stage) end
+	for _, stage in ipairs(plan.chain.stages) do
+		if stage.kind == "stuff" then t:line("__builtin_memset(s->%s_run, 0, %d);", stage.name, stage.run + 2) end
+	end
 	state.each_compared(plan, function(stage) t:line("__builtin_memset(s->%s_came, 0, %d);", stage.name, stage.size) end)
 	t:endfunc()
 	if keyed then
@@ -119,7 +123,7 @@ local function emit_passes(t, segment, loops, isa, s)
 		local call = loop.call(l, isa, out and "_out" or "", given)
 		if l.only_moves then
 			t:line("copy_bytes(%s, %s, %s);", l.to, l.from, n)
-		elseif l.reframes then
+		elseif l.resizes then
 			count = count + 1
 			t:line("const size_t n%d = %s;", count, call)
 			n = "n" .. count
@@ -384,8 +388,8 @@ end
 
 local function emit_params(t, plan)
 	t:open("static const struct ilp_param params[] = {")
-	for _, stage in ipairs(plan.keyed) do
-		for _, p in ipairs(stage.params) do
+	for _, stage in ipairs(plan.chain.stages) do
+		for _, p in ipairs(stage.params or {}) do
 			t:line("{ \"%s.%s\", offsetof(struct chain, %s_params.%s), %d },", stage.name, p.name, stage.name, p.name,
 				p.size)
 		end
@@ -482,6 +486,7 @@ local function emit_common(t, plan)
 	for _, stage in ipairs(plan.folds) do fold.emit_functions(t, stage) end
 	for _, stage in ipairs(plan.chain.stages) do
 		if stage.kind == "reframe" then frame.emit_functions(t, stage) end
+		if stage.kind == "stuff" then stuff.emit_functions(t, stage) end
 		if stage.kind == "pad" then pipe.emit_pad(t, stage) end
 	end
 	t:line("/* A schedule over n bytes, whole units unless the ADU ends with them; "

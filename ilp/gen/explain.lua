@@ -8,10 +8,11 @@ local stream = require "gen.stream"
 
 local M = {}
 
--- How much longer, or shorter, the data becomes by a frame, where there is much of it.
+-- How much longer, or shorter, the data becomes by a step, where there is much of it; of what is stuffed, nobody knows.
 local function growth(step)
 	local stage = step.stage
 	if step.kind == "insert" then return 1 + stage.size / stage.every end
+	if step.kind == "recode" then return step.to / step.from end
 	return step.kind == "remove" and stage.every / (stage.every + stage.size) or 1
 end
 
@@ -23,7 +24,7 @@ local function traffic(loops)
 	for _, l in ipairs(loops) do
 		local before, writes, steps = length, false, 0
 		for _, step in ipairs(l.steps) do
-			if step.reframes then length = length * growth(step) end
+			if step.reframes or step.resizes then length = length * growth(step) end
 			if step ~= l.frames[1] then
 				steps, writes = steps + 1, writes or step.moves or step.changes or step.reframes
 			end

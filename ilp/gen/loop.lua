@@ -21,6 +21,9 @@ local turn = require "gen.turn"
 
 local M = {}
 
+-- Loops of steps beside which there is no other.
+local ALONE = { recode = require "gen.recode", stuff = require "gen.stuff", tap = require "gen.tap" }
+
 -- Parameters -------------------------------------------------------------------------------------------------------
 
 local TYPES = { s = "struct chain *", dst = "uint8_t *", src = "const uint8_t *", n = "size_t ",
@@ -34,7 +37,7 @@ local function places(loop, near)
 	local used, most = {}, 0
 	for _, step in ipairs(loop.steps) do
 		local c = step.coord - loop.coord
-		if step.kind == "stream" and not near or turn.counts(step) or step.reframes then
+		if step.kind == "stream" and not near or turn.counts(step) or step.reframes or step.kind == "tap" then
 			-- Back to the first one that can be told from.
 			while loop.led[c] do c = c - 1 end
 			used[c], most = true, math.max(most, c)
@@ -50,7 +53,9 @@ end
 local function needs_state(loop, near)
 	for _, step in ipairs(loop.steps) do
 		local map = step.kind == "map" and turn.keyed(step)
-		if step.kind == "fold" or step.kind == "stream" and not near or map or step.reframes then return true end
+		if step.kind == "fold" or step.kind == "stream" and not near or map or step.reframes or step.alone then
+			return true
+		end
 	end
 	return false
 end
@@ -85,7 +90,7 @@ function M.head(loop, isa, suffix)
 	for k, name in ipairs(list) do list[k] = type_of(name) .. name end
 	-- What `_piped` spills is to stand below the caller's frame, not in it: calls of few bytes would use as much stack.
 	local own = suffix == "_piped" and "__attribute__((noinline)) " or ""
-	return string.format("%sstatic %s%s %s(%s)", isa_table.attribute(isa), own, loop.reframes and "size_t" or "void",
+	return string.format("%sstatic %s%s %s(%s)", isa_table.attribute(isa), own, loop.resizes and "size_t" or "void",
 		M.name(loop, isa, suffix), table.concat(list, ", "))
 end
 
@@ -491,7 +496,7 @@ end
 
 -- Whether the loop has a form that stores by the caches on that instruction set.
 function M.streams_out(loop, isa)
-	return loop.writes and not loop.reframes and not loop.only_moves and isa.stores ~= nil
+	return loop.writes and not loop.reframes and not loop.alone and not loop.only_moves and isa.stores ~= nil
 		and #turn.widths(loop, isa) > 0
 		and (#loop.streams == 0 or stays(loop, isa))
 end
@@ -502,6 +507,7 @@ function M.emit(t, loop, isa, done, whole, out)
 	local key = loop.name .. " " .. isa.name
 	if not done[key] then
 		done[key] = true
+		if loop.alone then return ALONE[loop.alone.kind].emit(M, t, loop, isa) end
 		if loop.reframes then return frame.emit(t, loop, isa, done, whole) end
 		t:line("/* %s */", table.concat(loop.names, ", then "))
 		if #loop.streams == 0 then

@@ -87,6 +87,7 @@ local function of_step(step)
 	if step.kind == "map" and not stage.moves then
 		return 0, WIDTHS * state_used(stage, step.graph, stage.words + 1), live(step.graph)
 	end
+	if step.kind == "recode" and step.graph then return 0, 0, live(step.graph) end
 	if step.kind ~= "fold" then return 0, 0, 0 end
 	local words, most, k = 0, 0, 1
 	while k * stage.unit <= 128 do
@@ -132,7 +133,7 @@ function M.of_end(way)
 	for _, segment in ipairs(way.segments) do
 		local frames = false
 		for _, step in ipairs(segment.steps) do
-			frames = frames or step.reframes
+			frames = frames or step.reframes or step.resizes
 			local _, _, n = of_step(step)
 			most, streams = math.max(most, n), streams + (step.kind == "stream" and loop.AHEAD or 0)
 		end
