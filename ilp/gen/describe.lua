@@ -52,6 +52,9 @@
 -- and is compared on the way in. inplace = true: source and destination may be the same memory, in calls
 -- that hold nothing back (ilp/run.h).
 --
+-- insecure = true says of a stage that what it protects is not safe by it: it is kept for what it was, and called
+-- historic_… . A chain of such stages has to say the same.
+--
 -- Names are of a-z, 0-9 and _, and none that the C means something else by (names.lua): of stages x1, load, tile are
 -- taken, of parameters words of C (more, last, int).
 local field = require "gen.field"
@@ -68,7 +71,7 @@ M.BLOCK_WORDS = 16 -- that a stream makes at a time
 
 local KEYED = { params = { "table", optional = true }, begin = { "function", optional = true },
 	public = { true, false, optional = true } }
-local COMMON = { name = "string", standard = "string", kind = { "map", "fold", "stream", "reframe", "recode", "stuff",
+local COMMON = { name = "string", standard = "string", insecure = { true, optional = true }, kind = { "map", "fold", "stream", "reframe", "recode", "stuff",
 	"tap", "pad" } }
 local FIELDS = {
 	map = { unit = "number", word = { 8, 16, 32, 64, optional = true }, apply = "function",
@@ -91,7 +94,8 @@ local LAYOUTS = {
 	recode = { layout = "table", order = { "big", "little" } },
 }
 local UNKEYED = { recode = true, stuff = true, tap = true, pad = true }
-local CHAIN = { name = "string", stages = "table", inplace = { true, false, optional = true } }
+local CHAIN = { name = "string", stages = "table", inplace = { true, false, optional = true },
+	insecure = { true, optional = true } }
 
 -- Graphs ---------------------------------------------------------------------------------------------------------
 
@@ -142,6 +146,11 @@ local function trace(d, name, bits, shape, results)
 		end), 1, #shape)))
 	end
 	g.field, g.file, g.line = name, d.file, d.line(name)
+	local line = not (d.fields.insecure or d.fields.public) and graph.find(g.scope, "lookup")
+	if line then
+		sandbox.fail(d.file, line, "lookup() in %s, expected none where its time may tell a secret; compute it, or say "
+			.. "public = true or insecure = true", name)
+	end
 	return g
 end
 
@@ -162,6 +171,10 @@ local function no_choice(d, g)
 	if line then
 		sandbox.fail(d.file, line, "choose() in %s, expected none in what vectors do; data must not decide here",
 			g.field)
+	end
+	line = d.fields.kind ~= "map" and graph.find(g.scope, "lookup")
+	if line then
+		sandbox.fail(d.file, line, "lookup() in %s, expected none in what vectors do, but in a map; compute it", g.field)
 	end
 	return g
 end
@@ -458,6 +471,11 @@ function M.stage(file)
 	field.check_known(d, COMMON, fields, keyed)
 	field.check_name(d)
 	field.check_comment(d, "standard")
+	d.insecure = d.fields.insecure
+	if d.insecure and not d.fields.name:match("^historic_") then
+		field.fail(d, "name", "name is %q of a stage that is insecure, expected historic_…, so that whoever reads it is told; "
+			.. "rename it", d.fields.name)
+	end
 	d.name, d.kind, d.unit, d.standard = d.fields.name, kind, d.fields.unit or 1, d.fields.standard
 	check[kind](d)
 	return d
@@ -499,6 +517,7 @@ function M.chain_of(d, find)
 	if field.check_list(d, "stages", d.fields.stages) == 0 then
 		field.fail(d, "stages", "stages is empty, expected names of stages in send order; add \"copy\"")
 	end
+	local insecure
 	for k = 1, #d.fields.stages do
 		local name, at = entry(d, k)
 		local stage, where = find(name)
@@ -509,8 +528,16 @@ function M.chain_of(d, find)
 		if at ~= "value" and stage.kind ~= "fold" then
 			M.fail_stage(d, name, "'%s' has no value to put at the %s of the data, expected a fold; remove at", name, at)
 		end
-		d.stages[k], d.at[k] = stage, at
+		if stage.insecure and not d.fields.insecure then
+			M.fail_stage(d, name, "'%s' is insecure, expected a chain that knows: name another stage, or add insecure = true",
+				name)
+		end
+		d.stages[k], d.at[k], insecure = stage, at, insecure or stage.insecure
 	end
+	if d.fields.insecure and not insecure then
+		field.fail(d, "insecure", "insecure is true of a chain whose stages are not, expected one that is; remove it")
+	end
+	d.insecure = insecure
 	return d
 end
 

@@ -546,7 +546,7 @@ function M.source(plan, counted)
 		emit_ways(t, plan, plan[direction], schedules[direction], callables[direction])
 	end
 	emit_table(t, plan)
-	local first = opening:string() .. prelude.of(t, counted) .. turn.unions() .. "\n"
+	local first = opening:string() .. prelude.of(t, counted) .. turn.unions() .. expression.lists() .. "\n"
 	return t:string(plan.chain.name .. ".c", first), t.heads
 end
 

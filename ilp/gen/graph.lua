@@ -50,7 +50,7 @@ local function name_operations(d, operation, ordered)
 	for _, op in ipairs { "add", "sub", "mul", "mul32", "xor", "and_", "or_", "choose" } do
 		d[op] = function(...) return operation(op, { ... }) end
 	end
-	for _, op in ipairs { "rotl", "shl", "shr" } do
+	for _, op in ipairs { "rotl", "shl", "shr", "lookup" } do
 		d[op] = function(a, count) return operation(op, { a }, count) end
 	end
 	for op in pairs(ORDERED) do

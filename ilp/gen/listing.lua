@@ -70,7 +70,7 @@ local function listing(graph)
 				put(n, "%s = %s", vars, names_of(n.results, name))
 				depth = depth - 1
 			else
-				local args = names_of(n.args, name) .. (n.count and ", " .. n.count or "")
+				local args = names_of(n.args, name) .. (n.count and ", " .. (type(n.count) == "table" and "…" or n.count) or "")
 				put(n, "%s = %s(%s)", fresh(n), n.op, args)
 			end
 		end

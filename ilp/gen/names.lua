@@ -28,7 +28,7 @@ local WORDS = set [[
 	noinline vector_size define defined endif ifndef include
 ]]
 -- One letter and digits: parameters, data, vectors' types. Then temporaries, and what ilp/run.h declares.
-local PATTERNS = { "^%l%l?%d*$", "^[mx]%d+_", "^ilp_", "^ks_", "^skip_", "^made_", "^used_", "^growth_", "^send_",
+local PATTERNS = { "^%l%l?%d*$", "^[mx]%d+_", "^ilp_", "^list_%d", "^ks_", "^skip_", "^made_", "^used_", "^growth_", "^send_",
 	"^recv_", "^begin_", "^pipe%d", "^mid%d", "^piece%d", "^load", "^ones_", "^last_", "^l_$", "^wipe_", "^cleared_",
 	"^loop_", "^low%d", "^high%d" }
 

@@ -14,6 +14,7 @@ local function narrow(d, bits)
 	function d.word(v)
 		if type(v) == "number" and v % 1 == 0 and v >= 0 and v < size then return v end
 	end
+	function d.lookup(a, t) return t[a % 256 + 1] end
 	-- What bit gives is signed.
 	function d.add(a, b) return (a + b) % size end
 	function d.sub(a, b) return (a - b) % size end
@@ -42,6 +43,7 @@ local function wide(d)
 		if type(v) == "cdata" and istype(uint64, v) then return v end
 		if type(v) == "number" and v % 1 == 0 and v >= 0 and v < 2^53 then return uint64(v) end
 	end
+	function d.lookup(a, t) return uint64(t[tonumber(a % 256) + 1]) end
 	function d.add(a, b) return a + b end
 	function d.sub(a, b) return a - b end
 	function d.mul(a, b) return a * b end

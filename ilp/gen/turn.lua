@@ -53,12 +53,13 @@ function M.group(loop, width)
 end
 
 -- The widths of the vectors that a loop uses: none where bytes change places and there is no instruction for it, or
--- where too many would have to be there at once.
+-- where too many would have to be there at once, or something is looked up.
 local NONE, MOST = {}, 64
 function M.widths(loop, isa)
 	for _, step in ipairs(loop.steps) do
 		local moved = not nothing_to_do(step) and move.of(step)
 		if moved and not move.fits(moved, isa) then return NONE end
+		if step.kind == "map" and graph.find(step.graph.scope, "lookup") then return NONE end
 		if not moved and not isa.bytes and step.kind == "map" and step.stage.words > 1 and step.stage.bits < 32
 			and not nothing_to_do(step) then
 			return NONE
