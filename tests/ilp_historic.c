@@ -97,8 +97,8 @@ static size_t sent(uint8_t *to, const uint8_t *from, size_t n, const uint8_t key
 	return len;
 }
 
-static size_t through(const struct ilp_chain *c, enum ilp_direction d, ilp_loop *loop, const char *name, const uint8_t *key,
-	uint8_t *to, const uint8_t *from, size_t n)
+static size_t through(const struct ilp_chain *c, enum ilp_direction d, ilp_loop *loop, const char *name,
+	const uint8_t *key, uint8_t *to, const uint8_t *from, size_t n)
 {
 	struct ilp_any s = {0};
 
@@ -128,7 +128,7 @@ static void check_loops(const struct ilp_chain *c, const char *name, const uint8
 		}
 }
 
-static const uint8_t key[8] = { 8, 7, 6, 5, 4, 3, 2, 1 };
+static const uint8_t own_key[8] = { 8, 7, 6, 5, 4, 3, 2, 1 };
 
 START_TEST(one_round)
 {
@@ -137,7 +137,7 @@ START_TEST(one_round)
 	ck_assert_ptr_nonnull(c);
 	ck_assert(c->keyed);
 	for (size_t n = 0; n < 300; n += n < 40 ? 1 : 29)
-		check_loops(c, "historic_safer.key", key, data, n, sent(want, data, n, key, 1, true));
+		check_loops(c, "historic_safer.key", own_key, data, n, sent(want, data, n, own_key, 1, true));
 }
 END_TEST
 
@@ -148,8 +148,8 @@ START_TEST(xored)
 	ck_assert_ptr_nonnull(c);
 	for (size_t n = 0; n < LONGEST; n += n < 80 ? 1 : 57) {
 		for (size_t i = 0; i < n; i++)
-			want[i] = (uint8_t)((i < n / 4 * 4 ? data[i - i % 4 + 3 - i % 4] : data[i]) ^ key[i % 8]);
-		check_loops(c, "historic_xor.key", key, data, n, n);
+			want[i] = (uint8_t)((i < n / 4 * 4 ? data[i - i % 4 + 3 - i % 4] : data[i]) ^ own_key[i % 8]);
+		check_loops(c, "historic_xor.key", own_key, data, n, n);
 	}
 }
 END_TEST
@@ -173,16 +173,16 @@ START_TEST(massey)
 	static char text[16384];
 
 	memcpy(want, plain, 8);
-	safer(want, key, 6);
+	safer(want, own_key, 6);
 	ck_assert_mem_eq(want, cipher, 8); /* the plain code is right */
 	six_rounds(text, sizeof text);
 	place_write("stages/historic_safer.lua", text);
 	place_write("six.lua", "return chain { name = \"six\", stages = { \"pkcs7_pad\", \"historic_safer\", \"copy\" },\n"
 		"insecure = true }\n");
 	const struct ilp_chain *c = place_load("six");
-	sent(want, plain, 8, key, 6, false);
+	sent(want, plain, 8, own_key, 6, false);
 	ck_assert_mem_eq(want, cipher, 8);
-	check_loops(c, "historic_safer.key", key, plain, 8, 16);
+	check_loops(c, "historic_safer.key", own_key, plain, 8, 16);
 	for (size_t n = 0; n < 200; n += 7)
 		check_loops(c, "historic_safer.key", data + 500, data, n, sent(want, data, n, data + 500, 6, false));
 }

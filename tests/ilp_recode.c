@@ -43,7 +43,8 @@ static void each_loop(const char *name, enum ilp_direction d, trial *f, const vo
 }
 
 /* An ADU in two pieces: the bytes that come out, in got, or what end says. */
-static int through(const struct ilp_chain *c, enum ilp_direction d, ilp_loop *loop, const void *from, size_t n, size_t cut)
+static int through(const struct ilp_chain *c, enum ilp_direction d, ilp_loop *loop, const void *from, size_t n,
+	size_t cut)
 {
 	struct ilp_any s = {0};
 	const uint8_t *src = from;
@@ -299,7 +300,8 @@ END_TEST
 
 /* Taps ------------------------------------------------------------------------------------------------------------- */
 
-static const char description[] = "return chain { name = \"shown\", stages = { \"xdr_u32\", \"hexdump\", \"copy\" } }\n";
+static const char description[] = "return chain { name = \"shown\",\n"
+				  "stages = { \"xdr_u32\", \"hexdump\", \"copy\" } }\n";
 
 START_TEST(tap)
 {

@@ -1,7 +1,7 @@
 /* Stages against what their standards print, and against other code that does the same: adler32 (RFC 1950), fletcher32
  * (RFC 1146), crc32c (RFC 3720 B.4), poly1305 (RFC 8439 2.5.2, OpenSSL) in both orders with chacha20, xdr_u64 (RFC
- * 4506), xdr_record (libtirpc), guid (RFC 9562), ws_mask (RFC 6455 5.7), mpa_marker (RFC 5044 4.3), pkcs7_pad (RFC 5652 6.3). Every way and
- * instruction set that this CPU has. tests/ilp_vectors.c has the older ones. */
+ * 4506), xdr_record (libtirpc), guid (RFC 9562), ws_mask (RFC 6455 5.7), mpa_marker (RFC 5044 4.3), pkcs7_pad (RFC 5652
+ * 6.3). Every way and instruction set that this CPU has. tests/ilp_vectors.c has the older ones. */
 #include "ilp/ilp.h"
 #include "tests/run.h"
 

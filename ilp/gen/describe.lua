@@ -11,9 +11,9 @@
 --	         i is the number of the unit, as a word: of 8 bits, modulo 256. inverse is "self" when apply undoes
 --	         itself, false when nothing does.
 --	         tail = "pass": an incomplete last unit passes unchanged; "whole": there must be none.
---	         In the place of unit, word, functions and inverse: layout, the parts of a unit, as { 4, 8, 4, "8", 4 }: numbers
---	         of 2, 4, 8 or 16 bytes, and in quotes how many bytes stand between them; and order ("big", "little"), which
---	         numbers have in the format. Where the machine's is the other one they are reversed, out and in
+--	         In the place of unit, word, functions and inverse: layout, the parts of a unit, as { 4, 8, 4, "8", 4 } has
+--	         them: numbers of 2, 4, 8 or 16 bytes, and in quotes how many bytes stand between them. With it goes order
+--	         ("big", "little"), that of numbers in the format: where the machine's is the other one, they are reversed
 --	         moves = true with unit 1 and apply the identity: here the data goes to its destination
 --	fold     computes a value of the data, of `size` bytes. zero is the accumulator that adds nothing: a 64-bit word,
 --	         or a table of such; init, that with which the data begins [zero]. step(acc, w, k, s) is acc with one unit
@@ -28,13 +28,13 @@
 --	reframe  puts mark(i, s), words of 32 bits as memory is to hold them, before each run i of `every` bytes. Its
 --	         inverse takes them out and compares them
 --	recode   makes `to` bytes of `from`, 1 to 4 of each. apply(w) is given and returns a word of 32 bits that holds these
---	         as memory does, zeros behind them; inverse(w) returns { word, bad }, bad being 0 where apply makes such. Where
---	         `from` is more than 1, last(w, n) has the last n bytes of the data, fewer than that; and unlast(w), of the
---	         last `to` bytes, returns { word, how many of its bytes there are, bad }.
---	         In the place of all these: layout, as a map's, and { 3 } for a hole of 3 bytes: that is left out, and zeros
---	         when it comes back; and order. An incomplete last unit counts as if zeros followed
---	stuff    takes zeros out of the data: it is cut at them, and after `run` bytes without one; before each piece goes its
---	         length, plus 1 (COBS: run = 254)
+--	         as memory does, zeros behind them; inverse(w) returns { word, bad }, bad being 0 where apply makes such.
+--	         Where `from` is more than 1, last(w, n) has the last n bytes of the data, fewer than that; and unlast(w), of
+--	         the last `to` bytes, returns { word, how many of its bytes there are, bad }.
+--	         In the place of all these: layout, as a map's, and { 3 } for a hole of 3 bytes, which is left out, and is
+--	         zeros when it comes back; and order. An incomplete last unit counts as if zeros followed
+--	stuff    takes zeros out of the data: it is cut at them, and after `run` bytes without one; before each piece goes
+--	         its length, plus 1 (COBS: run = 254)
 --	tap      shows the data to who asks for it, by the parameter NAME.sink (struct ilp_tap, ilp/run.h): to debug
 --	pad      fills up to a multiple of `to` bytes, with `least` (0, 1) or more. fill(k, n) is the k-th of n such bytes, a
 --	         plain number; the last one tells n. Its inverse compares them and takes them off
@@ -71,8 +71,8 @@ M.BLOCK_WORDS = 16 -- that a stream makes at a time
 
 local KEYED = { params = { "table", optional = true }, begin = { "function", optional = true },
 	public = { true, false, optional = true } }
-local COMMON = { name = "string", standard = "string", insecure = { true, optional = true }, kind = { "map", "fold", "stream", "reframe", "recode", "stuff",
-	"tap", "pad" } }
+local COMMON = { name = "string", standard = "string", insecure = { true, optional = true },
+	kind = { "map", "fold", "stream", "reframe", "recode", "stuff", "tap", "pad" } }
 local FIELDS = {
 	map = { unit = "number", word = { 8, 16, 32, 64, optional = true }, apply = "function",
 		inverse = { "self", false, "function" }, moves = { true, false, optional = true }, tail = { "pass", "whole" } },
@@ -252,8 +252,8 @@ end
 local function check_moves(d, g)
 	local unit = d.fields.unit
 	if (unit > 64 or 64 % unit ~= 0) and not move.of_graph(g, d.words, d.bits / 8) then
-		sandbox.fail(d.file, g.line, "%s does more with its %d bytes than to move them, expected a unit of 1, 2, 4, 8, 16, 32 "
-			.. "or 64 for that; fill the unit up, or let another stage compute", g.field, unit)
+		sandbox.fail(d.file, g.line, "%s does more with its %d bytes than to move them, expected a unit of 1, 2, 4, 8, 16, "
+			.. "32 or 64 for that; fill the unit up, or let another stage compute", g.field, unit)
 	end
 	return g
 end
@@ -409,8 +409,9 @@ function check.recode(d)
 	d.from, d.to, d.unit = f.from, f.to, f.from
 	for _, name in ipairs { "last", "unlast" } do
 		if (f[name] ~= nil) ~= (f.from > 1) then
-			field.fail(d, name, "%s %s of units of %d bytes, expected it %s; %s it", name, f[name] and "is there" or "is missing",
-				f.from, f.from > 1 and "for incomplete ones" or "of longer ones only", f.from > 1 and "describe" or "remove")
+			field.fail(d, name, "%s %s of units of %d bytes, expected it %s; %s it", name,
+				f[name] and "is there" or "is missing", f.from, f.from > 1 and "for incomplete ones" or "of longer ones only",
+				f.from > 1 and "describe" or "remove")
 		end
 	end
 	d.apply = no_choice(d, trace(d, "apply", 32, { { word = "w" } }, one "apply"))
@@ -473,8 +474,8 @@ function M.stage(file)
 	field.check_comment(d, "standard")
 	d.insecure = d.fields.insecure
 	if d.insecure and not d.fields.name:match("^historic_") then
-		field.fail(d, "name", "name is %q of a stage that is insecure, expected historic_…, so that whoever reads it is told; "
-			.. "rename it", d.fields.name)
+		field.fail(d, "name", "name is %q of a stage that is insecure, expected historic_…, so that whoever reads it "
+			.. "is told; rename it", d.fields.name)
 	end
 	d.name, d.kind, d.unit, d.standard = d.fields.name, kind, d.fields.unit or 1, d.fields.standard
 	check[kind](d)
@@ -529,7 +530,7 @@ function M.chain_of(d, find)
 			M.fail_stage(d, name, "'%s' has no value to put at the %s of the data, expected a fold; remove at", name, at)
 		end
 		if stage.insecure and not d.fields.insecure then
-			M.fail_stage(d, name, "'%s' is insecure, expected a chain that knows: name another stage, or add insecure = true",
+			M.fail_stage(d, name, "'%s' is insecure, expected a chain that knows; name another stage, or add insecure = true",
 				name)
 		end
 		d.stages[k], d.at[k], insecure = stage, at, insecure or stage.insecure

@@ -147,8 +147,9 @@ local function emit_tiled(t, inner, way, segment)
 		t:line("const size_t tile = s->ilp.tile;")
 	else
 		-- Whole units, and lines if there is room.
-		t:line("const size_t tile = s->ilp.tile >= %d ? s->ilp.tile / %d * %d : s->ilp.tile < %d ? %d : s->ilp.tile / %d * %d;",
-			few, few, few, unit, unit, unit, unit)
+		t:line("const size_t strip = s->ilp.tile;")
+		t:line("const size_t tile = strip >= %d ? strip / %d * %d : strip < %d ? %d : strip / %d * %d;", few, few, few, unit,
+			unit, unit, unit)
 	end
 	t:line("size_t out = 0;")
 	t:line("")
@@ -458,6 +459,7 @@ local function emit_opening(t, plan, schedules)
 		t:line(" * %-16s %s%s", stage.name, stage.kind, stage.standard ~= "none" and ", " .. stage.standard or "")
 	end
 	t:line(" *")
+	if chain.insecure then t:line(" * INSECURE: kept for what it was.") end
 	t:line(" * Verdict: %s. */", plan.verdict)
 	if plan.secret then
 		t:line("#define ILP_STACK %d", stack.of_loops(function(f) each_loop(plan, schedules, f) end))

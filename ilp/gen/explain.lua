@@ -66,7 +66,8 @@ function M.table(plan)
 	local page = { chain = plan.chain.name, verdict = plan.verdict, unit = plan.unit, block = plan.block,
 		state_bytes = state.size(plan), stages = {}, directions = {}, registers = {} }
 	for k, s in ipairs(plan.chain.stages) do
-		page.stages[k] = { name = s.name, kind = s.kind, unit = s.unit, standard = s.standard, at = plan.chain.at[k] }
+		page.stages[k] = { name = s.name, kind = s.kind, unit = s.unit, standard = s.standard, at = plan.chain.at[k],
+			insecure = s.insecure or false, debug = s.kind == "tap" }
 	end
 	for k, direction in ipairs { "send", "recv" } do
 		local way, reasons, schedules = plan[direction], {}, {}
@@ -105,6 +106,10 @@ function M.text(page)
 	local lines = {}
 	local function put(...) lines[#lines + 1] = string.format(...) end
 	put("%s: %s", page.chain, page.verdict)
+	for _, s in ipairs(page.stages) do
+		if s.insecure then put("  INSECURE: '%s' protects nothing; it is kept for what it was", s.name) end
+		if s.debug then put("  DEBUG: '%s' shows the data to whoever sets %s.sink; take it out again", s.name, s.name) end
+	end
 	put("")
 	for _, s in ipairs(page.stages) do
 		put("  %-16s %-7s unit %2d  %s%s", s.name, s.kind, s.unit, s.standard, s.at ~= "value" and ", its value at the "

@@ -11,8 +11,8 @@ M.MOST = 256 -- bytes of a unit
 
 local SIZES = { [2] = true, [4] = true, [8] = true, [16] = true }
 
--- The parts of the layout: { number, hole = whether it is one, at = its first byte in memory, from 0, to = where that goes,
--- size }. Returns how many bytes they have in memory, and how many go.
+-- The parts of the layout: { number, hole = whether it is one, at = its first byte in memory, from 0, to = where that
+-- goes, size }. Returns how many bytes they have in memory, and how many go.
 function M.parts(d, holes)
 	local list, at, to = {}, 0, 0
 	for k = 1, field.check_list(d, "layout", d.fields.layout) do

@@ -9,8 +9,8 @@ local M = {}
 
 -- Graphs -----------------------------------------------------------------------------------------------------------
 
-local FIELDS = { map = { "apply", "inverse" }, stream = { "block" }, reframe = { "mark" }, recode = { "apply", "inverse", "unlast" },
-	stuff = {}, tap = {}, pad = {} }
+local FIELDS = { map = { "apply", "inverse" }, stream = { "block" }, reframe = { "mark" },
+	recode = { "apply", "inverse", "unlast" }, stuff = {}, tap = {}, pad = {} }
 
 -- The functions of a stage: { name, graph }. Those of a fold that are given plain numbers are shown for the neighbour.
 local function functions(stage)

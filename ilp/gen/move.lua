@@ -61,7 +61,8 @@ function M.of(step)
 	return M.of_graph(step.graph, stage.words, stage.bits / 8)
 end
 
--- Vectors --------------------------------------------------------------------------------------------------------------
+-- Vectors
+-- --------------------------------------------------------------------------------------------------------------
 
 -- Vectors of that width that hold whole units.
 function M.group(moved, width) return moved.unit / gcd(moved.unit, width) end

@@ -74,8 +74,8 @@ local function list_of(t)
 	return copy
 end
 
--- lookup(a, t): what stands in a list of 256 numbers at the place, from 0, that the lowest 8 bits of a say. The time that
--- this takes tells them: it is for stages that are insecure or public.
+-- lookup(a, t): what stands in a list of 256 numbers at the place, from 0, that the lowest 8 bits of a say. The time
+-- that this takes tells them: it is for stages that are insecure or public.
 function M.names.lookup(a, t, surplus)
 	check_call("lookup", 2, surplus)
 	if type(t) ~= "table" then

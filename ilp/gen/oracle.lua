@@ -83,8 +83,8 @@ end
 
 local MACHINE = {}
 
--- A map that has a layout: of each unit the numbers, the bytes of which are reversed if the machine has them in the other
--- order.
+-- A map that has a layout: of each unit the numbers, the bytes of which are reversed if the machine has them in the
+-- other order.
 local function laid_out(stage, env)
 	local f, m = stage.fields, {}
 	function m.piece(bytes)

@@ -237,7 +237,8 @@ function end_step.head(t, step) t:line("at += %d;", step.stage.size) end
 -- Whether a step refuses what it did not put there itself.
 local REFUSES = { strip = true, unpad = true, behead = true, remove = true }
 function M.may_be_bad(step)
-	return REFUSES[step.kind] or step.compared or step.resizes and not step.send or step.kind == "map" and step.stage.whole or false
+	return REFUSES[step.kind] or step.compared or step.resizes and not step.send
+		or step.kind == "map" and step.stage.whole or false
 end
 
 -- Whether there is anything to do at a segment's end.

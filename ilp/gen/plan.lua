@@ -197,7 +197,7 @@ end
 -- Why step cannot join the steps of a group that is one loop; nil when it can.
 local function conflict(group, step)
 	for _, other in ipairs(group) do
-		local alone = step.alone and not other.moves and step or other.alone and not step.moves and other
+		local alone = other.alone and not step.moves and other or step.alone and not other.moves and step
 		if alone then
 			return string.format("'%s' %s: '%s' is in another loop", alone.name, alone.alone,
 				(alone == step and other or step).name)
@@ -353,9 +353,9 @@ end
 local KEEPS = { map = true, fold = true, stream = true, tap = true }
 local MOVES_ON = { reframe = true, recode = true, stuff = true }
 
--- The plan: { chain, folds, streams, taps, keyed (stages with parameters), secret (whether some of these are secrets), wire,
--- unit, block, inplace, send = { segments, reasons, verdict, unit, whole, growth }, recv = … }. Complains about a
--- chain that is illegal, or needs too much.
+-- The plan: { chain, folds, streams, taps, keyed (stages with parameters), secret (whether some of these are secrets),
+-- wire, unit, block, inplace, send = { segments, reasons, verdict, unit, whole, growth }, recv = … }. Complains about
+-- a chain that is illegal, or needs too much.
 function M.plan(chain)
 	local judged = M.judge(chain)
 	if judged.illegal then describe.fail_stage(chain, judged.stage.name, "%s", judged.illegal) end

@@ -1,7 +1,7 @@
 -- Recodes in C: units of some bytes become units of others, base64 say, or what is packed of structures.
 --
--- In vectors each unit stands in a lane of 32 bits: lanes are filled from the units, which lie one behind the other, by a
--- shuffle of words that brings each 16 bytes what its four lanes need, and one of bytes within them; the same brings
+-- In vectors each unit stands in a lane of 32 bits: lanes are filled from the units, which lie one behind the other, by
+-- a shuffle of words that brings each 16 bytes what its four lanes need, and one of bytes within them; the same brings
 -- together what lanes have come to. Such a vector is loaded and stored whole, which reaches beyond its units, so that
 -- the last few are done one by one.
 local expression = require "gen.expression"
@@ -138,7 +138,8 @@ local function emit_layout(t, step)
 	t:close()
 end
 
--- All ------------------------------------------------------------------------------------------------------------------
+-- All
+-- ------------------------------------------------------------------------------------------------------------------
 
 -- n is a multiple of `from`.
 function M.emit(loops, t, loop, isa)

@@ -45,7 +45,9 @@ local function members(plan)
 			string.format("uint%d_t %s_state[%d];", stage.state_bits, stage.name, stage.state_words))
 	end
 	for _, stage in ipairs(plan.chain.stages) do
-		if stage.kind == "tap" then put(16, 1, "struct {", "\tuint8_t sink[16];", string.format("} %s_params;", stage.name)) end
+		if stage.kind == "tap" then
+			put(16, 1, "struct {", "\tuint8_t sink[16];", string.format("} %s_params;", stage.name))
+		end
 		if stage.kind == "stuff" then
 			put(stage.run + 2, 1, string.format("uint8_t %s_run[%d];", stage.name, stage.run + 2))
 		end

@@ -1,6 +1,6 @@
--- Stuffing in C: the data without its zeros (Cheshire and Baker's COBS). Out of a piece, its length must be known before
--- its bytes go: they wait in the state until a zero comes, or as many as can be. In, the state says how many bytes of a
--- piece are still to come, and what stands behind it: nothing has begun (0), a zero (1), none (2).
+-- Stuffing in C: the data without its zeros (Cheshire and Baker's COBS). Out of a piece, its length must be known
+-- before its bytes go: they wait in the state until a zero comes, or as many as can be. In, the state says how many
+-- bytes of a piece are still to come, and what stands behind it: nothing has begun (0), a zero (1), none (2).
 local M = {}
 
 local EMIT = {}

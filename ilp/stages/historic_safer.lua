@@ -1,7 +1,7 @@
 -- INSECURE. SAFER K-64 with one round and its output transformation. As Massey describes it the cipher has six. The
--- experiments of 1995 (Braun and Diot, SIGCOMM) had a "simplified SAFER K-64"; what was left out is not said anywhere that
--- we know of: one round is our reading of it. With ROUNDS = 6 this is the cipher itself (tests/ilp_historic.c). Blocks
--- are enciphered one by one (ECB), and bytes are looked up in tables, whose time tells.
+-- experiments of 1995 (Braun and Diot, SIGCOMM) had a "simplified SAFER K-64"; what was left out is not said anywhere
+-- that we know of: one round is our reading of it. With ROUNDS = 6 this is the cipher itself (tests/ilp_historic.c).
+-- Blocks are enciphered one by one (ECB), and bytes are looked up in tables, whose time tells.
 local ROUNDS = 1
 
 local EXP, LOG = {}, {} -- 45^x modulo 257, of which 256 is 0; and back

@@ -1,133 +1,19 @@
 -- Mistakes in descriptions: each gives one complaint, file:line: what, expected …; what to do, and writes no file.
 -- Then what the generator promises about its outputs. Run from the top of the source: luajit tests/ilp/describe.lua
-package.path = "ilp/?.lua;" .. package.path
+package.path = "ilp/?.lua;tests/ilp/?.lua;" .. package.path
 local main = require "gen.main"
 local plan = require "gen.plan"
-
-local passed, failed = 0, 0
-local function check(ok, name, detail)
-	if ok then
-		passed = passed + 1
-	else
-		failed = failed + 1
-		print("FAILED: " .. name .. (detail and ": " .. detail or ""))
-	end
-end
-
-local root = os.tmpname()
-os.remove(root)
-assert(os.execute("mkdir -p " .. root .. "/stages " .. root .. "/chains " .. root .. "/out") == 0)
-
-local function write(path, text)
-	local f = assert(io.open(root .. "/" .. path, "wb"))
-	f:write(text)
-	f:close()
-end
-local function read(path)
-	local f = io.open(path, "rb")
-	if not f then return nil end
-	local text = f:read("*a")
-	f:close()
-	return text
-end
-
-local function chain(list) return 'return chain {\n\tname = "c",\n\tstages = { ' .. list .. " },\n}\n" end
-
--- Generating chains/c.lua complains about that line of file, says what, and leaves nothing behind.
-local function complains(name, file, line, what)
-	local ok, message = main.generate(root .. "/chains/c.lua", root .. "/out")
-	local place = string.format("%s/%s:%d: ", root, file, line)
-	check(not ok, name, "no complaint")
-	message = message or ""
-	check(message:sub(1, #place) == place, name .. " (line)", message)
-	check(message:find(what, 1, true), name .. " (what)", message)
-	check(message:match("expected .*; "), name .. " (form)", message)
-	check(not read(root .. "/out/c.c"), name .. " (no output)")
-end
--- The same for a stage of that description, in the chain { copy, probe }; and for a chain.
-local function stage_mistake(name, line, what, text)
-	write("stages/probe.lua", text)
-	write("chains/c.lua", chain '"copy", "probe"')
-	complains(name, "stages/probe.lua", line, what)
-end
-local function chain_mistake(name, line, what, text)
-	write("chains/c.lua", text)
-	complains(name, "chains/c.lua", line, what)
-end
-
--- Descriptions that are right but for what is replaced.
-local MAP = [[
-return stage {
-	name = "probe",
-	standard = "none",
-	kind = "map",
-	unit = 4,
-	tail = "pass",
-	apply = function(w) return big(w) end,
-	inverse = "self",
-}
-]]
-local FOLD = [[
-return stage {
-	name = "probe",
-	standard = "none",
-	kind = "fold",
-	unit = 4,
-	tail = "zero",
-	zero = 0,
-	step = function(acc, w) return xor(acc, w) end,
-	merge = function(a, b) return xor(a, b) end,
-	finish = function(acc) return and_(xor(acc, shr(acc, 16)), 0xffff) end,
-	join = function(a, b, len_a)
-		return xor(a, choose(and_(len_a, 1), or_(and_(shl(b, 8), 0xff00), shr(b, 8)), b))
-	end,
-	size = 2,
-	order = "memory",
-}
-]]
-local LAYOUT = [[
-return stage {
-	name = "probe",
-	standard = "none",
-	kind = "map",
-	layout = { 4, 8, "12", 2, 2 },
-	order = "big",
-	tail = "pass",
-}
-]]
-local STREAM = [[
-return stage {
-	name = "probe",
-	standard = "none",
-	kind = "stream",
-	unit = 64,
-	params = { { "key", 4 } },
-	begin = function(p) return { p.key[1] } end,
-	block = function(s, i)
-		local out = {}
-		for k = 1, 16 do out[k] = add(s[1], i) end
-		return out
-	end,
-}
-]]
-local function change(text, from, to)
-	local a, b = text:find(from, 1, true)
-	assert(a, from)
-	return text:sub(1, a - 1) .. to .. text:sub(b + 1)
-end
-local function map(from, to) return change(MAP, from, to) end
-local function fold(from, to) return change(FOLD, from, to) end
-local function layout(from, to) return change(LAYOUT, from, to) end
-local function stream(from, to) return change(STREAM, from, to) end
+local common = require "describe.common"
+local check, write, read, chain = common.check, common.write, common.read, common.chain
+local complains, stage_mistake, chain_mistake = common.complains, common.stage_mistake, common.chain_mistake
+local root, MAP, FOLD, STREAM = common.root, common.MAP, common.FOLD, common.STREAM
+local map, fold, stream = common.map, common.fold, common.stream
 
 -- The unchanged descriptions are right.
-for name, text in pairs { map = MAP, fold = FOLD, stream = STREAM, layout = LAYOUT } do
+for name, text in pairs { map = MAP, fold = FOLD, stream = STREAM } do
 	write("stages/probe.lua", text)
 	write("chains/c.lua", chain '"copy", "probe"')
-	local ok, message = main.generate(root .. "/chains/c.lua", root .. "/out")
-	check(ok, name .. " as it should be", message)
-	os.remove(root .. "/out/c.c")
-	os.remove(root .. "/out/c.h")
+	common.is_right(name .. " as it should be")
 end
 
 stage_mistake("syntax", 7, "unexpected symbol", map("return big(w)", "return )"))
@@ -144,24 +30,6 @@ stage_mistake("name no identifier", 2, "lower-case", map('"probe"', '"X-1"'))
 stage_mistake("wrong type", 7, 'apply is "big"', map("function(w) return big(w) end", '"big"'))
 stage_mistake("wrong kind", 4, 'kind is "mop"', map('"map"', '"mop"'))
 stage_mistake("wrong unit", 5, "unit is 3", map("unit = 4", "unit = 3"))
-stage_mistake("wrong unit of several words", 5, "unit is 260", map("unit = 4", "unit = 260"))
-stage_mistake("a unit no words fit", 6, "word is 64 bits, expected a part", map("unit = 4,", "unit = 12,\n\tword = 64,"))
-stage_mistake("a unit that is computed with", 8, "apply does more with its 28 bytes than to move them",
-	change(map("unit = 4,", "unit = 28,\n\tword = 32,"), "return big(w)", "w[1] = add(w[1], 1) return w"))
-stage_mistake("an inverse that computes", 9, "inverse does more with its 28 bytes",
-	change(change(map("unit = 4,", "unit = 28,\n\tword = 32,"), "return big(w)", "return w"), '"self"',
-		"function(w) w[1] = xor(w[1], 0) return w end"))
-stage_mistake("a layout's number", 5, "part 2 of layout is 3", layout("8", "3"))
-stage_mistake("a layout's bytes", 5, 'part 3 of layout is "0"', layout('"12"', '"0"'))
-stage_mistake("a layout's table", 5, "part 1 of layout is a table", layout("4", "{ 4 }"))
-stage_mistake("a layout that is not filled", 5, "layout has 27 bytes", layout('"12"', '"11"'))
-stage_mistake("a layout that is too long", 5, "layout has 276 bytes", layout('"12"', '"260"'))
-stage_mistake("a layout of nothing", 5, "layout has 0 bytes", layout('4, 8, "12", 2, 2', ""))
-stage_mistake("a layout with a hole", 5, "layout has nothing at place 2", layout("8", "nil"))
-stage_mistake("a layout without an order", 1, "order is nothing", layout('\torder = "big",\n', ""))
-stage_mistake("a layout and a function", 8, "unknown field 'apply'",
-	layout('"pass",', '"pass",\n\tapply = function(w) return w end,'))
-stage_mistake("a layout and a unit", 8, "unknown field 'unit'", layout('"pass",', '"pass",\n\tunit = 28,'))
 stage_mistake("a word wider than its unit", 6, "word is 32 bits", map("unit = 4,", "unit = 2,\n\tword = 32,"))
 stage_mistake("a table for one word", 7, "what apply returns is a table", map("big(w)", "{ w }"))
 stage_mistake("one word of several", 8, "operand 1 of big() is a table", map("unit = 4,", "unit = 4,\n\tword = 16,"))
@@ -345,20 +213,6 @@ do
 		.. "mark = function() local m = {} for k = 1, 16 do m[k] = k end return m end }\n")
 	write("chains/c.lua", chain '"copy", { "inet_checksum", at = "tail" }, "probe"')
 	complains("too much at the end", "chains/c.lua", 3, "bytes may come when the data ends, expected 4096 at most")
-end
-
--- Units that only far apart come together.
-do
-	write("stages/probe.lua", layout('"12"', '"236"'))
-	write("chains/c.lua", chain '"probe", "copy"')
-	local ok, message = main.generate(root .. "/chains/c.lua", root .. "/out")
-	check(ok, "units of 252 bytes", message)
-	os.remove(root .. "/out/c.c")
-	write("stages/line.lua", (map("unit = 4,", "unit = 64,\n\tword = 32,"):gsub('"probe"', '"line"'):gsub("return big%(w%)",
-		"local t = { unpack(w) } t[1] = xor(w[1], 1) return t")))
-	write("chains/c.lua", chain '"probe", "line", "copy"')
-	complains("units of 252 and of 64 bytes", "chains/c.lua", 3,
-		"8064 bytes may wait for a unit of 4032, in which those of all stages are whole, expected 1024 at most")
 end
 
 -- As many frames as one likes, and loops within loops: the C knows all that it uses.
@@ -598,6 +452,4 @@ do
 	check(status("--out " .. root .. "/out -- --explain copy_sum") == 1, "status of a chain called --explain")
 end
 
-os.execute("rm -r " .. root)
-print(string.format("ilp descriptions: %d passed, %d failed", passed, failed))
-os.exit(failed == 0 and 0 or 1)
+common.done "ilp descriptions"
