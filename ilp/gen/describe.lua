@@ -32,7 +32,7 @@
 --	         Where `from` is more than 1, last(w, n) has the last n bytes of the data, fewer than that; and unlast(w), of
 --	         the last `to` bytes, returns { word, how many of its bytes there are, bad }.
 --	         In the place of all these: layout, as a map's, and { 3 } for a hole of 3 bytes, which is left out, and is
---	         zeros when it comes back; and order. An incomplete last unit counts as if zeros followed
+--	         zeros when it comes back; and order. An incomplete last unit of data counts as if zeros followed
 --	stuff    takes zeros out of the data: it is cut at them, and after `run` bytes without one; before each piece goes
 --	         its length, plus 1 (COBS: run = 254)
 --	tap      shows the data to who asks for it, by the parameter NAME.sink (struct ilp_tap, ilp/run.h): to debug

@@ -121,9 +121,14 @@ end
 -- Verdicts -------------------------------------------------------------------------------------------------------
 
 -- What is known of the length of the data: that it leaves `rest` when it is divided by `of`. Returns what is known of
--- it after a step that meets it; or nil, if the step needs whole units and may not find them.
-local function length_after(step, known)
+-- it after a step that meets it; or nil, if the step needs whole units and may not find them. before: what has put
+-- something to the data.
+local function length_after(step, known, before)
 	local stage, of, rest = step.stage, known.of, known.rest
+	-- An incomplete structure is filled up with zeros, which may be the data's, but no other stage's.
+	if step.kind == "recode" and not step.graph and before and (of % step.from ~= 0 or rest % step.from ~= 0) then
+		return nil
+	end
 	if step.kind == "map" and stage.whole and (of % stage.unit ~= 0 or rest % stage.unit ~= 0) then return nil end
 	if step.kind == "pad" then return { of = stage.to, rest = 0 } end
 	if step.kind == "trailer" or step.kind == "head" then return { of = of, rest = (rest + stage.size) % of } end
@@ -161,7 +166,7 @@ local function illegal(chain)
 	end
 	local known, before = { of = 1, rest = 0 }, nil
 	for _, step in ipairs(M.steps(chain, "send")) do
-		local after = length_after(step, known)
+		local after = length_after(step, known, before)
 		if not after then
 			return step.stage, string.format("'%s' needs whole units of %d bytes, but %s, expected padding to %d just "
 				.. "before; put a stage that pads there", step.name, step.stage.unit, before and string.format(

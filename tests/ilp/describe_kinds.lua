@@ -80,6 +80,9 @@ stage_mistake("recode of one word", 8, "what inverse returns is one word",
 stage_mistake("a layout without a hole", 5, "layout has 6 bytes of which 6 go", change(PACK, "{ 3 }, ", ""))
 stage_mistake("a layout of holes", 5, "layout has 3 bytes of which 0 go", change(PACK, '4, { 3 }, "2"', "{ 3 }"))
 stage_mistake("a hole of nothing", 5, "part 2 of layout is a table", change(PACK, "{ 3 }", "{ 0 }"))
+write("stages/probe.lua", PACK)
+chain_mistake("structures behind what is refused", 3,
+	"'probe' needs whole units of 9 bytes, but 'base64' leaves a length that is no multiple", chain '"base64", "probe"')
 stage_mistake("a stuffing of nothing", 5, "run is 0, expected bytes from 1 to 254",
 	'return stage {\n\tname = "probe",\n\tstandard = "none",\n\tkind = "stuff",\n\trun = 0,\n}\n')
 stage_mistake("keys of a tap", 5, "unknown field 'params'",

@@ -34,6 +34,7 @@ kept() {
 404 3697467156 steps that want more vectors than a block of the keystream has, between its rounds
 312 48411262 the same secrets, of pieces of eight words
 503 587726308 bytes of a word beyond it, gcc said
+1082 2522257865 more bytes that wait for a zero than there can be, gcc said
 EOF
 }
 FEW='1 6' LATER='1001 1006' # and these
