@@ -99,7 +99,7 @@ prove: ## the full proof of every chain's loops (an hour or less; goes on where 
 	@$(BUILD) CC=clang gen-tests
 	@tests/ilp/prove.sh $(if $(JSON),--json '$(JSON)')
 
-survey: ## every legal chain of four of ten stages, generated, compiled and run; all verdicts (40 minutes; likewise)
+survey: ## every legal chain of four of eleven stages, and more; all verdicts (70 minutes; likewise)
 	$(need) $(NEED_BUILD)
 	@tests/ilp/survey.sh --all $(if $(JSON),--json '$(JSON)')
 

@@ -4,12 +4,16 @@
 -- A stage is `return stage { … }` in a file of its name, with name, standard (what it follows, or "none"), kind
 -- and, by kind:
 --
---	map      changes the data unit by unit (1, 2, 4, 8, 16, 32 or 64 bytes). apply(w, i, s) and inverse(w, i, s) return
+--	map      changes the data unit by unit (1, 2, 4, 8, 16, 32 or 64 bytes; where functions only move bytes, any multiple
+--	         of 4 up to 256). apply(w, i, s) and inverse(w, i, s) return
 --	         a word, or a table of words where `word` says that a unit has several (bits of one; default: the unit,
 --	         64 at most). Words are as the machine loads them: big() and little() make their order that of a format.
 --	         i is the number of the unit, as a word: of 8 bits, modulo 256. inverse is "self" when apply undoes
 --	         itself, false when nothing does.
 --	         tail = "pass": an incomplete last unit passes unchanged; "whole": there must be none.
+--	         In the place of unit, word, functions and inverse: layout, the parts of a unit, as { 4, 8, 4, "8", 4 } has
+--	         them: numbers of 2, 4, 8 or 16 bytes, and in quotes how many bytes stand between them. With it goes order
+--	         ("big", "little"), that of numbers in the format: where the machine's is the other one, they are reversed
 --	         moves = true with unit 1 and apply the identity: here the data goes to its destination
 --	fold     computes a value of the data, of `size` bytes. zero is the accumulator that adds nothing: a 64-bit word,
 --	         or a table of such; init, that with which the data begins [zero]. step(acc, w, k, s) is acc with one unit
@@ -23,6 +27,15 @@
 --	stream   is xored to the data. block(s, i) gives the 16 words of 32 bits of block i, as memory is to hold them
 --	reframe  puts mark(i, s), words of 32 bits as memory is to hold them, before each run i of `every` bytes. Its
 --	         inverse takes them out and compares them
+--	recode   makes `to` bytes of `from`, 1 to 4 of each. apply(w) is given and returns a word of 32 bits that holds these
+--	         as memory does, zeros behind them; inverse(w) returns { word, bad }, bad being 0 where apply makes such.
+--	         Where `from` is more than 1, last(w, n) has the last n bytes of the data, fewer than that; and unlast(w), of
+--	         the last `to` bytes, returns { word, how many of its bytes there are, bad }.
+--	         In the place of all these: layout, as a map's, and { 3 } for a hole of 3 bytes, which is left out, and is
+--	         zeros when it comes back; and order. An incomplete last unit of data counts as if zeros followed
+--	stuff    takes zeros out of the data: it is cut at them, and after `run` bytes without one; before each piece goes
+--	         its length, plus 1 (COBS: run = 254)
+--	tap      shows the data to who asks for it, by the parameter NAME.sink (struct ilp_tap, ilp/run.h): to debug
 --	pad      fills up to a multiple of `to` bytes, with `least` (0, 1) or more. fill(k, n) is the k-th of n such bytes, a
 --	         plain number; the last one tells n. Its inverse compares them and takes them off
 --
@@ -39,6 +52,9 @@
 -- and is compared on the way in. inplace = true: source and destination may be the same memory, in calls
 -- that hold nothing back (ilp/run.h).
 --
+-- insecure = true says of a stage that what it protects is not safe by it: it is kept for what it was, and called
+-- historic_… . A chain of such stages has to say the same.
+--
 -- Names are of a-z, 0-9 and _, and none that the C means something else by (names.lua): of stages x1, load, tile are
 -- taken, of parameters words of C (more, last, int).
 local field = require "gen.field"
@@ -47,6 +63,8 @@ local ops = require "gen.ops"
 local graph = require "gen.graph"
 local laws = require "gen.laws"
 local pair = require "gen.pair"
+local layout = require "gen.layout"
+local move = require "gen.move"
 
 local M = {}
 
@@ -54,10 +72,10 @@ M.BLOCK_WORDS = 16 -- that a stream makes at a time
 
 local KEYED = { params = { "table", optional = true }, begin = { "function", optional = true },
 	expand = { "function", optional = true }, public = { true, false, optional = true } }
-local COMMON = { name = "string", standard = "string", kind = { "map", "fold", "stream", "pair", "reframe",
-	"pad" } }
+local COMMON = { name = "string", standard = "string", insecure = { true, optional = true },
+	kind = { "map", "fold", "stream", "pair", "reframe", "recode", "stuff", "tap", "pad" } }
 local FIELDS = {
-	map = { unit = { 1, 2, 4, 8, 16, 32, 64 }, word = { 8, 16, 32, 64, optional = true }, apply = "function",
+	map = { unit = "number", word = { 8, 16, 32, 64, optional = true }, apply = "function",
 		inverse = { "self", false, "function" }, moves = { true, false, optional = true }, tail = { "pass", "whole" } },
 	fold = { unit = { 4, 8, 16 }, word = { 64, 128, optional = true }, zero = { "number", "table" },
 		init = { "number", "table", optional = true }, step = "function", steps = { "function", optional = true },
@@ -67,9 +85,20 @@ local FIELDS = {
 	pair = pair.FIELDS,
 	stream = { unit = { 16, 64 }, word = { 32, 128, optional = true }, block = "function" },
 	reframe = { every = "number", mark = "function" },
+	recode = { from = "number", to = "number", apply = "function", inverse = "function",
+		last = { "function", optional = true }, unlast = { "function", optional = true } },
+	stuff = { run = "number" },
+	tap = {},
 	pad = { to = "number", least = { 0, 1 }, fill = "function" },
 }
-local CHAIN = { name = "string", stages = "table", inplace = { true, false, optional = true } }
+-- A map whose units are described by what stands in them.
+local LAYOUTS = {
+	map = { layout = "table", order = { "big", "little" }, tail = { "pass", "whole" } },
+	recode = { layout = "table", order = { "big", "little" } },
+}
+local UNKEYED = { pair = true, recode = true, stuff = true, tap = true, pad = true }
+local CHAIN = { name = "string", stages = "table", inplace = { true, false, optional = true },
+	insecure = { true, optional = true } }
 
 -- Graphs ---------------------------------------------------------------------------------------------------------
 
@@ -120,6 +149,11 @@ local function trace(d, name, bits, shape, results)
 		end), 1, #shape)))
 	end
 	g.field, g.file, g.line = name, d.file, d.line(name)
+	local line = not (d.fields.insecure or d.fields.public) and graph.find(g.scope, "lookup")
+	if line then
+		sandbox.fail(d.file, line, "lookup() in %s, expected none where its time may tell a secret; compute it, or say "
+			.. "public = true or insecure = true", name)
+	end
 	return g
 end
 
@@ -140,6 +174,10 @@ local function no_choice(d, g)
 	if line then
 		sandbox.fail(d.file, line, "choose() in %s, expected none in what vectors do; data must not decide here",
 			g.field)
+	end
+	line = d.fields.kind ~= "map" and graph.find(g.scope, "lookup")
+	if line then
+		sandbox.fail(d.file, line, "lookup() in %s, expected none in what vectors do, but in a map; compute it", g.field)
 	end
 	return g
 end
@@ -196,13 +234,44 @@ end
 
 local check = {}
 
+-- What the layout says, as if it was said by a function.
+local function from_layout(d)
+	local f, line = d.fields, d.line
+	d.layout, f.unit = layout.of_map(d)
+	f.word, f.inverse, d.unit = layout.bits(d.layout), "self", f.unit
+	f.apply = layout.apply(d.layout, f.word, f.order)
+	function d.line(name) return line(name == "apply" and "layout" or name) end
+end
+
+local function check_unit(d)
+	local unit = d.fields.unit
+	if unit ~= 1 and unit ~= 2 and (unit < 4 or unit % 4 ~= 0 or unit > layout.MOST) then
+		field.fail(d, "unit", "unit is %s, expected 1, 2 or a multiple of 4 up to %d; correct it", sandbox.show(unit),
+			layout.MOST)
+	end
+	d.bits = d.fields.word or unit <= 8 and unit * 8 or unit % 8 == 0 and 64 or 32
+	d.words = unit * 8 / d.bits
+	if d.words < 1 then
+		field.fail(d, "word", "word is %d bits, expected no more than the unit's %d; correct it", d.bits, unit * 8)
+	elseif d.words % 1 ~= 0 then
+		field.fail(d, "word", "word is %d bits, expected a part of the unit's %d; correct it", d.bits, unit * 8)
+	end
+end
+
+-- Vectors are told how to move bytes of any unit, but not how to compute with its words.
+local function check_moves(d, g)
+	local unit = d.fields.unit
+	if (unit > 64 or 64 % unit ~= 0) and not move.of_graph(g, d.words, d.bits / 8) then
+		sandbox.fail(d.file, g.line, "%s does more with its %d bytes than to move them, expected a unit of 1, 2, 4, 8, 16, "
+			.. "32 or 64 for that; fill the unit up, or let another stage compute", g.field, unit)
+	end
+	return g
+end
+
 function check.map(d)
 	local f = d.fields
-	d.bits = f.word or math.min(f.unit * 8, 64)
-	d.words = f.unit * 8 / d.bits
-	if d.words < 1 then
-		field.fail(d, "word", "word is %d bits, expected no more than the unit's %d; correct it", d.bits, f.unit * 8)
-	end
+	if f.layout then from_layout(d) end
+	check_unit(d)
 	d.moves, d.whole = f.moves or false, f.tail == "whole"
 	check_keyed(d, d.bits == 64 and 64 or 32)
 	if d.state_words > 0 and d.bits < 32 then
@@ -211,7 +280,7 @@ function check.map(d)
 	local n = d.words > 1 and d.words or nil
 	local shape = { item("w", n), { word = "i" }, { words = "s", n = d.state_words } }
 	local function way(name)
-		return no_choice(d, trace(d, name, d.bits, shape, word_or_words(name, n)))
+		return check_moves(d, no_choice(d, trace(d, name, d.bits, shape, word_or_words(name, n))))
 	end
 	d.apply = way "apply"
 	if d.moves and not (graph.is_identity(d.apply) and f.unit == 1) then
@@ -377,6 +446,42 @@ function check.reframe(d)
 	laws.agree(d, d.mark)
 end
 
+function check.recode(d)
+	local f = d.fields
+	d.bits, d.state_words = 32, 0
+	if f.layout then
+		d.layout, d.from, d.to = layout.of_recode(d)
+		d.unit = d.from
+		return
+	end
+	field.check_integer(d, "from", 1, 4, "bytes")
+	field.check_integer(d, "to", 1, 4, "bytes")
+	d.from, d.to, d.unit = f.from, f.to, f.from
+	for _, name in ipairs { "last", "unlast" } do
+		if (f[name] ~= nil) ~= (f.from > 1) then
+			field.fail(d, name, "%s %s of units of %d bytes, expected it %s; %s it", name,
+				f[name] and "is there" or "is missing", f.from, f.from > 1 and "for incomplete ones" or "of longer ones only",
+				f.from > 1 and "describe" or "remove")
+		end
+	end
+	d.apply = no_choice(d, trace(d, "apply", 32, { { word = "w" } }, one "apply"))
+	d.inverse = no_choice(d, trace(d, "inverse", 32, { { word = "w" } }, many("inverse", 2)))
+	d.last = {}
+	for n = 1, f.from - 1 do
+		d.last[n] = trace(d, "last", 32, { { word = "w" }, { plain = n } }, one "last")
+	end
+	d.unlast = f.unlast and trace(d, "unlast", 32, { { word = "w" } }, many("unlast", 3))
+	laws.recode(d)
+end
+
+function check.stuff(d)
+	field.check_integer(d, "run", 1, 254, "bytes")
+	d.run = d.fields.run
+end
+
+-- What a tap is told to show it to is no secret, and makes no state.
+function check.tap(d) d.params, d.param_bytes = { { name = "sink", size = 16 } }, 16 end
+
 function check.pad(d)
 	local f = d.fields
 	field.check_integer(d, "to", 2, 64, "bytes")
@@ -428,12 +533,18 @@ function M.stage(file)
 	inherit(d)
 	field.check(d, COMMON)
 	local kind = d.fields.kind
-	local keyed = kind ~= "pad" and kind ~= "pair" and KEYED or {}
-	field.check(d, FIELDS[kind])
+	local fields = d.fields.layout ~= nil and LAYOUTS[kind] or FIELDS[kind]
+	local keyed = fields ~= LAYOUTS[kind] and not UNKEYED[kind] and KEYED or {}
+	field.check(d, fields)
 	field.check(d, keyed)
-	field.check_known(d, COMMON, FIELDS[kind], keyed)
+	field.check_known(d, COMMON, fields, keyed)
 	field.check_name(d)
 	field.check_comment(d, "standard")
+	d.insecure = d.fields.insecure
+	if d.insecure and not d.fields.name:match("^historic_") then
+		field.fail(d, "name", "name is %q of a stage that is insecure, expected historic_…, so that whoever reads it "
+			.. "is told; rename it", d.fields.name)
+	end
 	d.name, d.kind, d.unit, d.standard = d.fields.name, kind, d.fields.unit or 1, d.fields.standard
 	check[kind](d)
 	return d
@@ -489,6 +600,7 @@ function M.chain_of(d, find)
 	if field.check_list(d, "stages", d.fields.stages) == 0 then
 		field.fail(d, "stages", "stages is empty, expected names of stages in send order; add \"copy\"")
 	end
+	local insecure
 	for k = 1, #d.fields.stages do
 		local name, at = entry(d, k)
 		local stage, where = find(name)
@@ -499,8 +611,17 @@ function M.chain_of(d, find)
 		if at ~= "value" and stage.kind ~= "fold" then
 			M.fail_stage(d, name, "'%s' has no value to put at the %s of the data, expected a fold; remove at", name, at)
 		end
+		if stage.insecure and not d.fields.insecure then
+			M.fail_stage(d, name, "'%s' is insecure, expected a chain that knows; name another stage, or add insecure = true",
+				name)
+		end
+		insecure = insecure or stage.insecure
 		put(d, stage, at, find)
 	end
+	if d.fields.insecure and not insecure then
+		field.fail(d, "insecure", "insecure is true of a chain whose stages are not, expected one that is; remove it")
+	end
+	d.insecure = insecure
 	return d
 end
 

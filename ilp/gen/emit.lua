@@ -5,8 +5,10 @@ local isa_table = require "gen.isa"
 local fold = require "gen.fold"
 local frame = require "gen.frame"
 local stream = require "gen.stream"
+local stuff = require "gen.stuff"
 local loop = require "gen.loop"
 local pipe = require "gen.pipe"
+local planner = require "gen.plan"
 local prelude = require "gen.prelude"
 local schedule = require "gen.schedule"
 local stack = require "gen.stack"
@@ -148,6 +150,9 @@ local function emit_begin_row(t, plan, isa, name)
 		emit_words(t, stage, isa, stage.begin, stage.expand_words)
 	end
 	for _, stage in ipairs(plan.folds) do fold.emit_begin(t, stage) end
+	for _, stage in ipairs(plan.chain.stages) do
+		if stage.kind == "stuff" then t:line("__builtin_memset(s->%s_run, 0, %d);", stage.name, stage.run + 2) end
+	end
 	state.each_compared(plan, function(stage) t:line("__builtin_memset(s->%s_came, 0, %d);", stage.name, stage.size) end)
 	t:endfunc()
 end
@@ -296,7 +301,7 @@ local function emit_passes(t, segment, loops, isa, s)
 		local call = loop.call(l, isa, out and "_out" or "", given)
 		if l.only_moves then
 			t:line("copy_bytes(%s, %s, %s);", l.to, l.from, n)
-		elseif l.reframes then
+		elseif l.resizes then
 			count = count + 1
 			t:line("const size_t n%d = %s;", count, call)
 			n = "n" .. count
@@ -312,7 +317,18 @@ local function emit_passes(t, segment, loops, isa, s)
 end
 
 local function emit_tiled(t, inner, way, segment)
-	t:line("const size_t tile = s->ilp.tile;")
+	local unit, few = segment.unit, planner.lcm(segment.unit, 64)
+	if segment.cuts and unit > 32 then
+		-- What is to be cut off may come to as much as all its units.
+		t:line("const size_t tile = s->ilp.tile < %d ? %d : s->ilp.tile;", #segment.cuts * unit + 1, #segment.cuts * unit + 1)
+	elseif segment.cuts or few == 64 then
+		t:line("const size_t tile = s->ilp.tile;")
+	else
+		-- Whole units, and lines if there is room.
+		t:line("const size_t strip = s->ilp.tile;")
+		t:line("const size_t tile = strip >= %d ? strip / %d * %d : strip < %d ? %d : strip / %d * %d;", few, few, few, unit,
+			unit, unit, unit)
+	end
 	t:line("size_t out = 0;")
 	t:line("")
 	if segment.cuts then
@@ -560,8 +576,8 @@ end
 
 local function emit_params(t, plan)
 	t:open("static const struct ilp_param params[] = {")
-	for _, stage in ipairs(plan.keyed) do
-		for _, p in ipairs(state.params(stage)) do
+	for _, stage in ipairs(plan.chain.stages) do
+		for _, p in ipairs(stage.params and state.params(stage) or {}) do
 			t:line("{ \"%s.%s\", offsetof(struct chain, %s_params.%s), %d },", stage.name, p.name, stage.name, p.name,
 				p.size)
 		end
@@ -643,6 +659,7 @@ local function emit_opening(t, plan, schedules)
 		t:line(" * %-16s %s%s", stage.name, stage.kind, stage.standard ~= "none" and ", " .. stage.standard or "")
 	end
 	t:line(" *")
+	if chain.insecure then t:line(" * INSECURE: kept for what it was.") end
 	t:line(" * Verdict: %s. */", plan.verdict)
 	if plan.secret then
 		local loops, ends = stack.of_loops(function(f) each_loop(plan, schedules, f) end),
@@ -669,8 +686,6 @@ local function emit_opening(t, plan, schedules)
 end
 
 local function emit_common(t, plan)
-	for _, union in ipairs(turn.UNIONS) do t:raw(union) end
-	t:line("")
 	for _, direction in ipairs(DIRECTIONS) do
 		local g = plan[direction].growth
 		t:line("static const struct ilp_growth growth_%s __attribute__((unused)) = { %d, %d, %d };", direction, g.fixed,
@@ -683,6 +698,7 @@ local function emit_common(t, plan)
 	for _, stage in ipairs(plan.streams) do stream.emit_has(t, stage) end
 	for _, stage in ipairs(plan.chain.stages) do
 		if stage.kind == "reframe" then frame.emit_functions(t, stage) end
+		if stage.kind == "stuff" then stuff.emit_functions(t, stage) end
 		if stage.kind == "pad" then pipe.emit_pad(t, stage) end
 	end
 	t:line("/* A schedule over n bytes, whole units unless the ADU ends with them; "
@@ -732,6 +748,7 @@ function M.source(plan, counted)
 	t.counted, t.by_row = counted, plan.by_row -- frame.lua, loop.lua
 	prelude.begin()
 	expression.begin()
+	turn.begin()
 	for _, direction in ipairs(DIRECTIONS) do schedules[direction] = schedule.list(plan[direction], plan.ways) end
 	emit_opening(opening, plan, schedules)
 	emit_common(t, plan)
@@ -753,7 +770,7 @@ function M.source(plan, counted)
 	emit_table(t, plan)
 	local rows = { secret = plan.secret }
 	for _, isa in ipairs(rows_of(plan)) do rows[isa] = true end
-	local first = opening:string() .. prelude.of(t, rows, counted) .. "\n"
+	local first = opening:string() .. prelude.of(t, rows, counted) .. turn.unions() .. expression.lists() .. "\n"
 	return t:string(plan.chain.name .. ".c", first), t.heads
 end
 

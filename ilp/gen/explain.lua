@@ -8,10 +8,11 @@ local stream = require "gen.stream"
 
 local M = {}
 
--- How much longer, or shorter, the data becomes by a frame, where there is much of it.
+-- How much longer, or shorter, the data becomes by a step, where there is much of it; of what is stuffed, nobody knows.
 local function growth(step)
 	local stage = step.stage
 	if step.kind == "insert" then return 1 + stage.size / stage.every end
+	if step.kind == "recode" then return step.to / step.from end
 	return step.kind == "remove" and stage.every / (stage.every + stage.size) or 1
 end
 
@@ -23,7 +24,7 @@ local function traffic(loops)
 	for _, l in ipairs(loops) do
 		local before, writes, steps = length, false, 0
 		for _, step in ipairs(l.steps) do
-			if step.reframes then length = length * growth(step) end
+			if step.reframes or step.resizes then length = length * growth(step) end
 			if step ~= l.frames[1] then
 				steps, writes = steps + 1, writes or step.moves or step.changes or step.reframes
 			end
@@ -65,7 +66,8 @@ function M.table(plan)
 	local page = { chain = plan.chain.name, verdict = plan.verdict, unit = plan.unit, block = plan.block,
 		state_bytes = state.size(plan), stages = {}, directions = {}, registers = {} }
 	for k, s in ipairs(plan.chain.stages) do
-		page.stages[k] = { name = s.name, kind = s.kind, unit = s.unit, standard = s.standard, at = plan.chain.at[k] }
+		page.stages[k] = { name = s.name, kind = s.kind, unit = s.unit, standard = s.standard, at = plan.chain.at[k],
+			insecure = s.insecure or false, debug = s.kind == "tap" }
 	end
 	for k, direction in ipairs { "send", "recv" } do
 		local way, reasons, schedules = plan[direction], {}, {}
@@ -104,6 +106,10 @@ function M.text(page)
 	local lines = {}
 	local function put(...) lines[#lines + 1] = string.format(...) end
 	put("%s: %s", page.chain, page.verdict)
+	for _, s in ipairs(page.stages) do
+		if s.insecure then put("  INSECURE: '%s' protects nothing; it is kept for what it was", s.name) end
+		if s.debug then put("  DEBUG: '%s' shows the data to whoever sets %s.sink; take it out again", s.name, s.name) end
+	end
 	put("")
 	for _, s in ipairs(page.stages) do
 		put("  %-16s %-7s unit %2d  %s%s", s.name, s.kind, s.unit, s.standard, s.at ~= "value" and ", its value at the "

@@ -49,6 +49,20 @@ end
 -- Strips outer parentheses that belong together.
 local function bare(e) return e:find("^%b()$") and e:sub(2, -2) or e end
 
+-- The lists that are looked up in, once for a file: their texts, and the name of each by its text.
+local lists
+function M.list(t, bits)
+	local most = math.max(unpack(t))
+	local T = most < 256 and 8 or most < 65536 and 16 or bits
+	local made = string.format("static const uint%d_t %%s[256] = {\n\t%s\n};\n", T, table.concat(t, ", "))
+	if not lists[made] then
+		lists[made] = "list_" .. #lists + 1
+		lists[#lists + 1] = string.format(made, lists[made])
+	end
+	return lists[made]
+end
+function M.lists() return table.concat(lists) end
+
 -- What is being written. uses: how often an operation is used; text: the C expression of each that has one; home: the
 -- scope an operation stands in.
 local Writer = {}
@@ -146,6 +160,10 @@ function Writer:expression(n)
 			e = self:rotate(x, n.count)
 		elseif n.op == "mul32" then
 			e = string.format("%s(%s, %s)", prelude.use("MUL32_%s", self.type), x, self:operand(b))
+		elseif n.op == "lookup" then
+			e = string.format("((%s)%s[%s & 0xff])", self.type, M.list(n.count, self.graph.bits), x)
+		elseif n.op == "by_order" then
+			e = string.format("%s(%s, %s)", prelude.use "BY_ORDER", x, self:operand(b))
 		elseif n.op == "choose" then
 			e = string.format("ilp_select(%s, %s, %s)", x, self:operand(b), self:operand(n.args[3]))
 			if self.graph.bits < 64 then e = string.format("(%s)%s", self.type, e) end
@@ -291,7 +309,7 @@ end
 
 -- What was written before, by all that it depends on: the same graph stands in many loops.
 local written
-function M.begin() written = setmetatable({}, { __mode = "k" }) end
+function M.begin() written, lists = setmetatable({}, { __mode = "k" }), {} end
 
 local function write(graph, names, type, prefix, isa, apart)
 	local t = text.new()

@@ -407,12 +407,17 @@ local function steps_function(t, stage, isa, D, k, n)
 	return name
 end
 
--- So many vectors at once.
+-- These vectors, so many at once as there is a function for.
 function M.steps(t, stage, isa, width, xs)
-	local D, casts = isa_table.type(width, stage.bits), {}
-	for j, x in ipairs(xs) do casts[j] = string.format(", (%s)%s", D, x) end
-	t:line("%s(%s%s%s);", steps_function(t, stage, isa, D, stride(stage, width, 1), #xs), accumulator(stage, 0, 0),
-		table.concat(casts), M.state_argument(stage))
+	local D, from, n = isa_table.type(width, stage.bits), 1, M.SEVERAL
+	while from <= #xs do
+		while n > #xs - from + 1 do n = n / 2 end
+		local casts = {}
+		for j = 1, n do casts[j] = string.format(", (%s)%s", D, xs[from + j - 1]) end
+		t:line("%s(%s%s%s);", steps_function(t, stage, isa, D, stride(stage, width, 1), n), accumulator(stage, 0, 0),
+			table.concat(casts), M.state_argument(stage))
+		from = from + n
+	end
 end
 
 -- Brings the accumulators of that width to the number of the loop: accumulators to one, then halves of that to one as

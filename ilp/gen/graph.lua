@@ -45,18 +45,18 @@ local function meter()
 end
 
 -- Those that operation does, which folds constants, and those that know a machine's order of bytes, which none can.
-local ORDERED = { big = true, little = true, big32 = true, little32 = true }
+local ORDERED = { big = true, little = true, big32 = true, little32 = true, by_order = true }
 local PLAIN = { "add", "sub", "mul", "mul32", "xor", "and_", "or_", "choose", "add32", "swap", "aes", "aes_last" }
 local function name_operations(d, plain, operation, ordered)
 	for _, op in ipairs(PLAIN) do
 		d[op] = plain[op] and function(...) return operation(op, { ... }) end
 	end
-	for _, op in ipairs { "rotl", "shl", "shr" } do
+	for _, op in ipairs { "rotl", "shl", "shr", "lookup" } do
 		d[op] = plain[op] and function(a, count) return operation(op, { a }, count) end
 	end
 	d.clmul = plain.clmul and function(a, b, halves) return operation("clmul", { a, b }, halves) end
 	for op in pairs(ORDERED) do
-		d[op] = plain[op] and function(a) return ordered(op, a) end
+		d[op] = plain[op] and function(...) return ordered(op, { ... }) end
 	end
 end
 
@@ -156,8 +156,8 @@ function M.new(bits)
 		values[#args + 1] = count
 		return give(node { op = "const", value = plain[op](unpack(values)) })
 	end)
-	name_operations(d, plain, operation, sandbox.unseen(function(op, a)
-		return give(record(node { op = op, args = { a } }))
+	name_operations(d, plain, operation, sandbox.unseen(function(op, args)
+		return give(record(node { op = op, args = args }))
 	end))
 	name_loop(d, own)
 	return d
@@ -229,18 +229,6 @@ function M.is_identity(graph)
 		if r ~= graph.inputs[k] then return false end
 	end
 	return true
-end
-
--- If all that the graph does is to put its first n inputs in another order: for each result, which input it is.
-function M.permutation(graph, n)
-	local from = {}
-	for k, r in ipairs(graph.results) do
-		for j = 1, n do
-			if r == graph.inputs[j] then from[k] = j end
-		end
-		if not from[k] then return nil end
-	end
-	return from
 end
 
 -- The graph is one operation on its inputs, in their order.

@@ -112,8 +112,13 @@ end
 -- The same, tried once for each row of stages; what stands before them does not matter, but for the data it leaves.
 local function is_loop(machines, first, last, trials, known)
 	if first == last then return true end
-	local names = {}
-	for k = first, last do names[#names + 1] = machines[k].label end
+	local names, others, apart = {}, 0, false
+	for k = first, last do
+		names[#names + 1] = machines[k].label
+		apart, others = apart or machines[k].apart, others + (machines[k].moves and 0 or 1)
+	end
+	-- What is apart has the data for itself: beside it there can be what does nothing to them.
+	if apart then return others == 1 end
 	local key = table.concat(names, " ")
 	if known[key] == nil then known[key] = try_loop(machines, first, last, trials) end
 	return known[key]
@@ -133,10 +138,17 @@ end
 
 -- Whether it can be undone: a stage that has no way back, or whose way back gives something else.
 local function undone(chain, values, order, sent, data)
+	local holes = false -- what stood there is lost, and so is how long an incomplete unit was
 	for _, stage in ipairs(chain.stages) do
 		if stage.kind == "map" and not stage.fields.inverse then return false end
+		holes = holes or stage.kind == "recode" and stage.fields.layout ~= nil
 	end
 	local back, _, bad = oracle.run(oracle.machines(chain, "recv", values, order), sent)
+	if holes and not bad then
+		data = back
+		sent = oracle.run(oracle.machines(chain, "send", values, order), data)
+		back, _, bad = oracle.run(oracle.machines(chain, "recv", values, order), sent)
+	end
 	return not bad and equal(back, data)
 end
 

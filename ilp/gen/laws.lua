@@ -146,6 +146,40 @@ function M.map(d)
 	end
 end
 
+-- What is recoded comes back, an incomplete unit too, and neither way makes more bytes than it may.
+function M.recode(d)
+	local from, to, domain = d.from, d.to, number.new(32, "little")
+	local function run(g, w) return graph.evaluate(g, domain, { { w } }, 1) end
+	local function check(name, got, want, w)
+		if got ~= want then
+			sandbox.fail(d.file, d.line(name), "%s gives 0x%s for the word 0x%s, expected 0x%s; correct it, or what it undoes",
+				name, hex(got), hex(w), hex(want))
+		end
+	end
+	local function back(g, made, w, n)
+		local name, there = g.field, run(made, w)[1][1]
+		check(made.field, there, there % 2^(8 * to), w)
+		local here = run(g, there)
+		local count = #here == 3 and here[2][1] or n
+		check(name, here[1][1], w, there)
+		check(name, count, n, there)
+		check(name, here[#here][1], 0, there)
+	end
+	M.agree(d, d.apply)
+	M.agree(d, d.inverse)
+	for _, g in ipairs(d.last) do M.agree(d, g) end
+	if d.unlast then M.agree(d, d.unlast) end
+	for _, w in ipairs(words_of(d, 32)) do
+		back(d.inverse, d.apply, w % 2^(8 * from), from)
+		for n = 1, d.unlast and from or 0 do back(d.unlast, d.last[n] or d.apply, w % 2^(8 * n), n) end
+		local any = w % 2^(8 * to)
+		for _, g in ipairs { d.inverse, d.unlast } do
+			local made = run(g, any)[1][1]
+			check(g.field, made, made % 2^(8 * from), any)
+		end
+	end
+end
+
 -- Folds ----------------------------------------------------------------------------------------------------------
 
 -- Accumulators and units are lists of words, a list for each of their words: so many are stepped, or merged, at once.

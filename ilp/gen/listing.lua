@@ -9,7 +9,8 @@ local M = {}
 
 -- Graphs -----------------------------------------------------------------------------------------------------------
 
-local FIELDS = { map = { "apply", "inverse" }, stream = { "block" }, reframe = { "mark" }, pad = {} }
+local FIELDS = { map = { "apply", "inverse" }, stream = { "block" }, reframe = { "mark" },
+	recode = { "apply", "inverse", "unlast" }, stuff = {}, tap = {}, pad = {} }
 
 -- The functions of a stage: { name, graph }. Those of a fold that are given plain numbers are shown for the neighbour.
 local function functions(stage)
@@ -69,7 +70,7 @@ local function listing(graph)
 				put(n, "%s = %s", vars, names_of(n.results, name))
 				depth = depth - 1
 			else
-				local args = names_of(n.args, name) .. (n.count and ", " .. n.count or "")
+				local args = names_of(n.args, name) .. (n.count and ", " .. (type(n.count) == "table" and "…" or n.count) or "")
 				put(n, "%s = %s(%s)", fresh(n), n.op, args)
 			end
 		end

@@ -14,11 +14,15 @@
 local fold = require "gen.fold"
 local frame = require "gen.frame"
 local isa_table = require "gen.isa"
+local plan = require "gen.plan"
 local prelude = require "gen.prelude"
 local stream = require "gen.stream"
 local turn = require "gen.turn"
 
 local M = {}
+
+-- Loops of steps beside which there is no other.
+local ALONE = { recode = require "gen.recode", stuff = require "gen.stuff", tap = require "gen.tap" }
 
 -- Parameters -------------------------------------------------------------------------------------------------------
 
@@ -32,7 +36,7 @@ local function places(loop, near)
 	local used, most = {}, 0
 	for _, step in ipairs(loop.steps) do
 		local c = step.coord - loop.coord
-		if step.kind == "stream" and not near or turn.counts(step) or step.reframes then
+		if step.kind == "stream" and not near or turn.counts(step) or step.reframes or step.kind == "tap" then
 			-- Back to the first one that can be told from.
 			while loop.led[c] do c = c - 1 end
 			used[c], most = true, math.max(most, c)
@@ -48,7 +52,9 @@ end
 local function needs_state(loop, near)
 	for _, step in ipairs(loop.steps) do
 		local map = step.kind == "map" and turn.keyed(step)
-		if step.kind == "fold" or step.kind == "stream" and not near or map or step.reframes then return true end
+		if step.kind == "fold" or step.kind == "stream" and not near or map or step.reframes or step.alone then
+			return true
+		end
 	end
 	return false
 end
@@ -83,7 +89,7 @@ function M.head(loop, isa, suffix)
 	for k, name in ipairs(list) do list[k] = type_of(name) .. name end
 	-- What `_piped` spills is to stand below the caller's frame, not in it: calls of few bytes would use as much stack.
 	local own = suffix == "_piped" and "__attribute__((noinline)) " or ""
-	return string.format("%sstatic %s%s %s(%s)", isa_table.attribute(isa), own, loop.reframes and "size_t" or "void",
+	return string.format("%sstatic %s%s %s(%s)", isa_table.attribute(isa), own, loop.resizes and "size_t" or "void",
 		M.name(loop, isa, suffix), table.concat(list, ", "))
 end
 
@@ -148,18 +154,26 @@ local function emit_turns(t, loop, isa, width, count, main, store)
 	t:close()
 end
 
--- Vectors of a turn of the main loop.
-local function unroll(loop, isa)
-	local n = math.max(isa.unroll, turn.group(loop))
-	each_fold(loop, function(stage) n = math.max(n, stage.steps and fold.SEVERAL or fold.sums(stage, isa)) end)
-	return n
+-- Vectors of a turn of the main loop. In each turn all accumulators of a fold in order come equally often; and as many
+-- as are taken at once, where that fits.
+local function unroll(loop, isa, width)
+	local group = turn.group(loop, width)
+	local count = group * math.max(1, math.floor(isa.unroll / group))
+	each_fold(loop, function(stage)
+		if stage.steps then
+			count = fold.SEVERAL % group == 0 and math.max(count, fold.SEVERAL) or count
+		elseif fold.in_order(stage) then
+			count = plan.lcm(count, stage.words * fold.sums(stage, isa))
+		end
+	end)
+	return count
 end
 
 -- The loops of a width: the main one, where the width has one, then single vectors, or as few as there must be at
 -- once; neither where main is all. They share the accumulators of folds whose units count in any order; those of the
 -- others are the main loop's, since unit by unit goes on from what these come to.
 local function emit_width(t, loop, isa, width, main, store)
-	local count, few = unroll(loop, isa), turn.group(loop)
+	local count, few = unroll(loop, isa, width), turn.group(loop, width)
 	local single = main ~= "all" and not (main and few >= count)
 	local function declare(stage) fold.declare(t, stage, width, main and fold.sums(stage, isa) or 1) end
 	local function reduce(stage) fold.reduce(t, stage, isa, width, main and fold.sums(stage, isa) or 1) end
@@ -181,7 +195,7 @@ local function emit_width(t, loop, isa, width, main, store)
 	end
 	if single and several(loop) then
 		for c = main and count / 2 or count, 2 * few, -1 do
-			if count % c == 0 then emit_turns(t, loop, isa, width, c, false, store) end
+			if count % c == 0 and c % few == 0 then emit_turns(t, loop, isa, width, c, false, store) end
 		end
 	end
 	if single then emit_turns(t, loop, isa, width, few, false, store) end
@@ -192,9 +206,16 @@ end
 -- What is no whole vector, piece by piece; and the last bytes, where the data may end within a piece.
 local function emit_pieces(t, loop, isa, whole)
 	local piece = turn.piece(loop)
+	local words = turn.piece_words(loop, piece)
 	local function steps(rest)
-		t:line("%s%s x = %s;", (loop.changes or not piece.plain) and "" or "const ", piece.T, rest
-			and string.format("LOAD_DATA_LAST(%s, src + i, n - i)", piece.T) or string.format("LOAD_DATA(%s, src + i)", piece.T))
+		if words and not rest then
+			t:line("%s x;", piece.T)
+			for k, w in ipairs(words) do t:line("%s = LOAD_DATA(%s, src + i + %d);", w, words.T, (k - 1) * words.size) end
+		else
+			t:line("%s%s x = %s;", (loop.changes or not piece.plain) and "" or "const ", piece.T, rest
+				and string.format("LOAD_DATA_LAST(%s, src + i, n - i)", piece.T)
+				or string.format("LOAD_DATA(%s, src + i)", piece.T))
+		end
 		turn.piece_steps(t, loop, isa, piece, function(step, T, offset)
 			local from = string.format("ks_%s + i%s", step.name, offset > 0 and " + " .. offset or "")
 			if not rest then return string.format("LOAD(%s, %s)", T, from) end
@@ -205,7 +226,9 @@ local function emit_pieces(t, loop, isa, whole)
 			if offset > 0 then here = string.format("n - i < %d ? 0 : %s", offset, here) end
 			return string.format("LOAD_LAST(%s, %s, %s)", T, from, here)
 		end, rest)
-		if loop.writes then
+		if loop.writes and words and not rest then
+			for k, w in ipairs(words) do t:line("STORE_DATA(dst + i + %d, %s);", (k - 1) * words.size, w) end
+		elseif loop.writes then
 			t:line(rest and "STORE_DATA_LAST(dst + i, x, n - i);" or "STORE_DATA(dst + i, x);")
 		end
 	end
@@ -223,7 +246,7 @@ end
 
 -- Whether vectors may leave something: what the loop is given is no multiple of what the narrowest do at once.
 local function leaves(loop, widths, whole)
-	local least = #widths > 0 and widths[#widths] * turn.group(loop) or math.huge
+	local least = #widths > 0 and widths[#widths] * turn.group(loop, widths[#widths]) or math.huge
 	return whole % least ~= 0 or loop.unit % least ~= 0
 end
 
@@ -249,10 +272,17 @@ end
 -- turn, the loop itself is called.
 local function emit_light_out(t, loop, isa, suffix)
 	local width = isa.widths[1]
-	local whole = width * unroll(loop, isa)
+	local whole = width * unroll(loop, isa, width)
 	turn.reset()
 	t:func(M.head(loop, isa, suffix .. "_out"))
-	t:line("const size_t lead = -(uintptr_t)dst %% %d;", width)
+	local few = turn.group(loop, width)
+	if few > 1 and loop.unit % width ~= 0 then
+		t:line("size_t lead = -(uintptr_t)dst %% %d;", width)
+		t:line("for (unsigned k = 1; lead %% %d != 0 && k < %d; k++)", loop.unit, few)
+		t:line("\tlead += %d;", width)
+	else
+		t:line("const size_t lead = -(uintptr_t)dst %% %d;", width)
+	end
 	t:line("")
 	t:open("if (lead %% %d != 0 || n < lead + %d) {", loop.unit, whole)
 	t:line("%s;", M.call(loop, isa, suffix, {}))
@@ -285,7 +315,7 @@ end
 -- Whether the keystream may stay in registers: a single one, beside steps that need no neighbours of a vector, and folds
 -- in order only if these and their accumulators are few.
 local function stays(loop, isa)
-	if #turn.widths(loop, isa) == 0 or #loop.streams ~= 1 or turn.group(loop) > 1 then return false end
+	if #turn.widths(loop, isa) == 0 or #loop.streams ~= 1 or turn.group(loop, isa.widths[1]) > 1 then return false end
 	return stream.quads(loop.streams[1].stage) or not folds_in_order(loop)
 end
 
@@ -336,9 +366,9 @@ end
 local function pieces(loop, isa)
 	local turns = #loop.streams == 1 and stream.turns(loop.streams[1].stage)
 	if not turns or #turn.widths(loop, isa) == 0 or not folds_in_order(loop) then return nil end
-	local group = turn.group(loop)
+	local group = turn.group(loop, widest(loop, isa).width)
 	local count = widest(loop, isa).vectors / group
-	if count < 1 then return nil end -- steps that want more vectors at once than there are
+	if count % 1 ~= 0 then return nil end -- steps that want other vectors at once than there are
 	local each = 1
 	while count / each > turns do each = each * 2 end
 	return each * group, count / each
@@ -498,7 +528,7 @@ end
 
 -- Whether the loop has a form that stores by the caches on that instruction set.
 function M.streams_out(loop, isa)
-	return loop.writes and not loop.reframes and not loop.only_moves and isa.stores ~= nil
+	return loop.writes and not loop.reframes and not loop.alone and not loop.only_moves and isa.stores ~= nil
 		and #turn.widths(loop, isa) > 0
 		and (#loop.streams == 0 or stays(loop, isa))
 end
@@ -509,6 +539,7 @@ function M.emit(t, loop, isa, done, whole, out)
 	local key = loop.name .. " " .. isa.name
 	if not done[key] then
 		done[key] = true
+		if loop.alone then return ALONE[loop.alone.kind].emit(M, t, loop, isa) end
 		if loop.reframes then return frame.emit(t, loop, isa, done, whole) end
 		t:line("/* %s */", table.concat(loop.names, ", then "))
 		if #loop.streams == 0 then

@@ -23,14 +23,14 @@ local WORDS = set [[
 
 	abi acc all arm_neon at bad begin below block chain copy_bytes done dst elif end fill from growth half held
 	compiler held_len here ilp immintrin inplace keeps keyed last lead len len_a loop made main mark more name need
-	other out pad params pos ready recv rest room run schedule scratch send src stages state state_size sum take taken
-	target tile tmp to turn union unit unused used value values want way_count ways whole work wrong always_inline
+	other out pad params pos ready recv rest room run schedule scratch send src stages state state_size strip sum take
+	taken target tile tmp to turn union unit unused used value values want way_count ways whole work wrong always_inline
 	noinline vector_size define defined endif ifndef include
 ]]
 -- One letter and digits: parameters, data, vectors' types. Then temporaries, and what ilp/run.h declares.
-local PATTERNS = { "^%l%l?%d*$", "^[mx]%d+_", "^ilp_", "^ks_", "^skip_", "^made_", "^used_", "^growth_", "^send_",
-	"^recv_", "^begin_", "^pipe%d", "^mid%d", "^piece%d", "^load", "^q%d+_", "^ones_", "^last_", "^l_$", "^wipe_", "^cleared_",
-	"^loop_", "^low%d", "^high%d" }
+local PATTERNS = { "^%l%l?%d*$", "^[mx]%d+_", "^ilp_", "^list_%d", "^ks_", "^skip_", "^made_", "^used_", "^have_", "^growth_",
+	"^send_", "^recv_", "^begin_", "^pipe%d", "^mid%d", "^piece%d", "^load", "^q%d+_", "^ones_", "^last_", "^l_$", "^wipe_",
+	"^cleared_", "^loop_", "^low%d", "^high%d" }
 
 -- What chain files may not be called: the table of chains, and headers that others would no longer find.
 local HEADERS = set [[

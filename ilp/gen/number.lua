@@ -15,6 +15,7 @@ local function narrow(d, bits)
 	function d.word(v)
 		if type(v) == "number" and v % 1 == 0 and v >= 0 and v < size then return v end
 	end
+	function d.lookup(a, t) return t[a % 256 + 1] end
 	-- What bit gives is signed.
 	function d.add(a, b) return (a + b) % size end
 	function d.sub(a, b) return (a - b) % size end
@@ -43,6 +44,7 @@ local function wide(d)
 		if type(v) == "cdata" and istype(uint64, v) then return v end
 		if type(v) == "number" and v % 1 == 0 and v >= 0 and v < 2^53 then return uint64(v) end
 	end
+	function d.lookup(a, t) return uint64(t[tonumber(a % 256) + 1]) end
 	function d.add(a, b) return a + b end
 	function d.sub(a, b) return a - b end
 	function d.mul(a, b) return a * b end
@@ -69,6 +71,8 @@ function M.new(bits, order)
 		d.big32 = order == "big" and d.same32 or d.swap32
 		d.little32 = order == "big" and d.swap32 or d.same32
 	end
+	-- One word or the other by the machine's order of bytes (layout.lua).
+	function d.by_order(big, little) return order == "big" and big or little end
 	if bits < 128 then
 		function d.choose(c, a, b) if c ~= d.word(0) then return a end return b end
 	end

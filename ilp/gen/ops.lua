@@ -62,6 +62,34 @@ for _, op in ipairs { "rotl", "shl", "shr" } do
 		return domain[op](domain.word(a) or word(a, op, 1), count(n, op, 2))
 	end
 end
+-- The lists that were looked up in, as they were the first time, by the bits of a word.
+local lists = setmetatable({}, { __mode = "k" })
+local function list_of(t)
+	local known = lists[t] or {}
+	lists[t] = known
+	if known[domain.bits] then return known[domain.bits] end
+	local copy = {}
+	for k = 1, 256 do
+		local v = t[k]
+		if type(v) ~= "number" or v % 1 ~= 0 or v < 0 or v >= 2^math.min(domain.bits, 53) then
+			sandbox.fail_here("place %d of the list of lookup() is %s, expected 256 integers from 0 to 2^%d - 1; correct it", k,
+				sandbox.show(v), domain.bits)
+		end
+		copy[k] = v
+	end
+	known[domain.bits] = copy
+	return copy
+end
+
+-- lookup(a, t): what stands in a list of 256 numbers at the place, from 0, that the lowest 8 bits of a say. The time
+-- that this takes tells them: it is for stages that are insecure or public.
+function M.names.lookup(a, t, surplus)
+	check_call("lookup", 2, surplus)
+	if type(t) ~= "table" then
+		sandbox.fail_here("operand 2 of lookup() is %s, expected a list of 256 numbers; correct it", sandbox.show(t))
+	end
+	return domain.lookup(word(a, "lookup", 1), list_of(t))
+end
 -- From the machine's order to most (big) or least (little) significant byte first, or back.
 for _, op in ipairs { "big", "little" } do
 	M.names[op] = function(a, surplus)
@@ -108,6 +136,8 @@ for _, op in ipairs { "big32", "little32" } do
 		return domain[op](word(a, op, 1))
 	end
 end
+-- One word or the other: no operation of descriptions, but of what is made for them (layout.lua).
+function M.by_order(big, little) return domain.by_order(word(big, "by_order", 1), word(little, "by_order", 2)) end
 function M.names.choose(c, a, b, surplus)
 	check_call("choose", 3, surplus)
 	return domain.choose(word(c, "choose", 1), word(a, "choose", 2), word(b, "choose", 3))

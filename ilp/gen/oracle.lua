@@ -5,7 +5,8 @@
 -- its data, what the stage does, as if they were all that there is; finish(bytes, at) the same to the last of them.
 -- Bytes are tables of numbers, from 1. An ADU goes through finish() of one machine after another. judge.lua has them
 -- run in pieces: for that, a machine that does not leave all bytes side by side has together(at), how many from that
--- place on it does, and one that puts something between them before(at), what it puts there.
+-- place on it does, and one that puts something between them before(at), what it puts there; one that hands on other
+-- pieces says that it is apart.
 local ops = require "gen.ops"
 local number = require "gen.number"
 local quad = require "gen.quad"
@@ -108,8 +109,38 @@ end
 
 local MACHINE = {}
 
+-- A map that has a layout: of each unit the numbers, the bytes of which are reversed if the machine has them in the
+-- other order.
+local function laid_out(stage, env)
+	local f, m = stage.fields, {}
+	function m.piece(bytes)
+		local out = part(bytes, 1, #bytes)
+		local at = 0 -- bytes before a part
+		while f.order ~= env.order do
+			for _, p in ipairs(f.layout) do
+				local size = tonumber(p)
+				for k = 1, type(p) == "number" and at + f.unit - at % f.unit <= #bytes and size or 0 do
+					out[at + k] = bytes[at + size + 1 - k]
+				end
+				at = at + size
+			end
+			if at >= #bytes then break end
+		end
+		return out
+	end
+	return m
+end
+
 function MACHINE.map(stage, direction, env)
 	local f = stage.fields
+	if f.layout then
+		local m = laid_out(stage, env)
+		function m.finish(bytes)
+			if f.tail == "whole" and #bytes % f.unit ~= 0 then m.bad = "an incomplete unit" end
+			return m.piece(bytes)
+		end
+		return m
+	end
 	local way = direction == "recv" and f.inverse ~= "self" and "inverse" or "apply"
 	local size, n, unit = stage.bits / 8, stage.words, f.unit
 	local state, order = begin(stage, env.values, env.order), env.order
@@ -342,6 +373,117 @@ function MACHINE.reframe(stage, direction, env)
 	return m
 end
 
+-- These hand on other pieces than they are handed, which stand elsewhere: `apart` from what is done side by side.
+-- They are run to the end only.
+local function apart(finish)
+	local m = { apart = true }
+	function m.finish(bytes)
+		m.bad = nil
+		return finish(m, bytes)
+	end
+	m.piece = m.finish
+	return m
+end
+
+-- A unit of a layout with holes from memory, or into it.
+local function packed(layout, order, send, unit)
+	local out, at, to = {}, 0, 0
+	for _, p in ipairs(layout) do
+		local hole = type(p) == "table"
+		local size = hole and p[1] or tonumber(p)
+		for k = 1, size do
+			local other = type(p) == "number" and order and size + 1 - k or k
+			if not send then out[at + k] = hole and 0 or unit[to + other]
+			elseif not hole then out[to + k] = unit[at + other] end
+		end
+		at, to = at + size, to + (hole and 0 or size)
+	end
+	return out
+end
+
+function MACHINE.recode(stage, direction, env)
+	local f, send, order = stage.fields, direction == "send", env.order
+	local from, to = send and stage.from or stage.to, send and stage.to or stage.from
+	local function filled(bytes, i)
+		local unit = part(bytes, i, math.min(i + from - 1, #bytes))
+		for k = #unit + 1, from do unit[k] = 0 end
+		return unit
+	end
+	-- Of a function: the bytes of its word, and what else it returns.
+	local function called(name, unit, ...)
+		local r = f[name](load(unit, 1, 4, order), ...)
+		if type(r) ~= "table" then r = { r } end
+		local bytes = {}
+		store(bytes, 1, ops.word(r[1], "what a recode returns"), 4, order)
+		return bytes, r[2], r[3]
+	end
+	return apart(function(m, bytes)
+		local out, rest = {}, #bytes % from
+		if not send and rest > 0 then m.bad = "an incomplete unit" end
+		if f.layout then
+			for i = 1, #bytes - (send and 0 or rest), from do
+				append(out, packed(f.layout, f.order ~= order, send, filled(bytes, i)))
+			end
+			return out
+		end
+		within(stage, send and "apply" or "inverse", 32, order, function()
+			for i = 1, #bytes - rest, from do
+				local last = not send and f.unlast and i + 2 * from > #bytes + 1
+				local made, n, bad = called(last and "unlast" or send and "apply" or "inverse", part(bytes, i, i + from - 1))
+				if not last then n, bad = to, n end
+				if (bad or 0) ~= 0 then m.bad = "no such unit" end
+				append(out, part(made, 1, math.min(n, to)))
+			end
+			if send and rest > 0 then
+				append(out, part(called("last", part(bytes, #bytes - rest + 1, #bytes), rest), 1, to))
+			end
+		end)
+		return out
+	end)
+end
+
+function MACHINE.stuff(stage, direction)
+	local run = stage.fields.run
+	if direction == "send" then
+		return apart(function(_, bytes)
+			local out, piece = {}, {}
+			local function put()
+				out[#out + 1] = #piece + 1
+				append(out, piece)
+				piece = {}
+			end
+			for _, b in ipairs(bytes) do
+				if b == 0 then put() else piece[#piece + 1] = b end
+				if #piece == run then put() end
+			end
+			put()
+			return out
+		end)
+	end
+	return apart(function(m, bytes)
+		local out, i, zero, full = {}, 1, false, true
+		while i <= #bytes do
+			local code = bytes[i]
+			if code == 0 or code > run + 1 or i + code > #bytes + 1 then
+				m.bad = "no such length"
+				return out
+			end
+			if zero then out[#out + 1] = 0 end
+			for k = i + 1, i + code - 1 do
+				if bytes[k] == 0 then m.bad = "a zero" end
+				out[#out + 1] = bytes[k]
+			end
+			full = code == run + 1
+			i, zero = i + code, not full
+		end
+		if full then m.bad = "no end" end
+		return out
+	end)
+end
+
+-- Nobody is shown anything.
+function MACHINE.tap() return apart(function(_, bytes) return bytes end) end
+
 function MACHINE.pad(stage, direction)
 	local f, m = stage.fields, {}
 	function m.piece(bytes) return bytes end
@@ -381,6 +523,7 @@ function M.machines(chain, direction, values, order)
 	for k = first, last, by do
 		local stage = chain.stages[k]
 		local m = MACHINE[stage.kind](stage, direction, { values = values, order = order }, chain.at[k])
+		m.moves = stage.fields.moves
 		m.label = stage.name .. " " .. chain.at[k] .. " " .. direction
 		list[#list + 1] = m
 	end

@@ -5,7 +5,9 @@ local frame = require "gen.frame"
 local graph = require "gen.graph"
 local isa_table = require "gen.isa"
 local loop = require "gen.loop"
+local recode = require "gen.recode"
 local schedule = require "gen.schedule"
+local stuff = require "gen.stuff"
 
 local M = {}
 
@@ -188,6 +190,12 @@ local function reframe(t, step, isa)
 end
 end_step.insert, end_step.remove, end_step.behead = reframe, reframe, reframe
 
+function end_step.recode(t, step, isa)
+	recode.emit_end(t, step, function(one, given) return call(one, isa, given) end)
+end
+function end_step.stuff(t, step) stuff.emit_end(t, step) end
+function end_step.tap(t, step, isa) t:line("%s;", call(step, isa, {})) end
+
 function end_step.pad(t, step, isa)
 	local stage = step.stage
 	t:open("{")
@@ -231,7 +239,8 @@ function end_step.head(t, step, isa) t:line("at += %d;", step.stage.size) end
 -- Whether a step refuses what it did not put there itself.
 local REFUSES = { strip = true, unpad = true, behead = true, remove = true }
 function M.may_be_bad(step)
-	return REFUSES[step.kind] or step.compared or step.kind == "map" and step.stage.whole or false
+	return REFUSES[step.kind] or step.compared or step.resizes and not step.send
+		or step.kind == "map" and step.stage.whole or false
 end
 
 -- Whether there is anything to do at a segment's end.
@@ -246,7 +255,7 @@ function M.emit_end(t, direction, segment, isa)
 	if not M.ends(segment) then return end
 	local pos, len, held = members(segment)
 	local second = false
-	for _, step in ipairs(segment.steps) do second = second or step.reframes end
+	for _, step in ipairs(segment.steps) do second = second or step.reframes or step.resizes end
 	t:func(string.format("%sstatic size_t %s(struct chain *s, uint8_t *dst)", isa_table.attribute(isa),
 		M.end_name(direction, segment, isa)))
 	-- Where nothing waits, compilers are to be told that there is nothing before the first step that puts something.

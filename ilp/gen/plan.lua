@@ -10,6 +10,7 @@
 --	pad, unpad            at the end of the data
 --	trailer, strip        a fold's value behind the data, put there, or taken off to be compared
 --	head, behead          the same before it
+--	recode, stuff, tap    as the stage has it; each is in a segment of its own
 -- pad, unpad, trailer, strip and head do nothing until the data ends: they are in no loop. A fold's value is `asked`
 -- for by the caller, or goes with the data and is `compared` where it comes in.
 local describe = require "gen.describe"
@@ -26,14 +27,29 @@ local AT_END = { pad = true, unpad = true, trailer = true, strip = true, head = 
 
 -- Steps ----------------------------------------------------------------------------------------------------------
 
+-- Why nothing else is done to the data in a loop.
+local ALONE = { recode = "changes the length of units", stuff = "lengthens the data by what is in it",
+	tap = "shows the data to who debugs" }
+
 local function new_step(stage, kind, name)
 	local step = { stage = stage, kind = kind, name = name or stage.name }
 	step.looped = not AT_END[kind]
 	-- Bytes at whose multiples the data may be cut for it.
 	step.grain = (kind == "map" or kind == "fold" and not stage.join) and stage.unit or 1
+	step.resizes = kind == "recode" or kind == "stuff"
 	step.reframes = kind == "insert" or kind == "remove" or kind == "behead"
 	step.moves = kind == "map" and stage.moves
-	step.changes = kind == "stream" or kind == "map" and not stage.moves
+	step.changes = kind == "stream" or kind == "map" and not stage.moves or step.resizes
+	step.alone = ALONE[kind]
+	return step
+end
+
+-- A step that makes units of other units: `from` bytes become `to`.
+local function recode(stage, send)
+	local step = new_step(stage, "recode", send and stage.name or stage.name .. "_inverse")
+	step.send, step.graph = send, send and stage.apply or stage.inverse
+	step.from, step.to = send and stage.from or stage.to, send and stage.to or stage.from
+	step.grain = step.from
 	return step
 end
 
@@ -47,6 +63,14 @@ local function steps_of(stage, at, direction)
 		return { step }
 	elseif stage.kind == "reframe" then
 		return { new_step(stage, send and "insert" or "remove", stage.name .. (send and "" or "_remove")) }
+	elseif stage.kind == "recode" then
+		return { recode(stage, send) }
+	elseif stage.kind == "stuff" then
+		local step = new_step(stage, "stuff", stage.name .. (send and "" or "_remove"))
+		step.send = send
+		return { step }
+	elseif stage.kind == "tap" then
+		return { new_step(stage, "tap") }
 	elseif stage.kind == "pad" then
 		return { new_step(stage, send and "pad" or "unpad") }
 	elseif stage.kind == "stream" then
@@ -99,12 +123,19 @@ end
 -- Verdicts -------------------------------------------------------------------------------------------------------
 
 -- What is known of the length of the data: that it leaves `rest` when it is divided by `of`. Returns what is known of
--- it after a step that meets it; or nil, if the step needs whole units and may not find them.
-local function length_after(step, known)
+-- it after a step that meets it; or nil, if the step needs whole units and may not find them. before: what has put
+-- something to the data.
+local function length_after(step, known, before)
 	local stage, of, rest = step.stage, known.of, known.rest
+	-- An incomplete structure is filled up with zeros, which may be the data's, but no other stage's.
+	if step.kind == "recode" and not step.graph and before and (of % step.from ~= 0 or rest % step.from ~= 0) then
+		return nil
+	end
 	if step.kind == "map" and stage.whole and (of % stage.unit ~= 0 or rest % stage.unit ~= 0) then return nil end
 	if step.kind == "pad" then return { of = stage.to, rest = 0 } end
 	if step.kind == "trailer" or step.kind == "head" then return { of = of, rest = (rest + stage.size) % of } end
+	if step.kind == "stuff" then return { of = 1, rest = 0 } end
+	if step.kind == "recode" then return { of = step.to, rest = 0 } end
 	if step.kind == "insert" then
 		local both = gcd(of, stage.size)
 		return { of = both, rest = rest % both }
@@ -137,7 +168,7 @@ local function illegal(chain)
 	end
 	local known, before = { of = 1, rest = 0 }, nil
 	for _, step in ipairs(M.steps(chain, "send")) do
-		local after = length_after(step, known)
+		local after = length_after(step, known, before)
 		if not after then
 			return step.stage, string.format("'%s' needs whole units of %d bytes, but %s, expected padding to %d just "
 				.. "before; put a stage that pads there", step.name, step.stage.unit, before and string.format(
@@ -159,7 +190,8 @@ local function straddle(frame, unit, group, from)
 		return string.format("units of %d bytes of '%s' straddle the %d bytes that '%s' has %s", grain, unit.name,
 			stage.size, stage.name, stage.every and "at every " .. stage.every or "before the data")
 	end
-	for k = from + 1, #group do
+	-- What stands before the data has one end, where a unit begins whatever comes between.
+	for k = stage.every and from + 1 or #group + 1, #group do
 		local between = group[k]
 		if between.reframes and between.stage.size % grain ~= 0 then
 			return string.format("the %d bytes that '%s' has %s shift units of %d bytes of '%s'", between.stage.size,
@@ -171,6 +203,13 @@ end
 
 -- Why step cannot join the steps of a group that is one loop; nil when it can.
 local function conflict(group, step)
+	for _, other in ipairs(group) do
+		local alone = other.alone and not step.moves and other or step.alone and not other.moves and step
+		if alone then
+			return string.format("'%s' %s: '%s' is in another loop", alone.name, alone.alone,
+				(alone == step and other or step).name)
+		end
+	end
 	for _, other in ipairs(group) do
 		-- What only moves the data, or follows it, does not look at what stands before it.
 		if other.kind == "head" and not step.moves and step.kind ~= "pad" then
@@ -191,6 +230,7 @@ local function hold_of(steps)
 		local step, stage = steps[k], steps[k].stage
 		if step.kind == "strip" then hold = hold + stage.size end
 		if step.kind == "unpad" then hold = hold + stage.most end
+		if step.kind == "recode" and stage.unlast and not step.send then hold = hold + step.from end
 		if step.kind == "remove" and hold > 0 then hold = hold + stage.size * (math.floor(hold / stage.every) + 1) end
 	end
 	return hold
@@ -200,6 +240,8 @@ end
 local function room_at_end(segment)
 	local room = segment.held + 64
 	for _, step in ipairs(segment.steps) do
+		if step.kind == "recode" then room = room + math.ceil(room / step.from) * math.max(step.to - step.from, 0) end
+		if step.kind == "stuff" then room = room + step.stage.run end
 		if step.kind == "pad" then room = room + step.stage.most end
 		if step.kind == "trailer" then room = room + step.stage.size end
 		if step.kind == "insert" then
@@ -237,7 +279,7 @@ local function segment_of(steps, number, direction)
 		if step.looped then s.looped[#s.looped + 1] = step end
 		if step.kind == "head" then s.head = step end
 		-- Whether there is something to do when the data ends, even if nothing waits.
-		s.at_end = s.at_end or not step.looped or step.compared or step.kind == "behead"
+		s.at_end = s.at_end or not step.looped or step.compared or step.kind == "behead" or step.kind == "stuff"
 	end
 	s.cuts = cuts_of(steps, s.unit)
 	-- Room for what waits: less than a unit beyond the hold, and what comes until it can run.
@@ -294,37 +336,46 @@ end
 -- How much longer the data can become: by `fixed` bytes, and by `size` for every `every` or part of it.
 local function growth(segments)
 	local g = { fixed = 0, every = 0, size = 0 }
+	local function grows(every, size)
+		-- What came before is marked, too.
+		g.every = g.every == 0 and every or math.min(g.every, every)
+		g.size = g.size + size + math.ceil(g.size / every) * size
+		g.fixed = g.fixed + math.ceil(g.fixed / every) * size
+	end
 	for _, s in ipairs(segments) do
 		g.fixed = g.fixed + s.held
 		for _, step in ipairs(s.steps) do
 			local stage = step.stage
 			if step.kind == "pad" then g.fixed = g.fixed + stage.most end
 			if step.kind == "trailer" or step.kind == "head" then g.fixed = g.fixed + stage.size end
-			if step.kind == "insert" then
-				-- What came before is marked, too.
-				g.every = g.every == 0 and stage.every or math.min(g.every, stage.every)
-				g.size = g.size + stage.size + math.ceil(g.size / stage.every) * stage.size
-				g.fixed = g.fixed + math.ceil(g.fixed / stage.every) * stage.size
-			end
+			if step.kind == "insert" then grows(stage.every, stage.size) end
+			if step.kind == "recode" and step.to > step.from then grows(step.from, step.to - step.from) end
+			if step.kind == "stuff" and step.send then grows(stage.run, 1) end
 		end
 	end
 	return g
 end
 
--- The plan: { chain, folds, streams, ahead (bytes of keystream that are kept, by stream), keyed (stages with parameters), secret (whether some of these are secrets), quads
--- (whether there are words of 128 bits), pair (the tag of one), by_row
--- (whether what is no loop is there for each instruction set), wire,
--- unit, block, inplace, send = { segments, reasons, verdict, unit, whole, growth }, recv = … }. Complains about a
--- chain that is illegal, or needs too much.
+-- Kinds that leave the data as long as it is, and those that put it elsewhere.
+local KEEPS = { map = true, fold = true, stream = true, tap = true }
+local MOVES_ON = { reframe = true, recode = true, stuff = true }
+
+-- The plan: { chain, folds, streams, ahead (bytes of keystream that are kept, by stream), taps, keyed (stages with
+-- parameters), secret (whether some of these are secrets), quads (whether there are words of 128 bits), pair (the tag of
+-- one), by_row (whether what is no loop is there for each instruction set), wire, unit, block, inplace, send = {
+-- segments, reasons, verdict, unit, whole, growth }, recv = … }. Complains about a chain that is illegal, or needs too
+-- much.
 function M.plan(chain)
 	local judged = M.judge(chain)
 	if judged.illegal then describe.fail_stage(chain, judged.stage.name, "%s", judged.illegal) end
-	local plan = { chain = chain, folds = {}, streams = {}, ahead = {}, keyed = {}, secret = false, quads = false, block = 1,
+	local plan = { chain = chain, folds = {}, streams = {}, ahead = {}, keyed = {}, taps = {}, secret = false,
+		quads = false, block = 1,
 		inplace = chain.inplace }
 	plan.keeps = true
 	for k, stage in ipairs(chain.stages) do
 		local at = chain.at[k]
-		plan.keeps = plan.keeps and at == "value" and stage.kind ~= "reframe" and stage.kind ~= "pad"
+		plan.keeps = plan.keeps and at == "value" and KEEPS[stage.kind]
+		if stage.kind == "tap" then table.insert(plan.taps, stage) end
 		plan.block = M.lcm(plan.block, stage.unit)
 		if stage.kind == "fold" then table.insert(plan.folds, stage) end
 		if stage.kind == "stream" then table.insert(plan.streams, stage) end
@@ -338,7 +389,7 @@ function M.plan(chain)
 		elseif stage.name == "inet_checksum" and stage.join and stage.size == 2 then
 			plan.wire = stage
 		end
-		if chain.inplace and (stage.kind == "reframe" or at == "head") then
+		if chain.inplace and (MOVES_ON[stage.kind] or at == "head") then
 			describe.fail_stage(chain, stage.name, "'%s' changes places in the data, expected none that does where source "
 				.. "and destination may be the same; remove inplace", stage.name)
 		end

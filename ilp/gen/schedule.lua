@@ -36,13 +36,16 @@ function M.loop(steps, coord)
 			loop.led[step.coord + 1 - loop.coord] = true
 		end
 		if step.kind == "stream" then table.insert(loop.streams, step) end
+		if step.alone then loop.alone = step end
 	end
 	loop.does = does(steps, loop.changes)
 	local names = {}
 	for k, step in ipairs(loop.does) do names[k] = step.name end
 	loop.name = table.concat(names, "_")
 	loop.reframes = #loop.frames > 0
-	loop.writes = loop.moves or loop.changes or loop.reframes
+	-- What comes out is as long as it says.
+	loop.resizes = loop.reframes or loop.alone and loop.alone.resizes or false
+	loop.writes = loop.moves or loop.changes or loop.resizes
 	loop.only_moves = loop.moves and #steps == 1
 	return loop
 end
@@ -65,7 +68,7 @@ end
 local function place(loops)
 	local last
 	for k, loop in ipairs(loops) do
-		if loop.moves or loop.reframes then last = k end
+		if loop.moves or loop.resizes then last = k end
 	end
 	for k = last and #loops + 1 or 1, #loops do
 		if loops[k].writes then last = k end
@@ -76,7 +79,7 @@ local function place(loops)
 		if loop.writes then
 			if k >= last then
 				here = "dst"
-			elseif loop.moves or loop.reframes or here == "src" then
+			elseif loop.moves or loop.resizes or here == "src" then
 				here = here == "tmp" and "other" or "tmp"
 				scratch = math.max(scratch, here == "tmp" and 1 or 2)
 			end

@@ -88,6 +88,7 @@ local function of_step(step)
 	if step.kind == "map" and not stage.moves then
 		return 0, WIDTHS * state_used(stage, step.graph, stage.words + 1), live(step.graph)
 	end
+	if step.kind == "recode" and step.graph then return 0, 0, live(step.graph) end
 	if step.kind ~= "fold" then return 0, 0, 0 end
 	local words, most, k = 0, 0, 1
 	while k * stage.unit <= 128 do
@@ -101,7 +102,7 @@ end
 
 -- Bytes that a loop may spill, of vectors that are so wide.
 local function spills(l, width)
-	local vectors, bytes, most, keystream, folds = math.max(DATA, 3 * turn.group(l)), 0, 0, 0, 0
+	local vectors, bytes, most, keystream, folds = math.max(DATA, 3 * turn.group(l, 16)), 0, 0, 0, 0
 	for _, step in ipairs(l.steps) do
 		local kept, words, own = of_step(step)
 		if step.kind == "fold" and fold.in_order(step.stage) then folds = folds + 1 end
@@ -131,7 +132,7 @@ function M.of_end(way)
 	for _, segment in ipairs(way.segments) do
 		local frames = false
 		for _, step in ipairs(segment.steps) do
-			frames = frames or step.reframes
+			frames = frames or step.reframes or step.resizes
 			local _, _, n = of_step(step)
 			most = math.max(most, n)
 		end

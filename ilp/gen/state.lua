@@ -56,6 +56,14 @@ local function members(plan)
 		put(stage.state_words * stage.state_bits / 8, stage.state_bits / 8,
 			string.format("%s %s_state[%d];", isa_table.type(4, stage.state_bits), stage.name, stage.state_words))
 	end
+	for _, stage in ipairs(plan.chain.stages) do
+		if stage.kind == "tap" then
+			put(16, 1, "struct {", "\tuint8_t sink[16];", string.format("} %s_params;", stage.name))
+		end
+		if stage.kind == "stuff" then
+			put(stage.run + 2, 1, string.format("uint8_t %s_run[%d];", stage.name, stage.run + 2))
+		end
+	end
 	for _, stage in ipairs(plan.folds) do
 		local words, size = #stage.zero, stage.bits / 8
 		if stage.join then put(16, 8, string.format("struct ilp_fold %s;", stage.name))
@@ -112,22 +120,22 @@ end
 function M.check(plan)
 	local chain = plan.chain
 	local function fail(...) describe.fail_stage(chain, chain.stages[#chain.stages].name, ...) end
-	if M.size(plan) > STATE_MAX then
-		fail("the state of this chain has %d bytes, expected %d at most; name fewer stages, or such with less state",
-			M.size(plan), STATE_MAX)
-	end
 	for _, direction in ipairs(DIRECTIONS) do
 		local segments = plan[direction].segments
 		for k, segment in ipairs(segments) do
 			if segment.held > HELD_MAX then
-				fail("%d bytes may wait for their unit, expected %d at most; name stages whose units fit better", segment.held,
-					HELD_MAX)
+				fail("%d bytes may wait for a unit of %d, in which those of all stages are whole, expected %d at most; name stages "
+					.. "whose units fit better", segment.held, segment.unit, HELD_MAX)
 			end
 			if carried(segments, k) > M.END_MAX then
 				fail("%d bytes may come when the data ends, expected %d at most; have fewer marks, or shorter ones",
 					carried(segments, k), M.END_MAX)
 			end
 		end
+	end
+	if M.size(plan) > STATE_MAX then
+		fail("the state of this chain has %d bytes, expected %d at most; name fewer stages, or such with less state",
+			M.size(plan), STATE_MAX)
 	end
 end
 

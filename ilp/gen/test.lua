@@ -81,6 +81,11 @@ local function parameters(chain, values, next)
 		values[name] = fill(21, function() return next(256) end)
 		params[#params + 1] = u16(#name) .. name .. u16(21) .. string_of(values[name])
 	end
+	-- A tap shows the data to nobody.
+	for _, stage in ipairs(chain.stages) do
+		if stage.kind == "tap" then params[#params + 1] = u16(#stage.name + 5) .. stage.name .. ".sink" .. u16(16)
+			.. string.rep("\0", 16) end
+	end
 	return u16(#params) .. table.concat(params)
 end
 
@@ -116,6 +121,32 @@ local function damages(put, chain, values, order, sent, next)
 	put(u32(#list) .. table.concat(list))
 end
 
+-- Whether data has bytes that do not come back: the holes of structures.
+local function loses(chain)
+	for _, stage in ipairs(chain.stages) do
+		if stage.kind == "recode" and stage.fields.layout then return true end
+	end
+end
+
+-- The inputs as they come back, and the ADUs that are all there then, whole units of them.
+local function kept(inputs, all, chain, values, order)
+	local send, recv = oracle.machines(chain, "send", values, order), oracle.machines(chain, "recv", values, order)
+	local function back(bytes) return (oracle.run(recv, (oracle.run(send, bytes)))) end
+	local longest, list, seen = math.huge, {}, {}
+	for k, input in ipairs(inputs) do
+		inputs[k] = back(input)
+		longest = math.min(longest, #inputs[k])
+	end
+	for _, adu in ipairs(all) do
+		local k, n = adu[1], #back(oracle.part(inputs[adu[1]], 1, adu[2]))
+		if n <= longest and not seen[k .. " " .. n] then
+			seen[k .. " " .. n] = true
+			list[#list + 1] = { k, n }
+		end
+	end
+	return longest, list
+end
+
 -- The content of the .vec file.
 function M.vectors(chain, order, extent)
 	jit.on()
@@ -131,10 +162,11 @@ function M.vectors(chain, order, extent)
 		fill(longest, function() return 255 end),
 		fill(longest, function() return 0 end),
 	}
-	put(u32(longest) .. u16(#inputs))
-	for _, input in ipairs(inputs) do put(string_of(input)) end
 	local send = oracle.machines(chain, "send", values, order)
 	local all, sent, before = adus(extent, next), {}, {}
+	if loses(chain) then longest, all = kept(inputs, all, chain, values, order) end
+	put(u32(longest) .. u16(#inputs))
+	for _, input in ipairs(inputs) do put(string_of(oracle.part(input, 1, longest))) end
 	put(u32(#all))
 	for k, adu in ipairs(all) do
 		local input = inputs[adu[1]]

@@ -1,122 +1,19 @@
 -- Mistakes in descriptions: each gives one complaint, file:line: what, expected …; what to do, and writes no file.
 -- Then what the generator promises about its outputs. Run from the top of the source: luajit tests/ilp/describe.lua
-package.path = "ilp/?.lua;" .. package.path
+package.path = "ilp/?.lua;tests/ilp/?.lua;" .. package.path
 local main = require "gen.main"
 local plan = require "gen.plan"
-
-local passed, failed = 0, 0
-local function check(ok, name, detail)
-	if ok then
-		passed = passed + 1
-	else
-		failed = failed + 1
-		print("FAILED: " .. name .. (detail and ": " .. detail or ""))
-	end
-end
-
-local root = os.tmpname()
-os.remove(root)
-assert(os.execute("mkdir -p " .. root .. "/stages " .. root .. "/chains " .. root .. "/out") == 0)
-
-local function write(path, text)
-	local f = assert(io.open(root .. "/" .. path, "wb"))
-	f:write(text)
-	f:close()
-end
-local function read(path)
-	local f = io.open(path, "rb")
-	if not f then return nil end
-	local text = f:read("*a")
-	f:close()
-	return text
-end
-
-local function chain(list) return 'return chain {\n\tname = "c",\n\tstages = { ' .. list .. " },\n}\n" end
-
--- Generating chains/c.lua complains about that line of file, says what, and leaves nothing behind.
-local function complains(name, file, line, what)
-	local ok, message = main.generate(root .. "/chains/c.lua", root .. "/out")
-	local place = string.format("%s/%s:%d: ", root, file, line)
-	check(not ok, name, "no complaint")
-	message = message or ""
-	check(message:sub(1, #place) == place, name .. " (line)", message)
-	check(message:find(what, 1, true), name .. " (what)", message)
-	check(message:match("expected .*; "), name .. " (form)", message)
-	check(not read(root .. "/out/c.c"), name .. " (no output)")
-end
--- The same for a stage of that description, in the chain { copy, probe }; and for a chain.
-local function stage_mistake(name, line, what, text)
-	write("stages/probe.lua", text)
-	write("chains/c.lua", chain '"copy", "probe"')
-	complains(name, "stages/probe.lua", line, what)
-end
-local function chain_mistake(name, line, what, text)
-	write("chains/c.lua", text)
-	complains(name, "chains/c.lua", line, what)
-end
-
--- Descriptions that are right but for what is replaced.
-local MAP = [[
-return stage {
-	name = "probe",
-	standard = "none",
-	kind = "map",
-	unit = 4,
-	tail = "pass",
-	apply = function(w) return big(w) end,
-	inverse = "self",
-}
-]]
-local FOLD = [[
-return stage {
-	name = "probe",
-	standard = "none",
-	kind = "fold",
-	unit = 4,
-	tail = "zero",
-	zero = 0,
-	step = function(acc, w) return xor(acc, w) end,
-	merge = function(a, b) return xor(a, b) end,
-	finish = function(acc) return and_(xor(acc, shr(acc, 16)), 0xffff) end,
-	join = function(a, b, len_a)
-		return xor(a, choose(and_(len_a, 1), or_(and_(shl(b, 8), 0xff00), shr(b, 8)), b))
-	end,
-	size = 2,
-	order = "memory",
-}
-]]
-local STREAM = [[
-return stage {
-	name = "probe",
-	standard = "none",
-	kind = "stream",
-	unit = 64,
-	params = { { "key", 4 } },
-	begin = function(p) return { p.key[1] } end,
-	block = function(s, i)
-		local out = {}
-		for k = 1, 16 do out[k] = add(s[1], i) end
-		return out
-	end,
-}
-]]
-local function change(text, from, to)
-	local a, b = text:find(from, 1, true)
-	assert(a, from)
-	return text:sub(1, a - 1) .. to .. text:sub(b + 1)
-end
-local function map(from, to) return change(MAP, from, to) end
-local function fold(from, to) return change(FOLD, from, to) end
-local function stream(from, to) return change(STREAM, from, to) end
+local common = require "describe.common"
+local check, write, read, chain = common.check, common.write, common.read, common.chain
+local complains, stage_mistake, chain_mistake = common.complains, common.stage_mistake, common.chain_mistake
+local root, MAP, FOLD, STREAM = common.root, common.MAP, common.FOLD, common.STREAM
+local map, fold, stream = common.map, common.fold, common.stream
 
 -- The unchanged descriptions are right.
 for name, text in pairs { map = MAP, fold = FOLD, stream = STREAM } do
 	write("stages/probe.lua", text)
 	write("chains/c.lua", chain '"copy", "probe"')
-	local ok, message = main.generate(root .. "/chains/c.lua", root .. "/out")
-	check(ok, name .. " as it should be", message)
-	os.remove(root .. "/out/c.c")
-	os.remove(root .. "/out/c.h")
+	common.is_right(name .. " as it should be")
 end
 
 stage_mistake("syntax", 7, "unexpected symbol", map("return big(w)", "return )"))
@@ -555,6 +452,4 @@ do
 	check(status("--out " .. root .. "/out -- --explain copy_sum") == 1, "status of a chain called --explain")
 end
 
-os.execute("rm -r " .. root)
-print(string.format("ilp descriptions: %d passed, %d failed", passed, failed))
-os.exit(failed == 0 and 0 or 1)
+common.done "ilp descriptions"

@@ -9,7 +9,7 @@
 -- about the chain says that it is illegal, which some are.
 --
 -- A seed means the same for ever, or what it found is lost: each stage has random numbers of its own, so that another
--- kind of stage can be added behind the last one of a list without changing what is there (random.sh would see that).
+-- kind of stage can be added for seeds from some number on without changing what is there (random.sh would see that).
 local bit = require "bit"
 local ffi = require "ffi"
 
@@ -227,6 +227,110 @@ function make.map(R, name)
 		func("apply", "w, i, s", there), self and 'inverse = "self"' or chance(R, 2) and "inverse = false"
 			or func("inverse", "w, i, s", back),
 	})), { whole = whole and unit }
+end
+
+-- Maps that only move bytes --------------------------------------------------------------------------------------
+
+-- A layout: parts until they are a multiple of 4 bytes.
+local function laid_out(R)
+	local parts, at, most, sizes = {}, 0, one_of(R, { 12, 24, 32, 64, 128, 252 }), one_of(R, {
+		{ 4 }, { 4, 8 }, { 4, 8, 16 }, { 2, 4, 8 }, { 2, 4, 8, 16 } })
+	while at < most or at % 4 ~= 0 do
+		local size, text = one_of(R, sizes), chance(R, 25)
+		if text then size = 1 + R(12) end
+		if at % 4 ~= 0 and at + size > most then size, text = 4 - at % 4, true end
+		if at + size > 256 then break end
+		parts[#parts + 1] = text and string.format('"%d"', size) or size
+		at = at + size
+	end
+	return { string.format("layout = { %s }", table.concat(parts, ", ")), string.format('order = "%s"', one_of(R,
+		{ "big", "big", "little" })) }
+end
+
+function make.struct(R, name)
+	local fields
+	if chance(R, 60) then
+		fields = laid_out(R)
+	else
+		local unit, bits = 4 * (2 + R(chance(R, 20) and 62 or 20)), one_of(R, { 8, 16, 32, 32, 32, 64 })
+		while unit * 8 % bits ~= 0 do bits = bits / 2 end
+		local n = unit * 8 / bits
+		local at, there, back = shuffled(R, n), {}, {}
+		for k = 1, n do
+			local swap = bits > 8 and chance(R, 40) and one_of(R, { "big", "little" })
+			there[k] = string.format(swap and swap .. "(w[%d])" or "w[%d]", at[k])
+			back[at[k]] = string.format(swap and swap .. "(w[%d])" or "w[%d]", k)
+		end
+		fields = { "unit = " .. unit, "word = " .. bits, func("apply", "w", "{ " .. table.concat(there, ", ") .. " }"),
+			func("inverse", "w", "{ " .. table.concat(back, ", ") .. " }") }
+	end
+	return stage(name, "map", both(fields, { 'tail = "pass"' })), {}
+end
+
+-- Bytes by a table and back; whose data is public.
+function make.tabled(R, name)
+	local unit = one_of(R, { 1, 4, 8, 16 })
+	local there, back = {}, {}
+	for k, at in ipairs(shuffled(R, 256)) do there[k], back[at] = at - 1, k - 1 end
+	local function list(t) return "{ " .. table.concat(t, ", ") .. " }" end
+	local function way(t)
+		return "{ " .. join(unit, function(k) return string.format("lookup(w[%d], %s)", k, t) end) .. " }"
+	end
+	if unit == 1 then way = function(t) return "lookup(w, " .. t .. ")" end end
+	return stage(name, "map", { "unit = " .. unit, "word = 8", 'tail = "pass"', "public = true",
+		func("apply", "w", way "T"), func("inverse", "w", way "U") },
+		string.format("local T = %s\nlocal U = %s\n", list(there), list(back))), {}
+end
+
+-- Kinds that change the length --------------------------------------------------------------------------------------
+
+-- A byte behind those of a unit tells how many there are.
+function make.recode(R, name)
+	local from = one_of(R, { 1, 2, 3 })
+	local to = from + 1 + R(4 - from)
+	local mask, mark, all = R(2 ^ (8 * from)), R(256), 2 ^ (8 * from) - 1
+	local function made(n)
+		return string.format("little(or_(and_(xor(x, 0x%x), 0x%x), shl(xor(%s, %d), %d)))", mask, all, n, mark, 8 * to - 8)
+	end
+	local x = "local x = little(w)"
+	local function undone(bad)
+		return string.format("return { little(and_(xor(and_(x, %s), and_(0x%x, %s)), 0x%x)), %s }", "ones", mask, "ones", all, bad)
+	end
+	local count = string.format("local n = xor(shr(x, %d), %d)", 8 * to - 8, mark)
+	local between = string.format("and_(x, 0x%x)", 2 ^ (8 * to - 8) - 2 ^ (8 * from))
+	local fields = { "from = " .. from, "to = " .. to, func("apply", "w", { x, "return " .. made(from) }),
+		func("inverse", "w", { x, count, string.format("local ones = 0x%x", all),
+			undone(string.format("or_(xor(n, %d), %s)", from, between)) }) }
+	if from > 1 then
+		fields[#fields + 1] = func("last", "w, n", { x, string.format("x = or_(and_(x, 2^(8 * n) - 1), and_(0x%x, 0x%x - 2^(8 * n) + 1))",
+			mask, all), "return " .. made "n" })
+		local ones = "all"
+		for n = 1, from - 1 do ones = string.format("choose(xor(n, %d), %s, 0x%x)", n, ones, 2 ^ (8 * n) - 1) end
+		local good = string.format("or_(%s, and_(xor(and_(x, 0x%x), 0), xor(ones, 0x%x)))", between, all, all)
+		local odd = "1"
+		for n = 1, from do odd = string.format("choose(xor(n, %d), %s, 0)", n, odd) end
+		fields[#fields + 1] = func("unlast", "w", { x, count, string.format("local all = 0x%x", all), "local ones = " .. ones,
+			string.format("return { little(and_(xor(x, 0x%x), ones)), n, or_(%s, %s) }", mask, good, odd) })
+	end
+	return stage(name, "recode", fields), { places = true }
+end
+
+-- A layout with holes.
+function make.pack(R, name)
+	local parts, at, filled = {}, 0, false
+	while at < one_of(R, { 5, 12, 24, 60 }) or not filled do
+		local hole, size = R(3) == 0 or at == 0, one_of(R, { 1, 2, 4, 8, 16 })
+		filled = filled or not hole
+		parts[#parts + 1] = hole and string.format("{ %d }", 1 + R(7)) or size > 1 and chance(R, 70) and size
+			or string.format('"%d"', size)
+		at = at + (hole and 4 or size)
+	end
+	return stage(name, "recode", { string.format("layout = { %s }", table.concat(parts, ", ")),
+		string.format('order = "%s"', one_of(R, { "big", "little" })) }), { places = true }
+end
+
+function make.stuff(R, name)
+	return stage(name, "stuff", { "run = " .. one_of(R, { 1, 2, 3, 7, 16, 100, 254 }) }), { places = true }
 end
 
 -- Folds in order --------------------------------------------------------------------------------------------------
@@ -470,10 +574,14 @@ local FOLDS = { inet_checksum = true, adler32 = true, crc32c = true, fletcher32 
 local KINDS = { "map", "map", "map", "map", "fold", "fold", "fold", "fold", "sum", "sum", "stream", "stream", "mark",
 	"mark", "pad", "ours", "ours", "ours" }
 
+-- Kinds that came later are those of later seeds.
+local LATER = 1000
+local KINDS_LATER = both(KINDS, { "struct", "struct", "struct", "tabled", "recode", "pack", "stuff" })
+
 -- A stage's entry: { name, text = its description, where it is not of ilp/stages, and what is known of it }.
 local function entry(seed, k, seen)
 	local R = generator(seed, k)
-	local kind = chance(R, 2) and "move" or one_of(R, KINDS)
+	local kind = chance(R, 2) and "move" or one_of(R, seed < LATER and KINDS or KINDS_LATER)
 	local e
 	if kind == "ours" then
 		local name = one_of(R, OURS)
@@ -507,7 +615,7 @@ local function chain(seed)
 	end
 	local places = false
 	for _, e in ipairs(list) do
-		places = places or e.at == "head" or e.name == "mpa_marker" or e.name:find "^mark"
+		places = places or e.places or e.at == "head" or e.name == "mpa_marker" or e.name:find "^mark"
 	end
 	return list, chance(R, places and 2 or 40)
 end

@@ -1,4 +1,4 @@
--- Every ordered subset of one to four of ten stages as a chain: the planner's verdict on each, and what judge.lua
+-- Every ordered subset of one to four of eleven stages, and of one to three of others, as a chain: the planner's verdict on each, and what judge.lua
 -- finds out by trying, must be the same. Run from the top of the source:
 --
 --	luajit tests/ilp/survey.lua [PART OF]    the chains whose number leaves PART when it is divided by OF; a sample, 0
@@ -22,8 +22,13 @@ local files = require "gen.files"
 local test = require "gen.test"
 local main = require "gen.main"
 
-local STAGES = { "xdr_u32", "xdr_u64", "guid", "chacha20", "inet_checksum", { "adler32", at = "tail" },
-	{ "turned", at = "tail" }, { "fletcher32", at = "head" }, "pkcs7_pad", "mark12" }
+-- Stages, of which so many at most make a chain: those that share loops; and those that do not, beside some that do.
+local LISTS = {
+	{ most = 4, "xdr_u32", "xdr_u64", "guid", "chacha20", "inet_checksum", { "adler32", at = "tail" },
+		{ "turned", at = "tail" }, { "fletcher32", at = "head" }, "pkcs7_pad", "mark12", "pairs12" },
+	{ most = 3, "base64", "runs3", "holes40", "hexdump", "xdr_u64", "guid", { "adler32", at = "tail" },
+		{ "fletcher32", at = "head" }, "pkcs7_pad", "mark12" },
+}
 
 local known, tried = {}, {}
 local function find(name)
@@ -35,39 +40,40 @@ local function find(name)
 end
 
 -- In place wherever that can be.
-local function chain_of(places, number)
+local function chain_of(list, places, number)
 	local name = string.format("survey_%04d", number)
 	local d = { name = name, file = name, text = "", fields = {}, stages = {}, at = {}, inplace = true }
 	function d.line() return 1 end
 	for k, place in ipairs(places) do
-		local e = STAGES[place]
+		local e = list[place]
 		local stage = type(e) == "table" and e[1] or e
 		d.stages[k], d.at[k] = find(stage), type(e) == "table" and e.at or "value"
-		if d.stages[k].kind == "reframe" or d.at[k] == "head" then d.inplace = false end
+		local kind = d.stages[k].kind
+		if kind == "reframe" or kind == "recode" or kind == "stuff" or d.at[k] == "head" then d.inplace = false end
 	end
 	return d
 end
 
 local function name_of(chain) return state.stage_names(chain, " ") end
 
--- All ordered subsets of at most four: calls f with the places of each, and its number.
-local function each(f)
+-- All ordered subsets: calls f with the chain and its number.
+local function each(f, wanted)
 	local number = 0
-	local function extend(places, used)
+	local function extend(list, places, used)
 		if #places > 0 then
 			number = number + 1
-			f(places, number)
+			if wanted(number) then f(chain_of(list, places, number), number) end
 		end
-		if #places == 4 then return end
-		for p = 1, #STAGES do
+		if #places == list.most then return end
+		for p = 1, #list do
 			if not used[p] then
 				used[p], places[#places + 1] = true, p
-				extend(places, used)
+				extend(list, places, used)
 				used[p], places[#places] = nil, nil
 			end
 		end
 	end
-	extend({}, {})
+	for _, list in ipairs(LISTS) do extend(list, {}, {}) end
 end
 
 local order = require("ffi").abi("le") and "little" or "big"
@@ -100,9 +106,7 @@ local function check(chain)
 end
 
 local function verdicts(part, of)
-	each(function(places, number)
-		if number % of == part then check(chain_of(places, number)) end
-	end)
+	each(check, function(number) return number % of == part end)
 	local list = {}
 	for kind in pairs(kinds) do list[#list + 1] = kind end
 	table.sort(list)
@@ -112,26 +116,24 @@ local function verdicts(part, of)
 end
 
 local function legal()
-	each(function(places, number)
-		local chain = chain_of(places, number)
+	each(function(chain, number)
 		if not planner.judge(chain).illegal then print(number .. " " .. name_of(chain)) end
-	end)
+	end, function() return true end)
 	return 0
 end
 
 local function write(dir, isas, ways, numbers)
 	local wanted, plans, outputs = {}, {}, {}
 	for _, n in ipairs(numbers) do wanted[tonumber(n)] = true end
-	each(function(places, number)
-		if not wanted[number] then return end
-		local plan = planner.plan(chain_of(places, number))
+	each(function(chain)
+		local plan = planner.plan(chain)
 		local base = dir .. "/" .. plan.chain.name
 		plan.isas, plan.ways = isas, ways
 		plans[#plans + 1] = plan
 		outputs[#outputs + 1] = { path = base .. ".h", content = state.header(plan) }
 		outputs[#outputs + 1] = { path = base .. ".c", content = emit.source(plan) }
 		outputs[#outputs + 1] = { path = base .. ".vec", content = test.vectors(plan.chain, order, test.SURVEY) }
-	end)
+	end, function(number) return wanted[number] end)
 	outputs[#outputs + 1] = { path = dir .. "/chains.c", content = emit.list(plans) }
 	local done, problem = files.write(outputs)
 	if not done then io.stderr:write(problem, "\n") end

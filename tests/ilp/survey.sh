@@ -12,7 +12,8 @@ usage() {
 	cat <<'EOF'
 usage: tests/ilp/survey.sh [--all] [--cc CC] [--isa LIST] [--ways N] [--flags FLAGS] [--jobs N] [--json FILE] [--fresh]
 
-Generates, compiles and runs legal chains of one to four of ten stages: a fixed sample of them, every 60th.
+Generates, compiles and runs legal chains of one to four of eleven stages, and of one to three of ten others: a fixed
+sample of them, every 60th.
 
   --all          every one of them, and the planner's verdicts on all (`make survey`)
   --cc CC        the compiler [gcc]

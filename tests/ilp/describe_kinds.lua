@@ -1,0 +1,142 @@
+-- Mistakes in descriptions of maps that move bytes, of layouts, and of kinds that change the length; and in such as are
+-- insecure. As describe.lua: luajit tests/ilp/describe_kinds.lua
+package.path = "ilp/?.lua;tests/ilp/?.lua;" .. package.path
+local main = require "gen.main"
+local common = require "describe.common"
+local check, write, chain, change = common.check, common.write, common.chain, common.change
+local complains, stage_mistake, chain_mistake = common.complains, common.stage_mistake, common.chain_mistake
+local MAP, map, stream = common.MAP, common.map, common.stream
+
+-- Maps that move bytes.
+local LAYOUT = [[
+return stage {
+	name = "probe",
+	standard = "none",
+	kind = "map",
+	layout = { 4, 8, "12", 2, 2 },
+	order = "big",
+	tail = "pass",
+}
+]]
+local function layout(from, to) return change(LAYOUT, from, to) end
+
+stage_mistake("wrong unit of several words", 5, "unit is 260", map("unit = 4", "unit = 260"))
+stage_mistake("a unit no words fit", 6, "word is 64 bits, expected a part",
+	map("unit = 4,", "unit = 12,\n\tword = 64,"))
+stage_mistake("a unit that is computed with", 8, "apply does more with its 28 bytes than to move them",
+	change(map("unit = 4,", "unit = 28,\n\tword = 32,"), "return big(w)", "w[1] = add(w[1], 1) return w"))
+stage_mistake("an inverse that computes", 9, "inverse does more with its 28 bytes",
+	change(change(map("unit = 4,", "unit = 28,\n\tword = 32,"), "return big(w)", "return w"), '"self"',
+		"function(w) w[1] = xor(w[1], 0) return w end"))
+stage_mistake("a layout's number", 5, "part 2 of layout is 3", layout("8", "3"))
+stage_mistake("a layout's bytes", 5, 'part 3 of layout is "0"', layout('"12"', '"0"'))
+stage_mistake("a layout's table", 5, "part 1 of layout is a table", layout("4", "{ 4 }"))
+stage_mistake("a layout that is not filled", 5, "layout has 27 bytes", layout('"12"', '"11"'))
+stage_mistake("a layout that is too long", 5, "layout has 276 bytes", layout('"12"', '"260"'))
+stage_mistake("a layout of nothing", 5, "layout has 0 bytes", layout('4, 8, "12", 2, 2', ""))
+stage_mistake("a layout with a hole", 5, "layout has nothing at place 2", layout("8", "nil"))
+stage_mistake("a layout without an order", 1, "order is nothing", layout('\torder = "big",\n', ""))
+stage_mistake("a layout and a function", 8, "unknown field 'apply'",
+	layout('"pass",', '"pass",\n\tapply = function(w) return w end,'))
+stage_mistake("a layout and a unit", 8, "unknown field 'unit'", layout('"pass",', '"pass",\n\tunit = 28,'))
+
+-- Kinds that change the length, and what is insecure.
+local RECODE = [[
+return stage {
+	name = "probe",
+	standard = "none",
+	kind = "recode",
+	from = 2,
+	to = 3,
+	apply = function(w) return little(or_(and_(little(w), 0xff), shl(shr(little(w), 8), 16))) end,
+	inverse = function(x) x = little(x) return { little(or_(and_(x, 255), and_(shr(x, 8), 0xff00))), and_(x, 0xff00) } end,
+	last = function(w) return little(or_(little(w), 0x100)) end,
+	unlast = function(w)
+		w = little(w)
+		local one = and_(shr(w, 8), 1)
+		return { little(or_(and_(w, 0xff), and_(shr(w, 8), 0xff00))), sub(2, one), and_(w, choose(one, 0xfffe00, 0xff00)) }
+	end,
+}
+]]
+local function recode(from, to) return change(RECODE, from, to) end
+local PACK = 'return stage {\n\tname = "probe",\n\tstandard = "none",\n\tkind = "recode",\n'
+	.. '\tlayout = { 4, { 3 }, "2" },\n\torder = "big",\n}\n'
+for name, text in pairs { layout = LAYOUT, recode = RECODE, pack = PACK } do
+	write("stages/probe.lua", text)
+	write("chains/c.lua", chain '"probe", "copy"')
+	common.is_right(name .. " as it should be")
+end
+stage_mistake("recode of too much", 5, "from is 5, expected bytes from 1 to 4", recode("from = 2", "from = 5"))
+stage_mistake("recode without a last", 1, "last is missing of units of 2 bytes", (RECODE:gsub("\tlast[^\n]*\n", "")))
+stage_mistake("recode with a last too many", 9, "last is there of units of 1 bytes", recode("from = 2", "from = 1"))
+stage_mistake("recode that makes too much", 7, "apply gives 0x", recode("to = 3", "to = 2"))
+stage_mistake("recode that does not come back", 8, "inverse gives 0x",
+	recode("and_(x, 255)", "and_(x, 127)"))
+stage_mistake("recode that refuses its own", 8, "inverse gives 0x",
+	recode("and_(x, 0xff00) } end", "and_(x, 0xff) } end"))
+stage_mistake("recode that counts wrong", 10, "unlast gives 0x2 for the word 0x", recode("sub(2, one)", "2"))
+stage_mistake("recode of one word", 8, "what inverse returns is one word",
+	recode("x = little(x) return {", "do return x end return {"))
+stage_mistake("a layout without a hole", 5, "layout has 6 bytes of which 6 go", change(PACK, "{ 3 }, ", ""))
+stage_mistake("a layout of holes", 5, "layout has 3 bytes of which 0 go", change(PACK, '4, { 3 }, "2"', "{ 3 }"))
+stage_mistake("a hole of nothing", 5, "part 2 of layout is a table", change(PACK, "{ 3 }", "{ 0 }"))
+write("stages/probe.lua", PACK)
+chain_mistake("structures behind what is refused", 3,
+	"'probe' needs whole units of 9 bytes, but 'base64' leaves a length that is no multiple", chain '"base64", "probe"')
+stage_mistake("a stuffing of nothing", 5, "run is 0, expected bytes from 1 to 254",
+	'return stage {\n\tname = "probe",\n\tstandard = "none",\n\tkind = "stuff",\n\trun = 0,\n}\n')
+stage_mistake("keys of a tap", 5, "unknown field 'params'",
+	'return stage {\n\tname = "probe",\n\tstandard = "none",\n\tkind = "tap",\n\tparams = { { "key", 4 } },\n}\n')
+stage_mistake("insecure without the name", 2, "expected historic_…", map("\ttail", "\tinsecure = true,\n\ttail"))
+local LIST = "local T = {}\nfor k = 1, 256 do T[k] = (k * 5 + 3) % 256 end\n"
+stage_mistake("a table where time tells", 9, "lookup() in apply, expected none where its time may tell",
+	LIST .. map("big(w)", "xor(w, lookup(w, T))"))
+stage_mistake("a table in a stream", 12, "lookup() in block, expected none in what vectors do",
+	LIST .. change(stream("add(s[1], i)", "lookup(add(s[1], i), T)"), "unit = 64,", "unit = 64, public = true,"))
+stage_mistake("a short table", 9, "place 256 of the list of lookup() is nothing",
+	"local T = {}\nfor k = 1, 255 do T[k] = k end\n" .. change(map("big(w)", "lookup(w, T)"), "unit = 4,",
+		"unit = 4, public = true,"))
+stage_mistake("no table", 7, "operand 2 of lookup() is 5", map("big(w)", "lookup(w, 5)"))
+write("stages/historic_probe.lua",
+	(MAP:gsub('"probe"', '"historic_probe"'):gsub("\ttail", "\tinsecure = true,\n\ttail")))
+chain_mistake("insecure unawares", 3, "'historic_probe' is insecure, expected a chain that knows",
+	chain '"copy", "historic_probe"')
+chain_mistake("insecure for nothing", 4, "insecure is true of a chain whose stages are not",
+	'return chain {\n\tname = "c",\n\tstages = { "copy" },\n\tinsecure = true,\n}\n')
+chain_mistake("insecure = false", 4, "insecure is a boolean, expected true",
+	'return chain {\n\tname = "c",\n\tstages = { "copy" },\n\tinsecure = false,\n}\n')
+for _, list in ipairs { "recode", "stuff" } do
+	write("stages/probe.lua", list == "recode" and RECODE
+		or 'return stage {\n\tname = "probe",\n\tstandard = "none",\n\tkind = "stuff",\n\trun = 9,\n}\n')
+	chain_mistake(list .. " in place", 3, "'probe' changes places in the data",
+		'return chain {\n\tname = "c",\n\tstages = { "probe" },\n\tinplace = true,\n}\n')
+end
+
+-- Units that only far apart come together.
+do
+	write("stages/probe.lua", layout('"12"', '"236"'))
+	write("chains/c.lua", chain '"probe", "copy"')
+	common.is_right "units of 252 bytes"
+	write("stages/line.lua", (map("unit = 4,", "unit = 64,\n\tword = 32,"):gsub('"probe"', '"line"'):gsub(
+		"return big%(w%)", "local t = { unpack(w) } t[1] = xor(w[1], 1) return t")))
+	write("chains/c.lua", chain '"probe", "line", "copy"')
+	complains("units of 252 and of 64 bytes", "chains/c.lua", 3,
+		"8064 bytes may wait for a unit of 4032, in which those of all stages are whole, expected 1024 at most")
+end
+
+
+-- What an explanation warns of, and why there are two loops.
+do
+	local text, page = main.explain("historic_safer_copy_sum")
+	check(text:find("INSECURE: 'historic_safer' protects nothing", 1, true) and page.stages[3].insecure, "insecure", text)
+	text, page = main.explain("tests/ilp/chains/text_head.lua")
+	check(text:find("DEBUG: 'hexdump' shows the data to whoever sets hexdump.sink", 1, true) and page.stages[2].debug,
+		"a tap", text)
+	local reasons = page.directions[1].reasons
+	check(reasons[1] == "'base64' changes the length of units: 'hexdump' is in another loop"
+		and reasons[2] == "'hexdump' shows the data to who debugs: 'fletcher32' is in another loop", "cuts", reasons[1])
+	text = main.explain("copy_sum")
+	check(not text:find("INSECURE", 1, true) and not text:find("DEBUG", 1, true), "nothing to warn of", text)
+end
+
+common.done "ilp kinds"
