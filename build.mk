@@ -187,7 +187,7 @@ $(BIG)/stamp: $(GEN)/stamp $(FIX)/stamp
 		$(FIX_CHAINS:%=tests/ilp/chains/%.lua) && touch $@
 
 # Wire grammars.
-RL_C := $(if $(CROSS),,$(patsubst %.rl,build/ragel/%.c,$(wildcard core/*.rl alf/*.rl)))
+RL_C := $(if $(CROSS),,$(patsubst %.rl,build/ragel/%.c,$(wildcard core/*.rl alf/*.rl ilp/xdr/*.rl)))
 TESTS_RL_C := $(if $(CROSS),,$(patsubst %.rl,build/ragel/%.c,$(wildcard tests/*.rl)))
 build/ragel/%.c: %.rl
 	$(call say,RAGEL)
@@ -201,7 +201,7 @@ $(B)/ragel/%.o $(B)/pic/ragel/%.o: CFLAGS_ += -Wno-implicit-fallthrough -Wno-unu
 MAIN_RE := ^(int )?main\b
 mains = $(if $(1),$(shell grep -lE '$(MAIN_RE)' $(1)))
 
-LIB_C := $(if $(CROSS),core/cksum.c ilp/ilp.c,$(wildcard core/*.c core/link/*.c ilp/*.c alf/*.c)) $(GEN_C)
+LIB_C := $(if $(CROSS),core/cksum.c ilp/ilp.c,$(wildcard core/*.c core/link/*.c ilp/*.c ilp/xdr/*.c alf/*.c)) $(GEN_C)
 TOOLS_C := $(if $(CROSS),,$(wildcard tools/*.c))
 TESTS_C := $(if $(CROSS),$(wildcard tests/ilp/*.c),$(filter-out tests/fuzz/%,$(wildcard tests/*.c tests/*/*.c)))
 # The adapter for packetdrill: the core once more, position-independent, in one shared object.

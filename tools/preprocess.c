@@ -1,0 +1,125 @@
+/* Reads sources, and runs cpp as rpcgen does: with comments left alone, and RPC_HDR defined. What the machine's compiler
+ * would define is left out (-undef), and so are its headers: a field may be called unix. */
+#include "tools/preprocess.h"
+
+#include <errno.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* All of an open file. */
+static int slurp(const char *file, FILE *f, struct text *t)
+{
+	size_t room = 65536;
+	char *at = malloc(room);
+
+	t->len = 0;
+	while (at) {
+		t->len += fread(at + t->len, 1, room - t->len, f);
+		if (t->len < room || room > TEXT_MAX)
+			break;
+		char *more = realloc(at, room *= 2);
+		if (!more)
+			free(at);
+		at = more;
+	}
+	free(t->at);
+	t->at = at;
+	if (!at || ferror(f))
+		fprintf(stderr, "tcpu xdr: %s: %s\n", file, strerror(at ? errno : ENOMEM));
+	else if (t->len > TEXT_MAX)
+		fprintf(stderr, "tcpu xdr: %s: more than %zu MiB, expected less; cut it\n", file, TEXT_MAX >> 20);
+	else
+		return 0;
+	return -1;
+}
+
+int text_read(const char *file, struct text *t)
+{
+	struct stat is;
+	FILE *f = fopen(file, "re");
+
+	if (!f || fstat(fileno(f), &is) != 0) {
+		fprintf(stderr, "tcpu xdr: %s: %s\n", file, strerror(errno));
+		if (f)
+			fclose(f);
+		return -1;
+	}
+	int e = -1;
+	if (S_ISDIR(is.st_mode))
+		fprintf(stderr, "tcpu xdr: %s: %s\n", file, strerror(EISDIR));
+	else
+		e = slurp(file, f, t);
+	fclose(f);
+	return e;
+}
+
+bool text_has_directives(const struct text *t)
+{
+	for (const char *at = t->at, *end = t->at + t->len; at && at < end;) {
+		if (*at == '#')
+			return true;
+		at = memchr(at, '\n', (size_t)(end - at));
+		at = at ? at + 1 : end;
+	}
+	return false;
+}
+
+/* Runs cpp with out as its output. Its exit status, or -1 and errno. */
+static int run(char *const argv[], FILE *out)
+{
+	posix_spawn_file_actions_t files;
+	pid_t pid;
+	int status, error = posix_spawn_file_actions_init(&files);
+
+	if (!error) {
+		error = posix_spawn_file_actions_addopen(&files, 0, "/dev/null", 0, 0);
+		if (!error)
+			error = posix_spawn_file_actions_adddup2(&files, fileno(out), 1);
+		if (!error)
+			error = posix_spawnp(&pid, argv[0], &files, NULL, argv, environ);
+		posix_spawn_file_actions_destroy(&files);
+	}
+	while (!error && waitpid(pid, &status, 0) < 0)
+		error = errno == EINTR ? 0 : errno;
+	errno = error;
+	return error ? -1 : WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
+int text_preprocess(const char *file, const char *const defines[], unsigned count, struct text *t)
+{
+	static const char *const first[] = { "cpp", "-C", "-undef", "-nostdinc", "-w", "-DRPC_HDR" };
+	const unsigned fixed = sizeof first / sizeof *first;
+	const char **argv = calloc(fixed + 2 * count + 2, sizeof *argv);
+	char *path = NULL; /* no option */
+	FILE *out = tmpfile();
+	int status = -1;
+
+	if (argv && out && asprintf(&path, "%s%s", *file == '-' ? "./" : "", file) >= 0) {
+		memcpy(argv, first, sizeof first);
+		for (unsigned i = 0; i < count; i++) {
+			argv[fixed + 2 * i] = "-D";
+			argv[fixed + 2 * i + 1] = defines[i];
+		}
+		argv[fixed + 2 * count] = path;
+		status = run((char *const *)argv, out);
+	}
+	if (status < 0)
+		fprintf(stderr, "tcpu xdr: %s: the C preprocessor, cpp: %s%s\n", file, strerror(errno),
+			errno == ENOENT ? "; install Debian's package cpp" : "");
+	else if (status > 0)
+		fprintf(stderr, "tcpu xdr: %s: the C preprocessor ended with status %d\n", file, status);
+	else {
+		rewind(out);
+		status = slurp(file, out, t) ? 1 : 0;
+	}
+	if (out)
+		fclose(out);
+	free(path);
+	free(argv);
+	return status == 0 ? 0 : -1;
+}
