@@ -21,7 +21,7 @@
  *	int, unsigned int, enum    int32_t, uint32_t, enum T: 4 bytes
  *	hyper, double, quadruple   the types below: 8 or 16 bytes, aligned to 4, so that what has a fixed size is, byte for
  *	                           byte, as long in memory as on the wire, and only turned round
- *	bool                       xdr_bool: 0 or 1, 4 bytes
+ *	bool                       xdr_bool_t: 0 or 1, 4 bytes
  *	char, short                int32_t or uint32_t, as they are on the wire; other values than a char's are refused
  *	opaque a[n]                uint8_t a[n], and a_pad behind it up to a multiple of 4: whatever it holds, zeros are sent
  *	opaque a<>, string a<>     struct xdr_bytes, struct xdr_string
@@ -43,19 +43,19 @@
 #include <stdio.h>
 
 #define XDR_PACKED __attribute__((aligned(4)))
-typedef int64_t xdr_hyper XDR_PACKED;
-typedef uint64_t xdr_uhyper XDR_PACKED;
-typedef double xdr_double XDR_PACKED;
-typedef uint32_t xdr_bool;
+typedef int64_t xdr_hyper_t XDR_PACKED;
+typedef uint64_t xdr_uhyper_t XDR_PACKED;
+typedef double xdr_double_t XDR_PACKED;
+typedef uint32_t xdr_bool_t;
 /* RFC 4506 (4.8): IEEE 754's binary128. Where the compiler has none, its bytes in the machine's order. */
 #if LDBL_MANT_DIG == 113
-typedef long double xdr_quadruple XDR_PACKED;
+typedef long double xdr_quadruple_t XDR_PACKED;
 #elif defined __SIZEOF_FLOAT128__
-typedef __float128 xdr_quadruple XDR_PACKED;
+typedef __float128 xdr_quadruple_t XDR_PACKED;
 #else
 typedef struct {
 	uint32_t words[4];
-} xdr_quadruple;
+} xdr_quadruple_t;
 #endif
 
 /* val is malloc's when decoded, and NULL when len is 0. */

@@ -11,6 +11,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+void text_free(struct text *t)
+{
+	free(t->at);
+	free(t->kept);
+	*t = (struct text){0};
+}
+
 /* All of an open file. */
 static int slurp(const char *file, FILE *f, struct text *t)
 {
@@ -27,7 +34,6 @@ static int slurp(const char *file, FILE *f, struct text *t)
 			free(at);
 		at = more;
 	}
-	free(t->at);
 	t->at = at;
 	if (!at || ferror(f))
 		fprintf(stderr, "tcpu xdr: %s: %s\n", file, strerror(at ? errno : ENOMEM));
@@ -69,15 +75,65 @@ bool text_has_directives(const struct text *t)
 	return false;
 }
 
-/* Runs cpp with out as its output. Its exit status, or -1 and errno. */
-static int run(char *const argv[], FILE *out)
+/* The end of a line with a %: it goes on behind a backslash. */
+static const char *end_of_line(const char *at, const char *end)
+{
+	for (; at < end && *at != '\n'; at++)
+		if (*at == '\\' && at + 1 < end)
+			at++;
+	return at < end ? at : end;
+}
+
+/* The text for cpp. */
+static void hide_lines(const struct text *t, const char *file, FILE *to)
+{
+	const char *at = t->at, *const end = t->at + t->len;
+
+	fprintf(to, "# 1 \"%s\"\n", file);
+	while (at < end) {
+		const char *line = at, *newline;
+
+		if (*line == '%') {
+			newline = end_of_line(line, end);
+			fprintf(to, "%%@%zu\n", (size_t)(line - t->at));
+			for (const char *c = line; c < newline; c++)
+				if (*c == '\n')
+					fputc('\n', to); /* so that lines count as they did */
+		} else {
+			newline = memchr(line, '\n', (size_t)(end - line));
+			newline = newline ? newline : end;
+			fwrite(line, 1, (size_t)(newline - line), to);
+			fputc('\n', to);
+		}
+		at = newline < end ? newline + 1 : end;
+	}
+}
+
+void text_line(const struct text *t, const char **at, size_t *len)
+{
+	const char *const begin = *at + 1;
+	char *behind;
+
+	*at = begin;
+	*len -= 1;
+	if (!t->kept || *len < 2 || *begin != '@')
+		return;
+	size_t place = strtoul(begin + 1, &behind, 10);
+	if (behind != begin + *len || place >= t->kept_len || t->kept[place] != '%')
+		return;
+	*at = t->kept + place + 1;
+	*len = (size_t)(end_of_line(*at, t->kept + t->kept_len) - *at);
+}
+
+/* Runs cpp with in as its input and out as its output. Its exit status, or -1 and errno. */
+static int run(char *const argv[], FILE *in, FILE *out)
 {
 	posix_spawn_file_actions_t files;
 	pid_t pid;
 	int status, error = posix_spawn_file_actions_init(&files);
 
 	if (!error) {
-		error = posix_spawn_file_actions_addopen(&files, 0, "/dev/null", 0, 0);
+		error = posix_spawn_file_actions_adddup2(&files, fileno(in), 0);
 		if (!error)
 			error = posix_spawn_file_actions_adddup2(&files, fileno(out), 1);
 		if (!error)
@@ -92,21 +148,23 @@ static int run(char *const argv[], FILE *out)
 
 int text_preprocess(const char *file, const char *const defines[], unsigned count, struct text *t)
 {
-	static const char *const first[] = { "cpp", "-C", "-undef", "-nostdinc", "-w", "-DRPC_HDR" };
+	static const char *const first[] = { "cpp", "-C", "-undef", "-nostdinc", "-w", "-DRPC_HDR", "-iquote" };
 	const unsigned fixed = sizeof first / sizeof *first;
-	const char **argv = calloc(fixed + 2 * count + 2, sizeof *argv);
-	char *path = NULL; /* no option */
-	FILE *out = tmpfile();
+	const char **argv = calloc(fixed + 2 * count + 2, sizeof *argv), *slash = strrchr(file, '/');
+	char *folder = strndup(slash ? file : ".", slash ? (size_t)(slash - file) + 1 : 1);
+	FILE *in = tmpfile(), *out = tmpfile();
 	int status = -1;
 
-	if (argv && out && asprintf(&path, "%s%s", *file == '-' ? "./" : "", file) >= 0) {
+	if (argv && in && out && folder) {
 		memcpy(argv, first, sizeof first);
+		argv[fixed] = folder;
 		for (unsigned i = 0; i < count; i++) {
-			argv[fixed + 2 * i] = "-D";
-			argv[fixed + 2 * i + 1] = defines[i];
+			argv[fixed + 2 * i + 1] = "-D";
+			argv[fixed + 2 * i + 2] = defines[i];
 		}
-		argv[fixed + 2 * count] = path;
-		status = run((char *const *)argv, out);
+		hide_lines(t, file, in);
+		rewind(in);
+		status = run((char *const *)argv, in, out);
 	}
 	if (status < 0)
 		fprintf(stderr, "tcpu xdr: %s: the C preprocessor, cpp: %s%s\n", file, strerror(errno),
@@ -114,12 +172,16 @@ int text_preprocess(const char *file, const char *const defines[], unsigned coun
 	else if (status > 0)
 		fprintf(stderr, "tcpu xdr: %s: the C preprocessor ended with status %d\n", file, status);
 	else {
+		t->kept = t->at;
+		t->kept_len = t->len;
 		rewind(out);
 		status = slurp(file, out, t) ? 1 : 0;
 	}
+	if (in)
+		fclose(in);
 	if (out)
 		fclose(out);
-	free(path);
+	free(folder);
 	free(argv);
 	return status == 0 ? 0 : -1;
 }

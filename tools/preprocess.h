@@ -8,15 +8,21 @@
 #define TEXT_MAX ((size_t)16 << 20) /* bytes */
 
 struct text {
-	char *at; /* malloc's */
+	char *at;   /* malloc's */
 	size_t len;
+	char *kept; /* what was there before the preprocessor, or NULL */
+	size_t kept_len;
 };
+void text_free(struct text *);
 
 /* All of a file. 0, or -1. */
 int text_read(const char *file, struct text *);
 /* Whether a line is one for the preprocessor. */
 bool text_has_directives(const struct text *);
-/* What the preprocessor makes of that file, instead of the text; comments and columns stay. 0, or -1. */
+/* What the preprocessor makes of the text of that file, instead of it; comments and columns stay. 0, or -1. Lines with a
+ * % are C's, and none of its: it sees %@N instead, the place where such a line stands in what was there before. */
 int text_preprocess(const char *file, const char *const defines[], unsigned count, struct text *);
+/* A line's %..., as the lexer has it, to what stood there. */
+void text_line(const struct text *, const char **at, size_t *len);
 
 #endif

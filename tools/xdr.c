@@ -110,17 +110,15 @@ struct source {
 /* Lua's next token: kind, text, line, column and file. */
 static int next(lua_State *L)
 {
-	static const char *const kinds[] = { "end", "name", "number", "mark", "line", "bad", "comment" };
+	static const char *const kinds[] = { "end", "name", "number", "mark", "string", "line", "bad", "comment" };
 	struct source *s = lua_touserdata(L, lua_upvalueindex(1));
-	const unsigned skip = 1; /* a line's % */
 	struct xdr_token t;
 
 	xdr_lex(&s->lexer, &t);
 	lua_pushstring(L, kinds[t.kind]);
 	if (t.kind == XDR_LINE)
-		lua_pushlstring(L, t.text + skip, t.len - skip);
-	else
-		lua_pushlstring(L, t.text, t.len);
+		text_line(&s->text, &t.text, &t.len);
+	lua_pushlstring(L, t.text, t.len);
 	lua_pushinteger(L, t.line);
 	lua_pushinteger(L, t.column);
 	if (s->lexer.file)
@@ -254,7 +252,7 @@ static int run(const struct request *r, size_t count)
 		lua_close(L);
 	}
 	for (size_t i = 0; list && i <= count; i++)
-		free(list[i].text.at);
+		text_free(&list[i].text);
 	free(list);
 	free(name);
 	free(known);

@@ -182,7 +182,7 @@ void xdr_print_value(const struct xdr_printer *, const char *name, const char *v
 void xdr_print_int(const struct xdr_printer *, const char *name, int64_t);
 void xdr_print_uint(const struct xdr_printer *, const char *name, uint64_t);
 void xdr_print_double(const struct xdr_printer *, const char *name, double);
-void xdr_print_quadruple(const struct xdr_printer *, const char *name, const xdr_quadruple *);
+void xdr_print_quadruple(const struct xdr_printer *, const char *name, const xdr_quadruple_t *);
 void xdr_print_bytes(const struct xdr_printer *, const char *name, const uint8_t *val, size_t len);
 void xdr_print_string(const struct xdr_printer *, const char *name, const struct xdr_string *);
 /* The line before what belongs to name, which stands further in; count: of elements, or negative. */

@@ -4,8 +4,8 @@ local text = require "xdr.text"
 
 local M = {}
 
-local SCALAR = { int = "int32_t", uint = "uint32_t", hyper = "xdr_hyper", uhyper = "xdr_uhyper", float = "float",
-	double = "xdr_double", quadruple = "xdr_quadruple", bool = "xdr_bool", short = "int32_t", ushort = "uint32_t",
+local SCALAR = { int = "int32_t", uint = "uint32_t", hyper = "xdr_hyper_t", uhyper = "xdr_uhyper_t", float = "float",
+	double = "xdr_double_t", quadruple = "xdr_quadruple_t", bool = "xdr_bool_t", short = "int32_t", ushort = "uint32_t",
 	char = "int32_t", uchar = "uint32_t" }
 
 -- The C type of a scalar or of a name.
@@ -188,7 +188,7 @@ end
 function M.names(list, prefix)
 	local taken = {}
 	local function claim(def)
-		def.c = text.name((def.known and "" or prefix) .. def.c)
+		def.c = text.name((def.known and "rpc_" or prefix) .. def.c)
 		text.claim(taken, def.c, def)
 	end
 	for _, def in ipairs(list) do

@@ -10,7 +10,9 @@ enum xdr_token_kind {
 	XDR_NAME,    /* keywords among them: which names are some is the parser's to know */
 	XDR_NUMBER,  /* decimal, hexadecimal or octal, with its sign */
 	XDR_MARK,    /* one of ; , : = { } [ ] < > ( ) * and :: */
-	XDR_LINE,    /* what follows % in the first column, for the C that is written */
+	XDR_STRING,  /* with its quotation marks, as rpcgen has for constants */
+	XDR_LINE,    /* what follows % in the first column, for the C that is written; goes on behind a
+	              * backslash at the line's end */
 	XDR_BAD,     /* nothing of the language: text is what stands there */
 	XDR_COMMENT, /* one that does not end: text is its beginning */
 };
@@ -23,7 +25,7 @@ struct xdr_token {
 };
 
 struct xdr_lexer {
-	const char *at, *end;
+	const char *begin, *at, *end;
 	const char *line_at; /* where the line begins */
 	unsigned line;
 	bool slashes;        /* comments from // to the line's end */

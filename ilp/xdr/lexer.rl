@@ -17,6 +17,9 @@
 	name = [A-Za-z_] [A-Za-z_0-9]*;
 	# What only looks like a number is one word, so that the parser can say what is wrong with it.
 	number = '-'? [0-9] [A-Za-z_0-9]*;
+	# To the line's end, and the next one's where a backslash stands there.
+	line = ( [^\n\\] | '\\' ( nl | [^\n] ) )* '\\'?;
+	string = '"' [^"\n]* '"';
 	comment = '/*' ( ( any - '\n' ) | nl )* :>> '*/';
 
 	main := |*
@@ -31,8 +34,8 @@
 				fbreak;
 			}
 		};
-		'%' [^\n]* => {
-			if ((const char *)ts == l->line_at) {
+		'%' line => {
+			if ((const char *)ts == l->begin || ts[-1] == '\n') {
 				kind = XDR_LINE;
 				fbreak;
 			}
@@ -46,6 +49,7 @@
 				fbreak;
 			}
 		};
+		string => { kind = XDR_STRING; fbreak; };
 		name => { kind = XDR_NAME; fbreak; };
 		number => { kind = XDR_NUMBER; fbreak; };
 		( '::' | [;,:={}<>()*] | '[' | ']' ) => { kind = XDR_MARK; fbreak; };
@@ -57,7 +61,7 @@
 
 void xdr_lexer_init(struct xdr_lexer *l, const char *text, size_t len, bool slashes)
 {
-	*l = (struct xdr_lexer){ .at = text, .end = text + len, .line_at = text, .line = 1, .slashes = slashes };
+	*l = (struct xdr_lexer){ .begin = text, .at = text, .end = text + len, .line_at = text, .line = 1, .slashes = slashes };
 }
 
 static bool begins(const char *at, const char *end, const char *word)
@@ -123,6 +127,8 @@ void xdr_lex(struct xdr_lexer *l, struct xdr_token *t)
 			}
 	}
 	*t = (struct xdr_token){ .kind = kind, .text = (const char *)ts, .len = (size_t)(te - ts), .line = l->line };
-	t->column = (unsigned)((const char *)ts - l->line_at) + 1;
+	t->column = kind == XDR_LINE ? 1 : (unsigned)((const char *)ts - l->line_at) + 1;
+	for (const unsigned char *c = ts; kind == XDR_LINE && c < te; c++)
+		t->line -= *c == '\n';
 	l->at = (const char *)te;
 }

@@ -30,6 +30,9 @@ local function c_file(list, o)
 	w:add ""
 	w:add '#include "ilp/xdr/code.h"'
 	w:add ""
+	w:add "/* A type may have the name of a variable below. */"
+	w:add '#pragma GCC diagnostic ignored "-Wshadow"'
+	w:add ""
 	for _, def in ipairs(defs) do code.prototypes(w, def) end
 	for _, def in ipairs(defs) do
 		if def.type.k == "enum" then show.enum(s, w, def) end

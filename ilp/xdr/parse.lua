@@ -70,7 +70,7 @@ end
 local function define(p, t, what)
 	local scope = p.scope
 	local before = scope.names[t.text]
-	if before then
+	if before and before.kind ~= "line" then
 		scan.fail(t, "'%s' is defined a second time, expected a new name; the first is at %s:%d:%d", t.text, before.at.file,
 			before.at.line, before.at.column)
 	end
@@ -99,6 +99,8 @@ local function constant(p)
 	if not c then
 		scan.fail(t, "'%s' is not defined, expected a constant or a member of an enum; define it before it is used", text)
 	end
+	if c.value and c.value.n ~= c.value.n then scan.fail(t, "'%s' is a string, expected a number; correct the name", text) end
+	if c.pending then scan.fail(t, "'%s' is not known yet, expected a number; define it before it is used", text) end
 	if not c.value then scan.fail(t, "'%s' is a type, expected a constant; correct the name", text) end
 	return c.value
 end
@@ -316,10 +318,25 @@ end
 
 local define_kind = {}
 
+-- A constant that is another one, perhaps a later one.
+local function pending(p, n)
+	local t, text = path(p, "a constant")
+	local def = define(p, n, { kind = "const", pending = text, scope = p.scope, token = t })
+	p.pending[#p.pending + 1] = def
+	add(p, def)
+end
+
 function define_kind.const(p)
 	local n = name(p, "the name of a constant")
 	p:want "="
 	local t = p.token
+	if t.kind == "string" then
+		add(p, define(p, n, { kind = "const", value = { n = 0 / 0, text = p:take().text, at = t } }))
+		return
+	elseif t.kind == "name" and not RESERVED[t.text] and not M.find(p.scope, t.text) and t.text ~= "TRUE"
+		and t.text ~= "FALSE" then
+		return pending(p, n)
+	end
 	local v = value(p)
 	add(p, define(p, n, { kind = "const", value = { n = v.n, text = v.text, at = t } }))
 end
@@ -440,11 +457,42 @@ function definition(p)
 	p:want ";"
 end
 
+-- A line for the C. If it defines a number for the preprocessor, or a sum of such, that is a constant for us as well.
+local function line(p, t)
+	p.defs[#p.defs + 1] = { kind = "line", text = t.text, at = t }
+	local text, sum = t.text:match "^#%s*define%s+([%a_][%w_]*)%s+([%w_+%-]+)%s*$"
+	if not text or p.scope.names[text] or not sum:match "^%-?%w[%w_]*[%w_+]*$" then return end
+	local n = 0
+	for term in sum:gmatch "[^+]+" do
+		local c = M.find(p.scope, term)
+		if not term:match "^%-?%d" and not (c and c.value) then return end
+		n = n + (c and c.value or scan.number(setmetatable({ text = term }, { __index = t }))).n
+	end
+	p.scope.names[text] = { kind = "line", name = text, at = t, value = { n = n, text = scan.c_number(n) } }
+end
+
+-- What constants come to that are other ones.
+local function settle(list)
+	for _, def in ipairs(list) do
+		local to, steps = def, 0
+		while to.pending do
+			local found = M.find(to.scope, to.pending)
+			steps = steps + 1
+			if not found or not (found.value or found.pending) or steps > #list then
+				scan.fail(to.token, "'%s' is no constant, expected one, or a number; define it", to.pending)
+			end
+			to = found
+		end
+		def.value, def.pending = to.value, nil
+	end
+end
+
 -- Definitions of a source, in its order, into defs; scope: { names, spaces, prefix }, in which they are.
 function M.source(p, scope, defs)
-	p.scope, p.defs, p.deep = scope, defs, 0
+	p.scope, p.defs, p.deep, p.pending, p.line = scope, defs, 0, {}, line
 	p:take()
 	while p.token.kind ~= "end" do definition(p) end
+	settle(p.pending)
 end
 
 function M.scope(prefix, outer) return { names = {}, spaces = {}, prefix = prefix, outer = outer or M.BUILTIN } end

@@ -66,7 +66,7 @@ void xdr_print_double(const struct xdr_printer *p, const char *name, double d)
 }
 
 /* Exactly, as the wire has it: printf knows nothing of this type. */
-void xdr_print_quadruple(const struct xdr_printer *p, const char *name, const xdr_quadruple *q)
+void xdr_print_quadruple(const struct xdr_printer *p, const char *name, const xdr_quadruple_t *q)
 {
 	uint8_t wire[16];
 

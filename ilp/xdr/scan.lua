@@ -32,7 +32,7 @@ function parser:take()
 	elseif kind == "comment" then
 		M.fail(self.token, "a comment that does not end, expected */; close it")
 	elseif kind == "line" then
-		self.defs[#self.defs + 1] = { kind = "line", text = text, at = self.token }
+		self:line(self.token)
 		self.token = before
 		return self:take()
 	end

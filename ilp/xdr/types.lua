@@ -51,7 +51,7 @@ local function resolve(node, unit)
 		elseif def.kind ~= "type" then
 			scan.fail(node.at, "'%s' is no type, expected one; correct the name", node.name)
 		end
-		if def.known and not def.wanted then
+		if def.known and not def.wanted and unit.queue then
 			def.wanted = true
 			unit.queue[#unit.queue + 1] = def
 		end
@@ -307,7 +307,7 @@ function M.resolve(defs)
 	local unit = { queue = {}, inner = {} }
 	for _, def in ipairs(defs) do
 		if def.kind == "type" then unit.queue[#unit.queue + 1] = def end
-		for _, node in ipairs(def.kind == "program" and def.types or {}) do resolve(node, unit) end
+		for _, node in ipairs(def.kind == "program" and def.types or {}) do resolve(node, {}) end
 	end
 	local k = 1
 	while unit.queue[k] do
