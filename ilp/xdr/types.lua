@@ -275,8 +275,8 @@ end
 
 -- Order ----------------------------------------------------------------------------------------------------------
 
--- Definitions as C wants them: what is contained first, and what a pointer points to unless it is a struct, of which C
--- need know the name alone.
+-- Definitions as C wants them: what is contained first, and what a pointer points to unless it is a struct of the file's,
+-- of which C need know the name alone.
 local function order(unit, def, list, deep)
 	if def.placed then return end
 	def.placed = true
@@ -284,7 +284,7 @@ local function order(unit, def, list, deep)
 		scan.fail(def.at, "'%s' is more than %d types deep, expected fewer; define inner types first", def.name, M.DEEP)
 	end
 	local function visit(node, behind)
-		if node.k == "name" and not (behind and M.tagged(node.def)) then order(unit, node.def, list, deep + 1) end
+		if node.k == "name" and (node.def.inner or not (behind and M.tagged(node.def))) then order(unit, node.def, list, deep + 1) end
 		if node.of then visit(node.of, node.k ~= "array") end
 	end
 	local t = def.type
