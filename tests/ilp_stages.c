@@ -1,6 +1,6 @@
 /* Stages against what their standards print, and against other code that does the same: adler32 (RFC 1950), fletcher32
  * (RFC 1146), crc32c (RFC 3720 B.4), poly1305 (RFC 8439 2.5.2, OpenSSL) in both orders with chacha20, xdr_u64 (RFC
- * 4506), guid (RFC 9562), ws_mask (RFC 6455 5.7), mpa_marker (RFC 5044 4.3), pkcs7_pad (RFC 5652 6.3). Every way and
+ * 4506), xdr_record (libtirpc), guid (RFC 9562), ws_mask (RFC 6455 5.7), mpa_marker (RFC 5044 4.3), pkcs7_pad (RFC 5652 6.3). Every way and
  * instruction set that this CPU has. tests/ilp_vectors.c has the older ones. */
 #include "ilp/ilp.h"
 #include "tests/run.h"
@@ -9,6 +9,7 @@
 #include <endian.h>
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
+#include <rpc/xdr.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -175,6 +176,30 @@ static size_t of_xdr_u64(uint8_t *to, const uint8_t *from, size_t n, uint8_t *va
 	return n;
 }
 
+/* Whole records, a call of libtirpc for each of their fields. */
+static size_t of_xdr_record(uint8_t *to, const uint8_t *from, size_t n, uint8_t *value)
+{
+	XDR x;
+
+	(void)value;
+	memcpy(to, from, n);
+	xdrmem_create(&x, (char *)to, (u_int)n, XDR_ENCODE);
+	for (size_t i = 0; i + 28 <= n; i += 28) {
+		uint32_t first, third, last;
+		uint64_t second;
+		char text[8];
+		memcpy(&first, from + i, 4);
+		memcpy(&second, from + i + 4, 8);
+		memcpy(&third, from + i + 12, 4);
+		memcpy(text, from + i + 16, 8);
+		memcpy(&last, from + i + 24, 4);
+		ck_assert(xdr_uint32_t(&x, &first) && xdr_uint64_t(&x, &second) && xdr_uint32_t(&x, &third) &&
+			xdr_opaque(&x, text, 8) && xdr_uint32_t(&x, &last));
+	}
+	xdr_destroy(&x);
+	return n;
+}
+
 /* RFC 5044 (4.3): at every 512 bytes of the stream a marker, of 16 bits that are zero and the way back to the FPDU. */
 static size_t of_marker(uint8_t *to, const uint8_t *from, size_t n, uint8_t *value)
 {
@@ -224,6 +249,7 @@ START_TEST(plain)
 	compare("xdr_marker_copy_sum", NULL, 0, NULL, of_marker);
 	compare("pad_guid_mask_copy", NULL, 0, masked, of_pad_guid_mask);
 	compare("xdr64_copy_sum", NULL, 0, NULL, of_xdr_u64);
+	compare("xdr_record_copy_sum", NULL, 0, NULL, of_xdr_record);
 }
 END_TEST
 

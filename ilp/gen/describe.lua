@@ -4,12 +4,16 @@
 -- A stage is `return stage { … }` in a file of its name, with name, standard (what it follows, or "none"), kind
 -- and, by kind:
 --
---	map      changes the data unit by unit (1, 2, 4, 8, 16, 32 or 64 bytes). apply(w, i, s) and inverse(w, i, s) return
+--	map      changes the data unit by unit (1, 2, 4, 8, 16, 32 or 64 bytes; where functions only move bytes, any multiple
+--	         of 4 up to 256). apply(w, i, s) and inverse(w, i, s) return
 --	         a word, or a table of words where `word` says that a unit has several (bits of one; default: the unit,
 --	         64 at most). Words are as the machine loads them: big() and little() make their order that of a format.
 --	         i is the number of the unit, as a word: of 8 bits, modulo 256. inverse is "self" when apply undoes
 --	         itself, false when nothing does.
 --	         tail = "pass": an incomplete last unit passes unchanged; "whole": there must be none.
+--	         In the place of unit, word, functions and inverse: layout, the parts of a unit, as { 4, 8, 4, "8", 4 }: numbers
+--	         of 2, 4, 8 or 16 bytes, and in quotes how many bytes stand between them; and order ("big", "little"), which
+--	         numbers have in the format. Where the machine's is the other one they are reversed, out and in
 --	         moves = true with unit 1 and apply the identity: here the data goes to its destination
 --	fold     computes a value of the data, of `size` bytes. zero is the accumulator that adds nothing: a 64-bit word,
 --	         or a table of such; init, that with which the data begins [zero]. step(acc, w, k, s) is acc with one unit
@@ -46,6 +50,8 @@ local sandbox = require "gen.sandbox"
 local ops = require "gen.ops"
 local graph = require "gen.graph"
 local laws = require "gen.laws"
+local layout = require "gen.layout"
+local move = require "gen.move"
 
 local M = {}
 
@@ -55,7 +61,7 @@ local KEYED = { params = { "table", optional = true }, begin = { "function", opt
 	public = { true, false, optional = true } }
 local COMMON = { name = "string", standard = "string", kind = { "map", "fold", "stream", "reframe", "pad" } }
 local FIELDS = {
-	map = { unit = { 1, 2, 4, 8, 16, 32, 64 }, word = { 8, 16, 32, 64, optional = true }, apply = "function",
+	map = { unit = "number", word = { 8, 16, 32, 64, optional = true }, apply = "function",
 		inverse = { "self", false, "function" }, moves = { true, false, optional = true }, tail = { "pass", "whole" } },
 	fold = { unit = { 4, 8, 16 }, zero = { "number", "table" },
 		init = { "number", "table", optional = true }, step = "function", merge = "function",
@@ -65,6 +71,8 @@ local FIELDS = {
 	reframe = { every = "number", mark = "function" },
 	pad = { to = "number", least = { 0, 1 }, fill = "function" },
 }
+-- A map whose units are described by what stands in them.
+local LAYOUT = { layout = "table", order = { "big", "little" }, tail = { "pass", "whole" } }
 local CHAIN = { name = "string", stages = "table", inplace = { true, false, optional = true } }
 
 -- Graphs ---------------------------------------------------------------------------------------------------------
@@ -185,13 +193,44 @@ end
 
 local check = {}
 
+-- What the layout says, as if it was said by a function.
+local function from_layout(d)
+	local f, line = d.fields, d.line
+	d.layout, f.unit = layout.parts(d, "layout")
+	f.word, f.inverse, d.unit = layout.bits(d.layout), "self", f.unit
+	f.apply = layout.apply(d.layout, f.word, f.order)
+	function d.line(name) return line(name == "apply" and "layout" or name) end
+end
+
+local function check_unit(d)
+	local unit = d.fields.unit
+	if unit ~= 1 and unit ~= 2 and (unit < 4 or unit % 4 ~= 0 or unit > layout.MOST) then
+		field.fail(d, "unit", "unit is %s, expected 1, 2 or a multiple of 4 up to %d; correct it", sandbox.show(unit),
+			layout.MOST)
+	end
+	d.bits = d.fields.word or unit <= 8 and unit * 8 or unit % 8 == 0 and 64 or 32
+	d.words = unit * 8 / d.bits
+	if d.words < 1 then
+		field.fail(d, "word", "word is %d bits, expected no more than the unit's %d; correct it", d.bits, unit * 8)
+	elseif d.words % 1 ~= 0 then
+		field.fail(d, "word", "word is %d bits, expected a part of the unit's %d; correct it", d.bits, unit * 8)
+	end
+end
+
+-- Vectors are told how to move bytes of any unit, but not how to compute with its words.
+local function check_moves(d, g)
+	local unit = d.fields.unit
+	if (unit > 64 or 64 % unit ~= 0) and not move.of_graph(g, d.words, d.bits / 8) then
+		sandbox.fail(d.file, g.line, "%s does more with its %d bytes than to move them, expected a unit of 1, 2, 4, 8, 16, 32 "
+			.. "or 64 for that; fill the unit up, or let another stage compute", g.field, unit)
+	end
+	return g
+end
+
 function check.map(d)
 	local f = d.fields
-	d.bits = f.word or math.min(f.unit * 8, 64)
-	d.words = f.unit * 8 / d.bits
-	if d.words < 1 then
-		field.fail(d, "word", "word is %d bits, expected no more than the unit's %d; correct it", d.bits, f.unit * 8)
-	end
+	if f.layout then from_layout(d) end
+	check_unit(d)
 	d.moves, d.whole = f.moves or false, f.tail == "whole"
 	check_keyed(d, d.bits == 64 and 64 or 32)
 	if d.state_words > 0 and d.bits < 32 then
@@ -200,7 +239,7 @@ function check.map(d)
 	local n = d.words > 1 and d.words or nil
 	local shape = { item("w", n), { word = "i" }, { words = "s", n = d.state_words } }
 	local function way(name)
-		return no_choice(d, trace(d, name, d.bits, shape, word_or_words(name, n)))
+		return check_moves(d, no_choice(d, trace(d, name, d.bits, shape, word_or_words(name, n))))
 	end
 	d.apply = way "apply"
 	if d.moves and not (graph.is_identity(d.apply) and f.unit == 1) then
@@ -359,10 +398,11 @@ function M.stage(file)
 	if not d then return nil end
 	field.check(d, COMMON)
 	local kind = d.fields.kind
-	local keyed = kind ~= "pad" and KEYED or {}
-	field.check(d, FIELDS[kind])
+	local fields = kind == "map" and d.fields.layout ~= nil and LAYOUT or FIELDS[kind]
+	local keyed = kind ~= "pad" and fields ~= LAYOUT and KEYED or {}
+	field.check(d, fields)
 	field.check(d, keyed)
-	field.check_known(d, COMMON, FIELDS[kind], keyed)
+	field.check_known(d, COMMON, fields, keyed)
 	field.check_name(d)
 	field.check_comment(d, "standard")
 	d.name, d.kind, d.unit, d.standard = d.fields.name, kind, d.fields.unit or 1, d.fields.standard

@@ -7,6 +7,7 @@ local frame = require "gen.frame"
 local stream = require "gen.stream"
 local loop = require "gen.loop"
 local pipe = require "gen.pipe"
+local planner = require "gen.plan"
 local prelude = require "gen.prelude"
 local schedule = require "gen.schedule"
 local stack = require "gen.stack"
@@ -134,7 +135,17 @@ local function emit_passes(t, segment, loops, isa, s)
 end
 
 local function emit_tiled(t, inner, way, segment)
-	t:line("const size_t tile = s->ilp.tile;")
+	local unit, few = segment.unit, planner.lcm(segment.unit, 64)
+	if segment.cuts and unit > 32 then
+		-- What is to be cut off may come to as much as all its units.
+		t:line("const size_t tile = s->ilp.tile < %d ? %d : s->ilp.tile;", #segment.cuts * unit + 1, #segment.cuts * unit + 1)
+	elseif segment.cuts or few == 64 then
+		t:line("const size_t tile = s->ilp.tile;")
+	else
+		-- Whole units, and lines if there is room.
+		t:line("const size_t tile = s->ilp.tile >= %d ? s->ilp.tile / %d * %d : s->ilp.tile < %d ? %d : s->ilp.tile / %d * %d;",
+			few, few, few, unit, unit, unit, unit)
+	end
 	t:line("size_t out = 0;")
 	t:line("")
 	if segment.cuts then
@@ -462,8 +473,6 @@ local function emit_opening(t, plan, schedules)
 end
 
 local function emit_common(t, plan)
-	for _, union in ipairs(turn.UNIONS) do t:raw(union) end
-	t:line("")
 	for _, direction in ipairs(DIRECTIONS) do
 		local g = plan[direction].growth
 		t:line("static const struct ilp_growth growth_%s __attribute__((unused)) = { %d, %d, %d };", direction, g.fixed,
@@ -520,6 +529,7 @@ function M.source(plan, counted)
 	t.counted = counted -- frame.lua
 	prelude.begin()
 	expression.begin()
+	turn.begin()
 	for _, direction in ipairs(DIRECTIONS) do schedules[direction] = schedule.list(plan[direction], plan.ways) end
 	emit_opening(opening, plan, schedules)
 	emit_common(t, plan)
@@ -531,7 +541,7 @@ function M.source(plan, counted)
 		emit_ways(t, plan, plan[direction], schedules[direction], callables[direction])
 	end
 	emit_table(t, plan)
-	local first = opening:string() .. prelude.of(t, counted) .. "\n"
+	local first = opening:string() .. prelude.of(t, counted) .. turn.unions() .. "\n"
 	return t:string(plan.chain.name .. ".c", first), t.heads
 end
 

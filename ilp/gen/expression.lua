@@ -126,6 +126,8 @@ function Writer:expression(n)
 			e = self:rotate(x, n.count)
 		elseif n.op == "mul32" then
 			e = string.format("%s(%s, %s)", prelude.use("MUL32_%s", self.type), x, self:operand(b))
+		elseif n.op == "by_order" then
+			e = string.format("%s(%s, %s)", prelude.use "BY_ORDER", x, self:operand(b))
 		elseif n.op == "choose" then
 			e = string.format("(%s ? %s : %s)", x, self:operand(b), self:operand(n.args[3]))
 		else

@@ -45,7 +45,7 @@ local function meter()
 end
 
 -- Those that operation does, which folds constants, and those that know a machine's order of bytes, which none can.
-local ORDERED = { big = true, little = true, big32 = true, little32 = true }
+local ORDERED = { big = true, little = true, big32 = true, little32 = true, by_order = true }
 local function name_operations(d, operation, ordered)
 	for _, op in ipairs { "add", "sub", "mul", "mul32", "xor", "and_", "or_", "choose" } do
 		d[op] = function(...) return operation(op, { ... }) end
@@ -54,7 +54,7 @@ local function name_operations(d, operation, ordered)
 		d[op] = function(a, count) return operation(op, { a }, count) end
 	end
 	for op in pairs(ORDERED) do
-		d[op] = function(a) return ordered(op, a) end
+		d[op] = function(...) return ordered(op, { ... }) end
 	end
 end
 
@@ -154,8 +154,8 @@ function M.new(bits)
 		values[#args + 1] = count
 		return give(node { op = "const", value = plain[op](unpack(values)) })
 	end)
-	name_operations(d, operation, sandbox.unseen(function(op, a)
-		return give(record(node { op = op, args = { a } }))
+	name_operations(d, operation, sandbox.unseen(function(op, args)
+		return give(record(node { op = op, args = args }))
 	end))
 	name_loop(d, own)
 	return d
@@ -225,18 +225,6 @@ function M.is_identity(graph)
 		if r ~= graph.inputs[k] then return false end
 	end
 	return true
-end
-
--- If all that the graph does is to put its first n inputs in another order: for each result, which input it is.
-function M.permutation(graph, n)
-	local from = {}
-	for k, r in ipairs(graph.results) do
-		for j = 1, n do
-			if r == graph.inputs[j] then from[k] = j end
-		end
-		if not from[k] then return nil end
-	end
-	return from
 end
 
 -- The graph is one operation on its inputs, in their order.

@@ -14,6 +14,7 @@
 local fold = require "gen.fold"
 local frame = require "gen.frame"
 local isa_table = require "gen.isa"
+local plan = require "gen.plan"
 local prelude = require "gen.prelude"
 local stream = require "gen.stream"
 local turn = require "gen.turn"
@@ -142,14 +143,19 @@ local function emit_turns(t, loop, isa, width, count, main, store)
 	t:close()
 end
 
--- Vectors of a turn of the main loop.
-local function unroll(loop, isa) return math.max(isa.unroll, turn.group(loop)) end
+-- Vectors of a turn of the main loop. In each turn all accumulators of a fold in order come equally often.
+local function unroll(loop, isa, width)
+	local group = turn.group(loop, width)
+	local count = group * math.max(1, math.floor(isa.unroll / group))
+	each_fold(loop, function(stage) count = plan.lcm(count, stage.words * fold.sums(stage, isa)) end, true)
+	return count
+end
 
 -- The loops of a width: the main one, where the width has one, then single vectors, or as few as there must be at
 -- once; neither where main is all. They share the accumulators of folds whose units count in any order; those of the
 -- others are the main loop's, since unit by unit goes on from what these come to.
 local function emit_width(t, loop, isa, width, main, store)
-	local count, few = unroll(loop, isa), turn.group(loop)
+	local count, few = unroll(loop, isa, width), turn.group(loop, width)
 	local single = main ~= "all" and not (main and few >= count)
 	local function declare(stage) fold.declare(t, stage, width, main and fold.sums(stage, isa) or 1) end
 	local function reduce(stage) fold.reduce(t, stage, isa, width, main and fold.sums(stage, isa) or 1) end
@@ -176,9 +182,16 @@ end
 -- What is no whole vector, piece by piece; and the last bytes, where the data may end within a piece.
 local function emit_pieces(t, loop, isa, whole)
 	local piece = turn.piece(loop)
+	local words = turn.piece_words(loop, piece)
 	local function steps(rest)
-		t:line("%s%s x = %s;", (loop.changes or not piece.plain) and "" or "const ", piece.T, rest
-			and string.format("LOAD_DATA_LAST(%s, src + i, n - i)", piece.T) or string.format("LOAD_DATA(%s, src + i)", piece.T))
+		if words and not rest then
+			t:line("%s x;", piece.T)
+			for k, w in ipairs(words) do t:line("%s = LOAD_DATA(%s, src + i + %d);", w, words.T, (k - 1) * words.size) end
+		else
+			t:line("%s%s x = %s;", (loop.changes or not piece.plain) and "" or "const ", piece.T, rest
+				and string.format("LOAD_DATA_LAST(%s, src + i, n - i)", piece.T)
+				or string.format("LOAD_DATA(%s, src + i)", piece.T))
+		end
 		turn.piece_steps(t, loop, piece, function(step, T, offset)
 			local from = string.format("ks_%s + i%s", step.name, offset > 0 and " + " .. offset or "")
 			if not rest then return string.format("LOAD(%s, %s)", T, from) end
@@ -189,7 +202,9 @@ local function emit_pieces(t, loop, isa, whole)
 			if offset > 0 then here = string.format("n - i < %d ? 0 : %s", offset, here) end
 			return string.format("LOAD_LAST(%s, %s, %s)", T, from, here)
 		end, rest)
-		if loop.writes then
+		if loop.writes and words and not rest then
+			for k, w in ipairs(words) do t:line("STORE_DATA(dst + i + %d, %s);", (k - 1) * words.size, w) end
+		elseif loop.writes then
 			t:line(rest and "STORE_DATA_LAST(dst + i, x, n - i);" or "STORE_DATA(dst + i, x);")
 		end
 	end
@@ -207,7 +222,7 @@ end
 
 -- Whether vectors may leave something: what the loop is given is no multiple of what the narrowest do at once.
 local function leaves(loop, widths, whole)
-	local least = #widths > 0 and widths[#widths] * turn.group(loop) or math.huge
+	local least = #widths > 0 and widths[#widths] * turn.group(loop, widths[#widths]) or math.huge
 	return whole % least ~= 0 or loop.unit % least ~= 0
 end
 
@@ -233,10 +248,17 @@ end
 -- turn, the loop itself is called.
 local function emit_light_out(t, loop, isa, suffix)
 	local width = isa.widths[1]
-	local whole = width * unroll(loop, isa)
+	local whole = width * unroll(loop, isa, width)
 	turn.reset()
 	t:func(M.head(loop, isa, suffix .. "_out"))
-	t:line("const size_t lead = -(uintptr_t)dst %% %d;", width)
+	local few = turn.group(loop, width)
+	if few > 1 and loop.unit % width ~= 0 then
+		t:line("size_t lead = -(uintptr_t)dst %% %d;", width)
+		t:line("for (unsigned k = 1; lead %% %d != 0 && k < %d; k++)", loop.unit, few)
+		t:line("\tlead += %d;", width)
+	else
+		t:line("const size_t lead = -(uintptr_t)dst %% %d;", width)
+	end
 	t:line("")
 	t:open("if (lead %% %d != 0 || n < lead + %d) {", loop.unit, whole)
 	t:line("%s;", M.call(loop, isa, suffix, {}))
@@ -268,7 +290,8 @@ end
 
 -- Whether the keystream may stay in registers: a single one, beside steps that need no neighbours of a vector.
 local function stays(loop, isa)
-	return #turn.widths(loop, isa) > 0 and #loop.streams == 1 and turn.group(loop) == 1 and not folds_in_order(loop)
+	return #turn.widths(loop, isa) > 0 and #loop.streams == 1 and turn.group(loop, isa.kernels[1]) == 1
+		and not folds_in_order(loop)
 end
 
 -- n is a multiple of what the widest kernel makes, and the place of the stream begins a block.
@@ -301,9 +324,9 @@ end
 local function pieces(loop, isa)
 	local turns = #loop.streams == 1 and stream.turns(loop.streams[1].stage)
 	if not turns or #turn.widths(loop, isa) == 0 or not folds_in_order(loop) then return nil end
-	local group = turn.group(loop)
+	local group = turn.group(loop, isa.kernels[1])
 	local count = stream.bytes(isa.kernels[1]) / isa.kernels[1] / group
-	if count < 1 then return nil end -- steps that want more vectors at once than there are
+	if count % 1 ~= 0 then return nil end -- steps that want other vectors at once than there are
 	local each = 1
 	while count / each > turns do each = each * 2 end
 	return each * group, count / each

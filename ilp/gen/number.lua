@@ -68,6 +68,8 @@ function M.new(bits, order)
 		d.big32 = order == "big" and d.same32 or d.swap32
 		d.little32 = order == "big" and d.swap32 or d.same32
 	end
+	-- One word or the other by the machine's order of bytes (layout.lua).
+	function d.by_order(big, little) return order == "big" and big or little end
 	function d.choose(c, a, b) if c ~= d.word(0) then return a end return b end
 	function d.repeat_(n, f, words)
 		for _ = 1, n do words = f(words) end

@@ -80,6 +80,8 @@ for _, op in ipairs { "big32", "little32" } do
 		return domain[op](word(a, op, 1))
 	end
 end
+-- One word or the other: no operation of descriptions, but of what is made for them (layout.lua).
+function M.by_order(big, little) return domain.by_order(word(big, "by_order", 1), word(little, "by_order", 2)) end
 function M.names.choose(c, a, b, surplus)
 	check_call("choose", 3, surplus)
 	return domain.choose(word(c, "choose", 1), word(a, "choose", 2), word(b, "choose", 3))

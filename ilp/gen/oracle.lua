@@ -82,8 +82,38 @@ end
 
 local MACHINE = {}
 
+-- A map that has a layout: of each unit the numbers, the bytes of which are reversed if the machine has them in the other
+-- order.
+local function laid_out(stage, env)
+	local f, m = stage.fields, {}
+	function m.piece(bytes)
+		local out = part(bytes, 1, #bytes)
+		local at = 0 -- bytes before a part
+		while f.order ~= env.order do
+			for _, p in ipairs(f.layout) do
+				local size = tonumber(p)
+				for k = 1, type(p) == "number" and at + f.unit - at % f.unit <= #bytes and size or 0 do
+					out[at + k] = bytes[at + size + 1 - k]
+				end
+				at = at + size
+			end
+			if at >= #bytes then break end
+		end
+		return out
+	end
+	return m
+end
+
 function MACHINE.map(stage, direction, env)
 	local f = stage.fields
+	if f.layout then
+		local m = laid_out(stage, env)
+		function m.finish(bytes)
+			if f.tail == "whole" and #bytes % f.unit ~= 0 then m.bad = "an incomplete unit" end
+			return m.piece(bytes)
+		end
+		return m
+	end
 	local way = direction == "recv" and f.inverse ~= "self" and "inverse" or "apply"
 	local size, n, unit = stage.bits / 8, stage.words, f.unit
 	local state, order = begin(stage, env.values, env.order), env.order

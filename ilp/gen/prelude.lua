@@ -203,6 +203,7 @@ local function definitions()
 		define "#define SWAP_uint16_t(x) __builtin_bswap16(x)",
 		define "#define SWAP_uint32_t(x) __builtin_bswap32(x)",
 		define "#define SWAP_uint64_t(x) __builtin_bswap64(x)",
+		by_order("BY_ORDER(big, little)", "(little)", "(big)"),
 		by_order("BIG(T, x)", "SWAP_##T(x)", "(x)"),
 		by_order("LITTLE(T, x)", "(x)", "SWAP_##T(x)"),
 		by_order("BIG_SHIFTS(T, x)", "SWAP_SHIFTS_##T(x)", "(x)"),

@@ -100,7 +100,7 @@ end
 
 -- Bytes that a loop may spill.
 local function spills(l)
-	local vectors, bytes, most, keystream, folds = math.max(DATA, 3 * turn.group(l)), 0, 0, 0, 0
+	local vectors, bytes, most, keystream, folds = math.max(DATA, 3 * turn.group(l, 16)), 0, 0, 0, 0
 	for _, step in ipairs(l.steps) do
 		local kept, words, own = of_step(step)
 		if step.kind == "fold" and fold.in_order(step.stage) then folds = folds + 1 end

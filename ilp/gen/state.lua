@@ -94,22 +94,22 @@ end
 function M.check(plan)
 	local chain = plan.chain
 	local function fail(...) describe.fail_stage(chain, chain.stages[#chain.stages].name, ...) end
-	if M.size(plan) > STATE_MAX then
-		fail("the state of this chain has %d bytes, expected %d at most; name fewer stages, or such with less state",
-			M.size(plan), STATE_MAX)
-	end
 	for _, direction in ipairs(DIRECTIONS) do
 		local segments = plan[direction].segments
 		for k, segment in ipairs(segments) do
 			if segment.held > HELD_MAX then
-				fail("%d bytes may wait for their unit, expected %d at most; name stages whose units fit better", segment.held,
-					HELD_MAX)
+				fail("%d bytes may wait for a unit of %d, in which those of all stages are whole, expected %d at most; name stages "
+					.. "whose units fit better", segment.held, segment.unit, HELD_MAX)
 			end
 			if carried(segments, k) > M.END_MAX then
 				fail("%d bytes may come when the data ends, expected %d at most; have fewer marks, or shorter ones",
 					carried(segments, k), M.END_MAX)
 			end
 		end
+	end
+	if M.size(plan) > STATE_MAX then
+		fail("the state of this chain has %d bytes, expected %d at most; name fewer stages, or such with less state",
+			M.size(plan), STATE_MAX)
 	end
 end
 

@@ -4,6 +4,8 @@ local expression = require "gen.expression"
 local fold = require "gen.fold"
 local graph = require "gen.graph"
 local isa_table = require "gen.isa"
+local move = require "gen.move"
+local plan = require "gen.plan"
 local prelude = require "gen.prelude"
 
 local M = {}
@@ -35,34 +37,34 @@ end
 
 -- Vectors ----------------------------------------------------------------------------------------------------------
 
--- Where a map moves words only, and its units lie whole in every vector: from which place each comes.
-local function permutation_of(step)
-	return step.stage.unit <= 16 and step.stage.words > 1 and graph.permutation(step.graph, step.stage.words)
-end
-
--- Vectors that a step must have at once: of each a unit's word.
-local function group_of(step)
-	if step.kind == "map" and step.stage.words > 1 and not permutation_of(step) then return step.stage.words end
-	return step.kind == "fold" and step.stage.words or 1
+-- Vectors of that width that a step must have at once: whole units of what it moves, or of each a unit's word.
+local function group_of(step, width)
+	if nothing_to_do(step) then return 1 end
+	local moved = move.of(step)
+	if moved then return move.group(moved, width) end
+	return (step.kind == "map" or step.kind == "fold") and step.stage.words or 1
 end
 
 -- Vectors that all steps of a loop can be done with at once.
-function M.group(loop)
+function M.group(loop, width)
 	local n = 1
-	for _, step in ipairs(loop.steps) do n = math.max(n, group_of(step)) end
+	for _, step in ipairs(loop.steps) do n = plan.lcm(n, group_of(step, width)) end
 	return n
 end
 
--- The widths of the vectors that a loop uses: none where bytes change places and there is no instruction for it.
-local NONE = {}
+-- The widths of the vectors that a loop uses: none where bytes change places and there is no instruction for it, or
+-- where too many would have to be there at once.
+local NONE, MOST = {}, 64
 function M.widths(loop, isa)
-	if isa.bytes then return isa.widths end
 	for _, step in ipairs(loop.steps) do
-		if step.kind == "map" and step.stage.words > 1 and step.stage.bits < 32 and not nothing_to_do(step) then
+		local moved = not nothing_to_do(step) and move.of(step)
+		if moved and not move.fits(moved, isa) then return NONE end
+		if not moved and not isa.bytes and step.kind == "map" and step.stage.words > 1 and step.stage.bits < 32
+			and not nothing_to_do(step) then
 			return NONE
 		end
 	end
-	return isa.widths
+	return #isa.widths > 0 and M.group(loop, isa.widths[#isa.widths]) <= MOST and isa.widths or NONE
 end
 
 local counter = 0
@@ -125,19 +127,8 @@ end
 local function emit_map(t, loop, step, isa, width, xs, offset)
 	local stage, g = step.stage, step.graph
 	local T, V = isa_table.type(width, stage.bits), isa_table.type(width, 32)
-	local permutation = permutation_of(step)
-	if permutation then
-		local size = stage.bits / 8
-		local bytes = {}
-		for k = 0, width - 1 do
-			local word = math.floor(k % stage.unit / size) + 1
-			bytes[k + 1] = k - k % stage.unit + (permutation[word] - 1) * size + k % size
-		end
-		for _, x in ipairs(xs) do
-			t:line("%s = %s(%s, %s);", x, prelude.use("BYTES_%s", V), x, table.concat(bytes, ", "))
-		end
-		return
-	end
+	local moved = move.of(step)
+	if moved then return move.emit(t, moved, isa, width, xs, fresh) end
 	local words = {}
 	for k, x in ipairs(xs) do words[k] = cast(T, x, V) end
 	words = apart(t, words, T)
@@ -197,7 +188,7 @@ function M.vectors(t, loop, isa, width, xs, offset, key, main, first)
 		elseif step.kind == "fold" then
 			emit_fold(t, step, isa, width, xs, main, first or 0)
 		elseif not nothing_to_do(step) then
-			local n = group_of(step)
+			local n = group_of(step, width)
 			for k = 1, #xs, n do
 				local group = { unpack(xs, k, k + n - 1) }
 				emit_map(t, loop, step, isa, width, group, k > 1 and offset .. " + " .. (k - 1) * width or offset)
@@ -224,12 +215,26 @@ end
 
 -- Pieces -----------------------------------------------------------------------------------------------------------
 
+-- The unions that pieces are of which words of several sizes are taken, by their bytes: those of a file.
+local unions
+function M.begin() unions = {} end
+function M.unions()
+	local list = {}
+	for bytes in pairs(unions) do list[#list + 1] = bytes end
+	table.sort(list)
+	for k, bytes in ipairs(list) do
+		list[k] = string.format("union piece%d {\n\tuint8_t b[%d];\n\tuint16_t h[%d];\n\tuint32_t v[%d];\n%s};\n", bytes,
+			bytes, bytes / 2, bytes / 4, bytes % 8 == 0 and string.format("\tuint64_t d[%d];\n", bytes / 8) or "")
+	end
+	return table.concat(list)
+end
+
 -- The form that a piece has in plain C: { T = type, bytes, word(bits, k) = the C expression of its k-th word }.
 function M.piece(loop)
-	local bytes, plain = 4, true
+	local bytes, plain = 4, true -- whole units of all
 	for _, step in ipairs(loop.steps) do
 		if step.kind == "map" and not nothing_to_do(step) or step.kind == "fold" then
-			bytes = math.max(bytes, step.stage.unit)
+			bytes = plan.lcm(bytes, step.stage.unit)
 			if step.kind == "map" and (step.stage.words > 1 or step.stage.bits < 32) then plain = false end
 		end
 	end
@@ -245,6 +250,7 @@ function M.piece(loop)
 			return string.format("%s(uint64_t, x)", prelude.use(k == 0 and "FIRST" or "SECOND"))
 		end
 	else
+		unions[bytes] = true
 		piece.T = "union piece" .. bytes
 		local letter = { [8] = "b", [16] = "h", [32] = "v", [64] = "d" }
 		function piece.word(bits, k) return string.format("x.%s[%d]", letter[bits], k) end
@@ -252,12 +258,20 @@ function M.piece(loop)
 	return piece
 end
 
--- The unions that pieces are of which words of several sizes are taken.
-M.UNIONS = {}
-for _, bytes in ipairs { 4, 8, 16, 32, 64 } do
-	M.UNIONS[#M.UNIONS + 1] = string.format(
-		"union piece%d {\n\tuint8_t b[%d];\n\tuint16_t h[%d];\n\tuint32_t v[%d];\n%s};", bytes, bytes, bytes / 2, bytes / 4,
-		bytes >= 8 and string.format("\tuint64_t d[%d];\n", bytes / 8) or "")
+-- Of a piece that is no plain word, the words by which it is best loaded and stored: those that its steps see, lest it
+-- goes through memory between. nil where these are of several sizes, or bytes.
+function M.piece_words(loop, piece)
+	local bits
+	for _, step in ipairs(loop.steps) do
+		local own = step.kind == "map" and not nothing_to_do(step) and step.stage.bits or step.kind == "stream" and 32
+			or step.kind == "fold" and math.min(step.stage.unit, 8) * 8
+		if own and bits and own ~= bits then return nil end
+		bits = bits or own or nil
+	end
+	if piece.plain or not bits or bits < 16 or piece.bytes > 256 then return nil end
+	local list = { T = isa_table.type(1, bits), size = bits / 8 }
+	for k = 0, piece.bytes / list.size - 1 do list[k + 1] = piece.word(bits, k) end
+	return list
 end
 
 local function piece_map(t, loop, step, piece, rest)

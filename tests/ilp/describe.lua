@@ -85,6 +85,16 @@ return stage {
 	order = "memory",
 }
 ]]
+local LAYOUT = [[
+return stage {
+	name = "probe",
+	standard = "none",
+	kind = "map",
+	layout = { 4, 8, "12", 2, 2 },
+	order = "big",
+	tail = "pass",
+}
+]]
 local STREAM = [[
 return stage {
 	name = "probe",
@@ -107,10 +117,11 @@ local function change(text, from, to)
 end
 local function map(from, to) return change(MAP, from, to) end
 local function fold(from, to) return change(FOLD, from, to) end
+local function layout(from, to) return change(LAYOUT, from, to) end
 local function stream(from, to) return change(STREAM, from, to) end
 
 -- The unchanged descriptions are right.
-for name, text in pairs { map = MAP, fold = FOLD, stream = STREAM } do
+for name, text in pairs { map = MAP, fold = FOLD, stream = STREAM, layout = LAYOUT } do
 	write("stages/probe.lua", text)
 	write("chains/c.lua", chain '"copy", "probe"')
 	local ok, message = main.generate(root .. "/chains/c.lua", root .. "/out")
@@ -133,6 +144,24 @@ stage_mistake("name no identifier", 2, "lower-case", map('"probe"', '"X-1"'))
 stage_mistake("wrong type", 7, 'apply is "big"', map("function(w) return big(w) end", '"big"'))
 stage_mistake("wrong kind", 4, 'kind is "mop"', map('"map"', '"mop"'))
 stage_mistake("wrong unit", 5, "unit is 3", map("unit = 4", "unit = 3"))
+stage_mistake("wrong unit of several words", 5, "unit is 260", map("unit = 4", "unit = 260"))
+stage_mistake("a unit no words fit", 6, "word is 64 bits, expected a part", map("unit = 4,", "unit = 12,\n\tword = 64,"))
+stage_mistake("a unit that is computed with", 8, "apply does more with its 28 bytes than to move them",
+	change(map("unit = 4,", "unit = 28,\n\tword = 32,"), "return big(w)", "w[1] = add(w[1], 1) return w"))
+stage_mistake("an inverse that computes", 9, "inverse does more with its 28 bytes",
+	change(change(map("unit = 4,", "unit = 28,\n\tword = 32,"), "return big(w)", "return w"), '"self"',
+		"function(w) w[1] = xor(w[1], 0) return w end"))
+stage_mistake("a layout's number", 5, "part 2 of layout is 3", layout("8", "3"))
+stage_mistake("a layout's bytes", 5, 'part 3 of layout is "0"', layout('"12"', '"0"'))
+stage_mistake("a layout's table", 5, "part 1 of layout is a table", layout("4", "{ 4 }"))
+stage_mistake("a layout that is not filled", 5, "layout has 27 bytes", layout('"12"', '"11"'))
+stage_mistake("a layout that is too long", 5, "layout has 276 bytes", layout('"12"', '"260"'))
+stage_mistake("a layout of nothing", 5, "layout has 0 bytes", layout('4, 8, "12", 2, 2', ""))
+stage_mistake("a layout with a hole", 5, "layout has nothing at place 2", layout("8", "nil"))
+stage_mistake("a layout without an order", 1, "order is nothing", layout('\torder = "big",\n', ""))
+stage_mistake("a layout and a function", 8, "unknown field 'apply'",
+	layout('"pass",', '"pass",\n\tapply = function(w) return w end,'))
+stage_mistake("a layout and a unit", 8, "unknown field 'unit'", layout('"pass",', '"pass",\n\tunit = 28,'))
 stage_mistake("a word wider than its unit", 6, "word is 32 bits", map("unit = 4,", "unit = 2,\n\tword = 32,"))
 stage_mistake("a table for one word", 7, "what apply returns is a table", map("big(w)", "{ w }"))
 stage_mistake("one word of several", 8, "operand 1 of big() is a table", map("unit = 4,", "unit = 4,\n\tword = 16,"))
@@ -316,6 +345,20 @@ do
 		.. "mark = function() local m = {} for k = 1, 16 do m[k] = k end return m end }\n")
 	write("chains/c.lua", chain '"copy", { "inet_checksum", at = "tail" }, "probe"')
 	complains("too much at the end", "chains/c.lua", 3, "bytes may come when the data ends, expected 4096 at most")
+end
+
+-- Units that only far apart come together.
+do
+	write("stages/probe.lua", layout('"12"', '"236"'))
+	write("chains/c.lua", chain '"probe", "copy"')
+	local ok, message = main.generate(root .. "/chains/c.lua", root .. "/out")
+	check(ok, "units of 252 bytes", message)
+	os.remove(root .. "/out/c.c")
+	write("stages/line.lua", (map("unit = 4,", "unit = 64,\n\tword = 32,"):gsub('"probe"', '"line"'):gsub("return big%(w%)",
+		"local t = { unpack(w) } t[1] = xor(w[1], 1) return t")))
+	write("chains/c.lua", chain '"probe", "line", "copy"')
+	complains("units of 252 and of 64 bytes", "chains/c.lua", 3,
+		"8064 bytes may wait for a unit of 4032, in which those of all stages are whole, expected 1024 at most")
 end
 
 -- As many frames as one likes, and loops within loops: the C knows all that it uses.

@@ -9,7 +9,7 @@
 -- about the chain says that it is illegal, which some are.
 --
 -- A seed means the same for ever, or what it found is lost: each stage has random numbers of its own, so that another
--- kind of stage can be added behind the last one of a list without changing what is there (random.sh would see that).
+-- kind of stage can be added for seeds from some number on without changing what is there (random.sh would see that).
 local bit = require "bit"
 local ffi = require "ffi"
 
@@ -227,6 +227,44 @@ function make.map(R, name)
 		func("apply", "w, i, s", there), self and 'inverse = "self"' or chance(R, 2) and "inverse = false"
 			or func("inverse", "w, i, s", back),
 	})), { whole = whole and unit }
+end
+
+-- Maps that only move bytes --------------------------------------------------------------------------------------
+
+-- A layout: parts until they are a multiple of 4 bytes.
+local function laid_out(R)
+	local parts, at, most, sizes = {}, 0, one_of(R, { 12, 24, 32, 64, 128, 252 }), one_of(R, {
+		{ 4 }, { 4, 8 }, { 4, 8, 16 }, { 2, 4, 8 }, { 2, 4, 8, 16 } })
+	while at < most or at % 4 ~= 0 do
+		local size, text = one_of(R, sizes), chance(R, 25)
+		if text then size = 1 + R(12) end
+		if at % 4 ~= 0 and at + size > most then size, text = 4 - at % 4, true end
+		if at + size > 256 then break end
+		parts[#parts + 1] = text and string.format('"%d"', size) or size
+		at = at + size
+	end
+	return { string.format("layout = { %s }", table.concat(parts, ", ")), string.format('order = "%s"', one_of(R,
+		{ "big", "big", "little" })) }
+end
+
+function make.struct(R, name)
+	local fields
+	if chance(R, 60) then
+		fields = laid_out(R)
+	else
+		local unit, bits = 4 * (2 + R(chance(R, 20) and 62 or 20)), one_of(R, { 8, 16, 32, 32, 32, 64 })
+		while unit * 8 % bits ~= 0 do bits = bits / 2 end
+		local n = unit * 8 / bits
+		local at, there, back = shuffled(R, n), {}, {}
+		for k = 1, n do
+			local swap = bits > 8 and chance(R, 40) and one_of(R, { "big", "little" })
+			there[k] = string.format(swap and swap .. "(w[%d])" or "w[%d]", at[k])
+			back[at[k]] = string.format(swap and swap .. "(w[%d])" or "w[%d]", k)
+		end
+		fields = { "unit = " .. unit, "word = " .. bits, func("apply", "w", "{ " .. table.concat(there, ", ") .. " }"),
+			func("inverse", "w", "{ " .. table.concat(back, ", ") .. " }") }
+	end
+	return stage(name, "map", both(fields, { 'tail = "pass"' })), {}
 end
 
 -- Folds in order --------------------------------------------------------------------------------------------------
@@ -470,10 +508,14 @@ local FOLDS = { inet_checksum = true, adler32 = true, crc32c = true, fletcher32 
 local KINDS = { "map", "map", "map", "map", "fold", "fold", "fold", "fold", "sum", "sum", "stream", "stream", "mark",
 	"mark", "pad", "ours", "ours", "ours" }
 
+-- Kinds that came later are those of later seeds.
+local LATER = 1000
+local KINDS_LATER = both(KINDS, { "struct", "struct", "struct" })
+
 -- A stage's entry: { name, text = its description, where it is not of ilp/stages, and what is known of it }.
 local function entry(seed, k, seen)
 	local R = generator(seed, k)
-	local kind = chance(R, 2) and "move" or one_of(R, KINDS)
+	local kind = chance(R, 2) and "move" or one_of(R, seed < LATER and KINDS or KINDS_LATER)
 	local e
 	if kind == "ours" then
 		local name = one_of(R, OURS)

@@ -36,7 +36,7 @@ kept() {
 503 587726308 bytes of a word beyond it, gcc said
 EOF
 }
-FEW='1 6' # and these
+FEW='1 6' LATER='1001 1006' # and these
 
 usage() {
 	cat <<'EOF'
@@ -225,8 +225,8 @@ if [ -n "$alone" ]; then
 elif [ ${#range[@]} != 0 ]; then
 	mapfile -t seeds < <(seq "${range[@]}")
 else
-	# shellcheck disable=SC2086 # two numbers
-	mapfile -t seeds < <(kept | cut -d ' ' -f 1 && seq $FEW)
+	# shellcheck disable=SC2086 # two numbers each
+	mapfile -t seeds < <(kept | cut -d ' ' -f 1 && seq $FEW && seq $LATER)
 fi
 [ ${#seeds[@]} -gt 0 ] || bad "'${range[*]}': expected FROM no larger than TO"
 mapfile -t units < <(printf '%s\n' "${seeds[@]}" | xargs -n 16)
