@@ -11,6 +11,8 @@
 #include <lauxlib.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { OPT_DIALECT = 256, OPT_TYPES, OPT_JSON, OPT_RANDOM };
 
@@ -147,6 +149,17 @@ static int sources(lua_State *L, const struct request *r, struct source *list, s
 	return TCPU_OK;
 }
 
+/* Lua's: makes a folder; a message if it cannot. */
+static int make_folder(lua_State *L)
+{
+	const char *path = luaL_checkstring(L, 1);
+
+	if (mkdir(path, 0777) == 0 || errno == EEXIST)
+		return 0;
+	lua_pushfstring(L, "%s: %s", path, strerror(errno));
+	return 1;
+}
+
 /* The verb ------------------------------------------------------------------------------------------------------- */
 
 static void set(lua_State *L, const char *key, const char *value)
@@ -178,6 +191,8 @@ static void push_options(lua_State *L, const struct request *r, const char *name
 	}
 	luaL_pushresult(&all);
 	lua_setfield(L, -2, "sources");
+	lua_pushcfunction(L, make_folder);
+	lua_setfield(L, -2, "folder");
 	if (!r->types && !r->json)
 		set(L, "out", r->out);
 }
@@ -195,6 +210,22 @@ static int show(lua_State *L, const struct request *r)
 	if (r->types)
 		fputs(lua_tostring(L, -1), stdout);
 	return TCPU_OK;
+}
+
+/* Removes the folders that were made, and are empty again. */
+static void unmake(char *out, size_t there)
+{
+	static const char *const inner[] = { "stages", "chains" };
+
+	for (size_t i = 0; i < sizeof inner / sizeof *inner; i++) {
+		char *path;
+
+		if (asprintf(&path, "%s/%s", out, inner[i]) >= 0) {
+			rmdir(path);
+			free(path);
+		}
+	}
+	folders_unmake(out, there);
 }
 
 static int compile(lua_State *L, const struct request *r, const char *name, struct source *list, size_t count)
@@ -215,7 +246,7 @@ static int compile(lua_State *L, const struct request *r, const char *name, stru
 	if (status == TCPU_OK)
 		status = show(L, r);
 	if (status != TCPU_OK && writes && made)
-		folders_unmake(made, there);
+		unmake(made, there);
 	free(made);
 	return status;
 }

@@ -45,14 +45,19 @@ static inline void xdr_o(uint8_t *to, const uint8_t *from)
 	memcpy(to, from, 4);
 }
 
-/* n of them, by a loop of the generator's (ilp/chains/xdr_copy.lua, xdr64_copy.lua). */
+/* A loop of the generator's that only moves bytes, the same way out and in. */
+struct ilp_chain;
+struct xdr_loop {
+	const struct ilp_chain *chain;
+	void *picked; /* its loop for this CPU, once it was looked for */
+};
+/* Bytes from which on a call of one is faster than doing without. */
+#define XDR_LONG 64
+/* Runs it over n bytes, whole units of its. */
+void xdr_run(struct xdr_loop *, uint8_t *to, const uint8_t *from, size_t n);
+/* n of them, by loops of ilp/chains/xdr_copy.lua, xdr64_copy.lua. */
 void xdr_words(uint8_t *to, const uint8_t *from, size_t n);
 void xdr_hypers(uint8_t *to, const uint8_t *from, size_t n);
-static inline void xdr_quads(uint8_t *to, const uint8_t *from, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		xdr_q(to + 16 * i, from + 16 * i);
-}
 static inline void xdr_opaques(uint8_t *to, const uint8_t *from, size_t n)
 {
 	if (n > 0)

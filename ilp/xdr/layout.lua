@@ -90,8 +90,19 @@ local function period(l)
 	return l.words, 1
 end
 
--- The unit of arrays of that layout: words, name (w2_h1: what the loop and its stage are called by), bytes, and how many
--- units an element has.
+-- A number of 32 bits that tells texts apart (FNV-1a).
+local function hash(text)
+	local h = 0x811c9dc5
+	for c in text:gmatch "." do
+		h = bit.bxor(h, c:byte())
+		-- times 0x01000193, which a double has no room for at once
+		h = bit.tobit(h * 0x193 + bit.lshift(h, 24))
+	end
+	return bit.tohex(h)
+end
+
+-- The unit of arrays of that layout: words, bytes, name (w2_h1; of a long one its beginning and a hash), chain (what its
+-- stage and chain are called), and how many units an element has.
 function M.unit(l)
 	local words, times_ = period(l)
 	local names, bytes = {}, 0
@@ -99,7 +110,17 @@ function M.unit(l)
 		names[k] = run[1] .. run[2]
 		bytes = bytes + M.BYTES[run[1]] * run[2]
 	end
-	return { words = words, name = table.concat(names, "_"), bytes = bytes }, times_
+	local name = table.concat(names, "_")
+	if #name > 40 then name = name:sub(1, 32):match "^(.*)_" .. "_x" .. hash(name) end
+	return { words = words, name = name, chain = "xdr_" .. name, bytes = bytes }, times_
+end
+
+-- A set of units by name, as a list in order.
+function M.sorted(units)
+	local list = {}
+	for _, unit in pairs(units) do list[#list + 1] = unit end
+	table.sort(list, function(a, b) return a.name < b.name end)
+	return list
 end
 
 return M

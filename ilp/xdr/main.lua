@@ -7,6 +7,8 @@ local code = require "xdr.code"
 local show = require "xdr.show"
 local run = require "xdr.run"
 local text = require "xdr.text"
+local layout = require "xdr.layout"
+local loops = require "xdr.loops"
 local files = require "gen.files"
 
 local M = {}
@@ -40,11 +42,12 @@ local function c_file(list, o)
 	run.loops(w, s.units)
 	w:append(working)
 	for _, def in ipairs(defs) do code.public(w, def) end
-	return w:text()
+	return w:text(), s.units
 end
 
-local function summary(list, o)
-	local page = { name = o.name, types = {}, constants = 0, programs = {} }
+local function summary(list, o, units)
+	local page = { name = o.name, types = {}, constants = 0, programs = {}, loops = {} }
+	for k, unit in ipairs(layout.sorted(units)) do page.loops[k] = { name = unit.chain, bytes = unit.bytes } end
 	for _, def in ipairs(list) do
 		if def.kind == "type" and not def.known then
 			page.types[#page.types + 1] = { name = def.name, c = def.c, kind = def.type.k, file = def.at.file,
@@ -61,9 +64,10 @@ end
 
 -- sources: { a function that gives tokens (scan.parser), … }, one for each file, in their order; the first is the known
 -- types' (known.x). o: name of what is written, sources as text, prefix, lines, stellar, random.
--- Returns { { path = a name, content = }, … } and a page of plain values about what was read; or nil and a message.
+-- Returns { { path = a name, content = }, … }, a page of plain values about what was read, and the units that want loops
+-- (loops.lua); or nil and a message.
 function M.compile(sources, o)
-	local ok, outputs, page = pcall(function()
+	local ok, outputs, page, units = pcall(function()
 		local defs, known = {}, {}
 		local outer = parse.scope("")
 		parse.source(scan.parser(sources[1], false), outer, known)
@@ -73,13 +77,14 @@ function M.compile(sources, o)
 		local list = types.resolve(defs)
 		declare.names(list, o.prefix)
 		local written = { { path = o.name .. ".h", content = declare.header(list, o) } }
-		written[2] = { path = o.name .. ".c", content = c_file(list, o) }
+		local c, units = c_file(list, o)
+		written[2] = { path = o.name .. ".c", content = c }
 		if o.random then
 			written[3] = { path = o.name .. "_random.c", content = require("xdr.random").file(list, o) }
 		end
-		return written, summary(list, o)
+		return written, summary(list, o, units), units
 	end)
-	if ok then return outputs, page end
+	if ok then return outputs, page, units end
 	if type(outputs) == "table" and outputs.complaint then return nil, outputs.complaint end
 	error(outputs, 0)
 end
@@ -91,19 +96,26 @@ local function listing(page)
 		lines[k] = string.format("%-40s %-9s %s  %s:%d", t.name, t.kind, t.fixed and string.format("%6d bytes  ", t.fixed)
 			or string.format("%6d or more", t.min), t.file:match "[^/]*$", t.line)
 	end
+	for _, l in ipairs(page.loops) do lines[#lines + 1] = string.format("%-40s loop      %6d bytes", l.name, l.bytes) end
 	lines[#lines + 1] = string.format("%d types, %d constants, %d programs\n", #page.types, page.constants, #page.programs)
 	return table.concat(lines, "\n")
 end
 
--- Compiles, and writes what comes of it to folder o.out, if there is one: all or nothing. Returns the page, and as text;
--- or nil and a message.
+-- Compiles, and writes what comes of it to folder o.out, if there is one: all or nothing. o.folder(path) makes a folder.
+-- Returns the page, and as text; or nil and a message.
 function M.run(sources, o)
-	local outputs, page = M.compile(sources, o)
+	local outputs, page, units = M.compile(sources, o)
 	if not outputs then return nil, page end
 	if o.out then
 		for _, out in ipairs(outputs) do out.path = o.out .. "/" .. out.path end
-		local done, problem = files.write(outputs)
-		if not done then return nil, problem end
+		local undo, problem = loops.write(units, o.out, o.folder)
+		if not undo then return nil, problem end
+		local done
+		done, problem = files.write(outputs)
+		if not done then
+			undo()
+			return nil, problem
+		end
 	end
 	return page, listing(page)
 end

@@ -1,11 +1,11 @@
 -- Code for fixed layouts (layout.lua): from memory to the wire or back, padding, and words that may hold some values
--- only. This is where loops of the generator's come in: M.loop.
+-- only. This is where loops of the generator's come in: M.loop calls them, loops.lua describes them.
 local layout = require "xdr.layout"
 
 local M = {}
 
 local UNROLLED = 8 -- words of a kind that are written one by one
-local CALL = { w = "xdr_words", h = "xdr_hypers", q = "xdr_quads", o = "xdr_opaques" }
+local CALL = { w = "xdr_words", h = "xdr_hypers", o = "xdr_opaques" }
 
 local function offset(at, n) return n == 0 and at or string.format("%s + %d", at, n) end
 
@@ -14,7 +14,7 @@ function M.move(w, l, to, from)
 	local at = 0
 	for _, run in ipairs(l.words) do
 		local kind, count = run[1], run[2]
-		if count > UNROLLED or kind == "o" and count > 1 then
+		if CALL[kind] and (count > UNROLLED or kind == "o" and count > 1) then
 			w:add("%s(%s, %s, %d);", CALL[kind], offset(to, at), offset(from, at), count)
 		else
 			for k = 0, count - 1 do
@@ -26,32 +26,37 @@ function M.move(w, l, to, from)
 	end
 end
 
--- Moves count values, an expression of type size_t: by a loop of the library's where there is one kind of word, else by
--- one of the file's own, which units remembers by name.
+-- Moves count values, an expression of type size_t: by a loop of the library's where numbers of one size are all there
+-- is, else by one of the file's own, which units remembers by name.
 function M.loop(w, l, to, from, count, units)
 	local unit, times = layout.unit(l)
 	local n = times > 1 and string.format("%s * %d", count, times) or count
-	if #unit.words == 1 then
-		w:add("%s(%s, %s, %s);", CALL[unit.words[1][1]], to, from, n)
+	local call = #unit.words == 1 and CALL[unit.words[1][1]]
+	if call then
+		w:add("%s(%s, %s, %s);", call, to, from, n)
 	else
 		units[unit.name] = unit
 		w:add("each_%s(%s, %s, %s);", unit.name, to, from, n)
 	end
 end
 
--- The functions that M.loop calls.
+-- The functions that M.loop calls: a loop of the generator's, or for a few units none.
 function M.loops(w, units)
-	local names = {}
-	for name in pairs(units) do names[#names + 1] = name end
-	table.sort(names)
-	for _, name in ipairs(names) do
-		local unit = units[name]
+	for _, unit in ipairs(layout.sorted(units)) do
 		w:add ""
-		w:add("static void each_%s(uint8_t *to, const uint8_t *from, size_t n)", name)
+		w:add("extern const struct ilp_chain ilp_chain_%s; /* %s.c */", unit.chain, unit.chain)
+		w:add("static void each_%s(uint8_t *to, const uint8_t *from, size_t n)", unit.name)
 		w:add "{"
+		w:add("static struct xdr_loop loop = { .chain = &ilp_chain_%s };", unit.chain)
+		w:add ""
+		w:add("if (n * %d >= XDR_LONG)", unit.bytes)
+		w:add("\txdr_run(&loop, to, from, n * %d);", unit.bytes)
+		w:add "else"
+		w.depth = w.depth + 1
 		w:add("for (; n > 0; n--, to += %d, from += %d) {", unit.bytes, unit.bytes)
 		M.move(w, unit, "to", "from")
 		w:add "}"
+		w.depth = w.depth - 1
 		w:add "}"
 	end
 end
