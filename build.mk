@@ -203,7 +203,7 @@ mains = $(if $(1),$(shell grep -lE '$(MAIN_RE)' $(1)))
 
 LIB_C := $(if $(CROSS),core/cksum.c ilp/ilp.c,$(wildcard core/*.c core/link/*.c ilp/*.c ilp/xdr/*.c alf/*.c)) $(GEN_C)
 TOOLS_C := $(if $(CROSS),,$(wildcard tools/*.c))
-TESTS_C := $(if $(CROSS),$(wildcard tests/ilp/*.c),$(filter-out tests/fuzz/%,$(wildcard tests/*.c tests/*/*.c)))
+TESTS_C := $(if $(CROSS),$(wildcard tests/ilp/*.c),$(filter-out tests/fuzz/% tests/xdr/%,$(wildcard tests/*.c tests/*/*.c)))
 # The adapter for packetdrill: the core once more, position-independent, in one shared object.
 SO_TESTS_C := tests/packetdrill/flags.c tests/packetdrill/hooks.c tests/packetdrill/wire.c
 SO_C := $(filter core/%,$(LIB_C)) $(filter build/ragel/core/%,$(RL_C)) $(SO_TESTS_C)
@@ -319,6 +319,20 @@ $(FIX_TESTS): $(B)/tests/%: $(B)/gen-fixture/%.o $(call object,$(FIX_C)) \
 $(FIX_SECRETS): $(B)/tests/ilp/secrets.o $(call object,$(FIX_C)) $(LIB)
 	$(call say,LD)
 	$(link)
+
+# What tcpu xdr makes of the files of tests/xdr.
+XDR := $(B)/xdr
+$(XDR)/types.a: $(wildcard tests/xdr/*.x ilp/xdr/*.lua ilp/xdr/*.x ilp/gen/*.lua) ilp/xdr/code.h ilp/xdr.h $(B)/bin/tcpu
+	$(call say,XDR)
+	$(Q)rm -rf $(XDR) && for x in standard ledger; do \
+		$(B)/bin/tcpu xdr --dialect stellar --random -o $(XDR) tests/xdr/$$x.x || exit; done
+	$(Q)for c in $(XDR)/*.c; do case $$c in */xdr_*) flags='$(LOOP_CFLAGS)' ;; *) flags= ;; esac; \
+		$(CC) $(CPPFLAGS_) $(CPPFLAGS) $(CFLAGS_) $(CFLAGS) $$flags -c -o $${c%.c}.o $$c || exit; done
+	$(Q)ar rcs $@ $(XDR)/*.o
+XDR_TESTS := $(B)/tests/ilp_xdr
+$(XDR_TESTS:%=%.o): $(XDR)/types.a
+$(XDR_TESTS:%=%.o): private CPPFLAGS_ += -I$(XDR)
+$(XDR_TESTS): private LDLIBS += $(XDR)/types.a $(LIB) -Wl,--wrap=malloc,--wrap=calloc,--wrap=free
 
 fuzzers: $(FUZZERS)
 $(FUZZERS): $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(FUZZ_WITH_O)

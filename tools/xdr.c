@@ -1,8 +1,7 @@
 /* tcpu xdr: the verb. Files are read here, through the C preprocessor where they ask for it, and go as tokens to the
  * compiler, which is ilp/xdr/main.lua. */
-#include "ilp/xdr/lexer.h"
 #include "tools/arguments.h"
-#include "tools/preprocess.h"
+#include "tools/source.h"
 #include "tools/tcpu.h"
 
 #include <argp.h>
@@ -101,34 +100,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
-/* A source ------------------------------------------------------------------------------------------------------- */
-
-struct source {
-	const char *file;
-	struct text text;
-	struct xdr_lexer lexer;
-};
-
-/* Lua's next token: kind, text, line, column and file. */
-static int next(lua_State *L)
-{
-	static const char *const kinds[] = { "end", "name", "number", "mark", "string", "line", "bad", "comment" };
-	struct source *s = lua_touserdata(L, lua_upvalueindex(1));
-	struct xdr_token t;
-
-	xdr_lex(&s->lexer, &t);
-	lua_pushstring(L, kinds[t.kind]);
-	if (t.kind == XDR_LINE)
-		text_line(&s->text, &t.text, &t.len);
-	lua_pushlstring(L, t.text, t.len);
-	lua_pushinteger(L, t.line);
-	lua_pushinteger(L, t.column);
-	if (s->lexer.file)
-		lua_pushlstring(L, s->lexer.file, s->lexer.file_len);
-	else
-		lua_pushstring(L, s->file);
-	return 5;
-}
+/* Sources --------------------------------------------------------------------------------------------------------- */
 
 /* Reads the files, and ours before them, and makes a Lua table of what gives their tokens. */
 static int sources(lua_State *L, const struct request *r, struct source *list, size_t count)
@@ -141,9 +113,7 @@ static int sources(lua_State *L, const struct request *r, struct source *list, s
 			e = text_preprocess(list[i].file, r->defines, r->define_count, &list[i].text);
 		if (e)
 			return TCPU_FAILED;
-		xdr_lexer_init(&list[i].lexer, list[i].text.at, list[i].text.len, r->stellar && i > 0);
-		lua_pushlightuserdata(L, &list[i]);
-		lua_pushcclosure(L, next, 1);
+		source_push(L, &list[i], r->stellar && i > 0);
 		lua_rawseti(L, -2, (int)i + 1);
 	}
 	return TCPU_OK;

@@ -1,6 +1,6 @@
 /* Reads sources, and runs cpp as rpcgen does: with comments left alone, and RPC_HDR defined. What the machine's compiler
  * would define is left out (-undef), and so are its headers: a field may be called unix. */
-#include "tools/preprocess.h"
+#include "tools/source.h"
 
 #include <errno.h>
 #include <spawn.h>
@@ -109,7 +109,7 @@ static void hide_lines(const struct text *t, const char *file, FILE *to)
 	}
 }
 
-void text_line(const struct text *t, const char **at, size_t *len)
+static void line(const struct text *t, const char **at, size_t *len)
 {
 	const char *const begin = *at + 1;
 	char *behind;
@@ -184,4 +184,32 @@ int text_preprocess(const char *file, const char *const defines[], unsigned coun
 	free(folder);
 	free(argv);
 	return status == 0 ? 0 : -1;
+}
+
+/* Lua's next token. */
+static int next(lua_State *L)
+{
+	static const char *const kinds[] = { "end", "name", "number", "mark", "string", "line", "bad", "comment" };
+	struct source *s = lua_touserdata(L, lua_upvalueindex(1));
+	struct xdr_token t;
+
+	xdr_lex(&s->lexer, &t);
+	lua_pushstring(L, kinds[t.kind]);
+	if (t.kind == XDR_LINE)
+		line(&s->text, &t.text, &t.len);
+	lua_pushlstring(L, t.text, t.len);
+	lua_pushinteger(L, t.line);
+	lua_pushinteger(L, t.column);
+	if (s->lexer.file)
+		lua_pushlstring(L, s->lexer.file, s->lexer.file_len);
+	else
+		lua_pushstring(L, s->file);
+	return 5;
+}
+
+void source_push(lua_State *L, struct source *s, bool stellar)
+{
+	xdr_lexer_init(&s->lexer, s->text.at, s->text.len, stellar);
+	lua_pushlightuserdata(L, s);
+	lua_pushcclosure(L, next, 1);
 }

@@ -1,7 +1,11 @@
-/* A source file as text, through the C preprocessor where it asks for that. What goes wrong is told. */
-#ifndef TOOLS_PREPROCESS_H
-#define TOOLS_PREPROCESS_H
+/* Sources of `tcpu xdr`: a file as text, through the C preprocessor where it asks for that, and as tokens. What goes wrong
+ * is told. */
+#ifndef TOOLS_SOURCE_H
+#define TOOLS_SOURCE_H
 
+#include "ilp/xdr/lexer.h"
+
+#include <lua.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -22,7 +26,14 @@ bool text_has_directives(const struct text *);
 /* What the preprocessor makes of the text of that file, instead of it; comments and columns stay. 0, or -1. Lines with a
  * % are C's, and none of its: it sees %@N instead, the place where such a line stands in what was there before. */
 int text_preprocess(const char *file, const char *const defines[], unsigned count, struct text *);
-/* A line's %..., as the lexer has it, to what stood there. */
-void text_line(const struct text *, const char **at, size_t *len);
+
+struct source {
+	const char *file;
+	struct text text;
+	struct xdr_lexer lexer;
+};
+/* Pushes a function that gives the next token of the text, for ilp/xdr/scan.lua: kind, text, line, column, file. The source
+ * is to stay where it is as long as that is called. stellar: the dialect. */
+void source_push(lua_State *, struct source *, bool stellar);
 
 #endif
