@@ -33,7 +33,7 @@ NEED_BUILD := gcc libc6-dev pkg-config ragel luajit libluajit-5.1-dev libjansson
 	liborc-0.4-dev $(filter clang,$(CC))
 # For tests that only root's processes may run: the others skip them.
 NEED_ROOT  := iproute2 socat curl tshark ethtool nftables
-NEED_CHECK := $(NEED_BUILD) clang check liblwip-dev llvm $(if $(filter 0,$(shell id -u)),$(NEED_ROOT))
+NEED_CHECK := $(NEED_BUILD) clang check liblwip-dev llvm rpcsvc-proto libnsl-dev $(if $(filter 0,$(shell id -u)),$(NEED_ROOT))
 NEED_DEMO  := $(NEED_BUILD) check gnuplot-nox
 NEED_CROSS := luajit pkg-config
 NEED_FUZZ  := $(NEED_BUILD) clang libclang-rt-14-dev
@@ -45,9 +45,9 @@ TESTS_SH := $(wildcard tests/*.sh) tests/ilp/survey.sh tests/ilp/random.sh \
 	$(filter-out %/common.sh %/race.sh,$(wildcard tests/netns/*.sh))
 
 .PHONY: help all tests demo check check-asan check-cross fuzz mutants prove survey random packetdrill losstable race
-.PHONY: bench lint clean
+.PHONY: bench lint clean xdr-differential
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' build.mk
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' build.mk
 	@echo "  CC=gcc|clang chooses the compiler, V=1 shows the commands, FILE=path is what demo sends,"
 	@echo "  SECONDS=n how long each target is fuzzed, MUTANTS='--count n --seed n' which mutants are made."
 
@@ -107,6 +107,12 @@ RANDOM_SEEDS = 1 300
 random: ## chains of stages by random numbers, their loops against what they say (RANDOM_SEEDS='FROM TO'; a second each)
 	$(need) $(NEED_BUILD) clang
 	@tests/ilp/random.sh $(RANDOM_SEEDS)
+
+VALUES = 100000
+xdr-differential: ## values of all types of XDR files through our C and rpcgen's (VALUES=100000 of each; ten minutes)
+	$(need) $(NEED_CHECK)
+	@$(BUILD) CC=gcc programs
+	@tests/xdr.sh $(VALUES)
 
 packetdrill: ## the adapter for packetdrill's --so_filename: build/gcc/packetdrill/tcpu.so
 	$(need) $(NEED_BUILD)
