@@ -343,10 +343,16 @@ $(XDR_TESTS): private LDLIBS += $(XDR)/types.a $(LIB) -Wl,--wrap=malloc,--wrap=c
 fuzzers: $(FUZZERS)
 $(FUZZERS): $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(FUZZ_WITH_O)
 	$(call say,LD)
-	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS_) $(CFLAGS) -fsanitize=fuzzer -o $@ $^
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS_) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ $(FUZZ_LIBS)
 $(REPLAYS): $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(FUZZ_WITH_O)
 	$(call say,LD)
-	$(Q)$(CC) $(CFLAGS_) $(CFLAGS) $(LDFLAGS) -o $@ $^
+	$(Q)$(CC) $(CFLAGS_) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(FUZZ_LIBS)
+# What some of them take besides.
+FUZZ_XDR := $(B)/fuzz/xdr $(B)/tests/fuzz/xdr
+$(FUZZ_XDR): $(XDR)/types.a $(LIB)
+FUZZ_XDR_FILE := $(B)/fuzz/xdr_file $(B)/tests/fuzz/xdr_file
+$(FUZZ_XDR_FILE): $(call object,tools/lua.c tools/share.c tools/source.c build/ragel/ilp/xdr/lexer.c)
+$(FUZZ_XDR_FILE): private FUZZ_LIBS = $(LDLIBS_)
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 endif
