@@ -4,6 +4,7 @@
 #include "ledger.h"
 #include "standard.h"
 #include "tests/run.h"
+#include "tests/xdr/memory.h"
 #include "tests/xdr/random.h"
 
 #include <check.h>
@@ -22,34 +23,6 @@ static size_t hex(const char *text, uint8_t *to)
 	for (int used; sscanf(text, " %2x%n", &byte, &used) == 1; text += used)
 		to[n++] = (uint8_t)byte;
 	return n;
-}
-
-/* How many pieces of memory are in use: the linker leads all calls here (build.mk). Those of Check as well, so that no
- * assertion may stand between a look and the next. */
-static _Atomic long in_use;
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void __real_free(void *p);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void __wrap_free(void *p);
-
-void *__wrap_malloc(size_t n)
-{
-	in_use++;
-	return __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	in_use++;
-	return __real_calloc(n, size);
-}
-
-void __wrap_free(void *p)
-{
-	in_use -= p != NULL;
-	__real_free(p);
 }
 
 static void check_zeros(const void *p, size_t n)

@@ -3,6 +3,7 @@
  * taken are what would be encoded again.
  *	differential [VALUES [SEED]]
  * tests/xdr.sh compiles it for each file, with OURS and THEIRS as the tables of types. */
+#include "tests/xdr/memory.h"
 #include "tests/xdr/random.h"
 #include "tests/xdr/theirs.h"
 
@@ -47,8 +48,9 @@ static int through_theirs(const struct their_type *theirs, size_t n)
 	return e;
 }
 
-/* Decodes n bytes of `from`, and encodes what that was, to third. *used: how many were taken. */
-static int again(const struct xdr_type *t, void *v, const uint8_t *from, size_t n, size_t *used)
+/* Decodes n bytes of `from`, and encodes what that was, to third. *used: how many were taken. 0; what decode refused it
+ * with; 1: what came of it is not as it should be. */
+static int decode_encode(const struct xdr_type *t, void *v, const uint8_t *from, size_t n, size_t *used)
 {
 	struct xdr_in in = xdr_in(from, n);
 	struct xdr_out out = xdr_out(third, LARGEST);
@@ -64,6 +66,15 @@ static int again(const struct xdr_type *t, void *v, const uint8_t *from, size_t 
 	e = t->encode(v, &out);
 	t->free(v);
 	return e || (size_t)(out.at - third) != *used || memcmp(from, third, *used) != 0 ? 1 : 0;
+}
+
+/* The same, and no memory stays in use. */
+static int again(const struct xdr_type *t, void *v, const uint8_t *from, size_t n, size_t *used)
+{
+	const long before = in_use;
+	const int e = decode_encode(t, v, from, n, used);
+
+	return in_use == before ? e : 1;
 }
 
 /* Cut somewhere, and with some bytes changed. */
