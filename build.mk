@@ -33,7 +33,8 @@ NEED_BUILD := gcc libc6-dev pkg-config ragel luajit libluajit-5.1-dev libjansson
 	liborc-0.4-dev $(filter clang,$(CC))
 # For tests that only root's processes may run: the others skip them.
 NEED_ROOT  := iproute2 socat curl tshark ethtool nftables
-NEED_CHECK := $(NEED_BUILD) clang check liblwip-dev llvm rpcsvc-proto libnsl-dev $(if $(filter 0,$(shell id -u)),$(NEED_ROOT))
+NEED_CHECK := $(NEED_BUILD) clang check liblwip-dev llvm rpcsvc-proto libnsl-dev \
+	$(if $(filter 0,$(shell id -u)),$(NEED_ROOT))
 NEED_DEMO  := $(NEED_BUILD) check gnuplot-nox
 NEED_CROSS := luajit pkg-config
 NEED_FUZZ  := $(NEED_BUILD) clang libclang-rt-14-dev
@@ -209,7 +210,8 @@ mains = $(if $(1),$(shell grep -lE '$(MAIN_RE)' $(1)))
 
 LIB_C := $(if $(CROSS),core/cksum.c ilp/ilp.c,$(wildcard core/*.c core/link/*.c ilp/*.c ilp/xdr/*.c alf/*.c)) $(GEN_C)
 TOOLS_C := $(if $(CROSS),,$(wildcard tools/*.c))
-TESTS_C := $(if $(CROSS),$(wildcard tests/ilp/*.c),$(filter-out tests/fuzz/% tests/xdr/%,$(wildcard tests/*.c tests/*/*.c)))
+TESTS_C := $(if $(CROSS),$(wildcard tests/ilp/*.c), \
+	$(filter-out tests/fuzz/% tests/xdr/%,$(wildcard tests/*.c tests/*/*.c)))
 # The adapter for packetdrill: the core once more, position-independent, in one shared object.
 SO_TESTS_C := tests/packetdrill/flags.c tests/packetdrill/hooks.c tests/packetdrill/wire.c
 SO_C := $(filter core/%,$(LIB_C)) $(filter build/ragel/core/%,$(RL_C)) $(SO_TESTS_C)

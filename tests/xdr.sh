@@ -96,8 +96,14 @@ deep() { # how deep: bodies in bodies
 	printf ' };'
 }
 wrong "1:[0-9]+: struct in more than 32 others" "$(deep 100)"
-wrong "1:[0-9]+: .* more than 500" "struct s2001 { int x; }; $(for i in $(seq 2000); do printf 'struct s%d { s%d x; }; ' "$i" $((i + 1)); done)"
-wrong "1:[0-9]+: .* more than 500 times" "struct s2000 { int x; }; $(for i in $(seq 2000); do printf 'typedef s%d s%d; ' "$i" $((i - 1)); done)"
+chained() { # a format of two numbers
+	echo 'struct s2001 { int x; };'
+	# shellcheck disable=SC2059 # a format
+	for i in $(seq 2000); do printf "$1" "$i" $((i + 1)); done
+}
+wrong "[0-9]+:[0-9]+: .* more than 500" "$(chained 'struct s%d { s%d x; }; ')"
+wrong "[0-9]+:[0-9]+: .* more than 500 times" "struct s1 { int y; }; $(for i in $(seq 600); do
+	printf 'typedef t%d t%d; ' $((i + 1)) "$i"; done) typedef s1 t601;"
 
 # ---- what it does ----
 
@@ -137,7 +143,9 @@ expect 1 '' grep '^c ' <("$tcpu" xdr --types "$tmp/pre.x")
 printf 'struct a {\n\tnone b;\n};\n' >"$tmp/in.x"
 expect 1 '/in.x:2:2: .none. is not defined' "$tcpu" xdr --types "$tmp/pre.x"
 # Twice the types, twice the instructions, or little more: seconds on any machine.
-many() { for i in $(seq "$1"); do echo "struct s$i { int a; hyper b; string c<>; s$((i > 1 ? i - 1 : 1)) *d; };"; done; }
+many() {
+	for i in $(seq "$1"); do echo "struct s$i { int a; hyper b; string c<>; s$((i > 1 ? i - 1 : 1)) *d; };"; done
+}
 many 20000 >"$tmp/many.x"
 expect 0 '20000 types' timeout 60 "$tcpu" xdr --types "$tmp/many.x"
 
@@ -202,7 +210,8 @@ fi
 mkdir -p "$tmp/ledger" "$tmp/nis" "$tmp/nis_callback"
 file standard 27 '' tests/xdr/standard.x
 # Without what is of the dialect, and with a name in C for rpcgen's list of what it is in.
-sed -e '1i %typedef struct Tree Tree;' -e 's|//.*||; s/notes:://; /^namespace/ { N; d }; /^}$/ d' tests/xdr/ledger.x >"$tmp/ledger/rpc.x"
+sed -e '1i %typedef struct Tree Tree;' -e 's|//.*||; s/notes:://; /^namespace/ { N; d }; /^}$/ d' \
+	tests/xdr/ledger.x >"$tmp/ledger/rpc.x"
 file ledger 19 notes_ tests/xdr/ledger.x
 real=/usr/include/rpcsvc
 if [ ! -e $real/nis.x ] || [ ! -e /usr/include/tirpc/rpcsvc/crypt.x ]; then

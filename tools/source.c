@@ -1,5 +1,5 @@
-/* Reads sources, and runs cpp as rpcgen does: with comments left alone, and RPC_HDR defined. What the machine's compiler
- * would define is left out (-undef), and so are its headers: a field may be called unix. */
+/* Reads sources, and runs cpp as rpcgen does: with comments left alone, and RPC_HDR defined. What the machine's
+ * compiler would define is left out (-undef), and so are its headers: a field may be called unix. */
 #include "tools/source.h"
 
 #include <errno.h>

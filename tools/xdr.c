@@ -156,7 +156,7 @@ static void push_options(lua_State *L, const struct request *r, const char *name
 		const char *slash = strrchr(*f, '/');
 
 		if (f != r->files)
-			luaL_addchar(&all, ' ');
+			luaL_addlstring(&all, " ", 1);
 		luaL_addstring(&all, slash ? slash + 1 : *f);
 	}
 	luaL_pushresult(&all);
@@ -174,10 +174,9 @@ static int show(lua_State *L, const struct request *r)
 		fprintf(stderr, "%s\n", lua_tostring(L, -1));
 		return TCPU_FAILED;
 	}
-	if (r->json)
-		return arguments_json(stdout, lua_json(L, lua_gettop(L) - 1), JSON_INDENT(2) | JSON_SORT_KEYS) ? TCPU_FAILED :
-			TCPU_OK;
-	if (r->types)
+	if (r->json && arguments_json(stdout, lua_json(L, lua_gettop(L) - 1), JSON_INDENT(2) | JSON_SORT_KEYS) != 0)
+		return TCPU_FAILED;
+	if (!r->json && r->types)
 		fputs(lua_tostring(L, -1), stdout);
 	return TCPU_OK;
 }

@@ -62,7 +62,7 @@ function measure.name(_, w, node, x)
 	attempt(w, "measure_%s(%s, m)", node.def.c, address(x))
 end
 
-function measure.bytes(_, w, node, x) 
+function measure.bytes(_, w, node, x)
 	attempt(w, "xdr_grow_bytes(m, %s, %s, %s)", dot(x, "len"), limit(node), dot(x, "val"))
 end
 measure.string = measure.bytes
@@ -373,8 +373,9 @@ local function has(w, pattern)
 	return false
 end
 
--- A function around a body: what it declares is what the body uses. o: after, the last line; deep, what has the depth of
--- a type that may contain itself; tail: the body is a loop's over a list; arguments that the body may have no use for.
+-- A function around a body: what it declares is what the body uses. o: after, the last line; deep, what has the depth
+-- of a type that may contain itself; tail, whether the body is a loop's over a list; arguments that the body may have no
+-- use for.
 local function define(w, head, inside, o)
 	w:add ""
 	w:add("%s", head)
@@ -388,7 +389,7 @@ local function define(w, head, inside, o)
 	if o.first then w:add("%s", o.first) end
 	if #w.lines > from then w:add "" end
 	for _, name in ipairs(o.arguments or {}) do
-		if not has(inside, "[(*, ]" .. name .. "[,)-]") and not (o.deep == name) then w:add("(void)%s;", name) end
+		if not has(inside, "[(*, ]" .. name .. "[,)-]") and o.deep ~= name then w:add("(void)%s;", name) end
 	end
 	if o.deep then
 		w:when(o.deep .. "->depth == 0", "return -EMSGSIZE;")

@@ -1,5 +1,5 @@
-/* What decoding allocates. Lengths are hostile: each is compared with what is left of the input and of the budget before
- * anything is asked of malloc. */
+/* What decoding allocates. Lengths are hostile: each is compared with what is left of the input and of the budget
+ * before anything is asked of malloc. */
 #include "ilp/xdr/code.h"
 
 /* Takes that much of the budget. */

@@ -101,8 +101,8 @@ local function hash(text)
 	return bit.tohex(h)
 end
 
--- The unit of arrays of that layout: words, bytes, name (w2_h1; of a long one its beginning and a hash), chain (what its
--- stage and chain are called), and how many units an element has.
+-- The unit of arrays of that layout: words, bytes, name (w2_h1; of a long one its beginning and a hash), chain (what
+-- its stage and chain are called), and how many units an element has.
 function M.unit(l)
 	local words, times_ = period(l)
 	local names, bytes = {}, 0

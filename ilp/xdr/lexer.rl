@@ -1,5 +1,6 @@
 /* Lexer of the XDR language: RFC 4506 (6.2), lines that begin with % and, for what the C preprocessor wrote, lines like
- * # 12 "file". A call gives a token: a scanner without memory in between, so that any number of them can be under way. */
+ * # 12 "file". A call gives a token: the scanner has no memory in between, so that any number of them can be under
+ * way. */
 #include "ilp/xdr/lexer.h"
 
 #include <string.h>
@@ -61,7 +62,8 @@
 
 void xdr_lexer_init(struct xdr_lexer *l, const char *text, size_t len, bool slashes)
 {
-	*l = (struct xdr_lexer){ .begin = text, .at = text, .end = text + len, .line_at = text, .line = 1, .slashes = slashes };
+	*l = (struct xdr_lexer){ .begin = text, .at = text, .end = text + len, .line_at = text, .line = 1 };
+	l->slashes = slashes;
 }
 
 static bool begins(const char *at, const char *end, const char *word)

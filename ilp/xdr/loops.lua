@@ -1,5 +1,5 @@
 -- Units of arrays as stages and chains of the generator (ilp/gen/): DIR/stages/xdr_w1_h1.lua, DIR/chains/xdr_w1_h1.lua,
--- for whoever wants to fuse them with a checksum or a cipher, and DIR/xdr_w1_h1.c and .h, which the C of the file calls.
+-- for whoever wants to fuse them with a checksum or a cipher, and DIR/xdr_w1_h1.c and .h, which the file's C calls.
 local layout = require "xdr.layout"
 local gen = require "gen.main"
 local files = require "gen.files"

@@ -62,10 +62,10 @@ local function summary(list, o, units)
 	return page
 end
 
--- sources: { a function that gives tokens (scan.parser), … }, one for each file, in their order; the first is the known
--- types' (known.x). o: name of what is written, sources as text, prefix, lines, stellar, random.
--- Returns { { path = a name, content = }, … }, a page of plain values about what was read, and the units that want loops
--- (loops.lua); or nil and a message.
+-- sources: { a function that gives tokens (scan.parser), … }, one for each file, in their order; the first is that of
+-- the known types (known.x). o: name of what is written, sources as text, prefix, lines, stellar, random.
+-- Returns { { path = a name, content = }, … }, a page of plain values about what was read, and the units that want
+-- loops (loops.lua); or nil and a message.
 function M.compile(sources, o)
 	local ok, outputs, page, units = pcall(function()
 		local defs, known = {}, {}
@@ -101,8 +101,8 @@ local function listing(page)
 	return table.concat(lines, "\n")
 end
 
--- Compiles, and writes what comes of it to folder o.out, if there is one: all or nothing. o.folder(path) makes a folder.
--- Returns the page, and as text; or nil and a message.
+-- Compiles, and writes what comes of it to folder o.out, if there is one: all or nothing. o.folder(path) makes a
+-- folder. Returns the page, and as text; or nil and a message.
 function M.run(sources, o)
 	local outputs, page, units = M.compile(sources, o)
 	if not outputs then return nil, page end

@@ -94,14 +94,19 @@ end
 
 local function constant(p)
 	local t, text = path(p, "a number or the name of a constant")
-	if text == "TRUE" or text == "FALSE" then return { n = text == "TRUE" and 1 or 0, text = text == "TRUE" and "1" or "0" } end
+	if text == "TRUE" then return { n = 1, text = "1" } end
+	if text == "FALSE" then return { n = 0, text = "0" } end
 	local c = M.find(p.scope, text)
 	if not c then
 		scan.fail(t, "'%s' is not defined, expected a constant or a member of an enum; define it before it is used", text)
 	end
-	if c.value and c.value.n ~= c.value.n then scan.fail(t, "'%s' is a string, expected a number; correct the name", text) end
-	if c.pending then scan.fail(t, "'%s' is not known yet, expected a number; define it before it is used", text) end
-	if not c.value then scan.fail(t, "'%s' is a type, expected a constant; correct the name", text) end
+	if c.pending then
+		scan.fail(t, "'%s' is not known yet, expected a number; define it before it is used", text)
+	elseif not c.value then
+		scan.fail(t, "'%s' is a type, expected a constant; correct the name", text)
+	elseif not c.value.n then
+		scan.fail(t, "'%s' is a string, expected a number; correct the name", text)
+	end
 	return c.value
 end
 
@@ -288,7 +293,8 @@ function declaration(p)
 		p:take()
 		local n = name(p, "a name")
 		local bracket, count = brackets(p, "[ or <")
-		return { name = n.text, at = n, type = { k = bracket == "[" and "opaque" or "bytes", n = count, max = count, at = t } }
+		local kind = bracket == "[" and "opaque" or "bytes"
+		return { name = n.text, at = n, type = { k = kind, n = count, max = count, at = t } }
 	elseif p:is "string" then
 		p:take()
 		local n = name(p, "a name")
@@ -331,7 +337,7 @@ function define_kind.const(p)
 	p:want "="
 	local t = p.token
 	if t.kind == "string" then
-		add(p, define(p, n, { kind = "const", value = { n = 0 / 0, text = p:take().text, at = t } }))
+		add(p, define(p, n, { kind = "const", value = { text = p:take().text, at = t } }))
 		return
 	elseif t.kind == "name" and not RESERVED[t.text] and not M.find(p.scope, t.text) and t.text ~= "TRUE"
 		and t.text ~= "FALSE" then
@@ -372,18 +378,21 @@ local function number(p, program, t, v)
 	program[#program + 1] = define(p, t, { value = v })
 end
 
-local function procedure(p, program)
-	if p:is "void" or p:is "string" or p:is "opaque" then p:take() else program.types[#program.types + 1] = type_specifier(p) end
+local function result_or_argument(p, program)
+	if p:is "void" or p:is "string" or p:is "opaque" then
+		p:take()
+	else
+		program.types[#program.types + 1] = type_specifier(p)
+	end
 	if p:is "*" then p:take() end
+end
+
+local function procedure(p, program)
+	result_or_argument(p, program)
 	local n = name(p, "the name of a procedure")
 	p:want "("
 	repeat
-		if p:is "void" or p:is "string" or p:is "opaque" then
-			p:take()
-		elseif not p:is ")" then
-			program.types[#program.types + 1] = type_specifier(p)
-		end
-		if p:is "*" then p:take() end
+		if not p:is ")" then result_or_argument(p, program) end
 		if p.token.kind == "name" then name(p, "the name of an argument") end
 		if p:is "<" then brackets(p) end
 	until not p:comma "another argument, or )"
@@ -465,7 +474,7 @@ local function line(p, t)
 	local n = 0
 	for term in sum:gmatch "[^+]+" do
 		local c = M.find(p.scope, term)
-		if not term:match "^%-?%d" and not (c and c.value) then return end
+		if not term:match "^%-?%d" and not (c and c.value and c.value.n) then return end
 		n = n + (c and c.value or scan.number(setmetatable({ text = term }, { __index = t }))).n
 	end
 	p.scope.names[text] = { kind = "line", name = text, at = t, value = { n = n, text = scan.c_number(n) } }

@@ -16,14 +16,14 @@ local M = {}
 M.DEEP = 500         -- types in types
 M.LARGEST = 2 ^ 30   -- bytes of a type of fixed size
 
-local WORDS = { int = 4, uint = 4, bool = 4, float = 4, short = 4, ushort = 4, char = 4, uchar = 4, hyper = 8, uhyper = 8,
-	double = 8, quadruple = 16 }
+local WORDS = { int = 4, uint = 4, bool = 4, float = 4, short = 4, ushort = 4, char = 4, uchar = 4, hyper = 8,
+	uhyper = 8, double = 8, quadruple = 16 }
 M.WORDS = WORDS
 
 function M.padded(n) return n + (-n) % 4 end
 
--- What a node comes to, without the names that typedefs put before it: a scalar, opaque, …, or the name of a definition
--- that is a struct, union, enum or has a form of its own in C.
+-- What a node comes to, without the names that typedefs put before it: a scalar, opaque, …, or the name of a
+-- definition that is a struct, union, enum or has a form of its own in C.
 function M.base(node)
 	local steps = 0
 	while node.k == "name" and (node.def.type.k == "name" or WORDS[node.def.type.k]) do
@@ -83,7 +83,10 @@ end
 
 local function walk_def(def, unit)
 	local t = def.type
-	local function field(f) walk(f, "type", unit, def.name .. "." .. (f.name or "void"), def.c .. "_" .. (f.name or "void")) end
+	local function field(f)
+		local name = f.name or "void"
+		walk(f, "type", unit, def.name .. "." .. name, def.c .. "_" .. name)
+	end
 	for _, f in ipairs(t.fields or {}) do field(f) end
 	if t.k == "union" then
 		field(t.disc)
@@ -275,8 +278,8 @@ end
 
 -- Order ----------------------------------------------------------------------------------------------------------
 
--- Definitions as C wants them: what is contained first, and what a pointer points to unless it is a struct of the file's,
--- of which C need know the name alone.
+-- Definitions as C wants them: what is contained first, and what a pointer points to unless it is a struct of the
+-- file's, of which C need know the name alone.
 local function order(unit, def, list, deep)
 	if def.placed then return end
 	def.placed = true
@@ -284,7 +287,8 @@ local function order(unit, def, list, deep)
 		scan.fail(def.at, "'%s' is more than %d types deep, expected fewer; define inner types first", def.name, M.DEEP)
 	end
 	local function visit(node, behind)
-		if node.k == "name" and (node.def.inner or not (behind and M.tagged(node.def))) then order(unit, node.def, list, deep + 1) end
+		local def_ = node.k == "name" and node.def
+		if def_ and (def_.inner or not (behind and M.tagged(def_))) then order(unit, def_, list, deep + 1) end
 		if node.of then visit(node.of, node.k ~= "array") end
 	end
 	local t = def.type

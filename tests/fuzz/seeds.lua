@@ -217,8 +217,8 @@ local scripts = {
 	cut = "0 < S 0:0(0) win 32767 <mss 14",
 }
 
--- ---- tests/fuzz/xdr.c: twice the place of a type of tests/xdr/standard.x among all of its and 1, or of ledger.x; flags;
--- an encoding ----
+-- ---- tests/fuzz/xdr.c: which type, which is twice its place in ledger.x, or in standard.x and 1 more; flags; an
+-- encoding ----
 local function be32(...)
 	local text = ""
 	for _, n in ipairs { ... } do

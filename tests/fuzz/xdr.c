@@ -1,5 +1,5 @@
-/* Encodings of XDR: whatever they are, decoding stays within them and within its budget, and leaves nothing behind when it
- * refuses; what it takes is printed, and encoded to the same bytes again. */
+/* Encodings of XDR: whatever they are, decoding stays within them and within its budget, and leaves nothing behind when
+ * it refuses; what it takes is printed, and encoded to the same bytes again. */
 #include "tests/fuzz/fuzz.h"
 #include "tests/xdr/random.h"
 

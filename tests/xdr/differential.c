@@ -161,8 +161,8 @@ int main(int argc, char **argv)
 		compared += theirs != NULL;
 	}
 	fclose(null);
-	printf("%lu types, %lu of them compared with libtirpc, %lu values, %zu bytes; %lu of %lu damaged ones taken\n", sum.types,
-		compared, sum.values, sum.bytes, sum.taken, sum.damaged);
+	printf("%lu types, %lu of them compared with libtirpc, %lu values, %zu bytes; %lu of %lu damaged ones taken\n",
+		sum.types, compared, sum.values, sum.bytes, sum.taken, sum.damaged);
 	printf("100%%: Checks: %lu, Failures: %lu, Errors: 0\n", sum.values, sum.failures);
 	return sum.failures != 0;
 }

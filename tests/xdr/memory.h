@@ -1,6 +1,6 @@
 /* How many pieces of memory are in use. The linker is to lead all calls of a program here:
- * -Wl,--wrap=malloc,--wrap=calloc,--wrap=free. Others' calls count too, so that what is looked at has to stand between two
- * looks with nothing else: no assertion of Check's. For the one file of a program that has main. */
+ * -Wl,--wrap=malloc,--wrap=calloc,--wrap=free. Others' calls count too, so that what is looked at has to stand between
+ * two looks with nothing else: no assertion of Check's. For the one file of a program that has main. */
 #ifndef TESTS_XDR_MEMORY_H
 #define TESTS_XDR_MEMORY_H
 
