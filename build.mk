@@ -246,8 +246,8 @@ FUZZERS := $(FUZZ_NAMES:%=$(B)/fuzz/%)
 REPLAYS := $(FUZZ_NAMES:%=$(B)/tests/fuzz/%)
 
 .PHONY: programs tests gen-tests cross-tests fuzzers packetdrill lint FORCE
-lint: $(LIB_C) $(RL_C) $(TESTS_RL_C)
-	$(Q)tools/lint.sh '-std=gnu17 $(CPPFLAGS_) $(LWIP_CPPFLAGS)'
+lint: $(LIB_C) $(RL_C) $(TESTS_RL_C) $(XDR)/types.a
+	$(Q)tools/lint.sh '-std=gnu17 $(CPPFLAGS_) $(LWIP_CPPFLAGS) -I$(XDR)'
 
 programs: $(LIB) $(PROGRAMS)
 gen-tests: $(LIB) $(GEN_TESTS)
