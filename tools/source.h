@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define TEXT_MAX ((size_t)16 << 20) /* bytes */
+#define TEXT_MAX ((size_t)4 << 20) /* bytes */
 
 struct text {
 	char *at;   /* malloc's */

@@ -32,20 +32,22 @@ local function member(w, node, name, pad)
 	end
 end
 
+local macros -- names of constants, which C puts a number for wherever they stand
+
 -- The names of a struct's fields in C.
 function M.fields(list)
 	local used, pads = {}, {}
 	for _, f in ipairs(list) do
 		if f.name then
 			f.c = text.name(f.name)
-			while used[f.c] do f.c = f.c .. "_" end
+			while used[f.c] or macros[f.c] do f.c = f.c .. "_" end
 			used[f.c] = true
 		end
 	end
 	for _, f in ipairs(list) do
 		if f.name then
 			local pad = f.c .. "_pad"
-			while used[pad] do pad = pad .. "_" end
+			while used[pad] or macros[pad] do pad = pad .. "_" end
 			used[pad], pads[f] = true, pad
 		end
 	end
@@ -68,7 +70,7 @@ function declare.union(w, def)
 	arms[#arms + 1] = t.default
 	local pads = M.fields(arms)
 	t.disc.c = text.name(t.disc.name)
-	if t.disc.c == "u" then t.disc.c = "u_" end
+	while t.disc.c == "u" or macros[t.disc.c] do t.disc.c = t.disc.c .. "_" end
 	w:add("struct %s {", def.c)
 	w:add("%s %s;", M.ctype(t.disc.type), t.disc.c)
 	local inside = text.writer()
@@ -187,14 +189,16 @@ end
 -- Gives everything its name in C: prefix, namespaces, the name itself.
 function M.names(list, prefix)
 	local taken = {}
-	local function claim(def)
-		def.c = text.name((def.known and "rpc_" or prefix) .. def.c)
+	local function claim(def, macro)
+		def.c = text.global((def.known and "rpc_" or prefix) .. def.c, macro)
 		text.claim(taken, def.c, def)
+		if macro then macros[def.c] = true end
 	end
+	macros = {}
 	for _, def in ipairs(list) do
 		if def.kind ~= "line" then
-			claim(def)
-			for _, n in ipairs(def) do claim(n) end -- a program's numbers
+			claim(def, def.kind ~= "type")
+			for _, n in ipairs(def) do claim(n, true) end -- a program's numbers
 		end
 		if def.kind == "type" then
 			for _, m in ipairs(def.type.members or {}) do claim(m) end

@@ -13,6 +13,17 @@ for word in ([[auto break case char const continue default do double else enum e
 	strtol strtoul system abort random index rindex memchr memcmp memcpy memmove memset strcat strchr strcmp strcpy strlen
 	select getline dprintf popen main]]):gmatch "%S+" do TAKEN[word] = true end
 
+-- Variables of the C that is written, which a type or a constant must not be called; and members, which a macro must not.
+local VARIABLES, MEMBERS = {}, {}
+for word in ("v m at in n e to from p i r first next out was all loop"):gmatch "%S+" do VARIABLES[word] = true end
+for word in ("len val u bytes most depth end indent chain state left deep"):gmatch "%S+" do MEMBERS[word] = true end
+
+-- A name that stands outside of all braces, of a macro or of anything else.
+function M.global(text, macro)
+	if VARIABLES[text] or macro and MEMBERS[text] then return text .. "_" end
+	return M.name(text)
+end
+
 -- A name of the file's as C may have it.
 function M.name(text)
 	if TAKEN[text] or text:match "^_" or text:match "^xdr_" or text:match "^XDR_" then return text .. "_" end
