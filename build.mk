@@ -36,7 +36,7 @@ NEED_ROOT  := iproute2 socat curl tshark ethtool nftables
 NEED_CHECK := $(NEED_BUILD) clang check liblwip-dev llvm rpcsvc-proto libnsl-dev \
 	$(if $(filter 0,$(shell id -u)),$(NEED_ROOT))
 NEED_DEMO  := $(NEED_BUILD) check gnuplot-nox
-NEED_CROSS := luajit pkg-config
+NEED_CROSS := $(NEED_BUILD)
 NEED_FUZZ  := $(NEED_BUILD) clang libclang-rt-14-dev
 NEED_LINT  := $(NEED_BUILD) check clang clang-tidy shellcheck lua-check liblwip-dev
 need = @tools/need.sh
@@ -78,14 +78,17 @@ check-asan: ## the same tests, scripts too, with gcc's address and undefined-beh
 	@$(BUILD) CC=gcc SAN=1 tests
 	@CK_FORK=no CFLAGS='$(SANITIZE)' tools/check.sh build/gcc-asan/tests.list $(TESTS_SH) $(TESTS_LUA:%="luajit %")
 
-# Only the loops' own tests: they need libc and nothing else. s390x, since its most significant byte comes first.
+# Only the loops' own tests: they need libc and nothing else; and what this machine encodes in XDR, read there. s390x, since
+# its most significant byte comes first.
 check-cross: ## the loops' tests on AArch64 and s390x, under qemu
 	$(need) $(NEED_CROSS)
+	@$(BUILD) CC=gcc programs
 	@tools/cross.sh $(BUILD)
 
 SECONDS = 60
 fuzz: ## libFuzzer on every target of tests/fuzz, a minute each, from its corpus and what it has found before
 	$(need) $(NEED_FUZZ)
+	@$(BUILD) CC=clang programs
 	@$(BUILD) CC=clang FUZZ=1 fuzzers
 	@tools/fuzz.sh '$(SECONDS)'
 
@@ -330,10 +333,11 @@ $(FIX_SECRETS): $(B)/tests/ilp/secrets.o $(call object,$(FIX_C)) $(LIB)
 
 # What tcpu xdr makes of the files of tests/xdr.
 XDR := $(B)/xdr
-$(XDR)/types.a: $(wildcard tests/xdr/*.x ilp/xdr/*.lua ilp/xdr/*.x ilp/gen/*.lua) ilp/xdr/code.h ilp/xdr.h $(B)/bin/tcpu
+XDR_BY := $(if $(FUZZ),build/$(notdir $(CC)),$(B))/bin/tcpu
+$(XDR)/types.a: $(wildcard tests/xdr/*.x ilp/xdr/*.lua ilp/xdr/*.x ilp/gen/*.lua) ilp/xdr/code.h ilp/xdr.h $(XDR_BY)
 	$(call say,XDR)
 	$(Q)rm -rf $(XDR) && for x in standard ledger; do \
-		$(B)/bin/tcpu xdr --dialect stellar --random -o $(XDR) tests/xdr/$$x.x || exit; done
+		$(XDR_BY) xdr --dialect stellar --random -o $(XDR) tests/xdr/$$x.x || exit; done
 	$(Q)for c in $(XDR)/*.c; do case $$c in */xdr_*) flags='$(LOOP_CFLAGS)' ;; *) flags= ;; esac; \
 		$(CC) $(CPPFLAGS_) $(CPPFLAGS) $(CFLAGS_) $(CFLAGS) $$flags -c -o $${c%.c}.o $$c || exit; done
 	$(Q)ar rcs $@ $(XDR)/*.o
@@ -349,9 +353,10 @@ $(FUZZERS): $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(FUZZ_WITH_O)
 $(REPLAYS): $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(FUZZ_WITH_O)
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS_) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(FUZZ_LIBS)
-# What some of them take besides.
+# What some of them take besides; of the chains only those that ilp/xdr/ calls.
 FUZZ_XDR := $(B)/fuzz/xdr $(B)/tests/fuzz/xdr
-$(FUZZ_XDR): $(XDR)/types.a $(LIB)
+$(FUZZ_XDR): $(call object,ilp/xdr/get.c ilp/xdr/print.c ilp/xdr/words.c ilp/ilp.c core/cksum.c \
+		$(GEN)/xdr_copy.c $(GEN)/xdr64_copy.c) $(XDR)/types.a
 FUZZ_XDR_FILE := $(B)/fuzz/xdr_file $(B)/tests/fuzz/xdr_file
 $(FUZZ_XDR_FILE): $(call object,tools/lua.c tools/share.c tools/source.c build/ragel/ilp/xdr/lexer.c)
 $(FUZZ_XDR_FILE): private FUZZ_LIBS = $(LDLIBS_)

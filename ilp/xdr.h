@@ -27,11 +27,18 @@
  *	opaque a<>, string a<>     struct xdr_bytes, struct xdr_string
  *	T a[n], T a<>, T *a        T a[n]; struct { uint32_t len; T *val; } a; T *a, NULL where there is none
  *	typedef T a[n], T a<>      a struct of that name: with the array as `at`, or with len and val
- *	union                      struct T { its discriminant; union { the arms } u; }
+ *	union                      struct T { its discriminant; union { the arms } u; }; an arm opaque a[n] that has padding
+ *	                           is a struct with at and at_pad
+ * Names are those of the file, behind --prefix and, joined by _, namespaces; _ is put behind one that C, its library or
+ * the C of T_encode has for itself. What is declared within a struct or union is called after it: T_a.
  *
  * Lists that are made of optional structs, each of which ends with the next one (RFC 4506 (4.19)), are walked in a
  * loop, so may be as long as memory allows; other types that contain themselves may be as deep as depth says, and
- * T_free and T_print go as deep as the value is. */
+ * T_free and T_print go as deep as the value is.
+ *
+ * Arrays of numbers, and of structs of a fixed size, go by loops of the generator's (ilp/run.h). Those of structs are
+ * written beside NAME.c, with their stages and chains: a chain of yours may fuse such a stage with others, for the len
+ * structs that val points to. */
 #ifndef ILP_XDR_H
 #define ILP_XDR_H
 

@@ -27,7 +27,7 @@ allowed() {
 	build/gen/*) echo 'build/gen/.*|ilp/run\.h' ;;
 	alf/alf.h) echo "$public|ilp/ilp\.h" ;;
 	alf/*) echo "alf/.*|$public|ilp/ilp\.h" ;;
-	adu-examples/*/*) echo "${1%/*}/.*|$public|$links|ilp/(ilp|load|choose)\.h|alf/alf\.h|kernel/uapi/.*" ;;
+	adu-examples/*/*) echo "${1%/*}/.*|$public|$links|ilp/(ilp|load|choose|xdr)\.h|alf/alf\.h|kernel/uapi/.*" ;;
 	tools/*) echo "tools/.*|$public|$links|ilp/(ilp|load|choose|model|xdr|xdr/lexer)\.h|alf/alf\.h|kernel/uapi/.*" ;;
 	kernel/*) echo 'kernel/uapi/.*' ;;
 	tests/*) echo '.*' ;;

@@ -18,8 +18,7 @@ local SCALARS = { float = "float", double = "double", quadruple = "quadruple", b
 	hyper = "hyper", long = "int", short = "short", char = "char" }
 local UNSIGNED = { int = "uint", hyper = "uhyper", long = "uint", short = "ushort", char = "uchar" }
 
--- What may not name anything: RFC 4506 (6.2), and program, which begins a definition. Others that only rpcgen knows are
--- names elsewhere (rpcb_prot.x has a field char).
+-- What may not name anything: RFC 4506 (6.2). Words that rpcgen alone knows (char, long, program) may.
 local RESERVED = { void = true, opaque = true, string = true, unsigned = true, struct = true, union = true,
 	enum = true, const = true, typedef = true, switch = true, case = true, default = true, float = true, double = true,
 	quadruple = true, bool = true, int = true, hyper = true }
