@@ -90,6 +90,7 @@ end
 -- The arms of a union, each by what each(arm, expression) writes; otherwise: the line where no arm is right.
 local function switch(w, def, each, otherwise)
 	local t = def.type
+	local by_value = t.kind == "enum" and types.members(types.form(t.disc.type))
 	w:add("switch (v->%s) {", t.disc.c)
 	local function arm(a)
 		if a.name then each(a.type, string.format("v->u.%s", a.c), a) end
@@ -97,12 +98,7 @@ local function switch(w, def, each, otherwise)
 	end
 	for _, a in ipairs(t.arms) do
 		for _, case in ipairs(a.cases) do
-			local name
-			if t.kind == "enum" then
-				for _, m in ipairs(types.form(t.disc.type).members) do
-					if m.value.n == case.n then name = name or m.c end
-				end
-			end
+			local name = by_value and by_value[case.n].c
 			w:add("case %s:", name or t.kind == "int" and case.n or string.format("%.0fU", case.n))
 		end
 		arm(a)

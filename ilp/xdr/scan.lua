@@ -1,15 +1,19 @@
 -- Tokens for the parser, as the lexer gives them one by one, complaints with their place, and numbers.
 local M = {}
 
--- Raises a complaint about what stands at the token.
-function M.fail(t, what, ...)
-	error({ complaint = string.format("%s:%d:%d: " .. what, t.file, t.line, t.column, ...) }, 0)
+-- A byte that is no character is told as a number.
+local function plain(text)
+	return (text:gsub("[%z\1-\31\127]", function(c) return string.format("\\x%02x", c:byte()) end))
 end
 
--- A byte that is no character is told as a number.
 local function shown(text)
-	if #text > 40 then text = text:sub(1, 40) .. "…" end
-	return (text:gsub("[%z\1-\31\127-\255]", function(c) return string.format("\\x%02x", c:byte()) end))
+	if #text > 40 then text = text:sub(1, 40) .. "..." end
+	return (plain(text):gsub("[\128-\255]", function(c) return string.format("\\x%02x", c:byte()) end))
+end
+
+-- Raises a complaint about what stands at the token. Its file may be what a line like # 1 "file" says.
+function M.fail(t, what, ...)
+	error({ complaint = string.format("%s:%d:%d: " .. what, plain(t.file), t.line, t.column, ...) }, 0)
 end
 
 local parser = {}

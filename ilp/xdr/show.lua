@@ -85,15 +85,10 @@ function M.define(s, w, def)
 	code.function_(w, code.HEAD.show:format(def.c, def.c), inside, { tail = def.tail ~= nil })
 end
 
--- The members of an enum, without those that have the value of another.
+-- The members of an enum by their values, without those that have the value of an earlier one.
 local function members(def)
-	local seen, list = {}, {}
-	for _, m in ipairs(def.type.members) do
-		if not seen[m.value.n] then
-			seen[m.value.n] = true
-			list[#list + 1] = m
-		end
-	end
+	local list = {}
+	for _, m in pairs((types.members(def.type))) do list[#list + 1] = m end
 	table.sort(list, function(a, b) return a.value.n < b.value.n end)
 	return list
 end

@@ -171,13 +171,27 @@ function M.size(node) return size(node, nil, 0) end
 
 local DISC = { int = true, uint = true, bool = true }
 
-local function check_case(def, kind, values, case)
+local function check_case(def, kind, by_value, case)
 	local n = case.n
-	if kind == "enum" and not values[n] or kind == "bool" and n ~= 0 and n ~= 1 then
+	if kind == "enum" and not by_value[n] or kind == "bool" and n ~= 0 and n ~= 1 then
 		scan.fail(case.at, "case %s is no value of the discriminant, expected one of its own; correct it", case.at.text)
 	elseif kind == "int" and n > 2147483647 or kind == "uint" and n < 0 then
 		scan.fail(case.at, "case %s does not fit the discriminant of '%s'; correct it", case.at.text, def.name)
 	end
+end
+
+-- An enum's members by their values, the first of each; and its values, in the order of the file.
+function M.members(enum)
+	if not enum.by_value then
+		enum.by_value, enum.values = {}, {}
+		for _, m in ipairs(enum.members) do
+			if not enum.by_value[m.value.n] then
+				enum.by_value[m.value.n] = m
+				enum.values[#enum.values + 1] = m.value.n
+			end
+		end
+	end
+	return enum.by_value, enum.values
 end
 
 -- What the discriminant may be, and that each case is such a value. t.kind: int, uint, bool or enum; t.values: those
@@ -190,18 +204,14 @@ local function check_union(def)
 		scan.fail(t.disc.at, "'%s' chooses an arm, expected an int, an unsigned int, a bool or an enum; correct its type",
 			t.disc.name or "void")
 	end
-	local values = {}
+	local by_value
 	if t.kind == "enum" then
-		t.values = {}
-		for _, m in ipairs(form.members) do
-			if not values[m.value.n] then t.values[#t.values + 1] = m.value.n end
-			values[m.value.n] = true
-		end
+		by_value, t.values = M.members(form)
 	elseif t.kind == "bool" then
 		t.values = { 0, 1 }
 	end
 	for _, arm in ipairs(t.arms) do
-		for _, case in ipairs(arm.cases) do check_case(def, t.kind, values, case) end
+		for _, case in ipairs(arm.cases) do check_case(def, t.kind, by_value, case) end
 	end
 end
 
