@@ -78,8 +78,8 @@ check-asan: ## the same tests, scripts too, with gcc's address and undefined-beh
 	@$(BUILD) CC=gcc SAN=1 tests
 	@CK_FORK=no CFLAGS='$(SANITIZE)' tools/check.sh build/gcc-asan/tests.list $(TESTS_SH) $(TESTS_LUA:%="luajit %")
 
-# Only the loops' own tests: they need libc and nothing else; and what this machine encodes in XDR, read there. s390x, since
-# its most significant byte comes first.
+# Only the loops' own tests: they need libc and nothing else; and what this machine encodes in XDR, read there. s390x,
+# since its most significant byte comes first.
 check-cross: ## the loops' tests on AArch64 and s390x, under qemu
 	$(need) $(NEED_CROSS)
 	@$(BUILD) CC=gcc programs

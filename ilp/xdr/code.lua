@@ -369,9 +369,8 @@ local function has(w, pattern)
 	return false
 end
 
--- A function around a body: what it declares is what the body uses. o: after, the last line; deep, what has the depth
--- of a type that may contain itself; tail, whether the body is a loop's over a list; arguments that the body may have no
--- use for.
+-- A function around a body: it declares what the body uses. o: after, the last line; deep, what has the depth of a type
+-- that may contain itself; tail, whether the body is a loop's over a list; arguments that the body may not use.
 local function define(w, head, inside, o)
 	w:add ""
 	w:add("%s", head)

@@ -13,7 +13,7 @@ for word in ([[auto break case char const continue default do double else enum e
 	strtol strtoul system abort random index rindex memchr memcmp memcpy memmove memset strcat strchr strcmp strcpy strlen
 	select getline dprintf popen main]]):gmatch "%S+" do TAKEN[word] = true end
 
--- Variables of the C that is written, which a type or a constant must not be called; and members, which a macro must not.
+-- Variables of the C that is written, which a type or a constant must not be called; and members, which no macro must.
 local VARIABLES, MEMBERS = {}, {}
 for word in ("v m at in n e to from p i r first next out was all loop"):gmatch "%S+" do VARIABLES[word] = true end
 for word in ("len val u bytes most depth end indent chain state left deep"):gmatch "%S+" do MEMBERS[word] = true end
