@@ -131,6 +131,7 @@ expect 0 'stages/xdr_w1_h1.lua' find "$tmp/a/b"
 printf 'return chain { name = "sealed", stages = { "xdr_w2_h1_w2", "chacha20", "copy", "inet_checksum" } }\n' \
 	>"$tmp/a/b/chains/sealed.lua"
 expect 0 'sealed: one loop' "$tcpu" explain "$tmp/a/b/chains/sealed.lua"
+expect 1 'choose a name with -n' "$tcpu" xdr -o "$tmp/a/c" -n xdr_w1_h1 tests/xdr/standard.x
 # All of the files or none.
 mkdir -p "$tmp/whole/standard.h"
 expect 1 'standard.h: Is a directory' "$tcpu" xdr -o "$tmp/whole" tests/xdr/standard.x

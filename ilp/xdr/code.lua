@@ -364,7 +364,7 @@ local LOCALS = {
 
 local function has(w, pattern)
 	for _, line in ipairs(w.lines) do
-		if line:find(pattern) then return true end
+		if (" " .. line):find(pattern) then return true end
 	end
 	return false
 end
@@ -384,7 +384,7 @@ local function define(w, head, inside, o)
 	if o.first then w:add("%s", o.first) end
 	if #w.lines > from then w:add "" end
 	for _, name in ipairs(o.arguments or {}) do
-		if not has(inside, "[(*, ]" .. name .. "[,)-]") and o.deep ~= name then w:add("(void)%s;", name) end
+		if not has(inside, "[^%w_>.]" .. name .. "%f[^%w_]") and o.deep ~= name then w:add("(void)%s;", name) end
 	end
 	if o.deep then
 		w:when(o.deep .. "->depth == 0", "return -EMSGSIZE;")

@@ -108,6 +108,9 @@ end
 function M.run(sources, o)
 	local outputs, page, units = M.compile(sources, o)
 	if not outputs then return nil, page end
+	for _, unit in pairs(units) do
+		if unit.chain == o.name then return nil, o.name .. " is what a loop of its is called; choose a name with -n" end
+	end
 	if o.out then
 		for _, out in ipairs(outputs) do out.path = o.out .. "/" .. out.path end
 		local undo, problem = loops.write(units, o.out, o.folder)

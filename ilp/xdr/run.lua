@@ -77,6 +77,7 @@ function M.check(w, l, at, enums)
 			list[k] = string.format("%s_listed(xdr_int_at(%s))", def.c, offset(at, c.at))
 		end
 	end
+	if #list == 1 then return w:when("!" .. list[1], "return -EBADMSG;") end
 	w:list("if (!(", list, " &&", "))")
 	w.depth = w.depth + 1
 	w:add "return -EBADMSG;"
