@@ -264,10 +264,11 @@ int verb_xdr(int argc, char **argv)
 	static const struct argp argp = {
 		options, parse, "FILE...",
 		"Write C that encodes and decodes the types of files in the XDR language (RFC 4506, and rpcgen's): NAME.h, with "
-		"types and functions as ilp/xdr.h says, and NAME.c. Several files are read as one, in their order. A file with "
-		"lines like #include or #if goes through the C preprocessor, as with rpcgen.\v"
+		"types and functions as ilp/xdr.h says, and NAME.c; for arrays of structs of a fixed size, loops, stages/ and "
+		"chains/ besides. Several files are read as one, in their order. A file with lines like #include or #if goes "
+		"through the C preprocessor, as with rpcgen, and may name any other that you can read.\v"
 		"A mistake is told as file:line:column: what was found, what was expected; nothing is written then.\n\n"
-		"Example: tcpu xdr -o out nfs4.x && gcc -std=gnu17 -I. -c out/nfs4.c\n\n"
+		"Example: tcpu xdr -o out nfs4.x && gcc -std=gnu17 -O2 -I. -c out/*.c\n\n"
 		"Exit status: 0 done; 1 a mistake in a file, or one that cannot be read or written; 2 the arguments were wrong.",
 		NULL, NULL, NULL
 	};
