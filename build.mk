@@ -113,7 +113,7 @@ random: ## chains of stages by random numbers, their loops against what they say
 	@tests/ilp/random.sh $(RANDOM_SEEDS)
 
 VALUES = 100000
-xdr-differential: ## values of all types of XDR files through our C and rpcgen's (VALUES=100000 of each; ten minutes)
+xdr-differential: ## values of all types of XDR files through our C and rpcgen's (VALUES=100000 of each; five minutes)
 	$(need) $(NEED_CHECK)
 	@$(BUILD) CC=gcc programs
 	@tests/xdr.sh $(VALUES)
