@@ -33,9 +33,10 @@ NEED_BUILD := gcc libc6-dev pkg-config ragel luajit libluajit-5.1-dev libjansson
 	liborc-0.4-dev $(filter clang,$(CC))
 # For tests that only root's processes may run: the others skip them.
 NEED_ROOT  := iproute2 socat curl tshark ethtool nftables
-NEED_CHECK := $(NEED_BUILD) clang check liblwip-dev libsodium-dev valgrind llvm $(if $(filter 0,$(shell id -u)),$(NEED_ROOT))
+NEED_CHECK := $(NEED_BUILD) clang check liblwip-dev libsodium-dev valgrind llvm rpcsvc-proto libnsl-dev \
+	$(if $(filter 0,$(shell id -u)),$(NEED_ROOT))
 NEED_DEMO  := $(NEED_BUILD) check gnuplot-nox
-NEED_CROSS := luajit pkg-config
+NEED_CROSS := $(NEED_BUILD)
 NEED_FUZZ  := $(NEED_BUILD) clang libclang-rt-14-dev
 NEED_LINT  := $(NEED_BUILD) check clang clang-tidy shellcheck lua-check liblwip-dev libsodium-dev valgrind
 need = @tools/need.sh
@@ -44,10 +45,10 @@ TESTS_LUA := $(filter-out tests/ilp/random.lua,$(wildcard tests/*/*.lua))
 TESTS_SH := $(wildcard tests/*.sh) tests/ilp/survey.sh tests/ilp/random.sh \
 	$(filter-out %/common.sh %/race.sh,$(wildcard tests/netns/*.sh))
 
-.PHONY: help all tests demo check check-asan check-cross fuzz mutants prove survey random aead packetdrill losstable race
-.PHONY: bench lint clean
+.PHONY: help all tests demo check check-asan check-cross fuzz mutants prove survey random aead xdr-differential
+.PHONY: packetdrill losstable race bench lint clean
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' build.mk
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' build.mk
 	@echo "  CC=gcc|clang chooses the compiler, V=1 shows the commands, FILE=path is what demo sends,"
 	@echo "  SECONDS=n how long each target is fuzzed, MUTANTS='--count n --seed n' which mutants are made."
 
@@ -77,14 +78,17 @@ check-asan: ## the same tests, scripts too, with gcc's address and undefined-beh
 	@$(BUILD) CC=gcc SAN=1 tests
 	@CK_FORK=no CFLAGS='$(SANITIZE)' tools/check.sh build/gcc-asan/tests.list $(TESTS_SH) $(TESTS_LUA:%="luajit %")
 
-# Only the loops' own tests: they need libc and nothing else. s390x, since its most significant byte comes first.
+# Only the loops' own tests: they need libc and nothing else; and what this machine encodes in XDR, read there. s390x,
+# since its most significant byte comes first.
 check-cross: ## the loops' tests on AArch64 and s390x, under qemu
 	$(need) $(NEED_CROSS)
+	@$(BUILD) CC=gcc programs
 	@tools/cross.sh $(BUILD)
 
 SECONDS = 60
 fuzz: ## libFuzzer on every target of tests/fuzz, a minute each, from its corpus and what it has found before
 	$(need) $(NEED_FUZZ)
+	@$(BUILD) CC=clang programs
 	@$(BUILD) CC=clang FUZZ=1 fuzzers
 	@tools/fuzz.sh '$(SECONDS)'
 
@@ -113,6 +117,12 @@ aead: ## authenticated encryption, as many random cases as AEAD_CASES says (a mi
 	$(need) $(NEED_BUILD) check libsodium-dev
 	@$(BUILD) build/gcc/tests/ilp_aead
 	@ILP_AEAD_CASES=$(AEAD_CASES) build/gcc/tests/ilp_aead
+
+VALUES = 100000
+xdr-differential: ## values of all types of XDR files through our C and rpcgen's (VALUES=100000 of each; five minutes)
+	$(need) $(NEED_CHECK)
+	@$(BUILD) CC=gcc programs
+	@tests/xdr.sh $(VALUES)
 
 packetdrill: ## the adapter for packetdrill's --so_filename: build/gcc/packetdrill/tcpu.so
 	$(need) $(NEED_BUILD)
@@ -193,7 +203,7 @@ $(BIG)/stamp: $(GEN)/stamp $(FIX)/stamp
 		$(FIX_CHAINS:%=tests/ilp/chains/%.lua) && touch $@
 
 # Wire grammars.
-RL_C := $(if $(CROSS),,$(patsubst %.rl,build/ragel/%.c,$(wildcard core/*.rl alf/*.rl)))
+RL_C := $(if $(CROSS),,$(patsubst %.rl,build/ragel/%.c,$(wildcard core/*.rl alf/*.rl ilp/xdr/*.rl)))
 TESTS_RL_C := $(if $(CROSS),,$(patsubst %.rl,build/ragel/%.c,$(wildcard tests/*.rl)))
 build/ragel/%.c: %.rl
 	$(call say,RAGEL)
@@ -207,9 +217,10 @@ $(B)/ragel/%.o $(B)/pic/ragel/%.o: CFLAGS_ += -Wno-implicit-fallthrough -Wno-unu
 MAIN_RE := ^(int )?main\b
 mains = $(if $(1),$(shell grep -lE '$(MAIN_RE)' $(1)))
 
-LIB_C := $(if $(CROSS),core/cksum.c ilp/ilp.c,$(wildcard core/*.c core/link/*.c ilp/*.c alf/*.c)) $(GEN_C)
+LIB_C := $(if $(CROSS),core/cksum.c ilp/ilp.c,$(wildcard core/*.c core/link/*.c ilp/*.c ilp/xdr/*.c alf/*.c)) $(GEN_C)
 TOOLS_C := $(if $(CROSS),,$(wildcard tools/*.c))
-TESTS_C := $(if $(CROSS),$(wildcard tests/ilp/*.c),$(filter-out tests/fuzz/%,$(wildcard tests/*.c tests/*/*.c)))
+TESTS_C := $(if $(CROSS),$(wildcard tests/ilp/*.c), \
+	$(filter-out tests/fuzz/% tests/xdr/%,$(wildcard tests/*.c tests/*/*.c)))
 # The adapter for packetdrill: the core once more, position-independent, in one shared object.
 SO_TESTS_C := tests/packetdrill/flags.c tests/packetdrill/hooks.c tests/packetdrill/wire.c
 SO_C := $(filter core/%,$(LIB_C)) $(filter build/ragel/core/%,$(RL_C)) $(SO_TESTS_C)
@@ -244,8 +255,8 @@ FUZZERS := $(FUZZ_NAMES:%=$(B)/fuzz/%)
 REPLAYS := $(FUZZ_NAMES:%=$(B)/tests/fuzz/%)
 
 .PHONY: programs tests gen-tests cross-tests fuzzers packetdrill lint FORCE
-lint: $(LIB_C) $(RL_C) $(TESTS_RL_C)
-	$(Q)tools/lint.sh '-std=gnu17 $(CPPFLAGS_) $(LWIP_CPPFLAGS)'
+lint: $(LIB_C) $(RL_C) $(TESTS_RL_C) $(XDR)/types.a
+	$(Q)tools/lint.sh '-std=gnu17 $(CPPFLAGS_) $(LWIP_CPPFLAGS) -I$(XDR)'
 
 programs: $(LIB) $(PROGRAMS)
 gen-tests: $(LIB) $(GEN_TESTS)
@@ -327,13 +338,35 @@ $(FIX_SECRETS): $(B)/tests/ilp/secrets.o $(call object,$(FIX_C)) $(LIB)
 	$(call say,LD)
 	$(link)
 
+# What tcpu xdr makes of the files of tests/xdr.
+XDR := $(B)/xdr
+XDR_BY := $(if $(FUZZ),build/$(notdir $(CC)),$(B))/bin/tcpu
+$(XDR)/types.a: $(wildcard tests/xdr/*.x ilp/xdr/*.lua ilp/xdr/*.x ilp/gen/*.lua) ilp/xdr/code.h ilp/xdr.h $(XDR_BY)
+	$(call say,XDR)
+	$(Q)rm -rf $(XDR) && for x in standard ledger; do \
+		$(XDR_BY) xdr --dialect stellar --random -o $(XDR) tests/xdr/$$x.x || exit; done
+	$(Q)for c in $(XDR)/*.c; do case $$c in */xdr_*) flags='$(LOOP_CFLAGS)' ;; *) flags= ;; esac; \
+		$(CC) $(CPPFLAGS_) $(CPPFLAGS) $(CFLAGS_) $(CFLAGS) $$flags -c -o $${c%.c}.o $$c || exit; done
+	$(Q)ar rcs $@ $(XDR)/*.o
+XDR_TESTS := $(B)/tests/ilp_xdr
+$(XDR_TESTS:%=%.o): $(XDR)/types.a
+$(XDR_TESTS:%=%.o): private CPPFLAGS_ += -I$(XDR)
+$(XDR_TESTS): private LDLIBS += $(XDR)/types.a $(LIB) -Wl,--wrap=malloc,--wrap=calloc,--wrap=free
+
 fuzzers: $(FUZZERS)
 $(FUZZERS): $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(FUZZ_WITH_O)
 	$(call say,LD)
-	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS_) $(CFLAGS) -fsanitize=fuzzer -o $@ $^
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS_) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ $(FUZZ_LIBS)
 $(REPLAYS): $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(FUZZ_WITH_O)
 	$(call say,LD)
-	$(Q)$(CC) $(CFLAGS_) $(CFLAGS) $(LDFLAGS) -o $@ $^
+	$(Q)$(CC) $(CFLAGS_) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(FUZZ_LIBS)
+# What some of them take besides; of the chains only those that ilp/xdr/ calls.
+FUZZ_XDR := $(B)/fuzz/xdr $(B)/tests/fuzz/xdr
+$(FUZZ_XDR): $(call object,ilp/xdr/get.c ilp/xdr/print.c ilp/xdr/words.c ilp/ilp.c core/cksum.c \
+		$(GEN)/xdr_copy.c $(GEN)/xdr64_copy.c) $(XDR)/types.a
+FUZZ_XDR_FILE := $(B)/fuzz/xdr_file $(B)/tests/fuzz/xdr_file
+$(FUZZ_XDR_FILE): $(call object,tools/lua.c tools/share.c tools/source.c build/ragel/ilp/xdr/lexer.c)
+$(FUZZ_XDR_FILE): private FUZZ_LIBS = $(LDLIBS_)
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 endif

@@ -81,5 +81,17 @@ else
 	checks=$((checks + 1))
 	echo "skipped, because a TUN device in a network namespace needs root and more: ${why//$'\n'/; }"
 fi
+# An XDR file, and its program.
+block xdr 1 >"$tmp/points.x"
+block c 4 >"$tmp/shapes.c"
+check 'tcpu xdr' "$dir/bin/tcpu" xdr -o "$tmp/points" "$tmp/points.x"
+check 'the stage that README names is there' test -e "$tmp/points/stages/xdr_w1_h1_o1.lua"
+check 'tcpu explain of its chain' "$dir/bin/tcpu" explain "$tmp/points/chains/xdr_w1_h1_o1.lua"
+check 'the program with XDR compiles' gcc "${flags[@]}" -I"$tmp/points" "$tmp/shapes.c" "$tmp"/points/*.c \
+	"$dir/libtcpu.a" -o "$tmp/shapes"
+check 'it runs' "$tmp/shapes"
+cp "$tmp/log" "$tmp/log.shapes"
+check 'the list is printed' grep -qx 'next:' "$tmp/log.shapes"
+check 'the point is printed' grep -qx '      tag: 61626364' "$tmp/log.shapes"
 echo "100%: Checks: $checks, Failures: $failures, Errors: 0"
 [ "$failures" = 0 ]

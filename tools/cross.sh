@@ -1,6 +1,6 @@
 #!/bin/bash
 # cross.sh COMMAND...: builds the loops and their tests for machines that this one is not, by COMMAND, which is make and
-# its arguments, and runs them under qemu (tools/check.sh). `make check-cross` calls it.
+# its arguments, and runs them under qemu (tools/check.sh); and tests/xdr/cross.sh. `make check-cross` calls it.
 #
 # A machine whose compiler, or qemu, cannot be had is skipped.
 set -eu
@@ -27,4 +27,4 @@ done <<'MACHINES'
 aarch64 arm64 little
 s390x s390x big
 MACHINES
-tools/check.sh "${lists[@]}"
+tools/check.sh "${lists[@]}" tests/xdr/cross.sh

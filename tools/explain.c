@@ -122,41 +122,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 /* What the generator says ------------------------------------------------------------------------------------- */
 
-/* The plain value at that place of the stack: a table with a first element is an array, any other an object. */
-static json_t *value(lua_State *L, int at)
-{
-	json_t *json;
-	double number;
-
-	switch (lua_type(L, at)) {
-	case LUA_TBOOLEAN:
-		return json_boolean(lua_toboolean(L, at));
-	case LUA_TNUMBER:
-		number = lua_tonumber(L, at);
-		return floor(number) == number ? json_integer((json_int_t)number) : json_real(number);
-	case LUA_TSTRING:
-		return json_string(lua_tostring(L, at));
-	case LUA_TTABLE:
-		break;
-	default:
-		return json_null();
-	}
-	if (lua_objlen(L, at) > 0) {
-		json = json_array();
-		for (int i = 1; i <= (int)lua_objlen(L, at); i++) {
-			lua_rawgeti(L, at, i);
-			json_array_append_new(json, value(L, lua_gettop(L)));
-			lua_pop(L, 1);
-		}
-		return json;
-	}
-	json = json_object();
-	for (lua_pushnil(L); lua_next(L, at); lua_pop(L, 1))
-		if (lua_type(L, -2) == LUA_TSTRING)
-			json_object_set_new(json, lua_tostring(L, -2), value(L, lua_gettop(L)));
-	return json;
-}
-
 /* Calls a function of the generator's that gives text and a table, or nil and a message: the text to stdout, or the
  * table to *json if that is wanted. The arguments are on the stack. */
 static int ask(lua_State *L, const char *name, int arguments, json_t **json)
@@ -170,7 +135,7 @@ static int ask(lua_State *L, const char *name, int arguments, json_t **json)
 		return TCPU_FAILED;
 	}
 	if (json)
-		*json = value(L, lua_gettop(L));
+		*json = lua_json(L, lua_gettop(L));
 	if (lua_type(L, -2) == LUA_TSTRING)
 		lua_pop(L, 1);
 	return TCPU_OK;

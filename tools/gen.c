@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static const struct argp_option options[] = {
 	{ "out", 'o', "DIR", 0, "where it goes; made if need be [.]", 0 },
@@ -43,39 +41,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
-/* Makes what is missing of a path's folders; there: how much of the path was. 0, or -1 with errno. */
-static int folders(char *path, size_t *there)
-{
-	size_t len = strlen(path);
-
-	for (size_t i = 1; i <= len; i++) {
-		char c = path[i];
-
-		if (c != '/' && c != 0)
-			continue;
-		path[i] = 0;
-		int error = mkdir(path, 0777) != 0 ? errno : 0;
-		path[i] = c;
-		if (error == EEXIST)
-			*there = i;
-		else if (error) {
-			errno = error;
-			return -1;
-		}
-	}
-	return 0;
-}
-
-/* Those that are empty. */
-static void unmake(char *path, size_t there)
-{
-	for (size_t i = strlen(path); i > there; i--)
-		if (path[i] == 0 || path[i] == '/') {
-			path[i] = 0;
-			rmdir(path);
-		}
-}
-
 int verb_gen(int argc, char **argv)
 {
 	static const struct argp argp = {
@@ -94,10 +59,10 @@ int verb_gen(int argc, char **argv)
 		return TCPU_FAILED;
 	char *made = strdup(r.out);
 	size_t there = 0;
-	if (!made || folders(made, &there) != 0) {
+	if (!made || folders_make(made, &there) != 0) {
 		fprintf(stderr, "tcpu gen: %s: %s\n", r.out, strerror(errno));
 		if (made)
-			unmake(made, there);
+			folders_unmake(made, there);
 		free(made);
 		lua_close(L);
 		return TCPU_FAILED;
@@ -118,7 +83,7 @@ int verb_gen(int argc, char **argv)
 	if (status == TCPU_OK)
 		status = (int)lua_tointeger(L, -1);
 	if (status != TCPU_OK)
-		unmake(made, there);
+		folders_unmake(made, there);
 	free(made);
 	lua_close(L);
 	return status;

@@ -217,7 +217,56 @@ local scripts = {
 	cut = "0 < S 0:0(0) win 32767 <mss 14",
 }
 
--- ---- files ----
+-- ---- tests/fuzz/xdr.c: which type, which is twice its place in ledger.x, or in standard.x and 1 more; flags; an
+-- encoding ----
+local function be32(...)
+	local text = ""
+	for _, n in ipairs { ... } do
+		text = text .. bytes(math.floor(n / 2 ^ 24) % 256, math.floor(n / 2 ^ 16) % 256, math.floor(n / 2 ^ 8) % 256, n % 256)
+	end
+	return text
+end
+local lax, small, shallow = 1, 2, 4
+local function standard(place, flags, text) return bytes(2 * place + 1, flags) .. text end
+local function ledger(place, flags, text) return bytes(2 * place, flags) .. text end
+local encodings = {
+	scalars = standard(2, 0, be32(1, 2, 3, 1, 0, 5, 0, 6) .. ("\64"):rep(28)),
+	opaques = standard(3, 0, be32(0, 0, 0, 2) .. "ab\0\0" .. be32(0, 1) .. "x\0\0\0" .. be32(0)),
+	padding = standard(3, lax, be32(0, 0, 255, 2) .. "abcd" .. be32(0, 0, 0)),
+	lengths = standard(9, 0, be32(2 ^ 32 - 1)),
+	numbers = standard(9, 0, be32(20) .. ("abcd"):rep(20)),
+	mixes = standard(6, 0, be32(8) .. ("abcdefghijkl"):rep(8)),
+	fives = standard(11, small, be32(100) .. ("abcd"):rep(600)),
+	arm = standard(18, 0, be32(3) .. "abc\0"),
+	default = standard(19, 0, be32(7, 1, 5, 2) .. "ab\0\0"),
+	nested = standard(17, 0, be32(2, 1, 1, 5, 2, 3, 9, 8)),
+	strings = standard(21, 0, be32(1, 1) .. "a\0\0\0" .. be32(1, 1) .. "b\0\0\0" .. be32(0)),
+	tree = standard(22, 0, be32(1, 1, 2, 0, 1, 3, 0, 0, 0)),
+	deep = standard(22, shallow, be32(1, 1, 2, 1, 3, 1, 4, 1, 5, 0, 0, 0, 0, 0, 0)),
+	turns = standard(23, 0, be32(1, 1, 0, 5, 6, 7)),
+	chain = ledger(14, 0, be32(0, 1, 1, 0, 2, 1, 0, 3, 0)),
+	steps = ledger(17, 0, be32(1) .. ("k"):rep(32) .. be32(0, 2, 4000000000, 1, 1) .. "abcd" .. be32(0, 0, 9, 0, 0, 0, 0)),
+	cut = ledger(18, 0, ("h"):rep(100)),
+}
+
+-- ---- tests/fuzz/xdr_file.c: the dialect, and a file ----
+local files = {
+	empty = "\0",
+	struct = "\0struct a { int b; unsigned hyper c[3]; opaque d<>; string e<7>; a *f; };\n",
+	enum = "\0enum a { B = -1, C, D = 0x10 }; typedef a b<D>; const e = 017;\n",
+	union = "\0union a switch (unsigned b) { case 1: case 2: void; default: struct { bool c; } d; };\n",
+	program = "\0program A { version B { void C(int, string) = 1; b D(void) = 2; } = 3; } = 0x20000000;\n",
+	lines = "\0%#define N 3 \\\n+4\n# 7 \"other.x\" 1\ntypedef int a[N];\n#pragma x\n",
+	space = "\1namespace a::b { const c = 1; } // end\nnamespace d { typedef opaque e[a::b::c]; }\n",
+	around = "\0struct a { b c; }; struct b { a *d; c e<>; }; typedef a *c;\n",
+	within = "\0struct a { b c; }; struct b { a d; };\n",
+	comment = "\0/* no end",
+	numbers = "\0const a = -9223372036854775808; const b = 0xffffffffffffffff; const c = d; const d = \"e\";\n",
+	names = "\0struct int_ { int register; opaque a[3]; int a_pad; }; typedef int_ volatile;\n",
+	zero = "\0struct a\0b { };",
+}
+
+-- ---- the corpus ----
 local function read(path)
 	local file = io.open(path, "rb")
 	local text = file and file:read("*a")
@@ -226,7 +275,8 @@ local function read(path)
 end
 
 local passed, failed = 0, 0
-for folder, seeds in pairs { segment = segments, option = options_of, icmp = words, ip = packets, script = scripts } do
+for folder, seeds in pairs { segment = segments, option = options_of, icmp = words, ip = packets, script = scripts,
+	xdr = encodings, xdr_file = files } do
 	for name, text in pairs(seeds) do
 		local path = corpus .. folder .. "/" .. name
 		if arg[1] == "--write" then

@@ -1,0 +1,109 @@
+/* XDR (RFC 4506) at run time: where encodings go and come from, limits, and the types that the C of `tcpu xdr FILE.x`
+ * is made of. For each type T of the file it has
+ *
+ *	int T_encode(const T *, struct xdr_out *);      one value more, at out->at
+ *	int T_decode(T *, struct xdr_in *);             one value, from in->at; T_free gives it back
+ *	size_t T_wire_size(const T *);                  bytes of its encoding; SIZE_MAX: it has none
+ *	void T_free(T *);                               frees what it points to, and leaves zeros
+ *	int T_print(const T *, FILE *);                 a line for each field; 0, or -EIO
+ *
+ * What encode and decode return: 0, or
+ *	-EBADMSG   what came is no encoding of a T: it is cut off, or a bool is neither 0 nor 1, an enum's value or a
+ *	           discriminant is none that the file lists (RFC 4506 (4.3), (4.15)), a length is more than there are bytes
+ *	           left, padding is not zero. Or the value that was to be encoded is none of T's, as where a list of some
+ *	           length points to NULL
+ *	-EMSGSIZE  a limit: the encoding does not fit in what is left of the buffer; a length is above the one that the file
+ *	           gives, the value is deeper than depth, or decoding it would take more than budget
+ *	-ENOMEM    malloc gave none
+ * and then out->at or *in is as it was; decode has freed everything, and *T is zeros.
+ *
+ * How types look in C:
+ *	int, unsigned int, enum    int32_t, uint32_t, enum T: 4 bytes
+ *	hyper, double, quadruple   the types below: 8 or 16 bytes, aligned to 4, so that what has a fixed size is, byte for
+ *	                           byte, as long in memory as on the wire, and only turned round
+ *	bool                       xdr_bool_t: 0 or 1, 4 bytes
+ *	char, short                int32_t or uint32_t, as they are on the wire; other values than a char's are refused
+ *	opaque a[n]                uint8_t a[n], and a_pad behind it up to a multiple of 4: whatever it holds, zeros are sent
+ *	opaque a<>, string a<>     struct xdr_bytes, struct xdr_string
+ *	T a[n], T a<>, T *a        T a[n]; struct { uint32_t len; T *val; } a; T *a, NULL where there is none
+ *	typedef T a[n], T a<>      a struct of that name: with the array as `at`, or with len and val
+ *	union                      struct T { its discriminant; union { the arms } u; }; an arm opaque a[n] that has padding
+ *	                           is a struct with at and at_pad
+ * Names are those of the file, behind --prefix and, joined by _, namespaces; _ is put behind one that C, its library or
+ * the C of T_encode has for itself. What is declared within a struct or union is called after it: T_a.
+ *
+ * Lists that are made of optional structs, each of which ends with the next one (RFC 4506 (4.19)), are walked in a
+ * loop, so may be as long as memory allows; other types that contain themselves may be as deep as depth says, and
+ * T_free and T_print go as deep as the value is.
+ *
+ * Arrays of numbers, and of structs of a fixed size, go by loops of the generator's (ilp/run.h). Those of structs are
+ * written beside NAME.c, with their stages and chains: a chain of yours may fuse such a stage with others, for the len
+ * structs that val points to. */
+#ifndef ILP_XDR_H
+#define ILP_XDR_H
+
+#include <errno.h>
+#include <float.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define XDR_PACKED __attribute__((aligned(4)))
+typedef int64_t xdr_hyper_t XDR_PACKED;
+typedef uint64_t xdr_uhyper_t XDR_PACKED;
+typedef double xdr_double_t XDR_PACKED;
+typedef uint32_t xdr_bool_t;
+/* RFC 4506 (4.8): IEEE 754's binary128. Where the compiler has none, its bytes in the machine's order. */
+#if LDBL_MANT_DIG == 113
+typedef long double xdr_quadruple_t XDR_PACKED;
+#elif defined __SIZEOF_FLOAT128__
+typedef __float128 xdr_quadruple_t XDR_PACKED;
+#else
+typedef struct {
+	uint32_t words[4];
+} xdr_quadruple_t;
+#endif
+
+/* val is malloc's when decoded, and NULL when len is 0. */
+struct xdr_bytes {
+	uint32_t len;
+	uint8_t *val;
+};
+/* len counts; what was decoded has a 0 behind it, too, which does not count, also when len is 0. A 0 among the bytes
+ * is none of ours to forbid. */
+struct xdr_string {
+	uint32_t len;
+	char *val;
+};
+
+#define XDR_DEPTH 200
+#define XDR_BUDGET ((size_t)64 << 20)
+
+/* What is encoded goes to at, and no further than end. */
+struct xdr_out {
+	uint8_t *at, *end;
+	unsigned depth; /* how often a type may contain itself: XDR_DEPTH */
+};
+
+/* What is decoded comes from at. */
+struct xdr_in {
+	const uint8_t *at, *end;
+	size_t budget;    /* bytes that may be allocated from here on; what a value took is subtracted: XDR_BUDGET */
+	unsigned depth;   /* XDR_DEPTH */
+	bool lax_padding; /* bytes of padding may be anything, as libtirpc has it, and are taken for zeros */
+};
+
+/* With the defaults. The buffer stays the caller's. */
+static inline struct xdr_out xdr_out(void *buffer, size_t size)
+{
+	return (struct xdr_out){ .at = buffer, .end = (uint8_t *)buffer + size, .depth = XDR_DEPTH };
+}
+static inline struct xdr_in xdr_in(const void *buffer, size_t size)
+{
+	const uint8_t *at = buffer;
+
+	return (struct xdr_in){ .at = at, .end = at + size, .budget = XDR_BUDGET, .depth = XDR_DEPTH };
+}
+
+#endif

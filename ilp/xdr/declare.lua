@@ -1,0 +1,212 @@
+-- The header: constants, types and prototypes in C. What a type looks like there, ilp/xdr.h says.
+local types = require "xdr.types"
+local text = require "xdr.text"
+
+local M = {}
+
+local SCALAR = { int = "int32_t", uint = "uint32_t", hyper = "xdr_hyper_t", uhyper = "xdr_uhyper_t", float = "float",
+	double = "xdr_double_t", quadruple = "xdr_quadruple_t", bool = "xdr_bool_t", short = "int32_t", ushort = "uint32_t",
+	char = "int32_t", uchar = "uint32_t" }
+
+-- The C type of a scalar or of a name.
+function M.ctype(node) return SCALAR[node.k] or node.def.c end
+
+-- What a field of that node is, as lines.
+local function member(w, node, name, pad)
+	if node.k == "opaque" then
+		w:add("uint8_t %s[%d];", name, node.n)
+		if node.n % 4 ~= 0 then w:add("uint8_t %s[%d];", pad, -node.n % 4) end
+	elseif node.k == "bytes" or node.k == "string" then
+		w:add("struct xdr_%s %s;", node.k, name)
+	elseif node.k == "array" then
+		w:add("%s %s[%d];", M.ctype(node.of), name, node.n)
+	elseif node.k == "list" then
+		w:add "struct {"
+		w:add "uint32_t len;"
+		w:add("%s *val;", M.ctype(node.of))
+		w:add("} %s;", name)
+	elseif node.k == "optional" then
+		w:add("%s *%s;", M.ctype(node.of), name)
+	else
+		w:add("%s %s;", M.ctype(node), name)
+	end
+end
+
+local macros -- names of constants, which C puts a number for wherever they stand
+
+-- The names of a struct's fields in C.
+function M.fields(list)
+	local used, pads = {}, {}
+	for _, f in ipairs(list) do
+		if f.name then
+			f.c = text.name(f.name)
+			while used[f.c] or macros[f.c] do f.c = f.c .. "_" end
+			used[f.c] = true
+		end
+	end
+	for _, f in ipairs(list) do
+		if f.name then
+			local pad = f.c .. "_pad"
+			while used[pad] or macros[pad] do pad = pad .. "_" end
+			used[pad], pads[f] = true, pad
+		end
+	end
+	return pads
+end
+
+local declare = {}
+
+function declare.struct(w, def)
+	local pads = M.fields(def.type.fields)
+	w:add("struct %s {", def.c)
+	for _, f in ipairs(def.type.fields) do member(w, f.type, f.c, pads[f]) end
+	w:add "};"
+end
+
+function declare.union(w, def)
+	local t = def.type
+	local arms = {}
+	for _, arm in ipairs(t.arms) do arms[#arms + 1] = arm end
+	arms[#arms + 1] = t.default
+	local pads = M.fields(arms)
+	t.disc.c = text.name(t.disc.name)
+	while t.disc.c == "u" or macros[t.disc.c] do t.disc.c = t.disc.c .. "_" end
+	w:add("struct %s {", def.c)
+	w:add("%s %s;", M.ctype(t.disc.type), t.disc.c)
+	local inside = text.writer()
+	for _, arm in ipairs(arms) do
+		if arm.name then
+			local padded = arm.type.k == "opaque" and arm.type.n % 4 ~= 0
+			if padded then inside:add "struct {" end
+			member(inside, arm.type, padded and "at" or arm.c, padded and "at_pad" or pads[arm])
+			if padded then
+				inside:add("} %s;", arm.c)
+				arm.inner = ".at"
+			end
+		end
+	end
+	if #inside.lines > 0 then
+		w:add "union {"
+		w:append(inside)
+		w:add "} u;"
+	end
+	w:add "};"
+end
+
+function declare.enum(w, def)
+	w:add("enum %s {", def.c)
+	for k, m in ipairs(def.type.members) do
+		w:add("%s = %s%s", m.c, m.value.text, k < #def.type.members and "," or "")
+	end
+	w:add "};"
+	w:add("typedef enum %s %s;", def.c, def.c)
+	w:add('_Static_assert(sizeof(%s) == 4, "an enum is as wide as on the wire");', def.c)
+end
+
+local function as_struct(w, def)
+	w:add("struct %s {", def.c)
+	if def.type.k == "list" then
+		w:add "uint32_t len;"
+		w:add("%s *val;", M.ctype(def.type.of))
+	else
+		member(w, def.type, "at", "at_pad")
+	end
+	w:add "};"
+end
+declare.opaque, declare.array, declare.list = as_struct, as_struct, as_struct
+
+local function as_typedef(w, def)
+	local t = def.type
+	if t.k == "bytes" or t.k == "string" then
+		w:add("typedef struct xdr_%s %s;", t.k, def.c)
+	elseif t.k == "optional" then
+		w:add("typedef %s *%s;", M.ctype(t.of), def.c)
+	else
+		w:add("typedef %s %s;", M.ctype(t), def.c)
+	end
+end
+
+-- A file that has a known type brings its own, and several may.
+local function once(w, def, before)
+	if not def.known then return end
+	if before then
+		w:add("#ifndef XDR_HAS_%s", def.c)
+		w:add("#define XDR_HAS_%s", def.c)
+	else
+		w:add "#endif"
+	end
+end
+
+local function type_of(w, def)
+	w:add ""
+	once(w, def, true)
+	local make = declare[def.type.k] or as_typedef
+	if def.known and types.tagged(def) then w:add("typedef struct %s %s;", def.c, def.c) end
+	make(w, def)
+	if def.fixed and (types.tagged(def)) then
+		w:add('_Static_assert(sizeof(%s) == %d, "as long as on the wire");', def.c, def.fixed)
+	end
+	w:add("int %s_encode(const %s *, struct xdr_out *);", def.c, def.c)
+	w:add("int %s_decode(%s *, struct xdr_in *);", def.c, def.c)
+	w:add("size_t %s_wire_size(const %s *);", def.c, def.c)
+	w:add("void %s_free(%s *);", def.c, def.c)
+	w:add("int %s_print(const %s *, FILE *);", def.c, def.c)
+	once(w, def, false)
+end
+
+-- The header's text. list: what types.resolve gave; o: name, lines (whether those of % are passed on).
+function M.header(list, o)
+	local w = text.writer()
+	local guard = "XDR_" .. o.name:upper():gsub("[^A-Z0-9_]", "_") .. "_H"
+	w:add("/* Generated by tcpu xdr from %s: do not edit. ilp/xdr.h is the manual. */", o.sources)
+	w:add("#ifndef %s", guard)
+	w:add("#define %s", guard)
+	w:add ""
+	w:add '#include "ilp/xdr.h"'
+	w:add ""
+	for _, def in ipairs(list) do
+		if def.kind == "type" and types.tagged(def) and not def.known then
+			w:add("typedef struct %s %s;", def.c, def.c)
+		end
+	end
+	for _, def in ipairs(list) do
+		if def.kind == "line" and o.lines then
+			w:raw(def.text)
+		elseif def.kind == "const" then
+			w:add("#define %s %s", def.c, def.value.text)
+		elseif def.kind == "program" then
+			w:add("#define %s %s", def.c, def.value.text)
+			for _, n in ipairs(def) do w:add("#define %s %s", n.c, n.value.text) end
+		elseif def.kind == "type" then
+			type_of(w, def)
+		end
+	end
+	w:add ""
+	w:add "#endif"
+	return w:text()
+end
+
+-- Gives everything its name in C: prefix, namespaces, the name itself.
+function M.names(list, prefix)
+	local taken = {}
+	local function claim(def, macro)
+		def.c = text.global((def.known and "rpc_" or prefix) .. def.c, macro)
+		text.claim(taken, def.c, def)
+		if macro then macros[def.c] = true end
+	end
+	macros = {}
+	for _, def in ipairs(list) do
+		if def.kind ~= "line" then
+			claim(def, def.kind ~= "type")
+			for _, n in ipairs(def) do claim(n, true) end -- a program's numbers
+		end
+		if def.kind == "type" then
+			for _, m in ipairs(def.type.members or {}) do claim(m) end
+			for _, what in ipairs { "encode", "decode", "wire_size", "free", "print" } do
+				text.claim(taken, def.c .. "_" .. what, def)
+			end
+		end
+	end
+end
+
+return M

@@ -1,0 +1,80 @@
+/* Random values of XDR types: what the C of `tcpu xdr --random` is written in, and the table that it ends with. */
+#ifndef TESTS_XDR_RANDOM_H
+#define TESTS_XDR_RANDOM_H
+
+#include "ilp/xdr.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct random {
+	uint64_t state;
+	unsigned left; /* elements that a value may still get */
+	unsigned deep; /* in how many types that contain themselves */
+};
+
+static inline uint32_t random_word(struct random *r)
+{
+	/* splitmix64 */
+	uint64_t z = r->state += 0x9e3779b97f4a7c15;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+	z = (z ^ z >> 27) * 0x94d049bb133111eb;
+	return (uint32_t)(z >> 32);
+}
+
+static inline uint32_t random_below(struct random *r, uint32_t n)
+{
+	return random_word(r) % n;
+}
+
+static inline void random_bytes(struct random *r, void *to, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		((uint8_t *)to)[i] = (uint8_t)random_word(r);
+}
+
+/* For strings: no 0, which ends one for libtirpc. */
+static inline void random_letters(struct random *r, void *to, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		((uint8_t *)to)[i] = (uint8_t)(1 + random_below(r, 255));
+}
+
+/* A length of at most max: mostly short, and no more than what is left. */
+static inline uint32_t random_len(struct random *r, uint32_t max)
+{
+	uint32_t n = random_below(r, random_below(r, 8) ? 5 : 40);
+
+	n = n > max ? max : n;
+	n = n > r->left ? r->left : n;
+	r->left -= n;
+	return n;
+}
+
+static inline bool random_more(struct random *r)
+{
+	return r->deep < 20 && random_len(r, 1);
+}
+
+static inline void *random_new(uint32_t n, size_t size)
+{
+	void *p = n ? calloc(n, size) : NULL;
+
+	if (n && !p)
+		abort();
+	return p;
+}
+
+struct xdr_type {
+	const char *name;
+	size_t size;
+	void (*fill)(void *, struct random *); /* zeros */
+	int (*encode)(const void *, struct xdr_out *);
+	int (*decode)(void *, struct xdr_in *);
+	size_t (*wire_size)(const void *);
+	void (*free)(void *);
+	int (*print)(const void *, FILE *);
+};
+
+#endif
