@@ -29,7 +29,10 @@ local function traffic(loops)
 				steps, writes = steps + 1, writes or step.moves or step.changes or step.reframes
 			end
 		end
-		loads = loads + before + (l.reframes and steps > 0 and not writes and math.min(before, length) or 0)
+		-- Holes of structures are not loaded.
+		local packs = l.alone and l.alone.kind == "recode" and not l.alone.graph and l.alone.send
+		loads = loads + (packs and length or before)
+			+ (l.reframes and steps > 0 and not writes and math.min(before, length) or 0)
 		if l.writes then stores = stores + length end
 	end
 	return loads, stores
@@ -45,8 +48,11 @@ end
 
 local function of_schedule(s)
 	local loads, stores = traffic(s.loops)
+	local stuffs = false
+	for _, l in ipairs(s.loops) do stuffs = stuffs or l.alone and l.alone.kind == "stuff" or false end
 	return { schedule = s.name, title = s.title, passes = passes(s.loops), loads = loads, stores = stores,
-		scratch = s.scratch, tiled = s.tiled or false }
+		scratch = s.scratch, tiled = s.tiled or false,
+		stuffs = stuffs }
 end
 
 -- Vectors alive at once in the fullest loop: data of a turn and accumulators, or a stream's block and what goes on
