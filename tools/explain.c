@@ -218,8 +218,7 @@ static bool compare(json_t *rows, const json_t *page)
 
 	json_array_foreach(rows, i, row) {
 		const json_t *p = planned(page, text_of(row, "direction"), text_of(row, "schedule"));
-		/* What is stuffed grows by what is in it: a little. */
-		const double most = json_is_true(json_object_get(p, "stuffs")) ? 0.1 : 1e-9;
+		const double most = number_of(p, "within");
 		bool same = p && fabs(number_of(row, "loads") - number_of(p, "loads")) < most &&
 			    fabs(number_of(row, "stores") - number_of(p, "stores")) < most;
 
