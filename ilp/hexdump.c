@@ -15,6 +15,7 @@ void ilp_hexdump(void *file, const char *stage, uint64_t at, const uint8_t *byte
 {
 	for (size_t i = 0; i < n; i += LINE) {
 		const size_t len = n - i < LINE ? n - i : LINE;
+		const uint64_t place = at + i;
 		char hex[3 * LINE + 1], text[LINE + 1];
 
 		for (size_t k = 0; k < LINE; k++)
@@ -22,6 +23,6 @@ void ilp_hexdump(void *file, const char *stage, uint64_t at, const uint8_t *byte
 		for (size_t k = 0; k < len; k++)
 			text[k] = shown(bytes[i + k]);
 		text[len] = 0;
-		fprintf(file, "%s %08llx %s  |%s|\n", stage, (unsigned long long)(at + i), hex, text);
+		fprintf(file, "%s %08llx %s  |%s|\n", stage, (unsigned long long)place, hex, text);
 	}
 }

@@ -31,8 +31,8 @@ int ilp_set(const struct ilp_chain *, void *state, const char *name, const void 
 /* What a fold of the chain has come to, when its ADU has ended: size bytes to `to`. -ENOENT: the chain has no fold of
  * that name; -EINVAL: size is not its value's. */
 int ilp_value(const struct ilp_chain *, const void *state, const char *name, void *to, size_t size);
-/* For a parameter NAME.sink (struct ilp_tap), with a FILE: prints bytes in lines of place, hexadecimal and ASCII. A
- * place is that of the data as it is there; pieces are as the loops have them. */
+/* For a parameter NAME.sink (struct ilp_tap, set after begin), with a FILE: prints bytes in lines of place, hexadecimal
+ * and ASCII. A place is that of the data as it is there; pieces are as the loops have them. */
 void ilp_hexdump(void *file, const char *stage, uint64_t at, const uint8_t *bytes, size_t n);
 /* The loop for this CPU. way: of enum ilp_schedule, or the place of a partition in the chain's table. ILP_ISA in the
  * environment, a name that `tcpu isa` lists, lowers the choice; other values change nothing. */

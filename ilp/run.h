@@ -163,7 +163,7 @@ typedef ptrdiff_t ilp_once(void *state, uint8_t *dst, const uint8_t *src, size_t
 	uint8_t *tmp);
 
 /* Who is shown the n bytes from place `at` on that pass a stage which taps the data (ilp/stages/hexdump.lua): the
- * parameter NAME.sink; nobody, if show is NULL. It must not look at the chain's state. */
+ * parameter NAME.sink, which is set after begin; nobody, if show is NULL. It must not look at the chain's state. */
 struct ilp_tap {
 	void (*show)(void *with, const char *stage, uint64_t at, const uint8_t *bytes, size_t n);
 	void *with;

@@ -183,8 +183,9 @@ static bool compare(json_t *rows, const json_t *page)
 
 	json_array_foreach(rows, i, row) {
 		const json_t *p = planned(page, text_of(row, "direction"), text_of(row, "schedule"));
-		bool same = p && fabs(number_of(row, "loads") - number_of(p, "loads")) < 1e-9 &&
-			    fabs(number_of(row, "stores") - number_of(p, "stores")) < 1e-9;
+		const double most = number_of(p, "within");
+		bool same = p && fabs(number_of(row, "loads") - number_of(p, "loads")) < most &&
+			    fabs(number_of(row, "stores") - number_of(p, "stores")) < most;
 
 		json_object_set_new(row, "as_planned", json_boolean(same));
 		all &= same;

@@ -80,11 +80,19 @@ static size_t lcm(size_t a, size_t b)
 
 /* The bytes by which two ADUs differ that are counted: whole units, blocks and runs between marks, so that all else
  * that they load and store is the same. */
+#define SPAN_MAX (32 << 20)
 static size_t span(const struct ilp_chain *chain)
 {
-	const struct ilp_growth *g = &chain->growth[ILP_SEND];
+	const struct ilp_growth *out = &chain->growth[ILP_SEND], *in = &chain->growth[ILP_RECV];
+	const size_t plain = lcm(65536, chain->block);
+	size_t n = lcm(4096, chain->block);
 
-	return g->every ? lcm(lcm(4096, g->every), g->every + g->size) : 65536;
+	if (out->every)
+		n = lcm(lcm(n, out->every), out->every + out->size);
+	if (in->every)
+		n = lcm(lcm(n, in->every), in->every + in->size);
+	/* What grows by its data has no units. */
+	return (out->every || in->every) && n < SPAN_MAX ? n : plain;
 }
 
 static int count(const struct ilp_chain *chain, enum ilp_direction d, unsigned way, enum ilp_isa isa, json_t *rows)

@@ -35,7 +35,8 @@
 --	         zeros when it comes back; and order. An incomplete last unit of data counts as if zeros followed
 --	stuff    takes zeros out of the data: it is cut at them, and after `run` bytes without one; before each piece goes
 --	         its length, plus 1 (COBS: run = 254)
---	tap      shows the data to who asks for it, by the parameter NAME.sink (struct ilp_tap, ilp/run.h): to debug
+--	tap      shows the data to who asks for it, to debug: by the parameter NAME.sink (struct ilp_tap, ilp/run.h), after
+--	         begin, which clears it
 --	pad      fills up to a multiple of `to` bytes, with `least` (0, 1) or more. fill(k, n) is the k-th of n such bytes, a
 --	         plain number; the last one tells n. Its inverse compares them and takes them off
 --

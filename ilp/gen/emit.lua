@@ -151,6 +151,8 @@ local function emit_begin_row(t, plan, isa, name)
 	end
 	for _, stage in ipairs(plan.folds) do fold.emit_begin(t, stage) end
 	for _, stage in ipairs(plan.chain.stages) do
+		-- Who sets parameters without looking sets no function.
+		if stage.kind == "tap" then t:line("__builtin_memset(&s->%s_params, 0, 16);", stage.name) end
 		if stage.kind == "stuff" then t:line("__builtin_memset(s->%s_run, 0, %d);", stage.name, stage.run + 2) end
 	end
 	state.each_compared(plan, function(stage) t:line("__builtin_memset(s->%s_came, 0, %d);", stage.name, stage.size) end)

@@ -25,11 +25,13 @@ local function traffic(loops)
 		local before, writes, steps = length, false, 0
 		for _, step in ipairs(l.steps) do
 			if step.reframes or step.resizes then length = length * growth(step) end
-			if step ~= l.frames[1] then
-				steps, writes = steps + 1, writes or step.moves or step.changes or step.reframes
-			end
+			if not step.reframes then steps, writes = steps + 1, writes or step.moves or step.changes end
 		end
-		loads = loads + before + (l.reframes and steps > 0 and not writes and math.min(before, length) or 0)
+		-- Holes of structures are not loaded, nor what nobody is shown.
+		local own = l.alone
+		local packs, shows = own and own.kind == "recode" and not own.graph and own.send, own and not l.writes
+		loads = loads + (packs and length or shows and 0 or before)
+			+ (l.reframes and steps > 0 and not writes and math.min(before, length) or 0)
 		if l.writes then stores = stores + length end
 	end
 	return loads, stores
@@ -43,10 +45,24 @@ local function passes(loops)
 	return list
 end
 
-local function of_schedule(s)
+-- By how much what is counted may differ: how much longer data becomes by what is in it nobody has planned, and what
+-- waits between strips that cut units may be looked at twice.
+local function within(s, way)
+	local most = 1e-9
+	for _, segment in ipairs(way.segments) do
+		if s.tiled and #way.segments > 1 and 2048 % segment.unit ~= 0 then most = math.max(most, 0.1) end
+	end
+	for _, l in ipairs(s.loops) do
+		if l.alone and l.alone.kind == "stuff" then most = 1e9 end
+	end
+	return most
+end
+
+local function of_schedule(s, way)
 	local loads, stores = traffic(s.loops)
 	return { schedule = s.name, title = s.title, passes = passes(s.loops), loads = loads, stores = stores,
-		scratch = s.scratch, tiled = s.tiled or false }
+		scratch = s.scratch, tiled = s.tiled or false,
+		within = within(s, way) }
 end
 
 -- Vectors alive at once in the fullest loop: data of a turn and accumulators, or a stream's block and what goes on
@@ -72,7 +88,7 @@ function M.table(plan)
 	for k, direction in ipairs { "send", "recv" } do
 		local way, reasons, schedules = plan[direction], {}, {}
 		for j, reason in ipairs(way.reasons) do reasons[j] = reason.text end
-		for j, s in ipairs(schedule.list(way)) do schedules[j] = of_schedule(s) end
+		for j, s in ipairs(schedule.list(way)) do schedules[j] = of_schedule(s, way) end
 		page.directions[k] = { direction = direction, verdict = way.verdict, reasons = reasons, schedules = schedules,
 			whole = way.whole or false }
 	end

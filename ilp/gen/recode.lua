@@ -55,14 +55,16 @@ local function emit_vectors(t, step, isa, width)
 	t:open("if (n - i >= %d) {", least)
 	if not step.send then t:line("%s wrong = {0};", V) end
 	t:open("for (; n - i >= %d; i += %d, out += %d) {", least, units * from, units * to)
-	t:line("%s x = LOAD_DATA(%s, src + i);", V, V)
+	t:line("%s x = LOAD(%s, src + i);", V, V)
 	spread(t, V, width, from)
 	local results = expression.emit(t, step.graph, { "x" }, V, "t", isa)
 	if results[2] then t:line("wrong |= %s;", results[2]) end
 	t:line("x = %s;", results[1])
 	t:home()
 	gather(t, V, width, to)
-	t:line("STORE_DATA(dst + out, x);")
+	t:line("STORE(dst + out, x);")
+	-- What is beyond its units is no data of its own (prelude.lua).
+	if t.counted then t:line("ilp_counted[0] += %d, ilp_counted[1] += %d;", units * from, units * to) end
 	t:close()
 	if not step.send then
 		t:line("for (unsigned k = 0; k < %d; k++)", units)

@@ -48,7 +48,6 @@ function EMIT.out(t, stage)
 	t:close()
 	t:line("s->%s_run[0] = (uint8_t)len;", stage.name)
 	t:line("__builtin_memset(held + len, 0, %d - len); /* the state does not tell how it was cut */", run)
-	t:line("return (size_t)(dst - first);")
 end
 
 EMIT["in"] = function(t, stage)
@@ -75,14 +74,17 @@ EMIT["in"] = function(t, stage)
 	t:close()
 	t:line("s->%s_run[0] = (uint8_t)left, s->%s_run[1] = (uint8_t)behind;", stage.name, stage.name)
 	t:line("s->ilp.bad |= bad;")
-	t:line("return (size_t)(dst - first);")
 end
 
 function M.emit(loops, t, loop, isa)
 	local step = loop.alone
 	t:line("/* %s */", table.concat(loop.names, ", then "))
 	t:func(loops.head(loop, isa, ""))
+	-- Data, for those who count it (prelude.lua), is all that there is, once.
+	if t.counted then t:line("const uint64_t loads = ilp_counted[0] + n, stores = ilp_counted[1] + n;") end
 	EMIT[step.send and "out" or "in"](t, step.stage)
+	if t.counted then t:line("ilp_counted[0] = loads, ilp_counted[1] = stores;") end
+	t:line("return (size_t)(dst - first);")
 	t:endfunc()
 end
 

@@ -81,11 +81,6 @@ local function parameters(chain, values, next)
 		values[name] = fill(21, function() return next(256) end)
 		params[#params + 1] = u16(#name) .. name .. u16(21) .. string_of(values[name])
 	end
-	-- A tap shows the data to nobody.
-	for _, stage in ipairs(chain.stages) do
-		if stage.kind == "tap" then params[#params + 1] = u16(#stage.name + 5) .. stage.name .. ".sink" .. u16(16)
-			.. string.rep("\0", 16) end
-	end
 	return u16(#params) .. table.concat(params)
 end
 

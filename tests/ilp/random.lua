@@ -294,7 +294,7 @@ function make.recode(R, name)
 	end
 	local x = "local x = little(w)"
 	local function undone(bad)
-		return string.format("return { little(and_(xor(and_(x, %s), and_(0x%x, %s)), 0x%x)), %s }", "ones", mask, "ones", all, bad)
+		return string.format("return { little(and_(xor(and_(x, ones), and_(0x%x, ones)), 0x%x)), %s }", mask, all, bad)
 	end
 	local count = string.format("local n = xor(shr(x, %d), %d)", 8 * to - 8, mark)
 	local between = string.format("and_(x, 0x%x)", 2 ^ (8 * to - 8) - 2 ^ (8 * from))
@@ -302,8 +302,8 @@ function make.recode(R, name)
 		func("inverse", "w", { x, count, string.format("local ones = 0x%x", all),
 			undone(string.format("or_(xor(n, %d), %s)", from, between)) }) }
 	if from > 1 then
-		fields[#fields + 1] = func("last", "w, n", { x, string.format("x = or_(and_(x, 2^(8 * n) - 1), and_(0x%x, 0x%x - 2^(8 * n) + 1))",
-			mask, all), "return " .. made "n" })
+		fields[#fields + 1] = func("last", "w, n", { x, string.format(
+			"x = or_(and_(x, 2^(8 * n) - 1), and_(0x%x, 0x%x - 2^(8 * n) + 1))", mask, all), "return " .. made "n" })
 		local ones = "all"
 		for n = 1, from - 1 do ones = string.format("choose(xor(n, %d), %s, 0x%x)", n, ones, 2 ^ (8 * n) - 1) end
 		local good = string.format("or_(%s, and_(xor(and_(x, 0x%x), 0), xor(ones, 0x%x)))", between, all, all)

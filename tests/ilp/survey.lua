@@ -1,5 +1,5 @@
--- Every ordered subset of one to four of eleven stages, and of one to three of others, as a chain: the planner's verdict on each, and what judge.lua
--- finds out by trying, must be the same. Run from the top of the source:
+-- Every ordered subset of one to four of eleven stages, and of one to three of ten others, as a chain: the planner's
+-- verdict on each, and what judge.lua finds out by trying, must be the same. Run from the top of the source:
 --
 --	luajit tests/ilp/survey.lua [PART OF]    the chains whose number leaves PART when it is divided by OF; a sample, 0
 --	                                         40, when it is not said; 0 1 are all
