@@ -1,4 +1,4 @@
--- Loads descriptions of stages and chains and checks them: fields and their types, then what the functions
+-- Loads descriptions of stages and checks them: fields and their types, then what the functions
 -- return, by tracing them into graphs, then the laws they must obey, by running them on numbers.
 --
 -- A stage is `return stage { … }` in a file of its name, with name, standard (what it follows, or "none"), kind
@@ -19,12 +19,20 @@
 --	         or a table of such; init, that with which the data begins [zero]. step(acc, w, k, s) is acc with one unit
 --	         more (4 bytes: w below 2^32; 8; 16: two words), which stands k units behind its last one; merge(a, b, k, s)
 --	         is a, then b, which ends k units later; both with k a plain number, a power of 2 up to 128 / unit (units of
---	         16 bytes: 16). finish(acc, s) gives the value: a word, or two of 8 bytes. order: how its bytes are sent
---	         ("big", "little", or "memory" for as the machine has them).
+--	         16 bytes: 32). steps(acc, w, k, s), where it is less work: acc with #w units more (2, 4, 8), each k units
+--	         behind the one before. finish(acc, s) gives the value: a word, or two of 8 bytes; finish(acc, s, w), of the
+--	         authenticator of a pair, with a last unit w before. order: how its bytes are sent ("big", "little", or
+--	         "memory" for as the machine has them). With word = 128, units are one such word, and so are accumulators.
 --	         tail = "zero": an incomplete last unit counts as if zeros followed, and units in any order, without params;
 --	         then join(a, b, len_a) is the value of len_a bytes that came to a followed by such that came to b.
 --	         tail = "last": last(acc, w, n, s) takes the last n bytes, which zeros follow in w
---	stream   is xored to the data. block(s, i) gives the 16 words of 32 bits of block i, as memory is to hold them
+--	stream   is xored to the data. block(s, i) gives the 16 words of 32 bits of block i, as memory is to hold them; with
+--	         word = 128, one such word
+--	pair     authenticated encryption: cipher, a stream, and authenticator, a fold, whose tag goes behind the data. Its
+--	         parameters are the cipher's but for counter, of which counter = { bytes } is that of the data's first
+--	         block. Of the keystream's block before that is the authenticator's parameter `before`; of the block of a
+--	         nonce and a counter of zeros is `zero`. lengths(a, n) is the unit that ends what is authenticated: a bits
+--	         that are associated with the data, and n of it
 --	reframe  puts mark(i, s), words of 32 bits as memory is to hold them, before each run i of `every` bytes. Its
 --	         inverse takes them out and compares them
 --	recode   makes `to` bytes of `from`, 1 to 4 of each. apply(w) is given and returns a word of 32 bits that holds these
@@ -42,16 +50,14 @@
 --
 -- With params, a list of { name, bytes }, and begin(p), a stage has a state of words: begin makes them of p.name[1
 -- …], words as memory holds them, and functions are given them as s. They are of 32 bits, in a fold or a map of
--- 64-bit words of 64. public = true: these parameters are no secrets, and neither is the data for their sake. Where
+-- 64-bit words of 64, of 128 where the stage's are; what fills none is filled with zeros. With expand(p), the state begins
+-- with what that makes, once for a key. public = true: these parameters are no secrets, and neither is the data for their sake. Where
 -- that is so of all that a chain has, its loops spare the time to clear what they leave in memory.
+--
+-- like = "NAME" takes over what fields are not given from that stage, in the same folder.
 --
 -- The functions use the word operations of ops.lua, and Lua for what does not depend on the data. Constants from 2^53
 -- on are written with ULL: Lua's own numbers have no more bits.
---
--- A chain is `return chain { name =, stages = { … } }` in a file of its name, the stages in send order: names, or
--- { name, at = "tail" } and { name, at = "head" } for a fold whose value goes with the data, behind it or before it,
--- and is compared on the way in. inplace = true: source and destination may be the same memory, in calls
--- that hold nothing back (ilp/run.h).
 --
 -- insecure = true says of a stage that what it protects is not safe by it: it is kept for what it was, and called
 -- historic_… . A chain of such stages has to say the same.
@@ -98,8 +104,6 @@ local LAYOUTS = {
 	recode = { layout = "table", order = { "big", "little" } },
 }
 local UNKEYED = { pair = true, recode = true, stuff = true, tap = true, pad = true }
-local CHAIN = { name = "string", stages = "table", inplace = { true, false, optional = true },
-	insecure = { true, optional = true } }
 
 -- Graphs ---------------------------------------------------------------------------------------------------------
 
@@ -416,7 +420,7 @@ end
 function check.pair(d) pair.check(d) end
 
 -- The fold of a pair: finish and last are its own.
-local function trace_tag(d)
+function M.trace_tag(d)
 	local acc, state = item("acc", d.acc_words), { words = "s", n = d.state_words }
 	trace_finish(d, acc, state)
 	trace_last(d, acc, state, item("w", d.words > 1 and d.words or nil))
@@ -549,103 +553,6 @@ function M.stage(file)
 	d.name, d.kind, d.unit, d.standard = d.fields.name, kind, d.fields.unit or 1, d.fields.standard
 	check[kind](d)
 	return d
-end
-
--- Chains ---------------------------------------------------------------------------------------------------------
-
--- An entry of a chain's stages: its name, and where its value goes.
-local function entry(d, k)
-	local e = d.fields.stages[k]
-	local name, at = e, "value"
-	if type(e) == "table" then
-		name, at = e[1], e.at or "value"
-		for key in pairs(e) do
-			if key ~= 1 and key ~= "at" then
-				field.fail(d, "stages", "stage %d has an entry '%s', expected { name, at = … }; remove it", k, tostring(key))
-			end
-		end
-	end
-	-- Not a path: a file of anywhere could be read, and told of in complaints.
-	if type(name) ~= "string" or not name:match("^[a-z][a-z0-9_]*$") then
-		field.fail(d, "stages", "stage %d is %s, expected the name of a stage (lower-case letters, digits and _); correct it",
-			k, sandbox.show(name))
-	end
-	if at ~= "value" and at ~= "tail" and at ~= "head" then
-		field.fail(d, "stages", "stage %d has at = %s, expected \"value\", \"tail\" or \"head\"; correct it", k,
-			sandbox.show(at))
-	end
-	return name, at
-end
-
--- A pair is two stages, with the tag behind the data. There is one at most: data is associated with that.
-local function put(d, stage, at, find)
-	local list = { stage }
-	if stage.kind == "pair" then
-		if d.pair then
-			M.fail_stage(d, stage.name, "'%s' is a pair as '%s' is, expected one in a chain; remove one", stage.name, d.pair.name)
-		end
-		d.pair, list = stage, { pair.parts(stage, find, trace_tag) }
-	end
-	for k, one in ipairs(list) do
-		d.stages[#d.stages + 1], d.at[#d.at + 1] = one, k == 2 and "tail" or at
-	end
-end
-
--- A chain: file, name, its stages in send order, and at, where the value of each goes. find(name) gives a stage, or
--- nil and where it was looked for.
-function M.chain_of(d, find)
-	field.check(d, CHAIN)
-	field.check_known(d, CHAIN)
-	field.check_name(d)
-	d.name, d.stages, d.at, d.inplace = d.fields.name, {}, {}, d.fields.inplace or false
-	if field.check_list(d, "stages", d.fields.stages) == 0 then
-		field.fail(d, "stages", "stages is empty, expected names of stages in send order; add \"copy\"")
-	end
-	local insecure
-	for k = 1, #d.fields.stages do
-		local name, at = entry(d, k)
-		local stage, where = find(name)
-		if not stage then
-			sandbox.fail(d.file, field.line_of_word(d, name),
-				"unknown stage '%s', expected a file of that name in %s; correct the name or describe the stage", name, where)
-		end
-		if at ~= "value" and stage.kind ~= "fold" then
-			M.fail_stage(d, name, "'%s' has no value to put at the %s of the data, expected a fold; remove at", name, at)
-		end
-		if stage.insecure and not d.fields.insecure then
-			M.fail_stage(d, name, "'%s' is insecure, expected a chain that knows; name another stage, or add insecure = true",
-				name)
-		end
-		insecure = insecure or stage.insecure
-		put(d, stage, at, find)
-	end
-	if d.fields.insecure and not insecure then
-		field.fail(d, "insecure", "insecure is true of a chain whose stages are not, expected one that is; remove it")
-	end
-	d.insecure = insecure
-	return d
-end
-
--- The chain of that file. Stages are looked for in each of the folders; those in known, by file, are not read again.
-function M.chain(file, folders, known)
-	local d = field.load(file, "chain", {})
-	if not d then
-		sandbox.fail(file, 1, "no such file, expected a chain description; see ilp/chains/")
-	end
-	known = known or {}
-	return M.chain_of(d, function(name)
-		for _, folder in ipairs(folders) do
-			local path = folder .. "/" .. name .. ".lua"
-			known[path] = known[path] or M.stage(path)
-			if known[path] then return known[path] end
-		end
-		return nil, table.concat(folders, " or ")
-	end)
-end
-
--- Complains about stage name of chain d.
-function M.fail_stage(d, name, what, ...)
-	sandbox.fail(d.file, field.line_of_word(d, name), what, ...)
 end
 
 return M

@@ -406,7 +406,7 @@ local function emit_piped(t, loop, isa)
 		for k = 0, count - 1 do u:line("STORE_DATA(dst + i + j + %d, y%d);", k * width, k) end
 	end
 	t:func(M.head(loop, isa, "_piped"))
-	local place, unit, name = turn.place(loop, step), step.stage.unit, step.name
+	local at, unit, name = turn.place(loop, step), step.stage.unit, step.name
 	t:line("uint8_t *const keys = s->%s_ahead.bytes; /* of two turns */", name)
 	t:line("const uint8_t *now = ks_%s;", name)
 	t:line("size_t i = 0;")
@@ -419,7 +419,7 @@ local function emit_piped(t, loop, isa)
 	t:line("%s w[%d];", V, one.vectors)
 	t:open("{")
 	stream.emit_block(t, step.stage, isa, width, "s->" .. name .. "_state", string.format(
-		"(uint32_t)((%s + i + have) / %d)", place, unit), "pieces", function(u)
+		"(uint32_t)((%s + i + have) / %d)", at, unit), "pieces", function(u)
 			u:line("const size_t j = turn * %d;", count * width)
 			piece(u)
 		end)
@@ -427,7 +427,7 @@ local function emit_piped(t, loop, isa)
 	stream.transpose(t, width, function(k, vector) t:line("STORE(next + %d, %s);", k * width, vector) end)
 	t:line("i += have, now = next, have = %d;", bytes)
 	t:close()
-	t:line("s->%s_ahead.from = %s + i, s->%s_ahead.to = %s + i + have;", name, place, name, place)
+	t:line("s->%s_ahead.from = %s + i, s->%s_ahead.to = %s + i + have;", name, at, name, at)
 	t:line("s->%s_ahead.at = (uint32_t)(now - keys);", name)
 	t:line("size_t j = 0;")
 	t:open("for (; n - i - j >= %d; j += %d) {", count * width, count * width)

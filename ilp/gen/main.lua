@@ -16,7 +16,7 @@ local source = debug.getinfo(1, "S").source
 local here = source:match("^@(.*)/gen/[^/]*$") or source:match("^@gen/") and "." or ".."
 if not package.path:find(here .. "/?.lua", 1, true) then package.path = here .. "/?.lua;" .. package.path end
 
-local describe = require "gen.describe"
+local chains = require "gen.chains"
 local planner = require "gen.plan"
 local names = require "gen.names"
 local sandbox = require "gen.sandbox"
@@ -48,7 +48,7 @@ local function find(chain)
 	return file, folders
 end
 
-local function plan(chain) return planner.plan(describe.chain(find(chain))) end
+local function plan(chain) return planner.plan(chains.load(find(chain))) end
 
 local function loops(p, dir, counted)
 	local base = dir .. "/" .. p.chain.name

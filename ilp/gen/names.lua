@@ -1,7 +1,7 @@
 -- Names of stages and parameters become identifiers in the C that is written, beside the emitter's own words: which of
 -- them cannot be had, and which would meet each other.
 local sandbox = require "gen.sandbox"
-local describe = require "gen.describe"
+local chains = require "gen.chains"
 local schedule = require "gen.schedule"
 local state = require "gen.state"
 
@@ -83,7 +83,7 @@ local function check_loops(plan)
 				end
 				local made = table.concat(parts, ", ")
 				if (seen[loop.name] or made) ~= made then
-					describe.fail_stage(plan.chain, plan.chain.stages[1].name, "the loops of %s and of %s would both be '%s' in C, "
+					chains.fail_stage(plan.chain, plan.chain.stages[1].name, "the loops of %s and of %s would both be '%s' in C, "
 						.. "expected names that differ; rename a stage", seen[loop.name], made, loop.name)
 				end
 				seen[loop.name] = made
@@ -100,7 +100,7 @@ function M.check(plan, heads)
 		local seen = {}
 		for _, name in ipairs(names) do
 			if seen[name] then
-				describe.fail_stage(plan.chain, plan.chain.stages[1].name, "two things would both be '%s' in C, expected "
+				chains.fail_stage(plan.chain, plan.chain.stages[1].name, "two things would both be '%s' in C, expected "
 					.. "names that differ; rename a stage", name)
 			end
 			seen[name] = true

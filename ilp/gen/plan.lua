@@ -13,7 +13,7 @@
 --	recode, stuff, tap    as the stage has it; each is in a segment of its own
 -- pad, unpad, trailer, strip and head do nothing until the data ends: they are in no loop. A fold's value is `asked`
 -- for by the caller, or goes with the data and is `compared` where it comes in.
-local describe = require "gen.describe"
+local chains = require "gen.chains"
 local isa_table = require "gen.isa"
 local state = require "gen.state"
 local stream = require "gen.stream"
@@ -367,7 +367,7 @@ local MOVES_ON = { reframe = true, recode = true, stuff = true }
 -- much.
 function M.plan(chain)
 	local judged = M.judge(chain)
-	if judged.illegal then describe.fail_stage(chain, judged.stage.name, "%s", judged.illegal) end
+	if judged.illegal then chains.fail_stage(chain, judged.stage.name, "%s", judged.illegal) end
 	local plan = { chain = chain, folds = {}, streams = {}, ahead = {}, keyed = {}, taps = {}, secret = false,
 		quads = false, block = 1,
 		inplace = chain.inplace }
@@ -390,7 +390,7 @@ function M.plan(chain)
 			plan.wire = stage
 		end
 		if chain.inplace and (MOVES_ON[stage.kind] or at == "head") then
-			describe.fail_stage(chain, stage.name, "'%s' changes places in the data, expected none that does where source "
+			chains.fail_stage(chain, stage.name, "'%s' changes places in the data, expected none that does where source "
 				.. "and destination may be the same; remove inplace", stage.name)
 		end
 	end

@@ -168,11 +168,11 @@ function M.of_few(plan, isa)
 	return bytes and less < math.huge and { bytes = bytes, less = less } or nil
 end
 
--- Below the frame of begin. known: keys are expanded, or that has been seen to.
-function M.of_begin(keyed, known)
+-- Below the frame of begin. expanded: keys are, or that has been seen to.
+function M.of_begin(keyed, expanded)
 	local words = 0
 	for _, stage in ipairs(keyed) do
-		for _, graph in ipairs { stage.begin, not known and stage.expand or nil } do
+		for _, graph in ipairs { stage.begin, not expanded and stage.expand or nil } do
 			words = math.max(words, live(graph) * stage.state_bits / 8)
 		end
 		if stage.pair then words = words + 128 + 4 * live(stage.pair.cipher.block) end

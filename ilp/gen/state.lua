@@ -1,6 +1,6 @@
 -- What a chain keeps between calls, as C declares it; and what of it must not become too large, whatever a description
 -- asks for.
-local describe = require "gen.describe"
+local chains = require "gen.chains"
 local isa_table = require "gen.isa"
 local text = require "gen.text"
 
@@ -119,7 +119,7 @@ end
 -- Complains of the chain whose loops would need more than there is.
 function M.check(plan)
 	local chain = plan.chain
-	local function fail(...) describe.fail_stage(chain, chain.stages[#chain.stages].name, ...) end
+	local function fail(...) chains.fail_stage(chain, chain.stages[#chain.stages].name, ...) end
 	for _, direction in ipairs(DIRECTIONS) do
 		local segments = plan[direction].segments
 		for k, segment in ipairs(segments) do

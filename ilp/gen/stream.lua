@@ -219,33 +219,33 @@ function M.emit_has(t, stage)
 end
 
 local function emit_ahead(t, stage, isa)
-	local name = stage.name
+	local name = stage.own
 	t:line("/* Keystream at that place, and how much there is: what is there, if it is `least`, or else what is made, as much")
 	t:line(" * as is wanted if that fits. */")
 	t:func(string.format("%sstatic const uint8_t *%s(struct chain *s, uint64_t at, size_t want, size_t least, size_t *have)",
 		isa_table.attribute(isa), M.ahead_name(stage, isa)))
-	t:open("if (!%s(s, at) || s->%s_ahead.to - at < least) {", M.has_name(stage), name)
+	t:open("if (!%s(s, at) || s->%s_ahead.to - at < least) {", M.has_name(stage), own)
 	t:line("const size_t skip = (size_t)(at %% %d);", stage.unit)
 	t:line("size_t made = 0;")
 	t:line("want = skip + (want < least ? least : want);")
-	t:open("while (made < want && made < sizeof s->%s_ahead.bytes) {", name)
+	t:open("while (made < want && made < sizeof s->%s_ahead.bytes) {", own)
 	t:line("const uint32_t i = (uint32_t)((at + made) / %d);", stage.unit)
-	t:line("uint8_t *const to = s->%s_ahead.bytes + made;", name)
+	t:line("uint8_t *const to = s->%s_ahead.bytes + made;", own)
 	local list = M.kernels(stage, isa)
 	for k = #list, 1, -1 do
 		local one = list[k]
 		local last = k == 1
 		if not last then t:open("if (want - made <= %d) {", one.bytes) end
-		t:line("%s(s->%s_state, i, to);", M.blocks_name(stage, isa, one), name)
+		t:line("%s(s->%s_state, i, to);", M.blocks_name(stage, isa, one), own)
 		t:line("made += %d;", one.bytes)
 		if not last then t:line("break;") t:close() end
 	end
 	t:close()
-	t:line("s->%s_ahead.from = at - skip, s->%s_ahead.to = at - skip + made;", name, name)
-	t:line("s->%s_ahead.at = 0;", name)
+	t:line("s->%s_ahead.from = at - skip, s->%s_ahead.to = at - skip + made;", own, own)
+	t:line("s->%s_ahead.at = 0;", own)
 	t:close()
-	t:line("*have = (size_t)(s->%s_ahead.to - at);", name)
-	t:line("return s->%s_ahead.bytes + s->%s_ahead.at + (at - s->%s_ahead.from);", name, name, name)
+	t:line("*have = (size_t)(s->%s_ahead.to - at);", own)
+	t:line("return s->%s_ahead.bytes + s->%s_ahead.at + (at - s->%s_ahead.from);", own, own, own)
 	t:endfunc()
 end
 
