@@ -219,7 +219,7 @@ function M.emit_has(t, stage)
 end
 
 local function emit_ahead(t, stage, isa)
-	local name = stage.own
+	local own = stage.name
 	t:line("/* Keystream at that place, and how much there is: what is there, if it is `least`, or else what is made, as much")
 	t:line(" * as is wanted if that fits. */")
 	t:func(string.format("%sstatic const uint8_t *%s(struct chain *s, uint64_t at, size_t want, size_t least, size_t *have)",
