@@ -263,7 +263,8 @@ gen-tests: $(LIB) $(GEN_TESTS)
 	$(Q)printf '%s\n' $(foreach c,$(CHAINS),'$(c)_test $(GEN)/$(c).vec') > $(B)/gen-tests.list
 # What tools/check.sh runs: a program of $(B)/tests, and its arguments.
 tests: programs gen-tests $(TESTS) $(FIX_TESTS) $(FIX_SECRETS) $(REPLAYS)
-	$(Q)printf '%s\n' $(patsubst tests/%.c,%,$(filter-out tests/netns/% tests/constant.c,$(TESTS_MAINS))) $(FIX_SECRETS:$(B)/tests/%=%) \
+	$(Q)printf '%s\n' $(patsubst tests/%.c,%,$(filter-out tests/netns/% tests/constant.c,$(TESTS_MAINS))) \
+		$(FIX_SECRETS:$(B)/tests/%=%) \
 		> $(B)/tests.list
 	$(Q)cat $(B)/gen-tests.list >> $(B)/tests.list
 	$(Q)printf '%s\n' $(foreach f,$(FUZZ_NAMES),'fuzz/$(f) tests/fuzz/corpus/$(f)') >> $(B)/tests.list

@@ -1,7 +1,7 @@
-/* Words of 128 bits, for generated loops and nobody else: the operations of ilp/gen/quad.lua in C, as macros by the type
- * of what they are done to: ilp_quad, the number itself, in plain C; q128, q256 and q512, one, two or four of them in a
- * vector, of instruction sets that have AES and products without carries. Plain C takes the same time for all data, as
- * far as the CPU multiplies so: no branch and no place in memory depends on it. */
+/* Words of 128 bits, for generated loops and nobody else: the operations of ilp/gen/quad.lua in C, as macros by the
+ * type of what they are done to: ilp_quad, the number itself, in plain C; q128, q256 and q512, one, two or four of
+ * them in a vector, of instruction sets that have AES and products without carries. Plain C takes the same time for
+ * all data, as far as the CPU multiplies so: no branch and no place in memory depends on it. */
 #ifndef ILP_QUAD_H
 #define ILP_QUAD_H
 
@@ -13,7 +13,7 @@
 #include <arm_neon.h>
 #endif
 
-/* The number in plain C --------------------------------------------------------------------------------------------- */
+/* The number in plain C ----------------------------------------------------------------------------------------- */
 
 #define CONST_ilp_quad(high, low) ((ilp_quad)(high) << 64 | (low))
 #define SPLAT_ilp_quad(p) (*(p))
@@ -33,7 +33,7 @@
 #define AES_ilp_quad(x, key) (ilp_quad_mix(ilp_quad_rows(ilp_quad_box(x))) ^ (key))
 #define AES_LAST_ilp_quad(x, key) (ilp_quad_rows(ilp_quad_box(x)) ^ (key))
 
-#define ILP_QUAD_ALL(byte) ((ilp_quad)(0x0101010101010101 * (uint64_t)(byte)) << 64 | 0x0101010101010101 * (uint64_t)(byte))
+#define ILP_QUAD_ALL(byte) (((ilp_quad)0x0101010101010101 << 64 | 0x0101010101010101) * (byte))
 
 static inline __attribute__((unused)) ilp_quad ilp_quad_swap(ilp_quad x)
 {
@@ -74,7 +74,8 @@ static __attribute__((unused)) ilp_quad ilp_quad_clmul(uint64_t x, uint64_t y)
 
 static inline void ilp_quad_mul16(uint64_t *c, const uint64_t *a, const uint64_t *b)
 {
-	const uint64_t x4 = (a[1] & b[3]) ^ (a[2] & b[2]) ^ (a[3] & b[1]), x5 = (a[2] & b[3]) ^ (a[3] & b[2]), x6 = a[3] & b[3];
+	const uint64_t x4 = (a[1] & b[3]) ^ (a[2] & b[2]) ^ (a[3] & b[1]);
+	const uint64_t x5 = (a[2] & b[3]) ^ (a[3] & b[2]), x6 = a[3] & b[3];
 
 	c[0] = (a[0] & b[0]) ^ x4;
 	c[1] = (a[0] & b[1]) ^ (a[1] & b[0]) ^ x4 ^ x5;
@@ -156,7 +157,7 @@ static inline __attribute__((unused)) ilp_quad ilp_quad_mix(ilp_quad x)
 	return twice ^ next ^ ((sum >> 16 & low16) | (sum & low16) << 16);
 }
 
-/* Vectors ------------------------------------------------------------------------------------------------------------- */
+/* Vectors ------------------------------------------------------------------------------------------------------- */
 
 typedef uint64_t q128 __attribute__((vector_size(16)));
 typedef uint64_t q256 __attribute__((vector_size(32)));

@@ -156,11 +156,12 @@ static inline size_t ilp_piece(const struct ilp_growth *g, size_t n)
  * n bytes are the whole ADU, and all of it is written. tmp: ilp_scratch() bytes. */
 typedef size_t ilp_loop(void *state, uint8_t *dst, const uint8_t *src, size_t n, uint8_t *tmp);
 
-/* All of an ADU in one call: begin, what is associated with it (chain->associate, if with_len > 0), the loop, end. Nothing
- * of the key is left behind, as after each of these, but only one time is spent on that. Returns the bytes written to
- * dst. -EBADMSG: as end has it; what was written to dst is wiped. dst: ilp_room() bytes; tmp: ilp_scratch(). */
-typedef ptrdiff_t ilp_once(void *state, uint8_t *dst, const uint8_t *src, size_t n, const uint8_t *with, size_t with_len,
-	uint8_t *tmp);
+/* All of an ADU in one call: begin, what is associated with it (chain->associate, if with_len > 0), the loop, end.
+ * Nothing of the key is left behind, as after each of these, but only one time is spent on that. Returns the bytes
+ * written to dst. -EBADMSG: as end has it; what was written to dst is wiped. dst: ilp_room() bytes; tmp:
+ * ilp_scratch(). */
+typedef ptrdiff_t ilp_once(void *state, uint8_t *dst, const uint8_t *src, size_t n, const uint8_t *with,
+	size_t with_len, uint8_t *tmp);
 
 /* Who is shown the n bytes from place `at` on that pass a stage which taps the data (ilp/stages/hexdump.lua): the
  * parameter NAME.sink, which is set after begin; nobody, if show is NULL. It must not look at the chain's state. */

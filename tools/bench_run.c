@@ -1,10 +1,8 @@
 /* Builds every way to run every chain at every size over the same memory, sees that they compute the same, and times
- * them interleaved. A call is what a user of ilp/ilp.h does for an ADU: begin, loop, end, sum; begin to end in one of the
- * fused loops.
- *
- * Hot: the same buffers again and again, after one run that is not counted. Cold: each size has a share of memory that
- * is twice as large as the last cache, and each call, whichever way's it is, takes the next slot of its size's share,
- * in random order: nobody finds what another has just read. Misses of the TLB are part of it. */
+ * them interleaved. A call is what a user of ilp/ilp.h does for an ADU: begin, loop, end, sum; begin to end in one of
+ * the fused loops. Hot: the same buffers again and again, after one run that is not counted. Cold: each size has a
+ * share of memory that is twice as large as the last cache, and each call, whichever way's it is, takes the next slot
+ * of its size's share, in random order: nobody finds what another has just read. Misses of the TLB are part of it. */
 #include "tools/bench.h"
 #include "tools/library.h"
 #include "tools/limits.h"
@@ -170,7 +168,8 @@ static ilp_loop *loop_of(const struct bench_series *s, unsigned v)
 static int wire_open(struct way *w)
 {
 	struct ilp_any state = {0};
-	const size_t room = ilp_room(w->chain, ILP_SEND, w->bytes), scratch = ilp_scratch(w->chain, ILP_SEND, ILP_FUSED, w->bytes);
+	const size_t room = ilp_room(w->chain, ILP_SEND, w->bytes);
+	const size_t scratch = ilp_scratch(w->chain, ILP_SEND, ILP_FUSED, w->bytes);
 	uint8_t *tmp = scratch ? malloc(scratch) : NULL, *data = calloc(1, w->bytes);
 
 	w->wire = aligned_alloc(OPERANDS_PAGE, operands_pages(room));

@@ -38,7 +38,8 @@ function M.rows(plan)
 	return list
 end
 
--- Where there are words of 128 bits, or a pair, what is not a loop is there for each row too, as NAME_row; this chooses.
+-- Where there are words of 128 bits, or a pair, what is not a loop is there for each row too, as NAME_row; this
+-- chooses.
 local function emit_choice(t, plan, result, name, parameters, arguments)
 	t:func(string.format("static %s%s(%s)", result, name, parameters))
 	local mask = {}
@@ -175,7 +176,8 @@ local function emit_associate(t, plan)
 			row_name(plan, "associate_work", isa), parameters))
 		t:line("struct chain *s = state;")
 		t:line("uint8_t last[%d] = { 0 };", tag.unit)
-		t:line("%s;", loop.call(schedule.loop { step }, isa, "", { src = "from", n = string.format("n - n %% %d", tag.unit) }))
+		t:line("%s;", loop.call(schedule.loop { step }, isa, "", { src = "from", n = string.format("n - n %% %d",
+			tag.unit) }))
 		t:open("if (n %% %d != 0) {", tag.unit)
 		t:line("ilp_copy(last, from + (n - n %% %d), n %% %d);", tag.unit, tag.unit)
 		fold.emit_rest(t, tag, isa, string.format("n %% %d", tag.unit))
@@ -184,7 +186,9 @@ local function emit_associate(t, plan)
 		t:endfunc()
 		if isa.guard then t:raw("#endif") end
 	end
-	if plan.by_row then emit_choice(t, plan, "__attribute__((noinline)) void ", "associate_work", parameters, arguments) end
+	if plan.by_row then
+		emit_choice(t, plan, "__attribute__((noinline)) void ", "associate_work", parameters, arguments)
+	end
 	M.emit_deeper(t, "void", "associate", parameters, string.format("associate_work(%s)", arguments))
 	t:func(string.format("static void associate(%s)", parameters))
 	t:line("associate_deeper(%s);", arguments)
@@ -202,7 +206,8 @@ local function ends_of(way)
 end
 
 -- All of an ADU at once, by the fused loops of a row.
-local ONCE = "void *state, uint8_t *dst, const uint8_t *src, size_t n, const uint8_t *with, size_t with_len, uint8_t *tmp"
+local ONCE = "void *state, uint8_t *dst, const uint8_t *src, size_t n, const uint8_t *with, size_t with_len, "
+	.. "uint8_t *tmp"
 local function emit_once_row(t, plan, way, isa)
 	local direction, secret = way.direction, plan.secret
 	local name, work = string.format("%s_once_%s", direction, isa.name), secret and "_work" or ""
@@ -215,9 +220,10 @@ local function emit_once_row(t, plan, way, isa)
 	else
 		t:line("(void)with, (void)with_len;")
 	end
-	t:line("const size_t out = %s_fused_%s%s(state, dst, src, n, tmp);", direction, isa.name, secret and "_work" or "_loop")
-	t:line("const int more = %s(state, dst + out);", row_name(plan, direction .. (ends and secret and "_end_work" or "_end"),
-		isa))
+	t:line("const size_t out = %s_fused_%s%s(state, dst, src, n, tmp);", direction, isa.name,
+		secret and "_work" or "_loop")
+	t:line("const int more = %s(state, dst + out);", row_name(plan,
+		direction .. (ends and secret and "_end_work" or "_end"), isa))
 	t:open("if (more < 0) {")
 	t:line("ilp_wipe(dst, out);")
 	t:line("return more;")
@@ -325,7 +331,8 @@ local function emit_end_called(t, plan, way)
 	local any, at_end = ends_of(way)
 	local apart = any and plan.secret
 	if plan.by_row then
-		emit_choice(t, plan, "int ", direction .. (apart and "_end_work" or "_end"), "void *state, uint8_t *dst", "state, dst")
+		emit_choice(t, plan, "int ", direction .. (apart and "_end_work" or "_end"), "void *state, uint8_t *dst",
+			"state, dst")
 	end
 	if not apart then return end
 	M.emit_deeper(t, "int", direction .. "_end", "void *state, uint8_t *dst", direction .. "_end_work(state, dst)")

@@ -43,7 +43,8 @@ local function put(d, stage, at, find)
 	local list = { stage }
 	if stage.kind == "pair" then
 		if d.pair then
-			M.fail_stage(d, stage.name, "'%s' is a pair as '%s' is, expected one in a chain; remove one", stage.name, d.pair.name)
+			M.fail_stage(d, stage.name, "'%s' is a pair as '%s' is, expected one in a chain; remove one", stage.name,
+				d.pair.name)
 		end
 		d.pair, list = stage, { pair.parts(stage, find, describe.trace_tag) }
 	end

@@ -50,9 +50,10 @@
 --
 -- With params, a list of { name, bytes }, and begin(p), a stage has a state of words: begin makes them of p.name[1
 -- …], words as memory holds them, and functions are given them as s. They are of 32 bits, in a fold or a map of
--- 64-bit words of 64, of 128 where the stage's are; what fills none is filled with zeros. With expand(p), the state begins
--- with what that makes, once for a key. public = true: these parameters are no secrets, and neither is the data for their sake. Where
--- that is so of all that a chain has, its loops spare the time to clear what they leave in memory.
+-- 64-bit words of 64, of 128 where the stage's are; what fills none is filled with zeros. With expand(p), the state
+-- begins with what that makes, once for a key. public = true: these parameters are no secrets, and neither is the
+-- data for their sake. Where that is so of all that a chain has, its loops spare the time to clear what they leave in
+-- memory.
 --
 -- like = "NAME" takes over what fields are not given from that stage, in the same folder.
 --

@@ -1,5 +1,5 @@
--- The C file of a chain: for each instruction set the loops of all schedules, and what stands beside them (adu.lua); the
--- functions that callers see; the table.
+-- The C file of a chain: for each instruction set the loops of all schedules, and what stands beside them (adu.lua);
+-- the functions that callers see; the table.
 local adu = require "gen.adu"
 local expression = require "gen.expression"
 local isa_table = require "gen.isa"

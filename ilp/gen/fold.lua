@@ -118,7 +118,8 @@ local function emit_step_functions(t, stage, isa)
 	t:endfunc()
 	t:line("/* What b has, which ends %d units later. */", lane_distance(stage))
 	begin_number(t, stage, "merge", isa, "T *acc, const T *b")
-	assign(t, stage.merge(lane_distance(stage)), names_of("acc", n, names_of("b", n, state_names(stage, T))), "acc", T, row)
+	assign(t, stage.merge(lane_distance(stage)), names_of("acc", n, names_of("b", n, state_names(stage, T))), "acc", T,
+		row)
 	t:endfunc()
 	-- A pair's is told how many bits were associated, and how many were data.
 	local bits = {}
@@ -189,7 +190,8 @@ local function emit_value(t, stage, isa)
 		t:line("value[0] = s->%s.value;", stage.name)
 	end
 	for k = 0, stage.value_words - 1 do
-		local v = V == T and string.format("value[%d]", k) or string.format("(%s)value[%d]%s", V, k, T == "q128" and "[0]" or "")
+		local v = V == T and string.format("value[%d]", k)
+			or string.format("(%s)value[%d]%s", V, k, T == "q128" and "[0]" or "")
 		t:line("const %s v%d = %s;", V, k, order and string.format("%s(%s, %s)", prelude.use(order), V, v) or v)
 		if order then prelude.use("SWAP_" .. V) end
 		t:line("STORE(to + %d, v%d);", 8 * k, k)

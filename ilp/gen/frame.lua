@@ -137,8 +137,8 @@ local function emit_insert(t, loop, p, isa)
 	t:line("uint8_t mark[%d];", stage.size)
 	t:line("%s_mark(s, (uint32_t)(%s / %d), mark);", stage.name, at, stage.every)
 	if p.after and p.after.writes then
-		run(t, p.after, isa_table.ends_of(isa, t.by_row), { at = string.format("%s - %d", at1, stage.size), src = "mark", n = stage.size },
-			stage.size, stage.size)
+		run(t, p.after, isa_table.ends_of(isa, t.by_row),
+			{ at = string.format("%s - %d", at1, stage.size), src = "mark", n = stage.size }, stage.size, stage.size)
 	else
 		counted(t, 0, stage.size, string.format("__builtin_memcpy(dst, mark, %d)", stage.size))
 		if p.after then

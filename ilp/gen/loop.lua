@@ -312,8 +312,8 @@ end
 
 -- Loops with streams -----------------------------------------------------------------------------------------------
 
--- Whether the keystream may stay in registers: a single one, beside steps that need no neighbours of a vector, and folds
--- in order only if these and their accumulators are few.
+-- Whether the keystream may stay in registers: a single one, beside steps that need no neighbours of a vector, and
+-- folds in order only if these and their accumulators are few.
 local function stays(loop, isa)
 	if #turn.widths(loop, isa) == 0 or #loop.streams ~= 1 or turn.group(loop, isa.widths[1]) > 1 then return false end
 	return stream.quads(loop.streams[1].stage) or not folds_in_order(loop)
@@ -492,8 +492,8 @@ end
 local function emit_call_piped(t, loop, isa)
 	local first, whole = loop.streams[1], widest(loop, isa).bytes
 	local have, piece = "have_" .. first.name, pieces(loop, isa) * widest(loop, isa).width
-	t:open("if (%s %% %d == 0 && n > %s + %d && %s %% %d == 0 && %s <= %d) {", turn.place(loop, first), first.stage.unit, have,
-		whole / 2, have, piece, have, whole)
+	t:open("if (%s %% %d == 0 && n > %s + %d && %s %% %d == 0 && %s <= %d) {", turn.place(loop, first),
+		first.stage.unit, have, whole / 2, have, piece, have, whole)
 	t:line("const size_t last = (n - %s) %% %d;", have, whole)
 	t:line("m = last <= %d ? n - last : n;", whole / 2)
 	t:line("%s;", M.call(loop, isa, "_piped", { n = "m", have = have }))

@@ -28,9 +28,9 @@ local WORDS = set [[
 	noinline vector_size define defined endif ifndef include
 ]]
 -- One letter and digits: parameters, data, vectors' types. Then temporaries, and what ilp/run.h declares.
-local PATTERNS = { "^%l%l?%d*$", "^[mx]%d+_", "^ilp_", "^list_%d", "^ks_", "^skip_", "^made_", "^used_", "^have_", "^growth_",
-	"^send_", "^recv_", "^begin_", "^pipe%d", "^mid%d", "^piece%d", "^load", "^q%d+_", "^ones_", "^last_", "^l_$", "^wipe_",
-	"^cleared_", "^loop_", "^low%d", "^high%d" }
+local PATTERNS = { "^%l%l?%d*$", "^[mx]%d+_", "^ilp_", "^list_%d", "^ks_", "^have_", "^growth_", "^send_", "^recv_",
+	"^begin_", "^pipe%d", "^mid%d", "^piece%d", "^load", "^q%d+_", "^ones_", "^last_", "^l_$", "^wipe_", "^cleared_",
+	"^loop_", "^low%d", "^high%d", "^once", "^associate", "^expand" }
 
 -- What chain files may not be called: the table of chains, and headers that others would no longer find.
 local HEADERS = set [[

@@ -86,10 +86,12 @@ local function begin(stage, values, order)
 	local size = stage.state_bits / 8
 	local function bytes_of(param)
 		if param.bytes then return values.zero and {} or param.bytes end
-		if not stage.pair then return values.zero and param.name == "nonce" and {} or values[stage.name .. "." .. param.name] end
+		if not stage.pair then
+			return values.zero and param.name == "nonce" and {} or values[stage.name .. "." .. param.name]
+		end
 		local zero = param.name == stage.pair.zero
-		return part(keystream(stage.pair.cipher, setmetatable({ zero = zero }, { __index = values }), order, zero and 0 or -1),
-			1, param.size)
+		local all = setmetatable({ zero = zero }, { __index = values })
+		return part(keystream(stage.pair.cipher, all, order, zero and 0 or -1), 1, param.size)
 	end
 	local given = {}
 	for _, param in ipairs(stage.params) do given[param] = bytes_of(param) end

@@ -98,8 +98,8 @@ local function fold_of(d, cipher, find, trace)
 	trace(part)
 	local used = expression.used_inputs(part.finish)
 	if not (used[#used] and used[#used - 1]) then
-		field.fail(d, "lengths", "finish of '%s' or lengths leaves out how many bits there are, expected finish(acc, s, w) to count a "
-			.. "last unit w; correct them", base.name)
+		field.fail(d, "lengths", "finish of '%s' or lengths leaves out how many bits there are, expected finish(acc, s, w) "
+			.. "to count a last unit w; correct them", base.name)
 	end
 	return part
 end

@@ -361,10 +361,10 @@ local KEEPS = { map = true, fold = true, stream = true, tap = true }
 local MOVES_ON = { reframe = true, recode = true, stuff = true }
 
 -- The plan: { chain, folds, streams, ahead (bytes of keystream that are kept, by stream), taps, keyed (stages with
--- parameters), secret (whether some of these are secrets), quads (whether there are words of 128 bits), pair (the tag of
--- one), by_row (whether what is no loop is there for each instruction set), wire, unit, block, inplace, send = {
--- segments, reasons, verdict, unit, whole, growth }, recv = … }. Complains about a chain that is illegal, or needs too
--- much.
+-- parameters), secret (whether some of these are secrets), quads (whether there are words of 128 bits), pair (the tag
+-- of one), by_row (whether what is no loop is there for each instruction set), wire, unit, block, inplace, send = {
+-- segments, reasons, verdict, unit, whole, growth }, recv = … }. Complains about a chain that is illegal, or needs
+-- too much.
 function M.plan(chain)
 	local judged = M.judge(chain)
 	if judged.illegal then chains.fail_stage(chain, judged.stage.name, "%s", judged.illegal) end
@@ -408,7 +408,8 @@ function M.plan(chain)
 	for _, stage in ipairs(plan.streams) do
 		local ordered = false
 		for _, fold in ipairs(plan.folds) do ordered = ordered or not fold.join end
-		plan.ahead[stage] = stream.room(stage, isa_table.rows(plan.quads), ordered and #plan.streams == 1 and stream.turns(stage))
+		plan.ahead[stage] = stream.room(stage, isa_table.rows(plan.quads),
+			ordered and #plan.streams == 1 and stream.turns(stage))
 	end
 	plan.unit = math.max(plan.send.unit, plan.recv.unit)
 	plan.verdict = plan.send.verdict == plan.recv.verdict and plan.send.verdict

@@ -1,6 +1,6 @@
 -- The word operations on words of 128 bits, as numbers: what AES and products without carries are made of. A word is
--- two halves of 64 bits. A description takes from memory what it needs by big() and little(); all else means the same on
--- every machine. Byte j of AES's state (FIPS 197 (3.4)) is the word's j-th from the lowest.
+-- two halves of 64 bits. A description takes from memory what it needs by big() and little(); all else means the same
+-- on every machine. Byte j of AES's state (FIPS 197 (3.4)) is the word's j-th from the lowest.
 local bit, ffi = require "bit", require "ffi"
 local band, bor, bxor, bnot, lshift, rshift, bswap = bit.band, bit.bor, bit.bxor, bit.bnot, bit.lshift, bit.rshift,
 	bit.bswap
@@ -9,7 +9,9 @@ local M = {}
 
 local new -- of two halves
 local quad = ffi.metatype("struct { uint64_t low, high; }", {
-	__eq = function(a, b) return ffi.istype(M.type, a) and ffi.istype(M.type, b) and a.low == b.low and a.high == b.high end,
+	__eq = function(a, b)
+		return ffi.istype(M.type, a) and ffi.istype(M.type, b) and a.low == b.low and a.high == b.high
+	end,
 })
 M.type = quad
 function new(low, high) return quad(low, high) end

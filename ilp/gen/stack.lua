@@ -112,7 +112,8 @@ local function spills(l, width)
 	-- What is piped is alive at once; what stores by the caches, and has no keystream, calls what does not.
 	vectors = vectors + (loop.is_piped(l) and keystream + most or math.max(keystream, most))
 	-- Of several folds in order, compilers give each what it needs.
-	return (width * vectors + bytes * width / WIDEST) * math.max(folds, 1) * (#l.streams == 0 and loop.is_streamed(l) and 2.5 or 1)
+	return (width * vectors + bytes * width / WIDEST) * math.max(folds, 1)
+		* (#l.streams == 0 and loop.is_streamed(l) and 2.5 or 1)
 end
 
 -- Below the frame of who calls a loop. each(f) calls f with every loop.
@@ -141,8 +142,8 @@ function M.of_end(way)
 	return math.ceil((END_FRAMES + buffers + 2 * 8 * most) / WIDEST) * WIDEST
 end
 
--- Below the frame of who has all of an ADU done at once by the fused loops of an instruction set, where nothing calls the
--- linker; nil: as far as that of loops and ends. f(l, room): what is so of a loop, and the end's buffers.
+-- Below the frame of who has all of an ADU done at once by the fused loops of an instruction set, where nothing calls
+-- the linker; nil: as far as that of loops and ends. f(l, room): what is so of a loop, and the end's buffers.
 local function once(plan, isa, f)
 	if #isa.widths == 0 then return nil end
 	local most = M.of_begin(plan.keyed, true)

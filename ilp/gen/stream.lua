@@ -220,10 +220,10 @@ end
 
 local function emit_ahead(t, stage, isa)
 	local own = stage.name
-	t:line("/* Keystream at that place, and how much there is: what is there, if it is `least`, or else what is made, as much")
-	t:line(" * as is wanted if that fits. */")
-	t:func(string.format("%sstatic const uint8_t *%s(struct chain *s, uint64_t at, size_t want, size_t least, size_t *have)",
-		isa_table.attribute(isa), M.ahead_name(stage, isa)))
+	t:line("/* Keystream at that place, and how much there is: what is there, if it is `least`, or else what is made, as")
+	t:line(" * much as is wanted if that fits. */")
+	t:func(string.format("%sstatic const uint8_t *%s(struct chain *s, uint64_t at, size_t want, size_t least, "
+		.. "size_t *have)", isa_table.attribute(isa), M.ahead_name(stage, isa)))
 	t:open("if (!%s(s, at) || s->%s_ahead.to - at < least) {", M.has_name(stage), own)
 	t:line("const size_t skip = (size_t)(at %% %d);", stage.unit)
 	t:line("size_t made = 0;")

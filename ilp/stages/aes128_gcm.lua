@@ -1,5 +1,5 @@
--- AES-128-GCM, with a nonce of 96 bits and a tag of 128: the counter of the data's first block is 2; that of 1 makes the
--- mask of the tag, and the block of zeros the key of GHASH. Lengths are in bits.
+-- AES-128-GCM, with a nonce of 96 bits and a tag of 128: the counter of the data's first block is 2; that of 1 makes
+-- the mask of the tag, and the block of zeros the key of GHASH. Lengths are in bits.
 return stage {
 	name = "aes128_gcm",
 	standard = "NIST SP 800-38D (7)",
