@@ -443,22 +443,14 @@ local function emit_piped(t, loop, isa)
 	t:endfunc()
 end
 
--- Whether a unit may begin in one block of a stream and end in the next, a frame standing between the two.
-local function straddles(loop, stream_step)
-	for _, step in ipairs(loop.steps) do
-		if step.grain > 1 and step.coord ~= stream_step.coord then return true end
-	end
-	return false
-end
-
--- The keystreams of the data to come, m bytes at most, and how much there is of each. most: no more than that is made.
+-- The keystreams of the data to come, m bytes at most but a unit at least, and how much there is of each. most: no more
+-- than that is made of what is not there.
 local function emit_keystreams(t, loop, isa, most)
 	for _, step in ipairs(loop.streams) do
 		local name = step.name
 		t:line("size_t have_%s;", name)
 		t:line("const uint8_t *const ks_%s = %s(s, %s, %s, %d, &have_%s);", name, stream.ahead_name(step.stage, isa),
-			turn.place(loop, step), most and string.format("m < %d ? m : %d", most, most) or "m",
-			straddles(loop, step) and loop.unit or 1, name)
+			turn.place(loop, step), most and string.format("m < %d ? m : %d", most, most) or "m", loop.unit, name)
 	end
 end
 
@@ -492,7 +484,9 @@ end
 local function emit_call_piped(t, loop, isa)
 	local first, whole = loop.streams[1], widest(loop, isa).bytes
 	local have, piece = "have_" .. first.name, pieces(loop, isa) * widest(loop, isa).width
-	t:open("if (%s %% %d == 0 && n > %s + %d && %s %% %d == 0 && %s <= %d) {", turn.place(loop, first),
+	t:line("const size_t half = (size_t)(ks_%s - s->%s_ahead.bytes) %% %d; /* where in one it begins */", first.name,
+		first.name, whole)
+	t:open("if (%s %% %d == 0 && n > %s + %d && %s %% %d == 0 && half + %s <= %d) {", turn.place(loop, first),
 		first.stage.unit, have, whole / 2, have, piece, have, whole)
 	t:line("const size_t last = (n - %s) %% %d;", have, whole)
 	t:line("m = last <= %d ? n - last : n;", whole / 2)

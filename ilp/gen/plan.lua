@@ -405,11 +405,15 @@ function M.plan(chain)
 		way.growth = growth(way.segments)
 		plan[direction] = way
 	end
+	local unit = 1
+	for _, direction in ipairs { "send", "recv" } do
+		for _, s in ipairs(plan[direction].segments) do unit = math.max(unit, s.unit) end
+	end
 	for _, stage in ipairs(plan.streams) do
 		local ordered = false
 		for _, fold in ipairs(plan.folds) do ordered = ordered or not fold.join end
 		plan.ahead[stage] = stream.room(stage, isa_table.rows(plan.quads),
-			ordered and #plan.streams == 1 and stream.turns(stage))
+			ordered and #plan.streams == 1 and stream.turns(stage), unit)
 	end
 	plan.unit = math.max(plan.send.unit, plan.recv.unit)
 	plan.verdict = plan.send.verdict == plan.recv.verdict and plan.send.verdict

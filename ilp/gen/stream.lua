@@ -201,11 +201,11 @@ end
 
 -- Keystream that is made and not used yet stays in the state, which is as secret: NAME_ahead, the bytes from one place
 -- of the data to another. How many there may be: what any kernel makes, and two turns where a loop makes one while it
--- uses the other (loop.lua).
-function M.room(stage, rows, piped)
+-- uses the other (loop.lua); and the units of the data, which a loop does whole.
+function M.room(stage, rows, piped, unit)
 	local most = 0
 	for _, isa in ipairs(rows) do most = math.max(most, M.widest(stage, isa).bytes) end
-	return math.max(most * (piped and 2 or 1), 256)
+	return math.max(most * (piped and 2 or 1), 256, math.ceil(unit / 64) * 64 + 64)
 end
 
 function M.has_name(stage) return stage.name .. "_has" end
