@@ -105,8 +105,8 @@ end
 
 local function begin_number(t, stage, what, isa, parameters, more)
 	local T = number(stage, isa)
-	t:func(string.format("%sstatic inline void %s(%s%s%s)", quads(stage) and isa_table.attribute(isa) or "",
-		function_name(stage, what, isa), parameters:gsub("T%f[ ]", T), state_parameter(stage), more or ""))
+	t:func(string.format("%sstatic inline %svoid %s(%s%s%s)", quads(stage) and isa_table.attribute(isa) or "",
+		quads(stage) and "__attribute__((unused)) " or "", function_name(stage, what, isa), parameters:gsub("T%f[ ]", T), state_parameter(stage), more or ""))
 end
 
 local function emit_step_functions(t, stage, isa)
@@ -116,11 +116,13 @@ local function emit_step_functions(t, stage, isa)
 	begin_number(t, stage, "step", isa, "T *acc" .. unit_parameters(stage, T))
 	assign(t, stage.step(1), names_of("acc", n, unit_names(stage), state_names(stage, T)), "acc", T, row)
 	t:endfunc()
-	t:line("/* What b has, which ends %d units later. */", lane_distance(stage))
-	begin_number(t, stage, "merge", isa, "T *acc, const T *b")
-	assign(t, stage.merge(lane_distance(stage)), names_of("acc", n, names_of("b", n, state_names(stage, T))), "acc", T,
-		row)
-	t:endfunc()
+	if not quads(stage) then -- there is no lane in a vector's word
+		t:line("/* What b has, which ends %d units later. */", lane_distance(stage))
+		begin_number(t, stage, "merge", isa, "T *acc, const T *b")
+		assign(t, stage.merge(lane_distance(stage)), names_of("acc", n, names_of("b", n, state_names(stage, T))), "acc", T,
+			row)
+		t:endfunc()
+	end
 	-- A pair's is told how many bits were associated, and how many were data.
 	local bits = {}
 	for k = 0, stage.pair and 1 or -1 do
