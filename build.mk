@@ -254,6 +254,7 @@ FUZZ_WITH_O := $(call object,$(wildcard core/*.c) core/link/host.c core/link/ip.
 FUZZERS := $(FUZZ_NAMES:%=$(B)/fuzz/%)
 REPLAYS := $(FUZZ_NAMES:%=$(B)/tests/fuzz/%)
 
+XDR := $(B)/xdr
 .PHONY: programs tests gen-tests cross-tests fuzzers packetdrill lint FORCE
 lint: $(LIB_C) $(RL_C) $(TESTS_RL_C) $(XDR)/types.a
 	$(Q)tools/lint.sh '-std=gnu17 $(CPPFLAGS_) $(LWIP_CPPFLAGS) -I$(XDR)'
@@ -340,7 +341,6 @@ $(FIX_SECRETS): $(B)/tests/ilp/secrets.o $(call object,$(FIX_C)) $(LIB)
 	$(link)
 
 # What tcpu xdr makes of the files of tests/xdr.
-XDR := $(B)/xdr
 XDR_BY := $(if $(FUZZ),build/$(notdir $(CC)),$(B))/bin/tcpu
 $(XDR)/types.a: $(wildcard tests/xdr/*.x ilp/xdr/*.lua ilp/xdr/*.x ilp/gen/*.lua) ilp/xdr/code.h ilp/xdr.h $(XDR_BY)
 	$(call say,XDR)

@@ -75,7 +75,7 @@ static size_t lcm(size_t a, size_t b)
 		x = y;
 		y = rest;
 	}
-	return a / x * b;
+	return x ? a / x * b : 0;
 }
 
 /* The bytes by which two ADUs differ that are counted: whole units, blocks and runs between marks, so that all else

@@ -105,8 +105,10 @@ end
 
 local function begin_number(t, stage, what, isa, parameters, more)
 	local T = number(stage, isa)
-	t:func(string.format("%sstatic inline %svoid %s(%s%s%s)", quads(stage) and isa_table.attribute(isa) or "",
-		quads(stage) and "__attribute__((unused)) " or "", function_name(stage, what, isa), parameters:gsub("T%f[ ]", T), state_parameter(stage), more or ""))
+	local before, unused = "", ""
+	if quads(stage) then before, unused = isa_table.attribute(isa), "__attribute__((unused)) " end
+	t:func(string.format("%sstatic inline %svoid %s(%s%s%s)", before, unused, function_name(stage, what, isa),
+		(parameters:gsub("T%f[ ]", T)), state_parameter(stage), more or ""))
 end
 
 local function emit_step_functions(t, stage, isa)

@@ -206,6 +206,18 @@ function MACHINE.stream(stage, _, env)
 	return m
 end
 
+-- What finish gives, as it is sent.
+local function bytes_of_value(stage, order, finish)
+	local v = within(stage, "finish", stage.bits, order, function()
+		local r = finish()
+		return stage.value_words > 1 and ops.tuple(r, "what finish returns", stage.value_words)
+			or { ops.word(r, "what finish returns") }
+	end)
+	local bytes, size, as = {}, math.min(stage.size, stage.bits / 8), stage.fields.order
+	for k, w in ipairs(v) do store(bytes, size * (k - 1) + 1, w, size, as == "memory" and order or as) end
+	return part(bytes, 1, stage.size)
+end
+
 -- The value of a fold, carried through pieces: feed(bytes), value() → bytes.
 local function folding(stage, env)
 	local f, order, unit = stage.fields, env.order, stage.unit
@@ -260,16 +272,10 @@ local function folding(stage, env)
 		end)
 	end
 	function c.value()
-		local v = within(stage, "finish", stage.bits, order, function()
-			local r = value
-			if not r and stage.pair then r = f.finish(acc, state, number_of(8 * #associated), number_of(8 * len)) end
-			r = r or f.finish(acc, state)
-			return stage.value_words > 1 and ops.tuple(r, "what finish returns", stage.value_words)
-				or { ops.word(r, "what finish returns") }
+		return bytes_of_value(stage, order, function()
+			if value or not stage.pair then return value or f.finish(acc, state) end
+			return f.finish(acc, state, number_of(8 * #associated), number_of(8 * len))
 		end)
-		local bytes, size = {}, math.min(stage.size, stage.bits / 8)
-		for k, w in ipairs(v) do store(bytes, size * (k - 1) + 1, w, size, f.order == "memory" and order or f.order) end
-		return part(bytes, 1, stage.size)
 	end
 	c.reset()
 	return c

@@ -1,6 +1,7 @@
 /* Compares the loops of a chain with its vectors. Buffers stand between guard bytes, and each input also ends, once,
  * where readable memory ends, and begins where it begins: what is read or written beyond is seen. */
 #include "tests/ilp/compare.h"
+#include "tests/ilp/memory.h"
 #include "tests/ilp/vec.h"
 
 #include "core/cksum.h"
@@ -12,9 +13,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-#define GUARD 192
-#define PATTERN 0xa5
 
 static const struct ilp_chain *chain;
 static struct vec vec;
@@ -71,34 +69,7 @@ static uint32_t random_below(uint32_t n)
 
 /* Memory ---------------------------------------------------------------------------------------------------------- */
 
-/* len bytes at that offset from an aligned place, between guards. Each name has memory of its own. */
-struct buffer {
-	uint8_t *memory, *at;
-	size_t room, len;
-};
 static struct buffer src_buffer, dst_buffer, tmp_buffer, back_buffer;
-
-static uint8_t *guarded(struct buffer *b, size_t len, size_t offset)
-{
-	const size_t need = len + offset + 2 * GUARD;
-
-	if (b->room < need) {
-		free(b->memory);
-		b->room = (need + 4095) / 4096 * 4096;
-		b->memory = aligned_alloc(64, b->room);
-		if (!b->memory)
-			exit(2);
-	}
-	b->at = b->memory + GUARD + offset;
-	b->len = len;
-	memset(b->at - GUARD, PATTERN, len + 2 * GUARD);
-	return b->at;
-}
-
-static bool untouched(const uint8_t *p, size_t n)
-{
-	return n == 0 || (p[0] == PATTERN && memcmp(p, p + 1, n - 1) == 0);
-}
 
 static void check_guards(const struct buffer *b, size_t len, const char *which)
 {
@@ -111,23 +82,6 @@ static void check_guards(const struct buffer *b, size_t len, const char *which)
 			EXPECT(false, "%s: written %zu bytes behind", which, i);
 	}
 	compared++;
-}
-
-/* The same bytes, ending where readable memory ends; first: beginning where it begins. */
-static const uint8_t *fenced(const uint8_t *bytes, size_t len, bool first)
-{
-	static uint8_t *begin;
-	static size_t room;
-	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-
-	if (room < len || !begin) {
-		room = (len + page) / page * page;
-		uint8_t *p = mmap(NULL, room + 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		if (p == MAP_FAILED || mprotect(p, page, PROT_NONE) != 0 || mprotect(p + page + room, page, PROT_NONE) != 0)
-			exit(2);
-		begin = p + page;
-	}
-	return memcpy(first ? begin : begin + room - len, bytes, len);
 }
 
 /* Calls ----------------------------------------------------------------------------------------------------------- */
