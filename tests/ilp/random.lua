@@ -12,9 +12,10 @@
 -- kind of stage can be added for seeds from some number on without changing what is there (random.sh would see that).
 local bit = require "bit"
 local writing = dofile "tests/ilp/random/text.lua"
-local generator, one_of, chance, shuffled, join, words, both = writing.generator, writing.one_of, writing.chance, writing.shuffled,
-	writing.join, writing.words, writing.both
-local constant, expression, choice, stage, func, keyed = writing.constant, writing.expression, writing.choice, writing.stage, writing.func, writing.keyed
+local generator, one_of, chance, shuffled = writing.generator, writing.one_of, writing.chance, writing.shuffled
+local join, words, both, constant = writing.join, writing.words, writing.both, writing.constant
+local expression, choice, stage, func = writing.expression, writing.choice, writing.stage, writing.func
+local keyed = writing.keyed
 
 -- Maps ------------------------------------------------------------------------------------------------------------
 
