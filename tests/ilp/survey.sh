@@ -91,7 +91,7 @@ int main(int argc, char **argv)
 	return argc > 1 && ilp_find(argv[1]) ? compare_main(ilp_find(argv[1]), argc - 1, argv + 1) : 2;
 }
 EOF
-	for c in ilp/ilp.c tests/ilp/vec.c tests/ilp/compare.c core/cksum.c "$with/main.c"; do
+	for c in ilp/ilp.c tests/ilp/vec.c tests/ilp/memory.c tests/ilp/compare.c core/cksum.c "$with/main.c"; do
 		"$cc" "${flags[@]}" -O2 -c "$c" -o "$with/$(basename "$c" .c).o"
 	done
 	echo "$key" >"$with/key"
