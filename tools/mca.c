@@ -121,6 +121,9 @@ static int chain_rows(const struct request *r, struct mca *m, const struct ilp_c
 			struct row row = { .chain = chain ? chain->name : r->object, .direction = direction_names[d],
 				.isa = ilp_isa_name((enum ilp_isa)isa) };
 
+			/* The model of this CPU knows no instructions that it has not. */
+			if (!r->cpu && !ilp_isa_here((enum ilp_isa)isa))
+				continue;
 			if (!r->direction[d] || (chain && !r->every_isa && chain->ways[d][ILP_FUSED].loop[isa] !=
 				ilp_pick(chain, (enum ilp_direction)d, ILP_FUSED)))
 				continue;
