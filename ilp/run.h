@@ -241,15 +241,6 @@ static inline void ilp_wipe(void *p, size_t n)
 	__asm__ volatile("" : : "r"(p) : "memory");
 }
 
-/* The same of n bytes or some more, up to a multiple of 16 of an aligned place. */
-static inline void ilp_wipe_few(uint8_t *p, size_t n)
-{
-	for (size_t i = 0; i < n; i += 16) {
-		__builtin_memset(__builtin_assume_aligned(p + i, 16), 0, 16);
-		__asm__ volatile("" : "+r"(i) : "r"(p) : "memory");
-	}
-}
-
 /* A few bytes, without a call: a linker that looks up memcpy saves all vectors, secrets among them, on the stack. */
 static inline void ilp_copy(uint8_t *dst, const uint8_t *src, size_t n)
 {

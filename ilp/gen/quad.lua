@@ -2,8 +2,7 @@
 -- two halves of 64 bits. A description takes from memory what it needs by big() and little(); all else means the same
 -- on every machine. Byte j of AES's state (FIPS 197 (3.4)) is the word's j-th from the lowest.
 local bit, ffi = require "bit", require "ffi"
-local band, bor, bxor, bnot, lshift, rshift, bswap = bit.band, bit.bor, bit.bxor, bit.bnot, bit.lshift, bit.rshift,
-	bit.bswap
+local band, bor, bxor, lshift, rshift, bswap = bit.band, bit.bor, bit.bxor, bit.lshift, bit.rshift, bit.bswap
 
 local M = {}
 
@@ -130,7 +129,6 @@ function M.operations(d)
 	function d.xor(a, b) return new(bxor(a.low, b.low), bxor(a.high, b.high)) end
 	function d.and_(a, b) return new(band(a.low, b.low), band(a.high, b.high)) end
 	function d.or_(a, b) return new(bor(a.low, b.low), bor(a.high, b.high)) end
-	function d.not_(a) return new(bnot(a.low), bnot(a.high)) end
 	d.shl, d.shr = shl, shr
 	function d.rotl(a, n) return n == 0 and a or d.or_(shl(a, n), shr(a, 128 - n)) end
 	function d.add32(a, b) return new(halves(a.low, b.low), halves(a.high, b.high)) end

@@ -143,7 +143,7 @@ function M.of_end(way)
 end
 
 -- Below the frame of who has all of an ADU done at once by the fused loops of an instruction set, where nothing calls
--- the linker; nil: as far as that of loops and ends. f(l, room): what is so of a loop, and the end's buffers.
+-- the linker; nil: as far as that of loops and ends. f(l): what a loop spills.
 local function once(plan, isa, f)
 	if #isa.widths == 0 then return nil end
 	local most = M.of_begin(plan.keyed, true)
