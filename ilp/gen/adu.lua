@@ -4,9 +4,7 @@
 local expression = require "gen.expression"
 local fold = require "gen.fold"
 local isa_table = require "gen.isa"
-local loop = require "gen.loop"
 local pipe = require "gen.pipe"
-local schedule = require "gen.schedule"
 local stack = require "gen.stack"
 local state = require "gen.state"
 local stream = require "gen.stream"
@@ -38,21 +36,30 @@ function M.rows(plan)
 	return list
 end
 
+-- What f(isa) writes of each of these rows, as far as the compiler knows it.
+function M.each_row(t, rows, f)
+	for _, isa in ipairs(rows) do
+		if isa.guard then t:raw("#if " .. isa.guard) end
+		f(isa)
+		if isa.guard then t:raw("#endif") end
+	end
+end
+
+-- Those that have their own of what is not a loop.
+local function own_rows(plan) return plan.by_row and M.rows(plan) or { isa_table.ends } end
+
 -- Where there are words of 128 bits, or a pair, what is not a loop is there for each row too, as NAME_row; this
 -- chooses.
 local function emit_choice(t, plan, result, name, parameters, arguments)
+	local rows, mask = M.rows(plan), {}
+	for k, isa in ipairs(rows) do mask[k] = "1u << " .. isa.enum end
 	t:func(string.format("static %s%s(%s)", result, name, parameters))
-	local mask = {}
-	for k, isa in ipairs(M.rows(plan)) do mask[k] = "1u << " .. isa.enum end
 	t:open("switch (ilp_row(state, %s)) {", table.concat(mask, " | "))
-	for k = #M.rows(plan), 1, -1 do
-		local isa = M.rows(plan)[k]
-		if isa.guard then t:raw("#if " .. isa.guard) end
+	M.each_row(t, rows, function(isa)
 		t:line(isa == isa_table.ends and "default:" or "case %s:", isa.enum)
 		t:line("\t%s%s_%s(%s);", result:match("int") and "return " or "", name, isa.name, arguments)
 		if not result:match("int") then t:line("\tbreak;") end
-		if isa.guard then t:raw("#endif") end
-	end
+	end)
 	t:close()
 	t:endfunc()
 end
@@ -148,11 +155,7 @@ end
 
 local function emit_begin(t, plan)
 	local keyed, name = plan.secret, plan.secret and "begin_work" or "begin"
-	for _, isa in ipairs(plan.by_row and M.rows(plan) or { isa_table.ends }) do
-		if isa.guard then t:raw("#if " .. isa.guard) end
-		emit_begin_row(t, plan, isa, name)
-		if isa.guard then t:raw("#endif") end
-	end
+	M.each_row(t, own_rows(plan), function(isa) emit_begin_row(t, plan, isa, name) end)
 	if plan.by_row then emit_choice(t, plan, "void ", name, "void *state", "state") end
 	if keyed then
 		M.emit_deeper(t, "void", "begin", "void *state", "begin_work(state)")
@@ -166,26 +169,20 @@ end
 -- What is associated with the data, which the tag counts before it.
 local function emit_associate(t, plan)
 	local tag, step = plan.pair, nil
-	for _, one in ipairs(plan.send.segments[1].steps) do
-		if one.stage == tag and one.kind == "fold" then step = one end
+	for _, segment in ipairs(plan.send.segments) do
+		for _, one in ipairs(segment.steps) do
+			if one.stage == tag and one.kind == "fold" then step = one end
+		end
 	end
 	local parameters, arguments = "void *state, const uint8_t *from, size_t n", "state, from, n"
-	for _, isa in ipairs(plan.by_row and M.rows(plan) or { isa_table.ends }) do
-		if isa.guard then t:raw("#if " .. isa.guard) end
+	M.each_row(t, own_rows(plan), function(isa)
 		t:func(string.format("%sstatic __attribute__((noinline)) void %s(%s)", isa_table.attribute(isa),
 			row_name(plan, "associate_work", isa), parameters))
 		t:line("struct chain *s = state;")
-		t:line("uint8_t last[%d] = { 0 };", tag.unit)
-		t:line("%s;", loop.call(schedule.loop { step }, isa, "", { src = "from", n = string.format("n - n %% %d",
-			tag.unit) }))
-		t:open("if (n %% %d != 0) {", tag.unit)
-		t:line("ilp_copy(last, from + (n - n %% %d), n %% %d);", tag.unit, tag.unit)
-		fold.emit_rest(t, tag, isa, string.format("n %% %d", tag.unit))
-		t:close()
+		pipe.emit_fold(t, step, isa, "from")
 		t:line("s->%s_len[0] = n, s->%s_len[1] = 0;", tag.name, tag.name)
 		t:endfunc()
-		if isa.guard then t:raw("#endif") end
-	end
+	end)
 	if plan.by_row then
 		emit_choice(t, plan, "__attribute__((noinline)) void ", "associate_work", parameters, arguments)
 	end
@@ -205,13 +202,17 @@ local function ends_of(way)
 	return any and not way.whole, at_end
 end
 
+-- The function that does the work of an end: behind the one that callers see, where that clears what it leaves.
+local function end_name(plan, way)
+	return way.direction .. (ends_of(way) and plan.secret and "_end_work" or "_end")
+end
+
 -- All of an ADU at once, by the fused loops of a row.
 local ONCE = "void *state, uint8_t *dst, const uint8_t *src, size_t n, const uint8_t *with, size_t with_len, "
 	.. "uint8_t *tmp"
 local function emit_once_row(t, plan, way, isa)
 	local direction, secret = way.direction, plan.secret
 	local name, work = string.format("%s_once_%s", direction, isa.name), secret and "_work" or ""
-	local ends = ends_of(way)
 	t:func(string.format("static %sptrdiff_t %s%s(%s)", secret and "__attribute__((noinline)) " or "", name, work, ONCE))
 	t:line("%s(state);", row_name(plan, "begin" .. work, isa))
 	if plan.pair then
@@ -222,8 +223,7 @@ local function emit_once_row(t, plan, way, isa)
 	end
 	t:line("const size_t out = %s_fused_%s%s(state, dst, src, n, tmp);", direction, isa.name,
 		secret and "_work" or "_loop")
-	t:line("const int more = %s(state, dst + out);", row_name(plan,
-		direction .. (ends and secret and "_end_work" or "_end"), isa))
+	t:line("const int more = %s(state, dst + out);", row_name(plan, end_name(plan, way), isa))
 	t:open("if (more < 0) {")
 	t:line("ilp_wipe(dst, out);")
 	t:line("return more;")
@@ -245,11 +245,9 @@ local function emit_once(t, plan)
 	if plan.secret then
 		M.emit_deeper(t, "ptrdiff_t", "once", "ilp_once *work, " .. ONCE, "work(state, dst, src, n, with, with_len, tmp)")
 	end
-	for _, isa in ipairs(M.rows(plan)) do
-		if isa.guard then t:raw("#if " .. isa.guard) end
+	M.each_row(t, M.rows(plan), function(isa)
 		for _, direction in ipairs(DIRECTIONS) do emit_once_row(t, plan, plan[direction], isa) end
-		if isa.guard then t:raw("#endif") end
-	end
+	end)
 end
 
 local function emit_sum(t, plan)
@@ -320,21 +318,18 @@ end
 -- The work of an end.
 function M.emit_end(t, plan, way, isa, runs)
 	local any = ends_of(way)
-	local apart = any and plan.secret
-	emit_end_work(t, way, isa, runs, (apart and "__attribute__((noinline)) " or "") .. "int "
-		.. row_name(plan, way.direction .. (apart and "_end_work" or "_end"), isa), any)
+	emit_end_work(t, way, isa, runs, (any and plan.secret and "__attribute__((noinline)) " or "") .. "int "
+		.. row_name(plan, end_name(plan, way), isa), any)
 end
 
 -- What callers call.
 local function emit_end_called(t, plan, way)
 	local direction = way.direction
 	local any, at_end = ends_of(way)
-	local apart = any and plan.secret
 	if plan.by_row then
-		emit_choice(t, plan, "int ", direction .. (apart and "_end_work" or "_end"), "void *state, uint8_t *dst",
-			"state, dst")
+		emit_choice(t, plan, "int ", end_name(plan, way), "void *state, uint8_t *dst", "state, dst")
 	end
-	if not apart then return end
+	if not (any and plan.secret) then return end
 	M.emit_deeper(t, "int", direction .. "_end", "void *state, uint8_t *dst", direction .. "_end_work(state, dst)")
 	t:func(string.format("static int %s_end(void *state, uint8_t *dst)", direction))
 	t:line("const int out = %s_end_deeper(state, dst);", direction)

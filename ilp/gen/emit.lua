@@ -277,11 +277,7 @@ local function emit_ways(t, plan, way, list, callables)
 	for k, s in ipairs(list) do
 		local pieces = s.scratch + #way.segments - 1
 		t:open("{ \"%s\", \"%s\", %d, %d, {", s.name, s.title, pieces, s.tiled and 1 or 0)
-		for _, isa in ipairs(adu.rows(plan)) do
-			if isa.guard then t:raw("#if " .. isa.guard) end
-			t:line("[%s] = %s,", isa.enum, callables[k][isa.name])
-			if isa.guard then t:raw("#endif") end
-		end
+		adu.each_row(t, adu.rows(plan), function(isa) t:line("[%s] = %s,", isa.enum, callables[k][isa.name]) end)
 		t:close(" },")
 	end
 	t:close(";")
@@ -317,11 +313,9 @@ local function emit_table(t, plan)
 		t:line(".growth[%s] = { %d, %d, %d },", D, way.growth.fixed, way.growth.every, way.growth.size)
 		t:line(".ways[%s] = %s_ways,", D, direction)
 		t:open(".once[%s] = {", D)
-		for _, isa in ipairs(adu.rows(plan)) do
-			if isa.guard then t:raw("#if " .. isa.guard) end
+		adu.each_row(t, adu.rows(plan), function(isa)
 			t:line("[%s] = %s_once_%s,", isa.enum, direction, isa.name)
-			if isa.guard then t:raw("#endif") end
-		end
+		end)
 		t:close(",")
 		t:line(".way_count[%s] = sizeof %s_ways / sizeof %s_ways[0],", D, direction, direction)
 	end

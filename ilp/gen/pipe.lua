@@ -152,24 +152,25 @@ function end_step.stream(t, step, isa)
 	t:line("\t%s;", call(step, isa, {}))
 end
 
-local function fold_rest(t, step, isa)
+-- A fold over all of n bytes at `from`, which the data, or what is associated with it, ends with.
+function M.emit_fold(t, step, isa, from)
 	local stage, unit = step.stage, step.stage.unit
 	if not fold.in_order(stage) then
-		t:line("%s;", call(step, isa, {}))
-	else
-		t:line("if (n >= %d)", unit)
-		t:line("\t%s;", call(step, isa, { n = string.format("n - n %% %d", unit) }))
-		t:open("if (n %% %d != 0) {", unit)
-		t:line("uint8_t last[%d] = { 0 };", unit)
-		t:line("ilp_copy(last, a + (n - n %% %d), n %% %d);", unit, unit)
-		fold.emit_rest(t, stage, isa, string.format("n %% %d", unit))
-		t:close()
+		t:line("%s;", call(step, isa, { src = from }))
+		return
 	end
+	t:line("if (n >= %d)", unit)
+	t:line("\t%s;", call(step, isa, { src = from, n = string.format("n - n %% %d", unit) }))
+	t:open("if (n %% %d != 0) {", unit)
+	t:line("uint8_t last[%d] = { 0 };", unit)
+	t:line("ilp_copy(last, %s + (n - n %% %d), n %% %d);", from, unit, unit)
+	fold.emit_rest(t, stage, isa, string.format("n %% %d", unit))
+	t:close()
 end
 
 function end_step.fold(t, step, isa)
 	local stage = step.stage
-	fold_rest(t, step, isa)
+	M.emit_fold(t, step, isa, "a")
 	if step.compared then
 		t:open("{")
 		t:line("uint8_t want[%d];", stage.size)
