@@ -430,6 +430,17 @@ static void in_place(const struct subject *x)
 	}
 }
 
+/* What was sent, damaged; n: its length. */
+static const uint8_t *damaged(const struct vec_damage *d, size_t *n)
+{
+	uint8_t *wire = guarded(&back_buffer, d->adu->wire_len, 0);
+
+	memcpy(wire, d->adu->wire, d->adu->wire_len);
+	wire[d->at] ^= d->mask;
+	*n = d->mask ? d->adu->wire_len : d->at;
+	return wire;
+}
+
 /* What is not what was sent is refused where the oracle does, and nothing is written beyond the room. */
 static void damages(const struct subject *x)
 {
@@ -437,13 +448,11 @@ static void damages(const struct subject *x)
 		return;
 	for (size_t i = 0; i < vec.damages_len; i++) {
 		const struct vec_damage *d = &vec.damages[i];
-		const size_t n = d->mask ? d->adu->wire_len : d->at;
-		uint8_t *wire = guarded(&back_buffer, d->adu->wire_len, 0);
+		size_t n;
+		const uint8_t *wire = damaged(d, &n);
 		uint8_t *dst = guarded(&dst_buffer, ilp_room(chain, ILP_RECV, n), 0);
 		struct ilp_any s;
 
-		memcpy(wire, d->adu->wire, d->adu->wire_len);
-		wire[d->at] ^= d->mask;
 		set_up(&s);
 		const size_t out = call(x, &s, dst, wire, n);
 		const int more = chain->end[ILP_RECV](&s, dst + out);
@@ -487,11 +496,10 @@ static void once(const struct subject *x)
 	}
 	for (size_t i = 0; x->direction == ILP_RECV && i < vec.damages_len; i++) {
 		const struct vec_damage *d = &vec.damages[i];
-		const size_t n = d->mask ? d->adu->wire_len : d->at, room = ilp_room(chain, ILP_RECV, n);
-		uint8_t *wire = guarded(&back_buffer, d->adu->wire_len, 0), *dst = guarded(&dst_buffer, room, 0);
-
-		memcpy(wire, d->adu->wire, d->adu->wire_len);
-		wire[d->at] ^= d->mask;
+		size_t n;
+		const uint8_t *wire = damaged(d, &n);
+		const size_t room = ilp_room(chain, ILP_RECV, n);
+		uint8_t *dst = guarded(&dst_buffer, room, 0);
 		const ptrdiff_t out = call_once(x, &s, dst, wire, n);
 		EXPECT((out == -ILP_EBADMSG) == d->seen, "damage %zu, byte %zu: %td", i, d->at, out);
 		for (size_t k = 0; out < 0 && k < room; k++)
