@@ -51,13 +51,18 @@ enum ilp_isa ilp_isa_best(void)
 	return (enum ilp_isa)isa;
 }
 
-ilp_loop *ilp_pick(const struct ilp_chain *c, enum ilp_direction direction, unsigned way)
+enum ilp_isa ilp_isa_of(const struct ilp_chain *c, enum ilp_direction direction, unsigned way)
 {
 	int isa = (int)ilp_isa_best();
 
 	while (isa > ILP_SCALAR && !(c->ways[direction][way].loop[isa] && ilp_isa_here((enum ilp_isa)isa)))
 		isa--;
-	return c->ways[direction][way].loop[isa];
+	return (enum ilp_isa)isa;
+}
+
+ilp_loop *ilp_pick(const struct ilp_chain *c, enum ilp_direction direction, unsigned way)
+{
+	return c->ways[direction][way].loop[ilp_isa_of(c, direction, way)];
 }
 
 size_t ilp_scratch(const struct ilp_chain *c, enum ilp_direction direction, unsigned way, size_t n)

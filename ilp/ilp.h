@@ -45,8 +45,10 @@ size_t ilp_room(const struct ilp_chain *, enum ilp_direction, size_t n);
 
 /* The instruction sets. */
 bool ilp_isa_here(enum ilp_isa);
-/* The best that this CPU has and ILP_ISA allows. */
+/* The best that this CPU has and ILP_ISA allows. A chain may have no loops for it: */
 enum ilp_isa ilp_isa_best(void);
+/* the one of the loop that ilp_pick gives. */
+enum ilp_isa ilp_isa_of(const struct ilp_chain *, enum ilp_direction, unsigned way);
 const char *ilp_isa_name(enum ilp_isa);
 const char *ilp_schedule_name(enum ilp_schedule);
 

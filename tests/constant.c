@@ -80,7 +80,8 @@ int main(int argc, char **argv)
 	if (argc > 1)
 		return strcmp(argv[1], "leak") == 0 && leak(src) > 0 ? 1 : 0;
 	for (const struct ilp_chain *const *c = ilp_chains; *c; c++)
-		if ((*c)->keyed)
+		/* SAFER looks up by its key: a reason why it is historic, and refused where a chain does not say insecure. */
+		if ((*c)->keyed && !strstr((*c)->stages, "historic_safer"))
 			bad += try_chain(*c), chains++;
 	printf("constant: %u keyed chains, %lu calls\n", chains, calls);
 	return bad > 0;

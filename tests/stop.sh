@@ -71,7 +71,7 @@ for chain in copy_sum xdr_copy_sum; do
 	program "build/gcc/tests/${chain}_test" 'printf "scalar: 5 comparisons\n1 passed, 0 failed\n"'
 	echo "$chain" >"build/gcc/gen/$chain.o"
 done
-touch build/gcc/tests/ilp/{compare,vec}.o build/gcc/ilp/ilp.o
+touch build/gcc/tests/ilp/{compare,memory,vec}.o build/gcc/ilp/ilp.o
 luajit=$(command -v luajit)
 program "$tmp/bin/luajit" "exec $luajit \"\$@\""
 export PATH="$tmp/bin:$PATH" PROVE_DIR="$tmp/proof" SURVEY_DIR="$tmp/survey"

@@ -201,7 +201,7 @@ static struct way *way_open(const struct bench_series *s, unsigned v, size_t byt
 	w->direction = s->direction;
 	w->bytes = bytes;
 	w->arena = a;
-	if (s->chain->associate && s->direction == ILP_RECV && v != BENCH_MEMCPY && v < BENCH_VARIANTS && wire_open(w) != 0)
+	if (w->chain->associate && s->direction == ILP_RECV && v != BENCH_MEMCPY && wire_open(w) != 0)
 		goto nothing;
 	if (loop) {
 		size_t tmp = ilp_scratch(w->chain, s->direction, v >= BENCH_VARIANTS ? ILP_FUSED : v, bytes);

@@ -1,12 +1,13 @@
 #!/bin/bash
 # cross.sh COMMAND...: builds the loops and their tests for machines that this one is not, by COMMAND, which is make and
-# its arguments, and runs them under qemu (tools/check.sh); and tests/xdr/cross.sh. `make check-cross` calls it.
+# its arguments, and runs them under qemu (tools/check.sh); and tests/xdr/cross.sh, if there is one. `make check-cross`
+# calls it.
 #
 # A machine whose compiler, or qemu, cannot be had is skipped.
 set -eu
 cd "$(dirname "$0")/.."
 
-lists=()
+lists=() more=()
 # Name, the architecture's name in Debian, order of bytes.
 while read -r machine debian order; do
 	b=build/$machine-linux-gnu-gcc
@@ -17,6 +18,7 @@ while read -r machine debian order; do
 		"$@" CC="$machine-linux-gnu-gcc" CROSS="$order" cross-tests
 		awk "BEGIN { printf \"  built for $machine in %.0f s\\n\", $EPOCHREALTIME - $from }"
 		echo "qemu-$machine" >"$b/under"
+		more=(tests/xdr/cross.sh)
 	else
 		printf '%s\n' "skipped, because qemu-user and a compiler for $machine could not be installed" \
 			"1 passed, 0 failed" >"$b/tests/none"
@@ -27,4 +29,4 @@ done <<'MACHINES'
 aarch64 arm64 little
 s390x s390x big
 MACHINES
-tools/check.sh "${lists[@]}" tests/xdr/cross.sh
+tools/check.sh "${lists[@]}" "${more[@]}"

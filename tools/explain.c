@@ -84,8 +84,6 @@ static void check(struct request *r, struct argp_state *state)
 		refuse_isa(r->isa_name, state);
 	for (unsigned isa = 0; isa < ILP_ISAS; isa++)
 		r->isas.of[isa] = r->isa_name ? isa == r->isa : ilp_isa_here((enum ilp_isa)isa);
-	if (!r->isa_name)
-		r->isa = ilp_isa_best();
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -310,6 +308,12 @@ static int section(json_t *page, const char *name, json_t *rows)
 	return rows && json_object_set_new(page, name, rows) == 0 ? TCPU_OK : TCPU_FAILED;
 }
 
+/* The instruction set that was named, or that the chain's loops take. */
+static enum ilp_isa isa_of(const struct request *r, const struct ilp_chain *chain)
+{
+	return r->isa_name ? r->isa : ilp_isa_of(chain, r->direction, ILP_FUSED);
+}
+
 /* What takes the chain itself, compiled in or loaded. */
 static int sections(const struct request *r, const char *name, json_t *page)
 {
@@ -323,7 +327,7 @@ static int sections(const struct request *r, const char *name, json_t *page)
 	if (status == TCPU_OK && r->registers)
 		status = section(page, "machine_code", explain_registers(o.chain, object_of(&o), &r->isas));
 	if (status == TCPU_OK && r->times)
-		status = section(page, "times", explain_times(o.chain, r->isa));
+		status = section(page, "times", explain_times(o.chain, isa_of(r, o.chain)));
 	chain_close(&o);
 	return status;
 }
@@ -336,8 +340,9 @@ static int code(const struct request *r, lua_State *L, const char *name)
 	if (r->c) {
 		lua_pushstring(L, name);
 		lua_pushstring(L, explain_directions[r->direction]);
-		lua_pushstring(L, ilp_isa_name(r->isa));
-		status = ask(L, "code", 3, NULL);
+		lua_pushstring(L, ilp_isa_name(r->isa_name ? r->isa : ilp_isa_best()));
+		lua_pushboolean(L, r->isa_name != NULL);
+		status = ask(L, "code", 4, NULL);
 		if (status == TCPU_OK)
 			fputs(lua_tostring(L, -1), stdout);
 		return status;
@@ -345,7 +350,7 @@ static int code(const struct request *r, lua_State *L, const char *name)
 	status = chain_open(&o, name);
 	if (status != TCPU_OK)
 		return status;
-	status = explain_asm(o.chain, object_of(&o), r->direction, r->isa, stdout) ? TCPU_FAILED : TCPU_OK;
+	status = explain_asm(o.chain, object_of(&o), r->direction, isa_of(r, o.chain), stdout) ? TCPU_FAILED : TCPU_OK;
 	chain_close(&o);
 	return status;
 }

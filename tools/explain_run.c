@@ -179,7 +179,8 @@ json_t *explain_choice(const struct ilp_chain *chain, enum ilp_direction directi
 /* ns for each KiB; negative: nothing is predicted. The model is of the instruction set that loops take here. */
 static double predicted(const struct call *c)
 {
-	const double ns = c->isa == ilp_isa_best() ? ilp_predict(c->chain, c->direction, c->way, ILP_TILE, c->n) : 0;
+	const bool taken = c->isa == ilp_isa_of(c->chain, c->direction, c->way);
+	const double ns = taken ? ilp_predict(c->chain, c->direction, c->way, ILP_TILE, c->n) : 0;
 
 	return ns > 0 ? ns * 1024 / (double)c->n : -1;
 }

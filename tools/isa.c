@@ -41,12 +41,21 @@ static unsigned named(const char *name)
 	return isa;
 }
 
+/* Whether some chain's loops take it: those with words of 128 bits take others than those without. */
+static bool is_taken(enum ilp_isa isa)
+{
+	for (const struct ilp_chain *const *c = ilp_chains; *c; c++)
+		if (ilp_isa_of(*c, ILP_SEND, ILP_FUSED) == isa)
+			return true;
+	return false;
+}
+
 int verb_isa(int argc, char **argv)
 {
 	static const struct argp argp = {
 		options, parse, "",
 		"The instruction sets that loops are made for: which of them this CPU has, which ILP_ISA of the environment "
-		"allows, and which one loops take (*).\v"
+		"allows, and which loops take (*): those of chains with AES or products without carries, and the others.\v"
 		"ILP_ISA=NAME allows that one and those listed before it; a value that is no name changes nothing.\n"
 		"Exit status: 0; 1: the output cannot be written; 2: the arguments were wrong.\n\n"
 		"Example: tcpu isa",
@@ -61,7 +70,7 @@ int verb_isa(int argc, char **argv)
 	if (!json)
 		printf("  %-10s %12s   %-12s %s\n", "name", "vector bytes", "this CPU", "ILP_ISA");
 	for (unsigned i = 0; i < ILP_ISAS; i++) {
-		bool here = ilp_isa_here((enum ilp_isa)i), allowed = i <= most, taken = i == ilp_isa_best();
+		bool here = ilp_isa_here((enum ilp_isa)i), allowed = i <= most, taken = is_taken((enum ilp_isa)i);
 		const char *name = ilp_isa_name((enum ilp_isa)i);
 
 		if (json)

@@ -35,11 +35,9 @@ static int parse(struct library *l, const char *stages)
 		for (op = 0; op < OPS; op++)
 			if (strlen(op_names[op]) == len && !memcmp(stages, op_names[op], len))
 				break;
-		if (len <= 10 || memcmp(stages + len - 10, "_tag(tail)", 10) != 0) { /* a pair's: seen to with the cipher */
-			if (op == OPS || l->count == OPS_MAX || (op == CRC32C && !crc32c_here()))
-				return -ENOTSUP;
-			l->ops[l->count++] = (enum op)op;
-		}
+		if (op == OPS || l->count == OPS_MAX || (op == CRC32C && !crc32c_here()))
+			return -ENOTSUP;
+		l->ops[l->count++] = (enum op)op;
 		stages += len + strspn(stages + len, " ");
 	}
 	return 0;

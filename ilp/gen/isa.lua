@@ -60,6 +60,14 @@ for _, isa in ipairs(M.list) do
 	if not isa.crypto then table.insert(rows[false], isa) end
 end
 function M.rows(quads) return rows[quads] end
+-- The best of these that is not beyond the one of that name.
+function M.at_most(name, quads)
+	local best
+	for _, isa in ipairs(M.list) do
+		for _, row in ipairs(rows[quads]) do best = row == isa and row or best end
+		if isa.name == name then return best end
+	end
+end
 
 -- The C type of words of that many bits: of one, where width is that of a word or less, or of a vector.
 local LETTER = { [8] = "b", [16] = "h", [32] = "v", [64] = "d", [128] = "q" }

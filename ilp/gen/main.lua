@@ -22,6 +22,7 @@ local names = require "gen.names"
 local sandbox = require "gen.sandbox"
 local emit = require "gen.emit"
 local state = require "gen.state"
+local isa_table = require "gen.isa"
 local files = require "gen.files"
 
 local M = {}
@@ -98,11 +99,13 @@ function M.graphs(chain)
 	end)
 end
 
--- The C of the fused loops of a direction for an instruction set; or nil and a message.
-function M.code(chain, direction, isa)
+-- The C of the fused loops of a direction for an instruction set; or nil and a message. exact: for no lesser one, which
+-- is taken where the chain has no loops for it.
+function M.code(chain, direction, isa, exact)
 	return complaints(function()
 		local listing = require "gen.listing"
 		local p = plan(chain)
+		if not exact then isa = isa_table.at_most(isa, p.quads).name end
 		for _, s in ipairs(require("gen.schedule").list(p[direction])) do
 			if s.name == "fused" then
 				local text = listing.code(emit.source(p), s.loops, isa)
@@ -122,7 +125,7 @@ end
 
 -- The instruction sets of those names, between commas, in their order; or nil and what is wrong.
 function M.isas(text)
-	local isa_table, wanted, list, all = require "gen.isa", {}, {}, {}
+	local wanted, list, all = {}, {}, {}
 	for name in (text .. ","):gmatch("([^,]*),") do wanted[name] = true end
 	for _, isa in ipairs(isa_table.list) do
 		if wanted[isa.name] then list[#list + 1], wanted[isa.name] = isa, nil end

@@ -139,11 +139,13 @@ function M.check(plan)
 	end
 end
 
--- The stages' names, and where values go that go with the data.
+-- The stages' names as the chain has them, and where values go that go with the data: a pair is one.
 function M.stage_names(chain, between)
 	local names = {}
 	for k, stage in ipairs(chain.stages) do
-		names[k] = stage.name .. (chain.at[k] ~= "value" and "(" .. chain.at[k] .. ")" or "")
+		if not stage.pair then
+			names[#names + 1] = stage.name .. (chain.at[k] ~= "value" and "(" .. chain.at[k] .. ")" or "")
+		end
 	end
 	return table.concat(names, between)
 end

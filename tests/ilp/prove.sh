@@ -111,7 +111,7 @@ done
 
 # Units. A result is a line: key passed failed skipped comparisons seconds. ------------------------------------------
 key_of() { # chain, cc
-	cat "build/$2/gen/$1.o" "build/$2/tests/ilp/compare.o" "build/$2/tests/ilp/memory.o" "build/$2/tests/ilp/vec.o" "build/$2/ilp/ilp.o" \
+	cat "build/$2/gen/$1.o" "build/$2"/tests/ilp/{compare,memory,vec}.o "build/$2/ilp/ilp.o" \
 		"$dir/$1.vec" | sha256sum | cut -c -64
 }
 unit() { # chain, cc, isa, key

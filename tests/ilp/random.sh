@@ -122,7 +122,7 @@ EOF
 for c in "${configurations[@]}"; do
 	read -r name cc _ <<<"$c"
 	mkdir "$dir/$name"
-	for f in ilp/ilp.c core/cksum.c tests/ilp/{vec,compare,secrets}.c "$dir/main.c"; do
+	for f in ilp/ilp.c core/cksum.c tests/ilp/{vec,memory,compare,secrets}.c "$dir/main.c"; do
 		"$cc" "${common[@]}" -O1 -c "$f" -o "$dir/$name/$(basename "$f" .c).o"
 	done
 done
@@ -208,7 +208,7 @@ unit() { # name, seeds
 		} >"$work/$name/list.c"
 		mapfile -t objects < <(for seed in "${good[@]}"; do echo "$work/$name/$(chain_of "$seed").o"; done)
 		# shellcheck disable=SC2086 # flags
-		"$cc" "${common[@]}" $flags "$dir/$name"/{main,compare,vec,ilp,cksum}.o "$work/$name/list.c" "${objects[@]}" \
+		"$cc" "${common[@]}" $flags "$dir/$name"/{main,compare,memory,vec,ilp,cksum}.o "$work/$name/list.c" "${objects[@]}" \
 			-o "$work/$name/compare"
 		# shellcheck disable=SC2086 # flags
 		[ "$name" != secret ] || "$cc" "${common[@]}" $flags "$dir/$name"/{secrets,ilp}.o "$work/$name/list.c" \

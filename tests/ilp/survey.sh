@@ -77,7 +77,7 @@ dir=${SURVEY_DIR:-build/survey}
 with=$dir/$cc${CFLAGS:+-flags}
 [ -z "$fresh" ] || rm -f "$with/key"
 mkdir -p "$with"
-key=$(cat ilp/gen/*.lua ilp/stages/*.lua tests/ilp/stages/*.lua tests/ilp/survey.lua tests/ilp/{compare,vec}.[ch] \
+key=$(cat ilp/gen/*.lua ilp/stages/*.lua tests/ilp/stages/*.lua tests/ilp/survey.lua tests/ilp/{compare,vec,memory}.[ch] \
 	ilp/{ilp.c,ilp.h,run.h} core/cksum.[ch] <($cc --version) <(echo "${flags[*]} $isa $ways") | sha256sum | cut -c -64)
 if [ "$(cat "$with/key" 2>/dev/null)" != "$key" ]; then
 	rm -f "$with/key"
@@ -110,7 +110,7 @@ chains_of() { # work, log, numbers: generates, compiles and runs these chains; s
 		"$cc" "${flags[@]}" -I"$with/headers" -I"$work" -c "$work/$name.c" -o "$work/$name.o" >>"$log" 2>&1 ||
 			{ echo "$name: it does not compile" >>"$log" && echo "0 $# 0 0 0 0" && return; }
 	done
-	"$cc" "${flags[@]}" "$with"/{main,compare,vec,ilp,cksum}.o "$work/chains.c" "$work"/survey_*.o -o "$work/run" \
+	"$cc" "${flags[@]}" "$with"/{main,compare,memory,vec,ilp,cksum}.o "$work/chains.c" "$work"/survey_*.o -o "$work/run" \
 		>>"$log" 2>&1 ||
 		{ echo "0 $# 0 0 0 0" && return; }
 	compiled=$(since "$from") from=$EPOCHREALTIME
