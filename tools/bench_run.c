@@ -20,7 +20,6 @@ const char *const bench_variant_names[BENCH_VARIANTS] = { "layered", "tiled", "f
 	"memcpy" };
 
 #define SAMPLE_NS 200000
-#define PAIR_TAG 16
 
 /* Where the calls of one size find src and dst: slots of the run's memory. */
 #define LINE 64UL
@@ -70,6 +69,17 @@ static void next(struct arena *a, const uint8_t **src, uint8_t **dst)
 		a->next = 0;
 }
 
+/* Returns how many bytes come out; negative: what came in is refused. */
+static ptrdiff_t call(struct way *w, uint8_t *dst, const uint8_t *src)
+{
+	if (w->once)
+		return w->once(&w->state, dst, src, w->bytes, NULL, 0, w->tmp);
+	w->chain->begin(&w->state);
+	const size_t n = w->loop(&w->state, dst, src, w->bytes, w->tmp);
+	const int last = w->chain->end[w->direction](&w->state, dst + n);
+	return last < 0 ? last : (ptrdiff_t)n + last;
+}
+
 static void run_chain(void *ctx)
 {
 	struct way *w = ctx;
@@ -77,14 +87,7 @@ static void run_chain(void *ctx)
 	uint8_t *dst;
 
 	next(w->arena, &src, &dst);
-	src = w->wire ? w->wire : src;
-	if (w->once) {
-		w->once(&w->state, dst, src, w->bytes, NULL, 0, w->tmp);
-	} else {
-		w->chain->begin(&w->state);
-		const size_t n = w->loop(&w->state, dst, src, w->bytes, w->tmp);
-		w->chain->end[w->direction](&w->state, dst + n);
-	}
+	call(w, dst, w->wire ? w->wire : src);
 	w->sum = w->chain->sum ? w->chain->sum(&w->state) : 0;
 }
 
@@ -111,17 +114,25 @@ static void run(struct way *w)
 	(w->loop ? run_chain : run_other)(w);
 }
 
-static size_t half_of(uint64_t bytes)
+/* All that chains of the run write. */
+static size_t half_of(const struct bench_options *o, uint64_t bytes)
 {
-	size_t half = (bytes + bytes / 64 + 2 * ILP_HELD_MAX + LINE - 1) / LINE * LINE;
+	size_t most = bytes;
 
-	return half < OPERANDS_PAGE ? half : operands_pages(half - OPERANDS_APART) + OPERANDS_APART;
+	for (unsigned c = 0; o->chains[c]; c++)
+		for (unsigned d = 0; d < ILP_DIRECTIONS; d++) {
+			const size_t room = ilp_room(o->chains[c], (enum ilp_direction)d, bytes);
+
+			most = room > most ? room : most;
+		}
+	most = (most + 2 * ILP_HELD_MAX + LINE - 1) / LINE * LINE;
+	return most < OPERANDS_PAGE ? most : operands_pages(most - OPERANDS_APART) + OPERANDS_APART;
 }
 
-static int arena_open(struct arena *a, uint8_t *base, size_t size, uint64_t bytes, bool cold, uint64_t *random)
+static int arena_open(struct arena *a, uint8_t *base, size_t size, size_t half, bool cold, uint64_t *random)
 {
 	a->base = base;
-	a->half = half_of(bytes);
+	a->half = half;
 	size_t slot = 2 * a->half;
 	assert(slot > 0); /* sizes end at 1 GiB */
 	a->slots = cold ? size / slot : 1;
@@ -142,8 +153,8 @@ static size_t room(const struct bench_options *o, size_t *share)
 {
 	*share = 0;
 	for (unsigned i = 0; i < o->size_count; i++)
-		if (2 * half_of(o->sizes[i]) > *share)
-			*share = 2 * half_of(o->sizes[i]);
+		if (2 * half_of(o, o->sizes[i]) > *share)
+			*share = 2 * half_of(o, o->sizes[i]);
 	if (o->cold) {
 		long last = sysconf(_SC_LEVEL3_CACHE_SIZE);
 		size_t want = last > 0 && 2 * (size_t)last > COLD_MIN ? 2 * (size_t)last : COLD_MIN;
@@ -164,23 +175,43 @@ static ilp_loop *loop_of(const struct bench_series *s, unsigned v)
 	return v <= BENCH_FUSED ? s->chain->ways[s->direction][v].loop[s->isa] : NULL;
 }
 
-/* A pair refuses what is not its own: in its place stands what it sends, as many bytes. */
+/* Stages that put something to the data refuse what is not theirs. */
+static bool needs_wire(const struct ilp_chain *chain)
+{
+	return ilp_room(chain, ILP_SEND, LINE) != LINE;
+}
+
+/* What the chain sends, in the place of src: of all that it can send the longest that is not longer than the bytes that
+ * were asked for. -EINVAL: there is none. */
 static int wire_open(struct way *w)
 {
-	struct ilp_any state = {0};
 	const size_t room = ilp_room(w->chain, ILP_SEND, w->bytes);
 	const size_t scratch = ilp_scratch(w->chain, ILP_SEND, ILP_FUSED, w->bytes);
-	uint8_t *tmp = scratch ? malloc(scratch) : NULL, *data = calloc(1, w->bytes);
+	struct way send = { .chain = w->chain, .loop = ilp_pick(w->chain, ILP_SEND, ILP_FUSED), .direction = ILP_SEND };
+	ptrdiff_t sent = -1;
 
-	w->wire = aligned_alloc(OPERANDS_PAGE, operands_pages(room));
-	if (w->wire && data && (tmp || !scratch)) {
-		operands_params(w->chain, &state);
-		w->chain->once[ILP_SEND][ILP_SCALAR](&state, w->wire, data, w->bytes - PAIR_TAG, NULL, 0, tmp);
+	w->wire = aligned_alloc(OPERANDS_PAGE, operands_pages(room + 1));
+	send.tmp = scratch ? aligned_alloc(OPERANDS_PAGE, operands_pages(scratch)) : NULL;
+	if (!w->wire || (scratch && !send.tmp))
+		return free(send.tmp), -ENOMEM;
+	operands_params(w->chain, &send.state);
+	for (size_t step = (size_t)1 << 31; step > 0; step /= 2) {
+		const size_t n = send.bytes + step;
+
+		if (n > w->bytes)
+			continue;
+		const size_t was = send.bytes;
+		send.bytes = n;
+		sent = call(&send, w->wire, src_of(w->arena, w->arena->order[0]));
+		if (sent > (ptrdiff_t)w->bytes)
+			send.bytes = was;
 	}
-	const bool good = w->wire && data && (tmp || !scratch);
-	free(tmp);
-	free(data);
-	return good ? 0 : -ENOMEM;
+	sent = call(&send, w->wire, src_of(w->arena, w->arena->order[0]));
+	free(send.tmp);
+	if (sent > (ptrdiff_t)w->bytes)
+		return -EINVAL;
+	w->bytes = (size_t)sent;
+	return 0;
 }
 
 /* The way, or NULL with errno 0 when there is none. */
@@ -201,8 +232,11 @@ static struct way *way_open(const struct bench_series *s, unsigned v, size_t byt
 	w->direction = s->direction;
 	w->bytes = bytes;
 	w->arena = a;
-	if (w->chain->associate && s->direction == ILP_RECV && v != BENCH_MEMCPY && wire_open(w) != 0)
-		goto nothing;
+	if (s->direction == ILP_RECV && v != BENCH_MEMCPY && needs_wire(w->chain)) {
+		errno = -wire_open(w);
+		if (errno)
+			goto nothing;
+	}
 	if (loop) {
 		size_t tmp = ilp_scratch(w->chain, s->direction, v >= BENCH_VARIANTS ? ILP_FUSED : v, bytes);
 
@@ -282,14 +316,21 @@ static int same(struct way *const ways[BENCH_MEASURED], const struct bench_serie
 	return error;
 }
 
-/* What a pair takes in is made beforehand, so that it is in a cache; and is a tag at least. */
-static bool can_open(const struct bench_options *o)
+/* What needs_wire is made beforehand, so that it is in a cache; and is as long as that of no data at least. */
+static bool can_open(const struct bench_options *o, const struct ilp_chain *chain, enum ilp_direction direction)
 {
-	bool can = !o->cold;
+	const char *why = NULL;
 
+	if (direction != ILP_RECV || !needs_wire(chain))
+		return true;
 	for (unsigned i = 0; i < o->size_count; i++)
-		can = can && o->sizes[i] >= PAIR_TAG;
-	return can;
+		if (o->sizes[i] < ilp_room(chain, ILP_SEND, 0))
+			why = "a size is shorter than what it sends of no data";
+	if (o->cold)
+		why = "what it takes is made beforehand, and so is not cold";
+	if (why)
+		fprintf(stderr, "tcpu bench: %s, recv: not measured, because %s\n", chain->name, why);
+	return !why;
 }
 
 /* The series that the options ask for. */
@@ -311,10 +352,10 @@ static int plan(const struct bench_options *o, struct bench_results *r)
 
 				if (!o->direction[d] || !loop || !ilp_isa_here((enum ilp_isa)isa))
 					continue;
-				if (chain->associate && d == ILP_RECV && !can_open(o))
-					continue;
 				if (!o->every_isa && loop != ilp_pick(chain, (enum ilp_direction)d, ILP_FUSED))
 					continue;
+				if (!can_open(o, chain, (enum ilp_direction)d))
+					break;
 				struct bench_series *s = &r->series[r->count++];
 				*s = (struct bench_series){ .chain = chain, .direction = (enum ilp_direction)d,
 					.isa = (enum ilp_isa)isa };
@@ -444,8 +485,8 @@ static int prepare(struct bench_run *b, const struct bench_options *o, const str
 	if (!b->memory || !b->all || !b->of)
 		return -ENOMEM;
 	for (unsigned i = 0; i < o->size_count && !error; i++)
-		error = arena_open(&b->arena[i], b->memory + (o->cold ? i * share : 0), share, o->sizes[i], o->cold,
-			&random);
+		error = arena_open(&b->arena[i], b->memory + (o->cold ? i * share : 0), share,
+			half_of(o, o->sizes[i]), o->cold, &random);
 	for (size_t at = 0; at < points && !error; at++)
 		error = prepare_point(b, &r->series[at / o->size_count], &b->arena[at % o->size_count],
 			o->sizes[at % o->size_count], b->of[at]);

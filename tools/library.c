@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum op { XDR_U32, CHACHA20, COPY, SUM, CRC32C, AES128_GCM, AES256_GCM, CHACHA20_POLY1305, OPS };
-static const char *const op_names[OPS] = { "xdr_u32", "chacha20", "copy", "inet_checksum", "crc32c", "aes128_gcm",
-	"aes256_gcm", "chacha20_poly1305" };
+enum op { XDR_U32, XDR_RECORD, CHACHA20, COPY, SUM, CRC32C, AES128_GCM, AES256_GCM, CHACHA20_POLY1305, OPS };
+static const char *const op_names[OPS] = { "xdr_u32", "xdr_record", "chacha20", "copy", "inet_checksum", "crc32c",
+	"aes128_gcm", "aes256_gcm", "chacha20_poly1305" };
 #define TAG 16 /* bytes, of pairs */
 
 #define OPS_MAX 16
@@ -25,6 +25,11 @@ struct library {
 	uint8_t *tmp;
 	uint32_t crc;
 };
+
+static bool is_fold(enum op op)
+{
+	return op == SUM || op == CRC32C;
+}
 
 static int parse(struct library *l, const char *stages)
 {
@@ -40,6 +45,9 @@ static int parse(struct library *l, const char *stages)
 		l->ops[l->count++] = (enum op)op;
 		stages += len + strspn(stages + len, " ");
 	}
+	/* A stage alone writes where it is wanted: nobody copies it then. */
+	if (l->count == 2 && !is_fold(l->ops[0]) && l->ops[1] == COPY)
+		l->count = 1;
 	return 0;
 }
 
@@ -92,14 +100,30 @@ void library_close(struct library *l)
 	free(l);
 }
 
-static void xdr(enum xdr_op direction, uint8_t *wire, uint8_t *words, size_t n)
+/* ilp/stages/xdr_record.lua, as rpcgen would write it. */
+#define RECORD 28
+static bool_t xdr_record(XDR *x, uint8_t *r)
 {
+	return xdr_u_int(x, (u_int *)r) && xdr_u_hyper(x, (u_quad_t *)(r + 4)) && xdr_u_int(x, (u_int *)(r + 12)) &&
+		xdr_opaque(x, (char *)r + 16, 8) && xdr_u_int(x, (u_int *)(r + 24));
+}
+
+/* An array; what is no whole one of it stays as it is. */
+static void xdr(enum xdr_op direction, enum op op, uint8_t *wire, uint8_t *array, size_t n)
+{
+	const u_int size = op == XDR_U32 ? 4 : RECORD;
+	const xdrproc_t one = op == XDR_U32 ? (xdrproc_t)xdr_u_int : (xdrproc_t)xdr_record;
+	const size_t whole = n / size * size;
 	XDR x;
 
 	xdrmem_create(&x, (char *)wire, (u_int)n, direction);
-	if (!xdr_vector(&x, (char *)words, (u_int)(n / 4), 4, (xdrproc_t)xdr_u_int))
+	if (!xdr_vector(&x, (char *)array, (u_int)n / size, size, one))
 		abort(); /* the buffers are as long as the vector */
 	xdr_destroy(&x);
+	if (direction == XDR_ENCODE)
+		memmove(wire + whole, array + whole, n - whole);
+	else
+		memmove(array + whole, wire + whole, n - whole);
 }
 
 static void chacha20(struct library *l, uint8_t *dst, const uint8_t *src, size_t n)
@@ -136,11 +160,6 @@ static size_t pair(struct library *l, bool send, uint8_t *dst, const uint8_t *sr
 	return n - TAG;
 }
 
-static bool is_fold(enum op op)
-{
-	return op == SUM || op == CRC32C;
-}
-
 static uint16_t run(struct library *l, bool send, uint8_t *dst, const uint8_t *src, size_t n)
 {
 	const uint8_t *at = src;
@@ -156,12 +175,11 @@ static uint16_t run(struct library *l, bool send, uint8_t *dst, const uint8_t *s
 
 		switch (op) {
 		case XDR_U32:
+		case XDR_RECORD:
 			if (send)
-				xdr(XDR_ENCODE, to, (uint8_t *)at, n);
+				xdr(XDR_ENCODE, op, to, (uint8_t *)at, n);
 			else
-				xdr(XDR_DECODE, (uint8_t *)at, to, n);
-			if (at != to) /* what is no whole word stays as it is */
-				memcpy(to + n / 4 * 4, at + n / 4 * 4, n % 4);
+				xdr(XDR_DECODE, op, (uint8_t *)at, to, n);
 			break;
 		case CHACHA20:
 			chacha20(l, to, at, n);
