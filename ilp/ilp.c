@@ -65,6 +65,11 @@ ilp_loop *ilp_pick(const struct ilp_chain *c, enum ilp_direction direction, unsi
 	return c->ways[direction][way].loop[ilp_isa_of(c, direction, way)];
 }
 
+ilp_once *ilp_pick_once(const struct ilp_chain *c, enum ilp_direction direction)
+{
+	return c->once[direction][ilp_isa_of(c, direction, ILP_FUSED)];
+}
+
 size_t ilp_scratch(const struct ilp_chain *c, enum ilp_direction direction, unsigned way, size_t n)
 {
 	const struct ilp_way *w = &c->ways[direction][way];

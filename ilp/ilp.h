@@ -37,6 +37,8 @@ void ilp_hexdump(void *file, const char *stage, uint64_t at, const uint8_t *byte
 /* The loop for this CPU. way: of enum ilp_schedule, or the place of a partition in the chain's table. ILP_ISA in the
  * environment, a name that `tcpu isa` lists, lowers the choice; other values change nothing. */
 ilp_loop *ilp_pick(const struct ilp_chain *, enum ilp_direction, unsigned way);
+/* Likewise all of an ADU in one call, fused: what is to be done is begin, loop and end, and nothing else. */
+ilp_once *ilp_pick_once(const struct ilp_chain *, enum ilp_direction);
 /* Bytes of scratch memory that the loop wants for n bytes of input; 0: tmp may be NULL. Aligned to ILP_ALIGN it is
  * fastest. */
 size_t ilp_scratch(const struct ilp_chain *, enum ilp_direction, unsigned way, size_t n);

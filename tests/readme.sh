@@ -39,8 +39,9 @@ sed 's/mychain/mine/; s/"xdr_u32"/"zigzag"/' "$tmp/mychain.lua" >"$tmp/mine.lua"
 block lua 3 >"$tmp/stages/point.lua"
 sed 's/mychain/points/; s/"xdr_u32"/"point"/' "$tmp/mychain.lua" >"$tmp/points.lua"
 block c 1 >"$tmp/atrun.c"
-block c 2 >"$tmp/adu.c"
-block c 3 >"$tmp/hello.c"
+block c 2 >"$tmp/seal.c"
+block c 3 >"$tmp/adu.c"
+block c 4 >"$tmp/hello.c"
 check 'the blocks are there' test -s "$tmp/mychain.lua" -a -s "$tmp/atrun.c" -a -s "$tmp/adu.c" -a -s "$tmp/hello.c"
 check 'tcpu explain' "$dir/bin/tcpu" explain "$tmp/mychain.lua"
 check 'tcpu explain of a chain with a stage of its own' "$dir/bin/tcpu" explain "$tmp/mine.lua"
@@ -71,6 +72,12 @@ needs() {
 	readelf -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -vE '^(libc|ld-linux.*|lib[au]b?san|libm)\.so' | xargs
 }
 check 'it needs libc alone' test -z "$(needs "$tmp/atrun")"
+check 'the program that seals compiles' gcc "${flags[@]}" "$tmp/seal.c" "$dir/libtcpu.a" -o "$tmp/seal"
+check 'it seals' "$tmp/seal"
+cp "$tmp/log" "$tmp/log.seal"
+check 'the tag is there' grep -qx '4016 bytes, the wire.s sum is [0-9a-f]\{4\}' "$tmp/log.seal"
+check 'it opens' grep -qx '4000 bytes came back, the third word is 3' "$tmp/log.seal"
+check 'what is forged is refused' grep -qx 'forged: the third word is 0' "$tmp/log.seal"
 check 'the program compiles' gcc "${flags[@]}" "$tmp/adu.c" "$dir/libtcpu.a" -o "$tmp/adu"
 check 'the program runs' timeout 60 "$tmp/adu"
 cp "$tmp/log" "$tmp/log.adu"
@@ -86,7 +93,7 @@ else
 fi
 # An XDR file, and its program.
 block xdr 1 >"$tmp/points.x"
-block c 4 >"$tmp/shapes.c"
+block c 5 >"$tmp/shapes.c"
 check 'tcpu xdr' "$dir/bin/tcpu" xdr -o "$tmp/points" "$tmp/points.x"
 check 'the stage that README names is there' test -e "$tmp/points/stages/xdr_w1_h1_o1.lua"
 check 'tcpu explain of its chain' "$dir/bin/tcpu" explain "$tmp/points/chains/xdr_w1_h1_o1.lua"
