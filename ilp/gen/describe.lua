@@ -81,6 +81,7 @@ M.BLOCK_WORDS = 16 -- that a stream makes at a time
 local KEYED = { params = { "table", optional = true }, begin = { "function", optional = true },
 	expand = { "function", optional = true }, public = { true, false, optional = true } }
 local COMMON = { name = "string", standard = "string", insecure = { true, optional = true },
+	like = { "string", optional = true },
 	kind = { "map", "fold", "stream", "pair", "reframe", "recode", "stuff", "tap", "pad" } }
 local FIELDS = {
 	map = { unit = "number", word = { 8, 16, 32, 64, optional = true }, apply = "function",
@@ -234,7 +235,8 @@ local function check_keyed(d, bits, must)
 		d.state_words = d.state_words + d.expand_words
 	end
 	if d.state_words < 1 or d.state_words > 64 then
-		field.fail(d, "begin", "begin returns %d words, expected 1 to 64; keep no more state", d.state_words)
+		field.fail(d, "begin", "%s %d words, expected 1 to 64; keep no more state",
+			d.expand and "begin and expand return" or "begin returns", d.state_words)
 	end
 end
 
