@@ -1,4 +1,4 @@
-/* After a keyed loop, begin or end has returned, nothing that depends on keys or data is left on the stack below it or
+/* After a keyed loop, begin or end has returned, or all of an ADU in one call, nothing that depends on keys or data is left on the stack below it or
  * in a vector's register. Each is run twice over stacks of our own, painted alike, with other keys and other data at
  * the same places: whatever is not the same afterwards tells of them, whatever it is called and wherever it was
  * spilled. No libcheck: it runs under qemu too, where there is none. */
@@ -14,13 +14,19 @@
 #define ROOM 16384
 #define REGISTERS (32 * 64)
 
-enum part { BEGIN, LOOP, END, PARTS };
-static const char *const part_names[PARTS] = { "begin", "loop", "end" };
+/* AGAIN: what finds its keys expanded. */
+enum part { BEGIN, BEGIN_AGAIN, ASSOCIATE, LOOP, END, ONCE, ONCE_AGAIN, REFUSED, PARTS };
+static const char *const part_names[PARTS] = { "begin", "begin again", "associate", "loop", "end", "once", "once again",
+	"once, refused" };
+/* What is to be done before. */
+static const unsigned parts_before[PARTS] = { [BEGIN_AGAIN] = 1 << BEGIN, [ASSOCIATE] = 1 << BEGIN,
+	[LOOP] = 1 << BEGIN | 1 << ASSOCIATE, [END] = 1 << BEGIN | 1 << ASSOCIATE | 1 << LOOP, [ONCE_AGAIN] = 1 << ONCE };
 
 static struct task {
 	const struct ilp_chain *chain;
 	enum ilp_direction direction;
 	ilp_loop *loop;
+	ilp_once *once; /* of the fused loop; or NULL */
 	struct ilp_any *state;
 	const uint8_t *src;
 	uint8_t *dst;
@@ -59,6 +65,9 @@ static __attribute__((noinline)) void registers(uint8_t *to)
 
 static uint8_t seen[2][REGISTERS];
 static int which;
+static const uint8_t with[21] = "associated: no secret";
+
+static size_t with_len(void) { return task.chain->associate ? sizeof with : 0; }
 
 static void on_stack(void)
 {
@@ -66,13 +75,20 @@ static void on_stack(void)
 
 	switch (task.part) {
 	case BEGIN:
+	case BEGIN_AGAIN:
 		task.chain->begin(task.state);
+		break;
+	case ASSOCIATE:
+		task.chain->associate(task.state, with, with_len());
 		break;
 	case LOOP:
 		task.done = task.loop(task.state, task.dst, task.src, task.n, tmp);
 		break;
-	default:
+	case END:
 		task.chain->end[task.direction](task.state, task.dst + task.done);
+		break;
+	default:
+		task.once(task.state, task.dst, task.src, task.n, with, with_len(), tmp);
 	}
 	registers(seen[which]);
 }
@@ -117,6 +133,8 @@ static void prepare(struct ilp_any *state, uint8_t *src, size_t *n, size_t data)
 		const struct ilp_any before = *state;
 		static uint8_t tmp[8 * ROOM];
 		task.chain->begin(state);
+		if (task.chain->associate)
+			task.chain->associate(state, with, with_len());
 		*n = task.chain->ways[ILP_SEND][ILP_FUSED].loop[ILP_SCALAR](state, src, plain, data, tmp);
 		*n += (size_t)task.chain->end[ILP_SEND](state, src + *n);
 		*state = before;
@@ -138,18 +156,29 @@ static __attribute__((format(printf, 5, 6))) void complain(unsigned way, enum il
 	failed++;
 }
 
+/* Whether the task has that part: associated data of pairs, once of the fused loop, and tags that can be wrong. */
+static bool has(enum part part)
+{
+	if (part == ASSOCIATE)
+		return task.chain->associate;
+	return part < ONCE || (task.once && (part != REFUSED || (task.direction == ILP_RECV && task.chain->associate)));
+}
+
 static void compare(const struct ilp_chain *c, enum ilp_direction d, unsigned way, enum ilp_isa isa, size_t data)
 {
 	static uint8_t src[ROOM], dst[ROOM], was[STACK];
 
-	task = (struct task){ .chain = c, .direction = d, .loop = c->ways[d][way].loop[isa], .src = src, .dst = dst };
+	task = (struct task){ .chain = c, .direction = d, .loop = c->ways[d][way].loop[isa], .src = src, .dst = dst,
+		.once = way == ILP_FUSED ? c->once[d][isa] : NULL };
 	for (enum part part = BEGIN; part < PARTS; part++)
-		for (which = 0; which < 2; which++) {
+		for (which = 0; has(part) && which < 2; which++) {
 			static struct ilp_any now;
 			prepare(&now, src, &task.n, data);
 			task.state = &now;
 			for (enum part before = BEGIN; before < part; before++)
-				run(before);
+				if (parts_before[part] & 1u << before && has(before))
+					run(before);
+			src[0] ^= part == REFUSED;
 			run(part);
 			if (which == 0) {
 				memcpy(was, stack, STACK);
