@@ -8,11 +8,15 @@ if ! command -v valgrind >/dev/null; then
 	echo "1 passed, 0 failed"
 	exit
 fi
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
 under=(valgrind -q --error-limit=no --suppressions=tests/constant.supp)
 passed=0 failed=0
 for dir in build/gcc build/clang; do
-	program=$dir/tests/constant
-	if [ ! -x "$program" ] || [ -e "$dir/under" ]; then continue; fi
+	if [ ! -x "$dir/tests/constant" ] || [ -e "$dir/under" ]; then continue; fi
+	# Without what a debugger reads: valgrind gives up on clang's.
+	program=$tmp/constant
+	strip -g -o "$program" "$dir/tests/constant"
 	# Those that valgrind has: not AVX-512, nor the wide forms of AES.
 	if out=$("${under[@]}" "$program" 2>&1); then
 		passed=$((passed + 1))
@@ -22,7 +26,7 @@ for dir in build/gcc build/clang; do
 	tail -n 200 <<<"$out"
 	if "${under[@]}" "$program" leak >/dev/null 2>&1; then
 		failed=$((failed + 1))
-		echo "$program: what is looked up by a key was not seen"
+		echo "$dir: what is looked up by a key was not seen"
 	else
 		passed=$((passed + 1))
 	fi

@@ -25,7 +25,8 @@ for file in ilp/chains/*.lua tests/ilp/chains/*.lua; do
 	grep -q 'counted: [1-9][0-9]* loops have run, and each ' "$tmp/out" || fail "$file: nothing is counted"
 done
 
-isa=$("$tcpu" isa | sed -n 's/^\* *\([a-z0-9]*\) .*/\1/p')
+# That of loops without AES, which stands first.
+isa=$("$tcpu" isa | sed -n 's/^\* *\([a-z0-9]*\) .*/\1/p' | head -n 1)
 # Planted faults: a generator whose loops do something else than it says.
 planted() { # what, chain, file of ilp/gen/, script for sed
 	checks=$((checks + 1))

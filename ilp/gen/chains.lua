@@ -38,8 +38,8 @@ local function entry(d, k)
 	return name, at
 end
 
--- A pair is two stages, with the tag behind the data. There is one at most: data is associated with that.
-local function put(d, stage, at, find)
+-- A stage more. A pair is two stages, with the tag behind the data. There is one at most: data is associated with that.
+function M.put(d, stage, at, find)
 	local list = { stage }
 	if stage.kind == "pair" then
 		if d.pair then
@@ -79,7 +79,7 @@ function M.of(d, find)
 				name)
 		end
 		insecure = insecure or stage.insecure
-		put(d, stage, at, find)
+		M.put(d, stage, at, find)
 	end
 	if d.fields.insecure and not insecure then
 		field.fail(d, "insecure", "insecure is true of a chain whose stages are not, expected one that is; remove it")

@@ -515,7 +515,9 @@ end
 
 -- Fewer bytes than that do not come to a main loop.
 function M.main_bytes(loop, isa)
-	return #loop.streams > 0 and stays(loop, isa) and widest(loop, isa).bytes or isa.widths[1] * unroll(loop, isa)
+	if #loop.streams > 0 and stays(loop, isa) then return widest(loop, isa).bytes end
+	local width = turn.widths(loop, isa)[1]
+	return width and width * unroll(loop, isa, width) or math.huge
 end
 
 -- All ------------------------------------------------------------------------------------------------------------

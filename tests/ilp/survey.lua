@@ -13,6 +13,7 @@
 -- Room for the code of thousands of chains' stages: with less it is thrown away and made again, time after time.
 require("jit.opt").start("sizemcode=1024", "maxmcode=16384", "maxtrace=10000")
 package.path = "ilp/?.lua;" .. package.path
+local chains = require "gen.chains"
 local describe = require "gen.describe"
 local planner = require "gen.plan"
 local judge = require "gen.judge"
@@ -22,12 +23,16 @@ local files = require "gen.files"
 local test = require "gen.test"
 local main = require "gen.main"
 
--- Stages, of which so many at most make a chain: those that share loops; and those that do not, beside some that do.
+-- Stages, of which so many at most make a chain: those that share loops; those that do not, beside some that do; and
+-- pairs, of words of 32 and of 128 bits.
 local LISTS = {
 	{ most = 4, "xdr_u32", "xdr_u64", "guid", "chacha20", "inet_checksum", { "adler32", at = "tail" },
 		{ "turned", at = "tail" }, { "fletcher32", at = "head" }, "pkcs7_pad", "mark12", "pairs12" },
 	{ most = 3, "base64", "runs3", "holes40", "hexdump", "xdr_u64", "guid", { "adler32", at = "tail" },
 		{ "fletcher32", at = "head" }, "pkcs7_pad", "mark12" },
+	{ most = 3, "chacha20_poly1305", "xdr_u64", "guid", "inet_checksum", { "adler32", at = "tail" },
+		{ "fletcher32", at = "head" }, "pkcs7_pad", "mark12", "base64" },
+	{ most = 2, "aes128_gcm", "xdr_u32", "ghash", "aes128_ctr", { "adler32", at = "tail" }, "cobs" },
 }
 
 local known, tried = {}, {}
@@ -44,12 +49,13 @@ local function chain_of(list, places, number)
 	local name = string.format("survey_%04d", number)
 	local d = { name = name, file = name, text = "", fields = {}, stages = {}, at = {}, inplace = true }
 	function d.line() return 1 end
-	for k, place in ipairs(places) do
+	for _, place in ipairs(places) do
 		local e = list[place]
 		local stage = type(e) == "table" and e[1] or e
-		d.stages[k], d.at[k] = find(stage), type(e) == "table" and e.at or "value"
-		local kind = d.stages[k].kind
-		if kind == "reframe" or kind == "recode" or kind == "stuff" or d.at[k] == "head" then d.inplace = false end
+		local at = type(e) == "table" and e.at or "value"
+		chains.put(d, find(stage), at, find)
+		local kind = d.stages[#d.stages].kind
+		if kind == "reframe" or kind == "recode" or kind == "stuff" or at == "head" then d.inplace = false end
 	end
 	return d
 end
