@@ -513,11 +513,16 @@ local function emit_driver(t, loop, isa, out)
 	t:endfunc()
 end
 
--- Fewer bytes than that do not come to a main loop.
+-- Fewer bytes than that do not come to a main loop, nor to another one of as many vectors.
 function M.main_bytes(loop, isa)
-	if #loop.streams > 0 and stays(loop, isa) then return widest(loop, isa).bytes end
-	local width = turn.widths(loop, isa)[1]
-	return width and width * unroll(loop, isa, width) or math.huge
+	local widths = turn.widths(loop, isa)
+	local least = #loop.streams > 0 and stays(loop, isa) and widest(loop, isa).bytes
+		or widths[1] and widths[1] * unroll(loop, isa, widths[1]) or math.huge
+	for _, width in ipairs(widths) do
+		local group = turn.group(loop, width)
+		if group > isa.unroll then least = math.min(least, width * group) end
+	end
+	return least
 end
 
 -- All ------------------------------------------------------------------------------------------------------------

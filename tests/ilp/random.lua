@@ -456,21 +456,31 @@ end
 
 local OURS = { "inet_checksum", "xdr_u32", "xdr_u64", "chacha20", "adler32", "crc32c", "fletcher32", "poly1305",
 	"ws_mask", "mpa_marker", "pkcs7_pad", "guid" }
-local FOLDS = { inet_checksum = true, adler32 = true, crc32c = true, fletcher32 = true, poly1305 = true }
+local FOLDS = { inet_checksum = true, adler32 = true, crc32c = true, fletcher32 = true, poly1305 = true,
+	ghash = true }
 local KINDS = { "map", "map", "map", "map", "fold", "fold", "fold", "fold", "sum", "sum", "stream", "stream", "mark",
 	"mark", "pad", "ours", "ours", "ours" }
 
 -- Kinds that came later are those of later seeds.
 local LATER = 1000
 local KINDS_LATER = both(KINDS, { "struct", "struct", "struct", "tabled", "recode", "pack", "stuff" })
+-- Still later: authenticated encryption, of which there is one pair at most in a chain.
+local LATEST = 2000
+local KINDS_LATEST = both(KINDS_LATER, { "pair", "pair", "pair", "quads", "quads", "quads" })
+local PAIRS = { "aes128_gcm", "aes128_gcm", "aes256_gcm", "chacha20_poly1305", "chacha20_poly1305" }
+local QUADS = { "aes128_ctr", "ghash", "crc32c", "crc32c" }
 
 -- A stage's entry: { name, text = its description, where it is not of ilp/stages, and what is known of it }.
 local function entry(seed, k, seen)
 	local R = generator(seed, k)
-	local kind = chance(R, 2) and "move" or one_of(R, seed < LATER and KINDS or KINDS_LATER)
+	local kind = chance(R, 2) and "move" or one_of(R, seed < LATER and KINDS or seed < LATEST and KINDS_LATER
+		or KINDS_LATEST)
 	local e
-	if kind == "ours" then
-		local name = one_of(R, OURS)
+	if kind == "pair" then
+		if seen.pair then return nil end
+		seen.pair, e = true, { name = one_of(R, PAIRS) }
+	elseif kind == "ours" or kind == "quads" then
+		local name = one_of(R, kind == "ours" and OURS or QUADS)
 		e = { name = name, fold = FOLDS[name], whole = name == "guid" and 16 or nil }
 	else
 		local name = kind .. k

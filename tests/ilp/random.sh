@@ -37,7 +37,7 @@ kept() {
 1082 2522257865 more bytes that wait for a zero than there can be, gcc said
 EOF
 }
-FEW='1 6' LATER='1001 1006' # and these
+FEW='1 6' LATER='1001 1006' LATEST='2001 2006' # and these
 
 usage() {
 	cat <<'EOF'
@@ -86,12 +86,19 @@ number='(0|[1-9][0-9]{0,8})'
 
 # The configurations: name, compiler, instruction sets, schedules, flags. To compile is what takes time; what is left of
 # secrets depends on how loops are compiled, though (build.mk).
-isas=scalar
+isas=scalar widest=scalar
+has() { grep -qwi "^\(flags\|features\).*[[:space:]]$1" /proc/cpuinfo; }
 for flag in sse2:sse2 ssse3:ssse3 avx2:avx2 avx512bw:avx512 asimd:neon vx:vx; do
-	! grep -qwi "^\(flags\|features\).*[[:space:]]${flag%:*}" /proc/cpuinfo || isas+=,${flag#*:}
+	! has "${flag%:*}" || { isas+=,${flag#*:} && widest=scalar,${flag#*:}; }
 done
-widest=scalar
-[ "$isas" = scalar ] || widest=scalar,${isas##*,}
+# What chains with words of 128 bits have in the place of these.
+aes=''
+for flag in aes:aesni vaes:vaes; do
+	[ "$(uname -m)" != x86_64 ] || ! has "${flag%:*}" || aes+=,${flag#*:}
+done
+! has vaes || ! has avx512bw || aes+=,vaes512
+[ "$(uname -m)" != aarch64 ] || ! has aes || aes+=,neon_aes
+isas+=$aes widest+=${aes:+,${aes##*,}}
 warn='-Wall -Wextra -Wconversion -Wshadow -Werror'
 configurations=(
 	"gcc gcc $isas 5 -O0 $warn ${CFLAGS:-}"
@@ -227,7 +234,7 @@ elif [ ${#range[@]} != 0 ]; then
 	mapfile -t seeds < <(seq "${range[@]}")
 else
 	# shellcheck disable=SC2086 # two numbers each
-	mapfile -t seeds < <(kept | cut -d ' ' -f 1 && seq $FEW && seq $LATER)
+	mapfile -t seeds < <(kept | cut -d ' ' -f 1 && seq $FEW && seq $LATER && seq $LATEST)
 fi
 [ ${#seeds[@]} -gt 0 ] || bad "'${range[*]}': expected FROM no larger than TO"
 mapfile -t units < <(printf '%s\n' "${seeds[@]}" | xargs -n 16)

@@ -63,7 +63,7 @@ static __attribute__((noinline)) void registers(uint8_t *to)
 #endif
 }
 
-static uint8_t seen[2][REGISTERS];
+static uint8_t seen[2][REGISTERS], registers_now[REGISTERS]; /* the latter at one place for both turns */
 static int which;
 static const uint8_t with[21] = "associated: no secret";
 
@@ -90,7 +90,7 @@ static void on_stack(void)
 	default:
 		task.once(task.state, task.dst, task.src, task.n, with, with_len(), tmp);
 	}
-	registers(seen[which]);
+	registers(registers_now);
 }
 
 /* Runs the part over a painted stack. */
@@ -98,13 +98,13 @@ static void run(enum part part)
 {
 	task.part = part;
 	memset(stack, 0x5c, STACK);
-	memset(seen[which], 0, REGISTERS);
-	getcontext(&there);
+	memset(registers_now, 0, REGISTERS);
 	there.uc_stack.ss_sp = stack;
 	there.uc_stack.ss_size = STACK;
 	there.uc_link = &here;
 	makecontext(&there, on_stack, 0);
 	swapcontext(&here, &there);
+	memcpy(seen[which], registers_now, REGISTERS);
 }
 
 static void fill(uint8_t *p, size_t n, uint64_t seed)
@@ -246,6 +246,8 @@ static void callers_keep_theirs(void)
 /* All chains that are linked, or that of the name that is given. */
 int main(int argc, char **argv)
 {
+	/* Once: what is in registers is put on the stack, and must not tell of the turn. */
+	getcontext(&there);
 	stack = aligned_alloc(64, STACK);
 	if (!stack)
 		abort();
