@@ -92,15 +92,42 @@ local function moves(chain)
 	end
 end
 
+-- The stage whose sum is that of the wire, if there is one: what no later stage changes.
+local function wire_of(chain)
+	local wire
+	for k, stage in ipairs(chain.stages) do
+		if chain.at[k] ~= "value" or stage.kind ~= "fold" and not stage.moves then
+			wire = nil
+		elseif stage.name == "inet_checksum" and stage.join and stage.size == 2 then
+			wire = k
+		end
+	end
+	return wire
+end
+
+-- The places of stages in send order. The wire's sum is of what comes out: it goes behind other folds, which may be
+-- loops of their own and wait for more.
+local function order_of(chain)
+	local order, wire = {}, wire_of(chain)
+	local last = wire or 0
+	for k = last + 1, #chain.stages do last = chain.stages[k].kind == "fold" and k or last end
+	for k = 1, #chain.stages do
+		if k ~= wire then order[#order + 1] = k end
+		if k == last then order[#order + 1] = wire end
+	end
+	return order
+end
+
 function M.steps(chain, direction)
-	local steps = {}
-	local first, last, by = 1, #chain.stages, 1
+	local steps, order = {}, order_of(chain)
+	local first, last, by = 1, #order, 1
 	if direction == "recv" then first, last, by = last, first, -1 end
 	local function move()
 		if not moves(chain) then steps[#steps + 1] = COPY() end
 	end
 	if direction == "recv" then move() end
-	for k = first, last, by do
+	for place = first, last, by do
+		local k = order[place]
 		for _, step in ipairs(steps_of(chain.stages[k], chain.at[k], direction)) do steps[#steps + 1] = step end
 	end
 	if direction == "send" then move() end
@@ -383,18 +410,12 @@ function M.plan(chain)
 		plan.pair = stage.pair and stage or plan.pair
 		plan.quads = plan.quads or stage.bits == 128
 		plan.secret = plan.secret or stage.begin ~= nil and not stage.fields.public
-		-- On the wire's side stands what no later stage changes.
-		if at ~= "value" or stage.kind ~= "fold" and not stage.moves then
-			plan.wire = nil
-		elseif stage.name == "inet_checksum" and stage.join and stage.size == 2 then
-			plan.wire = stage
-		end
 		if chain.inplace and (MOVES_ON[stage.kind] or at == "head") then
 			chains.fail_stage(chain, stage.name, "'%s' changes places in the data, expected none that does where source "
 				.. "and destination may be the same; remove inplace", stage.name)
 		end
 	end
-	plan.by_row = plan.quads or plan.pair ~= nil
+	plan.by_row, plan.wire = plan.quads or plan.pair ~= nil, chain.stages[wire_of(chain)]
 	for _, direction in ipairs { "send", "recv" } do
 		local way = judged[direction]
 		way.direction, way.unit = direction, way.segments[1].unit

@@ -123,7 +123,8 @@ local function loses(chain)
 	end
 end
 
--- The inputs as they come back, and the ADUs that are all there then, whole units of them.
+-- The inputs as they come back, and the ADUs that come back as they are: whole units, and none that bytes have come
+-- into which otherwise were not lost, where a stage before changes places.
 local function kept(inputs, all, chain, values, order)
 	local send, recv = oracle.machines(chain, "send", values, order), oracle.machines(chain, "recv", values, order)
 	local function back(bytes) return (oracle.run(recv, (oracle.run(send, bytes)))) end
@@ -136,7 +137,8 @@ local function kept(inputs, all, chain, values, order)
 		local k, n = adu[1], #back(oracle.part(inputs[adu[1]], 1, adu[2]))
 		if n <= longest and not seen[k .. " " .. n] then
 			seen[k .. " " .. n] = true
-			list[#list + 1] = { k, n }
+			local now = oracle.part(inputs[k], 1, n)
+			if oracle.shared(back(now), now) == n then list[#list + 1] = { k, n } end
 		end
 	end
 	return longest, list
