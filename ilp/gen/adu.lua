@@ -275,7 +275,7 @@ local function emit_end_through(t, way, isa, runs, k)
 	local direction, from = way.direction, "end"
 	t:open("{")
 	t:line("uint8_t end[%d], more[%d], tmp[%d];", state.END_MAX, state.END_MAX, state.END_MAX)
-	t:line("end[0] = 0; /* for compilers that see that there may be none */")
+	t:line("end[0] = more[0] = 0; /* for compilers that see that there may be none */")
 	t:line("size_t n = %s(s, end);", pipe.end_name(direction, way.segments[k], isa))
 	for j = k + 1, #way.segments do
 		local to = j == #way.segments and "dst + out" or "more"

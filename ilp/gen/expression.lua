@@ -235,9 +235,10 @@ function Writer:loop(loop)
 	local inside = apart and self.apart.inside
 	if inside then
 		self.apart.inside = nil
-		self.t:line("unsigned turn = 0;")
-		turns("for (; turn < %s; turn++) {", self.apart.turns, inside)
-		turns("for (; turn < %d; turn++) {", loop.turns)
+		-- What goes inside may have such loops of its own.
+		self.t:line("unsigned piece = 0;")
+		turns("for (; piece < %s; piece++) {", self.apart.turns, inside)
+		turns("for (; piece < %d; piece++) {", loop.turns)
 	else
 		turns("for (unsigned turn = 0; turn < %d; turn++) {", loop.turns)
 	end

@@ -157,7 +157,7 @@ end
 local function emit_taken(t, loop, p, isa, room, keep)
 	local bytes = "src"
 	if p.before and p.before.writes then
-		t:line("uint8_t taken[%d];", room)
+		t:line("uint8_t taken[%d];", math.max(room, 64)) -- compilers see stores of vectors, which never come to so few
 		counted(t, "m", 0, loops.call(p.before, isa_table.ends_of(isa, t.by_row), "", { dst = "taken", n = "m" }))
 		bytes = "taken"
 	elseif p.before then

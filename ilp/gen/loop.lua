@@ -420,7 +420,7 @@ local function emit_piped(t, loop, isa)
 	t:open("{")
 	stream.emit_block(t, step.stage, isa, width, "s->" .. name .. "_state", string.format(
 		"(uint32_t)((%s + i + have) / %d)", at, unit), "pieces", function(u)
-			u:line("const size_t j = turn * %d;", count * width)
+			u:line("const size_t j = piece * %d;", count * width)
 			piece(u)
 		end)
 	t:close()

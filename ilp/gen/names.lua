@@ -26,7 +26,7 @@ local WORDS = set [[
 	other out pad params pos ready recv rest room run schedule scratch send src stages state state_size strip sum take
 	taken target tile tmp to turn union unit unused used value values want way_count ways whole work wrong always_inline
 	noinline vector_size define defined endif ifndef include
-	ahead ahead_at bytes have half least next now pieces row skip with with_len
+	ahead ahead_at bytes have half least next now piece pieces row skip with with_len
 ]]
 -- One letter and digits: parameters, data, vectors' types. Then temporaries, and what ilp/run.h declares.
 local PATTERNS = { "^%l%l?%d*$", "^[mx]%d+_", "^ilp_", "^list_%d", "^ks_", "^have_", "^growth_", "^send_", "^recv_",

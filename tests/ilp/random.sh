@@ -35,6 +35,13 @@ kept() {
 312 48411262 the same secrets, of pieces of eight words
 503 587726308 bytes of a word beyond it, gcc said
 1082 2522257865 more bytes that wait for a zero than there can be, gcc said
+2009 3372914144 secrets of many vectors at once, of an ADU too short for a main loop
+2034 1718706816 bytes between the fields of a state
+2076 3865790600 a loop's turns within another's: gcc warns of them
+2088 1719513673 what stages have at their end, where there may be none, gcc said
+2101 2573799407 a vector on 4 bytes of marks, gcc said
+2111 3899599203 vectors of a structure's holes behind a map that fills them
+2198 4242316963 the wire's sum before another loop, where bytes wait
 EOF
 }
 FEW='1 6' LATER='1001 1006' LATEST='2001 2006' # and these
