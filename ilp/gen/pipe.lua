@@ -260,8 +260,8 @@ function M.emit_end(t, direction, segment, isa)
 	t:func(string.format("%sstatic size_t %s(struct chain *s, uint8_t *dst)", isa_table.attribute(isa),
 		M.end_name(direction, segment, isa)))
 	-- Where nothing waits, compilers are to be told that there is nothing before the first step that puts something.
-	t:line("uint8_t a[%d]%s%s;", segment.room, segment.held == 0 and " = { 0 }" or "",
-		second and string.format(", b[%d]", segment.room) or "")
+	local zeros = segment.held == 0 and " = { 0 }" or ""
+	t:line("uint8_t a[%d]%s%s;", segment.room, zeros, second and string.format(", b[%d]%s", segment.room, zeros) or "")
 	t:line("size_t n = %s;", segment.held > 0 and len or 0)
 	t:line("uint64_t at = %s - n;", pos)
 	t:line("")
