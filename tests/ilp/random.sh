@@ -39,7 +39,8 @@ kept() {
 2034 1718706816 bytes between the fields of a state
 2076 3865790600 a loop's turns within another's: gcc warns of them
 2088 1719513673 what stages have at their end, where there may be none, gcc said
-S04 2236553397 the same, of a value that is taken off
+2101 2573799407 a vector on 4 bytes of marks, gcc said
+2304 2236553397 the same, of a value that is taken off
 2111 3899599203 vectors of a structure's holes behind a map that fills them
 2198 4242316963 the wire's sum before another loop, where bytes wait
 EOF
