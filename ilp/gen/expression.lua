@@ -180,19 +180,21 @@ end
 function M.is_closed(loop)
 	if loop.closed ~= nil then return loop.closed end
 	local own = {}
-	local function inside(scope)
-		for _, n in ipairs(scope) do
-			for _, w in ipairs(n.op == "loop" and n.init or n.args) do
-				if w.op ~= "const" and not own[w.op == "out" and w.loop or w] then return false end
-			end
-			own[n] = true
-			for _, var in ipairs(n.vars or {}) do own[var] = true end
-			if n.op == "loop" and not inside(n.scope) then return false end
+	local function all(words)
+		for _, w in ipairs(words) do
+			if w.op ~= "const" and not own[w.op == "out" and w.loop or w] then return false end
 		end
 		return true
 	end
-	for _, var in ipairs(loop.vars) do own[var] = true end
-	loop.closed = inside(loop.scope)
+	local function inside(one)
+		for _, var in ipairs(one.vars) do own[var] = true end
+		for _, n in ipairs(one.scope) do
+			if not all(n.op == "loop" and n.init or n.args) or n.op == "loop" and not inside(n) then return false end
+			own[n] = true
+		end
+		return all(one.results)
+	end
+	loop.closed = inside(loop)
 	return loop.closed
 end
 

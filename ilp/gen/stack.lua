@@ -172,10 +172,12 @@ end
 -- Below the frame of begin. expanded: keys are, or that has been seen to.
 function M.of_begin(keyed, expanded)
 	local words = 0
-	for _, stage in ipairs(keyed) do
+	for _, stage in ipairs(keyed) do -- all in one function
+		local most = 0
 		for _, graph in ipairs { stage.begin, not expanded and stage.expand or nil } do
-			words = math.max(words, live(graph) * stage.state_bits / 8)
+			most = math.max(most, live(graph) * stage.state_bits / 8)
 		end
+		words = words + most
 		if stage.pair then words = words + 128 + 4 * live(stage.pair.cipher.block) end
 	end
 	return math.ceil(math.max(BEGIN_LEAST, BEGIN_FRAMES + words) / WIDEST) * WIDEST

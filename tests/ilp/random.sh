@@ -34,6 +34,7 @@ kept() {
 404 3697467156 steps that want more vectors than a block of the keystream has, between its rounds
 312 48411262 the same secrets, of pieces of eight words
 503 587726308 bytes of a word beyond it, gcc said
+325 771627219 what goes from turn to turn is none of the words that a turn makes
 1082 2522257865 more bytes that wait for a zero than there can be, gcc said
 2009 3372914144 secrets of many vectors at once, of an ADU too short for a main loop
 2034 1718706816 bytes between the fields of a state
@@ -43,6 +44,7 @@ kept() {
 2304 2236553397 the same, of a value that is taken off
 2111 3899599203 vectors of a structure's holes behind a map that fills them
 2198 4242316963 the wire's sum before another loop, where bytes wait
+2344 3960729265 secrets of several keys that begin makes
 EOF
 }
 FEW='1 6' LATER='1001 1006' LATEST='2001 2006' # and these
