@@ -89,6 +89,7 @@ function M.head(loop, isa, suffix)
 	for k, name in ipairs(list) do list[k] = type_of(name) .. name end
 	-- What `_piped` spills is to stand below the caller's frame, not in it: calls of few bytes would use as much stack.
 	local own = suffix == "_piped" and "__attribute__((noinline)) " or ""
+	if own ~= "" and isa.registers == 16 then own = prelude.use "MIXED" .. " " .. own end
 	return string.format("%sstatic %s%s %s(%s)", isa_table.attribute(isa), own, loop.resizes and "size_t" or "void",
 		M.name(loop, isa, suffix), table.concat(list, ", "))
 end

@@ -197,11 +197,21 @@ local function wipes(isa)
 	return { name = "wipe_stack_" .. isa.name, row = isa, secret = true, text = table.concat(lines, "\n") }
 end
 
+-- Where two chains of operations go side by side in few registers, gcc is to look for an order before it gives registers
+-- away, as it does by itself on other machines: 64 KiB of ChaCha20-Poly1305 by AVX2 take 0.94 of the time.
+local MIXED = [[
+#if defined(__x86_64__) && !defined(__clang__)
+#define MIXED __attribute__((optimize("schedule-insns", "sched-pressure")))
+#else
+#define MIXED
+#endif]]
+
 -- In an order in which each uses only earlier ones.
 local made
 local function definitions()
 	if made then return made end
 	local list = {
+		{ name = "MIXED", text = MIXED },
 		define "#define LOAD(T, p) __extension__({ T loaded_; __builtin_memcpy(&loaded_, (p), sizeof loaded_); loaded_; })",
 		define "#define STORE(p, x) __builtin_memcpy((p), &(x), sizeof(x))",
 		define "#define LOAD_DATA(T, p) LOAD(T, p)",
