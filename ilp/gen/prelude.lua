@@ -197,8 +197,8 @@ local function wipes(isa)
 	return { name = "wipe_stack_" .. isa.name, row = isa, secret = true, text = table.concat(lines, "\n") }
 end
 
--- Where two chains of operations go side by side in few registers, gcc is to look for an order before it gives registers
--- away, as it does by itself on other machines: 64 KiB of ChaCha20-Poly1305 by AVX2 take 0.94 of the time.
+-- Where two chains of operations go side by side in few registers, gcc is to look for an order before it gives
+-- registers away, as it does by itself on other machines: 64 KiB of ChaCha20-Poly1305 by AVX2 take 0.94 of the time.
 local MIXED = [[
 #if defined(__x86_64__) && !defined(__clang__)
 #define MIXED __attribute__((optimize("schedule-insns", "sched-pressure")))

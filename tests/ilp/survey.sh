@@ -79,8 +79,8 @@ dir=${SURVEY_DIR:-build/survey}
 with=$dir/$cc${CFLAGS:+-flags}
 [ -z "$fresh" ] || rm -f "$with/key"
 mkdir -p "$with"
-key=$(cat ilp/gen/*.lua ilp/stages/*.lua tests/ilp/stages/*.lua tests/ilp/survey.lua tests/ilp/{compare,vec,memory}.[ch] \
-	ilp/{ilp.c,ilp.h,run.h} core/cksum.[ch] <($cc --version) <(echo "${flags[*]} $isa $ways") | sha256sum | cut -c -64)
+key=$(cat ilp/gen/*.lua ilp/stages/*.lua tests/ilp/stages/*.lua tests/ilp/survey.lua \
+	tests/ilp/{compare,vec,memory}.[ch] ilp/{ilp.c,ilp.h,run.h} core/cksum.[ch] <($cc --version) <(echo "${flags[*]} $isa $ways") | sha256sum | cut -c -64)
 if [ "$(cat "$with/key" 2>/dev/null)" != "$key" ]; then
 	rm -f "$with/key"
 	# The header of the vectors' instructions takes as long to read as a chain, and few use it: streaming loops, products.
@@ -163,8 +163,8 @@ want() { # name, numbers
 		todo+=("$*")
 	fi
 }
-# Chains that something was found with are always there: 9894, a pair, padding and words of two, that the generator could
-# not make.
+# Chains that something was found with are always there: 9894, a pair, padding and words of two, that the generator
+# could not make.
 mapfile -t rows < <(awk -v every=$every 'NR % every == 0 || $1 == 9894 { print $1 }' "$dir/legal" | xargs -n $row)
 for numbers in "${rows[@]}"; do
 	# shellcheck disable=SC2086 # numbers
