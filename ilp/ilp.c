@@ -129,6 +129,7 @@ int ilp_set(const struct ilp_chain *c, void *state, const char *name, const void
 	if (len != p->size)
 		return -EINVAL;
 	memcpy((uint8_t *)state + p->offset, value, len);
-	((struct ilp_state *)state)->expanded = 0;
+	if (p->expanded)
+		((struct ilp_state *)state)->expanded = 0;
 	return 0;
 }

@@ -17,7 +17,7 @@
 #endif
 
 /* What is declared here, as a number: loops that were made for another are not run. */
-#define ILP_ABI 5
+#define ILP_ABI 6
 
 /* Who compiles what includes this: "gcc 12.2.0". */
 #define ILP_TEXT_OF(x) #x
@@ -114,13 +114,14 @@ struct ilp_state {
 };
 #define ILP_EXPANDED 0x65787064u
 
-/* The best row that this CPU has of those in the mask, 1 << enum ilp_isa each; or the one that the state names. */
+/* The best row that this CPU has of those in the mask, 1 << enum ilp_isa each; or the one that the state names, if it
+ * is one of these. (ILP_ISA in the environment counts for loops.) */
 static inline __attribute__((unused)) enum ilp_isa ilp_row(const void *state, unsigned rows)
 {
 	const uint32_t row = ((const struct ilp_state *)state)->row;
 	int isa = ILP_ISAS - 1;
 
-	if (row - 1 < ILP_ISAS)
+	if (row - 1 < ILP_ISAS && rows & 1u << (row - 1) && ilp_has((enum ilp_isa)(row - 1)))
 		return (enum ilp_isa)(row - 1);
 	while (isa > ILP_SCALAR && !(rows & 1u << isa && ilp_has((enum ilp_isa)isa)))
 		isa--;
@@ -159,8 +160,8 @@ typedef size_t ilp_loop(void *state, uint8_t *dst, const uint8_t *src, size_t n,
 
 /* All of an ADU in one call: begin, what is associated with it (chain->associate, if with_len > 0), the loop, end.
  * Nothing of the key is left behind, as after each of these, but only one time is spent on that. Returns the bytes
- * written to dst. -EBADMSG: as end has it; what was written to dst is wiped. dst: ilp_room() bytes; tmp:
- * ilp_scratch(). */
+ * written to dst. -EBADMSG: as end has it; what was written to dst is wiped. -EINVAL: something is associated, and there
+ * is no pair. A tap's sink cannot be set in between. dst: ilp_room() bytes; tmp: ilp_scratch(). */
 typedef ptrdiff_t ilp_once(void *state, uint8_t *dst, const uint8_t *src, size_t n, const uint8_t *with,
 	size_t with_len, uint8_t *tmp);
 
@@ -175,6 +176,7 @@ struct ilp_tap {
 struct ilp_param {
 	const char *name; /* "chacha20.key" */
 	uint16_t offset, size;
+	bool expanded; /* what is expanded once for a key is made from it, among others: another value makes that stale */
 };
 
 /* What a fold has come to, once the ADU has ended: size bytes, as they are sent. */
@@ -232,7 +234,8 @@ struct ilp_chain {
 	uint32_t way_count[ILP_DIRECTIONS];
 };
 
-/* EBADMSG without <errno.h>: the same number on all machines that we build for. */
+/* EBADMSG and EINVAL without <errno.h>: the same numbers on all machines that we build for. */
+#define ILP_EINVAL 22
 #define ILP_EBADMSG 74
 
 /* A dead store that stays: for secrets. */

@@ -64,6 +64,7 @@ static void line(FILE *f, const struct bench_series *s, const char *what, bool s
 static void head(FILE *f, const struct bench_options *o, const struct bench_results *r)
 {
 	fprintf(f, "ns per byte, %s, medians of %u rounds; how many times faster the fused loop is (95 %% interval)\n"
+		"fused: an ADU in one call, which clears what it leaves one time; layered and tiled: begin, loop and end\n"
 		"library: where a chain has xdr_u32, libtirpc's conversion, a call a word, is most of its cost\n"
 		"orc: the chain as a program for Orc, which liborc compiled for %s; -: Orc cannot do the chain\n",
 		o->cold ? "cold" : "hot", o->rounds, orc_baseline_target());

@@ -1,6 +1,6 @@
 /* Builds every way to run every chain at every size over the same memory, sees that they compute the same, and times
- * them interleaved. A call is what a user of ilp/ilp.h does for an ADU: begin, loop, end, sum; begin to end in one of
- * the fused loops. Hot: the same buffers again and again, after one run that is not counted. Cold: each size has a
+ * them interleaved. A call is what a user of ilp/ilp.h does for an ADU: set the nonce, begin, loop, end, take the sum or
+ * another value that the chain is there for; begin to end in one of the fused loops. Hot: the same buffers again and again, after one run that is not counted. Cold: each size has a
  * share of memory that is twice as large as the last cache, and each call, whichever way's it is, takes the next slot
  * of its size's share, in random order: nobody finds what another has just read. Misses of the TLB are part of it. */
 #include "tools/bench.h"
@@ -45,7 +45,9 @@ struct way {
 	uint8_t *tmp;
 	uint8_t *wire; /* what has a right tag, in the place of src; NULL: src */
 	struct ilp_any state;
-	uint16_t sum; /* of the last call; storing it keeps the call from being optimized away */
+	const char *nonce, *value; /* names: of what is set for each ADU, of what is asked of it; or NULL */
+	uint16_t sum;              /* of the last call; storing it keeps the call from being optimized away */
+	uint8_t got[16];           /* the value */
 };
 
 static uint8_t *src_of(const struct arena *a, size_t slot)
@@ -72,6 +74,8 @@ static void next(struct arena *a, const uint8_t **src, uint8_t **dst)
 /* Returns how many bytes come out; negative: what came in is refused. */
 static ptrdiff_t call(struct way *w, uint8_t *dst, const uint8_t *src)
 {
+	if (w->nonce)
+		ilp_set(w->chain, &w->state, w->nonce, operands_nonce, 12);
 	if (w->once)
 		return w->once(&w->state, dst, src, w->bytes, NULL, 0, w->tmp);
 	w->chain->begin(&w->state);
@@ -89,6 +93,9 @@ static void run_chain(void *ctx)
 	next(w->arena, &src, &dst);
 	call(w, dst, w->wire ? w->wire : src);
 	w->sum = w->chain->sum ? w->chain->sum(&w->state) : 0;
+	for (const struct ilp_value *v = w->chain->values; w->value && v->name; v++)
+		if (v->name == w->value)
+			v->get(&w->state, w->got);
 }
 
 static void run_other(void *ctx)
@@ -101,6 +108,7 @@ static void run_other(void *ctx)
 	src = w->wire ? w->wire : src;
 	if (w->library) {
 		w->sum = (w->direction == ILP_SEND ? library_send : library_recv)(w->library, dst, src, w->bytes);
+		memcpy(w->got, &(uint32_t){ library_crc32c(w->library) }, 4);
 	} else if (w->orc) {
 		w->sum = (w->direction == ILP_SEND ? orc_baseline_send : orc_baseline_recv)(w->orc, dst, src, w->bytes);
 	} else {
@@ -175,6 +183,24 @@ static ilp_loop *loop_of(const struct bench_series *s, unsigned v)
 	return v <= BENCH_FUSED ? s->chain->ways[s->direction][v].loop[s->isa] : NULL;
 }
 
+/* What a user sets and asks for. A value that goes with the data is not asked for, nor is the sum, which has a way of
+ * its own. */
+static void names_open(struct way *w)
+{
+	for (const struct ilp_param *p = w->chain->params; p->name; p++) {
+		const char *dot = strchr(p->name, '.');
+
+		if (dot && !strcmp(dot, ".nonce") && p->size == 12)
+			w->nonce = p->name;
+	}
+	for (const struct ilp_value *v = w->chain->values; v->name; v++) {
+		const char *at = strstr(w->chain->stages, v->name);
+
+		if (at && (at[strlen(v->name)] == ' ' || !at[strlen(v->name)]) && strcmp(v->name, "inet_checksum") != 0)
+			w->value = v->name;
+	}
+}
+
 /* Stages that put something to the data refuse what is not theirs. */
 static bool needs_wire(const struct ilp_chain *chain)
 {
@@ -247,6 +273,7 @@ static struct way *way_open(const struct bench_series *s, unsigned v, size_t byt
 			w->tmp += 2 * OPERANDS_APART;
 		}
 		operands_params(w->chain, &w->state);
+		names_open(w);
 	} else if (v == BENCH_LIBRARY) {
 		w->library = library_open(s->chain->stages, operands_key, operands_nonce, bytes);
 		if (!w->library) {
@@ -281,11 +308,12 @@ static void way_close(struct way *w)
 	free(w);
 }
 
-/* All ways of one point, on the same source: the same bytes and the same sum, or nothing is worth timing. */
+/* All ways of one point, on the same source: the same bytes, tags too, the same sum and value, or nothing is worth
+ * timing. */
 static int same(struct way *const ways[BENCH_MEASURED], const struct bench_series *s)
 {
+	const struct way *first = NULL;
 	uint8_t *expected = NULL;
-	uint16_t sum = 0;
 	int error = 0;
 
 	for (unsigned v = 0; v < BENCH_MEMCPY && !error; v++) {
@@ -293,18 +321,20 @@ static int same(struct way *const ways[BENCH_MEASURED], const struct bench_serie
 
 		if (!w)
 			continue;
+		const size_t room = w->arena->half - LINE; /* a slot's dst ends there */
 		uint8_t *dst = dst_of(w->arena, w->arena->order[0]);
 
-		memset(dst, 0, w->bytes);
+		memset(dst, 0, room);
 		w->arena->next = 0;
 		run(w);
-		if (!expected) {
-			expected = malloc(w->bytes);
+		if (!first) {
+			first = w;
+			expected = malloc(room);
 			if (!expected)
 				return -ENOMEM;
-			memcpy(expected, dst, w->bytes);
-			sum = w->sum;
-		} else if (memcmp(expected, dst, w->bytes) != 0 || w->sum % 0xffff != sum % 0xffff) {
+			memcpy(expected, dst, room);
+		} else if (memcmp(expected, dst, room) != 0 || w->sum % 0xffff != first->sum % 0xffff ||
+			(first->value && memcmp(w->got, first->got, sizeof w->got) != 0)) {
 			fprintf(stderr,
 				"tcpu bench: %s, %s, %s, %zu bytes: %s computes something else; does `make check` say why?\n",
 				s->chain->name, s->direction == ILP_SEND ? "send" : "recv", ilp_isa_name(s->isa), w->bytes,

@@ -106,6 +106,22 @@ local function emit_block_of(t, cipher, isa, zero)
 	end
 end
 
+-- Whether what is expanded is made from that parameter. Of a pair's cipher that may be all but a nonce and a counter,
+-- which are zeros then.
+function M.is_expanded(plan, stage, name)
+	if plan.pair and plan.pair.expand and plan.pair.pair.cipher == stage and name ~= "nonce" and name ~= "counter" then
+		return true
+	end
+	local used, at = stage.expand and expression.used_inputs(stage.expand) or {}, 0
+	for _, p in ipairs(stage.params) do
+		for k = at + 1, at + p.words do
+			if p.name == name and used[k] then return true end
+		end
+		at = at + p.words
+	end
+	return false
+end
+
 -- Names of what there is for each row of a chain, or once.
 local function row_name(plan, name, isa) return plan.by_row and name .. "_" .. isa.name or name end
 
@@ -214,12 +230,15 @@ local function emit_once_row(t, plan, way, isa)
 	local direction, secret = way.direction, plan.secret
 	local name, work = string.format("%s_once_%s", direction, isa.name), secret and "_work" or ""
 	t:func(string.format("static %sptrdiff_t %s%s(%s)", secret and "__attribute__((noinline)) " or "", name, work, ONCE))
+	if not plan.pair then
+		t:line("(void)with;")
+		t:line("if (with_len > 0)")
+		t:line("\treturn -ILP_EINVAL;")
+	end
 	t:line("%s(state);", row_name(plan, "begin" .. work, isa))
 	if plan.pair then
 		t:line("if (with_len > 0)")
 		t:line("\t%s(state, with, with_len);", row_name(plan, "associate_work", isa))
-	else
-		t:line("(void)with, (void)with_len;")
 	end
 	t:line("const size_t out = %s_fused_%s%s(state, dst, src, n, tmp);", direction, isa.name,
 		secret and "_work" or "_loop")

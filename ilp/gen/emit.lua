@@ -257,11 +257,11 @@ local function emit_params(t, plan)
 	t:open("static const struct ilp_param params[] = {")
 	for _, stage in ipairs(plan.chain.stages) do
 		for _, p in ipairs(stage.params and state.params(stage) or {}) do
-			t:line("{ \"%s.%s\", offsetof(struct chain, %s_params.%s), %d },", stage.name, p.name, stage.name, p.name,
-				p.size)
+			t:line("{ \"%s.%s\", offsetof(struct chain, %s_params.%s), %d, %s },", stage.name, p.name, stage.name, p.name,
+				p.size, adu.is_expanded(plan, stage, p.name))
 		end
 	end
-	t:line("{ NULL, 0, 0 },")
+	t:line("{ NULL, 0, 0, false },")
 	t:close(";")
 	t:open("static const struct ilp_value values[] = {")
 	for _, stage in ipairs(plan.folds) do

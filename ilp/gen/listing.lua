@@ -4,6 +4,7 @@ local bit = require "bit"
 local fold = require "gen.fold"
 local isa_table = require "gen.isa"
 local loop = require "gen.loop"
+local quad = require "gen.quad"
 
 local M = {}
 
@@ -34,6 +35,7 @@ end
 
 local function constant(value)
 	if type(value) == "number" then return value < 10 and string.format("%d", value) or string.format("0x%x", value) end
+	if quad.word(value) == value then return "0x" .. (quad.hex(value):gsub("^0+(%x)", "%1")) end
 	return value < 10ULL and tostring(tonumber(value)) or "0x" .. bit.tohex(value, 16):gsub("^0+(%x)", "%1")
 end
 
@@ -71,6 +73,9 @@ local function listing(graph)
 				depth = depth - 1
 			else
 				local args = names_of(n.args, name) .. (n.count and ", " .. (type(n.count) == "table" and "…" or n.count) or "")
+				if n.op == "clmul" then -- as it is written: each with its half
+					args = string.format("%s, %d, %s, %d", name(n.args[1]), n.count % 2, name(n.args[2]), math.floor(n.count / 2))
+				end
 				put(n, "%s = %s(%s)", fresh(n), n.op, args)
 			end
 		end

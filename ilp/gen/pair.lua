@@ -41,6 +41,9 @@ local function partner(d, name, kind, find)
 		field.fail(d, name, "%s is %q, expected a %s with secret parameters, described in %s; correct it", name,
 			d.fields[name], kind, where or "one of the folders")
 	end
+	if stage.insecure then
+		field.fail(d, name, "%s is %q, which is insecure, expected one that is not; name another", name, d.fields[name])
+	end
 	return stage
 end
 
