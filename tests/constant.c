@@ -1,5 +1,5 @@
-/* Whether time tells of keys: run under valgrind, to which they are memory that nobody has written, so that it
- * complains where a branch or an address depends on one (A. Langley's way). All keyed chains that were compiled in,
+/* Whether time tells of keys, or of what is sent: run under valgrind, to which they are memory that nobody has written,
+ * so that it complains where a branch or an address depends on one (A. Langley's way). All keyed chains that were compiled in,
  * all instruction sets that valgrind has. `leak` looks something up by a key, to see that it is seen. */
 #include "ilp/ilp.h"
 
@@ -9,6 +9,7 @@
 
 #define ROOM 4096
 static _Alignas(64) uint8_t src[ROOM], dst[ROOM + 2048], tmp[1 << 20];
+static const uint8_t with[21] = "associated: no secret";
 static unsigned long calls;
 
 /* All parameters are secrets; their values do not matter. */
@@ -24,17 +25,21 @@ static void run(const struct ilp_chain *c, enum ilp_direction d, unsigned way, e
 {
 	static struct ilp_any s;
 
+	if (d == ILP_SEND)
+		VALGRIND_MAKE_MEM_UNDEFINED(src, sizeof src);
+	else
+		VALGRIND_MAKE_MEM_DEFINED(src, sizeof src);
 	hide(c, &s, isa);
 	c->begin(&s);
 	if (c->associate)
-		c->associate(&s, src, 21);
+		c->associate(&s, with, sizeof with);
 	size_t out = c->ways[d][way].loop[isa](&s, dst, src, n, tmp);
 	c->end[d](&s, dst + out);
 	calls++;
 	if (way != ILP_FUSED)
 		return;
 	hide(c, &s, isa);
-	c->once[d][isa](&s, dst, src, n, src, c->associate ? 21 : 0, tmp);
+	c->once[d][isa](&s, dst, src, n, with, c->associate ? sizeof with : 0, tmp);
 	calls++;
 }
 

@@ -68,6 +68,11 @@ local function pair(name, field, what, from, to)
 end
 pair("a cipher that is not there", "cipher", 'cipher is "aes512_ctr", expected a stream with secret parameters',
 	'"aes128_ctr"', '"aes512_ctr"')
+write("stages/historic_ctr.lua", (ours "aes128_ctr":gsub('"probe"', '"historic_ctr",\n\tinsecure = true')))
+pair("a cipher that is insecure", "cipher", 'cipher is "historic_ctr", which is insecure', '"aes128_ctr"', '"historic_ctr"')
+write("stages/probe.lua", ours "aes128_gcm")
+common.chain_mistake("two pairs", 3, "'chacha20_poly1305' is a pair as 'probe' is, expected one in a chain",
+	chain '"probe", "chacha20_poly1305"')
 pair("a cipher that is a fold", "cipher", 'cipher is "ghash", expected a stream', '"aes128_ctr"', '"ghash"')
 pair("a cipher without a secret", "cipher", 'cipher is "ws_mask", expected a stream', '"aes128_ctr"', '"ws_mask"')
 pair("an authenticator that is a stream", "authenticator", 'authenticator is "chacha20", expected a fold', '"ghash"',
