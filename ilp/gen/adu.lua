@@ -114,10 +114,10 @@ function M.is_expanded(plan, stage, name)
 	end
 	local used, at = stage.expand and expression.used_inputs(stage.expand) or {}, 0
 	for _, p in ipairs(stage.params) do
-		for k = at + 1, at + p.words do
+		for k = at + 1, at + (p.words or 0) do
 			if p.name == name and used[k] then return true end
 		end
-		at = at + p.words
+		at = at + (p.words or 0)
 	end
 	return false
 end
