@@ -300,6 +300,7 @@ $(foreach dir,$(B) $(B)/pic,$(eval $(call object_rule,$(dir),))$(eval $(call obj
 # The TCP of another hand; its headers are not to our taste in warnings.
 LWIP_CPPFLAGS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags lwip))
 $(B)/tests/peer_lwip.o: CPPFLAGS_ += $(LWIP_CPPFLAGS)
+$(B)/tests/ilp_aead.o: $(GEN)/stamp
 $(B)/tests/ilp_aead: LDLIBS_ += $(shell pkg-config --libs libsodium)
 $(B)/tests/peer_lwip: LDLIBS_ += $(shell pkg-config --libs lwip)
 

@@ -160,8 +160,8 @@ typedef size_t ilp_loop(void *state, uint8_t *dst, const uint8_t *src, size_t n,
 
 /* All of an ADU in one call: begin, what is associated with it (chain->associate, if with_len > 0), the loop, end.
  * Nothing of the key is left behind, as after each of these, but only one time is spent on that. Returns the bytes
- * written to dst. -EBADMSG: as end has it; what was written to dst is wiped. -EINVAL: something is associated, and there
- * is no pair. A tap's sink cannot be set in between. dst: ilp_room() bytes; tmp: ilp_scratch(). */
+ * written to dst. -EBADMSG, -EFBIG: as end has it; what was written to dst is wiped. -EINVAL: something is associated,
+ * and there is no pair. A tap's sink cannot be set in between. dst: ilp_room() bytes; tmp: ilp_scratch(). */
 typedef ptrdiff_t ilp_once(void *state, uint8_t *dst, const uint8_t *src, size_t n, const uint8_t *with,
 	size_t with_len, uint8_t *tmp);
 
@@ -219,7 +219,8 @@ struct ilp_chain {
 	void (*associate)(void *state, const uint8_t *from, size_t n);
 	/* Ends an ADU: what is still held, as the stages treat an incomplete last unit, goes to dst, and what they put
 	 * behind the data. Returns how many bytes. Their share of the folds is in the next sum. -EBADMSG: what a stage takes
-	 * off the data or compares was not what it puts there; dst and what was written before is to be wiped. */
+	 * off the data or compares was not what it puts there; dst and what was written before is to be wiped. -EFBIG:
+	 * likewise, since there was more data than the cipher of a pair may encipher under one nonce. */
 	int (*end[ILP_DIRECTIONS])(void *state, uint8_t *dst);
 	/* By ILP_FUSED. NULL where there is none. */
 	ilp_once *once[ILP_DIRECTIONS][ILP_ISAS];
@@ -234,8 +235,9 @@ struct ilp_chain {
 	uint32_t way_count[ILP_DIRECTIONS];
 };
 
-/* EBADMSG and EINVAL without <errno.h>: the same numbers on all machines that we build for. */
+/* EBADMSG, EINVAL and EFBIG without <errno.h>: the same numbers on all machines that we build for. */
 #define ILP_EINVAL 22
+#define ILP_EFBIG 27
 #define ILP_EBADMSG 74
 
 /* A dead store that stays: for secrets. */

@@ -2,6 +2,7 @@
  * to 4 and 13 to 16), Wycheproof's vectors, OpenSSL and libsodium: each instruction set that this CPU has, whole ADUs
  * at once and in pieces. What is forged is refused, and leaves nothing of its plaintext. ILP_AEAD_CASES: how many
  * random ones. */
+#include "build/gen/aes128_gcm_copy.h"
 #include "ilp/ilp.h"
 #include "tests/run.h"
 
@@ -436,6 +437,24 @@ START_TEST(kept)
 }
 END_TEST
 
+/* NIST SP 800-38D (5.2.1.1): no more than 2^36 - 32 bytes, behind which the counter would come round to the mask of the
+ * tag. Who is there says so himself here. */
+START_TEST(too_long)
+{
+	static uint8_t bytes[64], dst[256];
+	const struct ilp_chain *c = ilp_find("aes128_gcm_copy");
+	struct ilp_any s = { 0 };
+	uint64_t *const len = ((struct ilp_chain_aes128_gcm_copy *)&s)->aes128_gcm_tag_len;
+
+	for (unsigned over = 0; over < 2; over++) {
+		c->begin(&s);
+		len[1] = (UINT64_C(1) << 36) - 32 - 32 + over;
+		const size_t n = ilp_pick(c, ILP_SEND, ILP_FUSED)(&s, dst, bytes, 32, NULL);
+		ck_assert_int_eq(c->end[ILP_SEND](&s, dst + n), over ? -EFBIG : TAG);
+	}
+}
+END_TEST
+
 /* What would be left out of the tag, if nobody said so. */
 START_TEST(nothing_associated)
 {
@@ -460,6 +479,7 @@ int main(void)
 	tcase_add_test(t, wycheproof);
 	tcase_add_test(t, others);
 	tcase_add_test(t, kept);
+	tcase_add_test(t, too_long);
 	tcase_add_test(t, nothing_associated);
 	tcase_set_timeout(t, getenv("ILP_AEAD_CASES") ? 0 : 60);
 	suite_add_tcase(all, t);

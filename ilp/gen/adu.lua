@@ -307,7 +307,7 @@ local function emit_end_through(t, way, isa, runs, k)
 end
 
 -- The end of a chain.
-local function emit_end_work(t, way, isa, runs, name, any)
+local function emit_end_work(t, way, isa, runs, name, any, pair)
 	local bad = may_be_bad(way)
 	t:func(string.format("%sstatic %s(void *state, uint8_t *dst)", isa_table.attribute(isa), name))
 	t:line("struct chain *s = state;")
@@ -319,6 +319,12 @@ local function emit_end_work(t, way, isa, runs, name, any)
 				if k < #way.segments then emit_end_through(t, way, isa, runs, k)
 				else t:line("out += %s(s, dst + out);", pipe.end_name(way.direction, segment, isa)) end
 			end
+		end
+		if pair then -- keystream has come twice
+			t:open("if (s->%s_len[1] > %dull) {", pair.name, pair.pair.most)
+			t:line("ilp_wipe(dst, out);")
+			t:line("return -ILP_EFBIG;")
+			t:close()
 		end
 		if bad then
 			t:open("if (s->ilp.bad) {")
@@ -338,7 +344,7 @@ end
 function M.emit_end(t, plan, way, isa, runs)
 	local any = ends_of(way)
 	emit_end_work(t, way, isa, runs, (any and plan.secret and "__attribute__((noinline)) " or "") .. "int "
-		.. row_name(plan, end_name(plan, way), isa), any)
+		.. row_name(plan, end_name(plan, way), isa), any, plan.pair)
 end
 
 -- What callers call.

@@ -31,8 +31,9 @@
 --	pair     authenticated encryption: cipher, a stream, and authenticator, a fold, whose tag goes behind the data. Its
 --	         parameters are the cipher's but for counter, of which counter = { bytes } is that of the data's first
 --	         block. Of the keystream's block before that is the authenticator's parameter `before`; of the block of a
---	         nonce and a counter of zeros is `zero`. lengths(a, n) is the unit that ends what is authenticated: a bits
---	         that are associated with the data, and n of it
+--	         nonce and a counter of zeros is `zero`. most: bytes of data before the counter comes round; of more, end
+--	         says EFBIG. lengths(a, n) is the unit that ends what is authenticated: a bits that are associated with
+--	         the data, and n of it
 --	reframe  puts mark(i, s), words of 32 bits as memory is to hold them, before each run i of `every` bytes. Its
 --	         inverse takes them out and compares them
 --	recode   makes `to` bytes of `from`, 1 to 4 of each. apply(w) is given and returns a word of 32 bits that holds these

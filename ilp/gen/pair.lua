@@ -11,9 +11,10 @@ local field = require "gen.field"
 local M = {}
 
 M.FIELDS = { cipher = "string", authenticator = "string", counter = "table", before = "string",
-	zero = { "string", optional = true }, lengths = "function" }
+	zero = { "string", optional = true }, lengths = "function", most = "number" }
 
 function M.check(d)
+	field.check_integer(d, "most", 1, 2^53 - 1, "bytes")
 	field.check_list(d, "counter", d.fields.counter)
 	for _, byte in ipairs(d.fields.counter) do
 		if type(byte) ~= "number" or byte % 1 ~= 0 or byte < 0 or byte > 255 then
@@ -77,7 +78,7 @@ local function fold_of(d, cipher, find, trace)
 	end
 	local part, made = copy(base), base.fields
 	part.name, part.standard = d.name .. "_tag", d.standard
-	part.pair = { cipher = cipher, name = d.name, zero = d.fields.zero, before = d.fields.before }
+	part.pair = { cipher = cipher, name = d.name, zero = d.fields.zero, before = d.fields.before, most = d.fields.most }
 	part.params, part.fields = {}, copy(made)
 	part.fields.params = nil -- none that a caller sets
 	for k, p in ipairs(base.params) do

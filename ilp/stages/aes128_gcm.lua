@@ -7,6 +7,7 @@ return stage {
 	cipher = "aes128_ctr",
 	authenticator = "ghash",
 	counter = { 0, 0, 0, 2 },
+	most = 2^36 - 32, -- (5.2.1.1)
 	before = "mask",
 	zero = "key",
 	lengths = function(a, n) return big(or_(shl(a, 64), n)) end,

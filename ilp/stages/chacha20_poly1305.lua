@@ -6,6 +6,7 @@ return stage {
 	cipher = "chacha20",
 	authenticator = "poly1305",
 	counter = { 1, 0, 0, 0 },
+	most = 2^38 - 64, -- blocks 1 to 2^32 - 1
 	before = "key",
 	lengths = function(a, n) return { little(shr(a, 3)), little(shr(n, 3)) } end,
 }

@@ -69,7 +69,8 @@ end
 pair("a cipher that is not there", "cipher", 'cipher is "aes512_ctr", expected a stream with secret parameters',
 	'"aes128_ctr"', '"aes512_ctr"')
 write("stages/historic_ctr.lua", (ours "aes128_ctr":gsub('"probe"', '"historic_ctr",\n\tinsecure = true')))
-pair("a cipher that is insecure", "cipher", 'cipher is "historic_ctr", which is insecure', '"aes128_ctr"', '"historic_ctr"')
+pair("a cipher that is insecure", "cipher", 'cipher is "historic_ctr", which is insecure', '"aes128_ctr"',
+	'"historic_ctr"')
 write("stages/probe.lua", ours "aes128_gcm")
 common.chain_mistake("two pairs", 3, "'chacha20_poly1305' is a pair as 'probe' is, expected one in a chain",
 	chain '"probe", "chacha20_poly1305"')
@@ -83,6 +84,9 @@ pair("a short counter", "counter", "counter has 3 bytes, expected a parameter 'c
 	"{ 0, 0, 0, 2 }", "{ 0, 0, 2 }")
 pair("a byte too large", "counter", "counter is no list of bytes", "2 }", "256 }")
 pair("a counter with a hole", "counter", "counter has nothing at place 2", "{ 0, 0,", "{ 0, nil,")
+mistake("nothing that is too much", "aes128_gcm", "return stage", "field 'most'",
+	"\tmost = 2^36 - 32, -- (5.2.1.1)\n", "")
+pair("too much", "most", "most is", "2^36 - 32", "2^53")
 pair("a parameter that is not there", "before", "'ghash' has a parameter 'mask' that no block makes",
 	'"mask"', '"hash"')
 pair("a parameter that nothing makes", "before", "'ghash' has a parameter 'mask' that no block makes",

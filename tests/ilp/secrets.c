@@ -1,7 +1,7 @@
 /* After a keyed loop, begin or end has returned, or all of an ADU in one call, nothing that depends on keys or data is
- * left on the stack below it or in a vector's register. Each is run twice over stacks of our own, painted alike, with other keys and other data at
- * the same places: whatever is not the same afterwards tells of them, whatever it is called and wherever it was
- * spilled. No libcheck: it runs under qemu too, where there is none. */
+ * left on the stack below it or in a vector's register. Each is run twice over stacks of our own, painted alike, with
+ * other keys and other data at the same places: whatever is not the same afterwards tells of them, whatever it is
+ * called and wherever it was spilled. No libcheck: it runs under qemu too, where there is none. */
 #include "ilp/ilp.h"
 
 #include <stdarg.h>

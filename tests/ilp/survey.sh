@@ -79,8 +79,9 @@ dir=${SURVEY_DIR:-build/survey}
 with=$dir/$cc${CFLAGS:+-flags}
 [ -z "$fresh" ] || rm -f "$with/key"
 mkdir -p "$with"
-key=$(cat ilp/gen/*.lua ilp/stages/*.lua tests/ilp/stages/*.lua tests/ilp/survey.lua \
-	tests/ilp/{compare,vec,memory}.[ch] ilp/{ilp.c,ilp.h,run.h} core/cksum.[ch] <($cc --version) <(echo "${flags[*]} $isa $ways") | sha256sum | cut -c -64)
+key=$(cat ilp/gen/*.lua ilp/stages/*.lua tests/ilp/stages/*.lua tests/ilp/survey.lua tests/ilp/{compare,vec}.[ch] \
+	tests/ilp/memory.[ch] ilp/{ilp.c,ilp.h,run.h,quad.h} core/cksum.[ch] <($cc --version) \
+	<(echo "${flags[*]} $isa $ways") | sha256sum | cut -c -64)
 if [ "$(cat "$with/key" 2>/dev/null)" != "$key" ]; then
 	rm -f "$with/key"
 	# The header of the vectors' instructions takes as long to read as a chain, and few use it: streaming loops, products.
