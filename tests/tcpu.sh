@@ -170,7 +170,8 @@ expect 0 'the default; the model that ILP_MODEL names: .*none: No such file' \
 expect 0 'inet_checksum\.lua:19 +v1 = add\(acc, w\)$' "$tcpu" explain --graph copy_sum
 expect 0 'chacha20\.lua:[0-9]+ +repeat_ [0-9]+ times:' "$tcpu" explain --graph chacha20_copy_sum
 expect 0 '"text": "v1 = add' "$tcpu" explain --graph --json copy_sum
-expect 0 '' sh -c "for c in \$('$tcpu' explain | sed '1d;s/^ *//;s/ .*//'); do '$tcpu' explain --graph \$c || exit; done"
+expect 0 '' sh -c "for c in \$('$tcpu' explain | sed '1d;s/^ *//;s/ .*//'); do
+	'$tcpu' explain --graph \$c || exit; done"
 expect 0 'clmul\(acc, 1, 0x[0-9a-f]+, 0\)' "$tcpu" explain --graph copy_crc32c
 # Of a chain by file: compiled when that is needed, and not before.
 printf 'return chain { name = "mine", stages = { "xdr_u32", "copy" } }\n' >"$tmp/mine.lua"

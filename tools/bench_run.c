@@ -1,8 +1,9 @@
 /* Builds every way to run every chain at every size over the same memory, sees that they compute the same, and times
- * them interleaved. A call is what a user of ilp/ilp.h does for an ADU: set the nonce, begin, loop, end, take the sum or
- * another value that the chain is there for; begin to end in one of the fused loops. Hot: the same buffers again and again, after one run that is not counted. Cold: each size has a
- * share of memory that is twice as large as the last cache, and each call, whichever way's it is, takes the next slot
- * of its size's share, in random order: nobody finds what another has just read. Misses of the TLB are part of it. */
+ * them interleaved. A call is what a user of ilp/ilp.h does for an ADU: set the nonce, begin, loop, end, take the sum
+ * or another value that the chain is there for; begin to end in one of the fused loops. Hot: the same buffers again and
+ * again, after one run that is not counted. Cold: each size has a share of memory that is twice as large as the last
+ * cache, and each call, whichever way's it is, takes the next slot of its size's share, in random order: nobody finds
+ * what another has just read. Misses of the TLB are part of it. */
 #include "tools/bench.h"
 #include "tools/library.h"
 #include "tools/limits.h"

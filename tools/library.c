@@ -135,7 +135,7 @@ static void chacha20(struct library *l, uint8_t *dst, const uint8_t *src, size_t
 		abort(); /* it has key and room, and no reason */
 }
 
-/* Returns how many bytes come out. Nobody hands it what is forged: what would have to be done then takes no time here. */
+/* Returns how many bytes come out. Nobody hands it what is forged: what is to be done then takes no time here. */
 static size_t pair(struct library *l, bool send, uint8_t *dst, const uint8_t *src, size_t n)
 {
 	EVP_CIPHER_CTX *c = send ? l->cipher : l->decipher;
