@@ -1,6 +1,7 @@
-/* Whether time tells of keys, or of what is sent: run under valgrind, to which they are memory that nobody has written,
- * so that it complains where a branch or an address depends on one (A. Langley's way). All keyed chains that were compiled in,
- * all instruction sets that valgrind has. `leak` looks something up by a key, to see that it is seen. */
+/* Whether time tells of keys, or of what is sent: run under valgrind, to which they are memory that nobody has
+ * written, so that it complains where a branch or an address depends on one (A. Langley's way). All keyed chains that
+ * were compiled in, all instruction sets that valgrind has. `leak` looks something up by a key, to see that it is
+ * seen. */
 #include "ilp/ilp.h"
 
 #include <stdio.h>
