@@ -42,8 +42,6 @@
 #ifndef ILP_XDR_H
 #define ILP_XDR_H
 
-#include <errno.h>
-#include <float.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -55,7 +53,7 @@ typedef uint64_t xdr_uhyper_t XDR_PACKED;
 typedef double xdr_double_t XDR_PACKED;
 typedef uint32_t xdr_bool_t;
 /* RFC 4506 (4.8): IEEE 754's binary128. Where the compiler has none, its bytes in the machine's order. */
-#if LDBL_MANT_DIG == 113
+#if __LDBL_MANT_DIG__ == 113
 typedef long double xdr_quadruple_t XDR_PACKED;
 #elif defined __SIZEOF_FLOAT128__
 typedef __float128 xdr_quadruple_t XDR_PACKED;

@@ -8,6 +8,7 @@
 #include "tests/xdr/random.h"
 
 #include <check.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>

@@ -152,9 +152,65 @@ expect 0 '3000 types' timeout 60 "$tcpu" xdr --types "$tmp/many.x"
 truncate -s 5M "$tmp/large.x"
 expect 1 'large.x: more than 4 MiB' "$tcpu" xdr --types "$tmp/large.x"
 
-# ---- real files ----
+# ---- names ----
 
 warnings=(-Wall -Wextra -Wconversion -Werror -Wno-unknown-pragmas)
+# named WHAT FILE [OPTIONS...]: C that compilers take, with what else glibc has and without. (gcc takes long for the
+# functions of a thousand types.)
+named() {
+	local what=$1 file=$2
+	shift 2
+	expect 0 '' "$tcpu" xdr -s --random -n named -o "$tmp/named" "$@" "$file"
+	[ -e "$tmp/named/named.c" ] || echo "names as $what"
+	expect 0 '' gcc -std=gnu17 "${warnings[@]}" -fsyntax-only -I. -x c "$tmp/named/named.h"
+	expect 0 '' gcc -std=gnu17 -D_GNU_SOURCE "${warnings[@]}" -fsyntax-only -I. -x c "$tmp/named/named.h"
+	expect 0 '' clang -std=gnu17 -D_GNU_SOURCE "${warnings[@]}" -fsyntax-only -I. -I"$tmp/named" "$tmp"/named/named*.c
+	rm -rf "$tmp/named"
+}
+# All that C's headers have, as the compilers say, that ours have, and that the C of a file has but its public names.
+words() { # of files
+	cat "$@" | grep -oE '\b[A-Za-z_][A-Za-z_0-9]*' | sort -u
+}
+printf '#include <errno.h>\n#include "ilp/xdr/code.h"\n' >"$tmp/all.h"
+for c in gcc clang; do
+	$c -std=gnu17 -D_GNU_SOURCE -I. -E -P "$tmp/all.h"
+	$c -std=gnu17 -D_GNU_SOURCE -I. -E -dM "$tmp/all.h" | sed -E 's/^#define ([A-Za-z_0-9]+).*/\1/'
+done >"$tmp/all"
+"$tcpu" xdr --random -o "$tmp/all.d" tests/xdr/standard.x
+reserved=' void opaque string unsigned struct union enum const typedef switch case default float double quadruple bool int
+	hyper long short char program version TRUE FALSE '
+words "$tmp/all" "$tmp/all.d/standard.c" "$tmp/all.d/standard_random.c" ilp/xdr/code.h |
+	grep -vE '_(encode|decode|wire_size|free|print|)$|^_|^nested_|^v_from' | grep -vxFf <(tr -s ' \n\t' '\n' <<<"$reserved" | grep .) >"$tmp/words"
+# rpcgen's names for C's types, which typedef may not make others.
+sed -n '/^M.BUILTIN = /,/^} do/p' ilp/xdr/parse.lua >"$tmp/builtin"
+expect 0 '^[6-9][0-9]{2}|^[0-9]{4}' wc -l <"$tmp/words"
+sed 's/.*/struct & { int a; & *next; opaque c<>; };/' "$tmp/words" >"$tmp/as.x"
+named structs "$tmp/as.x"
+grep -vxFf <(words "$tmp/builtin") "$tmp/words" | sed 's/.*/typedef int &<>;/' >"$tmp/as.x"
+named lists "$tmp/as.x"
+{ echo 'struct all {'; sed 's/.*/int &;/' "$tmp/words"; echo '};'; } >"$tmp/as.x"
+named fields "$tmp/as.x"
+for x in standard ledger; do
+	grep -vxFf <(words tests/xdr/$x.x) "$tmp/words" >"$tmp/others"
+	{ sed 's/.*/const & = 3;/' "$tmp/others"; cat tests/xdr/$x.x; } >"$tmp/as.x"
+	named constants "$tmp/as.x" --dialect stellar
+	{ echo 'enum members {'; sed 's/$/ = 3,/' "$tmp/others"; echo 'last_one = 4 };'; cat tests/xdr/$x.x; } >"$tmp/as.x"
+	named members "$tmp/as.x" --dialect stellar
+done
+cat >"$tmp/as.x" <<'end'
+enum color { red = 1, blue = 4 };
+typedef opaque color_name[4];
+struct color_listed { color a; };
+struct X { int a; X *b; color c; string d<>; };
+typedef X args;
+end
+for s in measure put get drop show name listed fill args; do
+	for word in ${s}_X ${s}_args X_$s xdr_X_$s xdr_${s}_X any_${s}_X X_any$s; do echo "struct $word { X a; color b<>; };"; done
+done >>"$tmp/as.x"
+named functions "$tmp/as.x"
+
+# ---- real files ----
+
 # rpcgen's C of a file, as $dir/theirs.o and $dir/rpc.o; quiet, and an error where it makes none.
 rpcgen_of() { # name
 	local dir=$tmp/$1 name=$1
