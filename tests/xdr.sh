@@ -132,6 +132,23 @@ printf 'return chain { name = "sealed", stages = { "xdr_w2_h1_w2", "chacha20", "
 	>"$tmp/a/b/chains/sealed.lua"
 expect 0 'sealed: one loop' "$tcpu" explain "$tmp/a/b/chains/sealed.lua"
 expect 1 'choose a name with -n' "$tcpu" xdr -o "$tmp/a/c" -n xdr_w1_h1 tests/xdr/standard.x
+# And what such a loop sends is what T_encode does, and its sum.
+printf 'return chain { name = "fused", stages = { "xdr_w2_h1_w2", "copy", "inet_checksum" } }\n' >"$tmp/f.lua"
+mkdir -p "$tmp/fuse"
+expect 0 '' "$tcpu" xdr -o "$tmp/fuse" tests/xdr/standard.x
+mv "$tmp/f.lua" "$tmp/fuse/chains/fused.lua"
+expect 0 '' "$tcpu" gen -o "$tmp/fuse/loops" "$tmp/fuse/chains/fused.lua"
+expect 0 '' gcc -std=gnu17 -I. -I"$tmp/fuse" -I"$tmp/fuse/loops" tests/xdr/fused.c "$tmp"/fuse/*.c \
+	"$tmp/fuse/loops/fused.c" "$B/libtcpu.a" -o "$tmp/fuse/run"
+expect 0 'Checks: 300, Failures: 0' "$tmp/fuse/run"
+# Padding is zero on the wire, whatever memory has there: no stage that would send it.
+expect 1 '' grep -r '"8"' "$tmp/fuse/stages"
+# Two files of two folders, which have the same loops, in one program.
+for x in left right; do
+	echo "struct ${x}_one { int a; hyper b; }; typedef ${x}_one ${x}_all<>;" >"$tmp/$x.x"
+	expect 0 '' "$tcpu" xdr -o "$tmp/$x" "$tmp/$x.x"
+done
+expect 0 '' gcc -std=gnu17 -shared -fPIC -I. "$tmp"/{left,right}/*.c -o "$tmp/both.so"
 # All of the files or none.
 mkdir -p "$tmp/whole/standard.h"
 expect 1 'standard.h: Is a directory' "$tcpu" xdr -o "$tmp/whole" tests/xdr/standard.x
@@ -267,7 +284,7 @@ if rpcgen=$(command -v rpcgen); then :; else
 	rpcgen=
 fi
 mkdir -p "$tmp/ledger" "$tmp/nis" "$tmp/nis_callback"
-file standard 35 '' tests/xdr/standard.x
+file standard 37 '' tests/xdr/standard.x
 # Without what is of the dialect, and with a name in C for rpcgen's list of what it is in.
 sed -e '1i %typedef struct Tree Tree;' -e 's|//.*||; s/notes:://; /^namespace/ { N; d }; /^}$/ d' \
 	tests/xdr/ledger.x >"$tmp/ledger/rpc.x"

@@ -159,7 +159,7 @@ put.string = put.bytes
 -- Elements one after the other; those of a layout by a loop.
 local function put_all(s, w, node, count, x)
 	local l = layout.of(node)
-	if not l then
+	if not layout.looped(l) then
 		return for_each(w, count, function() put_node(s, w, node, x .. "[i]") end)
 	end
 	local n = tostring(count):match "^%d+$" and count or "(size_t)" .. count
@@ -237,7 +237,7 @@ get.string = get.bytes
 -- count elements to x, which are there if they have a layout.
 local function get_all(s, w, node, count, x)
 	local l = layout.of(node)
-	if not l then
+	if not layout.looped(l) then
 		return for_each(w, count, function() get_node(s, w, node, x .. "[i]") end)
 	end
 	local n = tostring(count):match "^%d+$" and count or "(size_t)" .. count

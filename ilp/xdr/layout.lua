@@ -72,6 +72,10 @@ function M.of(node)
 	return l
 end
 
+-- Whether an array of it goes by a loop. Not where padding stands among other words: the loop is a stage of others'
+-- chains as well, and would send what memory has there, not zeros.
+function M.looped(l) return l and (#l.pads == 0 or #l.words == 1) end
+
 -- A unit's words without what repeats: of two hypers one. Returns the runs and how often.
 local function period(l)
 	if #l.words == 1 then return { { l.words[1][1], 1 } }, l.words[1][2] end
