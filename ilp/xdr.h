@@ -30,7 +30,8 @@
  *	union                      struct T { its discriminant; union { the arms } u; }; an arm opaque a[n] that has padding
  *	                           is a struct with at and at_pad
  * Names are those of the file, behind --prefix and, joined by _, namespaces; _ is put behind one that C, its library or
- * the C of T_encode has for itself. What is declared within a struct or union is called after it: T_a.
+ * the C of T_encode has for itself. What is declared within a struct or union is called after it: T_a. Of a procedure
+ * that has another number in a later version of its program, that one is VERSION_NAME.
  *
  * Lists that are made of optional structs, each of which ends with the next one (RFC 4506 (4.19)), are walked in a
  * loop, so may be as long as memory allows; other types that contain themselves may be as deep as depth says, and

@@ -86,6 +86,9 @@ wrong "1:[0-9]+: 'b' would be 'a_encode' in C, as what is defined at .*|1:[0-9]+
 wrong "1:22: 'uint32_t' would be another type than C's" 'typedef      hyper   uint32_t;'
 wrong "1:10: found '=', expected version|1:13: found '\}', expected version" 'program a { } = 1;'
 wrong "1:[0-9]+: found ';', expected =" 'program a { version b { void c(void); } = 1; } = 2;'
+procedures='program a { version b { void c(void) = 1;'
+wrong "1:[0-9]+: a second procedure 'c', .* line 1" "$procedures void c(void) = 2; } = 1; } = 2;"
+wrong "1:[0-9]+: 'c' is defined a second time" "const c = 9; $procedures } = 1; } = 2;"
 wrong "12:8: found '\{'" '# 12 "'"$tmp"'/wrong.x"\nstruct { };'
 # Nothing recurses as deep as a file may like, and what is long is not slow.
 deep() { # how deep: bodies in bodies
@@ -104,6 +107,9 @@ chained() { # a format of two numbers
 wrong "[0-9]+:[0-9]+: .* more than 500" "$(chained 'struct s%d { s%d x; }; ')"
 wrong "[0-9]+:[0-9]+: .* more than 500 times" "struct s1 { int y; }; $(for i in $(seq 600); do
 	printf 'typedef t%d t%d; ' $((i + 1)) "$i"; done) typedef s1 t601;"
+
+wrong "1:[0-9]+: 'x{200}\.\.\.' is not defined" "struct a { $(printf 'x%.0s' $(seq 5000)) b; };"
+wrong "1:[0-9]+: a name in more than 32 namespaces" "struct a { a$(printf '::b%.0s' $(seq 3000)) b; };" --dialect stellar
 
 # ---- what it does ----
 
@@ -160,7 +166,21 @@ expect 0 '^c +array +12 bytes' "$tcpu" xdr --types -D B=1 "$tmp/pre.x"
 expect 1 '' grep '^c ' <("$tcpu" xdr --types "$tmp/pre.x")
 printf 'struct a {\n\tnone b;\n};\n' >"$tmp/in.x"
 expect 1 '/in.x:2:2: .none. is not defined' "$tcpu" xdr --types "$tmp/pre.x"
-# What grew with the square of the types would take minutes.
+# TRUE and FALSE may be a file's own; versions may number their procedures otherwise.
+cat >"$tmp/own.x" <<'end'
+enum e { TRUE = 5, FALSE = 6 };
+union u switch (e f) { case TRUE: int a; case FALSE: void; };
+program p { version V1 { void READ(void) = 1; void NULLP(void) = 0; } = 1;
+	version V2 { void READ(void) = 2; void NULLP(void) = 0; } = 2; } = 9;
+end
+expect 0 '' "$tcpu" xdr -o "$tmp/own" "$tmp/own.x"
+expect 0 '#define V2_READ 2' cat "$tmp/own/own.h"
+expect 0 '#define READ 1' cat "$tmp/own/own.h"
+# What grew with the square of the types, or of constants, would take minutes.
+for i in $(seq 0 100000); do echo "const c$i = c$((i + 1));"; done >"$tmp/chain.x"
+expect 1 "100001. is no constant" timeout 60 "$tcpu" xdr --types "$tmp/chain.x"
+echo 'const c100001 = 7;' >>"$tmp/chain.x"
+expect 0 '100002 constants' timeout 60 "$tcpu" xdr --types "$tmp/chain.x"
 many() {
 	for i in $(seq "$1"); do echo "struct s$i { int a; hyper b; string c<>; s$((i > 1 ? i - 1 : 1)) *d; };"; done
 }

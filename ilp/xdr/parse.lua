@@ -81,21 +81,25 @@ end
 -- A name with its namespaces: a::b.
 local function path(p, what)
 	local t = name(p, what)
-	local text = t.text
+	local names = { t.text }
 	while p:is "::" do
 		p:take()
-		text = text .. "::" .. name(p, "a name").text
+		names[#names + 1] = name(p, "a name").text
+		if #names > M.DEEP + 1 then
+			scan.fail(t, "a name in more than %d namespaces, expected fewer; correct it", M.DEEP)
+		end
 	end
-	return t, text
+	return t, table.concat(names, "::")
 end
 
 -- Values: { n = as a number (exact below 2^53), text = as C has it } -------------------------------------------------
 
+-- Unless the file has its own.
+local BOOLS = { TRUE = { value = { n = 1, text = "1" } }, FALSE = { value = { n = 0, text = "0" } } }
+
 local function constant(p)
 	local t, text = path(p, "a number or the name of a constant")
-	if text == "TRUE" then return { n = 1, text = "1" } end
-	if text == "FALSE" then return { n = 0, text = "0" } end
-	local c = M.find(p.scope, text)
+	local c = M.find(p.scope, text) or BOOLS[text]
 	if not c then
 		scan.fail(t, "'%s' is not defined, expected a constant or a member of an enum; define it before it is used", text)
 	end
@@ -338,8 +342,7 @@ function define_kind.const(p)
 	if t.kind == "string" then
 		add(p, define(p, n, { kind = "const", value = { text = p:take().text, at = t } }))
 		return
-	elseif t.kind == "name" and not RESERVED[t.text] and not M.find(p.scope, t.text) and t.text ~= "TRUE"
-		and t.text ~= "FALSE" then
+	elseif t.kind == "name" and not RESERVED[t.text] and not M.find(p.scope, t.text) and not BOOLS[t.text] then
 		return pending(p, n)
 	end
 	local v = value(p)
@@ -370,11 +373,15 @@ local function tagged(keyword)
 end
 define_kind.struct, define_kind.union, define_kind.enum = tagged "struct", tagged "union", tagged "enum"
 
--- rpcgen's programs, of which the numbers are told. Versions may have procedures of the same name and number.
-local function number(p, program, t, v)
+-- rpcgen's programs, of which the numbers are told. Names of procedures are unique within a version (RFC 5531 (12.3)):
+-- one that has another number in a later version is called VERSION_NAME there.
+local function number(p, program, t, v, version)
 	local before = p.scope.names[t.text]
 	if before and before.value and before.value.n == v.n then return end
-	program[#program + 1] = define(p, t, { value = v })
+	if before and before.version and version then
+		t = setmetatable({ text = version.text .. "_" .. t.text }, { __index = t })
+	end
+	program[#program + 1] = define(p, t, { value = v, version = version })
 end
 
 local function result_or_argument(p, program)
@@ -386,9 +393,10 @@ local function result_or_argument(p, program)
 	if p:is "*" then p:take() end
 end
 
-local function procedure(p, program)
+local function procedure(p, program, version, seen)
 	result_or_argument(p, program)
 	local n = name(p, "the name of a procedure")
+	unique(seen, n, "procedure")
 	p:want "("
 	repeat
 		if not p:is ")" then result_or_argument(p, program) end
@@ -398,7 +406,7 @@ local function procedure(p, program)
 	p:want ")"
 	p:want "="
 	local t = p.token
-	number(p, program, n, int32(p, t, value(p), false))
+	number(p, program, n, int32(p, t, value(p), false), version)
 	p:want ";"
 end
 
@@ -411,7 +419,8 @@ function define_kind.program(p)
 		p:take()
 		local v = name(p, "the name of the version")
 		p:want "{"
-		repeat procedure(p, program) until p:is "}"
+		local seen = {}
+		repeat procedure(p, program, v, seen) until p:is "}"
 		p:want "}"
 		p:want "="
 		local t = p.token
@@ -479,19 +488,19 @@ local function line(p, t)
 	p.scope.names[text] = { kind = "line", name = text, at = t, value = { n = n, text = scan.c_number(n) } }
 end
 
--- What constants come to that are other ones.
+-- What constants come to that are other ones: each link of a chain is looked at once.
 local function settle(list)
 	for _, def in ipairs(list) do
-		local to, steps = def, 0
+		local links, to = {}, def
 		while to.pending do
-			local found = M.find(to.scope, to.pending)
-			steps = steps + 1
-			if not found or not (found.value or found.pending) or steps > #list then
+			local found = not to.seen and M.find(to.scope, to.pending)
+			if not found or not (found.value or found.pending) then
 				scan.fail(to.token, "'%s' is no constant, expected one, or a number; define it", to.pending)
 			end
-			to = found
+			to.seen = true
+			links[#links + 1], to = to, found
 		end
-		def.value, def.pending = to.value, nil
+		for _, link in ipairs(links) do link.value, link.pending = to.value, nil end
 	end
 end
 

@@ -1,19 +1,29 @@
 -- Tokens for the parser, as the lexer gives them one by one, complaints with their place, and numbers.
 local M = {}
 
+-- No name in a complaint is longer; what it expected, and files, are.
+M.LONG = 200
+
 -- A byte that is no character is told as a number.
 local function plain(text)
 	return (text:gsub("[%z\1-\31\127]", function(c) return string.format("\\x%02x", c:byte()) end))
 end
 
+-- What a file says, as a complaint has it: not all of what is long.
 local function shown(text)
 	if #text > 40 then text = text:sub(1, 40) .. "..." end
 	return (plain(text):gsub("[\128-\255]", function(c) return string.format("\\x%02x", c:byte()) end))
 end
 
+M.shown = shown
+
 -- Raises a complaint about what stands at the token. Its file may be what a line like # 1 "file" says.
 function M.fail(t, what, ...)
-	error({ complaint = string.format("%s:%d:%d: " .. what, plain(t.file), t.line, t.column, ...) }, 0)
+	local list = { ... }
+	for k, item in ipairs(list) do
+		if type(item) == "string" and #item > M.LONG then list[k] = item:sub(1, M.LONG) .. "..." end
+	end
+	error({ complaint = string.format("%s:%d:%d: " .. what, plain(t.file), t.line, t.column, unpack(list)) }, 0)
 end
 
 local parser = {}
