@@ -164,6 +164,10 @@ printf '#ifdef RPC_HDR\n%%#define LEFT 3\n#endif\n#include "in.x"\n#if B\ntypede
 printf 'struct a {\n\tint b;\n};\n' >"$tmp/in.x"
 expect 0 '^c +array +12 bytes' "$tcpu" xdr --types -D B=1 "$tmp/pre.x"
 expect 1 '' grep '^c ' <("$tcpu" xdr --types "$tmp/pre.x")
+echo 'typedef int c[LEN];' >"$tmp/len.x" # with no line of the preprocessor's
+expect 0 '^c +array +12 bytes' "$tcpu" xdr --types -DLEN=3 "$tmp/len.x"
+printf '  # define LEN 4\n\ttypedef int c[LEN];\n \t' >"$tmp/len.x"
+expect 0 '^c +array +16 bytes' "$tcpu" xdr --types "$tmp/len.x"
 printf 'struct a {\n\tnone b;\n};\n' >"$tmp/in.x"
 expect 1 '/in.x:2:2: .none. is not defined' "$tcpu" xdr --types "$tmp/pre.x"
 # TRUE and FALSE may be a file's own; versions may number their procedures otherwise.
