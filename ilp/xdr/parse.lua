@@ -82,7 +82,7 @@ end
 local function path(p, what)
 	local t = name(p, what)
 	local names = { t.text }
-	while p:is "::" do
+	while p.stellar and p:is "::" do
 		p:take()
 		names[#names + 1] = name(p, "a name").text
 		if #names > M.DEEP + 1 then
@@ -116,7 +116,7 @@ end
 local function value(p)
 	if p.token.kind == "number" then return scan.number(p:take()) end
 	if p.token.kind == "name" and not RESERVED[p.token.text] then return constant(p) end
-	p:expected "a number or the name of a constant"
+	p:expected("a number", "the name of a constant")
 end
 
 local function size(p, least, what)
@@ -153,7 +153,7 @@ local function enum_body(p, t)
 		if last > 2147483647 then scan.fail(m, "'%s' would be 2147483648, expected a value; give it one", m.text) end
 		local member = define(p, m, { value = { n = v.n, text = scan.c_number(v.n) }, member = true })
 		node.members[#node.members + 1] = member
-	until not p:comma "another member, or }"
+	until not p:comma "}"
 	p:want "}"
 	return node
 end
@@ -204,7 +204,7 @@ local function union_body(p, t)
 	node.disc = declaration(p)
 	p:want ")"
 	p:want "{"
-	if not p:is "case" then p:expected "case" end
+	if not p:is "case" then p:expected() end
 	while p:is "case" do
 		local list = cases(p, seen)
 		local arm = declaration(p)
@@ -220,7 +220,7 @@ local function union_body(p, t)
 		if node.default.name then unique(names, node.default.at, "arm") end
 		p:want ";"
 	end
-	if not p:is "}" then p:expected(node.default and "}" or "case, default or }") end
+	if not p:is "}" then p:expected() end
 	p:want "}"
 	return node
 end
@@ -252,6 +252,8 @@ local function type_specifier(p)
 		if kind then
 			local width = p:take().text
 			if (width == "long" or width == "short") and p:is "int" then p:take() end
+		else
+			p:may("int", "hyper", "long", "short", "char")
 		end
 		return { k = kind or "uint", at = t }
 	elseif SCALARS[t.text] then
@@ -269,7 +271,7 @@ local function type_specifier(p)
 end
 
 -- What stands behind a name: an array's length or a list's limit.
-local function brackets(p, what)
+local function brackets(p, must)
 	if p:is "[" then
 		p:take()
 		local n = size(p, 1, "an array")
@@ -277,7 +279,7 @@ local function brackets(p, what)
 		return "[", n
 	end
 	if not p:is "<" then
-		if what then p:expected(what) end
+		if must then p:expected() end
 		return nil
 	end
 	p:take()
@@ -295,20 +297,20 @@ function declaration(p)
 	elseif p:is "opaque" then
 		p:take()
 		local n = name(p, "a name")
-		local bracket, count = brackets(p, "[ or <")
+		local bracket, count = brackets(p, true)
 		local kind = bracket == "[" and "opaque" or "bytes"
 		return { name = n.text, at = n, type = { k = kind, n = count, max = count, at = t } }
 	elseif p:is "string" then
 		p:take()
 		local n = name(p, "a name")
-		if not p:is "<" then p:expected "<" end
+		if not p:is "<" then p:expected() end
 		local _, max = brackets(p)
 		return { name = n.text, at = n, type = { k = "string", max = max, at = t } }
 	end
 	local node = type_specifier(p)
 	local optional = p:is "*"
 	if optional then p:take() end
-	local n = name(p, optional and "a name" or "a name or *")
+	local n = name(p, "a name")
 	if optional then return { name = n.text, at = n, type = { k = "optional", of = node, at = t } } end
 	local bracket, count = brackets(p)
 	if bracket == "[" then
@@ -345,6 +347,7 @@ function define_kind.const(p)
 	elseif t.kind == "name" and not RESERVED[t.text] and not M.find(p.scope, t.text) and not BOOLS[t.text] then
 		return pending(p, n)
 	end
+	p:may "a string"
 	local v = value(p)
 	add(p, define(p, n, { kind = "const", value = { n = v.n, text = v.text, at = t } }))
 end
@@ -402,7 +405,7 @@ local function procedure(p, program, version, seen)
 		if not p:is ")" then result_or_argument(p, program) end
 		if p.token.kind == "name" then name(p, "the name of an argument") end
 		if p:is "<" then brackets(p) end
-	until not p:comma "another argument, or )"
+	until not p:comma ")"
 	p:want ")"
 	p:want "="
 	local t = p.token
@@ -415,7 +418,7 @@ function define_kind.program(p)
 	local program = { kind = "program", types = {} } -- and its numbers
 	p:want "{"
 	repeat
-		if not p:is "version" then p:expected "version" end
+		if not p:is "version" then p:expected() end
 		p:take()
 		local v = name(p, "the name of the version")
 		p:want "{"
@@ -467,7 +470,7 @@ function definition(p)
 	end
 	local begin = t.kind == "name" and define_kind[t.text]
 	if not begin then
-		p:expected("typedef, enum, struct, union, const" .. (p.stellar and ", program or namespace" or " or program"))
+		p:expected("typedef", "enum", "struct", "union", "const", "program", p.stellar and "namespace" or nil)
 	end
 	p:take()
 	begin(p, t)
