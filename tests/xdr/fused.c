@@ -1,5 +1,5 @@
-/* The stage of an XDR file's array, fused with the Internet checksum: the bytes of T_encode, and their sum. The chain is
- * made by tests/xdr.sh, fused.lua, of xdr_w2_h1_w2, copy, inet_checksum; tests/xdr/standard.x has the type. */
+/* The stage of an XDR file's array, fused with the Internet checksum: the bytes of T_encode, and their sum. The chain
+ * is made by tests/xdr.sh, fused.lua, of xdr_w2_h1_w2, copy, inet_checksum; tests/xdr/standard.x has the type. */
 #include "fused.h"
 #include "ilp/ilp.h"
 #include "standard.h"
