@@ -30,7 +30,8 @@
  *	union                      struct T { its discriminant; union { the arms } u; }; an arm opaque a[n] that has padding
  *	                           is a struct with at and at_pad
  * Names are those of the file, behind --prefix and, joined by _, namespaces; _ is put behind one that C, its library or
- * the C of T_encode has for itself. What is declared within a struct or union is called after it: T_a.
+ * the C of T_encode has for itself. What is declared within a struct or union is called after it: T_a. Of a procedure
+ * that has another number in a later version of its program, that one is VERSION_NAME.
  *
  * Lists that are made of optional structs, each of which ends with the next one (RFC 4506 (4.19)), are walked in a
  * loop, so may be as long as memory allows; other types that contain themselves may be as deep as depth says, and
@@ -38,12 +39,12 @@
  *
  * Arrays of numbers, and of structs of a fixed size, go by loops of the generator's (ilp/run.h). Those of structs are
  * written beside NAME.c, with their stages and chains: a chain of yours may fuse such a stage with others, for the len
- * structs that val points to. */
+ * structs that val points to. A stage turns bytes round, and no more: that a bool is 0 or 1, an enum's value is listed
+ * and a char or short is in its range, T_encode and T_decode look at, a stage does not; nor does it send a length.
+ * Structs with padding have no stage, since what memory has there would be sent. */
 #ifndef ILP_XDR_H
 #define ILP_XDR_H
 
-#include <errno.h>
-#include <float.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -55,7 +56,7 @@ typedef uint64_t xdr_uhyper_t XDR_PACKED;
 typedef double xdr_double_t XDR_PACKED;
 typedef uint32_t xdr_bool_t;
 /* RFC 4506 (4.8): IEEE 754's binary128. Where the compiler has none, its bytes in the machine's order. */
-#if LDBL_MANT_DIG == 113
+#if __LDBL_MANT_DIG__ == 113
 typedef long double xdr_quadruple_t XDR_PACKED;
 #elif defined __SIZEOF_FLOAT128__
 typedef __float128 xdr_quadruple_t XDR_PACKED;

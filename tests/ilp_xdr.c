@@ -8,6 +8,7 @@
 #include "tests/xdr/random.h"
 
 #include <check.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,6 +119,20 @@ START_TEST(opaques_are_padded)
 
 	check_encoding("opaques", &v, "0a0b0c0d 0102030405 000000 00000005 0102030405 000000 00000001 09 000000 00000000"
 		"00000003 616263 00");
+}
+END_TEST
+
+START_TEST(long_opaques_are_padded)
+{
+	long257 v = { .at_pad = { 0x77, 0x77, 0x77 } };
+	static char text[2 * 260 + 1];
+
+	for (size_t i = 0; i < 260; i++) {
+		if (i < 257)
+			v.at[i] = (uint8_t)(i + 1);
+		sprintf(text + 2 * i, "%02x", i < 257 ? (unsigned)v.at[i] : 0);
+	}
+	check_encoding("long257", &v, text);
 }
 END_TEST
 
@@ -335,6 +350,56 @@ START_TEST(budget_is_kept)
 }
 END_TEST
 
+/* Decodes n bytes, of which each allocation fails in turn: how many there were. */
+static long without_memory(const struct xdr_type *t, size_t n)
+{
+	static uint8_t back[1 << 16];
+
+	ck_assert_uint_le(t->size, sizeof back);
+	for (long k = 0;; k++) {
+		struct xdr_in in = xdr_in(buffer, n);
+
+		memset(back, 0x55, sizeof back);
+		const long before = in_use;
+		given = k;
+		const int e = t->decode(back, &in);
+		given = -1;
+		const long after = in_use;
+		if (e == 0) {
+			t->free(back);
+			ck_assert_int_eq(in_use - before, 0);
+			return k;
+		}
+		ck_assert_int_eq(e, -ENOMEM);
+		ck_assert_int_eq(before, after);
+		ck_assert_ptr_eq(in.at, buffer);
+		ck_assert_uint_eq(in.budget, XDR_BUDGET);
+		check_zeros(back, t->size);
+	}
+}
+
+START_TEST(memory_may_end_anywhere)
+{
+	long allocations = 0;
+
+	for (const struct xdr_type *t = standard_types; t->name; t++) {
+		for (uint64_t seed = 1; seed <= 20; seed++) {
+			struct random r = { .state = seed, .left = 60 };
+			struct xdr_out out = xdr_out(buffer, sizeof buffer);
+			void *v = calloc(1, t->size);
+
+			ck_assert_ptr_nonnull(v);
+			t->fill(v, &r);
+			ck_assert_int_eq(t->encode(v, &out), 0);
+			t->free(v);
+			free(v);
+			allocations += without_memory(t, (size_t)(out.at - buffer));
+		}
+	}
+	ck_assert_int_gt(allocations, 1000);
+}
+END_TEST
+
 /* A tree that goes to the left alone. */
 static size_t left_tree(uint8_t *to, unsigned deep)
 {
@@ -457,6 +522,7 @@ int main(void)
 	tcase_set_timeout(c, 60);
 	tcase_add_test(c, numbers_are_as_the_standard_says);
 	tcase_add_test(c, opaques_are_padded);
+	tcase_add_test(c, long_opaques_are_padded);
 	tcase_add_test(c, strings_have_a_zero_behind_them);
 	tcase_add_test(c, unions_have_arms);
 	tcase_add_test(c, bodies_in_bodies);
@@ -467,6 +533,7 @@ int main(void)
 	tcase_add_test(c, lengths_have_limits);
 	tcase_add_test(c, lengths_are_hostile);
 	tcase_add_test(c, budget_is_kept);
+	tcase_add_test(c, memory_may_end_anywhere);
 	tcase_add_test(c, depth_is_bounded);
 	tcase_add_test(c, lists_are_walked_in_loops);
 	tcase_add_test(c, values_are_printed);

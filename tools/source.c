@@ -67,9 +67,11 @@ int text_read(const char *file, struct text *t)
 bool text_has_directives(const struct text *t)
 {
 	for (const char *at = t->at, *end = t->at + t->len; at && at < end;) {
-		if (*at == '#')
+		while (at < end && (*at == ' ' || *at == '\t'))
+			at++;
+		if (at < end && *at == '#')
 			return true;
-		at = memchr(at, '\n', (size_t)(end - at));
+		at = at < end ? memchr(at, '\n', (size_t)(end - at)) : NULL;
 		at = at ? at + 1 : end;
 	}
 	return false;

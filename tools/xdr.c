@@ -109,7 +109,7 @@ static int sources(lua_State *L, const struct request *r, struct source *list, s
 	for (size_t i = 0; i < count; i++) {
 		int e = text_read(list[i].file, &list[i].text);
 
-		if (!e && i > 0 && text_has_directives(&list[i].text))
+		if (!e && i > 0 && (r->define_count > 0 || text_has_directives(&list[i].text)))
 			e = text_preprocess(list[i].file, r->defines, r->define_count, &list[i].text);
 		if (e)
 			return TCPU_FAILED;
@@ -265,8 +265,8 @@ int verb_xdr(int argc, char **argv)
 		options, parse, "FILE...",
 		"Write C that encodes and decodes the types of files in the XDR language (RFC 4506, and rpcgen's): NAME.h, with "
 		"types and functions as ilp/xdr.h says, and NAME.c; for arrays of structs of a fixed size, loops, stages/ and "
-		"chains/ besides. Several files are read as one, in their order. A file with lines like #include or #if goes "
-		"through the C preprocessor, as with rpcgen, and may name any other that you can read.\v"
+		"chains/ besides. Several files are read as one, in their order. A file with lines like #include or #if "
+		"goes through the C preprocessor, as with rpcgen, and may name any other that you can read; with -D all do.\v"
 		"A mistake is told as file:line:column: what was found, what was expected; nothing is written then.\n\n"
 		"Example: tcpu xdr -o out nfs4.x && gcc -std=gnu17 -O2 -I. -c out/*.c\n\n"
 		"Exit status: 0 done; 1 a mistake in a file, or one that cannot be read or written; 2 the arguments were wrong.",

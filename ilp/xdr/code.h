@@ -5,6 +5,7 @@
 
 #include "ilp/xdr.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

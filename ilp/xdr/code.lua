@@ -1,6 +1,6 @@
--- The functions of a type, in C: measure_T, put_T, get_T, drop_T and show_T, which do the work, and what the header
--- promises around them. A struct's body is a list of parts: runs of fields that have one layout together, and fields
--- that have none.
+-- The functions of a type, in C: xdr_T_measure, _put, _get, _drop and _show, which do the work, and what the header
+-- promises around them. No name of a file's is one of these: text.lua sees to it. A struct's body is a list of parts:
+-- runs of fields that have one layout together, and fields that have none.
 local types = require "xdr.types"
 local layout = require "xdr.layout"
 local text = require "xdr.text"
@@ -59,7 +59,7 @@ end
 
 function measure.void() end
 function measure.name(_, w, node, x)
-	attempt(w, "measure_%s(%s, m)", node.def.c, address(x))
+	attempt(w, "xdr_%s_measure(%s, m)", node.def.c, address(x))
 end
 
 function measure.bytes(_, w, node, x)
@@ -152,14 +152,14 @@ local function put_node(s, w, node, x)
 end
 
 function put.void() end
-function put.name(_, w, node, x) w:add("at = put_%s(%s, at);", node.def.c, address(x)) end
+function put.name(_, w, node, x) w:add("at = xdr_%s_put(%s, at);", node.def.c, address(x)) end
 function put.bytes(_, w, _, x) w:add("at = xdr_put_bytes(at, %s, %s);", dot(x, "len"), dot(x, "val")) end
 put.string = put.bytes
 
 -- Elements one after the other; those of a layout by a loop.
 local function put_all(s, w, node, count, x)
 	local l = layout.of(node)
-	if not l then
+	if not layout.looped(l) then
 		return for_each(w, count, function() put_node(s, w, node, x .. "[i]") end)
 	end
 	local n = tostring(count):match "^%d+$" and count or "(size_t)" .. count
@@ -230,14 +230,14 @@ local function get_node(s, w, node, x)
 end
 
 function get.void() end
-function get.name(_, w, node, x) attempt(w, "get_%s(%s, in)", node.def.c, address(x)) end
+function get.name(_, w, node, x) attempt(w, "xdr_%s_get(%s, in)", node.def.c, address(x)) end
 function get.bytes(_, w, node, x) attempt(w, "xdr_get_%s(in, %s, %s)", node.k, limit(node), address(x)) end
 get.string = get.bytes
 
 -- count elements to x, which are there if they have a layout.
 local function get_all(s, w, node, count, x)
 	local l = layout.of(node)
-	if not l then
+	if not layout.looped(l) then
 		return for_each(w, count, function() get_node(s, w, node, x .. "[i]") end)
 	end
 	local n = tostring(count):match "^%d+$" and count or "(size_t)" .. count
@@ -312,7 +312,7 @@ local function drop_node(s, w, node, x)
 	drop[node.k](s, w, node, x)
 end
 
-function drop.name(_, w, node, x) w:add("drop_%s(%s);", node.def.c, address(x)) end
+function drop.name(_, w, node, x) w:add("xdr_%s_drop(%s);", node.def.c, address(x)) end
 function drop.bytes(_, w, _, x) w:add("free(%s);", dot(x, "val")) end
 drop.string = drop.bytes
 
@@ -399,11 +399,11 @@ local function define(w, head, inside, o)
 end
 
 local HEAD = {
-	measure = "static int measure_%s(const %s *v, struct xdr_measure *m)",
-	put = "static uint8_t *put_%s(const %s *v, uint8_t *at)",
-	get = "static int get_%s(%s *v, struct xdr_in *in)",
-	drop = "static void drop_%s(%s *v)",
-	show = "static void show_%s(const %s *v, const char *name, struct xdr_printer *p)",
+	measure = "static int xdr_%s_measure(const %s *v, struct xdr_measure *m)",
+	put = "static uint8_t *xdr_%s_put(const %s *v, uint8_t *at)",
+	get = "static int xdr_%s_get(%s *v, struct xdr_in *in)",
+	drop = "static void xdr_%s_drop(%s *v)",
+	show = "static void xdr_%s_show(const %s *v, const char *name, struct xdr_printer *p)",
 }
 
 -- The prototypes of all that M.define and show.lua write for it.
@@ -447,8 +447,8 @@ function M.public(w, def)
 	w:add("struct xdr_measure m = { .bytes = 0, .most = (size_t)(out->end - out->at), .depth = out->depth };")
 	w:add("int e = xdr_grow(&m, %d);", def.min)
 	w:add ""
-	w:when(string.format("e || (e = measure_%s(v, &m)) != 0", c), "return e;")
-	w:add("out->at = put_%s(v, out->at);", c)
+	w:when(string.format("e || (e = xdr_%s_measure(v, &m)) != 0", c), "return e;")
+	w:add("out->at = xdr_%s_put(v, out->at);", c)
 	w:add "return 0;"
 	w:add "}"
 	w:add ""
@@ -457,7 +457,7 @@ function M.public(w, def)
 	w:add "const struct xdr_in was = *in;"
 	w:add ""
 	w:add "memset(v, 0, sizeof *v);"
-	w:add("const int e = get_%s(v, in);", c)
+	w:add("const int e = xdr_%s_get(v, in);", c)
 	w:add "if (e) {"
 	w:add("%s_free(v);", c)
 	w:add "*in = was;"
@@ -469,12 +469,12 @@ function M.public(w, def)
 	w:add "{"
 	w:add("struct xdr_measure m = { .bytes = %d, .most = SIZE_MAX, .depth = XDR_DEPTH };", def.min)
 	w:add ""
-	w:add("return measure_%s(v, &m) ? SIZE_MAX : m.bytes;", c)
+	w:add("return xdr_%s_measure(v, &m) ? SIZE_MAX : m.bytes;", c)
 	w:add "}"
 	w:add ""
 	w:add("%svoid %s_free(%s *v)", weak, c, c)
 	w:add "{"
-	if def.owns then w:add("drop_%s(v);", c) end
+	if def.owns then w:add("xdr_%s_drop(v);", c) end
 	w:add "memset(v, 0, sizeof *v);"
 	w:add "}"
 	w:add ""
@@ -482,7 +482,7 @@ function M.public(w, def)
 	w:add "{"
 	w:add "struct xdr_printer p = { .to = to };"
 	w:add ""
-	w:add('show_%s(v, "%s", &p);', c, def.c)
+	w:add('xdr_%s_show(v, "%s", &p);', c, def.c)
 	w:add "return ferror(to) ? -EIO : 0;"
 	w:add "}"
 end

@@ -9,7 +9,8 @@ local types = require "xdr.types"
 
 local M = {}
 
--- A unit of more than one kind, or with something to check, is at most that long: what is longer is taken apart.
+-- A unit of more than one kind, or with something to check, is at most that long: what is longer is taken apart. An
+-- opaque is one piece however long it is, with its padding.
 M.UNIT = 256
 
 local KIND = { int = "w", uint = "w", bool = "w", enum = "w", float = "w", short = "w", ushort = "w", char = "w",
@@ -22,7 +23,7 @@ local function push(words, kind, count)
 	if last and last[1] == kind then last[2] = last[2] + count else words[#words + 1] = { kind, count } end
 end
 
-local function fits(l) return l.bytes <= M.UNIT or #l.words == 1 and #l.pads == 0 and #l.checks == 0 end
+local function fits(l) return l.bytes <= M.UNIT or #l.words == 1 and #l.pads <= 1 and #l.checks == 0 end
 
 -- b behind a; nil when that is too long for one layout.
 function M.join(a, b)
@@ -61,7 +62,6 @@ function M.of(node)
 		local bytes = types.padded(form.n)
 		l = { words = { { "o", bytes / 4 } }, bytes = bytes, pads = {}, checks = {} }
 		if bytes > form.n then l.pads[1] = { at = form.n, n = bytes - form.n } end
-		if not fits(l) then l = nil end
 	elseif form.k == "array" then
 		l = times(M.of(form.of), form.n)
 	elseif form.k == "struct" then
@@ -71,6 +71,10 @@ function M.of(node)
 	form.layout = l or false
 	return l
 end
+
+-- Whether an array of it goes by a loop. Not where padding stands among other words: the loop is a stage of others'
+-- chains as well, and would send what memory has there, not zeros.
+function M.looped(l) return l and (#l.pads == 0 or #l.words == 1) end
 
 -- A unit's words without what repeats: of two hypers one. Returns the runs and how often.
 local function period(l)

@@ -31,7 +31,7 @@
 		'//' [^\n]* => {
 			if (!l->slashes) {
 				kind = XDR_BAD;
-				te = ts + 1;
+				te = ts + 2;
 				fbreak;
 			}
 		};

@@ -60,16 +60,28 @@ local function exists(path)
 	return handle ~= nil
 end
 
+-- The C of a chain, and its header, into list. Units of one name are the same in any folder, so that files of several
+-- can be linked: whichever comes first. Returns nil and a message if there is none.
+local function generate(chain, unit, out, list)
+	local outputs, problem = gen.outputs(chain, math.huge)
+	if not outputs then return nil, problem end
+	for _, o in ipairs(outputs) do
+		local content = o.content
+		if o.path:match "%.c$" then content = string.format("#pragma weak ilp_chain_%s\n", unit.chain) .. content end
+		list[#list + 1] = { path = out .. "/" .. o.path, content = content }
+	end
+	return true
+end
+
 -- Writes what belongs to the units into folder out. folder(path) makes a folder, and returns a message if it cannot.
 -- Returns a function that removes again what was not there before; or nil and a message, and has removed it.
 function M.write(units, out, folder)
-	local described, generated, new = {}, {}, {}
+	local described, new = {}, {}
 	for _, unit in ipairs(layout.sorted(units)) do
 		local stage = string.format("%s/stages/%s.lua", out, unit.chain)
 		local chain = string.format("%s/chains/%s.lua", out, unit.chain)
 		described[#described + 1] = { path = stage, content = STAGE:format(unit.chain, wrap(parts(unit))) }
 		described[#described + 1] = { path = chain, content = CHAIN:format(unit.chain, unit.chain) }
-		generated[#generated + 1] = chain
 		for _, path in ipairs { stage, chain, out .. "/" .. unit.chain .. ".c", out .. "/" .. unit.chain .. ".h" } do
 			if not exists(path) then new[#new + 1] = path end
 		end
@@ -80,9 +92,11 @@ function M.write(units, out, folder)
 	local problem = #described > 0 and (folder(out .. "/stages") or folder(out .. "/chains")) or nil
 	local done = not problem
 	if done then done, problem = files.write(described) end
-	for _, chain in ipairs(generated) do
-		if done then done, problem = gen.generate(chain, out) end
+	local written = {}
+	for _, unit in ipairs(layout.sorted(units)) do
+		if done then done, problem = generate(string.format("%s/chains/%s.lua", out, unit.chain), unit, out, written) end
 	end
+	if done then done, problem = files.write(written) end
 	if done then return undo end
 	undo()
 	return nil, problem

@@ -81,21 +81,25 @@ end
 -- A name with its namespaces: a::b.
 local function path(p, what)
 	local t = name(p, what)
-	local text = t.text
-	while p:is "::" do
+	local names = { t.text }
+	while p.stellar and p:is "::" do
 		p:take()
-		text = text .. "::" .. name(p, "a name").text
+		names[#names + 1] = name(p, "a name").text
+		if #names > M.DEEP + 1 then
+			scan.fail(t, "a name in more than %d namespaces, expected fewer; correct it", M.DEEP)
+		end
 	end
-	return t, text
+	return t, table.concat(names, "::")
 end
 
 -- Values: { n = as a number (exact below 2^53), text = as C has it } -------------------------------------------------
 
+-- Unless the file has its own.
+local BOOLS = { TRUE = { value = { n = 1, text = "1" } }, FALSE = { value = { n = 0, text = "0" } } }
+
 local function constant(p)
 	local t, text = path(p, "a number or the name of a constant")
-	if text == "TRUE" then return { n = 1, text = "1" } end
-	if text == "FALSE" then return { n = 0, text = "0" } end
-	local c = M.find(p.scope, text)
+	local c = M.find(p.scope, text) or BOOLS[text]
 	if not c then
 		scan.fail(t, "'%s' is not defined, expected a constant or a member of an enum; define it before it is used", text)
 	end
@@ -112,7 +116,7 @@ end
 local function value(p)
 	if p.token.kind == "number" then return scan.number(p:take()) end
 	if p.token.kind == "name" and not RESERVED[p.token.text] then return constant(p) end
-	p:expected "a number or the name of a constant"
+	p:expected("a number", "the name of a constant")
 end
 
 local function size(p, least, what)
@@ -149,7 +153,7 @@ local function enum_body(p, t)
 		if last > 2147483647 then scan.fail(m, "'%s' would be 2147483648, expected a value; give it one", m.text) end
 		local member = define(p, m, { value = { n = v.n, text = scan.c_number(v.n) }, member = true })
 		node.members[#node.members + 1] = member
-	until not p:comma "another member, or }"
+	until not p:comma "}"
 	p:want "}"
 	return node
 end
@@ -200,7 +204,7 @@ local function union_body(p, t)
 	node.disc = declaration(p)
 	p:want ")"
 	p:want "{"
-	if not p:is "case" then p:expected "case" end
+	if not p:is "case" then p:expected() end
 	while p:is "case" do
 		local list = cases(p, seen)
 		local arm = declaration(p)
@@ -216,7 +220,7 @@ local function union_body(p, t)
 		if node.default.name then unique(names, node.default.at, "arm") end
 		p:want ";"
 	end
-	if not p:is "}" then p:expected(node.default and "}" or "case, default or }") end
+	if not p:is "}" then p:expected() end
 	p:want "}"
 	return node
 end
@@ -248,6 +252,8 @@ local function type_specifier(p)
 		if kind then
 			local width = p:take().text
 			if (width == "long" or width == "short") and p:is "int" then p:take() end
+		else
+			p:may("int", "hyper", "long", "short", "char")
 		end
 		return { k = kind or "uint", at = t }
 	elseif SCALARS[t.text] then
@@ -265,7 +271,7 @@ local function type_specifier(p)
 end
 
 -- What stands behind a name: an array's length or a list's limit.
-local function brackets(p, what)
+local function brackets(p, must)
 	if p:is "[" then
 		p:take()
 		local n = size(p, 1, "an array")
@@ -273,7 +279,7 @@ local function brackets(p, what)
 		return "[", n
 	end
 	if not p:is "<" then
-		if what then p:expected(what) end
+		if must then p:expected() end
 		return nil
 	end
 	p:take()
@@ -291,20 +297,20 @@ function declaration(p)
 	elseif p:is "opaque" then
 		p:take()
 		local n = name(p, "a name")
-		local bracket, count = brackets(p, "[ or <")
+		local bracket, count = brackets(p, true)
 		local kind = bracket == "[" and "opaque" or "bytes"
 		return { name = n.text, at = n, type = { k = kind, n = count, max = count, at = t } }
 	elseif p:is "string" then
 		p:take()
 		local n = name(p, "a name")
-		if not p:is "<" then p:expected "<" end
+		if not p:is "<" then p:expected() end
 		local _, max = brackets(p)
 		return { name = n.text, at = n, type = { k = "string", max = max, at = t } }
 	end
 	local node = type_specifier(p)
 	local optional = p:is "*"
 	if optional then p:take() end
-	local n = name(p, optional and "a name" or "a name or *")
+	local n = name(p, "a name")
 	if optional then return { name = n.text, at = n, type = { k = "optional", of = node, at = t } } end
 	local bracket, count = brackets(p)
 	if bracket == "[" then
@@ -338,10 +344,10 @@ function define_kind.const(p)
 	if t.kind == "string" then
 		add(p, define(p, n, { kind = "const", value = { text = p:take().text, at = t } }))
 		return
-	elseif t.kind == "name" and not RESERVED[t.text] and not M.find(p.scope, t.text) and t.text ~= "TRUE"
-		and t.text ~= "FALSE" then
+	elseif t.kind == "name" and not RESERVED[t.text] and not M.find(p.scope, t.text) and not BOOLS[t.text] then
 		return pending(p, n)
 	end
+	p:may "a string"
 	local v = value(p)
 	add(p, define(p, n, { kind = "const", value = { n = v.n, text = v.text, at = t } }))
 end
@@ -370,11 +376,15 @@ local function tagged(keyword)
 end
 define_kind.struct, define_kind.union, define_kind.enum = tagged "struct", tagged "union", tagged "enum"
 
--- rpcgen's programs, of which the numbers are told. Versions may have procedures of the same name and number.
-local function number(p, program, t, v)
+-- rpcgen's programs, of which the numbers are told. Names of procedures are unique within a version (RFC 5531 (12.3)):
+-- one that has another number in a later version is called VERSION_NAME there.
+local function number(p, program, t, v, version)
 	local before = p.scope.names[t.text]
 	if before and before.value and before.value.n == v.n then return end
-	program[#program + 1] = define(p, t, { value = v })
+	if before and before.version and version then
+		t = setmetatable({ text = version.text .. "_" .. t.text }, { __index = t })
+	end
+	program[#program + 1] = define(p, t, { value = v, version = version })
 end
 
 local function result_or_argument(p, program)
@@ -386,19 +396,20 @@ local function result_or_argument(p, program)
 	if p:is "*" then p:take() end
 end
 
-local function procedure(p, program)
+local function procedure(p, program, version, seen)
 	result_or_argument(p, program)
 	local n = name(p, "the name of a procedure")
+	unique(seen, n, "procedure")
 	p:want "("
 	repeat
 		if not p:is ")" then result_or_argument(p, program) end
 		if p.token.kind == "name" then name(p, "the name of an argument") end
 		if p:is "<" then brackets(p) end
-	until not p:comma "another argument, or )"
+	until not p:comma ")"
 	p:want ")"
 	p:want "="
 	local t = p.token
-	number(p, program, n, int32(p, t, value(p), false))
+	number(p, program, n, int32(p, t, value(p), false), version)
 	p:want ";"
 end
 
@@ -407,11 +418,12 @@ function define_kind.program(p)
 	local program = { kind = "program", types = {} } -- and its numbers
 	p:want "{"
 	repeat
-		if not p:is "version" then p:expected "version" end
+		if not p:is "version" then p:expected() end
 		p:take()
 		local v = name(p, "the name of the version")
 		p:want "{"
-		repeat procedure(p, program) until p:is "}"
+		local seen = {}
+		repeat procedure(p, program, v, seen) until p:is "}"
 		p:want "}"
 		p:want "="
 		local t = p.token
@@ -458,7 +470,7 @@ function definition(p)
 	end
 	local begin = t.kind == "name" and define_kind[t.text]
 	if not begin then
-		p:expected("typedef, enum, struct, union, const" .. (p.stellar and ", program or namespace" or " or program"))
+		p:expected("typedef", "enum", "struct", "union", "const", "program", p.stellar and "namespace" or nil)
 	end
 	p:take()
 	begin(p, t)
@@ -479,19 +491,19 @@ local function line(p, t)
 	p.scope.names[text] = { kind = "line", name = text, at = t, value = { n = n, text = scan.c_number(n) } }
 end
 
--- What constants come to that are other ones.
+-- What constants come to that are other ones: each link of a chain is looked at once.
 local function settle(list)
 	for _, def in ipairs(list) do
-		local to, steps = def, 0
+		local links, to = {}, def
 		while to.pending do
-			local found = M.find(to.scope, to.pending)
-			steps = steps + 1
-			if not found or not (found.value or found.pending) or steps > #list then
+			local found = not to.seen and M.find(to.scope, to.pending)
+			if not found or not (found.value or found.pending) then
 				scan.fail(to.token, "'%s' is no constant, expected one, or a number; define it", to.pending)
 			end
-			to = found
+			to.seen = true
+			links[#links + 1], to = to, found
 		end
-		def.value, def.pending = to.value, nil
+		for _, link in ipairs(links) do link.value, link.pending = to.value, nil end
 	end
 end
 

@@ -36,7 +36,7 @@ function M.loop(w, l, to, from, count, units)
 		w:add("%s(%s, %s, %s);", call, to, from, n)
 	else
 		units[unit.name] = unit
-		w:add("each_%s(%s, %s, %s);", unit.name, to, from, n)
+		w:add("xdr_each_%s(%s, %s, %s);", unit.name, to, from, n)
 	end
 end
 
@@ -45,7 +45,7 @@ function M.loops(w, units)
 	for _, unit in ipairs(layout.sorted(units)) do
 		w:add ""
 		w:add("extern const struct ilp_chain ilp_chain_%s; /* %s.c */", unit.chain, unit.chain)
-		w:add("static void each_%s(uint8_t *to, const uint8_t *from, size_t n)", unit.name)
+		w:add("static void xdr_each_%s(uint8_t *to, const uint8_t *from, size_t n)", unit.name)
 		w:add "{"
 		w:add("static struct xdr_loop loop = { .chain = &ilp_chain_%s };", unit.chain)
 		w:add ""
@@ -74,7 +74,7 @@ function M.check(w, l, at, enums)
 		else
 			local def = c.what.def
 			enums[def] = true
-			list[k] = string.format("%s_listed(xdr_int_at(%s))", def.c, offset(at, c.at))
+			list[k] = string.format("xdr_%s_listed(xdr_int_at(%s))", def.c, offset(at, c.at))
 		end
 	end
 	if #list == 1 then return w:when("!" .. list[1], "return -EBADMSG;") end

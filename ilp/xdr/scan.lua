@@ -1,19 +1,29 @@
 -- Tokens for the parser, as the lexer gives them one by one, complaints with their place, and numbers.
 local M = {}
 
+-- No name in a complaint is longer; what it expected, and files, are.
+M.LONG = 200
+
 -- A byte that is no character is told as a number.
 local function plain(text)
 	return (text:gsub("[%z\1-\31\127]", function(c) return string.format("\\x%02x", c:byte()) end))
 end
 
+-- What a file says, as a complaint has it: not all of what is long.
 local function shown(text)
 	if #text > 40 then text = text:sub(1, 40) .. "..." end
 	return (plain(text):gsub("[\128-\255]", function(c) return string.format("\\x%02x", c:byte()) end))
 end
 
+M.shown = shown
+
 -- Raises a complaint about what stands at the token. Its file may be what a line like # 1 "file" says.
 function M.fail(t, what, ...)
-	error({ complaint = string.format("%s:%d:%d: " .. what, plain(t.file), t.line, t.column, ...) }, 0)
+	local list = { ... }
+	for k, item in ipairs(list) do
+		if type(item) == "string" and #item > M.LONG then list[k] = item:sub(1, M.LONG) .. "..." end
+	end
+	error({ complaint = string.format("%s:%d:%d: " .. what, plain(t.file), t.line, t.column, unpack(list)) }, 0)
 end
 
 local parser = {}
@@ -21,7 +31,7 @@ parser.__index = parser
 
 -- lex() gives kind, text, line, column and file of a token. stellar: the dialect.
 function M.parser(lex, stellar)
-	return setmetatable({ lex = lex, stellar = stellar }, parser)
+	return setmetatable({ lex = lex, stellar = stellar, asked = {} }, parser)
 end
 
 -- Returns the token that was the next one, and reads another. Lines for the C stand among the definitions, before the
@@ -30,7 +40,12 @@ function parser:take()
 	local before = self.token
 	local kind, text, line, column, file = self.lex()
 	self.token = { kind = kind, text = text, line = line, column = column, file = file }
-	if kind == "bad" then
+	self.asked = {}
+	if text == "//" then
+		M.fail(self.token, "'//' is nothing of RFC 4506's language, expected /* and */; --dialect stellar has such comments")
+	elseif kind == "bad" and text == '"' then
+		M.fail(self.token, 'a string that does not end, expected " on the same line; close it')
+	elseif kind == "bad" then
 		M.fail(self.token, "'%s' is nothing of the language, expected a name, a number or punctuation; remove it",
 			shown(text))
 	elseif kind == "comment" then
@@ -43,29 +58,46 @@ function parser:take()
 	return before
 end
 
-function parser:is(text)
-	local t = self.token
-	return t.text == text and (t.kind == "mark" or t.kind == "name")
+-- What may stand here, too, for a complaint.
+function parser:may(...)
+	for _, what in ipairs { ... } do self.asked[#self.asked + 1] = what end
 end
 
-function parser:expected(what)
+-- Whether that stands here. What was asked for is remembered.
+function parser:is(text)
 	local t = self.token
-	M.fail(t, "found %s, expected %s", t.kind == "end" and "the end of the file" or "'" .. shown(t.text) .. "'", what)
+	if t.text == text and (t.kind == "mark" or t.kind == "name") then return true end
+	self:may(text == "," and "a comma" or text)
+	return false
+end
+
+-- Complains: everything that was asked for since the last token would have been right, and what is named here.
+function parser:expected(...)
+	self:may(...)
+	local t, list, seen = self.token, {}, {}
+	for _, what in ipairs(self.asked) do
+		if not seen[what] then
+			list[#list + 1], seen[what] = what, true
+		end
+	end
+	local last = table.remove(list)
+	M.fail(t, "found %s, expected %s", t.kind == "end" and "the end of the file" or "'" .. shown(t.text) .. "'",
+		#list > 0 and table.concat(list, ", ") .. " or " .. last or last)
 end
 
 function parser:want(text)
-	if not self:is(text) then self:expected(text) end
+	if not self:is(text) then self:expected() end
 	return self:take()
 end
 
--- Whether a list goes on; what: what may follow.
+-- Whether a list goes on; what: what ends it.
 function parser:comma(what)
 	if self:is "," then
 		self:take()
 		return true
 	end
 	local t = self.token
-	if t.text ~= "}" and t.text ~= ")" then self:expected(", or " .. what:match "[})]$") end
+	if t.text ~= "}" and t.text ~= ")" then self:expected(what) end
 	return false
 end
 

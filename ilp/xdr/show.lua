@@ -1,4 +1,5 @@
--- The functions that print a type's values, in C: show_T; and the enums' names, T_name, and values, T_listed.
+-- The functions that print a type's values, in C: xdr_T_show; and the enums' names, xdr_T_name, and values,
+-- xdr_T_listed.
 local types = require "xdr.types"
 local code = require "xdr.code"
 
@@ -24,10 +25,10 @@ function show.float(_, w, _, x, name) w:add("xdr_print_double(p, %s, (double)%s)
 show.double = show.float
 function show.quadruple(_, w, _, x, name) w:add("xdr_print_quadruple(p, %s, %s);", name, code.address(x)) end
 function show.enum(s, w, node, x, name) -- of a definition's own
-	w:add("xdr_print_value(p, %s, %s_name(%s));", name, s.def.c, x)
+	w:add("xdr_print_value(p, %s, xdr_%s_name(%s));", name, s.def.c, x)
 	return node
 end
-function show.name(_, w, node, x, name) w:add("show_%s(%s, %s, p);", node.def.c, code.address(x), name) end
+function show.name(_, w, node, x, name) w:add("xdr_%s_show(%s, %s, p);", node.def.c, code.address(x), name) end
 function show.opaque(_, w, node, x, name) w:add("xdr_print_bytes(p, %s, %s, %d);", name, x, node.n) end
 
 function show.bytes(_, w, _, x, name)
@@ -75,7 +76,7 @@ function show.struct(s, w, def)
 	w:add("name = %s;", quoted(def.tail.name))
 end
 
--- show_T; s.def is the definition meanwhile.
+-- xdr_T_show; s.def is the definition meanwhile.
 function M.define(s, w, def)
 	s.def = def
 	local t = def.type
@@ -98,7 +99,7 @@ M.members = members
 function M.enum(s, w, def)
 	local list = members(def)
 	w:add ""
-	w:add("static const char *%s_name(%s n)", def.c, def.c)
+	w:add("static const char *xdr_%s_name(%s n)", def.c, def.c)
 	w:add "{"
 	w:add "switch (n) {"
 	for _, m in ipairs(list) do
@@ -111,7 +112,7 @@ function M.enum(s, w, def)
 	w:add "}"
 	if not s.enums[def] then return end
 	w:add ""
-	w:add("static bool %s_listed(int32_t n)", def.c)
+	w:add("static bool xdr_%s_listed(int32_t n)", def.c)
 	w:add "{"
 	local low, high = list[1], list[#list]
 	if high.value.n - low.value.n + 1 == #list then

@@ -1,33 +1,27 @@
 -- C as lines: indentation, names that C does not take, lists that are too long for a line.
 local scan = require "xdr.scan"
+local taken = require "xdr.taken"
 
 local M = {}
 
-local TAKEN = {}
-for word in ([[auto break case char const continue default do double else enum extern float for goto if inline int long
-	register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while asm typeof
-	linux unix i386 errno stdin stdout stderr true false bool NULL EOF FILE BUFSIZ offsetof alignas alignof noreturn assert
-	remove rename tmpfile tmpnam fclose fflush fopen freopen setbuf setvbuf printf scanf sprintf sscanf fgetc fgets fputc
-	fputs getc getchar putc putchar puts ungetc fread fwrite fgetpos fseek fsetpos ftell rewind clearerr feof ferror perror
-	abs atexit atof atoi atol bsearch calloc div exit free getenv labs ldiv malloc mblen qsort rand realloc srand strtod
-	strtol strtoul system abort random index rindex memchr memcmp memcpy memmove memset strcat strchr strcmp strcpy strlen
-	select getline dprintf popen main]]):gmatch "%S+" do TAKEN[word] = true end
-
 -- Variables of the C that is written, which a type or a constant must not be called; and members, which no macro must.
 local VARIABLES, MEMBERS = {}, {}
-for word in ("v m at in n e to from p i r first next out was all loop"):gmatch "%S+" do VARIABLES[word] = true end
-for word in ("len val u bytes most depth end indent chain state left deep"):gmatch "%S+" do MEMBERS[word] = true end
+for word in ("v m at in n e to from p i r first next out was all loop name"):gmatch "%S+" do VARIABLES[word] = true end
+for word in ("len val u at_pad bytes most depth end indent chain state left deep"):gmatch "%S+" do
+	MEMBERS[word] = true
+end
+
+-- A field's name as C may have it. What begins with xdr_ and is the file's ends with _, or in a function's name goes on
+-- with __encode and the like: so does nothing that code.h declares, or that the C has as static.
+function M.name(text)
+	local ours = text:match "^_" or text:match "^xdr_" or text:match "^XDR_" or text:match "^ilp_" or text:match "^ILP_"
+	return (ours or taken.anywhere[text]) and text .. "_" or text
+end
 
 -- A name that stands outside of all braces, of a macro or of anything else.
 function M.global(text, macro)
-	if VARIABLES[text] or macro and MEMBERS[text] then return text .. "_" end
+	if VARIABLES[text] or macro and MEMBERS[text] or taken.outside[text] then return text .. "_" end
 	return M.name(text)
-end
-
--- A name of the file's as C may have it.
-function M.name(text)
-	if TAKEN[text] or text:match "^_" or text:match "^xdr_" or text:match "^XDR_" then return text .. "_" end
-	return text
 end
 
 local writer = {}
@@ -85,13 +79,13 @@ function writer:append(other)
 end
 
 -- Names that are to be unique in the C of a file, each with the definition that it comes from.
-function M.claim(taken, name, def)
-	local before = taken[name]
+function M.claim(all, name, def)
+	local before = all[name]
 	if before and before ~= def then
 		scan.fail(def.at, "'%s' would be '%s' in C, as what is defined at %s:%d, expected another name; or choose a --prefix",
 			def.name, name, before.at.file, before.at.line)
 	end
-	taken[name] = def
+	all[name] = def
 end
 
 return M

@@ -7,6 +7,7 @@
 #include "tests/xdr/random.h"
 #include "tests/xdr/theirs.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 extern const struct xdr_type OURS[];
@@ -82,11 +83,12 @@ static void damage(const struct xdr_type *t, void *v, size_t n, uint64_t seed, s
 {
 	size_t used;
 
-	if (again(t, v, first, random_below(r, (uint32_t)n), &used) != -EBADMSG)
+	if (again(t, v, first, xdr_random_below(r, (uint32_t)n), &used) != -EBADMSG)
 		fail(t, seed, "cut off, and not refused");
 	memcpy(second, first, n);
-	for (unsigned k = random_below(r, 3); k < 3; k++)
-		second[random_below(r, (uint32_t)n)] = (uint8_t)(random_below(r, 2) ? random_word(r) : random_below(r, 3));
+	for (unsigned k = xdr_random_below(r, 3); k < 3; k++)
+		second[xdr_random_below(r, (uint32_t)n)] =
+			(uint8_t)(xdr_random_below(r, 2) ? xdr_random_word(r) : xdr_random_below(r, 3));
 	const int e = again(t, v, second, n, &used);
 	sum.damaged++;
 	sum.taken += e == 0;

@@ -7,6 +7,8 @@
 #include <stddef.h>
 
 static _Atomic long in_use;
+/* How many calls still give memory, the next one none; negative: all do. */
+static _Atomic long given = -1;
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t size);
 void __real_free(void *p);
@@ -14,14 +16,24 @@ void *__wrap_malloc(size_t n);
 void *__wrap_calloc(size_t n, size_t size);
 void __wrap_free(void *p);
 
+/* Whether this call gives none. */
+static int memory_ends(void)
+{
+	return given >= 0 && given-- == 0;
+}
+
 void *__wrap_malloc(size_t n)
 {
+	if (memory_ends())
+		return NULL;
 	in_use++;
 	return __real_malloc(n);
 }
 
 void *__wrap_calloc(size_t n, size_t size)
 {
+	if (memory_ends())
+		return NULL;
 	in_use++;
 	return __real_calloc(n, size);
 }

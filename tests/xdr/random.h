@@ -13,7 +13,7 @@ struct random {
 	unsigned deep; /* in how many types that contain themselves */
 };
 
-static inline uint32_t random_word(struct random *r)
+static inline uint32_t xdr_random_word(struct random *r)
 {
 	/* splitmix64 */
 	uint64_t z = r->state += 0x9e3779b97f4a7c15;
@@ -23,28 +23,28 @@ static inline uint32_t random_word(struct random *r)
 	return (uint32_t)(z >> 32);
 }
 
-static inline uint32_t random_below(struct random *r, uint32_t n)
+static inline uint32_t xdr_random_below(struct random *r, uint32_t n)
 {
-	return random_word(r) % n;
+	return xdr_random_word(r) % n;
 }
 
-static inline void random_bytes(struct random *r, void *to, size_t n)
+static inline void xdr_random_bytes(struct random *r, void *to, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		((uint8_t *)to)[i] = (uint8_t)random_word(r);
+		((uint8_t *)to)[i] = (uint8_t)xdr_random_word(r);
 }
 
 /* For strings: no 0, which ends one for libtirpc. */
-static inline void random_letters(struct random *r, void *to, size_t n)
+static inline void xdr_random_letters(struct random *r, void *to, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		((uint8_t *)to)[i] = (uint8_t)(1 + random_below(r, 255));
+		((uint8_t *)to)[i] = (uint8_t)(1 + xdr_random_below(r, 255));
 }
 
 /* A length of at most max: mostly short, and no more than what is left. */
-static inline uint32_t random_len(struct random *r, uint32_t max)
+static inline uint32_t xdr_random_len(struct random *r, uint32_t max)
 {
-	uint32_t n = random_below(r, random_below(r, 8) ? 5 : 40);
+	uint32_t n = xdr_random_below(r, xdr_random_below(r, 8) ? 5 : 40);
 
 	n = n > max ? max : n;
 	n = n > r->left ? r->left : n;
@@ -52,12 +52,12 @@ static inline uint32_t random_len(struct random *r, uint32_t max)
 	return n;
 }
 
-static inline bool random_more(struct random *r)
+static inline bool xdr_random_more(struct random *r)
 {
-	return r->deep < 20 && random_len(r, 1);
+	return r->deep < 20 && xdr_random_len(r, 1);
 }
 
-static inline void *random_new(uint32_t n, size_t size)
+static inline void *xdr_random_new(uint32_t n, size_t size)
 {
 	void *p = n ? calloc(n, size) : NULL;
 
