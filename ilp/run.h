@@ -114,6 +114,14 @@ struct ilp_state {
 };
 #define ILP_EXPANDED 0x65787064u
 
+/* Bytes of stack that calls take there beyond what is cleared elsewhere: a frame has 160 at least, and few registers
+ * hold what portable AES has alive. */
+#if defined(__s390x__)
+#define ILP_STACK_MORE 4096
+#else
+#define ILP_STACK_MORE 0
+#endif
+
 /* The best row that this CPU has of those in the mask, 1 << enum ilp_isa each; or the one that the state names, if it
  * is one of these. (ILP_ISA in the environment counts for loops.) */
 static inline __attribute__((unused)) enum ilp_isa ilp_row(const void *state, unsigned rows)

@@ -338,11 +338,13 @@ local function emit_opening(t, plan, schedules)
 		local loops, ends = stack.of_loops(function(f) each_loop(plan, schedules, f) end),
 			math.max(stack.of_end(plan.send), stack.of_end(plan.recv))
 		t:line("#define ILP_STACK %d", loops)
-		t:line("#define ILP_STACK_OF_BEGIN %d", stack.of_begin(plan.keyed))
+		t:line("#define ILP_STACK_OF_BEGIN (%d + ILP_STACK_MORE)", stack.of_begin(plan.keyed))
 		t:line("#define ILP_STACK_OF_END %d", ends)
 		for _, isa in ipairs(adu.rows(plan)) do
-			t:line("#define ILP_STACK_%s %d", isa.name:upper(), stack.of_once(plan, isa) or math.max(loops, ends))
-			t:line("#define ILP_FEW_%s %d", isa.name:upper(), (stack.of_few(plan, isa) or { bytes = ends }).bytes)
+			t:line("#define ILP_STACK_%s (%d + ILP_STACK_MORE)", isa.name:upper(),
+				stack.of_once(plan, isa) or math.max(loops, ends))
+			t:line("#define ILP_FEW_%s (%d + ILP_STACK_MORE)", isa.name:upper(),
+				(stack.of_few(plan, isa) or { bytes = ends }).bytes)
 		end
 	end
 	t:line("#include \"%s.h\"", chain.name)
