@@ -36,19 +36,43 @@ static const struct ilp_chain *chain_of(const char *pair)
 	return ilp_find(name);
 }
 
-static void begin(const struct sealed *x, struct ilp_any *s, enum ilp_isa isa)
+static uint64_t seed = 20651;
+static uint32_t next(uint32_t below)
+{
+	seed = seed * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)((seed >> 33) % below);
+}
+
+static void set(const struct sealed *x, struct ilp_any *s, const char *what, const uint8_t *value, size_t len)
 {
 	char name[64];
 
+	snprintf(name, sizeof name, "%s.%s", x->pair, what);
+	ck_assert_int_eq(ilp_set(x->c, s, name, value, len), 0);
+}
+
+static void begin(const struct sealed *x, struct ilp_any *s, enum ilp_isa isa)
+{
 	memset(s, 0, sizeof *s);
-	snprintf(name, sizeof name, "%s.key", x->pair);
-	ck_assert_int_eq(ilp_set(x->c, s, name, x->key, x->key_len), 0);
-	snprintf(name, sizeof name, "%s.nonce", x->pair);
-	ck_assert_int_eq(ilp_set(x->c, s, name, x->nonce, sizeof x->nonce), 0);
+	set(x, s, "key", x->key, x->key_len);
+	set(x, s, "nonce", x->nonce, sizeof x->nonce);
 	((struct ilp_state *)s)->row = 1 + isa;
 }
 
-/* n bytes in pieces of up to `piece`. */
+#define ANY ILP_ISAS
+
+/* Any row of the pair's chain that is here. */
+static enum ilp_isa any_row(const struct ilp_chain *c)
+{
+	enum ilp_isa isa;
+
+	do
+		isa = (enum ilp_isa)next(ILP_ISAS);
+	while (!c->once[ILP_SEND][isa] || !ilp_isa_here(isa));
+	return isa;
+}
+
+/* n bytes in pieces of up to `piece`; ANY: of any length up to it, each by the loop of any row. */
 static ptrdiff_t in_pieces(const struct sealed *x, struct ilp_any *s, enum ilp_direction d, enum ilp_isa isa,
 	size_t piece, uint8_t *dst, const uint8_t *src, size_t n)
 {
@@ -56,10 +80,13 @@ static ptrdiff_t in_pieces(const struct sealed *x, struct ilp_any *s, enum ilp_d
 	size_t out = 0;
 
 	x->c->begin(s);
-	if (x->with_len > 0)
+	if (x->with_len > 0 || isa == ANY)
 		x->c->associate(s, x->with, x->with_len);
-	for (size_t i = 0; i < n; i += piece)
-		out += x->c->ways[d][ILP_FUSED].loop[isa](s, dst + out, src + i, n - i < piece ? n - i : piece, tmp);
+	for (size_t i = 0, now; i < n; i += now) {
+		now = isa == ANY ? 1 + next((uint32_t)piece) : piece;
+		now = now < n - i ? now : n - i;
+		out += x->c->ways[d][ILP_FUSED].loop[isa == ANY ? any_row(x->c) : isa](s, dst + out, src + i, now, tmp);
+	}
 	const int more = x->c->end[d](s, dst + out);
 	return more < 0 ? more : (ptrdiff_t)out + more;
 }
@@ -287,15 +314,12 @@ END_TEST
 
 /* Other implementations ------------------------------------------------------------------------------------------- */
 
-static uint64_t seed = 20651;
-static uint32_t next(uint32_t below)
-{
-	seed = seed * 6364136223846793005u + 1442695040888963407u;
-	return (uint32_t)((seed >> 33) % below);
-}
+static const char *const pairs[] = { "aes128_gcm", "aes256_gcm", "chacha20_poly1305" };
 
-static void seal_openssl(const EVP_CIPHER *cipher, const struct sealed *x, uint8_t *wire)
+/* k: of pairs. */
+static void seal_openssl(unsigned k, const struct sealed *x, uint8_t *wire)
 {
+	const EVP_CIPHER *cipher = k == 0 ? EVP_aes_128_gcm() : k == 1 ? EVP_aes_256_gcm() : EVP_chacha20_poly1305();
 	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
 	int n;
 
@@ -322,8 +346,6 @@ static unsigned long long seal_sodium(const struct sealed *x, uint8_t *wire)
 
 START_TEST(others)
 {
-	static const char *const pairs[] = { "aes128_gcm", "aes256_gcm", "chacha20_poly1305" };
-	const EVP_CIPHER *ciphers[] = { EVP_aes_128_gcm(), EVP_aes_256_gcm(), EVP_chacha20_poly1305() };
 	const char *wanted = getenv("ILP_AEAD_CASES");
 	const unsigned long cases = wanted ? strtoul(wanted, NULL, 10) : 3000;
 	unsigned long by_sodium = 0;
@@ -342,7 +364,7 @@ START_TEST(others)
 			x.nonce[j] = (uint8_t)next(256);
 		for (int j = 0; j < 16; j++)
 			bytes[next(sizeof bytes)] = (uint8_t)next(256);
-		seal_openssl(ciphers[k], &x, wire);
+		seal_openssl(k, &x, wire);
 		if (seal_sodium(&x, also) > 0) {
 			ck_assert_mem_eq(also, wire, x.len + TAG);
 			by_sodium++;
@@ -355,66 +377,39 @@ START_TEST(others)
 }
 END_TEST
 
-/* Any row of the pair's chain that is here. */
-static enum ilp_isa any_row(const struct ilp_chain *c)
-{
-	enum ilp_isa isa;
-
-	do
-		isa = (enum ilp_isa)next(ILP_ISAS);
-	while (!c->once[ILP_SEND][isa] || !ilp_isa_here(isa));
-	return isa;
-}
-
-/* Pieces by the loops of any rows, in a state that another one has begun. */
+/* The same in a state that any row has begun, or the best where the state names none that there is. */
 static ptrdiff_t by_any(const struct sealed *x, struct ilp_any *s, uint8_t *dst, const uint8_t *src, size_t n,
 	enum ilp_direction d)
 {
-	static uint8_t tmp[8 * ROOM];
-	size_t out = 0;
-
-	((struct ilp_state *)s)->row = next(3) ? 1 + any_row(x->c) : next(2) ? 0 : 99; /* 99: there is none, which is seen */
-	x->c->begin(s);
-	x->c->associate(s, x->with, x->with_len);
-	for (size_t i = 0, piece; i < n; i += piece) {
-		piece = 1 + next(700);
-		piece = piece < n - i ? piece : n - i;
-		out += x->c->ways[d][ILP_FUSED].loop[any_row(x->c)](s, dst + out, src + i, piece, tmp);
-	}
-	const int more = x->c->end[d](s, dst + out);
-	return more < 0 ? more : (ptrdiff_t)out + more;
+	((struct ilp_state *)s)->row = next(3) ? 1 + any_row(x->c) : next(2) ? 0 : 99;
+	return in_pieces(x, s, d, ANY, 700, dst, src, n);
 }
 
 /* Of a state that goes from ADU to ADU, the key is expanded for the first, and for another key. */
 START_TEST(kept)
 {
-	static const char *const pairs[] = { "aes128_gcm", "aes256_gcm", "chacha20_poly1305" };
-	const EVP_CIPHER *ciphers[] = { EVP_aes_128_gcm(), EVP_aes_256_gcm(), EVP_chacha20_poly1305() };
 
 	for (unsigned k = 0; k < 3; k++) {
 		static uint8_t bytes[ROOM], wire[ROOM + TAG], dst[ROOM + 256];
 		struct sealed x = { .c = chain_of(pairs[k]), .pair = pairs[k], .with = bytes + 100, .data = bytes, .wire = wire,
 			.key_len = k == 0 ? 16 : 32 };
 		struct ilp_any s = { 0 };
-		char key[64], nonce[64];
 
-		snprintf(key, sizeof key, "%s.key", x.pair);
-		snprintf(nonce, sizeof nonce, "%s.nonce", x.pair);
 		for (unsigned i = 0; i < 400; i++) {
 			const uint32_t *const expanded = &((struct ilp_state *)&s)->expanded;
 
 			if (i % 37 == 0) {
 				x.key[next(16)] ^= (uint8_t)(1 + next(255));
-				ck_assert_int_eq(ilp_set(x.c, &s, key, x.key, x.key_len), 0);
+				set(&x, &s, "key", x.key, x.key_len);
 				ck_assert(k == 2 || *expanded != ILP_EXPANDED);
 			}
 			const uint32_t was = *expanded;
 			x.nonce[i % 12]++;
-			ck_assert_int_eq(ilp_set(x.c, &s, nonce, x.nonce, 12), 0);
+			set(&x, &s, "nonce", x.nonce, sizeof x.nonce);
 			ck_assert_uint_eq(*expanded, was);
 			x.len = next(3) ? next(300) : next(ROOM + 1);
 			x.with_len = next(40);
-			seal_openssl(ciphers[k], &x, wire);
+			seal_openssl(k, &x, wire);
 			const bool forged = next(4) == 0;
 			ptrdiff_t n = by_any(&x, &s, dst, x.data, x.len, ILP_SEND);
 			ck_assert_int_eq(n, (ptrdiff_t)x.len + TAG);

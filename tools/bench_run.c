@@ -45,10 +45,12 @@ struct way {
 	struct arena *arena;
 	uint8_t *tmp;
 	uint8_t *wire; /* what has a right tag, in the place of src; NULL: src */
+	bool borrowed; /* the wire is another way's */
 	struct ilp_any state;
-	const char *nonce, *value; /* names: of what is set for each ADU, of what is asked of it; or NULL */
-	uint16_t sum;              /* of the last call; storing it keeps the call from being optimized away */
-	uint8_t got[16];           /* the value */
+	const char *nonce;             /* the parameter that is set for each ADU; or NULL */
+	const struct ilp_value *value; /* what is asked of it; or NULL */
+	uint16_t sum;                  /* of the last call; storing it keeps the call from being optimized away */
+	uint8_t got[16];               /* the value */
 };
 
 static uint8_t *src_of(const struct arena *a, size_t slot)
@@ -94,9 +96,8 @@ static void run_chain(void *ctx)
 	next(w->arena, &src, &dst);
 	call(w, dst, w->wire ? w->wire : src);
 	w->sum = w->chain->sum ? w->chain->sum(&w->state) : 0;
-	for (const struct ilp_value *v = w->chain->values; w->value && v->name; v++)
-		if (v->name == w->value)
-			v->get(&w->state, w->got);
+	if (w->value)
+		w->value->get(&w->state, w->got);
 }
 
 static void run_other(void *ctx)
@@ -198,7 +199,7 @@ static void names_open(struct way *w)
 		const char *at = strstr(w->chain->stages, v->name);
 
 		if (at && (at[strlen(v->name)] == ' ' || !at[strlen(v->name)]) && strcmp(v->name, "inet_checksum") != 0)
-			w->value = v->name;
+			w->value = v;
 	}
 }
 
@@ -241,8 +242,22 @@ static int wire_open(struct way *w)
 	return 0;
 }
 
-/* The way, or NULL with errno 0 when there is none. */
-static struct way *way_open(const struct bench_series *s, unsigned v, size_t bytes, struct arena *a)
+/* The wire of one of these ways, which are there before, if that is the same chain's; or else its own. */
+static int wire_find(struct way *w, struct way *const *before, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (before[i] && before[i]->wire && before[i]->chain == w->chain) {
+			w->wire = before[i]->wire;
+			w->bytes = before[i]->bytes;
+			w->borrowed = true;
+			return 0;
+		}
+	return wire_open(w);
+}
+
+/* The way, or NULL with errno 0 when there is none. before: those of the same point that are there, v of them. */
+static struct way *way_open(const struct bench_series *s, unsigned v, size_t bytes, struct arena *a,
+	struct way *const *before)
 {
 	ilp_loop *loop = loop_of(s, v);
 
@@ -260,7 +275,7 @@ static struct way *way_open(const struct bench_series *s, unsigned v, size_t byt
 	w->bytes = bytes;
 	w->arena = a;
 	if (s->direction == ILP_RECV && v != BENCH_MEMCPY && needs_wire(w->chain)) {
-		errno = -wire_open(w);
+		errno = -wire_find(w, before, v);
 		if (errno)
 			goto nothing;
 	}
@@ -292,7 +307,8 @@ static struct way *way_open(const struct bench_series *s, unsigned v, size_t byt
 	}
 	return w;
 nothing:
-	free(w->wire);
+	if (!w->borrowed)
+		free(w->wire);
 	free(w);
 	return NULL;
 }
@@ -303,7 +319,8 @@ static void way_close(struct way *w)
 		return;
 	library_close(w->library);
 	orc_baseline_close(w->orc);
-	free(w->wire);
+	if (!w->borrowed)
+		free(w->wire);
 	if (w->tmp)
 		free(w->tmp - 2 * OPERANDS_APART);
 	free(w);
@@ -471,7 +488,7 @@ static int prepare_point(struct bench_run *b, const struct bench_series *s, stru
 	struct way *ways[BENCH_MEASURED];
 
 	for (unsigned v = 0; v < BENCH_MEASURED; v++) {
-		ways[v] = way_open(s, v, bytes, a);
+		ways[v] = way_open(s, v, bytes, a, ways);
 		if (!ways[v] && errno)
 			return -errno;
 		if (!ways[v])

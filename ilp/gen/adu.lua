@@ -112,12 +112,13 @@ function M.is_expanded(plan, stage, name)
 	if plan.pair and plan.pair.expand and plan.pair.pair.cipher == stage and name ~= "nonce" and name ~= "counter" then
 		return true
 	end
-	local used, at = stage.expand and expression.used_inputs(stage.expand) or {}, 0
+	if not stage.expand then return false end
+	local used, at = expression.used_inputs(stage.expand), 0
 	for _, p in ipairs(stage.params) do
-		for k = at + 1, at + (p.words or 0) do
+		for k = at + 1, at + p.words do
 			if p.name == name and used[k] then return true end
 		end
-		at = at + (p.words or 0)
+		at = at + p.words
 	end
 	return false
 end
@@ -309,6 +310,12 @@ end
 -- The end of a chain.
 local function emit_end_work(t, way, isa, runs, name, any, pair)
 	local bad = may_be_bad(way)
+	local function refuse(errno, condition, ...)
+		t:open("if (" .. condition .. ") {", ...)
+		t:line("ilp_wipe(dst, out);")
+		t:line("return -%s;", errno)
+		t:close()
+	end
 	t:func(string.format("%sstatic %s(void *state, uint8_t *dst)", isa_table.attribute(isa), name))
 	t:line("struct chain *s = state;")
 	if any then
@@ -320,18 +327,9 @@ local function emit_end_work(t, way, isa, runs, name, any, pair)
 				else t:line("out += %s(s, dst + out);", pipe.end_name(way.direction, segment, isa)) end
 			end
 		end
-		if pair then -- keystream has come twice
-			t:open("if (s->%s_len[1] > %dull) {", pair.name, pair.pair.most)
-			t:line("ilp_wipe(dst, out);")
-			t:line("return -ILP_EFBIG;")
-			t:close()
-		end
-		if bad then
-			t:open("if (s->ilp.bad) {")
-			t:line("ilp_wipe(dst, out);")
-			t:line("return -ILP_EBADMSG;")
-			t:close()
-		end
+		-- Keystream has come twice.
+		if pair then refuse("ILP_EFBIG", "s->%s_len[1] > %dull", pair.name, pair.pair.most) end
+		if bad then refuse("ILP_EBADMSG", "s->ilp.bad") end
 		t:line("return (int)out;")
 	else
 		t:line("(void)dst, (void)s;")

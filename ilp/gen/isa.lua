@@ -54,17 +54,19 @@ M.ends = M.list[1]
 
 -- The rows that a chain has loops for: those with crypto, and plain C, if any of its stages has words of 128 bits; else
 -- those without.
+local function is_row(isa, quads) return isa == M.ends or (isa.crypto or false) == quads end
 local rows = { [true] = {}, [false] = {} }
 for _, isa in ipairs(M.list) do
-	if isa.crypto or isa == M.ends then table.insert(rows[true], isa) end
-	if not isa.crypto then table.insert(rows[false], isa) end
+	for quads, list in pairs(rows) do
+		if is_row(isa, quads) then table.insert(list, isa) end
+	end
 end
 function M.rows(quads) return rows[quads] end
 -- The best of these that is not beyond the one of that name.
 function M.at_most(name, quads)
 	local best
 	for _, isa in ipairs(M.list) do
-		for _, row in ipairs(rows[quads]) do best = row == isa and row or best end
+		best = is_row(isa, quads) and isa or best
 		if isa.name == name then return best end
 	end
 end

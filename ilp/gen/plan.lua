@@ -416,19 +416,17 @@ function M.plan(chain)
 		end
 	end
 	plan.by_row, plan.wire = plan.quads or plan.pair ~= nil, chain.stages[wire_of(chain)]
+	local unit = 1 -- the largest of a loop
 	for _, direction in ipairs { "send", "recv" } do
 		local way = judged[direction]
 		way.direction, way.unit = direction, way.segments[1].unit
 		for _, s in ipairs(way.segments) do
 			way.whole = way.whole or s.head ~= nil
+			unit = math.max(unit, s.unit)
 			s.piped, s.secret = #way.segments > 1, plan.secret
 		end
 		way.growth = growth(way.segments)
 		plan[direction] = way
-	end
-	local unit = 1
-	for _, direction in ipairs { "send", "recv" } do
-		for _, s in ipairs(plan[direction].segments) do unit = math.max(unit, s.unit) end
 	end
 	for _, stage in ipairs(plan.streams) do
 		local ordered = false
