@@ -28,16 +28,30 @@
 #endif
 #define FIRST_q128(x, n) SHR_q128(SHL_q128(x, 16 - (n)), 16 - (n))
 #define SWAP_ilp_quad(x) ilp_quad_swap(x)
+#define SWAP32_ilp_quad(x) ilp_quad_swap32(x)
 #define ADD32_ilp_quad(x, y) ilp_quad_add32(x, y)
 #define CLMUL_ilp_quad(x, i, y, j) ilp_quad_clmul((uint64_t)((x) >> 64 * (i)), (uint64_t)((y) >> 64 * (j)))
 #define AES_ilp_quad(x, key) (ilp_quad_mix(ilp_quad_rows(ilp_quad_box(x))) ^ (key))
 #define AES_LAST_ilp_quad(x, key) (ilp_quad_rows(ilp_quad_box(x)) ^ (key))
+
+/* What instruction sets without these instructions have, too. */
+#define SHA256_ilp_quad(x, y, w) ilp_quad_rounds((ilp_quad)(x), (ilp_quad)(y), (ilp_quad)(w), false)
+#define SHA256_HALF_ilp_quad(x, y, w) ilp_quad_rounds((ilp_quad)(x), (ilp_quad)(y), (ilp_quad)(w), true)
+#define SHA256_SU0_ilp_quad(x, y) ilp_quad_su0((ilp_quad)(x), (ilp_quad)(y))
+#define SHA256_SU1_ilp_quad(x, y, z) ilp_quad_su1((ilp_quad)(x), (ilp_quad)(y), (ilp_quad)(z))
 
 #define ILP_QUAD_ALL(byte) (((ilp_quad)0x0101010101010101 << 64 | 0x0101010101010101) * (byte))
 
 static inline __attribute__((unused)) ilp_quad ilp_quad_swap(ilp_quad x)
 {
 	return (ilp_quad)__builtin_bswap64((uint64_t)x) << 64 | __builtin_bswap64((uint64_t)(x >> 64));
+}
+
+static inline __attribute__((unused)) ilp_quad ilp_quad_swap32(ilp_quad x)
+{
+	const uint64_t low = __builtin_bswap64((uint64_t)x), high = __builtin_bswap64((uint64_t)(x >> 64));
+
+	return (ilp_quad)(high >> 32 | high << 32) << 64 | (low >> 32 | low << 32);
 }
 
 /* Four sums of 32 bits: the highest bits by themselves, so that none carries into the next. */
@@ -157,6 +171,64 @@ static inline __attribute__((unused)) ilp_quad ilp_quad_mix(ilp_quad x)
 	return twice ^ next ^ ((sum >> 16 & low16) | (sum & low16) << 16);
 }
 
+/* SHA-256 (FIPS 180-4): the words of a quad, from the lowest, and back. */
+
+static inline void ilp_quad_apart(uint32_t *w, ilp_quad x)
+{
+	for (int k = 0; k < 4; k++)
+		w[k] = (uint32_t)(x >> 32 * k);
+}
+
+static inline ilp_quad ilp_quad_together(uint32_t a, uint32_t b, uint32_t c, uint32_t d)
+{
+	return (ilp_quad)((uint64_t)d << 32 | c) << 64 | ((uint64_t)b << 32 | a);
+}
+
+static inline uint32_t ilp_quad_ror(uint32_t x, int n)
+{
+	return x >> n | x << (32 - n);
+}
+
+/* (6.2.2), step 3, four times; half: what C, D, G and H are then. */
+static inline __attribute__((unused)) ilp_quad ilp_quad_rounds(ilp_quad x, ilp_quad y, ilp_quad kw, bool half)
+{
+	uint32_t feba[4], hgdc[4], w[4];
+
+	ilp_quad_apart(feba, x), ilp_quad_apart(hgdc, y), ilp_quad_apart(w, kw);
+	uint32_t a = feba[3], b = feba[2], c = hgdc[3], d = hgdc[2], e = feba[1], f = feba[0], g = hgdc[1], h = hgdc[0];
+	for (int k = 0; k < 4; k++) {
+		const uint32_t t1 = h + (ilp_quad_ror(e, 6) ^ ilp_quad_ror(e, 11) ^ ilp_quad_ror(e, 25)) +
+			((e & f) ^ (~e & g)) + w[k];
+		const uint32_t t2 = (ilp_quad_ror(a, 2) ^ ilp_quad_ror(a, 13) ^ ilp_quad_ror(a, 22)) +
+			((a & b) ^ (a & c) ^ (b & c));
+		h = g, g = f, f = e, e = d + t1, d = c, c = b, b = a, a = t1 + t2;
+	}
+	return half ? ilp_quad_together(h, g, d, c) : ilp_quad_together(f, e, b, a);
+}
+
+/* The schedule: sigma0 and the word 16 before of four words; sigma1 and the word 7 before. */
+static inline __attribute__((unused)) ilp_quad ilp_quad_su0(ilp_quad x, ilp_quad y)
+{
+	uint32_t w[5];
+
+	ilp_quad_apart(w, x);
+	w[4] = (uint32_t)y;
+	for (int k = 0; k < 4; k++)
+		w[k] += ilp_quad_ror(w[k + 1], 7) ^ ilp_quad_ror(w[k + 1], 18) ^ w[k + 1] >> 3;
+	return ilp_quad_together(w[0], w[1], w[2], w[3]);
+}
+
+static inline __attribute__((unused)) ilp_quad ilp_quad_su1(ilp_quad t, ilp_quad y, ilp_quad z)
+{
+	uint32_t last[8], w[6];
+
+	ilp_quad_apart(last, y), ilp_quad_apart(last + 4, z), ilp_quad_apart(w + 2, t);
+	w[0] = last[6], w[1] = last[7];
+	for (int k = 0; k < 4; k++)
+		w[k + 2] += last[k + 1] + (ilp_quad_ror(w[k], 17) ^ ilp_quad_ror(w[k], 19) ^ w[k] >> 10);
+	return ilp_quad_together(w[2], w[3], w[4], w[5]);
+}
+
 /* Vectors ------------------------------------------------------------------------------------------------------- */
 
 typedef uint64_t q128 __attribute__((vector_size(16)));
@@ -182,6 +254,12 @@ typedef uint64_t q512 __attribute__((vector_size(64)));
 #define CLMUL_q128(x, i, y, j) ((q128)_mm_clmulepi64_si128((__m128i)(x), (__m128i)(y), (i) | (j) << 4))
 #define AES_q128(x, key) ((q128)_mm_aesenc_si128((__m128i)(x), (__m128i)(key)))
 #define AES_LAST_q128(x, key) ((q128)_mm_aesenclast_si128((__m128i)(x), (__m128i)(key)))
+/* The instruction does two rounds, by the lower half of w. */
+#define SHA256_HALF_q128(x, y, w) ((q128)_mm_sha256rnds2_epu32((__m128i)(y), (__m128i)(x), (__m128i)(w)))
+#define SHA256_q128(x, y, w) SHA256_HALF_q128(SHA256_HALF_q128(x, y, w), x, SHR_q128(w, 8))
+#define SHA256_SU0_q128(x, y) ((q128)_mm_sha256msg1_epu32((__m128i)(x), (__m128i)(y)))
+#define SHA256_SU1_q128(t, y, z) ((q128)_mm_sha256msg2_epu32(_mm_add_epi32((__m128i)(t), \
+	_mm_alignr_epi8((__m128i)(z), (__m128i)(y), 4)), (__m128i)(z)))
 
 #define SPLAT_q256(p) ((q256)_mm256_broadcastsi128_si256(_mm_load_si128((const __m128i *)(p))))
 #define SHL_q256(x, bytes) ((q256)_mm256_slli_si256((__m256i)(x), bytes))
@@ -211,6 +289,16 @@ typedef uint64_t q512 __attribute__((vector_size(64)));
 #define CLMUL_q128(x, i, y, j) ((q128)vmull_p64((poly64_t)(x)[i], (poly64_t)(y)[j]))
 #define AES_q128(x, key) ((q128)(veorq_u8(vaesmcq_u8(vaeseq_u8((uint8x16_t)(x), vdupq_n_u8(0))), (uint8x16_t)(key))))
 #define AES_LAST_q128(x, key) ((q128)(veorq_u8(vaeseq_u8((uint8x16_t)(x), vdupq_n_u8(0)), (uint8x16_t)(key))))
+/* The instructions have A to D in one word and E to H in another, A and E lowest. */
+#define ILP_QUAD_ABCD(x, y) vrev64q_u32((uint32x4_t)vzip2q_u64((uint64x2_t)(x), (uint64x2_t)(y)))
+#define ILP_QUAD_EFGH(x, y) vrev64q_u32((uint32x4_t)vzip1q_u64((uint64x2_t)(x), (uint64x2_t)(y)))
+#define ILP_QUAD_ROUNDS(half, x, y, w) ((q128)half( \
+	(uint64x2_t)vrev64q_u32(vsha256h2q_u32(ILP_QUAD_EFGH(x, y), ILP_QUAD_ABCD(x, y), (uint32x4_t)(w))), \
+	(uint64x2_t)vrev64q_u32(vsha256hq_u32(ILP_QUAD_ABCD(x, y), ILP_QUAD_EFGH(x, y), (uint32x4_t)(w)))))
+#define SHA256_q128(x, y, w) ILP_QUAD_ROUNDS(vzip1q_u64, x, y, w)
+#define SHA256_HALF_q128(x, y, w) ILP_QUAD_ROUNDS(vzip2q_u64, x, y, w)
+#define SHA256_SU0_q128(x, y) ((q128)vsha256su0q_u32((uint32x4_t)(x), (uint32x4_t)(y)))
+#define SHA256_SU1_q128(t, y, z) ((q128)vsha256su1q_u32((uint32x4_t)(t), (uint32x4_t)(y), (uint32x4_t)(z)))
 
 #endif
 

@@ -17,7 +17,7 @@
 #endif
 
 /* What is declared here, as a number: loops that were made for another are not run. */
-#define ILP_ABI 6
+#define ILP_ABI 7
 
 /* Who compiles what includes this: "gcc 12.2.0". */
 #define ILP_TEXT_OF(x) #x
@@ -41,8 +41,8 @@ enum ilp_schedule { ILP_LAYERED, ILP_TILED, ILP_FUSED, ILP_STREAMING, ILP_SCHEDU
 #define ILP_TILE 2048       /* what begin sets: a multiple of 64 */
 #define ILP_TILE_MAX 65536
 
-/* ILP_AESNI, ILP_VAES, ILP_VAES512 and ILP_NEON_AES have AES and products without carries; a chain has loops for these
- * and plain C, or for the others. */
+/* ILP_AESNI, ILP_VAES, ILP_VAES512 and ILP_NEON_AES have AES and products without carries, all but the first SHA-256; a
+ * chain has loops for these and plain C, or for the others. */
 enum ilp_isa {
 	ILP_SCALAR, ILP_SSE2, ILP_SSSE3, ILP_AESNI, ILP_AVX2, ILP_VAES, ILP_AVX512, ILP_VAES512, ILP_NEON, ILP_NEON_AES,
 	ILP_VX, ILP_ISAS
@@ -57,13 +57,14 @@ static inline __attribute__((unused)) bool ilp_has(enum ilp_isa isa)
 	const bool aes = __builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul");
 #if defined(__clang__) /* which knows no such feature yet; the instruction takes long where there is a hypervisor */
 	static int known;
-	unsigned a, b, c = 0, d;
+	unsigned a, b = 0, c = 0, d;
 
 	if (!known && __get_cpuid_count(7, 0, &a, &b, &c, &d))
-		known = c & 1u << 9 && c & 1u << 10 ? 2 : 1;
+		known = c & 1u << 9 && c & 1u << 10 && b & 1u << 29 ? 2 : 1;
 	const bool vaes = aes && known == 2;
 #else
-	const bool vaes = aes && __builtin_cpu_supports("vaes") && __builtin_cpu_supports("vpclmulqdq");
+	const bool vaes = aes && __builtin_cpu_supports("vaes") && __builtin_cpu_supports("vpclmulqdq") &&
+			  __builtin_cpu_supports("sha");
 #endif
 	switch (isa) {
 	case ILP_SSE2:
@@ -84,7 +85,7 @@ static inline __attribute__((unused)) bool ilp_has(enum ilp_isa isa)
 		return isa == ILP_SCALAR;
 	}
 #elif defined(__aarch64__) && defined(__ARM_NEON)
-	const unsigned long need = 1 << 3 | 1 << 4; /* HWCAP_AES, HWCAP_PMULL */
+	const unsigned long need = 1 << 3 | 1 << 4 | 1 << 6; /* HWCAP_AES, HWCAP_PMULL, HWCAP_SHA2 */
 
 	return isa == ILP_SCALAR || isa == ILP_NEON || (isa == ILP_NEON_AES && (getauxval(AT_HWCAP) & need) == need);
 #elif defined(__s390x__)
@@ -187,7 +188,8 @@ struct ilp_param {
 	bool expanded; /* what is expanded once for a key is made from it, among others: another value makes that stale */
 };
 
-/* What a fold has come to, once the ADU has ended: size bytes, as they are sent. */
+/* What a fold has come to, once the ADU has ended: size bytes, as they are sent, ILP_VALUE_MAX at most. */
+#define ILP_VALUE_MAX 32
 struct ilp_value {
 	const char *name; /* "crc32c" */
 	uint16_t size;

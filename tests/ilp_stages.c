@@ -70,7 +70,7 @@ static void compare(const char *name, const char *fold, size_t size, const struc
 
 	ck_assert_ptr_nonnull(c);
 	for (size_t i = 0, n; (n = lengths(i)) != SIZE_MAX; i++) {
-		uint8_t value[16], got[16];
+		uint8_t value[16], got[ILP_VALUE_MAX];
 		const size_t len = f(want, data, n, value);
 		for (enum ilp_direction d = 0; d < ILP_DIRECTIONS; d++)
 			for (unsigned w = 0; w < c->way_count[d]; w++)

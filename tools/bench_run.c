@@ -50,7 +50,7 @@ struct way {
 	const char *nonce;             /* the parameter that is set for each ADU; or NULL */
 	const struct ilp_value *value; /* what is asked of it; or NULL */
 	uint16_t sum;                  /* of the last call; storing it keeps the call from being optimized away */
-	uint8_t got[16];               /* the value */
+	uint8_t got[ILP_VALUE_MAX];    /* the value */
 };
 
 static uint8_t *src_of(const struct arena *a, size_t slot)

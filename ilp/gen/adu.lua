@@ -160,7 +160,7 @@ local function emit_begin_row(t, plan, isa, name)
 		if stage.pair then emit_block_of(t, stage.pair.cipher, isa) end
 		emit_words(t, stage, isa, stage.begin, stage.expand_words)
 	end
-	for _, stage in ipairs(plan.folds) do fold.emit_begin(t, stage) end
+	for _, stage in ipairs(plan.folds) do fold.emit_begin(t, stage, isa) end
 	for _, stage in ipairs(plan.chain.stages) do
 		-- Who sets parameters without looking sets no function.
 		if stage.kind == "tap" then t:line("__builtin_memset(&s->%s_params, 0, 16);", stage.name) end

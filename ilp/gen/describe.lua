@@ -26,6 +26,10 @@
 --	         tail = "zero": an incomplete last unit counts as if zeros followed, and units in any order, without params;
 --	         then join(a, b, len_a) is the value of len_a bytes that came to a followed by such that came to b.
 --	         tail = "last": last(acc, w, n, s) takes the last n bytes, which zeros follow in w
+--	hash     a fold whose units, of 64 bytes, are folded one after another: init(s) is the accumulator with which the data
+--	         begins, step(acc, w, s) that with one unit more, four words of 128 bits; finish(acc, s), size and order as of
+--	         a fold. The data is filled up with a bit that is 1, zeros, and 64 bits, in that order, of how many bits it
+--	         had and the `before` bytes that were folded before it [0]
 --	stream   is xored to the data. block(s, i) gives the 16 words of 32 bits of block i, as memory is to hold them; with
 --	         word = 128, one such word
 --	pair     authenticated encryption: cipher, a stream, and authenticator, a fold, whose tag goes behind the data. Its
@@ -83,7 +87,7 @@ local KEYED = { params = { "table", optional = true }, begin = { "function", opt
 	expand = { "function", optional = true }, public = { true, false, optional = true } }
 local COMMON = { name = "string", standard = "string", insecure = { true, optional = true },
 	like = { "string", optional = true },
-	kind = { "map", "fold", "stream", "pair", "reframe", "recode", "stuff", "tap", "pad" } }
+	kind = { "map", "fold", "hash", "stream", "pair", "reframe", "recode", "stuff", "tap", "pad" } }
 local FIELDS = {
 	map = { unit = "number", word = { 8, 16, 32, 64, optional = true }, apply = "function",
 		inverse = { "self", false, "function" }, moves = { true, false, optional = true }, tail = { "pass", "whole" } },
@@ -93,6 +97,8 @@ local FIELDS = {
 		finish = "function", size = { 2, 4, 8, 16 }, order = { "big", "little", "memory" }, tail = { "zero", "last" },
 		join = { "function", optional = true }, last = { "function", optional = true } },
 	pair = pair.FIELDS,
+	hash = { unit = { 64 }, init = "function", step = "function", finish = "function", size = { 16, 32 },
+		order = { "big", "little" }, before = { "number", optional = true } },
 	stream = { unit = { 16, 64 }, word = { 32, 128, optional = true }, block = "function" },
 	reframe = { every = "number", mark = "function" },
 	recode = { from = "number", to = "number", apply = "function", inverse = "function",
@@ -419,6 +425,29 @@ function check.fold(d)
 	d.merge(1)
 	if f.unit == 4 then only_halves(d) end
 	laws.fold(d)
+end
+
+-- A fold that is `serial`.
+function check.hash(d)
+	d.kind, d.serial, d.bits, d.words = "fold", true, 128, 4
+	d.size, d.order, d.value_words, d.before = d.fields.size, d.fields.order, d.fields.size / 16, d.fields.before or 0
+	if d.before % 64 ~= 0 or d.before < 0 or d.before > 2^32 then
+		field.fail(d, "before", "before is %s, expected whole units of 64 bytes; correct it", sandbox.show(d.before))
+	end
+	check_keyed(d, 128)
+	local state = { words = "s", n = d.state_words }
+	d.init = trace(d, "init", 128, { state }, many "init")
+	d.acc_words, d.zero = #d.init.results, {}
+	if d.acc_words < 1 or d.acc_words > 4 then
+		field.fail(d, "init", "init returns %d words, expected 1 to 4; fold to fewer", d.acc_words)
+	end
+	for k = 1, d.acc_words do d.zero[k] = 0 end
+	local acc = item("acc", d.acc_words)
+	d.step = family(d, "step", function()
+		return trace(d, "step", 128, { acc, item("w", 4), state }, many("step", d.acc_words))
+	end)
+	trace_finish(d, acc, state)
+	for _, g in ipairs { d.init, d.step(1), d.finish } do laws.agree(d, g) end
 end
 
 function check.pair(d) pair.check(d) end

@@ -132,12 +132,16 @@ end
 function Writer:quad(n)
 	local x, T = self:operand(n.args[1]), self.type
 	local y = n.args[2] and self:operand(n.args[2])
-	if n.op == "shl" or n.op == "shr" or n.op == "rotl" then
+	if n.op:match "^sha256" then -- by instructions, or not
+		local z = n.args[3] and ", " .. self:operand(n.args[3]) or ""
+		if T == "ilp_quad" or self.isa.sha then return string.format("%s_%s(%s, %s%s)", n.op:upper(), T, x, y, z) end
+		return string.format("((%s)%s_ilp_quad(%s, %s%s))", T, n.op:upper(), x, y, z)
+	elseif n.op == "shl" or n.op == "shr" or n.op == "rotl" then
 		return n.count == 0 and x or string.format("%s_%s(%s, %d)", n.op:upper(), T, x, n.count / 8)
 	elseif n.op == "clmul" then
 		return string.format("CLMUL_%s(%s, %d, %s, %d)", T, x, n.count % 2, y, math.floor(n.count / 2))
-	elseif n.op == "swap" then
-		return string.format("%s(%s)", prelude.use("SWAP_%s", T), x)
+	elseif n.op == "swap" or n.op == "swap32" then
+		return string.format("%s(%s)", prelude.use("%s_%s", n.op:upper(), T), x)
 	end
 	return string.format("%s_%s(%s, %s)", n.op:upper(), T, x, y)
 end
@@ -343,6 +347,7 @@ function M.emit(t, graph, names, type, prefix, isa, apart)
 	local known = written[graph] or {}
 	written[graph] = known
 	local key = table.concat(names, ",", 1, #graph.inputs) .. ";" .. type .. prefix .. (isa and isa.bytes and "b" or "")
+		.. (isa and isa.sha and "s" or "")
 	local one = not apart and known[key] or write(graph, names, type, prefix, isa, apart)
 	if not apart then known[key] = one end
 	t:append(one.lines)

@@ -18,6 +18,9 @@ function M.in_order(stage) return not stage.join end
 function M.lasts(stage) return not M.in_order(stage) or stage.steps ~= nil end
 M.SEVERAL = 8
 
+-- Whether it counts the bytes that were before the data, and those of that.
+local function counted(stage) return stage.pair or stage.serial end
+
 -- Units between two lanes of a vector, once the halves of lanes are merged.
 local function lane_distance(stage) return stage.unit == 4 and 2 or 1 end
 
@@ -66,7 +69,9 @@ function M.state_argument(stage, s)
 end
 
 local function unit_names(stage)
-	return stage.words == 1 and { "w" } or { "w0", "w1" }
+	local names = {}
+	for k = 1, stage.words do names[k] = stage.words == 1 and "w" or "w" .. k - 1 end
+	return names
 end
 local function unit_parameters(stage, T)
 	local list = {}
@@ -135,6 +140,25 @@ local function emit_step_functions(t, stage, isa)
 	t:endfunc()
 end
 
+-- Of a hash the last n bytes of all that is folded, len bytes, and what fills them up. Zeros stand behind them.
+local function emit_fill(t, stage, isa)
+	local words = {}
+	for j = 1, stage.words do words[j] = string.format("LOAD(%s, block + i + %d)", number(stage, isa), 16 * (j - 1)) end
+	begin_number(t, stage, "fill", isa, string.format("T *acc, const uint8_t last[%d], size_t n, uint64_t len", stage.unit))
+	t:line("uint8_t block[%d] = { 0 };", 2 * stage.unit)
+	t:line("const size_t size = n < %d ? %d : %d;", stage.unit - 8, stage.unit, 2 * stage.unit);
+	t:line("const uint64_t bits = %s(uint64_t, 8 * len);", prelude.use(stage.order:upper()))
+	prelude.use "SWAP_uint64_t"
+	t:line("")
+	t:line("__builtin_memcpy(block, last, %d);", stage.unit)
+	t:line("block[n] = 0x80;")
+	t:line("STORE(block + size - 8, bits);")
+	t:line("for (size_t i = 0; i < size; i += %d)", stage.unit)
+	t:line("\t%s(acc, %s%s);", function_name(stage, "step", isa), table.concat(words, ", "),
+		stage.state_words > 0 and ", state" or "")
+	t:endfunc()
+end
+
 -- The last n bytes of the data, in w, as last(…, n) has it.
 local function emit_last(t, stage, isa)
 	local T, _, row = number(stage, isa)
@@ -177,7 +201,7 @@ end
 -- The value's bytes as they are sent.
 local function emit_value(t, stage, isa)
 	local T = number(stage, isa)
-	local V = stage.size == 16 and quads(stage) and T or "uint" .. math.min(stage.size, 8) * 8 .. "_t"
+	local V = stage.size >= 16 and quads(stage) and T or "uint" .. math.min(stage.size, 8) * 8 .. "_t"
 	local order = ({ big = "BIG", little = "LITTLE" })[stage.order]
 	local len = stage.pair and string.format(", s->%s_len", stage.name) or ""
 	t:func(string.format("%sstatic inline void %s(const void *state, uint8_t *to)",
@@ -187,6 +211,11 @@ local function emit_value(t, stage, isa)
 	if quads(stage) then
 		t:line("%s acc[%d];", T, acc_words(stage))
 		t:line("__builtin_memcpy(acc, s->%s, sizeof acc);", stage.name)
+		if stage.serial then -- else it is filled up already
+			t:line("if (s->%s_len[1] %% %d == 0)", stage.name, stage.unit)
+			t:line("\t%s(acc, (const uint8_t[%d]){ 0 }, 0, s->%s_len[0] + s->%s_len[1]%s);", function_name(stage, "fill", isa),
+				stage.unit, stage.name, stage.name, M.state_argument(stage))
+		end
 		t:line("%s(value, acc%s%s);", function_name(stage, "finish", isa), M.state_argument(stage), len)
 	elseif M.in_order(stage) then
 		t:line("%s_finish(value, s->%s%s%s);", stage.name, stage.name, M.state_argument(stage), len)
@@ -198,7 +227,7 @@ local function emit_value(t, stage, isa)
 			or string.format("(%s)value[%d]%s", V, k, T == "q128" and "[0]" or "")
 		t:line("const %s v%d = %s;", V, k, order and string.format("%s(%s, %s)", prelude.use(order), V, v) or v)
 		if order then prelude.use("SWAP_" .. V) end
-		t:line("STORE(to + %d, v%d);", 8 * k, k)
+		t:line("STORE(to + %d, v%d);", stage.size / stage.value_words * k, k)
 	end
 	t:endfunc()
 end
@@ -207,7 +236,9 @@ end
 function M.each_row(stage) return quads(stage) end
 function M.emit_functions(t, stage, isa)
 	emit_step_functions(t, stage, isa)
-	if M.in_order(stage) then emit_last(t, stage, isa) else emit_join(t, stage) end
+	if stage.serial then emit_fill(t, stage, isa)
+	elseif M.in_order(stage) then emit_last(t, stage, isa)
+	else emit_join(t, stage) end
 	emit_value(t, stage, isa)
 end
 
@@ -216,20 +247,41 @@ function M.emit_rest(t, stage, isa, n)
 	local words, size = {}, math.min(stage.unit, stage.bits / 8)
 	local T = quads(stage) and number(stage, isa) or isa_table.type(1, size * 8)
 	for j = 1, stage.words do words[j] = string.format("LOAD(%s, last + %d)", T, size * (j - 1)) end
-	if stage.pair then t:line("s->%s_len[1] += %s;", stage.name, n) end
+	if counted(stage) then t:line("s->%s_len[1] += %s;", stage.name, n) end
 	if not quads(stage) then
 		t:line("%s_last(s->%s, %s, %s%s);", stage.name, stage.name, table.concat(words, ", "), n, M.state_argument(stage))
 		return
 	end
 	t:line("%s acc[%d];", T, acc_words(stage))
 	t:line("__builtin_memcpy(acc, s->%s, sizeof acc);", stage.name)
-	t:line("%s(acc, %s, %s%s);", function_name(stage, "last", isa), words[1], n, M.state_argument(stage))
+	if stage.serial then
+		t:line("%s(acc, last, %s, s->%s_len[0] + s->%s_len[1]%s);", function_name(stage, "fill", isa), n, stage.name,
+			stage.name, M.state_argument(stage))
+	else
+		t:line("%s(acc, %s, %s%s);", function_name(stage, "last", isa), words[1], n, M.state_argument(stage))
+	end
 	t:line("__builtin_memcpy(s->%s, acc, sizeof acc);", stage.name)
 end
 
 function M.value_call(stage, isa, to) return string.format("%s(s, %s)", function_name(stage, "value", isa), to) end
 
-function M.emit_begin(t, stage)
+function M.emit_begin(t, stage, isa)
+	if stage.serial then
+		local T, _, row = number(stage, isa)
+		local names = {}
+		for k = 1, stage.state_words do
+			names[k] = state_word(stage, T, "s->" .. stage.name .. "_state", k - 1)
+		end
+		t:open("{")
+		for k, w in ipairs(expression.emit(t, stage.init, names, T, "t", row)) do
+			t:line("const %s a%d = %s;", T, k, w)
+			t:line("STORE(s->%s + %d, a%d);", stage.name, k - 1, k)
+		end
+		t:home()
+		t:close()
+		t:line("s->%s_len[0] = %d, s->%s_len[1] = 0;", stage.name, stage.before, stage.name)
+		return
+	end
 	if not M.in_order(stage) then
 		t:line("s->%s = %s_nothing();", stage.name, stage.name)
 		return
@@ -251,7 +303,7 @@ function M.open(t, stage, isa)
 	t:line("%s %s_acc[%d] = { %s };", T, stage.name, n, table.concat(list, ", "))
 end
 function M.close(t, stage)
-	if stage.pair then t:line("s->%s_len[1] += n;", stage.name) end
+	if counted(stage) then t:line("s->%s_len[1] += n;", stage.name) end
 	if M.in_order(stage) then
 		t:line("STORE(s->%s, %s_acc);", stage.name, stage.name)
 	else
@@ -261,7 +313,11 @@ end
 
 -- One unit, in words of 64 bits, or the place in memory of that of 128.
 function M.scalar_step(t, stage, isa, words)
-	if quads(stage) then words = { string.format("LOAD(%s, %s)", number(stage, isa), words[1]) } end
+	if quads(stage) then
+		local T, loaded = number(stage, isa), {}
+		for k, w in ipairs(words) do loaded[k] = string.format("LOAD(%s, %s)", T, w) end
+		words = loaded
+	end
 	t:line("%s(%s_acc, %s%s);", function_name(stage, "step", isa), stage.name, table.concat(words, ", "),
 		M.state_argument(stage))
 end
@@ -274,7 +330,7 @@ end
 
 -- Accumulators of a turn. Those of quads wait long for each other, and are few words.
 function M.sums(stage, isa)
-	if stage.steps then return 1 end
+	if stage.steps or stage.serial then return 1 end
 	if quads(stage) then return isa.registers < 32 and 4 or 8 end
 	return (acc_words(stage) > 2 or stage.unit == 16) and isa.registers < 32 and 1 or isa.sums
 end
@@ -350,7 +406,31 @@ local function merge_function(t, stage, isa, D, k)
 	return name
 end
 
+-- The 16 bytes of vectors, one after another.
+local function quarters(x, width)
+	if width == 16 then return { string.format("(q128)%s", x) } end
+	local list = {}
+	for _, half in ipairs { "LOW", "HIGH" } do
+		local part = string.format("%s((d%d)%s)", prelude.use("%s_d%d", half, width * 8), width * 8, x)
+		for _, q in ipairs(quarters(part, width / 2)) do list[#list + 1] = q end
+	end
+	return list
+end
+
+-- Whole units of a hash, which vectors hold.
+function M.serial_steps(t, stage, isa, width, xs)
+	local words = {}
+	for _, x in ipairs(xs) do
+		for _, q in ipairs(quarters(x, width)) do words[#words + 1] = q end
+	end
+	for k = 1, #words, stage.words do
+		t:line("%s(%s_acc, %s%s);", function_name(stage, "step", isa), stage.name,
+			table.concat(words, ", ", k, k + stage.words - 1), M.state_argument(stage))
+	end
+end
+
 function M.declare(t, stage, width, sums)
+	if stage.serial then return end
 	local D = isa_table.type(width, stage.bits)
 	local zeros = each_word(stage, function(a)
 		return quads(stage) and string.format("CONST_%s(0, %dull)", D, stage.zero[a])
@@ -429,6 +509,7 @@ end
 -- Brings the accumulators of that width to the number of the loop: accumulators to one, then halves of that to one as
 -- long as they are vectors.
 function M.reduce(t, stage, isa, width, sums)
+	if stage.serial then return end
 	local first, last, D = accumulator(stage, 0, 0), halves(stage), isa_table.type(width, stage.bits)
 	local function merge(a, b, distance)
 		t:line("%s(%s, %s%s);", merge_function(t, stage, isa, D, distance), a, b, M.state_argument(stage))

@@ -46,7 +46,8 @@ end
 
 -- Those that operation does, which folds constants, and those that know a machine's order of bytes, which none can.
 local ORDERED = { big = true, little = true, big32 = true, little32 = true, by_order = true }
-local PLAIN = { "add", "sub", "mul", "mul32", "xor", "and_", "or_", "choose", "add32", "swap", "aes", "aes_last" }
+local PLAIN = { "add", "sub", "mul", "mul32", "xor", "and_", "or_", "choose", "add32", "swap", "swap32", "aes",
+	"aes_last", "sha256", "sha256_half", "sha256_su0", "sha256_su1" }
 local function name_operations(d, plain, operation, ordered)
 	for _, op in ipairs(PLAIN) do
 		d[op] = plain[op] and function(...) return operation(op, { ... }) end

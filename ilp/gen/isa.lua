@@ -8,6 +8,7 @@
 --	bytes     bytes of a vector can be put in another order by one instruction
 --	stores    of which widths there are stores that go by the caches (the C of it, by width)
 --	crypto    it has AES and products without carries
+--	sha       it has SHA-256
 --	guard     preprocessor condition under which the compiler knows it
 local M = {}
 
@@ -23,18 +24,18 @@ M.list = {
 	{ name = "avx2", widths = { 32, 16 }, unroll = 4, sums = 2, registers = 16, guard = "defined(__x86_64__)",
 		target = "avx2", bytes = true, stores = { [32] = "_mm256_stream_si256((__m256i *)(p), (__m256i)(x))" } },
 	{ name = "vaes", widths = { 32, 16 }, unroll = 4, sums = 2, registers = 16, guard = "defined(__x86_64__)",
-		target = "avx2,aes,pclmul,vaes,vpclmulqdq", bytes = true, crypto = true,
+		target = "avx2,aes,pclmul,vaes,vpclmulqdq,sha", bytes = true, crypto = true, sha = true,
 		stores = { [32] = "_mm256_stream_si256((__m256i *)(p), (__m256i)(x))" } },
 	{ name = "avx512", widths = { 64, 32, 16 }, unroll = 4, sums = 2, registers = 32, guard = "defined(__x86_64__)",
 		target = "avx512f,avx512bw,avx512vl", bytes = true,
 		stores = { [64] = "_mm512_stream_si512((__m512i *)(p), (__m512i)(x))" } },
 	{ name = "vaes512", widths = { 64, 32, 16 }, unroll = 4, sums = 2, registers = 32, guard = "defined(__x86_64__)",
-		target = "avx512f,avx512bw,avx512vl,aes,pclmul,vaes,vpclmulqdq", bytes = true, crypto = true,
+		target = "avx512f,avx512bw,avx512vl,aes,pclmul,vaes,vpclmulqdq,sha", bytes = true, crypto = true, sha = true,
 		stores = { [64] = "_mm512_stream_si512((__m512i *)(p), (__m512i)(x))" } },
 	{ name = "neon", widths = { 16 }, unroll = 4, sums = 2, registers = 32,
 		guard = "defined(__aarch64__) && defined(__ARM_NEON)", bytes = true },
 	{ name = "neon_aes", widths = { 16 }, unroll = 4, sums = 2, registers = 32, target = "+crypto", bytes = true,
-		crypto = true, guard = "defined(__aarch64__) && defined(__ARM_NEON) "
+		crypto = true, sha = true, guard = "defined(__aarch64__) && defined(__ARM_NEON) "
 			.. "&& (!defined(__clang__) || defined(__ARM_FEATURE_AES))" },
 	{ name = "vx", widths = { 16 }, unroll = 4, sums = 2, registers = 32, guard = "defined(__s390x__)",
 		target = "arch=z13", bytes = true },

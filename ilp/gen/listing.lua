@@ -19,10 +19,12 @@ local function functions(stage)
 	local function put(name, graph) list[#list + 1] = { name = name, graph = graph } end
 	if (stage.state_words or 0) > 0 and stage.begin then put("begin", stage.begin) end
 	if stage.kind == "fold" then
+		if stage.serial then put("init", stage.init) end
 		put("step", stage.step(1))
-		put("merge", stage.merge(1))
+		if stage.merge then put("merge", stage.merge(1)) end
 		put("finish", stage.finish)
-		if fold.in_order(stage) then put("last", stage.last(1)) else put("join", stage.join) end
+		if stage.last then put("last", stage.last(1)) end
+		if stage.join then put("join", stage.join) end
 		return list
 	end
 	for _, name in ipairs(FIELDS[stage.kind]) do

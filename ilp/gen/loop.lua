@@ -163,7 +163,7 @@ local function unroll(loop, isa, width)
 	each_fold(loop, function(stage)
 		if stage.steps then
 			count = fold.SEVERAL % group == 0 and math.max(count, fold.SEVERAL) or count
-		elseif fold.in_order(stage) then
+		elseif fold.in_order(stage) and not stage.serial then -- whole units are in the group already
 			count = plan.lcm(count, stage.words * fold.sums(stage, isa))
 		end
 	end)

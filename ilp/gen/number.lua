@@ -55,8 +55,6 @@ local function wide(d)
 	function d.shl(a, n) return a * power[n] end
 	function d.shr(a, n) return a / power[n] end
 	d.xor, d.and_, d.or_, d.rotl, d.swap = bxor, band, bor, rol, bswap
-	function d.swap32(a) return rshift(bswap(a), 32) end
-	function d.same32(a) return band(a, 0xffffffffULL) end
 end
 
 -- bits: 8, 16, 32, 64 or 128. order: "little" or "big", of the machine that is computed for.
@@ -68,8 +66,10 @@ function M.new(bits, order)
 	d.big = order == "big" and same or d.swap
 	d.little = order == "big" and d.swap or same
 	if bits == 64 then
-		d.big32 = order == "big" and d.same32 or d.swap32
-		d.little32 = order == "big" and d.swap32 or d.same32
+		local function half(a) return band(a, 0xffffffffULL) end
+		local function swapped(a) return rshift(bswap(a), 32) end
+		d.big32 = order == "big" and half or swapped
+		d.little32 = order == "big" and swapped or half
 	end
 	-- One word or the other by the machine's order of bytes (layout.lua).
 	function d.by_order(big, little) return order == "big" and big or little end

@@ -34,7 +34,7 @@ local function check_call(op, takes, surplus)
 	end
 	if not domain[op] then
 		sandbox.fail_here("%s() on words of %d bits, which have none, expected %s; write those", op, domain.bits,
-			domain.bits == 128 and "xor(), and_(), or_(), shl(), shr(), rotl(), add32(), swap(), clmul(), aes(), aes_last()"
+			domain.bits == 128 and "xor(), and_(), or_(), shl(), shr(), rotl(), add32(), swap(), swap32(), clmul(), aes() or SHA's"
 			or "operations of these (ilp/gen/ops.lua)")
 	end
 	if surplus ~= nil then
@@ -97,17 +97,29 @@ for _, op in ipairs { "big", "little" } do
 		return domain[op](word(a, op, 1))
 	end
 end
--- Of words of 128 bits: the sums of their four words of 32 bits; all bytes in the other order; a round of AES on the
--- state w, and the last one, which mixes no columns.
-for _, op in ipairs { "add32", "aes", "aes_last" } do
+-- Of words of 128 bits: the sums of their four words of 32 bits; a round of AES on the state w, and the last one, which
+-- mixes no columns; of SHA-256's schedule, sigma0 of the 5 words from a on, without a, added to a.
+for _, op in ipairs { "add32", "aes", "aes_last", "sha256_su0" } do
 	M.names[op] = function(a, b, surplus)
 		check_call(op, 2, surplus)
 		return domain[op](word(a, op, 1), word(b, op, 2))
 	end
 end
-function M.names.swap(a, surplus)
-	check_call("swap", 1, surplus)
-	return domain.swap(word(a, "swap", 1))
+-- All bytes in the other order, or those of each of the four words.
+for _, op in ipairs { "swap", "swap32" } do
+	M.names[op] = function(a, surplus)
+		check_call(op, 1, surplus)
+		return domain[op](word(a, op, 1))
+	end
+end
+-- Four rounds of SHA-256 (FIPS 180-4 (6.2.2)): a is the words A, B, E, F, from the highest on, b is C, D, G, H, and w
+-- what is added in each round, the first of which is the lowest. sha256 is A, B, E, F then, and sha256_half C, D, G, H.
+-- sha256_su1: the next four words of the schedule, of what sha256_su0 gave for the first 8 of 16, and the other 8.
+for _, op in ipairs { "sha256", "sha256_half", "sha256_su1" } do
+	M.names[op] = function(a, b, w, surplus)
+		check_call(op, 3, surplus)
+		return domain[op](word(a, op, 1), word(b, op, 2), word(w, op, 3))
+	end
 end
 -- The product without carries of half i of a and half j of b; 0 is the lower one.
 function M.names.clmul(a, i, b, j, surplus)

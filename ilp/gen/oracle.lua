@@ -230,8 +230,23 @@ local function folding(stage, env)
 		for k = 1, words do w[k] = number_of(load(bytes, i + size * (k - 1), size, order)) end
 		return words > 1 and w or w[1]
 	end
-	local function step(acc, bytes, i) return f.step(acc, unit_at(bytes, i), 1, state) end
-	local function last(acc, bytes, i) return f.last(acc, unit_at(bytes, i), #bytes - i + 1, state) end
+	local function step(acc, bytes, i)
+		if stage.serial then return f.step(acc, unit_at(bytes, i), state) end
+		return f.step(acc, unit_at(bytes, i), 1, state)
+	end
+	-- What a hash fills up all with that it has seen: its last bytes, how many they are all together.
+	local function filled(acc, bytes, total)
+		append(bytes, { 0x80 })
+		while #bytes % 64 ~= 56 do append(bytes, { 0 }) end
+		store(bytes, #bytes + 1, 8ULL * total, 8, f.order)
+		for i = 1, #bytes, 64 do acc = step(acc, bytes, i) end
+		return acc
+	end
+	local len, before_data = 0, f.before or 0
+	local function last(acc, bytes, i)
+		if stage.serial then return filled(acc, part(bytes, i, #bytes), before_data + len + #bytes) end
+		return f.last(acc, unit_at(bytes, i), #bytes - i + 1, state)
+	end
 	-- The accumulator after the whole units of the bytes, which follow what came to acc.
 	local function whole(acc, bytes)
 		local from = before.begun == acc and shared(bytes, before.input) or 0
@@ -246,8 +261,11 @@ local function folding(stage, env)
 		return now
 	end
 	local initial = f.init == nil and f.zero or f.init
+	if stage.serial then
+		initial = within(stage, "init", stage.bits, order, function() return ops.tuple(f.init(state), "what init returns") end)
+	end
 	if type(initial) == "number" then initial = number_of(initial) end
-	local acc, value, len = initial, nil, 0
+	local acc, value = initial, nil
 	local associated = stage.pair and env.values[stage.pair.name .. ".associated"] or {}
 	-- The tag of a pair has counted what is associated before.
 	function c.reset()
@@ -273,6 +291,7 @@ local function folding(stage, env)
 	end
 	function c.value()
 		return bytes_of_value(stage, order, function()
+			if stage.serial and len % unit == 0 then return f.finish(filled(acc, {}, before_data + len), state) end
 			if value or not stage.pair then return value or f.finish(acc, state) end
 			return f.finish(acc, state, number_of(8 * #associated), number_of(8 * len))
 		end)

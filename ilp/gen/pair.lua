@@ -73,8 +73,9 @@ end
 -- trace: as describe.lua has it, of finish and last.
 local function fold_of(d, cipher, find, trace)
 	local base = partner(d, "authenticator", "fold", find)
-	if base.join then
-		field.fail(d, "authenticator", "'%s' is joined, expected a fold in order (tail \"last\"); name another", base.name)
+	if not base.last then
+		field.fail(d, "authenticator", "'%s' is %s, expected a fold in order (tail \"last\"); name another", base.name,
+			base.join and "joined" or "a hash")
 	end
 	local part, made = copy(base), base.fields
 	part.name, part.standard = d.name .. "_tag", d.standard

@@ -93,6 +93,9 @@ local function definitions_of(width)
 	put(macro(string.format("SWAP_q%d(x)", bits), function()
 		return string.format("BYTES_d%d(x, %s)", bits, bytes_of(width, 16, function(k) return 15 - k end))
 	end))
+	put(macro(string.format("SWAP32_q%d(x)", bits), function()
+		return string.format("BYTES_d%d(x, %s)", bits, bytes_of(width, 4, function(k) return 3 - k end))
+	end))
 	-- Rotations by whole bytes.
 	for _, by in ipairs { 8, 16, 24 } do
 		local name = string.format("ROTL%d_v%d", by, bits)

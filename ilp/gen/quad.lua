@@ -1,6 +1,6 @@
--- The word operations on words of 128 bits, as numbers: what AES and products without carries are made of. A word is
--- two halves of 64 bits. A description takes from memory what it needs by big() and little(); all else means the same
--- on every machine. Byte j of AES's state (FIPS 197 (3.4)) is the word's j-th from the lowest.
+-- The word operations on words of 128 bits, as numbers: what AES, SHA-256 and products without carries are made of. A
+-- word is two halves of 64 bits. A description takes from memory what it needs by big() and little(); all else means the
+-- same on every machine. Byte j of AES's state (FIPS 197 (3.4)) is the word's j-th from the lowest.
 local bit, ffi = require "bit", require "ffi"
 local band, bor, bxor, lshift, rshift, bswap = bit.band, bit.bor, bit.bxor, bit.lshift, bit.rshift, bit.bswap
 
@@ -121,6 +121,50 @@ local function mixed(t)
 	return out
 end
 
+-- SHA-256 ----------------------------------------------------------------------------------------------------------
+
+-- Words of 32 bits, from the lowest.
+local function words_of(w)
+	return { tonumber(band(w.low, LOW)), tonumber(rshift(w.low, 32)), tonumber(band(w.high, LOW)),
+		tonumber(rshift(w.high, 32)) }
+end
+local function of_words(a, b, c, d)
+	local function two(low, high) return low % 2^32 + lshift(high % 2^32 + 0ULL, 32) end
+	return new(two(a, b), two(c, d))
+end
+
+-- FIPS 180-4 (4.1.2), of numbers.
+local function sigma(x, a, b, c)
+	return bxor(bit.ror(x, a), bit.ror(x, b), c < 0 and rshift(x, -c) or bit.ror(x, c)) % 2^32
+end
+local function ch(x, y, z) return bxor(band(x, y), band(bit.bnot(x), z)) % 2^32 end
+local function maj(x, y, z) return bxor(band(x, y), band(x, z), band(y, z)) % 2^32 end
+
+-- (6.2.2), step 3, four times.
+local function rounds(abef, cdgh, kw)
+	local x, y = words_of(abef), words_of(cdgh)
+	local a, b, c, d, e, f, g, h = x[4], x[3], y[4], y[3], x[2], x[1], y[2], y[1]
+	for _, w in ipairs(words_of(kw)) do
+		local t1 = h + sigma(e, 6, 11, 25) + ch(e, f, g) + w
+		local t2 = sigma(a, 2, 13, 22) + maj(a, b, c)
+		a, b, c, d, e, f, g, h = (t1 + t2) % 2^32, a, b, c, (d + t1) % 2^32, e, f, g
+	end
+	return of_words(f, e, b, a), of_words(h, g, d, c)
+end
+
+local function su0(a, b)
+	local x, y = words_of(a), words_of(b)
+	local function sum(k, next) return x[k] + sigma(next, 7, 18, -3) end
+	return of_words(sum(1, x[2]), sum(2, x[3]), sum(3, x[4]), sum(4, y[1]))
+end
+
+local function su1(t, b, c)
+	local out, y, z = words_of(t), words_of(b), words_of(c)
+	local function sum(k, seventh, second) return (out[k] + seventh + sigma(second, 17, 19, -10)) % 2^32 end
+	local first, second = sum(1, y[2], z[3]), sum(2, y[3], z[4])
+	return of_words(first, second, sum(3, y[4], first), sum(4, z[1], second))
+end
+
 -- ----------------------------------------------------------------------------------------------------------------
 
 -- Gives the domain d its operations.
@@ -133,11 +177,15 @@ function M.operations(d)
 	function d.rotl(a, n) return n == 0 and a or d.or_(shl(a, n), shr(a, 128 - n)) end
 	function d.add32(a, b) return new(halves(a.low, b.low), halves(a.high, b.high)) end
 	function d.swap(a) return new(bswap(a.high), bswap(a.low)) end
+	function d.swap32(a) return new(bit.rol(bswap(a.low), 32), bit.rol(bswap(a.high), 32)) end
 	function d.clmul(a, b, halves_)
 		return product(halves_ % 2 == 1 and a.high or a.low, halves_ >= 2 and b.high or b.low)
 	end
 	function d.aes(a, key) return d.xor(word_of(mixed(substituted(a))), key) end
 	function d.aes_last(a, key) return d.xor(word_of(substituted(a)), key) end
+	function d.sha256(a, b, w) return (rounds(a, b, w)) end
+	function d.sha256_half(a, b, w) return select(2, rounds(a, b, w)) end
+	d.sha256_su0, d.sha256_su1 = su0, su1
 end
 
 return M

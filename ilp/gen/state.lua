@@ -68,7 +68,7 @@ local function members(plan)
 		local words, size = #stage.zero, stage.bits / 8
 		if stage.join then put(16, 8, string.format("struct ilp_fold %s;", stage.name))
 		else put(size * words, size, string.format("%s %s[%d];", isa_table.type(4, stage.bits), stage.name, words)) end
-		if stage.pair then put(16, 8, string.format("uint64_t %s_len[2];", stage.name)) end
+		if stage.pair or stage.serial then put(16, 8, string.format("uint64_t %s_len[2];", stage.name)) end
 	end
 	M.each_compared(plan, function(stage)
 		put(stage.size, 1, string.format("uint8_t %s_came[%d];", stage.name, stage.size))

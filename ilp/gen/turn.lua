@@ -42,6 +42,7 @@ local function group_of(step, width)
 	if nothing_to_do(step) then return 1 end
 	local moved = move.of(step)
 	if moved then return move.group(moved, width) end
+	if step.kind == "fold" and step.stage.serial then return math.max(step.stage.unit / width, 1) end
 	return (step.kind == "map" or step.kind == "fold") and step.stage.words or 1
 end
 
@@ -170,6 +171,7 @@ end
 
 local function emit_fold(t, step, isa, width, xs, main, first)
 	local stage = step.stage
+	if stage.serial then return fold.serial_steps(t, stage, isa, width, xs) end
 	if stage.steps then return fold.steps(t, stage, isa, width, xs) end
 	if not main and fold.in_order(stage) then return fold_units(t, stage, isa, width, xs) end
 	local sums, n = main == true and fold.sums(stage, isa) or 1, stage.words

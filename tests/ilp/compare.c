@@ -137,7 +137,7 @@ static void check_values(const struct ilp_any *s, const struct vec_adu *adu, boo
 	const uint8_t *want = adu->values;
 
 	for (size_t i = 0; i < vec.values_len; i++) {
-		uint8_t got[16];
+		uint8_t got[ILP_VALUE_MAX];
 		const size_t size = vec.values[i].size;
 
 		EXPECT(ilp_value(chain, s, vec.values[i].name, got, size) == 0, "length %zu: value %s", adu->len,
@@ -343,7 +343,7 @@ static bool same_state(const struct ilp_any *a, const struct ilp_any *b)
 	memset(x.bytes + chain->ahead_at, 0, chain->ahead);
 	memset(y.bytes + chain->ahead_at, 0, chain->ahead);
 	for (const struct ilp_value *v = chain->values; v->name; v++) {
-		uint8_t of_x[16], of_y[16];
+		uint8_t of_x[ILP_VALUE_MAX], of_y[ILP_VALUE_MAX];
 		v->get(a, of_x);
 		v->get(b, of_y);
 		if (memcmp(of_x, of_y, v->size) != 0)
