@@ -82,13 +82,17 @@ START_TEST(same_as_the_fused_loop)
 		memset(&state, 0, sizeof state);
 		for (const struct ilp_param *p = chain->params; p->name; p++) {
 			const char *of = strchr(p->name, '.');
-			const void *value = strcmp(of, ".key") == 0 ? key : strcmp(of, ".nonce") == 0 ? nonce : counter;
+			static const uint8_t big[4] = { 0, 0, 0, 1 };
+			uint8_t longer[64] = { 0 };
+			memcpy(longer, key, sizeof key);
+			const void *value = strcmp(of, ".key") == 0 ? longer : strcmp(of, ".nonce") == 0 ? nonce
+				: strncmp(p->name, "aes", 3) == 0 ? big : counter;
 			ck_assert_int_eq(ilp_set(chain, &state, p->name, value, p->size), 0);
 		}
 		for (unsigned d = 0; d < ILP_DIRECTIONS; d++)
 			for (size_t n = 0; n <= MAX; n += n < 300 ? 1 : 97) {
-				uint8_t ours[MAX + ILP_HELD_MAX], theirs[MAX + 16], wire[MAX + ILP_HELD_MAX];
-				const size_t tag = chain->associate ? 16 : 0;
+				uint8_t ours[MAX + ILP_HELD_MAX], theirs[MAX + LIBRARY_VALUE], wire[MAX + ILP_HELD_MAX];
+				const size_t tag = chain->associate ? 16 : strstr(chain->stages, "(tail)") ? LIBRARY_VALUE : 0;
 				const uint8_t *in = data;
 				size_t len = n, out = d == ILP_SEND ? n + tag : n;
 
@@ -105,11 +109,11 @@ START_TEST(same_as_the_fused_loop)
 				ck_assert_uint_eq(done, out);
 				uint16_t sum = (d == ILP_SEND ? library_send : library_recv)(l, theirs, in, len);
 				ck_assert_mem_eq(ours, theirs, out);
-				uint8_t crc[4], other[4];
-				if (ilp_value(chain, &state, "crc32c", crc, 4) == 0) {
-					const uint32_t value = library_crc32c(l);
-					memcpy(other, &value, 4);
-					ck_assert_mem_eq(crc, other, 4);
+				uint8_t got[LIBRARY_VALUE], value[LIBRARY_VALUE];
+				const size_t size = library_value(l, value);
+				if (size > 0) {
+					ck_assert_int_eq(ilp_value(chain, &state, size == 4 ? "crc32c" : "hmac_sha256", got, size), 0);
+					ck_assert_mem_eq(got, value, size);
 				}
 				if (chain->sum)
 					ck_assert_uint_eq(chain->sum(&state) % 0xffff, sum % 0xffff);

@@ -1,19 +1,25 @@
-/* A chain by library calls. RFC 4506 (XDR), RFC 8439 (ChaCha20), NIST SP 800-38D (GCM). */
+/* A chain by library calls. RFC 4506 (XDR), RFC 8439 (ChaCha20), NIST SP 800-38A and D (counter mode, GCM), RFC 2104
+ * (HMAC). */
 #include "tools/library.h"
 
 #include "core/cksum.h"
 #include "tools/crc32c.h"
 
 #include <errno.h>
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <rpc/xdr.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum op { XDR_U32, XDR_RECORD, CHACHA20, COPY, SUM, CRC32C, AES128_GCM, AES256_GCM, CHACHA20_POLY1305, OPS };
-static const char *const op_names[OPS] = { "xdr_u32", "xdr_record", "chacha20", "copy", "inet_checksum", "crc32c",
-	"aes128_gcm", "aes256_gcm", "chacha20_poly1305" };
+enum op {
+	XDR_U32, XDR_RECORD, CHACHA20, AES128_CTR, COPY, SUM, CRC32C, HMAC_SHA256, HMAC_TAG, AES128_GCM, AES256_GCM,
+	CHACHA20_POLY1305, OPS
+};
+static const char *const op_names[OPS] = { "xdr_u32", "xdr_record", "chacha20", "aes128_ctr", "copy", "inet_checksum",
+	"crc32c", "hmac_sha256", "hmac_sha256(tail)", "aes128_gcm", "aes256_gcm", "chacha20_poly1305" };
 #define TAG 16 /* bytes, of pairs */
 
 #define OPS_MAX 16
@@ -21,14 +27,18 @@ struct library {
 	enum op ops[OPS_MAX]; /* in send order */
 	unsigned count;
 	EVP_CIPHER_CTX *cipher, *decipher; /* of pairs one for each direction */
-	uint8_t iv[16]; /* OpenSSL's: block counter, little endian, then the nonce */
+	EVP_MAC_CTX *mac;
+	uint8_t iv[20]; /* OpenSSL's for ChaCha20: block counter, little endian, then the nonce; and AES's counter */
 	uint8_t *tmp;
-	uint32_t crc;
+	uint8_t value[LIBRARY_VALUE];
+	size_t value_len, behind; /* of it, what goes behind the data and is not there yet */
+	uint8_t came[LIBRARY_VALUE];
 };
 
+/* What leaves the data where it is. */
 static bool is_fold(enum op op)
 {
-	return op == SUM || op == CRC32C;
+	return op == SUM || op == CRC32C || op == HMAC_SHA256 || op == HMAC_TAG;
 }
 
 static int parse(struct library *l, const char *stages)
@@ -61,10 +71,28 @@ static const EVP_CIPHER *cipher_of(const struct library *l)
 			return EVP_aes_256_gcm();
 		case CHACHA20_POLY1305:
 			return EVP_chacha20_poly1305();
+		case AES128_CTR:
+			return EVP_aes_128_ctr();
 		default:
 			break;
 		}
 	return EVP_chacha20();
+}
+
+/* With a key of 32 bytes, which stays. */
+static EVP_MAC_CTX *mac_open(const uint8_t *key)
+{
+	EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	EVP_MAC_CTX *c = EVP_MAC_CTX_new(hmac);
+	const OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char[]){ "SHA256" }, 0),
+		OSSL_PARAM_construct_end() };
+
+	EVP_MAC_free(hmac);
+	if (c && !EVP_MAC_init(c, key, 32, params)) {
+		EVP_MAC_CTX_free(c);
+		c = NULL;
+	}
+	return c;
 }
 
 struct library *library_open(const char *stages, const uint8_t *key, const uint8_t *nonce, size_t max)
@@ -76,10 +104,12 @@ struct library *library_open(const char *stages, const uint8_t *key, const uint8
 	int error = parse(l, stages);
 	l->iv[0] = 1; /* RFC 8439 (2.4): the counter that data usually begins with */
 	memcpy(l->iv + 4, nonce, 12);
-	l->tmp = malloc(max + TAG);
+	l->iv[19] = 1;
+	l->tmp = malloc(max + LIBRARY_VALUE);
 	l->cipher = EVP_CIPHER_CTX_new();
 	l->decipher = EVP_CIPHER_CTX_new();
-	if (!error && (!l->tmp || !l->cipher || !l->decipher ||
+	l->mac = mac_open(key);
+	if (!error && (!l->tmp || !l->cipher || !l->decipher || !l->mac ||
 			!EVP_EncryptInit_ex(l->cipher, cipher_of(l), NULL, key, l->iv) ||
 			!EVP_DecryptInit_ex(l->decipher, cipher_of(l), NULL, key, l->iv)))
 		error = -ENOMEM;
@@ -96,6 +126,7 @@ void library_close(struct library *l)
 		return;
 	EVP_CIPHER_CTX_free(l->cipher);
 	EVP_CIPHER_CTX_free(l->decipher);
+	EVP_MAC_CTX_free(l->mac);
 	free(l->tmp);
 	free(l);
 }
@@ -126,13 +157,54 @@ static void xdr(enum xdr_op direction, enum op op, uint8_t *wire, uint8_t *array
 		memmove(array + whole, wire + whole, n - whole);
 }
 
-static void chacha20(struct library *l, uint8_t *dst, const uint8_t *src, size_t n)
+/* What is still to go behind n bytes at `to`: there are more then. */
+static size_t behind(struct library *l, uint8_t *to, size_t n)
+{
+	const size_t more = l->behind;
+
+	memcpy(to + n, l->value, more);
+	l->behind = 0;
+	return n + more;
+}
+
+/* more: bytes of a value behind n of data, at `from`; they go to `to`. */
+static void encrypt(struct library *l, enum op op, uint8_t *dst, const uint8_t *src, size_t n, uint8_t *to,
+	const uint8_t *from, size_t more)
 {
 	int written;
 
-	if (!EVP_EncryptInit_ex(l->cipher, NULL, NULL, NULL, l->iv) ||
-		!EVP_EncryptUpdate(l->cipher, dst, &written, src, (int)n))
+	if (!EVP_EncryptInit_ex(l->cipher, NULL, NULL, NULL, op == CHACHA20 ? l->iv : l->iv + 4) ||
+		!EVP_EncryptUpdate(l->cipher, dst, &written, src, (int)n) ||
+		!EVP_EncryptUpdate(l->cipher, to, &written, from, (int)more))
 		abort(); /* it has key and room, and no reason */
+}
+
+static void hmac(struct library *l, uint8_t *to, const uint8_t *at, size_t n)
+{
+	size_t written;
+
+	if (!EVP_MAC_init(l->mac, NULL, 0, NULL) || !EVP_MAC_update(l->mac, at, n) ||
+		!EVP_MAC_final(l->mac, to, &written, LIBRARY_VALUE))
+		abort();
+}
+
+/* What is behind n bytes of data as they come, where a value is to be. Returns how many bytes of data there are. */
+static size_t take_off(struct library *l, const uint8_t *at, size_t n)
+{
+	n -= n < LIBRARY_VALUE ? n : LIBRARY_VALUE;
+	memcpy(l->came, at + n, LIBRARY_VALUE);
+	return n;
+}
+
+/* The value behind the data: put there by who moves the data next, or compared. Nobody hands it what is forged. */
+static void tag(struct library *l, bool send, const uint8_t *at, size_t n)
+{
+	hmac(l, l->value, at, n);
+	l->value_len = LIBRARY_VALUE;
+	if (send)
+		l->behind = LIBRARY_VALUE;
+	else if (CRYPTO_memcmp(l->value, l->came, LIBRARY_VALUE))
+		memset(l->value, 0, LIBRARY_VALUE);
 }
 
 /* Returns how many bytes come out. Nobody hands it what is forged: what is to be done then takes no time here. */
@@ -165,9 +237,11 @@ static uint16_t run(struct library *l, bool send, uint8_t *dst, const uint8_t *s
 	const uint8_t *at = src;
 	unsigned moves = 0;
 	uint16_t sum = 0;
+	bool came = false;
 
 	for (unsigned i = 0; i < l->count; i++)
 		moves += !is_fold(l->ops[i]);
+	l->value_len = l->behind = 0;
 	for (unsigned i = 0; i < l->count; i++) {
 		enum op op = l->ops[send ? i : l->count - 1 - i];
 		/* The last that moves bytes moves them to where they belong; OpenSSL and XDR work in place before. */
@@ -182,17 +256,35 @@ static uint16_t run(struct library *l, bool send, uint8_t *dst, const uint8_t *s
 				xdr(XDR_DECODE, op, (uint8_t *)at, to, n);
 			break;
 		case CHACHA20:
-			chacha20(l, to, at, n);
+		case AES128_CTR:
+			if (!send && i + 1 < l->count && l->ops[l->count - 2 - i] == HMAC_TAG) {
+				n = take_off(l, at, n), came = true;
+				encrypt(l, op, to, at, n, l->came, l->came, LIBRARY_VALUE);
+			} else {
+				encrypt(l, op, to, at, n, to + n, l->value, l->behind);
+				n += l->behind, l->behind = 0;
+			}
 			break;
 		case COPY:
 			if (at != to)
 				memcpy(to, at, n);
+			n = behind(l, to, n);
 			break;
 		case SUM:
 			sum = tcpu_sum(at, n);
 			continue;
 		case CRC32C:
-			l->crc = crc32c(at, n);
+			l->value_len = sizeof(uint32_t);
+			memcpy(l->value, &(uint32_t){ crc32c(at, n) }, l->value_len);
+			continue;
+		case HMAC_SHA256:
+			l->value_len = LIBRARY_VALUE;
+			hmac(l, l->value, at, n);
+			continue;
+		case HMAC_TAG:
+			if (!send && !came) /* not deciphered with the data */
+				n = take_off(l, at, n);
+			tag(l, send, at, n);
 			continue;
 		default:
 			n = pair(l, send, to, at, n);
@@ -202,6 +294,7 @@ static uint16_t run(struct library *l, bool send, uint8_t *dst, const uint8_t *s
 	}
 	if (at == src && n) /* nothing but folds */
 		memcpy(dst, src, n);
+	behind(l, dst, n);
 	return sum;
 }
 
@@ -215,7 +308,8 @@ uint16_t library_recv(struct library *l, uint8_t *dst, const uint8_t *src, size_
 	return run(l, false, dst, src, n);
 }
 
-uint32_t library_crc32c(const struct library *l)
+size_t library_value(const struct library *l, uint8_t *to)
 {
-	return l->crc;
+	memcpy(to, l->value, l->value_len);
+	return l->value_len;
 }

@@ -41,23 +41,27 @@ uint8_t *operands_memory(size_t bytes, uint64_t *random)
 
 const uint8_t operands_key[32] = "a key for benchmarks, no secret.", operands_nonce[12] = "a nonce 4 it";
 static const uint32_t counter = 1; /* RFC 8439 (2.4) */
+static const uint8_t big_counter[4] = { 0, 0, 0, 1 };
 
 void operands_params(const struct ilp_chain *chain, struct ilp_any *state)
 {
-	uint8_t any[64];
+	uint8_t any[64], key[64] = { 0 };
 
 	memset(any, 0x5a, sizeof any);
+	memcpy(key, operands_key, sizeof operands_key);
 	for (const struct ilp_param *p = chain->params; p && p->name; p++) {
 		const void *value = any;
 
 		const char *of = strchr(p->name, '.');
 
-		if (!strcmp(of, ".key") && p->size <= sizeof operands_key)
-			value = operands_key;
+		if (!strcmp(of, ".key"))
+			value = key; /* one of HMAC's is filled up with zeros */
 		else if (!strcmp(of, ".nonce"))
 			value = operands_nonce;
 		else if (!strcmp(p->name, "chacha20.counter"))
 			value = &counter;
+		else if (!strcmp(p->name, "aes128_ctr.counter"))
+			value = big_counter;
 		if (p->size <= sizeof any)
 			ilp_set(chain, state, p->name, value, p->size);
 	}

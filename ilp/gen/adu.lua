@@ -84,6 +84,7 @@ local function emit_words(t, stage, isa, graph, first, zero)
 		end
 	end
 	t:open("{")
+	expression.clean(t, graph, isa)
 	for k, r in ipairs(expression.emit(t, graph, names, T, "t", isa)) do
 		t:line("const %s w%d = %s;", T, k, r)
 	end

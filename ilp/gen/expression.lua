@@ -1,5 +1,6 @@
 -- Graphs as C: statements for what is used more than once or belongs to a loop, expressions for the rest.
 local bit = require "bit"
+local graph_of = require "gen.graph"
 local isa_table = require "gen.isa"
 local prelude = require "gen.prelude"
 local quad = require "gen.quad"
@@ -44,6 +45,15 @@ function M.used_inputs(graph)
 	local uses, used = count_uses(graph), {}
 	for k, input in ipairs(graph.inputs) do used[k] = uses[input] ~= nil end
 	return used
+end
+
+-- What is to stand before it: x86's instructions for SHA-256 are of those that, where upper halves of vectors are in use,
+-- each take hundreds of cycles (Zen 3).
+function M.clean(t, graph, isa)
+	local sha = isa and isa.sha and (isa.widths[1] or 0) > 16
+	if sha and (graph_of.find(graph.scope, "sha256") or graph_of.find(graph.scope, "sha256_su1")) then
+		t:line("_mm256_zeroupper();")
+	end
 end
 
 -- Strips outer parentheses that belong together.

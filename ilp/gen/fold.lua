@@ -95,6 +95,7 @@ end
 local function assign(t, g, names, to, T, isa)
 	T = T or "uint64_t"
 	ignore(t, g, names)
+	expression.clean(t, g, isa)
 	local results = expression.emit(t, g, names, T, "t", isa)
 	local temporary = {}
 	for k, r in ipairs(results) do
@@ -112,8 +113,8 @@ local function begin_number(t, stage, what, isa, parameters, more)
 	local T = number(stage, isa)
 	local before, unused = "", ""
 	if quads(stage) then before, unused = isa_table.attribute(isa), "__attribute__((unused)) " end
-	t:func(string.format("%sstatic inline %svoid %s(%s%s%s)", before, unused, function_name(stage, what, isa),
-		(parameters:gsub("T%f[ ]", T)), state_parameter(stage), more or ""))
+	t:func(string.format("%sstatic %s %svoid %s(%s%s%s)", before, stage.serial and "__attribute__((noinline))" or "inline",
+		unused, function_name(stage, what, isa), (parameters:gsub("T%f[ ]", T)), state_parameter(stage), more or ""))
 end
 
 local function emit_step_functions(t, stage, isa)
