@@ -25,6 +25,7 @@ static void hide(const struct ilp_chain *c, struct ilp_any *s, enum ilp_isa isa)
 static void run(const struct ilp_chain *c, enum ilp_direction d, unsigned way, enum ilp_isa isa, size_t n)
 {
 	static struct ilp_any s;
+	uint8_t value[ILP_VALUE_MAX];
 
 	if (d == ILP_SEND)
 		VALGRIND_MAKE_MEM_UNDEFINED(src, sizeof src);
@@ -36,6 +37,8 @@ static void run(const struct ilp_chain *c, enum ilp_direction d, unsigned way, e
 		c->associate(&s, with, sizeof with);
 	size_t out = c->ways[d][way].loop[isa](&s, dst, src, n, tmp);
 	c->end[d](&s, dst + out);
+	for (const struct ilp_value *v = c->values; v->name; v++)
+		v->get(&s, value);
 	calls++;
 	if (way != ILP_FUSED)
 		return;

@@ -32,7 +32,8 @@ struct library {
 	uint8_t *tmp;
 	uint8_t value[LIBRARY_VALUE];
 	size_t value_len, behind; /* of it, what goes behind the data and is not there yet */
-	uint8_t came[LIBRARY_VALUE];
+	uint8_t came[LIBRARY_VALUE]; /* that was behind the data */
+	size_t came_len;
 };
 
 /* What leaves the data where it is. */
@@ -193,18 +194,36 @@ static size_t take_off(struct library *l, const uint8_t *at, size_t n)
 {
 	n -= n < LIBRARY_VALUE ? n : LIBRARY_VALUE;
 	memcpy(l->came, at + n, LIBRARY_VALUE);
+	l->came_len = LIBRARY_VALUE;
+	return n;
+}
+
+/* Returns how many bytes there are then. values: it deciphers one behind the data. */
+static size_t cipher(struct library *l, enum op op, bool values, uint8_t *to, const uint8_t *at, size_t n)
+{
+	if (values) {
+		n = take_off(l, at, n);
+		encrypt(l, op, to, at, n, l->came, l->came, l->came_len);
+		return n;
+	}
+	encrypt(l, op, to, at, n, to + n, l->value, l->behind);
+	n += l->behind;
+	l->behind = 0;
 	return n;
 }
 
 /* The value behind the data: put there by who moves the data next, or compared. Nobody hands it what is forged. */
-static void tag(struct library *l, bool send, const uint8_t *at, size_t n)
+static size_t tag(struct library *l, bool send, const uint8_t *at, size_t n)
 {
+	if (!send && !l->came_len) /* it was not deciphered with the data */
+		n = take_off(l, at, n);
 	hmac(l, l->value, at, n);
 	l->value_len = LIBRARY_VALUE;
 	if (send)
 		l->behind = LIBRARY_VALUE;
 	else if (CRYPTO_memcmp(l->value, l->came, LIBRARY_VALUE))
 		memset(l->value, 0, LIBRARY_VALUE);
+	return n;
 }
 
 /* Returns how many bytes come out. Nobody hands it what is forged: what is to be done then takes no time here. */
@@ -237,11 +256,10 @@ static uint16_t run(struct library *l, bool send, uint8_t *dst, const uint8_t *s
 	const uint8_t *at = src;
 	unsigned moves = 0;
 	uint16_t sum = 0;
-	bool came = false;
 
 	for (unsigned i = 0; i < l->count; i++)
 		moves += !is_fold(l->ops[i]);
-	l->value_len = l->behind = 0;
+	l->value_len = l->behind = l->came_len = 0;
 	for (unsigned i = 0; i < l->count; i++) {
 		enum op op = l->ops[send ? i : l->count - 1 - i];
 		/* The last that moves bytes moves them to where they belong; OpenSSL and XDR work in place before. */
@@ -257,13 +275,7 @@ static uint16_t run(struct library *l, bool send, uint8_t *dst, const uint8_t *s
 			break;
 		case CHACHA20:
 		case AES128_CTR:
-			if (!send && i + 1 < l->count && l->ops[l->count - 2 - i] == HMAC_TAG) {
-				n = take_off(l, at, n), came = true;
-				encrypt(l, op, to, at, n, l->came, l->came, LIBRARY_VALUE);
-			} else {
-				encrypt(l, op, to, at, n, to + n, l->value, l->behind);
-				n += l->behind, l->behind = 0;
-			}
+			n = cipher(l, op, !send && i + 1 < l->count && l->ops[l->count - 2 - i] == HMAC_TAG, to, at, n);
 			break;
 		case COPY:
 			if (at != to)
@@ -282,9 +294,7 @@ static uint16_t run(struct library *l, bool send, uint8_t *dst, const uint8_t *s
 			hmac(l, l->value, at, n);
 			continue;
 		case HMAC_TAG:
-			if (!send && !came) /* not deciphered with the data */
-				n = take_off(l, at, n);
-			tag(l, send, at, n);
+			n = tag(l, send, at, n);
 			continue;
 		default:
 			n = pair(l, send, to, at, n);

@@ -26,10 +26,10 @@
 --	         tail = "zero": an incomplete last unit counts as if zeros followed, and units in any order, without params;
 --	         then join(a, b, len_a) is the value of len_a bytes that came to a followed by such that came to b.
 --	         tail = "last": last(acc, w, n, s) takes the last n bytes, which zeros follow in w
---	hash     a fold whose units, of 64 bytes, are folded one after another: init(s) is the accumulator with which the data
---	         begins, step(acc, w, s) that with one unit more, four words of 128 bits; finish(acc, s), size and order as of
---	         a fold. The data is filled up with a bit that is 1, zeros, and 64 bits, in that order, of how many bits it
---	         had and the `before` bytes that were folded before it [0]
+--	hash     a fold whose units, of 64 bytes, are folded one after another: init(s) is the accumulator with which the
+--	         data begins, step(acc, w, s) that with one unit more, four words of 128 bits; finish(acc, s), size and order
+--	         as of a fold. The data is filled up with a bit that is 1, zeros, and 64 bits, in that order, of how many
+--	         bits it had and the `before` bytes that were folded before it [0]
 --	stream   is xored to the data. block(s, i) gives the 16 words of 32 bits of block i, as memory is to hold them; with
 --	         word = 128, one such word
 --	pair     authenticated encryption: cipher, a stream, and authenticator, a fold, whose tag goes behind the data. Its

@@ -47,8 +47,8 @@ function M.used_inputs(graph)
 	return used
 end
 
--- What is to stand before it: x86's instructions for SHA-256 are of those that, where upper halves of vectors are in use,
--- each take hundreds of cycles (Zen 3).
+-- What is to stand before it: x86's instructions for SHA-256 are of those that each take a hundred cycles where upper
+-- halves of vectors are in use (Zen 3).
 function M.clean(t, graph, isa)
 	local sha = isa and isa.sha and (isa.widths[1] or 0) > 16
 	if sha and (graph_of.find(graph.scope, "sha256") or graph_of.find(graph.scope, "sha256_su1")) then

@@ -145,9 +145,10 @@ end
 local function emit_fill(t, stage, isa)
 	local words = {}
 	for j = 1, stage.words do words[j] = string.format("LOAD(%s, block + i + %d)", number(stage, isa), 16 * (j - 1)) end
-	begin_number(t, stage, "fill", isa, string.format("T *acc, const uint8_t last[%d], size_t n, uint64_t len", stage.unit))
+	begin_number(t, stage, "fill", isa,
+		string.format("T *acc, const uint8_t last[%d], size_t n, uint64_t len", stage.unit))
 	t:line("uint8_t block[%d] = { 0 };", 2 * stage.unit)
-	t:line("const size_t size = n < %d ? %d : %d;", stage.unit - 8, stage.unit, 2 * stage.unit);
+	t:line("const size_t size = n < %d ? %d : %d;", stage.unit - 8, stage.unit, 2 * stage.unit)
 	t:line("const uint64_t bits = %s(uint64_t, 8 * len);", prelude.use(stage.order:upper()))
 	prelude.use "SWAP_uint64_t"
 	t:line("")

@@ -1,7 +1,6 @@
 -- What stands behind a page about a chain: the graphs of its stages' functions, an operation a line, with the line of
 -- the Lua that it comes from; and the C that a loop becomes.
 local bit = require "bit"
-local fold = require "gen.fold"
 local isa_table = require "gen.isa"
 local loop = require "gen.loop"
 local quad = require "gen.quad"

@@ -316,8 +316,10 @@ end
 -- Whether the keystream may stay in registers: a single one, beside steps that need no neighbours of a vector, and
 -- folds in order only if these and their accumulators are few.
 local function stays(loop, isa)
-	if #turn.widths(loop, isa) == 0 or #loop.streams ~= 1 or turn.group(loop, isa.widths[1]) > 1 then return false end
-	return stream.quads(loop.streams[1].stage) or not folds_in_order(loop)
+	if #turn.widths(loop, isa) == 0 or #loop.streams ~= 1 then return false end
+	local group = turn.group(loop, isa.widths[1])
+	if not stream.quads(loop.streams[1].stage) then return group == 1 and not folds_in_order(loop) end
+	return group == 1 or fold.SEVERAL % group == 0 and stream.widest(loop.streams[1].stage, isa).vectors % group == 0
 end
 
 -- What makes most of a loop's first keystream.
@@ -344,7 +346,7 @@ local function emit_wide(t, loop, isa, out)
 	local xs, keys = {}, {}
 	stream.in_order(t, step.stage, one, function(j, key)
 		load(j)
-		if several(loop) then
+		if several(loop) or turn.group(loop, width) > 1 then
 			xs[j + 1], keys[j + 1] = "x" .. j, key
 		else
 			turn.vectors(t, loop, isa, width, { "x" .. j }, "i + " .. j * width, function() return key end, true, j)

@@ -34,7 +34,7 @@ local function check_call(op, takes, surplus)
 	end
 	if not domain[op] then
 		sandbox.fail_here("%s() on words of %d bits, which have none, expected %s; write those", op, domain.bits,
-			domain.bits == 128 and "xor(), and_(), or_(), shl(), shr(), rotl(), add32(), swap(), swap32(), clmul(), aes() or SHA's"
+			domain.bits == 128 and "xor(), and_(), or_(), shl(), shr(), rotl(), add32(), swap(), clmul(), AES's or SHA's"
 			or "operations of these (ilp/gen/ops.lua)")
 	end
 	if surplus ~= nil then

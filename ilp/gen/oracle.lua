@@ -218,15 +218,13 @@ local function bytes_of_value(stage, order, finish)
 	return part(bytes, 1, stage.size)
 end
 
--- The value of a fold, carried through pieces: feed(bytes), value() → bytes.
-local function folding(stage, env)
-	local f, order, unit = stage.fields, env.order, stage.unit
-	local words, number_of = stage.words, number.new(stage.bits, order).word
-	local state = begin(stage, env.values, order)
-	local c, before = {}, { input = {}, accs = {} }
+-- What a fold does: step(acc, bytes, i) takes the unit at i; last(acc, bytes, i, len) all from i on, fewer bytes, len
+-- bytes having gone before `bytes`.
+local function functions_of(stage, order, state)
+	local f, words, size = stage.fields, stage.words, math.min(stage.unit, stage.bits / 8)
+	local number_of = number.new(stage.bits, order).word
 	local function unit_at(bytes, i)
 		local w = {}
-		local size = math.min(unit, stage.bits / 8)
 		for k = 1, words do w[k] = number_of(load(bytes, i + size * (k - 1), size, order)) end
 		return words > 1 and w or w[1]
 	end
@@ -234,19 +232,34 @@ local function folding(stage, env)
 		if stage.serial then return f.step(acc, unit_at(bytes, i), state) end
 		return f.step(acc, unit_at(bytes, i), 1, state)
 	end
-	-- What a hash fills up all with that it has seen: its last bytes, how many they are all together.
-	local function filled(acc, bytes, total)
-		append(bytes, { 0x80 })
-		while #bytes % 64 ~= 56 do append(bytes, { 0 }) end
-		store(bytes, #bytes + 1, 8ULL * total, 8, f.order)
-		for i = 1, #bytes, 64 do acc = step(acc, bytes, i) end
+	local function last(acc, bytes, i, len)
+		if not stage.serial then return f.last(acc, unit_at(bytes, i), #bytes - i + 1, state) end
+		local rest = append(part(bytes, i, #bytes), { 0x80 })
+		while #rest % 64 ~= 56 do append(rest, { 0 }) end
+		store(rest, #rest + 1, 8ULL * ((f.before or 0) + len + #bytes), 8, f.order)
+		for k = 1, #rest, 64 do acc = step(acc, rest, k) end
 		return acc
 	end
-	local len, before_data = 0, f.before or 0
-	local function last(acc, bytes, i)
-		if stage.serial then return filled(acc, part(bytes, i, #bytes), before_data + len + #bytes) end
-		return f.last(acc, unit_at(bytes, i), #bytes - i + 1, state)
+	return step, last
+end
+
+-- What it begins with.
+local function initial_of(stage, order, state)
+	local f = stage.fields
+	if stage.serial then
+		return within(stage, "init", stage.bits, order, function() return ops.tuple(f.init(state), "what init returns") end)
 	end
+	local initial = f.init == nil and f.zero or f.init
+	return type(initial) == "number" and number.new(stage.bits, order).word(initial) or initial
+end
+
+-- The value of a fold, carried through pieces: feed(bytes), value() → bytes.
+local function folding(stage, env)
+	local f, order, unit = stage.fields, env.order, stage.unit
+	local number_of = number.new(stage.bits, order).word
+	local state = begin(stage, env.values, order)
+	local c, before = {}, { input = {}, accs = {} }
+	local step, last = functions_of(stage, order, state)
 	-- The accumulator after the whole units of the bytes, which follow what came to acc.
 	local function whole(acc, bytes)
 		local from = before.begun == acc and shared(bytes, before.input) or 0
@@ -260,12 +273,8 @@ local function folding(stage, env)
 		before = { begun = acc, input = bytes, accs = accs }
 		return now
 	end
-	local initial = f.init == nil and f.zero or f.init
-	if stage.serial then
-		initial = within(stage, "init", stage.bits, order, function() return ops.tuple(f.init(state), "what init returns") end)
-	end
-	if type(initial) == "number" then initial = number_of(initial) end
-	local acc, value = initial, nil
+	local initial = initial_of(stage, order, state)
+	local acc, value, len = initial, nil, 0
 	local associated = stage.pair and env.values[stage.pair.name .. ".associated"] or {}
 	-- The tag of a pair has counted what is associated before.
 	function c.reset()
@@ -278,7 +287,7 @@ local function folding(stage, env)
 			local n = #bytes - #bytes % unit
 			if not stage.join then
 				acc = whole(acc, bytes)
-				if n < #bytes then acc = last(acc, bytes, n + 1) end
+				if n < #bytes then acc = last(acc, bytes, n + 1, len) end
 				len = len + #bytes
 				return
 			end
@@ -291,7 +300,8 @@ local function folding(stage, env)
 	end
 	function c.value()
 		return bytes_of_value(stage, order, function()
-			if stage.serial and len % unit == 0 then return f.finish(filled(acc, {}, before_data + len), state) end
+			-- A hash is filled up always.
+			if stage.serial and len % unit == 0 then return f.finish(last(acc, {}, 1, len), state) end
 			if value or not stage.pair then return value or f.finish(acc, state) end
 			return f.finish(acc, state, number_of(8 * #associated), number_of(8 * len))
 		end)

@@ -1,6 +1,6 @@
--- The word operations on words of 128 bits, as numbers: what AES, SHA-256 and products without carries are made of. A
--- word is two halves of 64 bits. A description takes from memory what it needs by big() and little(); all else means the
--- same on every machine. Byte j of AES's state (FIPS 197 (3.4)) is the word's j-th from the lowest.
+-- The word operations on words of 128 bits, as numbers: what AES, SHA-256 and products without carries are made of.
+-- A word is two halves of 64 bits. A description takes from memory what it needs by big() and little(); all else means
+-- the same on every machine. Byte j of AES's state (FIPS 197 (3.4)) is the word's j-th from the lowest.
 local bit, ffi = require "bit", require "ffi"
 local band, bor, bxor, lshift, rshift, bswap = bit.band, bit.bor, bit.bxor, bit.lshift, bit.rshift, bit.bswap
 

@@ -23,7 +23,7 @@ local function mistake(name, stage, at, what, from, to)
 	stage_mistake(name, line_of(stage, at), what, ours(stage, from, to))
 end
 
-for _, name in ipairs { "ghash", "aes128_ctr", "aes256_ctr", "aes128_gcm", "chacha20_poly1305" } do
+for _, name in ipairs { "ghash", "aes128_ctr", "aes256_ctr", "aes128_gcm", "chacha20_poly1305", "hmac_sha256" } do
 	if name:find "aes256" then write("stages/aes128_ctr.lua", read "ilp/stages/aes128_ctr.lua") end
 	write("stages/probe.lua", ours(name))
 	write("chains/c.lua", chain '"copy", "probe"')
@@ -62,6 +62,26 @@ write("stages/other.lua", (ours "aes256_ctr":gsub('"probe"', '"other"')))
 mistake("like one that is like another", "aes256_ctr", "like =", 'like is "other"', '"aes128_ctr"', '"other"')
 mistake("like itself", "aes256_ctr", "like =", 'like is "probe"', '"aes128_ctr"', '"probe"')
 
+-- Hashes.
+local function hash(name, at, what, from, to) mistake(name, "hmac_sha256", at, what, from, to) end
+hash("part of a unit before", "before =", "before is 65, expected whole units of 64 bytes", "before = 64",
+	"before = 65")
+hash("nobody knows what before", "before =", 'before is "key", expected a number', "before = 64",
+	'before = "key"')
+hash("a unit of 16", "unit =", "unit", "unit = 64", "unit = 16")
+hash("a value of 20 bytes", "size =", "size", "size = 32", "size = 20")
+hash("no accumulator", "init =", "init returns 0 words, expected 1 to 4", "return { s[1], s[2] }", "return {}")
+hash("one word more", "return compress(acc, data)", "step returns has 3 words, expected 2",
+	"return compress(acc, data)",
+	"local out = compress(acc, data) out[3] = acc[1] return out")
+hash("one word", "return digest", "finish returns", "return digest(compress(",
+	"return acc[1], (compress(")
+hash("what a fold has", "return stage", "unknown field 'merge'", "before = 64,", "before = 64, merge = compress,")
+hash("what earlier calls left", "step =", "step gives 0x", "return compress(acc, data)",
+	"K[1] = (K[1] + 1) % 4096 return { xor(acc[1], K[1]), acc[2] }")
+stage_mistake("rounds in words of 32 bits", 7, "sha256() on words of 32 bits, which have none",
+	map("big(w)", "sha256(w, w, w)"))
+
 -- Pairs.
 local function pair(name, field, what, from, to)
 	mistake(name, "aes128_gcm", field .. " =", what, from, to)
@@ -80,6 +100,8 @@ pair("an authenticator that is a stream", "authenticator", 'authenticator is "ch
 	'"chacha20"')
 pair("an authenticator without a key", "authenticator", 'authenticator is "inet_checksum", expected a fold', '"ghash"',
 	'"inet_checksum"')
+pair("an authenticator that is a hash", "authenticator", "'hmac_sha256' is a hash, expected a fold in order", '"ghash"',
+	'"hmac_sha256"')
 pair("a short counter", "counter", "counter has 3 bytes, expected a parameter 'counter' of aes128_ctr with as many",
 	"{ 0, 0, 0, 2 }", "{ 0, 0, 2 }")
 pair("a byte too large", "counter", "counter is no list of bytes", "2 }", "256 }")

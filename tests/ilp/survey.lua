@@ -1,5 +1,6 @@
--- Every ordered subset of one to four of eleven stages, and of one to three of ten others, as a chain: the planner's
--- verdict on each, and what judge.lua finds out by trying, must be the same. Run from the top of the source:
+-- Every ordered subset of one to four of eleven stages, of one to three of ten others, and of some more, as a chain:
+-- the planner's verdict on each, and what judge.lua finds out by trying, must be the same. Run from the top of the
+-- source:
 --
 --	luajit tests/ilp/survey.lua [PART OF]    the chains whose number leaves PART when it is divided by OF; a sample, 0
 --	                                         40, when it is not said; 0 1 are all
@@ -24,7 +25,7 @@ local test = require "gen.test"
 local main = require "gen.main"
 
 -- Stages, of which so many at most make a chain: those that share loops; those that do not, beside some that do; and
--- pairs, of words of 32 and of 128 bits.
+-- pairs, of words of 32 and of 128 bits; and a hash.
 local LISTS = {
 	{ most = 4, "xdr_u32", "xdr_u64", "guid", "chacha20", "inet_checksum", { "adler32", at = "tail" },
 		{ "turned", at = "tail" }, { "fletcher32", at = "head" }, "pkcs7_pad", "mark12", "pairs12" },
@@ -33,6 +34,8 @@ local LISTS = {
 	{ most = 3, "chacha20_poly1305", "xdr_u64", "guid", "inet_checksum", { "adler32", at = "tail" },
 		{ "fletcher32", at = "head" }, "pkcs7_pad", "mark12", "base64" },
 	{ most = 2, "aes128_gcm", "xdr_u32", "ghash", "aes128_ctr", { "adler32", at = "tail" }, "cobs" },
+	{ most = 3, { "hmac_sha256", at = "tail" }, "aes128_ctr", "chacha20", "guid", "mark12", "pkcs7_pad",
+		{ "fletcher32", at = "head" } },
 }
 
 local known, tried = {}, {}
