@@ -111,7 +111,8 @@ struct ilp_state {
 			    * of enum ilp_isa that is here; anything else: the best there is. May be set before begin */
 	uint32_t expanded; /* ILP_EXPANDED: keys are expanded already, and begin need not do it again. ilp_set() says that
 			    * they are not; who writes parameters himself sets it to 0 */
-	uint32_t unused;   /* 0: there are no bytes between fields, by which equal states would differ */
+	uint32_t bytes;    /* how long the ADU will be, as far as begin is told (chain->once tells it): it makes as much
+			    * keystream then. 0: not known; and after begin */
 };
 #define ILP_EXPANDED 0x65787064u
 

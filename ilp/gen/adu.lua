@@ -148,6 +148,7 @@ local function emit_begin_row(t, plan, isa, name)
 	t:func(string.format("%sstatic %svoid %s(void *state)", isa_table.attribute(isa),
 		plan.secret and "__attribute__((noinline)) " or "", row_name(plan, name, isa)))
 	t:line("struct chain *s = state;")
+	if plan.pair then t:line("const uint32_t bytes = s->ilp.bytes;") end
 	t:line("s->ilp = (struct ilp_state){ .tile = ILP_TILE, .row = s->ilp.row, .expanded = s->ilp.expanded };")
 	for k = 2, state.pipes(plan) do t:line("s->pipe%d.pos = s->pipe%d.held_len = 0;", k, k) end
 	if expands then
@@ -237,6 +238,7 @@ local function emit_once_row(t, plan, way, isa)
 		t:line("if (with_len > 0)")
 		t:line("\treturn -ILP_EINVAL;")
 	end
+	if plan.pair then t:line("((struct ilp_state *)state)->bytes = n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;") end
 	t:line("%s(state);", row_name(plan, "begin" .. work, isa))
 	if plan.pair then
 		t:line("if (with_len > 0)")

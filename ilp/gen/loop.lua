@@ -178,7 +178,9 @@ local function emit_width(t, loop, isa, width, main, store)
 	local single = main ~= "all" and not (main and few >= count)
 	local function declare(stage) fold.declare(t, stage, width, main and fold.sums(stage, isa) or 1) end
 	local function reduce(stage) fold.reduce(t, stage, isa, width, main and fold.sums(stage, isa) or 1) end
-	t:open("if (n - i >= %d) {", width * (single and few or count))
+	-- What narrower vectors take at once, they bring together sooner.
+	local least = single and several(loop) and width > 16 and 16 * fold.SEVERAL + width or 0
+	t:open("if (n - i >= %d) {", math.max(width * (single and few or count), least))
 	turn.declare(t, loop, width)
 	each_fold(loop, declare, true)
 	if main then

@@ -95,7 +95,9 @@ function M.kernels(stage, isa)
 	local list, width = {}, isa.widths[1]
 	kernels[key] = list
 	if quads(stage) and width then
-		for _, vectors in ipairs { 8, 2, 1 } do list[#list + 1] = kernel(width, vectors, width * vectors) end
+		for _, vectors in ipairs(width == 32 and { 8, 4, 2, 1 } or { 8, 2, 1 }) do
+			list[#list + 1] = kernel(width, vectors, width * vectors)
+		end
 		if width > 16 then list[#list + 1] = kernel(16, 1, 16) end
 	elseif quads(stage) then
 		list[1] = kernel(4, 1, 16)
@@ -249,13 +251,29 @@ local function emit_ahead(t, stage, isa)
 	t:endfunc()
 end
 
--- Makes block -1 and what follows it, as much as the widest kernel makes.
+-- Makes block -1 and what follows it: as much as the widest kernel makes; or, where that takes longer, what a short ADU
+-- needs, unless `bytes` is that there will be more, but not so many that a loop makes its own.
+local SHORT = 128
 function M.emit_before(t, stage, isa)
-	local one = M.widest(stage, isa)
-	t:line("%s(s->%s_state, (uint32_t)-1, s->%s_ahead.bytes);", M.blocks_name(stage, isa, one), stage.name, stage.name)
-	t:line("s->%s_ahead.from = -(uint64_t)%d, s->%s_ahead.to = %d - (uint64_t)%d;", stage.name, stage.unit, stage.name,
-		one.bytes, stage.unit)
-	t:line("s->%s_ahead.at = 0;", stage.name)
+	local widest = M.widest(stage, isa)
+	local short = widest
+	for _, one in ipairs(quads(stage) and M.kernels(stage, isa) or {}) do short = one.bytes >= SHORT and one or short end
+	local function make(one)
+		t:line("%s(s->%s_state, (uint32_t)-1, s->%s_ahead.bytes);", M.blocks_name(stage, isa, one), stage.name, stage.name)
+		t:line("s->%s_ahead.to = %d;", stage.name, one.bytes - stage.unit)
+	end
+	if short == widest then
+		t:line("(void)bytes;")
+		make(widest)
+	else
+		t:open("if (bytes > %d && bytes <= %d) {", short.bytes - stage.unit, widest.bytes - stage.unit)
+		make(widest)
+		t:close(" else {")
+		t.depth = t.depth + 1
+		make(short)
+		t:close()
+	end
+	t:line("s->%s_ahead.from = -(uint64_t)%d, s->%s_ahead.at = 0;", stage.name, stage.unit, stage.name)
 end
 
 function M.emit_functions(t, stage, isa)
