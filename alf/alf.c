@@ -31,7 +31,7 @@ static int set_profile(struct alf *a, const struct alf_profile *p)
 
 	if (!p->chain || !alf_takes(p->chain) || p->schedule < 0 || p->schedule >= ILP_SCHEDULES)
 		return -EINVAL;
-	keyed = ilp_takes(p->chain, "chacha20.key");
+	keyed = ilp_find_param(p->chain, "chacha20.key");
 	if (!p->key == keyed || !p->iv == keyed)
 		return -EINVAL;
 	out = ilp_scratch(p->chain, ILP_SEND, p->schedule, PIECE_MAX);

@@ -107,7 +107,7 @@ int ilp_value(const struct ilp_chain *c, const void *state, const char *name, vo
 	return -ENOENT;
 }
 
-static const struct ilp_param *find_param(const struct ilp_chain *c, const char *name)
+const struct ilp_param *ilp_find_param(const struct ilp_chain *c, const char *name)
 {
 	for (const struct ilp_param *p = c->params; p && p->name; p++)
 		if (!strcmp(p->name, name))
@@ -115,21 +115,24 @@ static const struct ilp_param *find_param(const struct ilp_chain *c, const char 
 	return NULL;
 }
 
-bool ilp_takes(const struct ilp_chain *c, const char *name)
+void ilp_put(const struct ilp_param *p, void *state, const void *value)
 {
-	return find_param(c, name);
+	if (p->size == 12) /* a nonce: in words that begin() can read before they are in memory */
+		memcpy((uint8_t *)state + p->offset, value, 12);
+	else
+		memcpy((uint8_t *)state + p->offset, value, p->size);
+	if (p->expanded)
+		((struct ilp_state *)state)->expanded = 0;
 }
 
 int ilp_set(const struct ilp_chain *c, void *state, const char *name, const void *value, size_t len)
 {
-	const struct ilp_param *p = find_param(c, name);
+	const struct ilp_param *p = ilp_find_param(c, name);
 
 	if (!p)
 		return -ENOENT;
 	if (len != p->size)
 		return -EINVAL;
-	memcpy((uint8_t *)state + p->offset, value, len);
-	if (p->expanded)
-		((struct ilp_state *)state)->expanded = 0;
+	ilp_put(p, state, value);
 	return 0;
 }

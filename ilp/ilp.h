@@ -24,9 +24,11 @@ struct ilp_any {
 extern const struct ilp_chain *const ilp_chains[];
 /* By name; NULL when there is none. */
 const struct ilp_chain *ilp_find(const char *name);
-/* Whether the chain has a parameter of that name: "chacha20.key" says that it enciphers. */
-bool ilp_takes(const struct ilp_chain *, const char *name);
-/* Writes a parameter into the state. -ENOENT: the chain has none of that name; -EINVAL: len is not its size. */
+/* The chain's parameter of that name; NULL when there is none: "chacha20.key" says that it enciphers. */
+const struct ilp_param *ilp_find_param(const struct ilp_chain *, const char *name);
+/* Writes a parameter into the state: p->size bytes. For what is set anew for each ADU, a nonce. */
+void ilp_put(const struct ilp_param *p, void *state, const void *value);
+/* The same by its name. -ENOENT: the chain has none of that name; -EINVAL: len is not its size. */
 int ilp_set(const struct ilp_chain *, void *state, const char *name, const void *value, size_t len);
 /* What a fold of the chain has come to, when its ADU has ended: size bytes to `to`. -ENOENT: the chain has no fold of
  * that name; -EINVAL: size is not its value's. */

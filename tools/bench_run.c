@@ -47,7 +47,7 @@ struct way {
 	uint8_t *wire; /* what has a right tag, in the place of src; NULL: src */
 	bool borrowed; /* the wire is another way's */
 	struct ilp_any state;
-	const char *nonce;             /* the parameter that is set for each ADU; or NULL */
+	const struct ilp_param *nonce; /* that is set for each ADU; or NULL */
 	const struct ilp_value *value; /* what is asked of it; or NULL */
 	uint16_t sum;                  /* of the last call; storing it keeps the call from being optimized away */
 	uint8_t got[ILP_VALUE_MAX];    /* the value */
@@ -78,7 +78,7 @@ static void next(struct arena *a, const uint8_t **src, uint8_t **dst)
 static ptrdiff_t call(struct way *w, uint8_t *dst, const uint8_t *src)
 {
 	if (w->nonce)
-		ilp_set(w->chain, &w->state, w->nonce, operands_nonce, 12);
+		ilp_put(w->nonce, &w->state, operands_nonce);
 	if (w->once)
 		return w->once(&w->state, dst, src, w->bytes, NULL, 0, w->tmp);
 	w->chain->begin(&w->state);
@@ -193,7 +193,7 @@ static void names_open(struct way *w)
 		const char *dot = strchr(p->name, '.');
 
 		if (dot && !strcmp(dot, ".nonce") && p->size == 12)
-			w->nonce = p->name;
+			w->nonce = p;
 	}
 	for (const struct ilp_value *v = w->chain->values; v->name; v++) {
 		const char *at = strstr(w->chain->stages, v->name);

@@ -168,7 +168,7 @@ static struct limit by_bound(const struct bench_series *s, const struct bench_po
 
 unsigned limits_of(const struct bench_series *s, const struct bench_point *p, struct limit limits[LIMITS_MAX])
 {
-	bool light = s->mca_ns > 0 && !ilp_takes(s->chain, "chacha20.key");
+	bool light = s->mca_ns > 0 && !ilp_find_param(s->chain, "chacha20.key");
 	unsigned n = 0;
 
 	limits[n++] = light ? by_bound(s, p) : by_stage(s, p);

@@ -26,7 +26,7 @@ static enum status broken(struct peer *p)
 
 bool peer_ciphers(const struct ilp_chain *chain)
 {
-	return ilp_takes(chain, "chacha20.key");
+	return ilp_find_param(chain, "chacha20.key");
 }
 
 enum status peer_change(struct peer *p, const struct ilp_chain *chain, const uint8_t iv[12])

@@ -76,6 +76,8 @@ local function emit_words(t, stage, isa, graph, first, zero)
 			local from = string.format("LOAD(%s, %s + %d)", T, at, size * k)
 			if left < size and (p.given or zero) then
 				from = string.format("LOAD_LAST(%s, %s + %d, %d)", T, at, size * k, left)
+			elseif left == 12 and T == "q128" then -- a nonce, which has just been written, and not in 16 bytes
+				from = string.format("((q128){ LOAD(uint64_t, %s), LOAD(uint32_t, %s + 8) })", at, at)
 			elseif left < size then -- the state's words stand behind it
 				from = string.format("FIRST_%s(LOAD(%s, (const uint8_t *)s + offsetof(struct chain, %s_params.%s) + %d), %d)", T, T,
 					stage.name, p.name, size * k, left)
