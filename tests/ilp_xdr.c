@@ -219,6 +219,44 @@ START_TEST(arrays_are_their_elements)
 }
 END_TEST
 
+/* The same where padding stands among numbers: memory has there what it likes, the wire zeros. */
+START_TEST(padding_in_arrays_is_zero)
+{
+	static padded all[300];
+	static uint8_t one[sizeof buffer];
+	enum { BEFORE = 40 * sizeof(padded) + 4 };
+
+	for (uint32_t n = 1; n <= 300; n++) {
+		const paddeds v = { .more = { n, all } };
+		struct xdr_out out = xdr_out(buffer, sizeof buffer), each = xdr_out(one, sizeof one);
+		const size_t size = BEFORE + n * sizeof(padded), pad = BEFORE + (n - 1) * sizeof(padded) + 9;
+		paddeds back;
+
+		for (size_t i = 0; i < sizeof all; i++)
+			((uint8_t *)all)[i] = (uint8_t)(1 + i % 251);
+		ck_assert_int_eq(paddeds_encode(&v, &out), 0);
+		for (uint32_t i = 0; i < n; i++)
+			ck_assert_int_eq(padded_encode(&all[i], &each), 0);
+		ck_assert_uint_eq((size_t)(out.at - buffer), size);
+		ck_assert_mem_eq(buffer + BEFORE, one, n * sizeof(padded));
+		check_zeros(buffer + pad, 3);
+		for (uint32_t i = 0; i < n; i++)
+			memset(all[i].b_pad, 0, sizeof all[i].b_pad);
+		for (size_t i = 0; i < 3; i++) {
+			struct xdr_in in = xdr_in(buffer, size);
+
+			buffer[pad + i] = 1;
+			refused_bytes(type("paddeds"), buffer, size, -EBADMSG);
+			in.lax_padding = true;
+			ck_assert_int_eq(paddeds_decode(&back, &in), 0);
+			ck_assert_mem_eq(back.more.val, all, n * sizeof(padded));
+			paddeds_free(&back);
+			buffer[pad + i] = 0;
+		}
+	}
+}
+END_TEST
+
 START_TEST(what_no_value_has_is_refused)
 {
 	check_refused("scalars", "00000000 00000000 00000004 00000000 0000000000000000 0000000000000000 00000000"
@@ -528,6 +566,7 @@ int main(void)
 	tcase_add_test(c, bodies_in_bodies);
 	tcase_add_test(c, lists_are_optional_after_optional);
 	tcase_add_test(c, arrays_are_their_elements);
+	tcase_add_test(c, padding_in_arrays_is_zero);
 	tcase_add_test(c, what_no_value_has_is_refused);
 	tcase_add_test(c, padding_is_zero_unless_it_is_lax);
 	tcase_add_test(c, lengths_have_limits);

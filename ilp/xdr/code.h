@@ -46,16 +46,16 @@ static inline void xdr_o(uint8_t *to, const uint8_t *from)
 	memcpy(to, from, 4);
 }
 
-/* A loop of the generator's that only moves bytes, the same way out and in. */
+/* Loops of the generator's that only move bytes, and on the way out make zeros of padding. */
 struct ilp_chain;
 struct xdr_loop {
 	const struct ilp_chain *chain;
-	void *picked; /* its loop for this CPU, once it was looked for */
+	void *picked[2]; /* its loops for this CPU, in and out, once they were looked for */
 };
 /* Bytes from which on a call of one is faster than doing without. */
 #define XDR_LONG 64
-/* Runs it over n bytes, whole units of its. */
-void xdr_run(struct xdr_loop *, uint8_t *to, const uint8_t *from, size_t n);
+/* Runs it over n bytes, whole units of its; out: of memory, or from the wire. */
+void xdr_run(struct xdr_loop *, bool out, uint8_t *to, const uint8_t *from, size_t n);
 /* n of them, by loops of ilp/chains/xdr_copy.lua, xdr64_copy.lua. */
 void xdr_words(uint8_t *to, const uint8_t *from, size_t n);
 void xdr_hypers(uint8_t *to, const uint8_t *from, size_t n);
@@ -164,12 +164,13 @@ static inline int xdr_get_len(struct xdr_in *in, uint32_t max, size_t min, uint3
 /* Bytes of padding in memory as they came: as they must be, or made so. */
 static inline bool xdr_padded(const struct xdr_in *in, uint8_t *at, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (at[i] && !in->lax_padding)
-			return false;
-		at[i] = 0;
-	}
-	return true;
+	uint8_t any = 0;
+
+	for (size_t i = 0; i < n; i++)
+		any |= at[i];
+	if (any && in->lax_padding)
+		memset(at, 0, n);
+	return !any || in->lax_padding;
 }
 /* n > 0 elements of the budget, zeroed or not; NULL: *e says why. */
 void *xdr_new(struct xdr_in *in, uint32_t n, size_t size, int *e);

@@ -159,12 +159,13 @@ put.string = put.bytes
 -- Elements one after the other; those of a layout by a loop.
 local function put_all(s, w, node, count, x)
 	local l = layout.of(node)
-	if not layout.looped(l) then
+	if not l then
 		return for_each(w, count, function() put_node(s, w, node, x .. "[i]") end)
 	end
 	local n = tostring(count):match "^%d+$" and count or "(size_t)" .. count
-	run.loop(w, l, "at", "(const uint8_t *)" .. x, n, s.units)
-	if #l.pads == 0 then return advance(w, string.format("%s * %d", n, l.bytes)) end
+	if run.loop(w, l, "true", "at", "(const uint8_t *)" .. x, n, s.units) then
+		return advance(w, string.format("%s * %d", n, l.bytes))
+	end
 	for_each(w, count, function()
 		run.pad(w, l, "at")
 		advance(w, l.bytes)
@@ -237,14 +238,14 @@ get.string = get.bytes
 -- count elements to x, which are there if they have a layout.
 local function get_all(s, w, node, count, x)
 	local l = layout.of(node)
-	if not layout.looped(l) then
+	if not l then
 		return for_each(w, count, function() get_node(s, w, node, x .. "[i]") end)
 	end
 	local n = tostring(count):match "^%d+$" and count or "(size_t)" .. count
 	w:add("to = (uint8_t *)%s;", x)
-	run.loop(w, l, "to", "in->at", n, s.units)
+	run.loop(w, l, "false", "to", "in->at", n, s.units)
 	w:add("in->at += %s * %d;", n, l.bytes)
-	if #l.checks == 0 and #l.pads == 0 then return end
+	if #l.checks == 0 and #layout.pads(l.words) == 0 then return end
 	for_each(w, count, function()
 		run.check(w, l, "to", s.enums)
 		run.unpad(w, l, "to")
