@@ -39,9 +39,9 @@
  *
  * Arrays of numbers, and of structs of a fixed size, go by loops of the generator's (ilp/run.h). Those of structs are
  * written beside NAME.c, with their stages and chains: a chain of yours may fuse such a stage with others, for the len
- * structs that val points to. A stage turns bytes round, sends zeros for padding whatever memory has there, and no more:
- * that a bool is 0 or 1, an enum's value is listed, a char or short is in its range and padding that came is zero,
- * T_encode and T_decode look at, a stage does not; nor does it send a length. */
+ * structs that val points to. A stage turns bytes round, sends zeros for padding whatever memory has there, and no
+ * more: that a bool is 0 or 1, an enum's value is listed, a char or short is in its range and padding that came is
+ * zero, T_encode and T_decode look at, a stage does not; nor does it send a length. */
 #ifndef ILP_XDR_H
 #define ILP_XDR_H
 

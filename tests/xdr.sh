@@ -327,7 +327,7 @@ if rpcgen=$(command -v rpcgen); then :; else
 fi
 mkdir -p "$tmp/ledger" "$tmp/nis" "$tmp/nis_callback"
 file standard 37 '' tests/xdr/standard.x
-file plain 29 '' tests/xdr/plain.x
+file plain 33 '' tests/xdr/plain.x
 # Without what is of the dialect, and with a name in C for rpcgen's list of what it is in.
 sed -e '1i %typedef struct Tree Tree;' -e 's|//.*||; s/notes:://; /^namespace/ { N; d }; /^}$/ d' \
 	tests/xdr/ledger.x >"$tmp/ledger/rpc.x"

@@ -5,7 +5,7 @@
 -- and, by kind:
 --
 --	map      changes the data unit by unit (1, 2, 4, 8, 16, 32 or 64 bytes; where functions only move bytes, or clear
---	         them, any multiple of 4 up to 256). apply(w, i, s) and inverse(w, i, s) return
+--	         them, any multiple of 4 up to 512). apply(w, i, s) and inverse(w, i, s) return
 --	         a word, or a table of words where `word` says that a unit has several (bits of one; default: the unit,
 --	         64 at most). Words are as the machine loads them: big() and little() make their order that of a format.
 --	         i is the number of the unit, as a word: of 8 bits, modulo 256. inverse is "self" when apply undoes

@@ -52,7 +52,7 @@ struct xdr_loop {
 	const struct ilp_chain *chain;
 	void *picked[2]; /* its loops for this CPU, in and out, once they were looked for */
 };
-/* Bytes from which on a call of one is faster than doing without. */
+/* Bytes from which on a call of one is faster than doing without; run.lua has the same. */
 #define XDR_LONG 64
 /* Runs it over n bytes, whole units of its; out: of memory, or from the wire. */
 void xdr_run(struct xdr_loop *, bool out, uint8_t *to, const uint8_t *from, size_t n);

@@ -9,9 +9,10 @@ local types = require "xdr.types"
 
 local M = {}
 
--- A unit of more than one kind, or with something to check, is at most that long: what is longer is taken apart. An
--- opaque is one piece however long it is, with its padding.
-M.UNIT = 256
+-- A unit of more than one kind, or with something to check, is at most that long, as a layout of the generator's
+-- (ilp/gen/layout.lua says why): what is longer is taken apart, an element of an array then goes by straight code, in
+-- which runs of numbers of one size are loops. An opaque is one piece however long it is, with its padding.
+M.UNIT = 512
 
 local KIND = { int = "w", uint = "w", bool = "w", enum = "w", float = "w", short = "w", ushort = "w", char = "w",
 	uchar = "w", hyper = "h", uhyper = "h", double = "h", quadruple = "q" }

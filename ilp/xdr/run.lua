@@ -45,26 +45,39 @@ function M.loop(w, l, out, to, from, count, units)
 	return true
 end
 
--- The functions that M.loop calls: a loop of the generator's, or for a few units none.
+-- So many units fill vectors of 16 bytes; and how many are so long that a loop is worth its call.
+local LONG = 64 -- as code.h has it
+local function filling(bytes)
+	local whole = 1
+	while whole * bytes % 16 ~= 0 do whole = whole * 2 end
+	return whole, math.ceil(LONG / (whole * bytes)) * whole
+end
+
+-- The functions that M.loop calls: a loop of the generator's for what fills vectors, straight code for the rest, which
+-- a loop would do piece by piece.
 function M.loops(w, units)
 	for _, unit in ipairs(layout.sorted(units)) do
+		local whole, least = filling(unit.bytes)
 		w:add ""
 		w:add("extern const struct ilp_chain ilp_chain_%s; /* %s.c */", unit.chain, unit.chain)
 		w:add("static void xdr_each_%s(bool out, uint8_t *to, const uint8_t *from, size_t n)", unit.name)
 		w:add "{"
 		w:add("static struct xdr_loop loop = { .chain = &ilp_chain_%s };", unit.chain)
 		w:add ""
-		w:add("if (n * %d >= XDR_LONG)", unit.bytes)
-		w:add("\txdr_run(&loop, out, to, from, n * %d);", unit.bytes)
-		w:add "else"
-		w.depth = w.depth + 1
+		w:add("if (n >= %d) {", least)
+		w:add("const size_t bytes = (n - n %% %d) * %d;", whole, unit.bytes)
+		w:add ""
+		w:add "xdr_run(&loop, out, to, from, bytes);"
+		w:add "to += bytes;"
+		w:add "from += bytes;"
+		w:add("n %%= %d;", whole)
+		w:add "}"
 		w:add("for (; n > 0; n--, to += %d, from += %d) {", unit.bytes, unit.bytes)
 		M.move(w, unit, "to", "from")
 		for _, pad in ipairs(layout.pads(unit.words)) do
 			w:when("out", string.format("memset(%s, 0, %d);", offset("to", pad.at), pad.n))
 		end
 		w:add "}"
-		w.depth = w.depth - 1
 		w:add "}"
 	end
 end

@@ -20,7 +20,7 @@ return stage {
 ]]
 local function layout(from, to) return change(LAYOUT, from, to) end
 
-stage_mistake("wrong unit of several words", 5, "unit is 260", map("unit = 4", "unit = 260"))
+stage_mistake("wrong unit of several words", 5, "unit is 516", map("unit = 4", "unit = 516"))
 stage_mistake("a unit no words fit", 6, "word is 64 bits, expected a part",
 	map("unit = 4,", "unit = 12,\n\tword = 64,"))
 stage_mistake("a unit that is computed with", 8, "apply does more with its 28 bytes than to move them",
@@ -38,7 +38,7 @@ stage_mistake("zeros and a half", 5, "part 2 of layout is a table", layout("8", 
 stage_mistake("zeros and more", 5, "part 2 of layout is a table", layout("8", "{ zeros = 8, 3 }"))
 stage_mistake("zeros by another name", 5, "part 2 of layout is a table", layout("8", "{ zeroes = 8 }"))
 stage_mistake("a layout that is not filled", 5, "layout has 27 bytes", layout('"12"', '"11"'))
-stage_mistake("a layout that is too long", 5, "layout has 276 bytes", layout('"12"', '"260"'))
+stage_mistake("a layout that is too long", 5, "layout has 516 bytes", layout('"12"', '"500"'))
 stage_mistake("a layout of nothing", 5, "layout has 0 bytes", layout('4, 8, "12", 2, 2', ""))
 stage_mistake("a layout with a hole", 5, "layout has nothing at place 2", layout("8", "nil"))
 stage_mistake("a layout without an order", 1, "order is nothing", layout('\torder = "big",\n', ""))
@@ -133,6 +133,9 @@ do
 	write("stages/probe.lua", layout('"12"', '"236"'))
 	write("chains/c.lua", chain '"probe", "copy"')
 	common.is_right "units of 252 bytes"
+	write("stages/probe.lua", layout('"12"', '"492"'))
+	common.is_right "units of 508 bytes"
+	write("stages/probe.lua", layout('"12"', '"236"'))
 	write("stages/line.lua", (map("unit = 4,", "unit = 64,\n\tword = 32,"):gsub('"probe"', '"line"'):gsub(
 		"return big%(w%)", "local t = { unpack(w) } t[1] = xor(w[1], 1) return t")))
 	write("chains/c.lua", chain '"probe", "line", "copy"')

@@ -119,13 +119,14 @@ end
 
 -- A layout: parts until they are a multiple of 4 bytes. zeros: how many of a hundred that are no number are zeros.
 local function laid_out(R, zeros)
-	local parts, at, most, sizes = {}, 0, one_of(R, { 12, 24, 32, 64, 128, 252 }), one_of(R, {
+	local parts, at, most, sizes = {}, 0, one_of(R, zeros and { 12, 24, 64, 260, 508 }
+		or { 12, 24, 32, 64, 128, 252 }), one_of(R, {
 		{ 4 }, { 4, 8 }, { 4, 8, 16 }, { 2, 4, 8 }, { 2, 4, 8, 16 } })
 	while at < most or at % 4 ~= 0 do
 		local size, text = one_of(R, sizes), chance(R, zeros and 45 or 25)
 		if text then size = 1 + R(12) end
 		if at % 4 ~= 0 and at + size > most then size, text = 4 - at % 4, true end
-		if at + size > 256 then break end
+		if at + size > (zeros and 512 or 256) then break end
 		parts[#parts + 1] = text and string.format(zeros and chance(R, zeros) and "{ zeros = %d }" or '"%d"', size) or size
 		at = at + size
 	end
