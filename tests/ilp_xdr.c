@@ -479,7 +479,7 @@ END_TEST
 
 #define ENTRIES 1000000
 
-/* A list of a million entries, on a stack on which a call for each would have no room. */
+/* A list of a million entries. */
 static void *long_list(void *unused)
 {
 	const size_t size = 12 * (size_t)ENTRIES;
@@ -514,16 +514,72 @@ static void *long_list(void *unused)
 	return unused;
 }
 
-START_TEST(lists_are_walked_in_loops)
+/* Runs f on a stack on which a call for each entry would have no room. */
+static void on_small_stack(void *(*f)(void *))
 {
 	pthread_attr_t small;
 	pthread_t thread;
 
 	pthread_attr_init(&small);
 	ck_assert_int_eq(pthread_attr_setstacksize(&small, 128 << 10), 0);
-	ck_assert_int_eq(pthread_create(&thread, &small, long_list, NULL), 0);
+	ck_assert_int_eq(pthread_create(&thread, &small, f, NULL), 0);
 	ck_assert_int_eq(pthread_join(thread, NULL), 0);
 	pthread_attr_destroy(&small);
+}
+
+START_TEST(lists_are_walked_in_loops)
+{
+	on_small_stack(long_list);
+}
+END_TEST
+
+/* Branches as a list, each with such a list below it but for those at the bottom: the next ones count for nothing, those
+ * below for one each. */
+static uint8_t *grow(uint8_t *at, unsigned deep, unsigned wide)
+{
+	for (unsigned i = 0; i < wide; i++) {
+		at = memset(at, 0, 8);
+		at[7] = deep > 1 && i + 1 == wide;
+		at = at[7] ? grow(at + 8, deep - 1, wide) : at + 8;
+		at = memset(at, 0, 4);
+		at[3] = i + 1 < wide;
+		at += 4;
+	}
+	return at;
+}
+
+static void *long_and_deep(void *unused)
+{
+	enum { WIDE = 100000 / XDR_DEPTH };
+	const size_t room = 12 * (size_t)WIDE * (XDR_DEPTH + 1);
+	uint8_t *bytes = malloc(room), *again = malloc(room);
+	FILE *null = fopen("/dev/null", "w");
+	branch v;
+
+	ck_assert(bytes && again && null);
+	for (unsigned deep = XDR_DEPTH; deep <= XDR_DEPTH + 1; deep++) {
+		const size_t size = (size_t)(grow(bytes, deep, WIDE) - bytes);
+		struct xdr_in in = xdr_in(bytes, size);
+		struct xdr_out out = xdr_out(again, size);
+		const long before = in_use;
+		const int e = branch_decode(&v, &in), refused = deep > XDR_DEPTH ? -EMSGSIZE : 0;
+		const bool same = e || (branch_wire_size(&v) == size && branch_encode(&v, &out) == 0 &&
+			memcmp(bytes, again, size) == 0 && branch_print(&v, null) == 0);
+		branch_free(&v);
+		const long after = in_use;
+		ck_assert_int_eq(e, refused);
+		ck_assert(same);
+		ck_assert_int_eq(after, before);
+	}
+	fclose(null);
+	free(bytes);
+	free(again);
+	return unused;
+}
+
+START_TEST(lists_in_lists_are_as_deep_as_they_are_below)
+{
+	on_small_stack(long_and_deep);
 }
 END_TEST
 
@@ -575,6 +631,7 @@ int main(void)
 	tcase_add_test(c, memory_may_end_anywhere);
 	tcase_add_test(c, depth_is_bounded);
 	tcase_add_test(c, lists_are_walked_in_loops);
+	tcase_add_test(c, lists_in_lists_are_as_deep_as_they_are_below);
 	tcase_add_test(c, values_are_printed);
 	Suite *s = suite_create("ilp/xdr");
 	suite_add_tcase(s, c);

@@ -330,7 +330,7 @@ if rpcgen=$(command -v rpcgen); then :; else
 	rpcgen=
 fi
 mkdir -p "$tmp/ledger" "$tmp/nis" "$tmp/nis_callback"
-file standard 37 '' tests/xdr/standard.x
+file standard 39 '' tests/xdr/standard.x
 file grammar 73 '' tests/xdr/grammar.x
 file plain 33 '' tests/xdr/plain.x
 # Without what is of the dialect, and with a name in C for rpcgen's list of what it is in.
