@@ -80,6 +80,9 @@ struct xdr_string {
 
 #define XDR_DEPTH 200
 #define XDR_BUDGET ((size_t)64 << 20)
+/* What n bytes in a piece of their own take of the budget: with 16 for what malloc keeps beside them, and up to a
+ * multiple of 16, as it cuts memory. Or small pieces would be several times what they count. */
+#define XDR_COST(n) (((size_t)(n) + 31) & ~(size_t)15)
 
 /* What is encoded goes to at, and no further than end. */
 struct xdr_out {
@@ -90,7 +93,7 @@ struct xdr_out {
 /* What is decoded comes from at. */
 struct xdr_in {
 	const uint8_t *at, *end;
-	size_t budget;    /* bytes that may be allocated from here on; what a value took is subtracted: XDR_BUDGET */
+	size_t budget;    /* that may be allocated from here on, by XDR_COST; what a value took is subtracted: XDR_BUDGET */
 	unsigned depth;   /* XDR_DEPTH */
 	bool lax_padding; /* bytes of padding may be anything, as libtirpc has it, and are taken for zeros */
 };

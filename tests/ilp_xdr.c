@@ -363,17 +363,18 @@ START_TEST(budget_is_kept)
 	struct xdr_in in = xdr_in(bytes, sizeof bytes);
 	numbers v;
 
-	in.budget = 399;
+	in.budget = 415;
 	ck_assert_int_eq(numbers_decode(&v, &in), -EMSGSIZE);
-	ck_assert_uint_eq(in.budget, 399);
-	in.budget = 400;
+	ck_assert_uint_eq(in.budget, 415);
+	in.budget = 416;
+	ck_assert_uint_eq(XDR_COST(400), 416);
 	ck_assert_int_eq(numbers_decode(&v, &in), 0);
 	ck_assert_uint_eq(in.budget, 0);
 	numbers_free(&v);
 
 	/* Entries of a list are more in memory than on the wire: what the budget stops is freed. */
 	const size_t n = hex("00000001 00000001 61000000 00000001 00000001 62000000 00000000", bytes);
-	for (size_t budget = 0; budget < 2 * sizeof(stringentry) + 4; budget++) {
+	for (size_t budget = 0; budget < 2 * XDR_COST(sizeof(stringentry)) + 2 * XDR_COST(2); budget++) {
 		stringlist list;
 
 		in = xdr_in(bytes, n);
@@ -384,6 +385,32 @@ START_TEST(budget_is_kept)
 		ck_assert_int_eq(e, -EMSGSIZE);
 		ck_assert_uint_eq(in.budget, budget);
 		ck_assert_int_eq(before, after);
+	}
+}
+END_TEST
+
+/* Many small pieces of memory are more than their bytes. */
+START_TEST(budget_counts_what_malloc_takes)
+{
+	for (const struct xdr_type *t = standard_types; t->name; t++) {
+		for (uint64_t seed = 1; seed <= 20; seed++) {
+			struct random r = { .state = seed, .left = 60 };
+			struct xdr_out out = xdr_out(buffer, sizeof buffer);
+			void *v = calloc(1, t->size);
+
+			ck_assert_ptr_nonnull(v);
+			t->fill(v, &r);
+			ck_assert_int_eq(t->encode(v, &out), 0);
+			t->free(v);
+			struct xdr_in in = xdr_in(buffer, (size_t)(out.at - buffer));
+			const size_t before = taken;
+			const int e = t->decode(v, &in);
+			const size_t after = taken;
+			ck_assert_int_eq(e, 0);
+			ck_assert_uint_le(after - before, XDR_BUDGET - in.budget);
+			t->free(v);
+			free(v);
+		}
 	}
 }
 END_TEST
@@ -628,6 +655,7 @@ int main(void)
 	tcase_add_test(c, lengths_have_limits);
 	tcase_add_test(c, lengths_are_hostile);
 	tcase_add_test(c, budget_is_kept);
+	tcase_add_test(c, budget_counts_what_malloc_takes);
 	tcase_add_test(c, memory_may_end_anywhere);
 	tcase_add_test(c, depth_is_bounded);
 	tcase_add_test(c, lists_are_walked_in_loops);

@@ -7,9 +7,9 @@ static int spend(struct xdr_in *in, uint32_t n, size_t size)
 {
 	size_t bytes;
 
-	if (__builtin_mul_overflow((size_t)n, size, &bytes) || bytes > in->budget)
+	if (__builtin_mul_overflow((size_t)n, size, &bytes) || bytes > in->budget || XDR_COST(bytes) > in->budget)
 		return -EMSGSIZE;
-	in->budget -= bytes;
+	in->budget -= XDR_COST(bytes);
 	return 0;
 }
 
