@@ -394,7 +394,7 @@ START_TEST(budget_counts_what_malloc_takes)
 {
 	for (const struct xdr_type *t = standard_types; t->name; t++) {
 		for (uint64_t seed = 1; seed <= 20; seed++) {
-			struct random r = { .state = seed, .left = 60 };
+			struct random r = { .state = seed, .left = XDR_RANDOM_FEW };
 			struct xdr_out out = xdr_out(buffer, sizeof buffer);
 			void *v = calloc(1, t->size);
 
@@ -449,7 +449,7 @@ START_TEST(memory_may_end_anywhere)
 
 	for (const struct xdr_type *t = standard_types; t->name; t++) {
 		for (uint64_t seed = 1; seed <= 20; seed++) {
-			struct random r = { .state = seed, .left = 60 };
+			struct random r = { .state = seed, .left = XDR_RANDOM_FEW };
 			struct xdr_out out = xdr_out(buffer, sizeof buffer);
 			void *v = calloc(1, t->size);
 

@@ -17,7 +17,7 @@ static unsigned long values, failures;
 
 static void write_one(const struct xdr_type *t, void *v, unsigned seed, FILE *f)
 {
-	struct random r = { .state = seed, .left = 60 };
+	struct random r = { .state = seed, .left = XDR_RANDOM_FEW };
 	struct xdr_out out = xdr_out(bytes, LARGEST);
 
 	t->fill(v, &r);

@@ -41,10 +41,15 @@ static inline void xdr_random_letters(struct random *r, void *to, size_t n)
 		((uint8_t *)to)[i] = (uint8_t)(1 + xdr_random_below(r, 255));
 }
 
+/* Elements of a value, mostly; and of one that has lists as long as many vectors are. */
+#define XDR_RANDOM_FEW 60
+#define XDR_RANDOM_MANY 4000
+
 /* A length of at most max: mostly short, and no more than what is left. */
 static inline uint32_t xdr_random_len(struct random *r, uint32_t max)
 {
-	uint32_t n = xdr_random_below(r, xdr_random_below(r, 8) ? 5 : 40);
+	const bool many = r->left > XDR_RANDOM_FEW && xdr_random_below(r, 3) == 0;
+	uint32_t n = xdr_random_below(r, many ? r->left : xdr_random_below(r, 8) ? 5 : 40);
 
 	n = n > max ? max : n;
 	n = n > r->left ? r->left : n;
