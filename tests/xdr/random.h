@@ -48,7 +48,7 @@ static inline void xdr_random_letters(struct random *r, void *to, size_t n)
 /* A length of at most max: mostly short, and no more than what is left. */
 static inline uint32_t xdr_random_len(struct random *r, uint32_t max)
 {
-	const bool many = r->left > XDR_RANDOM_FEW && xdr_random_below(r, 3) == 0;
+	const bool many = r->left > XDR_RANDOM_FEW && xdr_random_below(r, 3) > 0;
 	uint32_t n = xdr_random_below(r, many ? r->left : xdr_random_below(r, 8) ? 5 : 40);
 
 	n = n > max ? max : n;
