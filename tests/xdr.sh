@@ -143,7 +143,7 @@ expect 1 'ledger.x:1:1: .//. is nothing' "$tcpu" xdr -o "$tmp/nothing" tests/xdr
 expect 0 '^five +struct +24 bytes +standard.x:[0-9]+$' "$tcpu" xdr --types tests/xdr/standard.x
 expect 0 '"name": "xdr_w2_h1_w2"' "$tcpu" xdr --json tests/xdr/standard.x
 expect 0 '' "$tcpu" xdr -o "$tmp/a/b" -n it -p my_ tests/xdr/standard.x
-expect 0 'int my_five_encode\(const my_five \*, struct xdr_out \*\);' cat "$tmp/a/b/it.h"
+expect 0 'int my_five_encode\(const my_five \*, struct ilp_xdr_out \*\);' cat "$tmp/a/b/it.h"
 expect 0 'stages/xdr_w1_h1.lua' find "$tmp/a/b"
 # Its stages are any others' equals: fused with a checksum and a cipher.
 printf 'return chain { name = "sealed", stages = { "xdr_w2_h1_w2", "chacha20", "copy", "inet_checksum" } }\n' \
@@ -162,6 +162,25 @@ done
 expect 0 '' gcc -std=gnu17 -I. -I"$tmp/fuse" -I"$tmp/fuse/loops/whole" -I"$tmp/fuse/loops/gaps" tests/xdr/fused.c \
 	"$tmp"/fuse/*.c "$tmp"/fuse/loops/{whole/whole,gaps/gaps}.c "$B/libtcpu.a" -o "$tmp/fuse/run"
 expect 0 'Checks: 600, Failures: 0' "$tmp/fuse/run"
+# A program may have libtirpc and rpcgen's C as well: nothing of ours, of the library or of a file's C, has a name of
+# theirs.
+globals() { # options of nm
+	nm -P --defined-only "$@" 2>/dev/null | awk 'NF > 2 && $2 ~ /[A-Z]/ { sub(/@.*/, "", $1); print $1 }' | sort -u
+}
+(cd "$tmp/fuse" && gcc -std=gnu17 -I"$OLDPWD" -c ./*.c) || fail 'standard.c does not compile'
+globals "$B/libtcpu.a" "$tmp"/fuse/*.o >"$tmp/ours"
+for name in ilp_xdr_get_string ilp_xdr_run fives_encode ilp_chain_xdr_w1_h1; do
+	expect 0 '' grep -x "$name" "$tmp/ours"
+done
+expect 1 '' grep '^xdr' "$tmp/ours"
+tirpc=$(gcc -print-file-name=libtirpc.so)
+if [ -e "$tirpc" ]; then
+	globals -D "$tirpc" >"$tmp/theirs"
+	expect 0 '' grep -x 'xdr_string' "$tmp/theirs"
+	expect 1 '' grep -xFf "$tmp/ours" "$tmp/theirs"
+else
+	echo "skipped, because there is no libtirpc: install libtirpc-dev"
+fi
 # Two files of two folders, which have the same loops, in one program.
 for x in left right; do
 	echo "struct ${x}_one { int a; hyper b; }; typedef ${x}_one ${x}_all<>;" >"$tmp/$x.x"
@@ -259,7 +278,7 @@ struct X { int a; X *b; color c; string d<>; };
 typedef X args;
 end
 for s in measure put get drop show name listed fill args; do
-	for word in ${s}_X ${s}_args X_$s xdr_X_$s xdr_${s}_X any_${s}_X X_any$s; do
+	for word in ${s}_X ${s}_args X_$s ilp_xdr_X_$s ilp_xdr_${s}_X any_${s}_X X_any$s; do
 		echo "struct $word { X a; color b<>; };"
 	done
 done >>"$tmp/as.x"
@@ -313,7 +332,8 @@ file() {
 		-Wl,--wrap=malloc,--wrap=calloc,--wrap=free -o "$dir/differential"
 	said=$("$dir/differential" "$values" "${SEED:-1}")
 	printf '%-15s %s\n' "$name" "$said"
-	# All that rpcgen has a type for: of mount one is a list in its C, and no type. (standard and grammar have what it does not know.)
+	# All that rpcgen has a type for: of mount one is a list in its C, and no type. (standard and grammar have what it
+	# does not know.)
 	local compared=$count
 	case $name in standard | grammar) compared=0 ;; mount) compared=$((count - 1)) ;; esac
 	if [ "$rpcgen" ]; then

@@ -5,7 +5,7 @@ local layout = require "xdr.layout"
 local M = {}
 
 local UNROLLED = 8 -- words of a kind that are written one by one
-local CALL = { w = "xdr_words", h = "xdr_hypers", o = "xdr_opaques" }
+local CALL = { w = "ilp_xdr_words", h = "ilp_xdr_hypers", o = "ilp_xdr_opaques" }
 
 local function offset(at, n) return n == 0 and at or string.format("%s + %d", at, n) end
 
@@ -19,7 +19,7 @@ function M.move(w, l, to, from)
 		else
 			for k = 0, count - 1 do
 				local o = at + k * layout.BYTES[kind]
-				w:add("xdr_%s(%s, %s);", kind, offset(to, o), offset(from, o))
+				w:add("ilp_xdr_%s(%s, %s);", kind, offset(to, o), offset(from, o))
 			end
 		end
 		at = at + count * layout.BYTES[kind]
@@ -34,13 +34,13 @@ function M.loop(w, l, out, to, from, count, units)
 	local n = times > 1 and string.format("%s * %d", count, times) or count
 	local call = #unit.words == 1 and CALL[unit.words[1][1]]
 	if unit.bytes > layout.UNIT then
-		w:add("xdr_opaques(%s, %s, %s * %d);", to, from, n, unit.bytes / 4)
+		w:add("ilp_xdr_opaques(%s, %s, %s * %d);", to, from, n, unit.bytes / 4)
 		return false
 	elseif call then
 		w:add("%s(%s, %s, %s);", call, to, from, n)
 	else
 		units[unit.name] = unit
-		w:add("xdr_each_%s(%s, %s, %s, %s);", unit.name, out, to, from, n)
+		w:add("ilp_xdr_each_%s(%s, %s, %s, %s);", unit.name, out, to, from, n)
 	end
 	return true
 end
@@ -60,14 +60,14 @@ function M.loops(w, units)
 		local whole, least = filling(unit.bytes)
 		w:add ""
 		w:add("extern const struct ilp_chain ilp_chain_%s; /* %s.c */", unit.chain, unit.chain)
-		w:add("static void xdr_each_%s(bool out, uint8_t *to, const uint8_t *from, size_t n)", unit.name)
+		w:add("static void ilp_xdr_each_%s(bool out, uint8_t *to, const uint8_t *from, size_t n)", unit.name)
 		w:add "{"
-		w:add("static struct xdr_loop loop = { .chain = &ilp_chain_%s };", unit.chain)
+		w:add("static struct ilp_xdr_loop loop = { .chain = &ilp_chain_%s };", unit.chain)
 		w:add ""
 		w:add("if (n >= %d) {", least)
 		w:add("const size_t bytes = (n - n %% %d) * %d;", whole, unit.bytes)
 		w:add ""
-		w:add "xdr_run(&loop, out, to, from, bytes);"
+		w:add "ilp_xdr_run(&loop, out, to, from, bytes);"
 		w:add "to += bytes;"
 		w:add "from += bytes;"
 		w:add("n %%= %d;", whole)
@@ -91,11 +91,11 @@ function M.check(w, l, at, enums)
 	local list = {}
 	for k, c in ipairs(l.checks) do
 		if RANGE[c.what] then
-			list[k] = string.format("xdr_within(%s, %s)", offset(at, c.at), RANGE[c.what])
+			list[k] = string.format("ilp_xdr_within(%s, %s)", offset(at, c.at), RANGE[c.what])
 		else
 			local def = c.what.def
 			enums[def] = true
-			list[k] = string.format("xdr_%s_listed(xdr_int_at(%s))", def.c, offset(at, c.at))
+			list[k] = string.format("ilp_xdr_%s_listed(ilp_xdr_int_at(%s))", def.c, offset(at, c.at))
 		end
 	end
 	if #list == 1 then return w:when("!" .. list[1], "return -EBADMSG;") end
@@ -112,7 +112,7 @@ end
 
 function M.unpad(w, l, at)
 	for _, pad in ipairs(layout.pads(l.words)) do
-		w:when(string.format("!xdr_padded(in, %s, %d)", offset(at, pad.at), pad.n), "return -EBADMSG;")
+		w:when(string.format("!ilp_xdr_padded(in, %s, %d)", offset(at, pad.at), pad.n), "return -EBADMSG;")
 	end
 end
 

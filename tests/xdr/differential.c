@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-extern const struct xdr_type OURS[];
+extern const struct ilp_xdr_type OURS[];
 #ifdef THEIRS
 extern const struct their_type THEIRS[];
 #endif
@@ -24,7 +24,7 @@ static struct {
 	unsigned long damaged, taken; /* encodings */
 } sum;
 
-static void fail(const struct xdr_type *t, uint64_t seed, const char *what)
+static void fail(const struct ilp_xdr_type *t, uint64_t seed, const char *what)
 {
 	if (sum.failures++ < 20)
 		printf("%s, value of seed %llu: %s\n", t->name, (unsigned long long)seed, what);
@@ -51,17 +51,17 @@ static int through_theirs(const struct their_type *theirs, size_t n)
 
 /* Decodes n bytes of `from`, and encodes what that was, to third. *used: how many were taken. 0; what decode refused it
  * with; 1: what came of it is not as it should be. */
-static int decode_encode(const struct xdr_type *t, void *v, const uint8_t *from, size_t n, size_t *used)
+static int decode_encode(const struct ilp_xdr_type *t, void *v, const uint8_t *from, size_t n, size_t *used)
 {
-	struct xdr_in in = xdr_in(from, n);
-	struct xdr_out out = xdr_out(third, LARGEST);
+	struct ilp_xdr_in in = ilp_xdr_in(from, n);
+	struct ilp_xdr_out out = ilp_xdr_out(third, LARGEST);
 	int e = t->decode(v, &in);
 
 	if (e) {
 		for (size_t i = 0; i < t->size; i++)
 			if (((uint8_t *)v)[i])
 				return 1; /* not zeros */
-		return in.at == from && in.budget == XDR_BUDGET ? e : 1;
+		return in.at == from && in.budget == ILP_XDR_BUDGET ? e : 1;
 	}
 	*used = (size_t)(in.at - from);
 	e = t->encode(v, &out);
@@ -70,7 +70,7 @@ static int decode_encode(const struct xdr_type *t, void *v, const uint8_t *from,
 }
 
 /* The same, and no memory stays in use. */
-static int again(const struct xdr_type *t, void *v, const uint8_t *from, size_t n, size_t *used)
+static int again(const struct ilp_xdr_type *t, void *v, const uint8_t *from, size_t n, size_t *used)
 {
 	const long before = in_use;
 	const int e = decode_encode(t, v, from, n, used);
@@ -79,16 +79,16 @@ static int again(const struct xdr_type *t, void *v, const uint8_t *from, size_t 
 }
 
 /* Cut somewhere, and with some bytes changed. */
-static void damage(const struct xdr_type *t, void *v, size_t n, uint64_t seed, struct random *r)
+static void damage(const struct ilp_xdr_type *t, void *v, size_t n, uint64_t seed, struct random *r)
 {
 	size_t used;
 
-	if (again(t, v, first, xdr_random_below(r, (uint32_t)n), &used) != -EBADMSG)
+	if (again(t, v, first, ilp_xdr_random_below(r, (uint32_t)n), &used) != -EBADMSG)
 		fail(t, seed, "cut off, and not refused");
 	memcpy(second, first, n);
-	for (unsigned k = xdr_random_below(r, 3); k < 3; k++)
-		second[xdr_random_below(r, (uint32_t)n)] =
-			(uint8_t)(xdr_random_below(r, 2) ? xdr_random_word(r) : xdr_random_below(r, 3));
+	for (unsigned k = ilp_xdr_random_below(r, 3); k < 3; k++)
+		second[ilp_xdr_random_below(r, (uint32_t)n)] =
+			(uint8_t)(ilp_xdr_random_below(r, 2) ? ilp_xdr_random_word(r) : ilp_xdr_random_below(r, 3));
 	const int e = again(t, v, second, n, &used);
 	sum.damaged++;
 	sum.taken += e == 0;
@@ -99,7 +99,7 @@ static void damage(const struct xdr_type *t, void *v, size_t n, uint64_t seed, s
 }
 
 /* What is printed of a value; free() takes it back. */
-static char *printed(const struct xdr_type *t, const void *v)
+static char *printed(const struct ilp_xdr_type *t, const void *v)
 {
 	char *text = NULL;
 	size_t len;
@@ -113,9 +113,9 @@ static char *printed(const struct xdr_type *t, const void *v)
 }
 
 /* Encoding may be as wrong as decoding: what comes back is what went, as that is printed. */
-static bool comes_back(const struct xdr_type *t, void *v, size_t n, const char *want)
+static bool comes_back(const struct ilp_xdr_type *t, void *v, size_t n, const char *want)
 {
-	struct xdr_in in = xdr_in(first, n);
+	struct ilp_xdr_in in = ilp_xdr_in(first, n);
 	char *got = t->decode(v, &in) == 0 ? printed(t, v) : NULL;
 	const bool same = got && strcmp(got, want) == 0;
 
@@ -130,10 +130,10 @@ static bool is_large(uint64_t seed)
 	return seed % (seed < 64 ? 4 : 4096) == 0;
 }
 
-static void value(const struct xdr_type *t, const struct their_type *theirs, void *v, uint64_t seed)
+static void value(const struct ilp_xdr_type *t, const struct their_type *theirs, void *v, uint64_t seed)
 {
-	struct random r = { .state = seed, .left = is_large(seed) ? XDR_RANDOM_MANY : XDR_RANDOM_FEW };
-	struct xdr_out out = xdr_out(first, LARGEST);
+	struct random r = { .state = seed, .left = is_large(seed) ? ILP_XDR_RANDOM_MANY : ILP_XDR_RANDOM_FEW };
+	struct ilp_xdr_out out = ilp_xdr_out(first, LARGEST);
 	size_t used = 0;
 
 	memset(v, 0, t->size);
@@ -180,7 +180,7 @@ int main(int argc, char **argv)
 	FILE *null = fopen("/dev/null", "w");
 	unsigned long compared = 0;
 
-	for (const struct xdr_type *t = OURS; t->name; t++) {
+	for (const struct ilp_xdr_type *t = OURS; t->name; t++) {
 		const struct their_type *theirs = find(t->name);
 		void *v = malloc(t->size);
 
@@ -188,7 +188,7 @@ int main(int argc, char **argv)
 			abort();
 		for (unsigned long i = 0; i < values; i++)
 			value(t, theirs, v, seed + i);
-		struct random r = { .state = seed, .left = XDR_RANDOM_FEW };
+		struct random r = { .state = seed, .left = ILP_XDR_RANDOM_FEW };
 		memset(v, 0, t->size);
 		t->fill(v, &r);
 		if (t->print(v, null) != 0)

@@ -60,12 +60,12 @@ int main(void)
 	for (uint32_t n = 1; n <= 300; n++) {
 		const fives v = { n, all };
 		const paddeds p = { .more = { n, some } };
-		struct xdr_out out = xdr_out(encoded, sizeof encoded);
+		struct ilp_xdr_out out = ilp_xdr_out(encoded, sizeof encoded);
 
 		if (fives_encode(&v, &out) != 0)
 			abort();
 		one(&ilp_chain_whole, all, n * sizeof *all, encoded + 4, 0, 0);
-		out = xdr_out(encoded, sizeof encoded);
+		out = ilp_xdr_out(encoded, sizeof encoded);
 		if (paddeds_encode(&p, &out) != 0)
 			abort();
 		one(&ilp_chain_gaps, some, n * sizeof *some, encoded + 40 * sizeof *some + 4, sizeof *some, 9);
