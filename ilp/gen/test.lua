@@ -139,7 +139,7 @@ local function kept(inputs, all, chain, values, order)
 	local count, longest, list, seen = #inputs, math.huge, {}, {}
 	for k = 1, count do
 		inputs[count + k], inputs[k] = inputs[k], back(inputs[k])
-		longest = math.min(longest, #inputs[k])
+		longest = math.min(longest, #inputs[k], #inputs[count + k])
 	end
 	local function add(from, n, to)
 		local whole = oracle.part(inputs[to], 1, n)
