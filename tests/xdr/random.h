@@ -44,8 +44,9 @@ static inline void ilp_xdr_random_letters(struct random *r, void *to, size_t n)
 /* Elements of a value, mostly; and of one that has lists as long as many vectors are. */
 #define ILP_XDR_RANDOM_FEW 60
 #define ILP_XDR_RANDOM_MANY 4000
+#define ILP_XDR_RANDOM_DEEP 20
 
-/* A length of at most max: mostly short, and no more than what is left. */
+/* A length of at most max: mostly short, and no more than what is left; 0 where it is as deep as it may get. */
 static inline uint32_t ilp_xdr_random_len(struct random *r, uint32_t max)
 {
 	const bool many = r->left > ILP_XDR_RANDOM_FEW && ilp_xdr_random_below(r, 3) > 0;
@@ -53,13 +54,14 @@ static inline uint32_t ilp_xdr_random_len(struct random *r, uint32_t max)
 
 	n = n > max ? max : n;
 	n = n > r->left ? r->left : n;
+	n = r->deep < ILP_XDR_RANDOM_DEEP ? n : 0;
 	r->left -= n;
 	return n;
 }
 
 static inline bool ilp_xdr_random_more(struct random *r)
 {
-	return r->deep < 20 && ilp_xdr_random_len(r, 1);
+	return r->deep < ILP_XDR_RANDOM_DEEP && ilp_xdr_random_len(r, 1);
 }
 
 static inline void *ilp_xdr_random_new(uint32_t n, size_t size)
