@@ -350,7 +350,7 @@ $(XDR)/types.a: $(wildcard tests/xdr/*.x ilp/xdr/*.lua ilp/xdr/*.x ilp/gen/*.lua
 	$(Q)for c in $(XDR)/*.c; do case $$c in */xdr_*) flags='$(LOOP_CFLAGS)' ;; *) flags= ;; esac; \
 		$(CC) $(CPPFLAGS_) $(CPPFLAGS) $(CFLAGS_) $(CFLAGS) $$flags -c -o $${c%.c}.o $$c || exit; done
 	$(Q)ar rcs $@ $(XDR)/*.o
-XDR_TESTS := $(B)/tests/ilp_xdr
+XDR_TESTS := $(B)/tests/ilp_xdr $(B)/tests/ilp_xdr_limits
 $(XDR_TESTS:%=%.o): $(XDR)/types.a
 $(XDR_TESTS:%=%.o): private CPPFLAGS_ += -I$(XDR)
 $(XDR_TESTS): private LDLIBS += $(XDR)/types.a $(LIB) -Wl,--wrap=malloc,--wrap=calloc,--wrap=free

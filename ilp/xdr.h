@@ -1,8 +1,8 @@
 /* XDR (RFC 4506) at run time: where encodings go and come from, limits, and the types that the C of `tcpu xdr FILE.x`
  * is made of. For each type T of the file it has
  *
- *	int T_encode(const T *, struct xdr_out *);      one value more, at out->at
- *	int T_decode(T *, struct xdr_in *);             one value, from in->at; T_free gives it back
+ *	int T_encode(const T *, struct ilp_xdr_out *);      one value more, at out->at
+ *	int T_decode(T *, struct ilp_xdr_in *);             one value, from in->at; T_free gives it back
  *	size_t T_wire_size(const T *);                  bytes of its encoding; SIZE_MAX: it has none
  *	void T_free(T *);                               frees what it points to, and leaves zeros
  *	int T_print(const T *, FILE *);                 a line for each field; 0, or -EIO
@@ -21,15 +21,16 @@
  *	int, unsigned int, enum    int32_t, uint32_t, enum T: 4 bytes
  *	hyper, double, quadruple   the types below: 8 or 16 bytes, aligned to 4, so that what has a fixed size is, byte for
  *	                           byte, as long in memory as on the wire, and only turned round
- *	bool                       xdr_bool_t: 0 or 1, 4 bytes
+ *	bool                       ilp_xdr_bool_t: 0 or 1, 4 bytes
  *	char, short                int32_t or uint32_t, as they are on the wire; other values than a char's are refused
  *	opaque a[n]                uint8_t a[n], and a_pad behind it up to a multiple of 4: whatever it holds, zeros are sent
- *	opaque a<>, string a<>     struct xdr_bytes, struct xdr_string
+ *	opaque a<>, string a<>     struct ilp_xdr_bytes, struct ilp_xdr_string
  *	T a[n], T a<>, T *a        T a[n]; struct { uint32_t len; T *val; } a; T *a, NULL where there is none
  *	typedef T a[n], T a<>      a struct of that name: with the array as `at`, or with len and val
  *	union                      struct T { its discriminant; union { the arms } u; }; an arm opaque a[n] that has padding
  *	                           is a struct with at and at_pad
- * Names are those of the file, behind --prefix and, joined by _, namespaces; _ is put behind one that C, its library or
+ * Names here begin with ilp_xdr_ and ILP_XDR_, so that a program may have libtirpc and its xdr_ as well. Those of types
+ * are those of the file, behind --prefix and, joined by _, namespaces; _ is put behind one that C, its library or
  * the C of T_encode has for itself. What is declared within a struct or union is called after it: T_a. Of a procedure
  * that has another number in a later version of its program, that one is VERSION_NAME.
  *
@@ -39,9 +40,9 @@
  *
  * Arrays of numbers, and of structs of a fixed size, go by loops of the generator's (ilp/run.h). Those of structs are
  * written beside NAME.c, with their stages and chains: a chain of yours may fuse such a stage with others, for the len
- * structs that val points to. A stage turns bytes round, and no more: that a bool is 0 or 1, an enum's value is listed
- * and a char or short is in its range, T_encode and T_decode look at, a stage does not; nor does it send a length.
- * Structs with padding have no stage, since what memory has there would be sent. */
+ * structs that val points to. A stage turns bytes round, sends zeros for padding whatever memory has there, and no
+ * more: that a bool is 0 or 1, an enum's value is listed, a char or short is in its range and padding that came is
+ * zero, T_encode and T_decode look at, a stage does not; nor does it send a length. */
 #ifndef ILP_XDR_H
 #define ILP_XDR_H
 
@@ -50,61 +51,64 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define XDR_PACKED __attribute__((aligned(4)))
-typedef int64_t xdr_hyper_t XDR_PACKED;
-typedef uint64_t xdr_uhyper_t XDR_PACKED;
-typedef double xdr_double_t XDR_PACKED;
-typedef uint32_t xdr_bool_t;
+#define ILP_XDR_PACKED __attribute__((aligned(4)))
+typedef int64_t ilp_xdr_hyper_t ILP_XDR_PACKED;
+typedef uint64_t ilp_xdr_uhyper_t ILP_XDR_PACKED;
+typedef double ilp_xdr_double_t ILP_XDR_PACKED;
+typedef uint32_t ilp_xdr_bool_t;
 /* RFC 4506 (4.8): IEEE 754's binary128. Where the compiler has none, its bytes in the machine's order. */
 #if __LDBL_MANT_DIG__ == 113
-typedef long double xdr_quadruple_t XDR_PACKED;
+typedef long double ilp_xdr_quadruple_t ILP_XDR_PACKED;
 #elif defined __SIZEOF_FLOAT128__
-typedef __float128 xdr_quadruple_t XDR_PACKED;
+typedef __float128 ilp_xdr_quadruple_t ILP_XDR_PACKED;
 #else
 typedef struct {
 	uint32_t words[4];
-} xdr_quadruple_t;
+} ilp_xdr_quadruple_t;
 #endif
 
 /* val is malloc's when decoded, and NULL when len is 0. */
-struct xdr_bytes {
+struct ilp_xdr_bytes {
 	uint32_t len;
 	uint8_t *val;
 };
 /* len counts; what was decoded has a 0 behind it, too, which does not count, also when len is 0. A 0 among the bytes
  * is none of ours to forbid. */
-struct xdr_string {
+struct ilp_xdr_string {
 	uint32_t len;
 	char *val;
 };
 
-#define XDR_DEPTH 200
-#define XDR_BUDGET ((size_t)64 << 20)
+#define ILP_XDR_DEPTH 200
+#define ILP_XDR_BUDGET ((size_t)64 << 20)
+/* What n bytes in a piece of their own take of the budget: with 16 for what malloc keeps beside them, and up to a
+ * multiple of 16, as it cuts memory. Or small pieces would be several times what they count. */
+#define ILP_XDR_COST(n) (((size_t)(n) + 31) & ~(size_t)15)
 
 /* What is encoded goes to at, and no further than end. */
-struct xdr_out {
+struct ilp_xdr_out {
 	uint8_t *at, *end;
-	unsigned depth; /* how often a type may contain itself: XDR_DEPTH */
+	unsigned depth; /* how often a type may contain itself: ILP_XDR_DEPTH */
 };
 
 /* What is decoded comes from at. */
-struct xdr_in {
+struct ilp_xdr_in {
 	const uint8_t *at, *end;
-	size_t budget;    /* bytes that may be allocated from here on; what a value took is subtracted: XDR_BUDGET */
-	unsigned depth;   /* XDR_DEPTH */
+	size_t budget;    /* by ILP_XDR_COST, for allocations from here on; what a value took is subtracted: ILP_XDR_BUDGET */
+	unsigned depth;   /* ILP_XDR_DEPTH */
 	bool lax_padding; /* bytes of padding may be anything, as libtirpc has it, and are taken for zeros */
 };
 
 /* With the defaults. The buffer stays the caller's. */
-static inline struct xdr_out xdr_out(void *buffer, size_t size)
+static inline struct ilp_xdr_out ilp_xdr_out(void *buffer, size_t size)
 {
-	return (struct xdr_out){ .at = buffer, .end = (uint8_t *)buffer + size, .depth = XDR_DEPTH };
+	return (struct ilp_xdr_out){ .at = buffer, .end = (uint8_t *)buffer + size, .depth = ILP_XDR_DEPTH };
 }
-static inline struct xdr_in xdr_in(const void *buffer, size_t size)
+static inline struct ilp_xdr_in ilp_xdr_in(const void *buffer, size_t size)
 {
 	const uint8_t *at = buffer;
 
-	return (struct xdr_in){ .at = at, .end = at + size, .budget = XDR_BUDGET, .depth = XDR_DEPTH };
+	return (struct ilp_xdr_in){ .at = at, .end = at + size, .budget = ILP_XDR_BUDGET, .depth = ILP_XDR_DEPTH };
 }
 
 #endif

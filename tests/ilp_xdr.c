@@ -1,94 +1,29 @@
 /* XDR at run time: encodings worked out by hand from RFC 4506, and what is hostile. The types are those of
  * tests/xdr/standard.x and ledger.x. */
-#include "ilp/xdr.h"
 #include "ledger.h"
 #include "standard.h"
-#include "tests/run.h"
-#include "tests/xdr/memory.h"
-#include "tests/xdr/random.h"
-
-#include <check.h>
-#include <errno.h>
-#include <pthread.h>
-#include <stdlib.h>
-#include <string.h>
-
-static uint8_t buffer[1 << 16];
-
-/* "00 01 ff": bytes to `to`; how many. */
-static size_t hex(const char *text, uint8_t *to)
-{
-	size_t n = 0;
-	unsigned byte;
-
-	for (int used; sscanf(text, " %2x%n", &byte, &used) == 1; text += used)
-		to[n++] = (uint8_t)byte;
-	return n;
-}
-
-static void check_zeros(const void *p, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		ck_assert_uint_eq(((const uint8_t *)p)[i], 0);
-}
-
-extern const struct xdr_type standard_types[];
-
-static const struct xdr_type *type(const char *name)
-{
-	const struct xdr_type *t = standard_types;
-
-	while (t->name && strcmp(t->name, name) != 0)
-		t++;
-	ck_assert_msg(t->name != NULL, "no type %s", name);
-	return t;
-}
-
-/* Decoding these bytes gives that error, and leaves nothing behind. */
-static void refused_bytes(const struct xdr_type *t, const uint8_t *bytes, size_t n, int error)
-{
-	struct xdr_in in = xdr_in(bytes, n);
-	static uint8_t back[4096];
-
-	ck_assert_uint_le(t->size, sizeof back);
-	memset(back, 0x55, sizeof back);
-	const long before = in_use;
-	const int e = t->decode(back, &in);
-	const long after = in_use;
-	ck_assert_int_eq(e, error);
-	ck_assert_ptr_eq(in.at, bytes);
-	ck_assert_uint_eq(in.budget, XDR_BUDGET);
-	check_zeros(back, t->size);
-	ck_assert_int_eq(before, after);
-}
-
-static void check_refused(const char *name, const char *text, int error)
-{
-	uint8_t bytes[1024];
-
-	refused_bytes(type(name), bytes, hex(text, bytes), error);
-}
+#include "tests/xdr/check.h"
 
 /* What is encoded is that, as long as wire_size says, and comes back as the same; one byte less of room is too little,
  * and so are fewer bytes of input. */
 static void check_encoding(const char *name, const void *v, const char *text)
 {
-	const struct xdr_type *t = type(name);
+	const struct ilp_xdr_type *t = type(name);
 	static uint8_t want[1024], back[4096];
 	const size_t n = hex(text, want);
-	struct xdr_out out = xdr_out(buffer, n);
-	struct xdr_in in = xdr_in(want, n);
+	struct ilp_xdr_out out = ilp_xdr_out(buffer, n);
+	struct ilp_xdr_in in = ilp_xdr_in(want, n);
 
 	ck_assert_int_eq(t->encode(v, &out), 0);
 	ck_assert_ptr_eq(out.at, buffer + n);
 	ck_assert_mem_eq(buffer, want, n);
 	ck_assert_uint_eq(t->wire_size(v), n);
-	out = xdr_out(buffer, n - 1);
+	out = ilp_xdr_out(buffer, n - 1);
 	ck_assert_int_eq(t->encode(v, &out), -EMSGSIZE);
 	ck_assert_ptr_eq(out.at, buffer);
 	for (size_t cut = 0; cut < n; cut++)
 		refused_bytes(t, want, cut, -EBADMSG);
-	out = xdr_out(buffer, sizeof buffer);
+	out = ilp_xdr_out(buffer, sizeof buffer);
 	const long before = in_use;
 	const int decoded = t->decode(back, &in), encoded = t->encode(back, &out);
 	t->free(back);
@@ -139,8 +74,8 @@ END_TEST
 START_TEST(strings_have_a_zero_behind_them)
 {
 	uint8_t bytes[64];
-	struct xdr_in in = xdr_in(bytes, hex("00000000 0000000000000000 00000000 00000000 00000005 68656c6c 6f000000 00000000",
-		bytes));
+	const size_t n = hex("00000000 0000000000000000 00000000 00000000 00000005 68656c6c 6f000000 00000000", bytes);
+	struct ilp_xdr_in in = ilp_xdr_in(bytes, n);
 	opaques v;
 
 	ck_assert_int_eq(opaques_decode(&v, &in), 0);
@@ -202,19 +137,57 @@ START_TEST(arrays_are_their_elements)
 		((uint8_t *)all)[i] = (uint8_t)(i * 7 + i / 256);
 	for (uint32_t n = 0; n <= 300; n++) {
 		const fives v = { n, all };
-		struct xdr_out out = xdr_out(buffer, sizeof buffer), each = xdr_out(one, sizeof one);
+		struct ilp_xdr_out out = ilp_xdr_out(buffer, sizeof buffer), each = ilp_xdr_out(one, sizeof one);
 
 		ck_assert_int_eq(fives_encode(&v, &out), 0);
 		for (uint32_t i = 0; i < n; i++)
 			ck_assert_int_eq(five_encode(&all[i], &each), 0);
 		ck_assert_uint_eq((size_t)(out.at - buffer), 4 + n * sizeof(five));
 		ck_assert_mem_eq(buffer + 4, one, n * sizeof(five));
-		struct xdr_in in = xdr_in(buffer, 4 + n * sizeof(five));
+		struct ilp_xdr_in in = ilp_xdr_in(buffer, 4 + n * sizeof(five));
 		fives back;
 		ck_assert_int_eq(fives_decode(&back, &in), 0);
 		ck_assert_uint_eq(back.len, n);
 		ck_assert(n == 0 || memcmp(back.val, all, n * sizeof(five)) == 0);
 		fives_free(&back);
+	}
+}
+END_TEST
+
+/* The same where padding stands among numbers: memory has there what it likes, the wire zeros. */
+START_TEST(padding_in_arrays_is_zero)
+{
+	static padded all[300];
+	static uint8_t one[sizeof buffer];
+	enum { BEFORE = 40 * sizeof(padded) + 4 };
+
+	for (uint32_t n = 1; n <= 300; n++) {
+		const paddeds v = { .more = { n, all } };
+		struct ilp_xdr_out out = ilp_xdr_out(buffer, sizeof buffer), each = ilp_xdr_out(one, sizeof one);
+		const size_t size = BEFORE + n * sizeof(padded), pad = BEFORE + (n - 1) * sizeof(padded) + 9;
+		paddeds back;
+
+		for (size_t i = 0; i < sizeof all; i++)
+			((uint8_t *)all)[i] = (uint8_t)(1 + i % 251);
+		ck_assert_int_eq(paddeds_encode(&v, &out), 0);
+		for (uint32_t i = 0; i < n; i++)
+			ck_assert_int_eq(padded_encode(&all[i], &each), 0);
+		ck_assert_uint_eq((size_t)(out.at - buffer), size);
+		ck_assert_mem_eq(buffer + BEFORE, one, n * sizeof(padded));
+		check_zeros(buffer + pad, 3);
+		for (uint32_t i = 0; i < n; i++)
+			memset(all[i].b_pad, 0, sizeof all[i].b_pad);
+		for (size_t i = 0; i < 3; i++) {
+			struct ilp_xdr_in in = ilp_xdr_in(buffer, size);
+
+			buffer[pad + i] = 1;
+			refused_bytes(type("paddeds"), buffer, size, -EBADMSG);
+			in.lax_padding = true;
+			ck_assert_int_eq(paddeds_decode(&back, &in), 0);
+			ck_assert_mem_eq(back.more.val, all, n * sizeof(padded));
+			paddeds_free(&back);
+			buffer[pad + i] = 0;
+		}
 	}
 }
 END_TEST
@@ -230,7 +203,7 @@ START_TEST(what_no_value_has_is_refused)
 	check_refused("nested", "00000001 00000001 00000003 0000000a 00000007", -EBADMSG); /* INNER alone is one */
 
 	scalars v = { .c = (color)4, .b = 1 };
-	struct xdr_out out = xdr_out(buffer, sizeof buffer);
+	struct ilp_xdr_out out = ilp_xdr_out(buffer, sizeof buffer);
 	ck_assert_int_eq(scalars_encode(&v, &out), -EBADMSG);
 	v.c = RED;
 	v.b = 2;
@@ -254,7 +227,7 @@ START_TEST(padding_is_zero_unless_it_is_lax)
 
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		uint8_t bytes[64];
-		struct xdr_in in = xdr_in(bytes, hex(texts[i], bytes));
+		struct ilp_xdr_in in = ilp_xdr_in(bytes, hex(texts[i], bytes));
 		opaques v;
 
 		check_refused("opaques", texts[i], -EBADMSG);
@@ -265,227 +238,17 @@ START_TEST(padding_is_zero_unless_it_is_lax)
 	}
 	/* of the second element of an array, and of the first of a list */
 	uint8_t bytes[4 * 101 + 4] = { [7] = 1 };
-	struct xdr_in in = xdr_in(bytes, sizeof bytes);
+	struct ilp_xdr_in in = ilp_xdr_in(bytes, sizeof bytes);
 	odds v;
 	ck_assert_int_eq(odds_decode(&v, &in), -EBADMSG);
 	memset(bytes, 0, sizeof bytes);
 	bytes[403] = bytes[407] = 1;
-	in = xdr_in(bytes, sizeof bytes);
+	in = ilp_xdr_in(bytes, sizeof bytes);
 	ck_assert_int_eq(odds_decode(&v, &in), -EBADMSG);
 	in.lax_padding = true;
 	ck_assert_int_eq(odds_decode(&v, &in), 0);
 	ck_assert_uint_eq(v.more.len, 1);
 	odds_free(&v);
-}
-END_TEST
-
-START_TEST(lengths_have_limits)
-{
-	int32_t four[4] = {0};
-	const arrays v = { .few = { 4, four }, .levels = { LOW } };
-	struct xdr_out out = xdr_out(buffer, sizeof buffer);
-	uint8_t bytes[64] = {0};
-	struct xdr_in in;
-	arrays a;
-
-	ck_assert_int_eq(arrays_encode(&v, &out), -EMSGSIZE);
-	ck_assert_uint_eq(arrays_wire_size(&v), SIZE_MAX);
-	bytes[19] = 4; /* few */
-	in = xdr_in(bytes, sizeof bytes);
-	ck_assert_int_eq(arrays_decode(&a, &in), -EMSGSIZE);
-	check_refused("opaques", "00000000 0000000000000000 00000000 00000008 0000000000000000 00000000 00000000", -EMSGSIZE);
-	check_refused("opaques", "00000000 0000000000000000 00000000 00000000 00000000 00000004 61616161", -EMSGSIZE);
-}
-END_TEST
-
-/* Lengths of elements that are not there: nothing is allocated for them, so a budget of 0 is enough to say so. */
-START_TEST(lengths_are_hostile)
-{
-	static const char *const texts[] = { "ffffffff", "ffffffff 00000000", "40000000 00000000", "00000002 00000000",
-		"7fffffff 00000000 00000000" };
-
-	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-		uint8_t bytes[64];
-		const size_t n = hex(texts[i], bytes);
-		struct xdr_in in = xdr_in(bytes, n);
-		numbers v;
-		fives f;
-
-		in.budget = 0;
-		ck_assert_int_eq(numbers_decode(&v, &in), -EBADMSG);
-		ck_assert_int_eq(fives_decode(&f, &in), -EBADMSG);
-		check_refused("numbers", texts[i], -EBADMSG);
-	}
-}
-END_TEST
-
-START_TEST(budget_is_kept)
-{
-	uint8_t bytes[4 + 4 * 100] = { 0, 0, 0, 100 };
-	struct xdr_in in = xdr_in(bytes, sizeof bytes);
-	numbers v;
-
-	in.budget = 399;
-	ck_assert_int_eq(numbers_decode(&v, &in), -EMSGSIZE);
-	ck_assert_uint_eq(in.budget, 399);
-	in.budget = 400;
-	ck_assert_int_eq(numbers_decode(&v, &in), 0);
-	ck_assert_uint_eq(in.budget, 0);
-	numbers_free(&v);
-
-	/* Entries of a list are more in memory than on the wire: what the budget stops is freed. */
-	const size_t n = hex("00000001 00000001 61000000 00000001 00000001 62000000 00000000", bytes);
-	for (size_t budget = 0; budget < 2 * sizeof(stringentry) + 4; budget++) {
-		stringlist list;
-
-		in = xdr_in(bytes, n);
-		in.budget = budget;
-		const long before = in_use;
-		const int e = stringlist_decode(&list, &in);
-		const long after = in_use;
-		ck_assert_int_eq(e, -EMSGSIZE);
-		ck_assert_uint_eq(in.budget, budget);
-		ck_assert_int_eq(before, after);
-	}
-}
-END_TEST
-
-/* Decodes n bytes, of which each allocation fails in turn: how many there were. */
-static long without_memory(const struct xdr_type *t, size_t n)
-{
-	static uint8_t back[1 << 16];
-
-	ck_assert_uint_le(t->size, sizeof back);
-	for (long k = 0;; k++) {
-		struct xdr_in in = xdr_in(buffer, n);
-
-		memset(back, 0x55, sizeof back);
-		const long before = in_use;
-		given = k;
-		const int e = t->decode(back, &in);
-		given = -1;
-		const long after = in_use;
-		if (e == 0) {
-			t->free(back);
-			ck_assert_int_eq(in_use - before, 0);
-			return k;
-		}
-		ck_assert_int_eq(e, -ENOMEM);
-		ck_assert_int_eq(before, after);
-		ck_assert_ptr_eq(in.at, buffer);
-		ck_assert_uint_eq(in.budget, XDR_BUDGET);
-		check_zeros(back, t->size);
-	}
-}
-
-START_TEST(memory_may_end_anywhere)
-{
-	long allocations = 0;
-
-	for (const struct xdr_type *t = standard_types; t->name; t++) {
-		for (uint64_t seed = 1; seed <= 20; seed++) {
-			struct random r = { .state = seed, .left = 60 };
-			struct xdr_out out = xdr_out(buffer, sizeof buffer);
-			void *v = calloc(1, t->size);
-
-			ck_assert_ptr_nonnull(v);
-			t->fill(v, &r);
-			ck_assert_int_eq(t->encode(v, &out), 0);
-			t->free(v);
-			free(v);
-			allocations += without_memory(t, (size_t)(out.at - buffer));
-		}
-	}
-	ck_assert_int_gt(allocations, 1000);
-}
-END_TEST
-
-/* A tree that goes to the left alone. */
-static size_t left_tree(uint8_t *to, unsigned deep)
-{
-	uint8_t *at = to;
-
-	for (unsigned i = 0; i < deep; i++, at += 8) /* value, left */
-		memcpy(at, (uint8_t[8]){ 0, 0, 0, 1, 0, 0, 0, i + 1 < deep }, 8);
-	memset(at, 0, 4 * (size_t)deep); /* right */
-	return (size_t)(at - to) + 4 * (size_t)deep;
-}
-
-START_TEST(depth_is_bounded)
-{
-	struct xdr_in in = xdr_in(buffer, left_tree(buffer, XDR_DEPTH));
-	tree v;
-
-	ck_assert_int_eq(tree_decode(&v, &in), 0);
-	struct xdr_out out = xdr_out(buffer, sizeof buffer);
-	ck_assert_int_eq(tree_encode(&v, &out), 0);
-	tree top = { .left = &v };
-	ck_assert_int_eq(tree_encode(&top, &out), -EMSGSIZE);
-	ck_assert_uint_eq(tree_wire_size(&top), SIZE_MAX);
-	out.depth++;
-	ck_assert_int_eq(tree_encode(&top, &out), 0);
-	tree_free(&v);
-	in = xdr_in(buffer, left_tree(buffer, XDR_DEPTH + 1));
-	ck_assert_int_eq(tree_decode(&v, &in), -EMSGSIZE);
-	ck_assert_uint_eq(in.depth, XDR_DEPTH);
-	refused_bytes(type("tree"), buffer, left_tree(buffer, 5000), -EMSGSIZE);
-	/* by way of one another */
-	memset(buffer, 0, sizeof buffer);
-	for (size_t i = 3; i < 4000; i += 4)
-		buffer[i] = 1;
-	even e;
-	in = xdr_in(buffer, sizeof buffer);
-	ck_assert_int_eq(even_decode(&e, &in), -EMSGSIZE);
-}
-END_TEST
-
-#define ENTRIES 1000000
-
-/* A list of a million entries, on a stack on which a call for each would have no room. */
-static void *long_list(void *unused)
-{
-	const size_t size = 12 * (size_t)ENTRIES;
-	uint8_t *bytes = malloc(size), *again = malloc(size);
-	struct xdr_in in = xdr_in(bytes, size);
-	struct xdr_out out = xdr_out(again, size);
-	notes_Chain v;
-	FILE *null = fopen("/dev/null", "w");
-
-	ck_assert(bytes && again && null);
-	for (uint32_t i = 0; i < ENTRIES; i++)
-		memcpy(bytes + 12 * (size_t)i, (uint8_t[12]){ 0, 0, 0, 0, 0, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i,
-			0, 0, 0, i + 1 < ENTRIES }, 12);
-	ck_assert_int_eq(notes_Chain_decode(&v, &in), 0);
-	ck_assert_uint_eq(v.next->next->number, 2);
-	ck_assert_uint_eq(notes_Chain_wire_size(&v), size);
-	ck_assert_int_eq(notes_Chain_encode(&v, &out), 0);
-	ck_assert_int_eq(memcmp(bytes, again, size), 0);
-	ck_assert_int_eq(notes_Chain_print(&v, null), 0);
-	in = xdr_in(bytes, size - 1);
-	const long before = in_use;
-	notes_Chain_free(&v);
-	const long between = in_use;
-	const int e = notes_Chain_decode(&v, &in);
-	const long after = in_use;
-	ck_assert_int_eq(before - between, ENTRIES - 1);
-	ck_assert_int_eq(e, -EBADMSG);
-	ck_assert_int_eq(between, after);
-	fclose(null);
-	free(bytes);
-	free(again);
-	return unused;
-}
-
-START_TEST(lists_are_walked_in_loops)
-{
-	pthread_attr_t small;
-	pthread_t thread;
-
-	pthread_attr_init(&small);
-	ck_assert_int_eq(pthread_attr_setstacksize(&small, 128 << 10), 0);
-	ck_assert_int_eq(pthread_create(&thread, &small, long_list, NULL), 0);
-	ck_assert_int_eq(pthread_join(thread, NULL), 0);
-	pthread_attr_destroy(&small);
 }
 END_TEST
 
@@ -528,14 +291,9 @@ int main(void)
 	tcase_add_test(c, bodies_in_bodies);
 	tcase_add_test(c, lists_are_optional_after_optional);
 	tcase_add_test(c, arrays_are_their_elements);
+	tcase_add_test(c, padding_in_arrays_is_zero);
 	tcase_add_test(c, what_no_value_has_is_refused);
 	tcase_add_test(c, padding_is_zero_unless_it_is_lax);
-	tcase_add_test(c, lengths_have_limits);
-	tcase_add_test(c, lengths_are_hostile);
-	tcase_add_test(c, budget_is_kept);
-	tcase_add_test(c, memory_may_end_anywhere);
-	tcase_add_test(c, depth_is_bounded);
-	tcase_add_test(c, lists_are_walked_in_loops);
 	tcase_add_test(c, values_are_printed);
 	Suite *s = suite_create("ilp/xdr");
 	suite_add_tcase(s, c);

@@ -131,6 +131,10 @@ expect() {
 	fail "$*: status $got, expected $status and /$pattern/; it said: $(head -n 20 "$tmp/said")"
 }
 expect 2 'which file' "$tcpu" xdr
+: >"$tmp/empty.x"
+expect 0 '^0 types' "$tcpu" xdr --types "$tmp/empty.x"
+# A type of the file's own that rpcgen has a word for.
+expect 0 '^of_long +struct +12 or more' "$tcpu" xdr --types tests/xdr/grammar.x
 expect 2 'expected rfc or stellar' "$tcpu" xdr --dialect sun tests/xdr/ledger.x
 expect 2 "-n 'a/b': expected letters" "$tcpu" xdr -n a/b tests/xdr/ledger.x
 expect 1 'nothing.x: No such file' "$tcpu" xdr "$tmp/nothing.x"
@@ -139,24 +143,44 @@ expect 1 'ledger.x:1:1: .//. is nothing' "$tcpu" xdr -o "$tmp/nothing" tests/xdr
 expect 0 '^five +struct +24 bytes +standard.x:[0-9]+$' "$tcpu" xdr --types tests/xdr/standard.x
 expect 0 '"name": "xdr_w2_h1_w2"' "$tcpu" xdr --json tests/xdr/standard.x
 expect 0 '' "$tcpu" xdr -o "$tmp/a/b" -n it -p my_ tests/xdr/standard.x
-expect 0 'int my_five_encode\(const my_five \*, struct xdr_out \*\);' cat "$tmp/a/b/it.h"
+expect 0 'int my_five_encode\(const my_five \*, struct ilp_xdr_out \*\);' cat "$tmp/a/b/it.h"
 expect 0 'stages/xdr_w1_h1.lua' find "$tmp/a/b"
 # Its stages are any others' equals: fused with a checksum and a cipher.
 printf 'return chain { name = "sealed", stages = { "xdr_w2_h1_w2", "chacha20", "copy", "inet_checksum" } }\n' \
 	>"$tmp/a/b/chains/sealed.lua"
 expect 0 'sealed: one loop' "$tcpu" explain "$tmp/a/b/chains/sealed.lua"
 expect 1 'choose a name with -n' "$tcpu" xdr -o "$tmp/a/c" -n xdr_w1_h1 tests/xdr/standard.x
-# And what such a loop sends is what T_encode does, and its sum.
-printf 'return chain { name = "fused", stages = { "xdr_w2_h1_w2", "copy", "inet_checksum" } }\n' >"$tmp/f.lua"
-mkdir -p "$tmp/fuse"
+expect 0 'zeros = 3' cat "$tmp/a/b/stages/xdr_w1_o1_a1_h1.lua"
+# And what such a loop sends is what T_encode does, and its sum; padding is zero, whatever memory has there.
+mkdir -p "$tmp/fuse/loops"
 expect 0 '' "$tcpu" xdr -o "$tmp/fuse" tests/xdr/standard.x
-mv "$tmp/f.lua" "$tmp/fuse/chains/fused.lua"
-expect 0 '' "$tcpu" gen -o "$tmp/fuse/loops" "$tmp/fuse/chains/fused.lua"
-expect 0 '' gcc -std=gnu17 -I. -I"$tmp/fuse" -I"$tmp/fuse/loops" tests/xdr/fused.c "$tmp"/fuse/*.c \
-	"$tmp/fuse/loops/fused.c" "$B/libtcpu.a" -o "$tmp/fuse/run"
-expect 0 'Checks: 300, Failures: 0' "$tmp/fuse/run"
-# Padding is zero on the wire, whatever memory has there: no stage that would send it.
-expect 1 '' grep -r '"8"' "$tmp/fuse/stages"
+for chain in whole:xdr_w2_h1_w2 gaps:xdr_w1_o1_a1_h1; do
+	lua=$tmp/fuse/chains/${chain%:*}.lua
+	printf 'return chain { name = "%s", stages = { "%s", "copy", "inet_checksum" } }\n' "${chain%:*}" "${chain#*:}" >"$lua"
+	expect 0 '' "$tcpu" gen -o "$tmp/fuse/loops/${chain%:*}" "$lua"
+done
+expect 0 '' gcc -std=gnu17 -I. -I"$tmp/fuse" -I"$tmp/fuse/loops/whole" -I"$tmp/fuse/loops/gaps" tests/xdr/fused.c \
+	"$tmp"/fuse/*.c "$tmp"/fuse/loops/{whole/whole,gaps/gaps}.c "$B/libtcpu.a" -o "$tmp/fuse/run"
+expect 0 'Checks: 600, Failures: 0' "$tmp/fuse/run"
+# A program may have libtirpc and rpcgen's C as well: nothing of ours, of the library or of a file's C, has a name of
+# theirs.
+globals() { # options of nm
+	nm -P --defined-only "$@" 2>/dev/null | awk 'NF > 2 && $2 ~ /[A-Z]/ { sub(/@.*/, "", $1); print $1 }' | sort -u
+}
+(cd "$tmp/fuse" && gcc -std=gnu17 -I"$OLDPWD" -c ./*.c) || fail 'standard.c does not compile'
+globals "$B/libtcpu.a" "$tmp"/fuse/*.o >"$tmp/ours"
+for name in ilp_xdr_get_string ilp_xdr_run fives_encode ilp_chain_xdr_w1_h1; do
+	expect 0 '' grep -x "$name" "$tmp/ours"
+done
+expect 1 '' grep '^xdr' "$tmp/ours"
+tirpc=$(gcc -print-file-name=libtirpc.so)
+if [ -e "$tirpc" ]; then
+	globals -D "$tirpc" >"$tmp/theirs"
+	expect 0 '' grep -x 'xdr_string' "$tmp/theirs"
+	expect 1 '' grep -xFf "$tmp/ours" "$tmp/theirs"
+else
+	echo "skipped, because there is no libtirpc: install libtirpc-dev"
+fi
 # Two files of two folders, which have the same loops, in one program.
 for x in left right; do
 	echo "struct ${x}_one { int a; hyper b; }; typedef ${x}_one ${x}_all<>;" >"$tmp/$x.x"
@@ -254,7 +278,7 @@ struct X { int a; X *b; color c; string d<>; };
 typedef X args;
 end
 for s in measure put get drop show name listed fill args; do
-	for word in ${s}_X ${s}_args X_$s xdr_X_$s xdr_${s}_X any_${s}_X X_any$s; do
+	for word in ${s}_X ${s}_args X_$s ilp_xdr_X_$s ilp_xdr_${s}_X any_${s}_X X_any$s; do
 		echo "struct $word { X a; color b<>; };"
 	done
 done >>"$tmp/as.x"
@@ -298,7 +322,7 @@ file() {
 	if [ "$rpcgen" ] && { [ -e "$dir/rpc.x" ] || cp "${@: -1}" "$dir/rpc.x"; } && rpcgen_of "$name" "$prefix"; then
 		theirs=(-DTHEIRS=theirs)
 		objects=("$dir/rpc.o" "$dir/theirs.o")
-	elif [ "$rpcgen" ] && [ "$name" != standard ]; then # which has what rpcgen does not know
+	elif [ "$rpcgen" ] && [[ $name != @(standard|grammar) ]]; then # which have what rpcgen does not know
 		fail "$name: rpcgen: $(head -n 3 "$dir/rpcgen.log")"
 	fi
 	sources=("$dir/$name.c" "$dir/${name}_random.c")
@@ -308,9 +332,10 @@ file() {
 		-Wl,--wrap=malloc,--wrap=calloc,--wrap=free -o "$dir/differential"
 	said=$("$dir/differential" "$values" "${SEED:-1}")
 	printf '%-15s %s\n' "$name" "$said"
-	# All that rpcgen has a type for: of mount one is a list in its C, and no type. (standard has what it does not know.)
+	# All that rpcgen has a type for: of mount one is a list in its C, and no type. (standard and grammar have what it
+	# does not know.)
 	local compared=$count
-	case $name in standard) compared=0 ;; mount) compared=$((count - 1)) ;; esac
+	case $name in standard | grammar) compared=0 ;; mount) compared=$((count - 1)) ;; esac
 	if [ "$rpcgen" ]; then
 		checks=$((checks + 1))
 		grep -q " $compared of them compared" <<<"$said" || fail "$name: expected $compared types compared with libtirpc"
@@ -325,8 +350,9 @@ if rpcgen=$(command -v rpcgen); then :; else
 	rpcgen=
 fi
 mkdir -p "$tmp/ledger" "$tmp/nis" "$tmp/nis_callback"
-file standard 37 '' tests/xdr/standard.x
-file plain 29 '' tests/xdr/plain.x
+file standard 39 '' tests/xdr/standard.x
+file grammar 73 '' tests/xdr/grammar.x
+file plain 33 '' tests/xdr/plain.x
 # Without what is of the dialect, and with a name in C for rpcgen's list of what it is in.
 sed -e '1i %typedef struct Tree Tree;' -e 's|//.*||; s/notes:://; /^namespace/ { N; d }; /^}$/ d' \
 	tests/xdr/ledger.x >"$tmp/ledger/rpc.x"

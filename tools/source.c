@@ -193,11 +193,11 @@ static int next(lua_State *L)
 {
 	static const char *const kinds[] = { "end", "name", "number", "mark", "string", "line", "bad", "comment" };
 	struct source *s = lua_touserdata(L, lua_upvalueindex(1));
-	struct xdr_token t;
+	struct ilp_xdr_token t;
 
-	xdr_lex(&s->lexer, &t);
+	ilp_xdr_lex(&s->lexer, &t);
 	lua_pushstring(L, kinds[t.kind]);
-	if (t.kind == XDR_LINE)
+	if (t.kind == ILP_XDR_LINE)
 		line(&s->text, &t.text, &t.len);
 	lua_pushlstring(L, t.text, t.len);
 	lua_pushinteger(L, t.line);
@@ -211,7 +211,7 @@ static int next(lua_State *L)
 
 void source_push(lua_State *L, struct source *s, bool stellar)
 {
-	xdr_lexer_init(&s->lexer, s->text.at, s->text.len, stellar);
+	ilp_xdr_lexer_init(&s->lexer, s->text.at, s->text.len, stellar);
 	lua_pushlightuserdata(L, s);
 	lua_pushcclosure(L, next, 1);
 }

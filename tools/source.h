@@ -30,7 +30,7 @@ int text_preprocess(const char *file, const char *const defines[], unsigned coun
 struct source {
 	const char *file;
 	struct text text;
-	struct xdr_lexer lexer;
+	struct ilp_xdr_lexer lexer;
 };
 /* Pushes a function that gives the next token of the text, for ilp/xdr/scan.lua: kind, text, line, column, file. The
  * source is to stay where it is as long as that is called. stellar: the dialect. */

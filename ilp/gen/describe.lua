@@ -4,8 +4,8 @@
 -- A stage is `return stage { … }` in a file of its name, with name, standard (what it follows, or "none"), kind
 -- and, by kind:
 --
---	map      changes the data unit by unit (1, 2, 4, 8, 16, 32 or 64 bytes; where functions only move bytes, any multiple
---	         of 4 up to 256). apply(w, i, s) and inverse(w, i, s) return
+--	map      changes the data unit by unit (1, 2, 4, 8, 16, 32 or 64 bytes; where functions only move bytes, or clear
+--	         them, any multiple of 4 up to 512). apply(w, i, s) and inverse(w, i, s) return
 --	         a word, or a table of words where `word` says that a unit has several (bits of one; default: the unit,
 --	         64 at most). Words are as the machine loads them: big() and little() make their order that of a format.
 --	         i is the number of the unit, as a word: of 8 bits, modulo 256. inverse is "self" when apply undoes
@@ -13,7 +13,10 @@
 --	         tail = "pass": an incomplete last unit passes unchanged; "whole": there must be none.
 --	         In the place of unit, word, functions and inverse: layout, the parts of a unit, as { 4, 8, 4, "8", 4 } has
 --	         them: numbers of 2, 4, 8 or 16 bytes, and in quotes how many bytes stand between them. With it goes order
---	         ("big", "little"), that of numbers in the format: where the machine's is the other one, they are reversed
+--	         ("big", "little"), that of numbers in the format: where the machine's is the other one, they are reversed.
+--	         { zeros = 3 } stands for 3 bytes that are zeros in the format: they go as zeros, whatever memory has there;
+--	         on the way in, what came is left there, to be looked at. Such a map stands before what changes the data. (Of
+--	         an incomplete last unit all bytes pass.)
 --	         moves = true with unit 1 and apply the identity: here the data goes to its destination
 --	fold     computes a value of the data, of `size` bytes. zero is the accumulator that adds nothing: a 64-bit word,
 --	         or a table of such; init, that with which the data begins [zero]. step(acc, w, k, s) is acc with one unit
@@ -253,9 +256,12 @@ local check = {}
 local function from_layout(d)
 	local f, line = d.fields, d.line
 	d.layout, f.unit = layout.of_map(d)
-	f.word, f.inverse, d.unit = layout.bits(d.layout), "self", f.unit
-	f.apply = layout.apply(d.layout, f.word, f.order)
-	function d.line(name) return line(name == "apply" and "layout" or name) end
+	f.word, d.unit = layout.bits(d.layout), f.unit
+	d.kept = layout.kept(d.layout, f.word)
+	if next(d.kept) == nil then d.kept = nil end
+	f.apply = layout.apply(d.layout, f.word, f.order, d.kept)
+	f.inverse = d.kept and layout.apply(d.layout, f.word, f.order) or "self"
+	function d.line(name) return line((name == "apply" or name == "inverse") and "layout" or name) end
 end
 
 local function check_unit(d)

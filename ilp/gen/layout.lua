@@ -1,30 +1,46 @@
 -- Layouts: what stands in a unit of data, in the place of functions: a list of numbers, by their bytes, and in quotes
 -- how many bytes stand between them that are no number. Numbers go from the machine's order of bytes to that of the
--- format, and back by the same; the others stay what they are.
+-- format, and back by the same; the others stay what they are. Some may be zeros in the format: what memory has there
+-- does not go. What has come there does come, so that whoever wants zeros there can look.
 local field = require "gen.field"
 local ops = require "gen.ops"
 local sandbox = require "gen.sandbox"
 
 local M = {}
 
-M.MOST = 256 -- bytes of a unit
+-- Bytes of a unit. Of two that may wait for the next call the state has room (HELD_MAX, state.lua), and the vectors
+-- that hold whole units stand in the C one by one: of units of 508 bytes that is 127, which is 250 KB of code for all
+-- instruction sets and 11 seconds of gcc's, twice what units of 252 bytes cost. Without vectors such a loop would have
+-- a tenth of the speed.
+M.MOST = 512
 
 local SIZES = { [2] = true, [4] = true, [8] = true, [16] = true }
 
--- The parts of the layout: { number, hole = whether it is one, at = its first byte in memory, from 0, to = where that
--- goes, size }. Returns how many bytes they have in memory, and how many go.
+-- What a part is, and how many bytes it has.
+local function part_of(e, holes)
+	if SIZES[e] then return "number", e end
+	local text = type(e) == "string" and e:match "^[1-9]%d*$"
+	if text then return "bytes", tonumber(text) end
+	local key = holes and 1 or "zeros"
+	if type(e) ~= "table" or next(e) ~= key or next(e, key) ~= nil then return nil end
+	local size = e[key]
+	if type(size) == "number" and size >= 1 and size % 1 == 0 then return holes and "hole" or "zeros", size end
+end
+
+-- The parts of the layout: { number, hole, zeros = whether it is one, at = its first byte in memory, from 0, to = where
+-- that goes, size }. Returns how many bytes they have in memory, and how many go.
 function M.parts(d, holes)
 	local list, at, to = {}, 0, 0
 	for k = 1, field.check_list(d, "layout", d.fields.layout) do
 		local e = d.fields.layout[k]
-		local hole = holes and type(e) == "table" and #e == 1 and type(e[1]) == "number" and e[1] >= 1 and e[1] % 1 == 0
-		local size = hole and e[1] or type(e) == "string" and e:match("^[1-9]%d*$") and tonumber(e) or SIZES[e] and e
-		if not size then
+		local what, size = part_of(e, holes)
+		if not what then
 			field.fail(d, "layout", "part %d of layout is %s, expected a number of 2, 4, 8 or 16 bytes, or bytes in quotes "
-				.. "(\"8\")%s; correct it", k, sandbox.show(e), holes and ", or those of a hole in braces ({ 3 })" or "")
+				.. "(\"8\"), or those of %s; correct it", k, sandbox.show(e), holes and "a hole in braces ({ 3 })"
+				or "zeros ({ zeros = 3 })")
 		end
-		list[k] = { number = type(e) == "number", hole = hole, at = at, to = to, size = size }
-		at, to = at + size, to + (hole and 0 or size)
+		list[k] = { [what] = true, at = at, to = to, size = size }
+		at, to = at + size, to + (what == "hole" and 0 or size)
 	end
 	if at > M.MOST then
 		field.fail(d, "layout", "layout has %d bytes, expected %d at most; describe less in one unit", at, M.MOST)
@@ -60,10 +76,27 @@ function M.bits(parts)
 	return bits
 end
 
--- What a map does that has it, as a function of such words.
-function M.apply(parts, bits, order)
-	local size, swap = bits / 8, ops.names[order]
+-- Of each such word the bits that are not zeros of the format's, by the machine's order of bytes; nil where all are.
+function M.kept(parts, bits)
+	local size, list = bits / 8, {}
+	for _, p in ipairs(parts) do
+		for at = p.at, p.zeros and p.at + p.size - 1 or -1 do
+			local k, byte = math.floor(at / size) + 1, at % size
+			list[k] = list[k] or { little = 2^bits - 1, big = 2^bits - 1 }
+			list[k].little = list[k].little - 255 * 2^(8 * byte)
+			list[k].big = list[k].big - 255 * 2^(8 * (size - 1 - byte))
+		end
+	end
+	return list
+end
+
+-- What a map does that has it, as a function of such words; kept: nil on the way back.
+function M.apply(parts, bits, order, kept)
+	local size, swap, clear = bits / 8, ops.names[order], ops.names.and_
+	local end_ = parts[#parts]
+	local words = (end_.at + end_.size) / size
 	return function(w)
+		w = words > 1 and w or { w }
 		local out = { unpack(w) }
 		for _, p in ipairs(parts) do
 			local first, last = p.at / size + 1, (p.at + p.size) / size
@@ -73,7 +106,11 @@ function M.apply(parts, bits, order)
 				out[k] = order == "big" and ops.by_order(w[k], other) or ops.by_order(other, w[k])
 			end
 		end
-		return out
+		for k = 1, kept and words or 0 do
+			local ones = kept[k]
+			if ones then out[k] = ops.by_order(clear(out[k], ones.big), clear(out[k], ones.little)) end
+		end
+		return words > 1 and out or out[1]
 	end
 end
 

@@ -1,4 +1,5 @@
--- Maps that only move bytes: where each byte of a unit comes from, and how vectors are made to hold them so.
+-- Maps that only move bytes, or clear them: where each byte of a unit comes from, and how vectors are made to hold them
+-- so.
 --
 -- A unit need not fit a vector: so many vectors are taken at once that units fill them (a group). Bytes are moved
 -- within 16 of them, which every instruction set with an instruction for it can; words of 32 bits that 16 bytes need of
@@ -13,6 +14,19 @@ local LANE = 16
 local function gcd(a, b) return b == 0 and a or gcd(b, a % b) end
 
 -- Where bytes come from ----------------------------------------------------------------------------------------------
+
+local ZERO = -1 -- the source of a byte that is cleared
+
+-- Bytes in their places in memory, and of each whether a constant has ones or zeros there; nil if it has both.
+local function masked(list, c, size, order)
+	local out = {}
+	for k = 1, size do
+		local byte = tonumber(c / 256ULL ^ (order == "little" and k - 1 or size - k) % 256)
+		if byte ~= 0 and byte ~= 255 then return nil end
+		out[k] = byte == 0 and ZERO or list[k]
+	end
+	return out
+end
 
 -- For each byte of the unit, from 0, which one of the unit comes there on a machine of that order; nil if the graph
 -- does more than that.
@@ -33,6 +47,9 @@ local function sources(graph, words, size, order)
 			bytes[n] = a and (n.op == order and a or reversed(a))
 		elseif n.op == "by_order" then
 			bytes[n] = order == "big" and a or order ~= "big" and b or nil
+		elseif n.op == "and_" then
+			local c = a and n.args[2] or n.args[1]
+			bytes[n] = (a or b) and c.op == "const" and masked(a or b, c.value, size, order) or nil
 		end
 	end
 	local from = {}
@@ -67,29 +84,42 @@ end
 -- Vectors of that width that hold whole units.
 function M.group(moved, width) return moved.unit / gcd(moved.unit, width) end
 
--- How 16 bytes from `at` on come together: { words, bytes }. words[k] is the word that is brought to place k, bytes[b]
--- the byte of these that goes to b; both from 0. nil where they need more words than fit. exactly: words stand where
--- they are wanted, and swapped[k] says whether their bytes are in the other order; nil where that is not all.
+-- The word that four bytes from `at` on are, and whether in the other order; nil if they are not one word's.
+local function word_of(source, at)
+	for _, swapped in ipairs { false, true } do
+		local word, one = nil, true
+		for b = 0, 3 do
+			local s = source(at + b)
+			local here = s and (swapped and s + b - 3 or s - b) / 4
+			one = one and (not s or here % 1 == 0 and here == (word or here))
+			word = here or word
+		end
+		if one then return word or at / 4, swapped end
+	end
+end
+
+-- How 16 bytes from `at` on come together: { words, bytes, zeros }. words[k] is the word that is brought to place k,
+-- bytes[b] the byte of these that goes to b, zeros[b] whether it is cleared; all from 0. nil where they need more words
+-- than fit. exactly: words stand where they are wanted, and swapped[k] says whether their bytes are in the other order;
+-- nil where that is not all.
 local function lane(moved, order, at, exactly)
-	local function source(b) return b - b % moved.unit + moved[order][b % moved.unit] end
-	local l, place, count, whole = { words = {}, bytes = {}, swapped = {} }, {}, 0, true
+	local function source(b)
+		local s = moved[order][b % moved.unit]
+		return s ~= ZERO and b - b % moved.unit + s or nil
+	end
+	local l, place, count, whole, straight = { words = {}, bytes = {}, swapped = {}, zeros = {} }, {}, 0, true, true
 	for k = 0, 3 do
-		local first, last = source(at + 4 * k), source(at + 4 * k + 3)
-		for b = 1, 2 do whole = whole and source(at + 4 * k + b) == first + b * (last < first and -1 or 1) end
-		l.words[k], l.swapped[k] = math.floor(first / 4), last < first
-		whole = whole and math.abs(last - first) == 3 and math.min(first, last) % 4 == 0
+		l.words[k], l.swapped[k] = word_of(source, at + 4 * k)
+		whole, straight = whole and l.words[k] ~= nil, straight and not l.swapped[k]
 	end
-	if exactly then return whole and l or nil end
-	if whole and not (l.swapped[0] or l.swapped[1] or l.swapped[2] or l.swapped[3]) then
-		for b = 0, LANE - 1 do l.bytes[b] = b end
-		return l
-	end
+	for b = 0, LANE - 1 do l.bytes[b], l.zeros[b] = b, source(at + b) == nil end
+	if exactly or whole and straight then return whole and l or nil end
 	l.words = {}
 	-- Those that are here already stay.
 	for _, here in ipairs { true, false } do
 		for b = at, at + LANE - 1 do
-			local w = math.floor(source(b) / 4)
-			if not place[w] and (4 * w >= at and 4 * w < at + LANE) == here then
+			local w = source(b) and math.floor(source(b) / 4)
+			if w and not place[w] and (4 * w >= at and 4 * w < at + LANE) == here then
 				if count == 4 then return nil end
 				local k = w % 4
 				while l.words[k] do k = (k + 1) % 4 end
@@ -97,23 +127,27 @@ local function lane(moved, order, at, exactly)
 			end
 		end
 	end
+	for k = 0, 3 do l.words[k] = l.words[k] or at / 4 + k end
 	for b = 0, LANE - 1 do
 		local from = source(at + b)
-		l.bytes[b] = 4 * place[math.floor(from / 4)] + from % 4
+		l.bytes[b] = from and 4 * place[math.floor(from / 4)] + from % 4 or b
 	end
 	return l
 end
 
--- The vectors of a group: for each { words, bytes, swapped }, of the whole vector; or nil.
+-- The vectors of a group: for each { words, bytes, swapped, zeros }, of the whole vector; or nil.
 local function vectors(moved, order, width, exactly)
 	local list = {}
 	for v = 0, M.group(moved, width) - 1 do
-		local one = { words = {}, bytes = {}, swapped = {} }
+		local one = { words = {}, bytes = {}, swapped = {}, zeros = {} }
 		for at = 0, width - LANE, LANE do
 			local l = lane(moved, order, v * width + at, exactly)
 			if not l then return nil end
 			for k = 0, 3 do one.words[at / 4 + k], one.swapped[at / 4 + k] = l.words[k], l.swapped[k] end
-			for b = 0, LANE - 1 do one.bytes[at + b] = l.bytes[b] and at + l.bytes[b] end
+			for b = 0, LANE - 1 do
+				one.bytes[at + b], one.zeros[at + b] = at + l.bytes[b], l.zeros[b]
+				one.clears = one.clears or l.zeros[b]
+			end
 		end
 		list[v + 1] = one
 	end
@@ -188,6 +222,10 @@ local function emit(t, list, isa, width, xs, fresh)
 		elseif not in_place(one.bytes, 0) then
 			results[v] = string.format("%s(%s, %s)", prelude.use("BYTES_%s", V), y,
 				numbers(width, function(b) return one.bytes[b] end))
+		end
+		if one.clears then
+			local ones = numbers(width, function(b) return one.zeros[b] and 0 or 255 end)
+			results[v] = string.format("(%s) & (%s)(%s){ %s }", results[v], V, prelude.use(isa_table.type(width, 8)), ones)
 		end
 	end
 	for v, r in ipairs(results) do

@@ -111,22 +111,26 @@ end
 
 local MACHINE = {}
 
--- A map that has a layout: of each unit the numbers, the bytes of which are reversed if the machine has them in the
--- other order.
-local function laid_out(stage, env)
+-- A map that has a layout: of each whole unit the numbers, the bytes of which are reversed if the machine has them in
+-- the other order; and on the way out the zeros.
+local function laid_out(stage, direction, env)
 	local f, m = stage.fields, {}
 	function m.piece(bytes)
 		local out = part(bytes, 1, #bytes)
 		local at = 0 -- bytes before a part
-		while f.order ~= env.order do
+		for _ = 1, math.floor(#bytes / f.unit) do
 			for _, p in ipairs(f.layout) do
-				local size = tonumber(p)
-				for k = 1, type(p) == "number" and at + f.unit - at % f.unit <= #bytes and size or 0 do
-					out[at + k] = bytes[at + size + 1 - k]
+				local zeros = type(p) == "table"
+				local size = zeros and p.zeros or tonumber(p)
+				for k = 1, size do
+					if zeros and direction == "send" then
+						out[at + k] = 0
+					elseif type(p) == "number" and f.order ~= env.order then
+						out[at + k] = bytes[at + size + 1 - k]
+					end
 				end
 				at = at + size
 			end
-			if at >= #bytes then break end
 		end
 		return out
 	end
@@ -136,7 +140,7 @@ end
 function MACHINE.map(stage, direction, env)
 	local f = stage.fields
 	if f.layout then
-		local m = laid_out(stage, env)
+		local m = laid_out(stage, direction, env)
 		function m.finish(bytes)
 			if f.tail == "whole" and #bytes % f.unit ~= 0 then m.bad = "an incomplete unit" end
 			return m.piece(bytes)

@@ -193,8 +193,13 @@ local function illegal(chain)
 				.. "length; mend fill (%s)", stage.name, stage.ambiguous, stage.file)
 		end
 	end
-	local known, before = { of = 1, rest = 0 }, nil
+	local known, before, changed = { of = 1, rest = 0 }, nil, nil
 	for _, step in ipairs(M.steps(chain, "send")) do
+		if step.stage.kept and changed then
+			return step.stage, string.format("'%s' makes zeros of what memory has, but '%s' has made other bytes of it, which "
+				.. "would not come back, expected it before that; put it first", step.name, changed)
+		end
+		if step.changes or step.reframes or AT_END[step.kind] then changed = changed or step.name end
 		local after = length_after(step, known, before)
 		if not after then
 			return step.stage, string.format("'%s' needs whole units of %d bytes, but %s, expected padding to %d just "

@@ -159,14 +159,16 @@ function M.of_once(plan, isa)
 	return once(plan, isa, function(l) return spills(l, isa.widths[1]) end)
 end
 
--- The same of an ADU of less than so many bytes, for which no main loop runs: { bytes =, less = }.
+-- The same of an ADU of less than so many bytes, for which no main loop runs: { bytes =, less = }. nil where that is no
+-- less: many vectors that are there at once have slots in one frame, the main loop's above those of what else runs.
 function M.of_few(plan, isa)
-	local less = math.huge
+	local less, many = math.huge, false
 	local bytes = once(plan, isa, function(l)
+		many = many or turn.group(l, 16) > DATA
 		less = math.min(less, loop.main_bytes(l, isa))
 		return spills(l, isa.widths[1]) / 4
 	end)
-	return bytes and less < math.huge and { bytes = bytes, less = less } or nil
+	return bytes and not many and less < math.huge and { bytes = bytes, less = less } or nil
 end
 
 -- Below the frame of begin. expanded: keys are, or that has been seen to.

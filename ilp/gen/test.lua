@@ -2,12 +2,12 @@
 -- tests/ilp/compare.c compares every loop. The file works on any machine of its byte order, without Lua.
 --
 -- NAME.vec, numbers least significant byte first:
---	"ILPVEC2\n"
+--	"ILPVEC3\n"
 --	u16 parameters, each: u16 length of name, name, u16 size, bytes
 --	u16 values, each: u16 length of name, name, u16 size
 --	u32 bytes of input, u16 inputs, each that many bytes: an ADU is a prefix of one of them
---	u32 ADUs, each: u16 input, u32 length, u32 length sent, u32 how many of its bytes are those of the ADU before,
---		the others, the values' bytes
+--	u32 ADUs, each: u16 input, u16 input that comes back, u32 length, u32 length sent, u32 how many of its bytes are
+--		those of the ADU before, the others, the values' bytes
 --	u32 damages, each: u32 ADU, u32 place, u8 what is xored to the byte there (0: the bytes end there),
 --		u8 whether it is noticed
 local oracle = require "gen.oracle"
@@ -116,29 +116,43 @@ local function damages(put, chain, values, order, sent, next)
 	put(u32(#list) .. table.concat(list))
 end
 
--- Whether data has bytes that do not come back: the holes of structures.
+-- Whether data has bytes that do not come back: the holes of structures, and what goes as zeros.
 local function loses(chain)
 	for _, stage in ipairs(chain.stages) do
-		if stage.kind == "recode" and stage.fields.layout then return true end
+		if stage.kind == "recode" and stage.fields.layout or stage.kept then return true end
 	end
 end
 
--- The inputs as they come back, and the ADUs that come back as they are: whole units, and none that bytes have come
--- into which otherwise were not lost, where a stage before changes places.
+-- The inputs as they come back, behind them as they were, and of the ADUs, { input, length, input that comes back },
+-- those of which all comes back: whole units, and none that bytes have come into which otherwise were not lost, where a
+-- stage before changes places. Of an input as it was, values have to be the same on both ways as well.
 local function kept(inputs, all, chain, values, order)
 	local send, recv = oracle.machines(chain, "send", values, order), oracle.machines(chain, "recv", values, order)
-	local function back(bytes) return (oracle.run(recv, (oracle.run(send, bytes)))) end
-	local longest, list, seen = math.huge, {}, {}
-	for k, input in ipairs(inputs) do
-		inputs[k] = back(input)
-		longest = math.min(longest, #inputs[k])
+	local function back(bytes)
+		local wire, sent = oracle.run(send, bytes)
+		local data, came = oracle.run(recv, wire)
+		for name, bytes_ in pairs(sent) do
+			if oracle.shared(bytes_, came[name]) < #bytes_ then return data, false end
+		end
+		return data, true
+	end
+	local count, longest, list, seen = #inputs, math.huge, {}, {}
+	for k = 1, count do
+		inputs[count + k], inputs[k] = inputs[k], back(inputs[k])
+		longest = math.min(longest, #inputs[k], #inputs[count + k])
+	end
+	local function add(from, n, to)
+		local whole = oracle.part(inputs[to], 1, n)
+		local data, same = back(oracle.part(inputs[from], 1, n))
+		if #data == n and oracle.shared(data, whole) == n and (from == to or same) then list[#list + 1] = { from, n, to } end
 	end
 	for _, adu in ipairs(all) do
-		local k, n = adu[1], #back(oracle.part(inputs[adu[1]], 1, adu[2]))
+		local k = adu[1]
+		local n = #back(oracle.part(inputs[k], 1, adu[2]))
 		if n <= longest and not seen[k .. " " .. n] then
 			seen[k .. " " .. n] = true
-			local now = oracle.part(inputs[k], 1, n)
-			if oracle.shared(back(now), now) == n then list[#list + 1] = { k, n } end
+			add(k, n, k)
+			add(count + k, n, k)
 		end
 	end
 	return longest, list
@@ -149,7 +163,7 @@ function M.vectors(chain, order, extent)
 	jit.on()
 	local next, parts, values = random(20231), {}, {}
 	local function put(s) parts[#parts + 1] = s end
-	put("ILPVEC2\n")
+	put("ILPVEC3\n")
 	put(parameters(chain, values, next))
 	local list, longest = folds(chain), extent.longest
 	put(u16(#list))
@@ -169,7 +183,8 @@ function M.vectors(chain, order, extent)
 		local input = inputs[adu[1]]
 		local wire, folded = oracle.run(send, fill(adu[2], function(i) return input[i] end))
 		local shared = oracle.shared(before, wire)
-		put(u16(adu[1] - 1) .. u32(adu[2]) .. u32(#wire) .. u32(shared) .. string_of(wire, shared + 1))
+		put(u16(adu[1] - 1) .. u16((adu[3] or adu[1]) - 1) .. u32(adu[2]))
+		put(u32(#wire) .. u32(shared) .. string_of(wire, shared + 1))
 		for _, stage in ipairs(list) do put(string_of(folded[stage.name])) end
 		sent[k], before = wire, wire
 	end

@@ -54,8 +54,8 @@ function M.group(loop, width)
 end
 
 -- The widths of the vectors that a loop uses: none where bytes change places and there is no instruction for it, or
--- where too many would have to be there at once, or something is looked up.
-local NONE, MOST = {}, 64
+-- where too many would have to be there at once (of one layout never: layout.lua), or something is looked up.
+local NONE, MOST = {}, 128
 function M.widths(loop, isa)
 	for _, step in ipairs(loop.steps) do
 		local moved = not nothing_to_do(step) and move.of(step)

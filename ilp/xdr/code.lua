@@ -1,4 +1,4 @@
--- The functions of a type, in C: xdr_T_measure, _put, _get, _drop and _show, which do the work, and what the header
+-- The functions of a type, in C: ilp_xdr_T_measure, _put, _get, _drop and _show, which do the work, and what the header
 -- promises around them. No name of a file's is one of these: text.lua sees to it. A struct's body is a list of parts:
 -- runs of fields that have one layout together, and fields that have none.
 local types = require "xdr.types"
@@ -59,18 +59,18 @@ end
 
 function measure.void() end
 function measure.name(_, w, node, x)
-	attempt(w, "xdr_%s_measure(%s, m)", node.def.c, address(x))
+	attempt(w, "ilp_xdr_%s_measure(%s, m)", node.def.c, address(x))
 end
 
 function measure.bytes(_, w, node, x)
-	attempt(w, "xdr_grow_bytes(m, %s, %s, %s)", dot(x, "len"), limit(node), dot(x, "val"))
+	attempt(w, "ilp_xdr_grow_bytes(m, %s, %s, %s)", dot(x, "len"), limit(node), dot(x, "val"))
 end
 measure.string = measure.bytes
 
 function measure.list(s, w, node, x)
 	local _, min = types.size(node.of)
 	local l = layout.of(node.of)
-	attempt(w, "xdr_grow_list(m, %s, %s, %d, %s)", dot(x, "len"), limit(node), min, dot(x, "val"))
+	attempt(w, "ilp_xdr_grow_list(m, %s, %s, %d, %s)", dot(x, "len"), limit(node), min, dot(x, "val"))
 	if l and #l.checks == 0 then return end
 	for_each(w, dot(x, "len"), function() measure_node(s, w, node.of, dot(x, "val[i]")) end)
 end
@@ -82,7 +82,7 @@ end
 function measure.optional(s, w, node, x)
 	local _, min = types.size(node.of)
 	w:add("if (%s) {", x)
-	attempt(w, "xdr_grow(m, %d)", min)
+	attempt(w, "ilp_xdr_grow(m, %d)", min)
 	measure_node(s, w, node.of, "(*" .. x .. ")")
 	w:add "}"
 end
@@ -113,7 +113,7 @@ function measure.union(s, w, def)
 	measure_node(s, w, t.disc.type, "v->" .. t.disc.c)
 	switch(w, def, function(node, x)
 		local _, min = types.size(node)
-		if min + 4 > def.min then attempt(w, "xdr_grow(m, %d)", min + 4 - def.min) end
+		if min + 4 > def.min then attempt(w, "ilp_xdr_grow(m, %d)", min + 4 - def.min) end
 		measure_node(s, w, node, x)
 	end, "return -EBADMSG;")
 end
@@ -121,7 +121,7 @@ end
 function measure.struct(s, w, def)
 	for _, part in ipairs(parts(def)) do
 		if part.layout then
-			if #part.layout.checks > 0 then w:add("at = XDR_FROM(v, %s, %s);", def.c, part.field.c) end
+			if #part.layout.checks > 0 then w:add("at = ILP_XDR_FROM(v, %s, %s);", def.c, part.field.c) end
 			run.check(w, part.layout, "at", s.enums)
 		else
 			measure_node(s, w, part.field.type, "v->" .. part.field.c)
@@ -130,7 +130,7 @@ function measure.struct(s, w, def)
 	if not def.tail then return end
 	w:when("!v->" .. def.tail.c, "break;")
 	w:add("v = v->%s;", def.tail.c)
-	attempt(w, "xdr_grow(m, %d)", def.min)
+	attempt(w, "ilp_xdr_grow(m, %d)", def.min)
 end
 
 -- Putting --------------------------------------------------------------------------------------------------------
@@ -152,19 +152,20 @@ local function put_node(s, w, node, x)
 end
 
 function put.void() end
-function put.name(_, w, node, x) w:add("at = xdr_%s_put(%s, at);", node.def.c, address(x)) end
-function put.bytes(_, w, _, x) w:add("at = xdr_put_bytes(at, %s, %s);", dot(x, "len"), dot(x, "val")) end
+function put.name(_, w, node, x) w:add("at = ilp_xdr_%s_put(%s, at);", node.def.c, address(x)) end
+function put.bytes(_, w, _, x) w:add("at = ilp_xdr_put_bytes(at, %s, %s);", dot(x, "len"), dot(x, "val")) end
 put.string = put.bytes
 
 -- Elements one after the other; those of a layout by a loop.
 local function put_all(s, w, node, count, x)
 	local l = layout.of(node)
-	if not layout.looped(l) then
+	if not l then
 		return for_each(w, count, function() put_node(s, w, node, x .. "[i]") end)
 	end
 	local n = tostring(count):match "^%d+$" and count or "(size_t)" .. count
-	run.loop(w, l, "at", "(const uint8_t *)" .. x, n, s.units)
-	if #l.pads == 0 then return advance(w, string.format("%s * %d", n, l.bytes)) end
+	if run.loop(w, l, "true", "at", "(const uint8_t *)" .. x, n, s.units) then
+		return advance(w, string.format("%s * %d", n, l.bytes))
+	end
 	for_each(w, count, function()
 		run.pad(w, l, "at")
 		advance(w, l.bytes)
@@ -172,14 +173,14 @@ local function put_all(s, w, node, count, x)
 end
 
 function put.list(s, w, node, x)
-	w:add("at = xdr_put(at, %s);", dot(x, "len"))
+	w:add("at = ilp_xdr_put(at, %s);", dot(x, "len"))
 	put_all(s, w, node.of, dot(x, "len"), dot(x, "val"))
 end
 
 function put.array(s, w, node, x) put_all(s, w, node.of, node.n, x) end
 
 function put.optional(s, w, node, x)
-	w:add("at = xdr_put(at, %s != NULL);", x)
+	w:add("at = ilp_xdr_put(at, %s != NULL);", x)
 	w:add("if (%s) {", x)
 	put_node(s, w, node.of, "(*" .. x .. ")")
 	w:add "}"
@@ -195,7 +196,7 @@ function put.struct(s, w, def)
 	for _, part in ipairs(parts(def)) do
 		local l = part.layout
 		if l then
-			w:add("from = XDR_FROM(v, %s, %s);", def.c, part.field.c)
+			w:add("from = ILP_XDR_FROM(v, %s, %s);", def.c, part.field.c)
 			run.move(w, l, "at", "from")
 			run.pad(w, l, "at")
 			advance(w, l.bytes)
@@ -204,7 +205,7 @@ function put.struct(s, w, def)
 		end
 	end
 	if not def.tail then return end
-	w:add("at = xdr_put(at, v->%s != NULL);", def.tail.c)
+	w:add("at = ilp_xdr_put(at, v->%s != NULL);", def.tail.c)
 	w:when("!v->" .. def.tail.c, "break;")
 	w:add("v = v->%s;", def.tail.c)
 end
@@ -214,7 +215,7 @@ end
 local get = { flat = true }
 
 local function get_run(s, w, l, to)
-	w:when(string.format("xdr_left(in) < %d", l.bytes), "return -EBADMSG;")
+	w:when(string.format("ilp_xdr_left(in) < %d", l.bytes), "return -EBADMSG;")
 	w:add("to = %s;", to)
 	run.move(w, l, "to", "in->at")
 	w:add("in->at += %d;", l.bytes)
@@ -230,21 +231,21 @@ local function get_node(s, w, node, x)
 end
 
 function get.void() end
-function get.name(_, w, node, x) attempt(w, "xdr_%s_get(%s, in)", node.def.c, address(x)) end
-function get.bytes(_, w, node, x) attempt(w, "xdr_get_%s(in, %s, %s)", node.k, limit(node), address(x)) end
+function get.name(_, w, node, x) attempt(w, "ilp_xdr_%s_get(%s, in)", node.def.c, address(x)) end
+function get.bytes(_, w, node, x) attempt(w, "ilp_xdr_get_%s(in, %s, %s)", node.k, limit(node), address(x)) end
 get.string = get.bytes
 
 -- count elements to x, which are there if they have a layout.
 local function get_all(s, w, node, count, x)
 	local l = layout.of(node)
-	if not layout.looped(l) then
+	if not l then
 		return for_each(w, count, function() get_node(s, w, node, x .. "[i]") end)
 	end
 	local n = tostring(count):match "^%d+$" and count or "(size_t)" .. count
 	w:add("to = (uint8_t *)%s;", x)
-	run.loop(w, l, "to", "in->at", n, s.units)
+	run.loop(w, l, "false", "to", "in->at", n, s.units)
 	w:add("in->at += %s * %d;", n, l.bytes)
-	if #l.checks == 0 and #l.pads == 0 then return end
+	if #l.checks == 0 and #layout.pads(l.words) == 0 then return end
 	for_each(w, count, function()
 		run.check(w, l, "to", s.enums)
 		run.unpad(w, l, "to")
@@ -254,10 +255,10 @@ end
 
 function get.list(s, w, node, x)
 	local _, min = types.size(node.of)
-	attempt(w, "xdr_get_len(in, %s, %d, &n)", limit(node), min)
+	attempt(w, "ilp_xdr_get_len(in, %s, %d, &n)", limit(node), min)
 	w:add "if (n > 0) {"
 	local val = dot(x, "val")
-	w:add("%s = xdr_new%s(in, n, sizeof *%s, &e);", val, layout.of(node.of) and "_raw" or "", val)
+	w:add("%s = ilp_xdr_new%s(in, n, sizeof *%s, &e);", val, layout.of(node.of) and "_raw" or "", val)
 	w:when("!" .. val, "return e;")
 	w:add("%s = n;", dot(x, "len"))
 	get_all(s, w, node.of, "n", dot(x, "val"))
@@ -266,14 +267,14 @@ end
 
 function get.array(s, w, node, x)
 	local l = layout.of(node.of)
-	if l then w:when(string.format("xdr_left(in) < %d", l.bytes * node.n), "return -EBADMSG;") end
+	if l then w:when(string.format("ilp_xdr_left(in) < %d", l.bytes * node.n), "return -EBADMSG;") end
 	get_all(s, w, node.of, node.n, x)
 end
 
 function get.optional(s, w, node, x)
-	attempt(w, "xdr_get_bool(in, &n)")
+	attempt(w, "ilp_xdr_get_bool(in, &n)")
 	w:add "if (n) {"
-	w:add("%s = xdr_new(in, 1, sizeof *%s, &e);", x, x)
+	w:add("%s = ilp_xdr_new(in, 1, sizeof *%s, &e);", x, x)
 	w:when("!" .. x, "return e;")
 	get_node(s, w, node.of, "(*" .. x .. ")")
 	w:add "}"
@@ -288,15 +289,15 @@ end
 function get.struct(s, w, def)
 	for _, part in ipairs(parts(def)) do
 		if part.layout then
-			get_run(s, w, part.layout, string.format("XDR_TO(v, %s, %s)", def.c, part.field.c))
+			get_run(s, w, part.layout, string.format("ILP_XDR_TO(v, %s, %s)", def.c, part.field.c))
 		else
 			get_node(s, w, part.field.type, "v->" .. part.field.c)
 		end
 	end
 	if not def.tail then return end
-	attempt(w, "xdr_get_bool(in, &n)")
+	attempt(w, "ilp_xdr_get_bool(in, &n)")
 	w:when("!n", "break;")
-	w:add("v->%s = xdr_new(in, 1, sizeof *v, &e);", def.tail.c)
+	w:add("v->%s = ilp_xdr_new(in, 1, sizeof *v, &e);", def.tail.c)
 	w:when("!v->" .. def.tail.c, "return e;")
 	w:add("v = v->%s;", def.tail.c)
 end
@@ -312,7 +313,7 @@ local function drop_node(s, w, node, x)
 	drop[node.k](s, w, node, x)
 end
 
-function drop.name(_, w, node, x) w:add("xdr_%s_drop(%s);", node.def.c, address(x)) end
+function drop.name(_, w, node, x) w:add("ilp_xdr_%s_drop(%s);", node.def.c, address(x)) end
 function drop.bytes(_, w, _, x) w:add("free(%s);", dot(x, "val")) end
 drop.string = drop.bytes
 
@@ -357,7 +358,7 @@ end
 local LOCALS = {
 	{ "int e;", { "%(e = ", "&e%)" } },
 	{ "uint32_t n;", { "&n%)" } },
-	{ "const uint8_t *at;", { "^%s*at = XDR_FROM" } },
+	{ "const uint8_t *at;", { "^%s*at = ILP_XDR_FROM" } },
 	{ "const uint8_t *from;", { "^%s*from = " } },
 	{ "uint8_t *to;", { "^%s*to = " } },
 }
@@ -399,11 +400,11 @@ local function define(w, head, inside, o)
 end
 
 local HEAD = {
-	measure = "static int xdr_%s_measure(const %s *v, struct xdr_measure *m)",
-	put = "static uint8_t *xdr_%s_put(const %s *v, uint8_t *at)",
-	get = "static int xdr_%s_get(%s *v, struct xdr_in *in)",
-	drop = "static void xdr_%s_drop(%s *v)",
-	show = "static void xdr_%s_show(const %s *v, const char *name, struct xdr_printer *p)",
+	measure = "static int ilp_xdr_%s_measure(const %s *v, struct ilp_xdr_measure *m)",
+	put = "static uint8_t *ilp_xdr_%s_put(const %s *v, uint8_t *at)",
+	get = "static int ilp_xdr_%s_get(%s *v, struct ilp_xdr_in *in)",
+	drop = "static void ilp_xdr_%s_drop(%s *v)",
+	show = "static void ilp_xdr_%s_show(const %s *v, const char *name, struct ilp_xdr_printer *p)",
 }
 
 -- The prototypes of all that M.define and show.lua write for it.
@@ -442,22 +443,22 @@ end
 function M.public(w, def)
 	local c, weak = def.c, def.known and "__attribute__((weak)) " or ""
 	w:add ""
-	w:add("%sint %s_encode(const %s *v, struct xdr_out *out)", weak, c, c)
+	w:add("%sint %s_encode(const %s *v, struct ilp_xdr_out *out)", weak, c, c)
 	w:add "{"
-	w:add("struct xdr_measure m = { .bytes = 0, .most = (size_t)(out->end - out->at), .depth = out->depth };")
-	w:add("int e = xdr_grow(&m, %d);", def.min)
+	w:add("struct ilp_xdr_measure m = { .bytes = 0, .most = (size_t)(out->end - out->at), .depth = out->depth };")
+	w:add("int e = ilp_xdr_grow(&m, %d);", def.min)
 	w:add ""
-	w:when(string.format("e || (e = xdr_%s_measure(v, &m)) != 0", c), "return e;")
-	w:add("out->at = xdr_%s_put(v, out->at);", c)
+	w:when(string.format("e || (e = ilp_xdr_%s_measure(v, &m)) != 0", c), "return e;")
+	w:add("out->at = ilp_xdr_%s_put(v, out->at);", c)
 	w:add "return 0;"
 	w:add "}"
 	w:add ""
-	w:add("%sint %s_decode(%s *v, struct xdr_in *in)", weak, c, c)
+	w:add("%sint %s_decode(%s *v, struct ilp_xdr_in *in)", weak, c, c)
 	w:add "{"
-	w:add "const struct xdr_in was = *in;"
+	w:add "const struct ilp_xdr_in was = *in;"
 	w:add ""
 	w:add "memset(v, 0, sizeof *v);"
-	w:add("const int e = xdr_%s_get(v, in);", c)
+	w:add("const int e = ilp_xdr_%s_get(v, in);", c)
 	w:add "if (e) {"
 	w:add("%s_free(v);", c)
 	w:add "*in = was;"
@@ -467,22 +468,22 @@ function M.public(w, def)
 	w:add ""
 	w:add("%ssize_t %s_wire_size(const %s *v)", weak, c, c)
 	w:add "{"
-	w:add("struct xdr_measure m = { .bytes = %d, .most = SIZE_MAX, .depth = XDR_DEPTH };", def.min)
+	w:add("struct ilp_xdr_measure m = { .bytes = %d, .most = SIZE_MAX, .depth = ILP_XDR_DEPTH };", def.min)
 	w:add ""
-	w:add("return xdr_%s_measure(v, &m) ? SIZE_MAX : m.bytes;", c)
+	w:add("return ilp_xdr_%s_measure(v, &m) ? SIZE_MAX : m.bytes;", c)
 	w:add "}"
 	w:add ""
 	w:add("%svoid %s_free(%s *v)", weak, c, c)
 	w:add "{"
-	if def.owns then w:add("xdr_%s_drop(v);", c) end
+	if def.owns then w:add("ilp_xdr_%s_drop(v);", c) end
 	w:add "memset(v, 0, sizeof *v);"
 	w:add "}"
 	w:add ""
 	w:add("%sint %s_print(const %s *v, FILE *to)", weak, c, c)
 	w:add "{"
-	w:add "struct xdr_printer p = { .to = to };"
+	w:add "struct ilp_xdr_printer p = { .to = to };"
 	w:add ""
-	w:add('xdr_%s_show(v, "%s", &p);', c, def.c)
+	w:add('ilp_xdr_%s_show(v, "%s", &p);', c, def.c)
 	w:add "return ferror(to) ? -EIO : 0;"
 	w:add "}"
 end

@@ -1,21 +1,24 @@
--- Fixed layouts: what is as long in memory as on the wire, word for word, and differs in the order of bytes alone. Such
--- a value is
---	words   runs { kind, count }: w 4 bytes to be turned round, h 8, q 16, o 4 that stay as they are (opaque)
+-- Fixed layouts: what is as long in memory as on the wire, word for word, and differs in the order of bytes and in
+-- padding alone. Such a value is
+--	words   runs { kind, count }: w 4 bytes to be turned round, h 8, q 16, o 4 that stay as they are (opaque); c, b, a 4
+--	        of which 3, 2, 1 are opaque, and padding behind them, which is zero on the wire
 --	bytes   its size
---	pads    { at, n }: bytes behind an opaque that are zero on the wire
 --	checks  { at, what }: words that may hold some values only: "bool", a range of a small integer, or an enum's node
 -- of an element of an array, or of fields that follow one another. It is converted by one call, however many there are.
 local types = require "xdr.types"
 
 local M = {}
 
--- A unit of more than one kind, or with something to check, is at most that long: what is longer is taken apart. An
--- opaque is one piece however long it is, with its padding.
-M.UNIT = 256
+-- A unit of more than one kind, or with something to check, is at most that long, as a layout of the generator's
+-- (ilp/gen/layout.lua says why): what is longer is taken apart, an element of an array then goes by straight code, in
+-- which runs of numbers of one size are loops. An opaque is one piece however long it is, with its padding.
+M.UNIT = 512
 
 local KIND = { int = "w", uint = "w", bool = "w", enum = "w", float = "w", short = "w", ushort = "w", char = "w",
 	uchar = "w", hyper = "h", uhyper = "h", double = "h", quadruple = "q" }
-M.BYTES = { w = 4, h = 8, q = 16, o = 4 }
+M.BYTES = { w = 4, h = 8, q = 16, o = 4, a = 4, b = 4, c = 4 }
+M.PADDING = { a = 3, b = 2, c = 1 }
+local PADDED = { "a", "b", "c" } -- by opaque bytes
 local CHECKED = { bool = true, short = true, ushort = true, char = true, uchar = true }
 
 local function push(words, kind, count)
@@ -23,16 +26,29 @@ local function push(words, kind, count)
 	if last and last[1] == kind then last[2] = last[2] + count else words[#words + 1] = { kind, count } end
 end
 
-local function fits(l) return l.bytes <= M.UNIT or #l.words == 1 and #l.pads <= 1 and #l.checks == 0 end
+-- An opaque that has padding.
+local function is_opaque(words) return #words == 2 and words[1][1] == "o" and M.PADDING[words[2][1]] ~= nil end
+
+local function fits(l) return l.bytes <= M.UNIT or #l.checks == 0 and (#l.words == 1 or is_opaque(l.words)) end
+
+-- The padding: a list of { at, n }.
+function M.pads(words)
+	local list, at = {}, 0
+	for _, run in ipairs(words) do
+		local n = M.PADDING[run[1]]
+		for k = 1, n and run[2] or 0 do list[#list + 1] = { at = at + 4 * k - n, n = n } end
+		at = at + run[2] * M.BYTES[run[1]]
+	end
+	return list
+end
 
 -- b behind a; nil when that is too long for one layout.
 function M.join(a, b)
 	if not a or not b then return nil end
-	local l = { words = {}, bytes = a.bytes + b.bytes, pads = {}, checks = {} }
+	local l = { words = {}, bytes = a.bytes + b.bytes, checks = {} }
 	for _, part in ipairs { a, b } do
 		local at = part == b and a.bytes or 0
 		for _, run in ipairs(part.words) do push(l.words, run[1], run[2]) end
-		for _, pad in ipairs(part.pads) do l.pads[#l.pads + 1] = { at = pad.at + at, n = pad.n } end
 		for _, c in ipairs(part.checks) do l.checks[#l.checks + 1] = { at = c.at + at, what = c.what } end
 	end
 	return fits(l) and l or nil
@@ -40,8 +56,8 @@ end
 
 local function times(l, n)
 	if not l then return nil end
-	if #l.words == 1 and #l.pads == 0 and #l.checks == 0 then
-		return { words = { { l.words[1][1], l.words[1][2] * n } }, bytes = l.bytes * n, pads = {}, checks = {} }
+	if #l.words == 1 and #l.checks == 0 and not M.PADDING[l.words[1][1]] then
+		return { words = { { l.words[1][1], l.words[1][2] * n } }, bytes = l.bytes * n, checks = {} }
 	end
 	if l.bytes * n > M.UNIT then return nil end
 	local all = l
@@ -55,13 +71,14 @@ function M.of(node)
 	if form.layout ~= nil then return form.layout or nil end
 	local l
 	if KIND[form.k] then
-		l = { words = { { KIND[form.k], 1 } }, pads = {}, checks = {} }
+		l = { words = { { KIND[form.k], 1 } }, checks = {} }
 		l.bytes = M.BYTES[KIND[form.k]]
 		if form.k == "enum" or CHECKED[form.k] then l.checks[1] = { at = 0, what = form.k == "enum" and form or form.k } end
 	elseif form.k == "opaque" then
 		local bytes = types.padded(form.n)
-		l = { words = { { "o", bytes / 4 } }, bytes = bytes, pads = {}, checks = {} }
-		if bytes > form.n then l.pads[1] = { at = form.n, n = bytes - form.n } end
+		l = { words = {}, bytes = bytes, checks = {} }
+		if form.n >= 4 then push(l.words, "o", math.floor(form.n / 4)) end
+		if bytes > form.n then push(l.words, PADDED[form.n % 4], 1) end
 	elseif form.k == "array" then
 		l = times(M.of(form.of), form.n)
 	elseif form.k == "struct" then
@@ -72,9 +89,12 @@ function M.of(node)
 	return l
 end
 
--- Whether an array of it goes by a loop. Not where padding stands among other words: the loop is a stage of others'
--- chains as well, and would send what memory has there, not zeros.
-function M.looped(l) return l and (#l.pads == 0 or #l.words == 1) end
+-- The runs as they are moved: padding is as opaque as the rest.
+function M.moved(words)
+	local list = {}
+	for _, run in ipairs(words) do push(list, M.PADDING[run[1]] and "o" or run[1], run[2]) end
+	return list
+end
 
 -- A unit's words without what repeats: of two hypers one. Returns the runs and how often.
 local function period(l)

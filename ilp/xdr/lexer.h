@@ -5,26 +5,26 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum xdr_token_kind {
-	XDR_END,
-	XDR_NAME,    /* keywords among them: which names are some is the parser's to know */
-	XDR_NUMBER,  /* decimal, hexadecimal or octal, with its sign */
-	XDR_MARK,    /* one of ; , : = { } [ ] < > ( ) * and :: */
-	XDR_STRING,  /* with its quotation marks, as rpcgen has for constants */
-	XDR_LINE,    /* what follows % in the first column, for the C that is written; goes on behind a
+enum ilp_xdr_token_kind {
+	ILP_XDR_END,
+	ILP_XDR_NAME,    /* keywords among them: which names are some is the parser's to know */
+	ILP_XDR_NUMBER,  /* decimal, hexadecimal or octal, with its sign */
+	ILP_XDR_MARK,    /* one of ; , : = { } [ ] < > ( ) * and :: */
+	ILP_XDR_STRING,  /* with its quotation marks, as rpcgen has for constants */
+	ILP_XDR_LINE,    /* what follows % in the first column, for the C that is written; goes on behind a
 	              * backslash at the line's end */
-	XDR_BAD,     /* nothing of the language: text is what stands there */
-	XDR_COMMENT, /* one that does not end: text is its beginning */
+	ILP_XDR_BAD,     /* nothing of the language: text is what stands there */
+	ILP_XDR_COMMENT, /* one that does not end: text is its beginning */
 };
 
-struct xdr_token {
-	enum xdr_token_kind kind;
+struct ilp_xdr_token {
+	enum ilp_xdr_token_kind kind;
 	const char *text; /* into the source */
 	size_t len;
 	unsigned line, column; /* from 1; columns are bytes */
 };
 
-struct xdr_lexer {
+struct ilp_xdr_lexer {
 	const char *begin, *at, *end;
 	const char *line_at; /* where the line begins */
 	unsigned line;
@@ -35,9 +35,9 @@ struct xdr_lexer {
 };
 
 /* text is len bytes, none of which need be 0, and stays the caller's, for as long as tokens are looked at. */
-void xdr_lexer_init(struct xdr_lexer *, const char *text, size_t len, bool slashes);
-/* The next token; XDR_END again and again behind the last one. A line of the preprocessor's (# 12 "file") says which
- * line follows, and is no token. */
-void xdr_lex(struct xdr_lexer *, struct xdr_token *);
+void ilp_xdr_lexer_init(struct ilp_xdr_lexer *, const char *text, size_t len, bool slashes);
+/* The next token; ILP_XDR_END again and again behind the last one. A line of the preprocessor's (# 12 "file") says
+ * which line follows, and is no token. */
+void ilp_xdr_lex(struct ilp_xdr_lexer *, struct ilp_xdr_token *);
 
 #endif

@@ -6,7 +6,7 @@
 #include <string.h>
 
 %%{
-	machine xdr_lexer;
+	machine ilp_xdr_lexer;
 	alphtype unsigned char;
 
 	action newline {
@@ -27,42 +27,42 @@
 		blank;
 		nl;
 		comment;
-		'/*' => { kind = XDR_COMMENT; fbreak; };
+		'/*' => { kind = ILP_XDR_COMMENT; fbreak; };
 		'//' [^\n]* => {
 			if (!l->slashes) {
-				kind = XDR_BAD;
+				kind = ILP_XDR_BAD;
 				te = ts + 2;
 				fbreak;
 			}
 		};
 		'%' line => {
 			if ((const char *)ts == l->begin || ts[-1] == '\n') {
-				kind = XDR_LINE;
+				kind = ILP_XDR_LINE;
 				fbreak;
 			}
-			kind = XDR_BAD;
+			kind = ILP_XDR_BAD;
 			te = ts + 1;
 			fbreak;
 		};
 		'#' [^\n]* => {
 			if (!marker(l, (const char *)ts, (const char *)te)) {
-				kind = XDR_BAD;
+				kind = ILP_XDR_BAD;
 				fbreak;
 			}
 		};
-		string => { kind = XDR_STRING; fbreak; };
-		name => { kind = XDR_NAME; fbreak; };
-		number => { kind = XDR_NUMBER; fbreak; };
-		( '::' | [;,:={}<>()*] | '[' | ']' ) => { kind = XDR_MARK; fbreak; };
-		any => { kind = XDR_BAD; fbreak; };
+		string => { kind = ILP_XDR_STRING; fbreak; };
+		name => { kind = ILP_XDR_NAME; fbreak; };
+		number => { kind = ILP_XDR_NUMBER; fbreak; };
+		( '::' | [;,:={}<>()*] | '[' | ']' ) => { kind = ILP_XDR_MARK; fbreak; };
+		any => { kind = ILP_XDR_BAD; fbreak; };
 	*|;
 }%%
 
 %% write data noentry noerror nofinal;
 
-void xdr_lexer_init(struct xdr_lexer *l, const char *text, size_t len, bool slashes)
+void ilp_xdr_lexer_init(struct ilp_xdr_lexer *l, const char *text, size_t len, bool slashes)
 {
-	*l = (struct xdr_lexer){ .begin = text, .at = text, .end = text + len, .line_at = text, .line = 1 };
+	*l = (struct ilp_xdr_lexer){ .begin = text, .at = text, .end = text + len, .line_at = text, .line = 1 };
 	l->slashes = slashes;
 }
 
@@ -75,7 +75,7 @@ static bool begins(const char *at, const char *end, const char *word)
 
 /* A line that says where the next one is from: # 12 "file" 1. Takes note of it. #pragma and #ident, which the
  * preprocessor leaves, mean nothing. */
-static bool marker(struct xdr_lexer *l, const char *at, const char *end)
+static bool marker(struct ilp_xdr_lexer *l, const char *at, const char *end)
 {
 	unsigned line = 0;
 	const char *digits;
@@ -101,25 +101,25 @@ static bool marker(struct xdr_lexer *l, const char *at, const char *end)
 	return true;
 }
 
-void xdr_lex(struct xdr_lexer *l, struct xdr_token *t)
+void ilp_xdr_lex(struct ilp_xdr_lexer *l, struct ilp_xdr_token *t)
 {
 	const unsigned char *p = (const unsigned char *)l->at, *ts, *te;
 	const unsigned char *const pe = (const unsigned char *)l->end, *const eof = pe;
-	const struct xdr_lexer before = *l;
-	enum xdr_token_kind kind = XDR_END;
+	const struct ilp_xdr_lexer before = *l;
+	enum ilp_xdr_token_kind kind = ILP_XDR_END;
 	int cs, act;
 
 	%% write init;
 	%% write exec;
 	(void)act;
-	if (kind == XDR_END) {
-		*t = (struct xdr_token){ .kind = XDR_END, .text = l->end, .line = l->line };
+	if (kind == ILP_XDR_END) {
+		*t = (struct ilp_xdr_token){ .kind = ILP_XDR_END, .text = l->end, .line = l->line };
 		t->column = (unsigned)(l->end - l->line_at) + 1;
 		l->at = l->end;
 		return;
 	}
 	/* A comment without an end is seen at the file's; the lines in it do not count. */
-	if (kind == XDR_COMMENT) {
+	if (kind == ILP_XDR_COMMENT) {
 		l->line = before.line;
 		l->line_at = before.line_at;
 		for (const char *c = before.at; c < (const char *)ts; c++)
@@ -128,9 +128,9 @@ void xdr_lex(struct xdr_lexer *l, struct xdr_token *t)
 				l->line_at = c + 1;
 			}
 	}
-	*t = (struct xdr_token){ .kind = kind, .text = (const char *)ts, .len = (size_t)(te - ts), .line = l->line };
-	t->column = kind == XDR_LINE ? 1 : (unsigned)((const char *)ts - l->line_at) + 1;
-	for (const unsigned char *c = ts; kind == XDR_LINE && c < te; c++)
+	*t = (struct ilp_xdr_token){ .kind = kind, .text = (const char *)ts, .len = (size_t)(te - ts), .line = l->line };
+	t->column = kind == ILP_XDR_LINE ? 1 : (unsigned)((const char *)ts - l->line_at) + 1;
+	for (const unsigned char *c = ts; kind == ILP_XDR_LINE && c < te; c++)
 		t->line -= *c == '\n';
 	l->at = (const char *)te;
 }

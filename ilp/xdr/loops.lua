@@ -6,22 +6,33 @@ local files = require "gen.files"
 
 local M = {}
 
--- The parts of a unit in a stage's words: numbers by their bytes, bytes that stay in quotes.
+-- The parts of a unit in a stage's words: numbers by their bytes, bytes that stay in quotes, and padding.
 local function parts(unit)
-	local list = {}
+	local list, stay = {}, 0
+	local function flush(more)
+		if stay > 0 then list[#list + 1] = string.format('"%d"', stay) end
+		stay = 0
+		list[#list + 1] = more
+	end
 	for _, run in ipairs(unit.words) do
 		local kind, count = run[1], run[2]
 		if kind == "o" then
-			list[#list + 1] = string.format('"%d"', 4 * count)
+			stay = stay + 4 * count
 		else
-			for _ = 1, count do list[#list + 1] = tostring(layout.BYTES[kind]) end
+			local zeros = layout.PADDING[kind]
+			for _ = 1, count do
+				stay = stay + 4 - (zeros or 4)
+				flush(zeros and string.format("{ zeros = %d }", zeros) or tostring(layout.BYTES[kind]))
+			end
 		end
 	end
+	flush()
 	return table.concat(list, ", ")
 end
 
 local STAGE = [[
--- An array of structs that have one layout in memory and in XDR: numbers of so many bytes, and in quotes opaque ones.
+-- An array of structs that have one layout in memory and in XDR: numbers of so many bytes, in quotes opaque ones, and
+-- padding.
 return stage {
 	name = "%s",
 	standard = "RFC 4506",

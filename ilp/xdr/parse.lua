@@ -43,6 +43,11 @@ for kind, names in pairs {
 	for text in names:gmatch "%S+" do M.BUILTIN.names[text] = { kind = "type", builtin = true, type = { k = kind } } end
 end
 
+-- Words of rpcgen's language that are none of RFC 4506's (6.2): a file may call a type of its own so.
+for _, text in ipairs { "long", "short", "char" } do
+	M.BUILTIN.names[text] = { kind = "type", builtin = true, free = true, type = { k = SCALARS[text] } }
+end
+
 -- The definition or constant that a name means, seen from a scope.
 function M.find(scope, text)
 	local first, rest = text:match("^(.-)::(.*)$")
@@ -258,7 +263,11 @@ local function type_specifier(p)
 		return { k = kind or "uint", at = t }
 	elseif SCALARS[t.text] then
 		p:take()
-		if (t.text == "long" or t.text == "short") and p:is "int" then p:take() end
+		if (t.text == "long" or t.text == "short") and p:is "int" then
+			p:take()
+		elseif M.BUILTIN.names[t.text] then
+			return { k = "name", name = t.text, scope = p.scope, at = t }
+		end
 		return { k = SCALARS[t.text], at = t }
 	elseif BODIES[t.text] then
 		p:take()
@@ -358,7 +367,7 @@ function define_kind.typedef(p)
 	-- typedef struct NAME NAME; says nothing.
 	if d.type.k == "name" and d.type.name == d.name then return end
 	local known = M.BUILTIN.names[d.name]
-	if known then
+	if known and not known.free then
 		local k = d.type.k == "name" and M.BUILTIN.names[d.type.name] and M.BUILTIN.names[d.type.name].type.k or d.type.k
 		if known.type.k ~= k then
 			scan.fail(d.at, "'%s' would be another type than C's, expected one of that size; name it otherwise", d.name)

@@ -1,6 +1,6 @@
 -- Random values of each type, in C, for tests: NAME_random.c, which tests/xdr/random.h goes with. A table of all types
--- with what to try on them, and xdr_T_fill, which makes a value that has an encoding. The random numbers say how long
--- lists are, and stop what contains itself.
+-- with what to try on them, and ilp_xdr_T_fill, which makes a value that has an encoding. The random numbers say how
+-- long lists are, and stop what contains itself.
 local types = require "xdr.types"
 local text = require "xdr.text"
 local code = require "xdr.code"
@@ -16,40 +16,42 @@ local function fill_node(s, w, node, x)
 	fill[node.k](s, w, node, x)
 end
 
-local SMALL = { bool = "xdr_random_below(r, 2)",
-	uchar = "xdr_random_below(r, 256)", ushort = "xdr_random_below(r, 65536)",
-	char = "(int32_t)xdr_random_below(r, 256) - 128", short = "(int32_t)xdr_random_below(r, 65536) - 32768",
-	int = "(int32_t)xdr_random_word(r)", uint = "xdr_random_word(r)" }
+local SMALL = { bool = "ilp_xdr_random_below(r, 2)",
+	uchar = "ilp_xdr_random_below(r, 256)", ushort = "ilp_xdr_random_below(r, 65536)",
+	char = "(int32_t)ilp_xdr_random_below(r, 256) - 128", short = "(int32_t)ilp_xdr_random_below(r, 65536) - 32768",
+	int = "(int32_t)ilp_xdr_random_word(r)", uint = "ilp_xdr_random_word(r)" }
 
 function fill.void() end
 function fill.word(_, w, node, x)
 	if SMALL[node.k] then return w:add("%s = %s;", x, SMALL[node.k]) end
-	w:add("xdr_random_bytes(r, %s, sizeof %s);", code.address(x), x)
+	w:add("ilp_xdr_random_bytes(r, %s, sizeof %s);", code.address(x), x)
 end
 function fill.enum(_, w, node, x)
 	local names = {}
 	for k, m in ipairs(show.members(node.def)) do names[k] = m.c end
 	w:list("static const int32_t all[] = {", names, ",", " };")
-	w:add("%s = (%s)all[xdr_random_below(r, %d)];", x, node.def.c, #names)
+	w:add("%s = (%s)all[ilp_xdr_random_below(r, %d)];", x, node.def.c, #names)
 end
-function fill.name(_, w, node, x) w:add("xdr_%s_fill(%s, r);", node.def.c, code.address(x)) end
-function fill.opaque(_, w, node, x) w:add("xdr_random_bytes(r, %s, %d);", x, node.n) end
+function fill.name(_, w, node, x) w:add("ilp_xdr_%s_fill(%s, r);", node.def.c, code.address(x)) end
+function fill.opaque(_, w, node, x) w:add("ilp_xdr_random_bytes(r, %s, %d);", x, node.n) end
 
 local function length(w, node, x)
-	w:add("%s = xdr_random_len(r, %s);", code.dot(x, "len"), node.max and string.format("%.0fU", node.max) or "UINT32_MAX")
+	w:add("%s = ilp_xdr_random_len(r, %s);", code.dot(x, "len"),
+		node.max and string.format("%.0fU", node.max) or "UINT32_MAX")
 end
 
 function fill.bytes(_, w, node, x)
 	length(w, node, x)
-	w:add("%s = xdr_random_new(%s, 1);", code.dot(x, "val"), code.dot(x, "len"))
-	w:add("xdr_random_%s(r, %s, %s);", node.k == "string" and "letters" or "bytes", code.dot(x, "val"), code.dot(x, "len"))
+	w:add("%s = ilp_xdr_random_new(%s, 1);", code.dot(x, "val"), code.dot(x, "len"))
+	w:add("ilp_xdr_random_%s(r, %s, %s);", node.k == "string" and "letters" or "bytes", code.dot(x, "val"),
+		code.dot(x, "len"))
 end
 fill.string = fill.bytes
 
 function fill.list(s, w, node, x)
 	local val = code.dot(x, "val")
 	length(w, node, x)
-	w:add("%s = xdr_random_new(%s, sizeof *%s);", val, code.dot(x, "len"), val)
+	w:add("%s = ilp_xdr_random_new(%s, sizeof *%s);", val, code.dot(x, "len"), val)
 	code.for_each(w, code.dot(x, "len"), function() fill_node(s, w, node.of, val .. "[i]") end)
 end
 
@@ -58,7 +60,7 @@ function fill.array(s, w, node, x)
 end
 
 function fill.optional(s, w, node, x)
-	w:add("%s = xdr_random_more(r) ? xdr_random_new(1, sizeof *%s) : NULL;", x, x)
+	w:add("%s = ilp_xdr_random_more(r) ? ilp_xdr_random_new(1, sizeof *%s) : NULL;", x, x)
 	w:add("if (%s) {", x)
 	fill_node(s, w, node.of, "(*" .. x .. ")")
 	w:add "}"
@@ -81,8 +83,8 @@ function fill.union(s, w, def)
 	for k, n in ipairs(cases) do list[k] = string.format("%.0f", n):gsub("^%-2147483648$", "-2147483647 - 1") end
 	local number = t.kind == "uint" and "uint32_t" or "int32_t"
 	w:list("static const " .. number .. " all[] = {", list, ",", " };")
-	w:add("v->%s = (%s)all[xdr_random_below(r, %d)];", t.disc.c, t.kind == "enum" and types.form(t.disc.type).def.c
-		or t.kind == "bool" and "xdr_bool_t" or number, #list)
+	w:add("v->%s = (%s)all[ilp_xdr_random_below(r, %d)];", t.disc.c, t.kind == "enum" and types.form(t.disc.type).def.c
+		or t.kind == "bool" and "ilp_xdr_bool_t" or number, #list)
 	code.switch(w, def, function(node, x, arm) fill_node(s, w, node, x .. (arm.inner or "")) end, "break;")
 end
 
@@ -91,7 +93,7 @@ function fill.struct(s, w, def)
 		if f ~= def.tail then fill_node(s, w, f.type, "v->" .. f.c) end
 	end
 	if not def.tail then return end
-	w:add("v->%s = xdr_random_more(r) ? xdr_random_new(1, sizeof *v) : NULL;", def.tail.c)
+	w:add("v->%s = ilp_xdr_random_more(r) ? ilp_xdr_random_new(1, sizeof *v) : NULL;", def.tail.c)
 	w:when("!v->" .. def.tail.c, "break;")
 	w:add("v = v->%s;", def.tail.c)
 end
@@ -108,20 +110,20 @@ local function define(s, w, def)
 		deep:add "r->deep--;"
 		inside = deep
 	end
-	code.function_(w, string.format("static void xdr_%s_fill(%s *v, struct random *r)", def.c, def.c), inside,
+	code.function_(w, string.format("static void ilp_xdr_%s_fill(%s *v, struct random *r)", def.c, def.c), inside,
 		{ tail = def.tail ~= nil })
 end
 
 -- The functions of a type as the table has them.
 local function untyped(w, c)
 	local list = { { "void", "", "void *v, struct random *r", "v, r" }, { "int", "encode",
-		"const void *v, struct xdr_out *out", "v, out" }, { "int", "decode", "void *v, struct xdr_in *in", "v, in" },
+		"const void *v, struct ilp_xdr_out *out", "v, out" }, { "int", "decode", "void *v, struct ilp_xdr_in *in", "v, in" },
 		{ "size_t", "wire_size", "const void *v", "v" }, { "void", "free", "void *v", "v" },
 		{ "int", "print", "const void *v, FILE *to", "v, to" } }
 	for _, f in ipairs(list) do
-		local call = f[2] == "" and "xdr_" .. c .. "_fill" or c .. "_" .. f[2]
+		local call = f[2] == "" and "ilp_xdr_" .. c .. "_fill" or c .. "_" .. f[2]
 		w:add ""
-		w:add("static %s xdr_%s_any%s(%s)", f[1], c, f[2], f[3])
+		w:add("static %s ilp_xdr_%s_any%s(%s)", f[1], c, f[2], f[3])
 		w:add "{"
 		w:add("%s%s(%s);", f[1] == "void" and "" or "return ", call, f[4])
 		w:add "}"
@@ -138,7 +140,7 @@ function M.file(list, o)
 	w:add '#pragma GCC diagnostic ignored "-Wshadow"'
 	w:add ""
 	for _, def in ipairs(list) do
-		if def.kind == "type" then w:add("static void xdr_%s_fill(%s *v, struct random *r);", def.c, def.c) end
+		if def.kind == "type" then w:add("static void ilp_xdr_%s_fill(%s *v, struct random *r);", def.c, def.c) end
 	end
 	for _, def in ipairs(list) do
 		if def.kind == "type" then
@@ -147,10 +149,10 @@ function M.file(list, o)
 		end
 	end
 	w:add ""
-	w:add("const struct xdr_type %s_types[] = {", o.name:gsub("-", "_"))
+	w:add("const struct ilp_xdr_type %s_types[] = {", o.name:gsub("-", "_"))
 	for _, def in ipairs(list) do
 		if def.kind == "type" and not def.known then
-			local any = "xdr_" .. def.c .. "_any"
+			local any = "ilp_xdr_" .. def.c .. "_any"
 			w:list("{ ", { '"' .. def.c .. '"', "sizeof(" .. def.c .. ")", any, any .. "encode", any .. "decode",
 				any .. "wire_size", any .. "free", any .. "print" }, ",", " },")
 		end

@@ -5,58 +5,79 @@ local layout = require "xdr.layout"
 local M = {}
 
 local UNROLLED = 8 -- words of a kind that are written one by one
-local CALL = { w = "xdr_words", h = "xdr_hypers", o = "xdr_opaques" }
+local CALL = { w = "ilp_xdr_words", h = "ilp_xdr_hypers", o = "ilp_xdr_opaques" }
 
 local function offset(at, n) return n == 0 and at or string.format("%s + %d", at, n) end
 
--- Moves a value of that layout from an address to another.
+-- Moves a value of that layout from an address to another, and its padding as it is.
 function M.move(w, l, to, from)
 	local at = 0
-	for _, run in ipairs(l.words) do
+	for _, run in ipairs(layout.moved(l.words)) do
 		local kind, count = run[1], run[2]
 		if CALL[kind] and (count > UNROLLED or kind == "o" and count > 1) then
 			w:add("%s(%s, %s, %d);", CALL[kind], offset(to, at), offset(from, at), count)
 		else
 			for k = 0, count - 1 do
 				local o = at + k * layout.BYTES[kind]
-				w:add("xdr_%s(%s, %s);", kind, offset(to, o), offset(from, o))
+				w:add("ilp_xdr_%s(%s, %s);", kind, offset(to, o), offset(from, o))
 			end
 		end
 		at = at + count * layout.BYTES[kind]
 	end
 end
 
--- Moves count values, an expression of type size_t: by a loop of the library's where numbers of one size are all there
--- is, else by one of the file's own, which units remembers by name.
-function M.loop(w, l, to, from, count, units)
+-- Moves count values, an expression of type size_t, out of memory or into it: by a loop of the library's where numbers
+-- of one size are all there is, else by one of the file's own, which units remembers by name. Returns whether padding
+-- has become zeros on the way out: not where an opaque is so long that its padding is no work.
+function M.loop(w, l, out, to, from, count, units)
 	local unit, times = layout.unit(l)
 	local n = times > 1 and string.format("%s * %d", count, times) or count
 	local call = #unit.words == 1 and CALL[unit.words[1][1]]
-	if call then
+	if unit.bytes > layout.UNIT then
+		w:add("ilp_xdr_opaques(%s, %s, %s * %d);", to, from, n, unit.bytes / 4)
+		return false
+	elseif call then
 		w:add("%s(%s, %s, %s);", call, to, from, n)
 	else
 		units[unit.name] = unit
-		w:add("xdr_each_%s(%s, %s, %s);", unit.name, to, from, n)
+		w:add("ilp_xdr_each_%s(%s, %s, %s, %s);", unit.name, out, to, from, n)
 	end
+	return true
 end
 
--- The functions that M.loop calls: a loop of the generator's, or for a few units none.
+-- So many units fill vectors of 16 bytes; and how many are so long that a loop is worth its call.
+local LONG = 64 -- as code.h has it
+local function filling(bytes)
+	local whole = 1
+	while whole * bytes % 16 ~= 0 do whole = whole * 2 end
+	return whole, math.ceil(LONG / (whole * bytes)) * whole
+end
+
+-- The functions that M.loop calls: a loop of the generator's for what fills vectors, straight code for the rest, which
+-- a loop would do piece by piece.
 function M.loops(w, units)
 	for _, unit in ipairs(layout.sorted(units)) do
+		local whole, least = filling(unit.bytes)
 		w:add ""
 		w:add("extern const struct ilp_chain ilp_chain_%s; /* %s.c */", unit.chain, unit.chain)
-		w:add("static void xdr_each_%s(uint8_t *to, const uint8_t *from, size_t n)", unit.name)
+		w:add("static void ilp_xdr_each_%s(bool out, uint8_t *to, const uint8_t *from, size_t n)", unit.name)
 		w:add "{"
-		w:add("static struct xdr_loop loop = { .chain = &ilp_chain_%s };", unit.chain)
+		w:add("static struct ilp_xdr_loop loop = { .chain = &ilp_chain_%s };", unit.chain)
 		w:add ""
-		w:add("if (n * %d >= XDR_LONG)", unit.bytes)
-		w:add("\txdr_run(&loop, to, from, n * %d);", unit.bytes)
-		w:add "else"
-		w.depth = w.depth + 1
+		w:add("if (n >= %d) {", least)
+		w:add("const size_t bytes = (n - n %% %d) * %d;", whole, unit.bytes)
+		w:add ""
+		w:add "ilp_xdr_run(&loop, out, to, from, bytes);"
+		w:add "to += bytes;"
+		w:add "from += bytes;"
+		w:add("n %%= %d;", whole)
+		w:add "}"
 		w:add("for (; n > 0; n--, to += %d, from += %d) {", unit.bytes, unit.bytes)
 		M.move(w, unit, "to", "from")
+		for _, pad in ipairs(layout.pads(unit.words)) do
+			w:when("out", string.format("memset(%s, 0, %d);", offset("to", pad.at), pad.n))
+		end
 		w:add "}"
-		w.depth = w.depth - 1
 		w:add "}"
 	end
 end
@@ -70,11 +91,11 @@ function M.check(w, l, at, enums)
 	local list = {}
 	for k, c in ipairs(l.checks) do
 		if RANGE[c.what] then
-			list[k] = string.format("xdr_within(%s, %s)", offset(at, c.at), RANGE[c.what])
+			list[k] = string.format("ilp_xdr_within(%s, %s)", offset(at, c.at), RANGE[c.what])
 		else
 			local def = c.what.def
 			enums[def] = true
-			list[k] = string.format("xdr_%s_listed(xdr_int_at(%s))", def.c, offset(at, c.at))
+			list[k] = string.format("ilp_xdr_%s_listed(ilp_xdr_int_at(%s))", def.c, offset(at, c.at))
 		end
 	end
 	if #list == 1 then return w:when("!" .. list[1], "return -EBADMSG;") end
@@ -86,12 +107,12 @@ end
 
 -- Padding of a value at that address: zeros on the wire; and as it came, in memory.
 function M.pad(w, l, at)
-	for _, pad in ipairs(l.pads) do w:add("memset(%s, 0, %d);", offset(at, pad.at), pad.n) end
+	for _, pad in ipairs(layout.pads(l.words)) do w:add("memset(%s, 0, %d);", offset(at, pad.at), pad.n) end
 end
 
 function M.unpad(w, l, at)
-	for _, pad in ipairs(l.pads) do
-		w:when(string.format("!xdr_padded(in, %s, %d)", offset(at, pad.at), pad.n), "return -EBADMSG;")
+	for _, pad in ipairs(layout.pads(l.words)) do
+		w:when(string.format("!ilp_xdr_padded(in, %s, %d)", offset(at, pad.at), pad.n), "return -EBADMSG;")
 	end
 end
 

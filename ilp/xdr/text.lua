@@ -11,10 +11,10 @@ for word in ("len val u at_pad bytes most depth end indent chain state left deep
 	MEMBERS[word] = true
 end
 
--- A field's name as C may have it. What begins with xdr_ and is the file's ends with _, or in a function's name goes on
+-- A field's name as C may have it. What begins with ilp_ and is the file's ends with _, or in a function's name goes on
 -- with __encode and the like: so does nothing that code.h declares, or that the C has as static.
 function M.name(text)
-	local ours = text:match "^_" or text:match "^xdr_" or text:match "^XDR_" or text:match "^ilp_" or text:match "^ILP_"
+	local ours = text:match "^_" or text:match "^ilp_" or text:match "^ILP_"
 	return (ours or taken.anywhere[text]) and text .. "_" or text
 end
 

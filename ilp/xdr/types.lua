@@ -5,7 +5,7 @@
 --	min     bytes of its shortest encoding
 --	owns    whether its values point to memory
 --	deep    whether it is among those that contain one another by way of pointers, and nothing but the depth of a value
---	        says how far
+--	        says how far; of a name for a pointer or a list not, unless there is nothing else to count
 --	tail    a struct's last field, when it is an optional struct of the same type: a list, to be walked in a loop
 -- and in a name's node def, and in an enum's. What is read here may be hostile: nothing recurses deeper than DEEP.
 local scan = require "xdr.scan"
@@ -246,6 +246,8 @@ local function edges(def)
 	return list
 end
 
+local function has_body(def) return def.type.k == "struct" or def.type.k == "union" end
+
 -- Marks what is deep: Tarjan's strongly connected components, with a stack of its own.
 local function find_deep(defs)
 	local index, stack, work = 0, {}, {}
@@ -260,13 +262,17 @@ local function find_deep(defs)
 		work[#work] = nil
 		if work[#work] then work[#work].def.low = math.min(work[#work].def.low, def.low) end
 		if def.low ~= def.index then return end
-		local several = stack[#stack] ~= def
+		local members, bodies = {}, false
 		repeat
 			local member = stack[#stack]
 			stack[#stack] = nil
 			member.stacked = nil
-			member.deep = several or member.loop
+			members[#members + 1] = member
+			bodies = bodies or has_body(member)
 		until member == def
+		for _, member in ipairs(members) do
+			member.deep = (#members > 1 or member.loop) and (has_body(member) or not bodies)
+		end
 	end
 	for _, def in ipairs(defs) do
 		if not def.index then enter(def) end

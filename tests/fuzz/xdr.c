@@ -10,26 +10,26 @@
 /* Chains by name are none of this. */
 const struct ilp_chain *const ilp_chains[] = { NULL };
 
-extern const struct xdr_type standard_types[], ledger_types[];
+extern const struct ilp_xdr_type standard_types[], ledger_types[];
 
-static const struct xdr_type *type(uint32_t n)
+static const struct ilp_xdr_type *type(uint32_t n)
 {
-	const struct xdr_type *t = n & 1 ? standard_types : ledger_types, *first = t;
+	const struct ilp_xdr_type *t = n & 1 ? standard_types : ledger_types, *first = t;
 
 	for (n >>= 1; n > 0; n--)
 		t = t[1].name ? t + 1 : first;
 	return t;
 }
 
-static void encode_again(const struct xdr_type *t, const void *v, const uint8_t *bytes, size_t n, bool same)
+static void encode_again(const struct ilp_xdr_type *t, const void *v, const uint8_t *bytes, size_t n, bool same)
 {
 	uint8_t *again = malloc(n + !n);
-	struct xdr_out out = xdr_out(again, n);
+	struct ilp_xdr_out out = ilp_xdr_out(again, n);
 
 	must(t->wire_size(v) == n);
 	must(t->encode(v, &out) == 0 && out.at == out.end);
 	must(!same || memcmp(again, bytes, n) == 0);
-	out = xdr_out(again, n - 1);
+	out = ilp_xdr_out(again, n - 1);
 	must(t->encode(v, &out) == -EMSGSIZE && out.at == again);
 	free(again);
 }
@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static FILE *null;
 	struct input choices = { data, data + len };
-	const struct xdr_type *t = type(take8(&choices));
+	const struct ilp_xdr_type *t = type(take8(&choices));
 	const uint32_t flags = take8(&choices);
 	const size_t n = (size_t)(choices.end - choices.at);
 	uint8_t *bytes = malloc(n + !n), *v = malloc(t->size); /* as large as they are */
@@ -47,10 +47,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		null = fopen("/dev/null", "w");
 	must(bytes && v && null);
 	memcpy(bytes, choices.at, n);
-	struct xdr_in in = xdr_in(bytes, n);
+	struct ilp_xdr_in in = ilp_xdr_in(bytes, n);
 	in.lax_padding = flags & 1;
 	in.budget = flags & 2 ? 1000 : 1 << 20;
-	in.depth = flags & 4 ? 3 : XDR_DEPTH;
+	in.depth = flags & 4 ? 3 : ILP_XDR_DEPTH;
 	const size_t budget = in.budget;
 	memset(v, 0x55, t->size);
 	const int e = t->decode(v, &in);

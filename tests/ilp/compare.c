@@ -167,7 +167,7 @@ static struct way_of way_of(const struct subject *x, const struct vec_adu *adu)
 {
 	if (x->direction == ILP_SEND)
 		return (struct way_of){ adu->data, adu->wire, adu->len, adu->wire_len };
-	return (struct way_of){ adu->wire, adu->data, adu->wire_len, adu->len };
+	return (struct way_of){ adu->wire, adu->back, adu->wire_len, adu->len };
 }
 
 static void check_place(const struct ilp_any *s, size_t in)

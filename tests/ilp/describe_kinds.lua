@@ -20,7 +20,7 @@ return stage {
 ]]
 local function layout(from, to) return change(LAYOUT, from, to) end
 
-stage_mistake("wrong unit of several words", 5, "unit is 260", map("unit = 4", "unit = 260"))
+stage_mistake("wrong unit of several words", 5, "unit is 516", map("unit = 4", "unit = 516"))
 stage_mistake("a unit no words fit", 6, "word is 64 bits, expected a part",
 	map("unit = 4,", "unit = 12,\n\tword = 64,"))
 stage_mistake("a unit that is computed with", 8, "apply does more with its 28 bytes than to move them",
@@ -28,11 +28,17 @@ stage_mistake("a unit that is computed with", 8, "apply does more with its 28 by
 stage_mistake("an inverse that computes", 9, "inverse does more with its 28 bytes",
 	change(change(map("unit = 4,", "unit = 28,\n\tword = 32,"), "return big(w)", "return w"), '"self"',
 		"function(w) w[1] = xor(w[1], 0) return w end"))
+stage_mistake("a half of a byte that is cleared", 8, "apply does more with its 28 bytes",
+	change(map("unit = 4,", "unit = 28,\n\tword = 32,"), "return big(w)", "w[1] = and_(w[1], 0xf0ffffff) return w"))
 stage_mistake("a layout's number", 5, "part 2 of layout is 3", layout("8", "3"))
 stage_mistake("a layout's bytes", 5, 'part 3 of layout is "0"', layout('"12"', '"0"'))
 stage_mistake("a layout's table", 5, "part 1 of layout is a table", layout("4", "{ 4 }"))
+stage_mistake("no zeros", 5, "part 2 of layout is a table", layout("8", "{ zeros = 0 }"))
+stage_mistake("zeros and a half", 5, "part 2 of layout is a table", layout("8", "{ zeros = 1.5 }"))
+stage_mistake("zeros and more", 5, "part 2 of layout is a table", layout("8", "{ zeros = 8, 3 }"))
+stage_mistake("zeros by another name", 5, "part 2 of layout is a table", layout("8", "{ zeroes = 8 }"))
 stage_mistake("a layout that is not filled", 5, "layout has 27 bytes", layout('"12"', '"11"'))
-stage_mistake("a layout that is too long", 5, "layout has 276 bytes", layout('"12"', '"260"'))
+stage_mistake("a layout that is too long", 5, "layout has 516 bytes", layout('"12"', '"500"'))
 stage_mistake("a layout of nothing", 5, "layout has 0 bytes", layout('4, 8, "12", 2, 2', ""))
 stage_mistake("a layout with a hole", 5, "layout has nothing at place 2", layout("8", "nil"))
 stage_mistake("a layout without an order", 1, "order is nothing", layout('\torder = "big",\n', ""))
@@ -61,7 +67,8 @@ return stage {
 local function recode(from, to) return change(RECODE, from, to) end
 local PACK = 'return stage {\n\tname = "probe",\n\tstandard = "none",\n\tkind = "recode",\n'
 	.. '\tlayout = { 4, { 3 }, "2" },\n\torder = "big",\n}\n'
-for name, text in pairs { layout = LAYOUT, recode = RECODE, pack = PACK } do
+for name, text in pairs { layout = LAYOUT, recode = RECODE, pack = PACK, number = layout('4, 8, "12", 2, 2', "4"),
+	zeros = layout('"12"', "{ zeros = 12 }") } do
 	write("stages/probe.lua", text)
 	write("chains/c.lua", chain '"probe", "copy"')
 	common.is_right(name .. " as it should be")
@@ -79,10 +86,19 @@ stage_mistake("recode of one word", 8, "what inverse returns is one word",
 	recode("x = little(x) return {", "do return x end return {"))
 stage_mistake("a layout without a hole", 5, "layout has 6 bytes of which 6 go", change(PACK, "{ 3 }, ", ""))
 stage_mistake("a layout of holes", 5, "layout has 3 bytes of which 0 go", change(PACK, '4, { 3 }, "2"', "{ 3 }"))
+stage_mistake("a layout with zeros that is packed", 5, "part 2 of layout is a table",
+	change(PACK, "{ 3 }", "{ zeros = 3 }"))
 stage_mistake("a hole of nothing", 5, "part 2 of layout is a table", change(PACK, "{ 3 }", "{ 0 }"))
 write("stages/probe.lua", PACK)
 chain_mistake("structures behind what is refused", 3,
 	"'probe' needs whole units of 9 bytes, but 'base64' leaves a length that is no multiple", chain '"base64", "probe"')
+write("stages/probe.lua", layout('"12"', "{ zeros = 12 }"))
+chain_mistake("zeros in what is enciphered", 3, "'probe' makes zeros of what memory has, but 'chacha20' has made other",
+	chain '"copy", "chacha20", "probe"')
+chain_mistake("zeros in a value", 3, "but 'inet_checksum' has made other",
+	chain '{ "inet_checksum", at = "tail" }, "probe"')
+write("chains/c.lua", chain '"copy", "inet_checksum", "probe", "chacha20"')
+common.is_right "zeros before all that changes the data"
 stage_mistake("a stuffing of nothing", 5, "run is 0, expected bytes from 1 to 254",
 	'return stage {\n\tname = "probe",\n\tstandard = "none",\n\tkind = "stuff",\n\trun = 0,\n}\n')
 stage_mistake("keys of a tap", 5, "unknown field 'params'",
@@ -117,6 +133,9 @@ do
 	write("stages/probe.lua", layout('"12"', '"236"'))
 	write("chains/c.lua", chain '"probe", "copy"')
 	common.is_right "units of 252 bytes"
+	write("stages/probe.lua", layout('"12"', '"492"'))
+	common.is_right "units of 508 bytes"
+	write("stages/probe.lua", layout('"12"', '"236"'))
 	write("stages/line.lua", (map("unit = 4,", "unit = 64,\n\tword = 32,"):gsub('"probe"', '"line"'):gsub(
 		"return big%(w%)", "local t = { unpack(w) } t[1] = xor(w[1], 1) return t")))
 	write("chains/c.lua", chain '"probe", "line", "copy"')

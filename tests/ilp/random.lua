@@ -117,16 +117,17 @@ end
 
 -- Maps that only move bytes --------------------------------------------------------------------------------------
 
--- A layout: parts until they are a multiple of 4 bytes.
-local function laid_out(R)
-	local parts, at, most, sizes = {}, 0, one_of(R, { 12, 24, 32, 64, 128, 252 }), one_of(R, {
+-- A layout: parts until they are a multiple of 4 bytes. zeros: how many of a hundred that are no number are zeros.
+local function laid_out(R, zeros)
+	local parts, at, most, sizes = {}, 0, one_of(R, zeros and { 12, 24, 64, 260, 508 }
+		or { 12, 24, 32, 64, 128, 252 }), one_of(R, {
 		{ 4 }, { 4, 8 }, { 4, 8, 16 }, { 2, 4, 8 }, { 2, 4, 8, 16 } })
 	while at < most or at % 4 ~= 0 do
-		local size, text = one_of(R, sizes), chance(R, 25)
+		local size, text = one_of(R, sizes), chance(R, zeros and 45 or 25)
 		if text then size = 1 + R(12) end
 		if at % 4 ~= 0 and at + size > most then size, text = 4 - at % 4, true end
-		if at + size > 256 then break end
-		parts[#parts + 1] = text and string.format('"%d"', size) or size
+		if at + size > (zeros and 512 or 256) then break end
+		parts[#parts + 1] = text and string.format(zeros and chance(R, zeros) and "{ zeros = %d }" or '"%d"', size) or size
 		at = at + size
 	end
 	return { string.format("layout = { %s }", table.concat(parts, ", ")), string.format('order = "%s"', one_of(R,
@@ -152,6 +153,8 @@ function make.struct(R, name)
 	end
 	return stage(name, "map", both(fields, { 'tail = "pass"' })), {}
 end
+
+function make.zeros(R, name) return stage(name, "map", both(laid_out(R, 70), { 'tail = "pass"' })), { zeros = true } end
 
 -- Bytes by a table and back; whose data is public.
 function make.tabled(R, name)
@@ -462,19 +465,23 @@ local KINDS = { "map", "map", "map", "map", "fold", "fold", "fold", "fold", "sum
 	"mark", "pad", "ours", "ours", "ours" }
 
 -- Kinds that came later are those of later seeds.
-local LATER = 1000
 local KINDS_LATER = both(KINDS, { "struct", "struct", "struct", "tabled", "recode", "pack", "stuff" })
--- Still later: authenticated encryption, of which there is one pair at most in a chain.
-local LATEST = 2000
+-- Authenticated encryption, of which there is one pair at most in a chain.
 local KINDS_LATEST = both(KINDS_LATER, { "pair", "pair", "pair", "quads", "quads", "quads" })
+local SINCE = { { 3000, both(KINDS_LATEST, { "zeros", "zeros", "zeros" }) }, { 2000, KINDS_LATEST },
+	{ 1000, KINDS_LATER }, { 0, KINDS } }
+local function kinds(seed)
+	for _, since in ipairs(SINCE) do
+		if seed >= since[1] then return since[2] end
+	end
+end
 local PAIRS = { "aes128_gcm", "aes128_gcm", "aes256_gcm", "chacha20_poly1305", "chacha20_poly1305" }
 local QUADS = { "aes128_ctr", "ghash", "crc32c", "crc32c" }
 
 -- A stage's entry: { name, text = its description, where it is not of ilp/stages, and what is known of it }.
 local function entry(seed, k, seen)
 	local R = generator(seed, k)
-	local kind = chance(R, 2) and "move" or one_of(R, seed < LATER and KINDS or seed < LATEST and KINDS_LATER
-		or KINDS_LATEST)
+	local kind = chance(R, 2) and "move" or one_of(R, kinds(seed))
 	local e
 	if kind == "pair" then
 		if seen.pair then return nil end
@@ -493,7 +500,8 @@ local function entry(seed, k, seen)
 	return e
 end
 
--- In send order. A map that needs whole units has a pad before it, mostly, or the chain would be illegal.
+-- In send order. A map that needs whole units has a pad before it, mostly, or the chain would be illegal, as one with
+-- zeros that is not the first.
 local function chain(seed)
 	local R, list, seen, moved = generator(seed, 0), {}, {}, false
 	for k = 1, one_of(R, { 1, 2, 2, 3, 3, 3, 4, 4, 5, 6 }) do
@@ -501,7 +509,12 @@ local function chain(seed)
 		if e and e.whole and chance(R, 90) then
 			list[#list + 1] = { name = "pad0" .. k, text = pad(R, "pad0" .. k, e.whole) }
 		end
-		list[#list + 1] = e
+		if e and e.zeros and not seen.zeros then
+			table.insert(list, 1, e)
+			seen.zeros = true
+		elseif e and not e.zeros then
+			list[#list + 1] = e
+		end
 		moved = moved or e and e.moves
 	end
 	if not moved and chance(R, 70) or #list == 0 then table.insert(list, R(#list + 1) + 1, { name = "copy" }) end

@@ -115,18 +115,19 @@ static void read_adus(struct vec *v, struct reader *r)
 	v->adus = room(v->adus_len, sizeof *v->adus);
 	for (size_t i = 0; i < v->adus_len; i++) {
 		struct vec_adu *a = &v->adus[i];
-		const size_t input = u16(r);
+		const size_t input = u16(r), back = u16(r);
 
 		a->len = u32(r);
 		a->wire_len = u32(r);
 		const size_t shared = u32(r);
-		if (input >= count || a->len > longest || shared > a->wire_len || shared > before_len)
+		if (input >= count || back >= count || a->len > longest || shared > a->wire_len || shared > before_len)
 			bad(r->path, "has an ADU that is none");
 		uint8_t *wire = room(a->wire_len, 1);
 		if (shared)
 			memcpy(wire, before, shared);
 		memcpy(wire + shared, take(r, a->wire_len - shared), a->wire_len - shared);
 		a->data = inputs[input];
+		a->back = inputs[back];
 		a->wire = before = wire;
 		before_len = a->wire_len;
 		a->values = r->next;
@@ -162,7 +163,7 @@ void vec_read(struct vec *v, const char *path)
 
 	memset(v, 0, sizeof *v);
 	read_file(v, &r, path);
-	if (memcmp(take(&r, 8), "ILPVEC2\n", 8) != 0)
+	if (memcmp(take(&r, 8), "ILPVEC3\n", 8) != 0)
 		bad(path, "is no file of vectors");
 	read_names(v, &r);
 	read_adus(v, &r);

@@ -15,9 +15,9 @@ struct vec_value {
 	size_t size;
 };
 
-/* An ADU, what is sent of it, and the values of its folds, one after another. */
+/* An ADU, what is sent of it, what comes back, and the values of its folds, one after another. */
 struct vec_adu {
-	const uint8_t *data, *wire, *values;
+	const uint8_t *data, *wire, *back, *values;
 	size_t len, wire_len;
 };
 

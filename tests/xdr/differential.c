@@ -1,6 +1,6 @@
 /* Our C of an XDR file against rpcgen's with libtirpc: random values are encoded by both, each decodes what the other
- * encoded, and all encodings are the same. Besides: what is cut off is refused, and of damaged encodings those that are
- * taken are what would be encoded again.
+ * encoded, and all encodings are the same. Besides: what comes back is what went; what is cut off is refused, and of
+ * damaged encodings those that are taken are what would be encoded again.
  *	differential [VALUES [SEED]]
  * tests/xdr.sh compiles it for each file, with OURS and THEIRS as the tables of types. */
 #include "tests/xdr/memory.h"
@@ -10,12 +10,12 @@
 #include <errno.h>
 #include <stdio.h>
 
-extern const struct xdr_type OURS[];
+extern const struct ilp_xdr_type OURS[];
 #ifdef THEIRS
 extern const struct their_type THEIRS[];
 #endif
 
-#define LARGEST ((size_t)1 << 20)
+#define LARGEST ((size_t)16 << 20)
 static uint8_t first[LARGEST], second[LARGEST], third[LARGEST];
 
 static struct {
@@ -24,7 +24,7 @@ static struct {
 	unsigned long damaged, taken; /* encodings */
 } sum;
 
-static void fail(const struct xdr_type *t, uint64_t seed, const char *what)
+static void fail(const struct ilp_xdr_type *t, uint64_t seed, const char *what)
 {
 	if (sum.failures++ < 20)
 		printf("%s, value of seed %llu: %s\n", t->name, (unsigned long long)seed, what);
@@ -51,17 +51,17 @@ static int through_theirs(const struct their_type *theirs, size_t n)
 
 /* Decodes n bytes of `from`, and encodes what that was, to third. *used: how many were taken. 0; what decode refused it
  * with; 1: what came of it is not as it should be. */
-static int decode_encode(const struct xdr_type *t, void *v, const uint8_t *from, size_t n, size_t *used)
+static int decode_encode(const struct ilp_xdr_type *t, void *v, const uint8_t *from, size_t n, size_t *used)
 {
-	struct xdr_in in = xdr_in(from, n);
-	struct xdr_out out = xdr_out(third, LARGEST);
+	struct ilp_xdr_in in = ilp_xdr_in(from, n);
+	struct ilp_xdr_out out = ilp_xdr_out(third, LARGEST);
 	int e = t->decode(v, &in);
 
 	if (e) {
 		for (size_t i = 0; i < t->size; i++)
 			if (((uint8_t *)v)[i])
 				return 1; /* not zeros */
-		return in.at == from && in.budget == XDR_BUDGET ? e : 1;
+		return in.at == from && in.budget == ILP_XDR_BUDGET ? e : 1;
 	}
 	*used = (size_t)(in.at - from);
 	e = t->encode(v, &out);
@@ -70,7 +70,7 @@ static int decode_encode(const struct xdr_type *t, void *v, const uint8_t *from,
 }
 
 /* The same, and no memory stays in use. */
-static int again(const struct xdr_type *t, void *v, const uint8_t *from, size_t n, size_t *used)
+static int again(const struct ilp_xdr_type *t, void *v, const uint8_t *from, size_t n, size_t *used)
 {
 	const long before = in_use;
 	const int e = decode_encode(t, v, from, n, used);
@@ -79,16 +79,16 @@ static int again(const struct xdr_type *t, void *v, const uint8_t *from, size_t 
 }
 
 /* Cut somewhere, and with some bytes changed. */
-static void damage(const struct xdr_type *t, void *v, size_t n, uint64_t seed, struct random *r)
+static void damage(const struct ilp_xdr_type *t, void *v, size_t n, uint64_t seed, struct random *r)
 {
 	size_t used;
 
-	if (again(t, v, first, xdr_random_below(r, (uint32_t)n), &used) != -EBADMSG)
+	if (again(t, v, first, ilp_xdr_random_below(r, (uint32_t)n), &used) != -EBADMSG)
 		fail(t, seed, "cut off, and not refused");
 	memcpy(second, first, n);
-	for (unsigned k = xdr_random_below(r, 3); k < 3; k++)
-		second[xdr_random_below(r, (uint32_t)n)] =
-			(uint8_t)(xdr_random_below(r, 2) ? xdr_random_word(r) : xdr_random_below(r, 3));
+	for (unsigned k = ilp_xdr_random_below(r, 3); k < 3; k++)
+		second[ilp_xdr_random_below(r, (uint32_t)n)] =
+			(uint8_t)(ilp_xdr_random_below(r, 2) ? ilp_xdr_random_word(r) : ilp_xdr_random_below(r, 3));
 	const int e = again(t, v, second, n, &used);
 	sum.damaged++;
 	sum.taken += e == 0;
@@ -98,18 +98,54 @@ static void damage(const struct xdr_type *t, void *v, size_t n, uint64_t seed, s
 		fail(t, seed, "damaged, and refused for another reason");
 }
 
-static void value(const struct xdr_type *t, const struct their_type *theirs, void *v, uint64_t seed)
+/* What is printed of a value; free() takes it back. */
+static char *printed(const struct ilp_xdr_type *t, const void *v)
 {
-	struct random r = { .state = seed, .left = 60 };
-	struct xdr_out out = xdr_out(first, LARGEST);
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f)
+		abort();
+	t->print(v, f);
+	fclose(f);
+	return text;
+}
+
+/* Encoding may be as wrong as decoding: what comes back is what went, as that is printed. */
+static bool comes_back(const struct ilp_xdr_type *t, void *v, size_t n, const char *want)
+{
+	struct ilp_xdr_in in = ilp_xdr_in(first, n);
+	char *got = t->decode(v, &in) == 0 ? printed(t, v) : NULL;
+	const bool same = got && strcmp(got, want) == 0;
+
+	t->free(v);
+	__real_free(got);
+	return same;
+}
+
+/* Whether a value of that seed may have long lists: more of the first ones, since they take long. */
+static bool is_large(uint64_t seed)
+{
+	return seed % (seed < 64 ? 4 : 4096) == 0;
+}
+
+static void value(const struct ilp_xdr_type *t, const struct their_type *theirs, void *v, uint64_t seed)
+{
+	struct random r = { .state = seed, .left = is_large(seed) ? ILP_XDR_RANDOM_MANY : ILP_XDR_RANDOM_FEW };
+	struct ilp_xdr_out out = ilp_xdr_out(first, LARGEST);
 	size_t used = 0;
 
 	memset(v, 0, t->size);
 	t->fill(v, &r);
 	const size_t n = t->wire_size(v);
 	const int e = t->encode(v, &out);
+	char *text = seed < 64 || is_large(seed) ? printed(t, v) : NULL;
 	t->free(v);
 	sum.values++;
+	if (!e && text && !comes_back(t, v, n, text))
+		fail(t, seed, "what comes back is another value");
+	__real_free(text);
 	if (e || (size_t)(out.at - first) != n) {
 		fail(t, seed, e ? "not encoded" : "wire_size is not what was written");
 		return;
@@ -144,7 +180,7 @@ int main(int argc, char **argv)
 	FILE *null = fopen("/dev/null", "w");
 	unsigned long compared = 0;
 
-	for (const struct xdr_type *t = OURS; t->name; t++) {
+	for (const struct ilp_xdr_type *t = OURS; t->name; t++) {
 		const struct their_type *theirs = find(t->name);
 		void *v = malloc(t->size);
 
@@ -152,7 +188,7 @@ int main(int argc, char **argv)
 			abort();
 		for (unsigned long i = 0; i < values; i++)
 			value(t, theirs, v, seed + i);
-		struct random r = { .state = seed, .left = 60 };
+		struct random r = { .state = seed, .left = ILP_XDR_RANDOM_FEW };
 		memset(v, 0, t->size);
 		t->fill(v, &r);
 		if (t->print(v, null) != 0)

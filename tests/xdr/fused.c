@@ -1,5 +1,6 @@
-/* The stage of an XDR file's array, fused with the Internet checksum: the bytes of T_encode, and their sum. The chain
- * is made by tests/xdr.sh, fused.lua, of xdr_w2_h1_w2, copy, inet_checksum; tests/xdr/standard.x has the type. */
+/* Stages of an XDR file's arrays, fused with the Internet checksum: the bytes of T_encode, and their sum; and back, as
+ * T_decode has them. The chains are made by tests/xdr.sh: whole of xdr_w2_h1_w2, gaps of xdr_w1_o1_a1_h1, which has
+ * padding, each with copy and inet_checksum; tests/xdr/standard.x has the types. */
 #include "ilp/ilp.h"
 #include "standard.h"
 
@@ -7,11 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const struct ilp_chain ilp_chain_fused;
+extern const struct ilp_chain ilp_chain_whole, ilp_chain_gaps;
 /* Chains by name are none of this. */
 const struct ilp_chain *const ilp_chains[] = { NULL };
 
-static uint8_t encoded[1 << 16], sent[1 << 16];
+static uint8_t encoded[1 << 16], sent[1 << 16], back[1 << 16];
+static unsigned long failures;
 
 /* RFC 1071 (1), a word after the other. */
 static unsigned sum(const uint8_t *at, size_t n)
@@ -25,29 +27,49 @@ static unsigned sum(const uint8_t *at, size_t n)
 	return (unsigned)s;
 }
 
+/* What the chain makes of size bytes in memory is what was encoded, and it makes zeros of these where it takes it back:
+ * of every `every` bytes those at `at`, three of them. */
+static void one(const struct ilp_chain *c, const void *mem, size_t size, const uint8_t *wire, size_t every, size_t at)
+{
+	const uint8_t *const memory = mem;
+	struct ilp_any state;
+
+	c->begin(&state);
+	ilp_pick(c, ILP_SEND, ILP_FUSED)(&state, sent, memory, size, NULL);
+	const uint16_t out = c->sum(&state);
+	c->begin(&state);
+	ilp_pick(c, ILP_RECV, ILP_FUSED)(&state, back, sent, size, NULL);
+	const uint16_t in = c->sum(&state);
+	const unsigned want = sum(wire, size);
+	const uint8_t bytes[2] = { (uint8_t)(want >> 8), (uint8_t)want };
+	bool same = memcmp(sent, wire, size) == 0 && memcmp(&out, bytes, 2) == 0 && in == out;
+
+	for (size_t i = 0; i < size; i++)
+		same = same && back[i] == (every && i % every - at < 3 ? 0 : memory[i]);
+	failures += !same;
+}
+
 int main(void)
 {
 	static five all[300];
-	unsigned long failures = 0;
-	const struct ilp_chain *c = &ilp_chain_fused;
+	static padded some[300];
 
 	for (size_t i = 0; i < sizeof all; i++)
 		((uint8_t *)all)[i] = (uint8_t)(i * 7 + i / 256);
+	memcpy(some, all, sizeof some);
 	for (uint32_t n = 1; n <= 300; n++) {
 		const fives v = { n, all };
-		struct xdr_out out = xdr_out(encoded, sizeof encoded);
-		struct ilp_any state;
-		const size_t size = n * sizeof *all;
+		const paddeds p = { .more = { n, some } };
+		struct ilp_xdr_out out = ilp_xdr_out(encoded, sizeof encoded);
 
 		if (fives_encode(&v, &out) != 0)
 			abort();
-		c->begin(&state);
-		ilp_pick(c, ILP_SEND, ILP_FUSED)(&state, sent, (const uint8_t *)all, size, NULL);
-		const uint16_t got = c->sum(&state);
-		const unsigned want = sum(encoded + 4, size);
-		const uint8_t wire[2] = { (uint8_t)(want >> 8), (uint8_t)want };
-		failures += memcmp(sent, encoded + 4, size) != 0 || memcmp(&got, wire, 2) != 0;
+		one(&ilp_chain_whole, all, n * sizeof *all, encoded + 4, 0, 0);
+		out = ilp_xdr_out(encoded, sizeof encoded);
+		if (paddeds_encode(&p, &out) != 0)
+			abort();
+		one(&ilp_chain_gaps, some, n * sizeof *some, encoded + 40 * sizeof *some + 4, sizeof *some, 9);
 	}
-	printf("100%%: Checks: 300, Failures: %lu, Errors: 0\n", failures);
+	printf("100%%: Checks: 600, Failures: %lu, Errors: 0\n", failures);
 	return failures != 0;
 }

@@ -4,9 +4,12 @@
 #ifndef TESTS_XDR_MEMORY_H
 #define TESTS_XDR_MEMORY_H
 
+#include <malloc.h>
 #include <stddef.h>
 
 static _Atomic long in_use;
+/* What all that was given took of the machine's memory: with what malloc keeps for itself, a word. */
+static _Atomic size_t taken;
 /* How many calls still give memory, the next one none; negative: all do. */
 static _Atomic long given = -1;
 void *__real_malloc(size_t n);
@@ -22,12 +25,19 @@ static int memory_ends(void)
 	return given >= 0 && given-- == 0;
 }
 
+static void *take(void *p)
+{
+	if (p)
+		taken += malloc_usable_size(p) + sizeof(size_t);
+	return p;
+}
+
 void *__wrap_malloc(size_t n)
 {
 	if (memory_ends())
 		return NULL;
 	in_use++;
-	return __real_malloc(n);
+	return take(__real_malloc(n));
 }
 
 void *__wrap_calloc(size_t n, size_t size)
@@ -35,7 +45,7 @@ void *__wrap_calloc(size_t n, size_t size)
 	if (memory_ends())
 		return NULL;
 	in_use++;
-	return __real_calloc(n, size);
+	return take(__real_calloc(n, size));
 }
 
 void __wrap_free(void *p)

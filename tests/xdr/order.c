@@ -9,16 +9,16 @@
 /* Chains by name are none of this. */
 const struct ilp_chain *const ilp_chains[] = { NULL };
 
-extern const struct xdr_type standard_types[], ledger_types[];
+extern const struct ilp_xdr_type standard_types[], ledger_types[];
 
 #define LARGEST ((size_t)1 << 20)
 static uint8_t bytes[LARGEST], again[LARGEST];
 static unsigned long values, failures;
 
-static void write_one(const struct xdr_type *t, void *v, unsigned seed, FILE *f)
+static void write_one(const struct ilp_xdr_type *t, void *v, unsigned seed, FILE *f)
 {
-	struct random r = { .state = seed, .left = 60 };
-	struct xdr_out out = xdr_out(bytes, LARGEST);
+	struct random r = { .state = seed, .left = ILP_XDR_RANDOM_FEW };
+	struct ilp_xdr_out out = ilp_xdr_out(bytes, LARGEST);
 
 	t->fill(v, &r);
 	if (t->encode(v, &out) != 0)
@@ -28,21 +28,21 @@ static void write_one(const struct xdr_type *t, void *v, unsigned seed, FILE *f)
 	fwrite(bytes, 1, n, f);
 }
 
-static bool read_one(const struct xdr_type *t, void *v, FILE *f)
+static bool read_one(const struct ilp_xdr_type *t, void *v, FILE *f)
 {
 	size_t n;
 
 	if (fscanf(f, "%zu", &n) != 1 || fgetc(f) != '\n' || n > LARGEST || fread(bytes, 1, n, f) != n)
 		abort();
-	struct xdr_in in = xdr_in(bytes, n);
-	struct xdr_out out = xdr_out(again, LARGEST);
+	struct ilp_xdr_in in = ilp_xdr_in(bytes, n);
+	struct ilp_xdr_out out = ilp_xdr_out(again, LARGEST);
 	return t->decode(v, &in) == 0 && in.at == in.end && t->encode(v, &out) == 0 && (size_t)(out.at - again) == n &&
 		memcmp(bytes, again, n) == 0;
 }
 
 int main(int argc, char **argv)
 {
-	const struct xdr_type *const tables[] = { standard_types, ledger_types };
+	const struct ilp_xdr_type *const tables[] = { standard_types, ledger_types };
 	const bool writes = argc == 4 && strcmp(argv[1], "write") == 0;
 	FILE *f = argc == 4 ? fopen(argv[2], writes ? "wb" : "rb") : NULL, *printed = f ? fopen(argv[3], "w") : NULL;
 
@@ -51,7 +51,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	for (size_t k = 0; k < sizeof tables / sizeof *tables; k++) {
-		for (const struct xdr_type *t = tables[k]; t->name; t++) {
+		for (const struct ilp_xdr_type *t = tables[k]; t->name; t++) {
 			for (unsigned seed = 1; seed <= 100; seed++) {
 				void *v = calloc(1, t->size);
 

@@ -13,7 +13,7 @@ struct random {
 	unsigned deep; /* in how many types that contain themselves */
 };
 
-static inline uint32_t xdr_random_word(struct random *r)
+static inline uint32_t ilp_xdr_random_word(struct random *r)
 {
 	/* splitmix64 */
 	uint64_t z = r->state += 0x9e3779b97f4a7c15;
@@ -23,41 +23,48 @@ static inline uint32_t xdr_random_word(struct random *r)
 	return (uint32_t)(z >> 32);
 }
 
-static inline uint32_t xdr_random_below(struct random *r, uint32_t n)
+static inline uint32_t ilp_xdr_random_below(struct random *r, uint32_t n)
 {
-	return xdr_random_word(r) % n;
+	return ilp_xdr_random_word(r) % n;
 }
 
-static inline void xdr_random_bytes(struct random *r, void *to, size_t n)
+static inline void ilp_xdr_random_bytes(struct random *r, void *to, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		((uint8_t *)to)[i] = (uint8_t)xdr_random_word(r);
+		((uint8_t *)to)[i] = (uint8_t)ilp_xdr_random_word(r);
 }
 
 /* For strings: no 0, which ends one for libtirpc. */
-static inline void xdr_random_letters(struct random *r, void *to, size_t n)
+static inline void ilp_xdr_random_letters(struct random *r, void *to, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		((uint8_t *)to)[i] = (uint8_t)(1 + xdr_random_below(r, 255));
+		((uint8_t *)to)[i] = (uint8_t)(1 + ilp_xdr_random_below(r, 255));
 }
 
-/* A length of at most max: mostly short, and no more than what is left. */
-static inline uint32_t xdr_random_len(struct random *r, uint32_t max)
+/* Elements of a value, mostly; and of one that has lists as long as many vectors are. */
+#define ILP_XDR_RANDOM_FEW 60
+#define ILP_XDR_RANDOM_MANY 4000
+#define ILP_XDR_RANDOM_DEEP 20
+
+/* A length of at most max: mostly short, and no more than what is left; 0 where it is as deep as it may get. */
+static inline uint32_t ilp_xdr_random_len(struct random *r, uint32_t max)
 {
-	uint32_t n = xdr_random_below(r, xdr_random_below(r, 8) ? 5 : 40);
+	const bool many = r->left > ILP_XDR_RANDOM_FEW && ilp_xdr_random_below(r, 3) > 0;
+	uint32_t n = ilp_xdr_random_below(r, many ? r->left : ilp_xdr_random_below(r, 8) ? 5 : 40);
 
 	n = n > max ? max : n;
 	n = n > r->left ? r->left : n;
+	n = r->deep < ILP_XDR_RANDOM_DEEP ? n : 0;
 	r->left -= n;
 	return n;
 }
 
-static inline bool xdr_random_more(struct random *r)
+static inline bool ilp_xdr_random_more(struct random *r)
 {
-	return r->deep < 20 && xdr_random_len(r, 1);
+	return r->deep < ILP_XDR_RANDOM_DEEP && ilp_xdr_random_len(r, 1);
 }
 
-static inline void *xdr_random_new(uint32_t n, size_t size)
+static inline void *ilp_xdr_random_new(uint32_t n, size_t size)
 {
 	void *p = n ? calloc(n, size) : NULL;
 
@@ -66,12 +73,12 @@ static inline void *xdr_random_new(uint32_t n, size_t size)
 	return p;
 }
 
-struct xdr_type {
+struct ilp_xdr_type {
 	const char *name;
 	size_t size;
 	void (*fill)(void *, struct random *); /* zeros */
-	int (*encode)(const void *, struct xdr_out *);
-	int (*decode)(void *, struct xdr_in *);
+	int (*encode)(const void *, struct ilp_xdr_out *);
+	int (*decode)(void *, struct ilp_xdr_in *);
 	size_t (*wire_size)(const void *);
 	void (*free)(void *);
 	int (*print)(const void *, FILE *);
