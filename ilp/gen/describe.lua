@@ -13,7 +13,8 @@
 --	         tail = "pass": an incomplete last unit passes unchanged; "whole": there must be none.
 --	         In the place of unit, word, functions and inverse: layout, the parts of a unit, as { 4, 8, 4, "8", 4 } has
 --	         them: numbers of 2, 4, 8 or 16 bytes, and in quotes how many bytes stand between them. With it goes order
---	         ("big", "little"), that of numbers in the format: where the machine's is the other one, they are reversed
+--	         ("big", "little"), that of numbers in the format: where the machine's is the other one, they are reversed;
+--	         and arrays = n, if a unit is n of these, which become n of their first parts, n of their second, and so on
 --	         moves = true with unit 1 and apply the identity: here the data goes to its destination
 --	fold     computes a value of the data, of `size` bytes. zero is the accumulator that adds nothing: a 64-bit word,
 --	         or a table of such; init, that with which the data begins [zero]. step(acc, w, k, s) is acc with one unit
@@ -103,7 +104,8 @@ local FIELDS = {
 }
 -- A map whose units are described by what stands in them.
 local LAYOUTS = {
-	map = { layout = "table", order = { "big", "little" }, tail = { "pass", "whole" } },
+	map = { layout = "table", order = { "big", "little" }, tail = { "pass", "whole" },
+		arrays = { "number", optional = true } },
 	recode = { layout = "table", order = { "big", "little" } },
 }
 local UNKEYED = { pair = true, recode = true, stuff = true, tap = true, pad = true }
@@ -247,9 +249,10 @@ local check = {}
 local function from_layout(d)
 	local f, line = d.fields, d.line
 	d.layout, f.unit = layout.of_map(d)
-	f.word, f.inverse, d.unit = layout.bits(d.layout), "self", f.unit
+	f.word, d.unit = layout.bits(d.layout), f.unit
 	f.apply = layout.apply(d.layout, f.word, f.order)
-	function d.line(name) return line(name == "apply" and "layout" or name) end
+	f.inverse = f.arrays and layout.apply(d.layout, f.word, f.order, true) or "self"
+	function d.line(name) return line((name == "apply" or name == "inverse") and "layout" or name) end
 end
 
 local function check_unit(d)

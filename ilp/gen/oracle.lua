@@ -112,21 +112,27 @@ end
 local MACHINE = {}
 
 -- A map that has a layout: of each unit the numbers, the bytes of which are reversed if the machine has them in the
--- other order.
-local function laid_out(stage, env)
+-- other order; of arrays what is alike side by side.
+local function laid_out(stage, direction, env)
 	local f, m = stage.fields, {}
+	local count = f.arrays or 1
+	local function move(out, bytes, p, from, to)
+		local size = tonumber(p)
+		for k = 1, size do
+			out[to + k] = bytes[from + (type(p) == "number" and f.order ~= env.order and size + 1 - k or k)]
+		end
+	end
 	function m.piece(bytes)
 		local out = part(bytes, 1, #bytes)
-		local at = 0 -- bytes before a part
-		while f.order ~= env.order do
+		for unit = 0, #bytes - f.unit, f.unit do
+			local before = 0 -- bytes of a structure
 			for _, p in ipairs(f.layout) do
-				local size = tonumber(p)
-				for k = 1, type(p) == "number" and at + f.unit - at % f.unit <= #bytes and size or 0 do
-					out[at + k] = bytes[at + size + 1 - k]
+				for j = 0, count - 1 do
+					local one, side = unit + j * f.unit / count + before, unit + count * before + j * p
+					move(out, bytes, p, direction == "recv" and side or one, direction == "recv" and one or side)
 				end
-				at = at + size
+				before = before + p
 			end
-			if at >= #bytes then break end
 		end
 		return out
 	end
@@ -136,7 +142,7 @@ end
 function MACHINE.map(stage, direction, env)
 	local f = stage.fields
 	if f.layout then
-		local m = laid_out(stage, env)
+		local m = laid_out(stage, direction, env)
 		function m.finish(bytes)
 			if f.tail == "whole" and #bytes % f.unit ~= 0 then m.bad = "an incomplete unit" end
 			return m.piece(bytes)
