@@ -197,10 +197,10 @@ local function vector(g, xs, from, first, isa, width)
 	local function place(b)
 		local source = from[4 * first + b]
 		if not source then return -1 end
-		local k = b - b % LANE
-		k = k / 4
-		while y.at[k] ~= math.floor(source / 4) do k = k + 1 end
-		return 4 * k + source % 4
+		for k = (b - b % LANE) / 4, n - 1 do
+			if y.at[k] == math.floor(source / 4) then return 4 * k + source % 4 end
+		end
+		error "a word is not where it was brought"
 	end
 	return string.format("%s(%s, %s)", prelude.use("BYTES_%s", V), y.name, numbers(width, place))
 end
