@@ -105,11 +105,13 @@ prove: ## the full proof of every chain's loops (an hour or less; goes on where 
 
 survey: ## every legal chain of four of eleven stages, and more; all verdicts (70 minutes; likewise)
 	$(need) $(NEED_BUILD)
+	@$(BUILD) build/gcc/bin/tcpu
 	@tests/ilp/survey.sh --all $(if $(JSON),--json '$(JSON)')
 
 RANDOM_SEEDS = 1 300
 random: ## chains of stages by random numbers, their loops against what they say (RANDOM_SEEDS='FROM TO'; a second each)
 	$(need) $(NEED_BUILD) clang
+	@$(BUILD) build/gcc/bin/tcpu
 	@tests/ilp/random.sh $(RANDOM_SEEDS)
 
 AEAD_CASES = 1000000

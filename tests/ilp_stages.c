@@ -1,7 +1,8 @@
 /* Stages against what their standards print, and against other code that does the same: adler32 (RFC 1950), fletcher32
  * (RFC 1146), crc32c (RFC 3720 B.4), poly1305 (RFC 8439 2.5.2, OpenSSL) in both orders with chacha20, xdr_u64 (RFC
- * 4506), xdr_record (libtirpc), guid (RFC 9562), ws_mask (RFC 6455 5.7), mpa_marker (RFC 5044 4.3), pkcs7_pad (RFC 5652
- * 6.3). Every way and instruction set that this CPU has. tests/ilp_vectors.c has the older ones. */
+ * 4506), xdr_record (libtirpc), packed_arrays (plain code), guid (RFC 9562), ws_mask (RFC 6455 5.7), mpa_marker (RFC
+ * 5044 4.3), pkcs7_pad (RFC 5652 6.3). Every way and instruction set that this CPU has. tests/ilp_vectors.c has the
+ * older ones. */
 #include "ilp/ilp.h"
 #include "tests/run.h"
 
@@ -200,6 +201,32 @@ static size_t of_xdr_record(uint8_t *to, const uint8_t *from, size_t n, uint8_t 
 	return n;
 }
 
+/* Blocks of 16 records, field by field. */
+static size_t of_packed_arrays(uint8_t *to, const uint8_t *from, size_t n, uint8_t *value)
+{
+	(void)value;
+	memcpy(to, from, n);
+	for (size_t i = 0; i + 256 <= n; i += 256)
+		for (size_t k = 0; k < 16; k++) {
+			struct {
+				uint32_t first;
+				uint16_t second, third;
+				uint64_t fourth;
+			} r;
+			_Static_assert(sizeof r == 16, "as packed_arrays.lua has it");
+			memcpy(&r, from + i + 16 * k, 16);
+			r.first = htole32(r.first);
+			r.second = htole16(r.second);
+			r.third = htole16(r.third);
+			r.fourth = htole64(r.fourth);
+			memcpy(to + i + 4 * k, &r.first, 4);
+			memcpy(to + i + 64 + 2 * k, &r.second, 2);
+			memcpy(to + i + 96 + 2 * k, &r.third, 2);
+			memcpy(to + i + 128 + 8 * k, &r.fourth, 8);
+		}
+	return n;
+}
+
 /* RFC 5044 (4.3): at every 512 bytes of the stream a marker, of 16 bits that are zero and the way back to the FPDU. */
 static size_t of_marker(uint8_t *to, const uint8_t *from, size_t n, uint8_t *value)
 {
@@ -250,6 +277,7 @@ START_TEST(plain)
 	compare("pad_guid_mask_copy", NULL, 0, masked, of_pad_guid_mask);
 	compare("xdr64_copy_sum", NULL, 0, NULL, of_xdr_u64);
 	compare("xdr_record_copy_sum", NULL, 0, NULL, of_xdr_record);
+	compare("packed_arrays_copy_sum", NULL, 0, NULL, of_packed_arrays);
 }
 END_TEST
 

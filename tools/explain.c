@@ -332,6 +332,20 @@ static int sections(const struct request *r, const char *name, json_t *page)
 	return status;
 }
 
+/* The instruction set that was named, or all that loops may take. */
+static void push_names(lua_State *L, const struct request *r)
+{
+	const unsigned most = r->isa_name ? r->isa : ilp_isa_best();
+	int n = 0;
+
+	lua_newtable(L);
+	for (unsigned isa = 0; isa <= most; isa++)
+		if (r->isas.of[isa]) {
+			lua_pushstring(L, ilp_isa_name((enum ilp_isa)isa));
+			lua_rawseti(L, -2, ++n);
+		}
+}
+
 static int code(const struct request *r, lua_State *L, const char *name)
 {
 	struct opened o;
@@ -340,9 +354,8 @@ static int code(const struct request *r, lua_State *L, const char *name)
 	if (r->c) {
 		lua_pushstring(L, name);
 		lua_pushstring(L, explain_directions[r->direction]);
-		lua_pushstring(L, ilp_isa_name(r->isa_name ? r->isa : ilp_isa_best()));
-		lua_pushboolean(L, r->isa_name != NULL);
-		status = ask(L, "code", 4, NULL);
+		push_names(L, r);
+		status = ask(L, "code", 3, NULL);
 		if (status == TCPU_OK)
 			fputs(lua_tostring(L, -1), stdout);
 		return status;

@@ -334,11 +334,11 @@ local function emit_end_work(t, way, isa, runs, name, any, pair)
 		end
 		-- Keystream has come twice.
 		if pair then refuse("ILP_EFBIG", "s->%s_len[1] > %dull", pair.name, pair.pair.most) end
-		if bad then refuse("ILP_EBADMSG", "s->ilp.bad") end
+		if bad then refuse("ILP_EBADMSG", "ilp_told(s->ilp.bad)") end
 		t:line("return (int)out;")
 	else
 		t:line("(void)dst, (void)s;")
-		t:line("return %s;", bad and "s->ilp.bad ? -ILP_EBADMSG : 0" or "0")
+		t:line("return %s;", bad and "ilp_told(s->ilp.bad) ? -ILP_EBADMSG : 0" or "0")
 	end
 	t:endfunc()
 end

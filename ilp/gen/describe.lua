@@ -13,7 +13,8 @@
 --	         tail = "pass": an incomplete last unit passes unchanged; "whole": there must be none.
 --	         In the place of unit, word, functions and inverse: layout, the parts of a unit, as { 4, 8, 4, "8", 4 } has
 --	         them: numbers of 2, 4, 8 or 16 bytes, and in quotes how many bytes stand between them. With it goes order
---	         ("big", "little"), that of numbers in the format: where the machine's is the other one, they are reversed.
+--	         ("big", "little"), that of numbers in the format: where the machine's is the other one, they are reversed;
+--	         and arrays = n, if a unit is n of these, which become n of their first parts, n of their second, and so on.
 --	         { zeros = 3 } stands for 3 bytes that are zeros in the format: they go as zeros, whatever memory has there;
 --	         on the way in, what came is left there, to be looked at. Such a map stands before what changes the data. (Of
 --	         an incomplete last unit all bytes pass.)
@@ -112,7 +113,8 @@ local FIELDS = {
 }
 -- A map whose units are described by what stands in them.
 local LAYOUTS = {
-	map = { layout = "table", order = { "big", "little" }, tail = { "pass", "whole" } },
+	map = { layout = "table", order = { "big", "little" }, tail = { "pass", "whole" },
+		arrays = { "number", optional = true } },
 	recode = { layout = "table", order = { "big", "little" } },
 }
 local UNKEYED = { pair = true, recode = true, stuff = true, tap = true, pad = true }
@@ -260,7 +262,7 @@ local function from_layout(d)
 	d.kept = layout.kept(d.layout, f.word)
 	if next(d.kept) == nil then d.kept = nil end
 	f.apply = layout.apply(d.layout, f.word, f.order, d.kept)
-	f.inverse = d.kept and layout.apply(d.layout, f.word, f.order) or "self"
+	f.inverse = (d.kept or f.arrays) and layout.apply(d.layout, f.word, f.order, nil, true) or "self"
 	function d.line(name) return line((name == "apply" or name == "inverse") and "layout" or name) end
 end
 

@@ -55,21 +55,19 @@ M.ends = M.list[1]
 
 -- The rows that a chain has loops for: those with crypto, and plain C, if any of its stages has words of 128 bits; else
 -- those without.
-local function is_row(isa, quads) return isa == M.ends or (isa.crypto or false) == quads end
 local rows = { [true] = {}, [false] = {} }
 for _, isa in ipairs(M.list) do
 	for quads, list in pairs(rows) do
-		if is_row(isa, quads) then table.insert(list, isa) end
+		if isa == M.ends or (isa.crypto or false) == quads then table.insert(list, isa) end
 	end
 end
 function M.rows(quads) return rows[quads] end
--- The best of these that is not beyond the one of that name.
-function M.at_most(name, quads)
-	local best
-	for _, isa in ipairs(M.list) do
-		best = is_row(isa, quads) and isa or best
-		if isa.name == name then return best end
-	end
+-- The best of these that is of the names; nil if none is.
+function M.best(names, quads)
+	local best, known = nil, {}
+	for _, name in ipairs(names) do known[name] = true end
+	for _, isa in ipairs(M.rows(quads)) do best = known[isa.name] and isa or best end
+	return best
 end
 
 -- The C type of words of that many bits: of one, where width is that of a word or less, or of a vector.

@@ -48,9 +48,27 @@ function M.parts(d, holes)
 	return list, at, to
 end
 
+-- The parts of n such structures, those of each kind going side by side.
+local function arrays(parts, size, n)
+	local list, to = {}, 0
+	for _, p in ipairs(parts) do
+		for at = p.at, p.at + (n - 1) * size, size do
+			list[#list + 1] = { number = p.number, zeros = p.zeros, at = at, to = to, size = p.size }
+			to = to + p.size
+		end
+	end
+	return list, to
+end
+
 -- That of a map, which vectors are to hold.
 function M.of_map(d)
 	local list, at = M.parts(d)
+	local n = d.fields.arrays
+	if n and (n < 2 or n % 1 ~= 0 or n * at > M.MOST) then
+		field.fail(d, "arrays", "arrays is %s, expected a number of structures from 2 on that has %d bytes at most; "
+			.. "correct it", sandbox.show(n), M.MOST)
+	end
+	if n then list, at = arrays(list, at, n) end
 	if at == 0 or at % 4 ~= 0 then
 		field.fail(d, "layout", "layout has %d bytes, expected a multiple of 4; name the bytes that fill it up", at)
 	end
@@ -67,21 +85,24 @@ function M.of_recode(d)
 	return list, at, to
 end
 
--- The widest words, of 32 bits at most, in which its numbers are whole words.
+-- The widest words, of 32 bits at most, in which its numbers, and what goes elsewhere, are whole words.
 function M.bits(parts)
-	local bits = 32
+	local size = 4
 	for _, p in ipairs(parts) do
-		while p.number and (p.at % (bits / 8) ~= 0 or p.size < bits / 8) do bits = bits / 2 end
+		while (p.number or p.to ~= p.at) and (p.at % size ~= 0 or p.to % size ~= 0 or p.size % size ~= 0) do
+			size = size / 2
+		end
 	end
-	return bits
+	return size * 8
 end
 
--- Of each such word the bits that are not zeros of the format's, by the machine's order of bytes; nil where all are.
+-- Of each such word, as it goes, the bits that are not zeros of the format's, by the machine's order of bytes; nil where
+-- all are.
 function M.kept(parts, bits)
 	local size, list = bits / 8, {}
 	for _, p in ipairs(parts) do
-		for at = p.at, p.zeros and p.at + p.size - 1 or -1 do
-			local k, byte = math.floor(at / size) + 1, at % size
+		for to = p.to, p.zeros and p.to + p.size - 1 or -1 do
+			local k, byte = math.floor(to / size) + 1, to % size
 			list[k] = list[k] or { little = 2^bits - 1, big = 2^bits - 1 }
 			list[k].little = list[k].little - 255 * 2^(8 * byte)
 			list[k].big = list[k].big - 255 * 2^(8 * (size - 1 - byte))
@@ -90,8 +111,8 @@ function M.kept(parts, bits)
 	return list
 end
 
--- What a map does that has it, as a function of such words; kept: nil on the way back.
-function M.apply(parts, bits, order, kept)
+-- What a map does that has it, as a function of such words; kept: nil on the way back, which `back` is.
+function M.apply(parts, bits, order, kept, back)
 	local size, swap, clear = bits / 8, ops.names[order], ops.names.and_
 	local end_ = parts[#parts]
 	local words = (end_.at + end_.size) / size
@@ -99,11 +120,13 @@ function M.apply(parts, bits, order, kept)
 		w = words > 1 and w or { w }
 		local out = { unpack(w) }
 		for _, p in ipairs(parts) do
-			local first, last = p.at / size + 1, (p.at + p.size) / size
-			for k = first, p.number and last or 0 do
-				local other = w[first + last - k]
+			local from, to, n = p.at / size, p.to / size, p.size / size
+			if back then from, to = to, from end
+			for k = 1, (p.number or from ~= to) and n or 0 do
+				local same, other = w[from + k], w[from + n + 1 - k]
 				if bits > 8 then other = swap(other) end
-				out[k] = order == "big" and ops.by_order(w[k], other) or ops.by_order(other, w[k])
+				out[to + k] = not p.number and same or order == "big" and ops.by_order(same, other)
+					or ops.by_order(other, same)
 			end
 		end
 		for k = 1, kept and words or 0 do

@@ -99,20 +99,20 @@ function M.graphs(chain)
 	end)
 end
 
--- The C of the fused loops of a direction for an instruction set; or nil and a message. exact: for no lesser one, which
--- is taken where the chain has no loops for it.
-function M.code(chain, direction, isa, exact)
+-- The C of the fused loops of a direction, for the best of the instruction sets of those names for which the chain has
+-- loops; or nil and a message.
+function M.code(chain, direction, isas)
 	return complaints(function()
 		local listing = require "gen.listing"
 		local p = plan(chain)
-		if not exact then isa = isa_table.at_most(isa, p.quads).name end
-		for _, s in ipairs(require("gen.schedule").list(p[direction])) do
+		local isa = isa_table.best(isas, p.quads)
+		for _, s in ipairs(isa and require("gen.schedule").list(p[direction]) or {}) do
 			if s.name == "fused" then
-				local text = listing.code(emit.source(p), s.loops, isa)
+				local text = listing.code(emit.source(p), s.loops, isa.name)
 				if text then return text end
 			end
 		end
-		return nil, string.format("%s: %s has no loop for %s", chain, direction, isa)
+		return nil, string.format("%s: %s has no loop for %s", chain, direction, table.concat(isas, ", "))
 	end)
 end
 

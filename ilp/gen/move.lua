@@ -2,8 +2,10 @@
 -- so.
 --
 -- A unit need not fit a vector: so many vectors are taken at once that units fill them (a group). Bytes are moved
--- within 16 of them, which every instruction set with an instruction for it can; words of 32 bits that 16 bytes need of
--- others are first brought there from wherever they are, in the places of those that are not needed.
+-- within 16 of them (a lane), which every instruction set with an instruction for it can; words of 32 bits that they
+-- need of others are first brought there from wherever they are (gather.lua). Of a lane that needs more words than it
+-- has room for, each word is made elsewhere, beside others that need the same, and then brought there.
+local gather = require "gen.gather"
 local isa_table = require "gen.isa"
 local prelude = require "gen.prelude"
 
@@ -78,85 +80,87 @@ function M.of(step)
 	return M.of_graph(step.graph, stage.words, stage.bits / 8)
 end
 
--- Vectors
--- --------------------------------------------------------------------------------------------------------------
+-- Vectors ----------------------------------------------------------------------------------------------------------
 
 -- Vectors of that width that hold whole units.
 function M.group(moved, width) return moved.unit / gcd(moved.unit, width) end
 
--- The word that four bytes from `at` on are, and whether in the other order; nil if they are not one word's.
-local function word_of(source, at)
-	for _, swapped in ipairs { false, true } do
+-- The word that stands at place k of a list of bytes, from 0, and whether its bytes are in the other order; nil where
+-- these are not the bytes of one. Those that come from nowhere may be anything.
+local function word_of(from, k)
+	for _, turned in ipairs { false, true } do
 		local word, one = nil, true
 		for b = 0, 3 do
-			local s = source(at + b)
-			local here = s and (swapped and s + b - 3 or s - b) / 4
+			local s = from[4 * k + b]
+			local here = s and (turned and s + b - 3 or s - b) / 4
 			one = one and (not s or here % 1 == 0 and here == (word or here))
 			word = here or word
 		end
-		if one then return word or at / 4, swapped end
+		if one then return word or k, turned end
 	end
 end
 
--- How 16 bytes from `at` on come together: { words, bytes, zeros }. words[k] is the word that is brought to place k,
--- bytes[b] the byte of these that goes to b, zeros[b] whether it is cleared; all from 0. nil where they need more words
--- than fit. exactly: words stand where they are wanted, and swapped[k] says whether their bytes are in the other order;
--- nil where that is not all.
-local function lane(moved, order, at, exactly)
-	local function source(b)
-		local s = moved[order][b % moved.unit]
-		return s ~= ZERO and b - b % moved.unit + s or nil
-	end
-	local l, place, count, whole, straight = { words = {}, bytes = {}, swapped = {}, zeros = {} }, {}, 0, true, true
-	for k = 0, 3 do
-		l.words[k], l.swapped[k] = word_of(source, at + 4 * k)
-		whole, straight = whole and l.words[k] ~= nil, straight and not l.swapped[k]
-	end
-	for b = 0, LANE - 1 do l.bytes[b], l.zeros[b] = b, source(at + b) == nil end
-	if exactly or whole and straight then return whole and l or nil end
-	l.words = {}
-	-- Those that are here already stay.
-	for _, here in ipairs { true, false } do
-		for b = at, at + LANE - 1 do
-			local w = source(b) and math.floor(source(b) / 4)
-			if w and not place[w] and (4 * w >= at and 4 * w < at + LANE) == here then
-				if count == 4 then return nil end
-				local k = w % 4
-				while l.words[k] do k = (k + 1) % 4 end
-				l.words[k], place[w], count = w, k, count + 1
-			end
-		end
-	end
-	for k = 0, 3 do l.words[k] = l.words[k] or at / 4 + k end
-	for b = 0, LANE - 1 do
-		local from = source(at + b)
-		l.bytes[b] = from and 4 * place[math.floor(from / 4)] + from % 4 or b
-	end
-	return l
-end
-
--- The vectors of a group: for each { words, bytes, swapped, zeros }, of the whole vector; or nil.
-local function vectors(moved, order, width, exactly)
-	local list = {}
-	for v = 0, M.group(moved, width) - 1 do
-		local one = { words = {}, bytes = {}, swapped = {}, zeros = {} }
-		for at = 0, width - LANE, LANE do
-			local l = lane(moved, order, v * width + at, exactly)
-			if not l then return nil end
-			for k = 0, 3 do one.words[at / 4 + k], one.swapped[at / 4 + k] = l.words[k], l.swapped[k] end
-			for b = 0, LANE - 1 do
-				one.bytes[at + b], one.zeros[at + b] = at + l.bytes[b], l.zeros[b]
-				one.clears = one.clears or l.zeros[b]
-			end
-		end
-		list[v + 1] = one
+-- The words that are needed for n places from k on: a list, beside those that are there.
+local function words_of(from, k, n, there)
+	local list, seen = {}, {}
+	for _, w in ipairs(there or list) do seen[w] = true end
+	for b = 4 * k, 4 * (k + n) - 1 do
+		local w = from[b] and math.floor(from[b] / 4)
+		if w and not seen[w] then seen[w], list[#list + 1] = true, w end
 	end
 	return list
 end
 
+-- Makes the word at place k elsewhere: in the box, a lane behind the group, to which that adds the fewest words that it
+-- needs, of four; a new one, if none has room.
+local function put_in_box(boxes, from, size, k)
+	local box, fewest = nil, nil
+	for _, b in ipairs(boxes) do
+		local more = words_of(from, k, 1, b.words)
+		if b.made < 4 and #b.words + #more <= 4 and (not fewest or #more < #fewest) then box, fewest = b, more end
+	end
+	if not box then
+		box, fewest = { at = size + LANE * #boxes, made = 0, words = {} }, words_of(from, k, 1)
+		boxes[#boxes + 1] = box
+	end
+	for _, w in ipairs(fewest) do table.insert(box.words, w) end
+	for b = 0, 3 do
+		local at = box.at + 4 * box.made + b
+		from[at], from[4 * k + b] = from[4 * k + b], at
+	end
+	box.made = box.made + 1
+end
+
+-- Whether a lane of the vector needs more words than it has room for.
+local function crowded(from, first, n)
+	for k = first, first + n - 1, 4 do
+		if #words_of(from, k, 4) > 4 then return true end
+	end
+	return false
+end
+
+-- How a group comes to be: { from = where each byte comes from, zeros = whether it is cleared, made = how many vectors of
+-- boxes there are }, these standing behind those of the group; nil where that takes bytes to be moved.
+local function planned(moved, order, width, bytes)
+	local size, n, from, zeros, boxes = M.group(moved, width) * width, width / 4, {}, {}, {}
+	for b = 0, size - 1 do
+		local source = moved[order][b % moved.unit]
+		if source == ZERO then zeros[b] = true else from[b] = b - b % moved.unit + source end
+	end
+	for first = 0, size / 4 - 1, n do
+		local through = crowded(from, first, n)
+		for k = first, first + n - 1 do
+			local word, turned = word_of(from, k)
+			if not word and not bytes then return nil end
+			if through and bytes and (turned or not word) then put_in_box(boxes, from, size, k) end
+		end
+	end
+	return { from = from, zeros = zeros, made = math.ceil(#boxes * LANE / width) }
+end
+
 local function plan(moved, order, width, isa)
 	local key = order .. width .. (isa.bytes and "b" or "")
-	if moved.plans[key] == nil then moved.plans[key] = vectors(moved, order, width, not isa.bytes) or false end
+	if moved.plans[key] == nil then moved.plans[key] = planned(moved, order, width, isa.bytes) or false end
 	return moved.plans[key]
 end
 
@@ -168,74 +172,106 @@ function M.fits(moved, isa)
 	return true
 end
 
+-- Their C ------------------------------------------------------------------------------------------------------------
+
 local function numbers(n, f)
 	local list = {}
 	for k = 0, n - 1 do list[k + 1] = tostring(f(k)) end
 	return table.concat(list, ", ")
 end
 
-local function in_place(list, first)
-	for k = 0, #list do
-		if list[k] ~= first + k then return false end
-	end
-	return true
-end
-
--- The C of a vector of these words, each counted through the vectors xs: of two of these at a time.
-local function gathered(t, xs, V, words, fresh)
-	local n, of, seen = #words + 1, {}, {} -- the vectors they come from
-	for k = 0, n - 1 do
-		local v = math.floor(words[k] / n) + 1
-		if not seen[v] then of[#of + 1], seen[v] = v, true end
-	end
-	local current, here = xs[of[1]], { [of[1]] = true }
-	for j = 2, math.max(#of, 2) do
-		local other, y = of[j] or of[1], fresh "y"
-		local list = numbers(n, function(k)
-			local v = math.floor(words[k] / n) + 1
-			if here[v] then return j == 2 and words[k] % n or k end
-			return v == other and n + words[k] % n or -1
-		end)
-		t:line("const %s %s = __builtin_shufflevector(%s, %s, %s);", V, y, current, xs[other], list)
-		current, here[other] = y, true
-	end
-	return current
-end
-
-local function swapped(y, V, one)
-	local some, count = 0, #one.swapped + 1
-	for k = 0, count - 1 do some = some + (one.swapped[k] and 1 or 0) end
+local function swapped(y, V, n, turned)
+	local some = 0
+	for k = 0, n - 1 do some = some + (turned[k] and 1 or 0) end
 	if some == 0 then return y end
 	local all = string.format("%s_%s(%s)", prelude.use "SWAP_SHIFTS", V, y)
-	if some == count then return all end
-	local mask = numbers(count, function(k) return one.swapped[k] and "~0u" or "0" end)
+	if some == n then return all end
+	local mask = numbers(n, function(k) return turned[k] and "~0u" or "0" end)
 	return string.format("(%s & (%s){ %s }) | (%s & ~(%s){ %s })", all, V, mask, y, V, mask)
 end
 
-local function emit(t, list, isa, width, xs, fresh)
-	local V, n, results = isa_table.type(width, 32), width / 4, {}
-	for v, one in ipairs(list) do
-		local y = in_place(one.words, n * (v - 1)) and xs[v] or gathered(t, xs, V, one.words, fresh)
-		results[v] = y
-		if not isa.bytes then
-			results[v] = swapped(y, V, one)
-		elseif not in_place(one.bytes, 0) then
-			results[v] = string.format("%s(%s, %s)", prelude.use("BYTES_%s", V), y,
-				numbers(width, function(b) return one.bytes[b] end))
+-- The words that n places from `first` on need, in their lanes: those that are there already stay.
+local function in_lanes(from, first, n)
+	local words = {}
+	for lane = 0, n - 1, 4 do
+		local list = words_of(from, first + lane, 4)
+		for _, here in ipairs { true, false } do
+			for _, w in ipairs(list) do
+				if (w >= first + lane and w < first + lane + 4) == here then
+					local k = w % 4
+					while words[lane + k] do k = (k + 1) % 4 end
+					words[lane + k] = w
+				end
+			end
 		end
-		if one.clears then
-			local ones = numbers(width, function(b) return one.zeros[b] and 0 or 255 end)
-			results[v] = string.format("(%s) & (%s)(%s){ %s }", results[v], V, prelude.use(isa_table.type(width, 8)), ones)
+	end
+	return words
+end
+
+-- The C of the vector at place `first`, of those in xs.
+local function vector(g, xs, from, first, isa, width)
+	local V, n, words, turned, whole = isa_table.type(width, 32), width / 4, {}, {}, true
+	for k = 0, n - 1 do
+		words[k], turned[k] = word_of(from, first + k)
+		whole = whole and words[k] and not (turned[k] and isa.bytes)
+	end
+	if whole then return swapped(g:of(xs, words, true).name, V, n, turned) end
+	local y = g:of(xs, in_lanes(from, first, n), false)
+	local function place(b)
+		local source = from[4 * first + b]
+		if not source then return -1 end
+		for k = (b - b % LANE) / 4, n - 1 do
+			if y.at[k] == math.floor(source / 4) then return 4 * k + source % 4 end
 		end
+		error "a word is not where it was brought"
 	end
-	for v, r in ipairs(results) do
-		local z = r ~= xs[v] and fresh "z"
-		if z then t:line("const %s %s = %s;", V, z, r) end
-		results[v] = z or r
+	return string.format("%s(%s, %s)", prelude.use("BYTES_%s", V), y.name, numbers(width, place))
+end
+
+-- The lane in which a word is needed; false where that is more than one.
+local function lanes_of(from, n, count)
+	local lanes = {}
+	for k = 0, n * count - 1, 4 do
+		local lane = k % n / 4
+		for _, w in ipairs(words_of(from, k, 4)) do lanes[w] = (lanes[w] == nil or lanes[w] == lane) and lane end
 	end
-	for v, r in ipairs(results) do
-		if r ~= xs[v] then t:line("%s = %s;", xs[v], r) end
+	return lanes
+end
+
+-- What is cleared of the vector at place `first`.
+local function cleared(z, zeros, first, V, width)
+	local some = false
+	local ones = numbers(width, function(b)
+		some = some or zeros[4 * first + b]
+		return zeros[4 * first + b] and 0 or 255
+	end)
+	return some and string.format("(%s) & (%s)(%s){ %s }", z, V, prelude.use(isa_table.type(width, 8)), ones) or z
+end
+
+local function emit(t, p, isa, width, xs, fresh)
+	local V, n, all = isa_table.type(width, 32), width / 4, {}
+	local g, lanes = gather.new(t, V, n, fresh), lanes_of(p.from, n, #xs + p.made)
+	local function add(list, name, v)
+		local x = { name = name, at = {} }
+		for k = 0, n - 1 do x.at[k] = n * (v - 1) + k end
+		list[#list + 1] = x
 	end
+	for v, name in ipairs(xs) do add(all, name, v) end
+	all = g:sorted(all, lanes)
+	local made = {}
+	for v = #xs + 1, #xs + p.made do
+		local name = fresh "m"
+		t:line("const %s %s = %s;", V, name, vector(g, all, p.from, n * (v - 1), isa, width))
+		add(made, name, v)
+	end
+	for _, x in ipairs(g:sorted(made, lanes)) do all[#all + 1] = x end
+	local results = {}
+	for v = 1, #xs do
+		local z = cleared(vector(g, all, p.from, n * (v - 1), isa, width), p.zeros, n * (v - 1), V, width)
+		results[v] = fresh "z"
+		t:line("const %s %s = %s;", V, results[v], z)
+	end
+	for v, z in ipairs(results) do t:line("%s = %s;", xs[v], z) end
 end
 
 local function same(a, b)

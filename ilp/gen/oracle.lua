@@ -112,24 +112,29 @@ end
 local MACHINE = {}
 
 -- A map that has a layout: of each whole unit the numbers, the bytes of which are reversed if the machine has them in
--- the other order; and on the way out the zeros.
+-- the other order; of arrays what is alike side by side; and on the way out the zeros.
 local function laid_out(stage, direction, env)
 	local f, m = stage.fields, {}
+	local count = f.arrays or 1
+	local function move(out, bytes, p, from, to)
+		local zeros = type(p) == "table" and p.zeros
+		local size = zeros or tonumber(p)
+		for k = 1, size do
+			local by = type(p) == "number" and f.order ~= env.order and size + 1 - k or k
+			out[to + k] = zeros and direction == "send" and 0 or bytes[from + by]
+		end
+	end
 	function m.piece(bytes)
 		local out = part(bytes, 1, #bytes)
-		local at = 0 -- bytes before a part
-		for _ = 1, math.floor(#bytes / f.unit) do
+		for unit = 0, #bytes - f.unit, f.unit do
+			local before = 0 -- bytes of a structure
 			for _, p in ipairs(f.layout) do
-				local zeros = type(p) == "table"
-				local size = zeros and p.zeros or tonumber(p)
-				for k = 1, size do
-					if zeros and direction == "send" then
-						out[at + k] = 0
-					elseif type(p) == "number" and f.order ~= env.order then
-						out[at + k] = bytes[at + size + 1 - k]
-					end
+				local size = type(p) == "table" and p.zeros or tonumber(p)
+				for j = 0, count - 1 do
+					local one, side = unit + j * f.unit / count + before, unit + count * before + j * size
+					move(out, bytes, p, direction == "recv" and side or one, direction == "recv" and one or side)
 				end
-				at = at + size
+				before = before + size
 			end
 		end
 		return out

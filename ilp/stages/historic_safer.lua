@@ -4,13 +4,10 @@
 -- Blocks are enciphered one by one (ECB), and bytes are looked up in tables, whose time tells.
 local ROUNDS = 1
 
-local EXP, LOG = {}, {} -- 45^x modulo 257, of which 256 is 0; and back
-do
-	local x = 1
-	for k = 0, 255 do
-		EXP[k + 1], LOG[x % 256 + 1] = x % 256, k
-		x = x * 45 % 257
-	end
+local EXP, LOG, power = {}, {}, 1 -- 45^x modulo 257, of which 256 is 0; and back
+for k = 0, 255 do
+	EXP[k + 1], LOG[power % 256 + 1] = power % 256, k
+	power = power * 45 % 257
 end
 
 local function byte(x) return and_(x, 0xff) end
@@ -26,39 +23,25 @@ local function words(x)
 end
 
 -- To bytes 1, 4, 5 and 8 is done one thing, to the others another one.
-local function first(j) return j % 4 < 2 end
 local function mix(x, s, k, f, g) -- with key k
 	local key = bytes { s[2 * k - 1], s[2 * k] }
-	for j = 1, 8 do x[j] = byte((first(j) and f or g)(x[j], key[j])) end
+	for j = 1, 8 do x[j] = byte((j % 4 < 2 and f or g)(x[j], key[j])) end
 end
 local function substitute(x, e, l)
-	for j = 1, 8 do x[j] = lookup(x[j], first(j) and e or l) end
+	for j = 1, 8 do x[j] = lookup(x[j], j % 4 < 2 and e or l) end
 end
 
--- Pairs of bytes a, b become 2a + b and a + b, three times; then bytes stand in the order of the last pairs.
-local PAIRS = { { 1, 2, 3, 4, 5, 6, 7, 8 }, { 1, 3, 5, 7, 2, 4, 6, 8 }, { 1, 5, 2, 6, 3, 7, 4, 8 } }
-local function spread(x)
-	for _, pairs in ipairs(PAIRS) do
-		for k = 1, 8, 2 do
-			local a, b = x[pairs[k]], x[pairs[k + 1]]
-			x[pairs[k]], x[pairs[k + 1]] = byte(add(add(a, a), b)), byte(add(a, b))
-		end
+-- Pairs of bytes a, b become 2a + b and a + b, three times; between these times bytes change places.
+local ORDER, BACK = { 1, 3, 5, 7, 2, 4, 6, 8 }, { 1, 5, 2, 6, 3, 7, 4, 8 }
+local function pairs_of(x, order, f)
+	for layer = 1, 3 do
+		local y = {}
+		for k = 1, 8, 2 do y[k], y[k + 1] = f(x[k], x[k + 1]) end
+		for k = 1, 8 do x[k] = y[layer < 3 and order[k] or k] end
 	end
-	local y = {}
-	for k = 1, 8 do y[k] = x[PAIRS[3][k]] end
-	return y
 end
-local function gather(y)
-	local x = {}
-	for k = 1, 8 do x[PAIRS[3][k]] = y[k] end
-	for l = 3, 1, -1 do
-		for k = 1, 8, 2 do
-			local c, d = x[PAIRS[l][k]], x[PAIRS[l][k + 1]]
-			x[PAIRS[l][k]], x[PAIRS[l][k + 1]] = byte(sub(c, d)), byte(sub(add(d, d), c))
-		end
-	end
-	return x
-end
+local function spread(a, b) return byte(add(add(a, a), b)), byte(add(a, b)) end
+local function gather(c, d) return byte(sub(c, d)), byte(sub(add(d, d), c)) end
 
 return stage {
 	name = "historic_safer",
@@ -88,7 +71,7 @@ return stage {
 			mix(x, s, 2 * r - 1, xor, add)
 			substitute(x, EXP, LOG)
 			mix(x, s, 2 * r, add, xor)
-			x = spread(x)
+			pairs_of(x, ORDER, spread)
 		end
 		mix(x, s, 2 * ROUNDS + 1, xor, add)
 		return words(x)
@@ -97,7 +80,7 @@ return stage {
 		local x = bytes(w)
 		mix(x, s, 2 * ROUNDS + 1, xor, sub)
 		for r = ROUNDS, 1, -1 do
-			x = gather(x)
+			pairs_of(x, BACK, gather)
 			mix(x, s, 2 * r, sub, xor)
 			substitute(x, LOG, EXP)
 			mix(x, s, 2 * r - 1, xor, sub)

@@ -3,8 +3,7 @@
 -- multiplication by r, so that a step takes one only.
 
 local MASK = 0x3ffffff
-
-local function pair(high, low) return or_(shl(high, 32), low) end
+local function five(f) return { f(1), f(2), f(3), f(4), f(5) } end
 
 -- RFC 8439 (2.5.1): a number of 128 bits, and one bit more.
 local function limbs(low, high, bit)
@@ -12,35 +11,32 @@ local function limbs(low, high, bit)
 		and_(shr(high, 14), MASK), or_(shr(high, 40), bit) }
 end
 
-local function carry(h)
-	local out, c = {}, 0
+-- Carries from limb to limb, c into the first; and what comes out of the last.
+local function carried(h, c)
+	local out = {}
 	for i = 1, 5 do
 		local x = add(h[i], c)
 		out[i], c = and_(x, MASK), shr(x, 26)
 	end
+	return out, c
+end
+
+local function carry(h)
+	local out, c = carried(h, 0)
 	out[1] = add(out[1], mul32(c, 5)) -- 2^130 is 5
 	out[2] = add(out[2], shr(out[1], 26))
 	out[1] = and_(out[1], MASK)
 	return out
 end
 
-local function sum(a, b)
-	local out = {}
-	for i = 1, 5 do out[i] = add(a[i], b[i]) end
-	return out
-end
+local function sum(a, b) return five(function(i) return add(a[i], b[i]) end) end
 
 local function product(a, r)
-	local out = {}
-	for i = 1, 5 do
+	return carry(five(function(i)
 		local x = 0
-		for j = 1, 5 do
-			local k = (i - j) % 5 + 1
-			x = add(x, mul32(a[j], j <= i and r[k] or mul32(r[k], 5)))
-		end
-		out[i] = x
-	end
-	return carry(out)
+		for j = 1, 5 do x = add(x, mul32(a[j], j <= i and r[i - j + 1] or mul32(r[i - j + 6], 5))) end
+		return x
+	end))
 end
 
 -- The state: s, then r, r^2, r^4, …, five words each.
@@ -54,23 +50,6 @@ local function step(acc, w, k, s)
 	return sum(product(acc, power(s, k)), limbs(little(w[1]), little(w[2]), 0x1000000))
 end
 
--- The least number that is the same modulo 2^130 - 5, its lower 128 bits plus s.
-local function finish(h, s)
-	h = carry(carry(h))
-	local g, c = {}, 5
-	for i = 1, 5 do
-		local x = add(h[i], c)
-		g[i], c = and_(x, MASK), shr(x, 26)
-	end
-	for i = 1, 5 do h[i] = choose(c, g[i], h[i]) end
-	local low = or_(or_(h[1], shl(h[2], 26)), shl(h[3], 52))
-	local high = or_(or_(shr(h[3], 12), shl(h[4], 14)), shl(h[5], 40))
-	local l = add(low, s[1])
-	-- A carry out of the lower word: the highest bit of (a & b) | ((a | b) & ~sum).
-	local over = shr(or_(and_(low, s[1]), and_(or_(low, s[1]), xor(l, sub(0, 1)))), 63)
-	return { l, add(add(high, s[2]), over) }
-end
-
 return stage {
 	name = "poly1305",
 	standard = "RFC 8439 (2.5)",
@@ -79,8 +58,7 @@ return stage {
 	params = { { "key", 32 } },
 	begin = function(p)
 		local s = { little(p.key[3]), little(p.key[4]) }
-		local r = limbs(and_(little(p.key[1]), pair(0x0ffffffc, 0x0fffffff)),
-			and_(little(p.key[2]), pair(0x0ffffffc, 0x0ffffffc)), 0)
+		local r = limbs(and_(little(p.key[1]), 0x0ffffffc0fffffffULL), and_(little(p.key[2]), 0x0ffffffc0ffffffcULL), 0)
 		for _ = 0, 4 do
 			for i = 1, 5 do s[#s + 1] = r[i] end
 			r = product(r, r)
@@ -95,7 +73,11 @@ return stage {
 	merge = function(a, b, k, s) return sum(product(a, power(s, k)), b) end,
 	finish = function(acc, s, w)
 		if w then acc = step(acc, w, 1, s) end
-		return finish(product(acc, power(s, 1)), s)
+		local h = carry(carry(product(acc, power(s, 1))))
+		-- Where h is not less than 2^130 - 5, 5 more make a carry out of 130 bits; without that, they are 2^130 - 5 less.
+		local _, c = carried(h, 5)
+		h = carried(sum(h, limbs(s[1], s[2], 0)), mul32(c, 5))
+		return { or_(or_(h[1], shl(h[2], 26)), shl(h[3], 52)), or_(or_(shr(h[3], 12), shl(h[4], 14)), shl(h[5], 40)) }
 	end,
 	last = function(acc, w, n, s)
 		local low, high = little(w[1]), little(w[2])

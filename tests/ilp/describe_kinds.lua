@@ -45,6 +45,16 @@ stage_mistake("a layout without an order", 1, "order is nothing", layout('\torde
 stage_mistake("a layout and a function", 8, "unknown field 'apply'",
 	layout('"pass",', '"pass",\n\tapply = function(w) return w end,'))
 stage_mistake("a layout and a unit", 8, "unknown field 'unit'", layout('"pass",', '"pass",\n\tunit = 28,'))
+local function arrays(n, from, to)
+	return change(layout(from or "8", to or "8"), '"pass",', '"pass",\n\tarrays = ' .. n .. ",")
+end
+for _, n in ipairs { "1", "0", "-2", "2.5", "19", "0 / 0" } do
+	stage_mistake(n .. " arrays", 8, "arrays is", arrays(n))
+end
+stage_mistake("arrays of a kind", 8, 'arrays is "2", expected a number', arrays '"2"')
+stage_mistake("arrays of nothing", 5, "layout has 0 bytes", arrays(2, '4, 8, "12", 2, 2', ""))
+stage_mistake("arrays that are not filled", 5, "layout has 54 bytes", arrays(2, '"12"', '"11"'))
+stage_mistake("arrays without a layout", 6, "unknown field 'arrays'", map("unit = 4,", "unit = 4,\n\tarrays = 2,"))
 
 -- Kinds that change the length, and what is insecure.
 local RECODE = [[

@@ -1,7 +1,7 @@
 -- The tool that makes mutants of generated loops (tests/ilp/mutate/): its tokens, its operators on snippets of C, its
 -- sample, its explanations; then a dozen mutants of the shortest chain, which its tests must kill.
 -- Run from the top of the source after `make tests`: luajit tests/ilp/mutate.lua
-package.path = "tests/ilp/?.lua;" .. package.path
+package.path = "tests/ilp/?.lua;ilp/?.lua;" .. package.path
 local token = require "mutate.token"
 local source = require "mutate.source"
 local site = require "mutate.site"
@@ -106,7 +106,8 @@ check(not region(C, "TARGET"), "a macro that is a target")
 local live = source.live_lines("a\n#if 0\nb\n#else\nc\n#endif\n#define X \\\n y\n", "cc")
 check(live[1] and not live[3] and live[5], "lines that the compiler sees")
 complains("brackets of C", "snippet.c: line 1", source.regions, "void f(void) { a(1; }", "snippet.c")
-check(source.runs_here("plain") and source.runs_here("any"), "plain code runs here")
+check(source.runs("plain", {}) and source.runs("any", {}), "plain code runs anywhere")
+check(source.runs("avx2", { avx2 = true }) and not source.runs("avx2", { sse2 = true }), "what runs where")
 
 -- Operators -------------------------------------------------------------------------------------------------------
 

@@ -96,22 +96,13 @@ number='(0|[1-9][0-9]{0,8})'
 
 # The configurations: name, compiler, instruction sets, schedules, flags. To compile is what takes time; what is left of
 # secrets depends on how loops are compiled, though (build.mk).
-isas=scalar widest=scalar
-has() { grep -qwi "^\(flags\|features\).*[[:space:]]$1" /proc/cpuinfo; }
-for flag in sse2:sse2 ssse3:ssse3 avx2:avx2 avx512bw:avx512 asimd:neon vx:vx; do
-	! has "${flag%:*}" || { isas+=,${flag#*:} && widest=scalar,${flag#*:}; }
-done
-# What chains with words of 128 bits have in the place of these.
-aes=''
-for flag in aes:aesni vaes:vaes; do
-	[ "$(uname -m)" != x86_64 ] || ! has "${flag%:*}" || aes+=,${flag#*:}
-done
-! has vaes || ! has avx512bw || aes+=,vaes512
-[ "$(uname -m)" != aarch64 ] || ! has aes || aes+=,neon_aes
-isas+=$aes widest+=${aes:+,${aes##*,}}
+# shellcheck source=tests/ilp/units.sh
+. tests/ilp/units.sh
+every=$(isas .)
+widest=scalar,$(isas '[*]')
 warn='-Wall -Wextra -Wconversion -Wshadow -Werror'
 configurations=(
-	"gcc gcc $isas 5 -O0 $warn ${CFLAGS:-}"
+	"gcc gcc $every 5 -O0 $warn ${CFLAGS:-}"
 	"secret gcc $widest 4 $(sed -n 's/^LOOP_CFLAGS := //p' build.mk) $warn"
 )
 skipped=0
@@ -123,8 +114,6 @@ else
 fi
 common=(-std=gnu17 -D_GNU_SOURCE -I.)
 
-# shellcheck source=tests/ilp/units.sh
-. tests/ilp/units.sh
 mkdir -p build/random
 dir=$(mktemp -d build/random/work.XXXXXX)
 trap 'end_all; rm -rf "$dir"' EXIT

@@ -3,6 +3,7 @@
 -- leave in memory.
 -- Run from the top of the source: luajit tests/ilp/schedules.lua
 package.path = "ilp/?.lua;" .. package.path
+local isa_table = require "gen.isa"
 local main = require "gen.main"
 
 local passed, failed = 0, 0
@@ -27,6 +28,17 @@ local function named(bodies, pattern)
 	table.sort(list)
 	return list
 end
+
+-- The best of what a CPU has: AVX-512 without VAES is of no use to words of 128 bits.
+local avx512 = { "scalar", "sse2", "ssse3", "aesni", "avx2", "avx512" }
+for quads, name in pairs { [true] = "aesni", [false] = "avx512" } do
+	local isa = isa_table.best(avx512, quads)
+	check(isa.name == name, "%s is the best, expected %s", isa.name, name)
+end
+check(isa_table.best({ "scalar", "neon" }, true).name == "scalar", "AES of a CPU that has none")
+check(not isa_table.best({ "avx2" }, true), "something is the best of nothing")
+local code = main.code("aes128_gcm_copy", "send", avx512)
+check(code and code:find "_aesni%(" and not code:find "_vaes", "code of another row than the best")
 
 local function tiled(chain, bodies)
 	local strips = "for %(size_t i = 0; i < n; i %+= tile%)"

@@ -17,7 +17,7 @@ sample of them, every 60th.
 
   --all          every one of them, and the planner's verdicts on all (`make survey`)
   --cc CC        the compiler [gcc]
-  --isa LIST     instruction sets, scalar among them [scalar, and the widest that this machine has]
+  --isa LIST     instruction sets, scalar among them [scalar, and those that loops take here]
   --ways N       so many schedules, the first of layered, tiled, fused, streaming, partitions [3]
   --flags FLAGS  how to compile [-O0, and CFLAGS of the environment]
   --jobs N       units at a time [as many as there are processors]
@@ -56,22 +56,12 @@ done
 [[ $jobs =~ ^[1-9][0-9]{0,3}$ ]] || bad "--jobs $jobs: expected a number from 1"
 [[ $ways =~ ^[3-9]$|^[1-9][0-9]$ ]] || bad "--ways $ways: expected a number from 3 to 99"
 command -v "$cc" >/dev/null || bad "--cc $cc: there is no such compiler"
-if [ -z "$isa" ]; then
-	isa=scalar
-	for flag in avx512bw:avx512 avx2:avx2 sse2:sse2 asimd:neon; do
-		if grep -qw "${flag%:*}" /proc/cpuinfo; then
-			isa=scalar,${flag#*:}
-			break
-		fi
-	done
-	# And what chains with words of 128 bits have.
-	if grep -qw vaes /proc/cpuinfo; then isa+=,vaes; elif grep -qw aes /proc/cpuinfo; then isa+=,aesni; fi
-fi
 [ $every = 1 ] || row=5
 read -ra flags <<<"-std=gnu17 -D_GNU_SOURCE -w -I. $flags"
 
 # shellcheck source=tests/ilp/units.sh
 . tests/ilp/units.sh
+[ -n "$isa" ] || isa=scalar,$(isas '[*]')
 trap 'end_all; rm -rf "$dir"/work.*' EXIT
 
 # What programs have in common. -------------------------------------------------------------------------------------

@@ -2,6 +2,14 @@
 # them, a signal or a mistake, what they have started is ended with them, and a signal is answered with one line.
 # shellcheck shell=bash
 
+# Instruction sets that this CPU has, between commas, of a pattern of their marks in `tcpu isa`: '.', all; '[*]', those
+# that loops take.
+isas() {
+	local tcpu=${B:-build/gcc}/bin/tcpu
+	[ -x "$tcpu" ] || bad "no $tcpu, which knows what this CPU has: run \`make tests\`"
+	ILP_ISA='' "$tcpu" isa | sed -n "s/^$1 \([a-z0-9_]*\) .* has it  .*/\1/p" | paste -sd,
+}
+
 # Each job is a process group: a unit with all that it has started.
 set -m
 

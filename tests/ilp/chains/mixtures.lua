@@ -1,2 +1,2 @@
--- Numbers of 16 bytes; bytes that no vector brings to their places; in place.
+-- Numbers of 16 bytes; 16 bytes that are made of more words than fit; in place.
 return chain { name = "mixtures", stages = { "mixed", "copy", "inet_checksum", "crc32c" }, inplace = true }

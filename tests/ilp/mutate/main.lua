@@ -12,6 +12,7 @@
 local here = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$") or "."
 local tests = here:match("^(.*)/mutate$") or here .. "/.."
 if not package.path:find(tests .. "/?.lua", 1, true) then package.path = tests .. "/?.lua;" .. package.path end
+package.path = tests .. "/../../ilp/?.lua;" .. package.path
 
 local source = require "mutate.source"
 local site = require "mutate.site"
@@ -77,6 +78,15 @@ local function chains_of(gen)
 	return list
 end
 
+-- The instruction sets that this processor has.
+local function isas_here(build)
+	local names, pipe = {}, assert(io.popen(build .. "/bin/tcpu isa"))
+	for line in pipe:lines() do names[line:match "^[* ] (%S+) .* has it  " or ""] = true end
+	pipe:close()
+	if not names.scalar then error(build .. "/bin/tcpu does not say what this CPU has; run `make tests`", 0) end
+	return names
+end
+
 local function read(path)
 	local f = io.open(path, "rb")
 	if not f then error(path .. ": cannot be read, expected a chain's C; run `make tests`, and see --chain", 0) end
@@ -96,13 +106,13 @@ end
 function M.sites(o)
 	local all, texts, chains = {}, {}, #o.chain > 0 and o.chain or chains_of(o.gen)
 	if #chains == 0 then error(o.gen .. ": no chain there, expected NAME.c and NAME_test.c; run `make tests`", 0) end
-	local here_runs, with = {}, {}
+	local here_runs, with, isas = {}, {}, isas_here(o.build)
 	for _, chain in ipairs(chains) do
 		local path = o.gen .. "/" .. chain .. ".c"
 		texts[chain] = read(path)
 		local regions = {}
 		for _, r in ipairs(source.regions(texts[chain], path, source.live_lines(texts[chain], o.cc))) do
-			if here_runs[r.isa] == nil then here_runs[r.isa] = source.runs_here(r.isa) end
+			if here_runs[r.isa] == nil then here_runs[r.isa] = source.runs(r.isa, isas) end
 			if here_runs[r.isa] then regions[#regions + 1] = r end
 		end
 		for _, s in ipairs(site.all(regions, chosen_operators(o))) do

@@ -7,6 +7,7 @@
 --	isa                     what its target attribute asks of the processor; "plain"
 --	direction, schedule     which it serves, by the names of the functions that call it; "both", "several"
 -- Names are only for reports and for spreading the sample: operators do not look at them.
+local isa_table = require "gen.isa"
 local token = require "mutate.token"
 local statement = require "mutate.statement"
 
@@ -277,14 +278,11 @@ function M.regions(text, file, live)
 	return all
 end
 
--- Whether this processor runs code of that target attribute; true when it cannot be told.
-function M.runs_here(isa)
-	local f = io.open("/proc/cpuinfo")
-	local flags = f and f:read("*a"):match("\nflags%s*:([^\n]*)")
-	if f then f:close() end
-	if not flags or isa == "plain" or isa == "any" then return true end
-	for feature in isa:gmatch("[^,]+") do
-		if not (flags .. " "):find(" " .. feature:gsub("%.", "_") .. " ", 1, true) then return false end
+-- Whether code of that target attribute runs on a processor that has these instruction sets, by their names; true when
+-- it cannot be told.
+function M.runs(target, here)
+	for _, isa in ipairs(isa_table.list) do
+		if isa.target == target then return here[isa.name] or false end
 	end
 	return true
 end
