@@ -58,7 +58,8 @@ void alf_close(struct alf *);
  * is the caller's again). It leaves at once: the end of an ADU is a push. attr may be NULL. -1 with errno:
  * EAGAIN, EINTR	the descriptor does not wait, a timeout ran out, a signal came. What is in stays in: the next
  *			adu_send must be the same once more, and goes on; another is EINVAL
- * EMSGSIZE		longer than framer or cipher can count, or the name, or a unit of the chain, does not fit into a segment; nothing was sent
+ * EMSGSIZE		longer than framer or cipher can count, or the name, or a unit of the chain, does not fit into a
+ *			segment; nothing was sent
  * EOVERFLOW		2^32 - 1 ADUs were sent: another would repeat a nonce
  * others		as send_tcpu; the connection is unusable, and further calls get EPIPE */
 ssize_t adu_send(struct alf *, const void *data, size_t len, const struct adu_attr *attr);
