@@ -96,8 +96,8 @@ function M.bits(parts)
 	return size * 8
 end
 
--- Of each such word, as it goes, the bits that are not zeros of the format's, by the machine's order of bytes; nil where
--- all are.
+-- Of each such word, as it goes, the bits that are not zeros of the format's, by the machine's order of bytes; nil
+-- where all are.
 function M.kept(parts, bits)
 	local size, list = bits / 8, {}
 	for _, p in ipairs(parts) do

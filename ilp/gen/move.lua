@@ -139,8 +139,8 @@ local function crowded(from, first, n)
 	return false
 end
 
--- How a group comes to be: { from = where each byte comes from, zeros = whether it is cleared, made = how many vectors of
--- boxes there are }, these standing behind those of the group; nil where that takes bytes to be moved.
+-- How a group comes to be: { from = where each byte comes from, zeros = whether it is cleared, made = how many vectors
+-- of boxes there are }, these standing behind those of the group; nil where that takes bytes to be moved.
 local function planned(moved, order, width, bytes)
 	local size, n, from, zeros, boxes = M.group(moved, width) * width, width / 4, {}, {}, {}
 	for b = 0, size - 1 do
