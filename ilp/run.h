@@ -196,7 +196,7 @@ struct ilp_value {
 	uint16_t size;
 	uint16_t carried_at, carried; /* where in the state it is carried, and in how many bytes: loops of different
 				       * instruction sets may write the same number in different ways there */
-	void (*get)(const void *state, uint8_t *to);
+	void (*get)(const void *state, uint8_t *to); /* leaves what it had of keys: ilp_value() clears that */
 };
 
 struct ilp_way {

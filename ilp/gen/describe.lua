@@ -16,8 +16,8 @@
 --	         ("big", "little"), that of numbers in the format: where the machine's is the other one, they are reversed;
 --	         and arrays = n, if a unit is n of these, which become n of their first parts, n of their second, and so on.
 --	         { zeros = 3 } stands for 3 bytes that are zeros in the format: they go as zeros, whatever memory has there;
---	         on the way in, what came is left there, to be looked at. Such a map stands before what changes the data. (Of
---	         an incomplete last unit all bytes pass.)
+--	         on the way in, what came is left there, to be looked at. Such a map stands first. (Of an incomplete last
+--	         unit all bytes pass.)
 --	         moves = true with unit 1 and apply the identity: here the data goes to its destination
 --	fold     computes a value of the data, of `size` bytes. zero is the accumulator that adds nothing: a 64-bit word,
 --	         or a table of such; init, that with which the data begins [zero]. step(acc, w, k, s) is acc with one unit
@@ -259,7 +259,7 @@ local function from_layout(d)
 	local f, line = d.fields, d.line
 	d.layout, f.unit = layout.of_map(d)
 	f.word, d.unit = layout.bits(d.layout), f.unit
-	d.kept = layout.kept(d.layout, f.word)
+	d.kept, d.kept_here = layout.kept(d.layout, f.word, "to"), layout.kept(d.layout, f.word, "at")
 	if next(d.kept) == nil then d.kept = nil end
 	f.apply = layout.apply(d.layout, f.word, f.order, d.kept)
 	f.inverse = (d.kept or f.arrays) and layout.apply(d.layout, f.word, f.order, nil, true) or "self"

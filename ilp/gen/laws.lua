@@ -130,7 +130,8 @@ function M.map(d)
 			local w = k <= #SAMPLES and SAMPLES[(k + j) % #SAMPLES + 1] or next()
 			all[j][k] = domain.word(w % 2^math.min(d.bits, 32))
 			-- What is a zero in the format has to be one in memory, to come back.
-			if d.kept and d.kept[j] then all[j][k] = domain.and_(all[j][k], d.kept[j].little) end
+			local kept = d.kept and d.kept_here[j]
+			if kept then all[j][k] = domain.and_(all[j][k], kept.little) end
 		end
 		all[d.words + 1][k] = domain.word((k * 5) % 251) -- the number of the unit
 	end

@@ -96,13 +96,13 @@ function M.bits(parts)
 	return size * 8
 end
 
--- Of each such word, as it goes, the bits that are not zeros of the format's, by the machine's order of bytes; nil
--- where all are.
-function M.kept(parts, bits)
+-- Of each such word the bits that are not zeros of the format's, by the machine's order of bytes; nil where all are.
+-- where: "at", in memory, or "to", as it goes.
+function M.kept(parts, bits, where)
 	local size, list = bits / 8, {}
 	for _, p in ipairs(parts) do
-		for to = p.to, p.zeros and p.to + p.size - 1 or -1 do
-			local k, byte = math.floor(to / size) + 1, to % size
+		for place = p[where], p.zeros and p[where] + p.size - 1 or -1 do
+			local k, byte = math.floor(place / size) + 1, place % size
 			list[k] = list[k] or { little = 2^bits - 1, big = 2^bits - 1 }
 			list[k].little = list[k].little - 255 * 2^(8 * byte)
 			list[k].big = list[k].big - 255 * 2^(8 * (size - 1 - byte))

@@ -196,10 +196,10 @@ local function illegal(chain)
 	local known, before, changed = { of = 1, rest = 0 }, nil, nil
 	for _, step in ipairs(M.steps(chain, "send")) do
 		if step.stage.kept and changed then
-			return step.stage, string.format("'%s' makes zeros of what memory has, but '%s' has made other bytes of it, which "
+			return step.stage, string.format("'%s' makes zeros of what memory has, but '%s' has had other bytes of it, which "
 				.. "would not come back, expected it before that; put it first", step.name, changed)
 		end
-		if step.changes or step.reframes or AT_END[step.kind] then changed = changed or step.name end
+		if not step.moves and step.kind ~= "tap" then changed = changed or step.name end
 		local after = length_after(step, known, before)
 		if not after then
 			return step.stage, string.format("'%s' needs whole units of %d bytes, but %s, expected padding to %d just "

@@ -207,7 +207,8 @@ end
 function M.room(stage, rows, piped, unit)
 	local most = 0
 	for _, isa in ipairs(rows) do most = math.max(most, M.widest(stage, isa).bytes) end
-	return math.max(most * (piped and 2 or 1), 256, math.ceil(unit / 64) * 64 + 64)
+	-- Whole kernels of any: they are powers of 2.
+	return math.ceil(math.max(most * (piped and 2 or 1), 256, unit + 64) / most) * most
 end
 
 function M.has_name(stage) return stage.name .. "_has" end

@@ -103,12 +103,16 @@ write("stages/probe.lua", PACK)
 chain_mistake("structures behind what is refused", 3,
 	"'probe' needs whole units of 9 bytes, but 'base64' leaves a length that is no multiple", chain '"base64", "probe"')
 write("stages/probe.lua", layout('"12"', "{ zeros = 12 }"))
-chain_mistake("zeros in what is enciphered", 3, "'probe' makes zeros of what memory has, but 'chacha20' has made other",
+chain_mistake("zeros in what is enciphered", 3, "'probe' makes zeros of what memory has, but 'chacha20' has had other",
 	chain '"copy", "chacha20", "probe"')
-chain_mistake("zeros in a value", 3, "but 'inet_checksum' has made other",
+chain_mistake("zeros in a value", 3, "but 'inet_checksum' has had other",
 	chain '{ "inet_checksum", at = "tail" }, "probe"')
-write("chains/c.lua", chain '"copy", "inet_checksum", "probe", "chacha20"')
-common.is_right "zeros before all that changes the data"
+chain_mistake("zeros behind a value that is asked for", 3, "but 'crc32c' has had other",
+	chain '"crc32c", "probe", "copy"')
+write("chains/c.lua", chain '"copy", "probe", "inet_checksum", "chacha20"')
+common.is_right "zeros before all that looks at the data"
+write("stages/probe.lua", change(layout('"12"', '"9", { zeros = 3 }'), '"pass",', '"pass",\n\tarrays = 2,'))
+common.is_right "zeros in arrays"
 stage_mistake("a stuffing of nothing", 5, "run is 0, expected bytes from 1 to 254",
 	'return stage {\n\tname = "probe",\n\tstandard = "none",\n\tkind = "stuff",\n\trun = 0,\n}\n')
 stage_mistake("keys of a tap", 5, "unknown field 'params'",

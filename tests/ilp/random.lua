@@ -118,8 +118,9 @@ end
 -- Maps that only move bytes --------------------------------------------------------------------------------------
 
 -- A layout: parts until they are a multiple of 4 bytes. zeros: how many of a hundred that are no number are zeros.
-local function laid_out(R, zeros)
-	local parts, at, most, sizes = {}, 0, one_of(R, zeros and { 12, 24, 64, 260, 508 }
+-- Returns also how long it is.
+local function laid_out(R, zeros, mosts)
+	local parts, at, most, sizes = {}, 0, one_of(R, mosts or zeros and { 12, 24, 64, 260, 508 }
 		or { 12, 24, 32, 64, 128, 252 }), one_of(R, {
 		{ 4 }, { 4, 8 }, { 4, 8, 16 }, { 2, 4, 8 }, { 2, 4, 8, 16 } })
 	while at < most or at % 4 ~= 0 do
@@ -131,7 +132,7 @@ local function laid_out(R, zeros)
 		at = at + size
 	end
 	return { string.format("layout = { %s }", table.concat(parts, ", ")), string.format('order = "%s"', one_of(R,
-		{ "big", "big", "little" })) }
+		{ "big", "big", "little" })) }, at
 end
 
 function make.struct(R, name)
@@ -155,6 +156,14 @@ function make.struct(R, name)
 end
 
 function make.zeros(R, name) return stage(name, "map", both(laid_out(R, 70), { 'tail = "pass"' })), { zeros = true } end
+
+-- Structures that become one of arrays.
+function make.arrays(R, name)
+	local zeros = chance(R, 40)
+	local fields, size = laid_out(R, zeros and 50 or nil, { 12, 24, 40 })
+	local arrays = "arrays = " .. 2 + R(math.min(15, math.floor(512 / size) - 1))
+	return stage(name, "map", both(fields, { arrays, 'tail = "pass"' })), { zeros = zeros or nil }
+end
 
 -- Bytes by a table and back; whose data is public.
 function make.tabled(R, name)
@@ -468,7 +477,8 @@ local KINDS = { "map", "map", "map", "map", "fold", "fold", "fold", "fold", "sum
 local KINDS_LATER = both(KINDS, { "struct", "struct", "struct", "tabled", "recode", "pack", "stuff" })
 -- Authenticated encryption, of which there is one pair at most in a chain.
 local KINDS_LATEST = both(KINDS_LATER, { "pair", "pair", "pair", "quads", "quads", "quads" })
-local SINCE = { { 3000, both(KINDS_LATEST, { "zeros", "zeros", "zeros" }) }, { 2000, KINDS_LATEST },
+local KINDS_NOW = both(KINDS_LATEST, { "zeros", "hash", "hash", "hash", "arrays", "arrays", "arrays" })
+local SINCE = { { 4000, KINDS_NOW }, { 3000, both(KINDS_LATEST, { "zeros", "zeros", "zeros" }) }, { 2000, KINDS_LATEST },
 	{ 1000, KINDS_LATER }, { 0, KINDS } }
 local function kinds(seed)
 	for _, since in ipairs(SINCE) do
@@ -486,6 +496,8 @@ local function entry(seed, k, seen)
 	if kind == "pair" then
 		if seen.pair then return nil end
 		seen.pair, e = true, { name = one_of(R, PAIRS) }
+	elseif kind == "hash" then
+		e = { name = "hmac_sha256", fold = true }
 	elseif kind == "ours" or kind == "quads" then
 		local name = one_of(R, kind == "ours" and OURS or QUADS)
 		e = { name = name, fold = FOLDS[name], whole = name == "guid" and 16 or nil }
