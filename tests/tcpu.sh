@@ -24,7 +24,7 @@ expect() {
 expect 0 'Verbs:' "$tcpu" --help
 expect 2 'verb is missing' "$tcpu"
 expect 2 "no verb 'fuse'" "$tcpu" fuse
-for verb in gen xdr isa explain bench calibrate never-slower mca baseline conformance memory; do
+for verb in gen xdr isa explain bench calibrate never-slower leaks mca baseline conformance memory; do
 	expect 0 'Example: tcpu' "$tcpu" "$verb" --help
 	expect 2 'unrecognized' "$tcpu" "$verb" --nonsense
 done
@@ -101,6 +101,28 @@ expect 1 'File name too long' "$tcpu" never-slower --model "$(printf '%5000s' x)
 expect 0 '10 to 3600' "$tcpu" calibrate --help
 expect 1 '/proc/x/y: No such file or directory.*--out' timeout 8 "$tcpu" calibrate --out /proc/x/y
 expect 1 "$tmp: Is a directory" timeout 8 "$tcpu" calibrate --out "$tmp"
+
+# leaks: the planted one is found, in a table and in JSON. What others come to is measured, and no test's.
+expect 2 "'999': expected a number from 1000" "$tcpu" leaks --samples 999
+expect 2 "'0': expected a number from 1 " "$tcpu" leaks --seed 0
+expect 2 '65537 bytes: expected 64K at most' "$tcpu" leaks --sizes 64,65537
+expect 2 "isa 'sse2': expected all" "$tcpu" leaks --isa sse2
+expect 2 "direction 'up'" "$tcpu" leaks --direction up
+expect 1 "no chain 'nothing'" "$tcpu" leaks nothing
+expect 1 '^planted +send +scalar +1460 +2000 +[0-9]{2,}\.[0-9]+ +[0-9]{2,}\.[0-9]+  leaks$' \
+	"$tcpu" leaks --self-test --samples 2000 --sizes 1460
+expect 1 '"leaks": 1,' "$tcpu" leaks --self-test --samples 2000 --sizes 1460 --json
+leaks() { # arguments: its status is what was measured
+	"$tcpu" leaks --samples 1000 --sizes 100 "$@" || [ $? = 1 ]
+}
+for direction in send recv; do
+	expect 0 "^aes128_gcm_copy +$direction +[a-z0-9_]+ +100 +1000 +[0-9.]+ .*(ok|unsure|leaks)$" leaks aes128_gcm_copy
+done
+expect 0 '^2 measured: leaks [0-2]; ' leaks historic_safer_copy_sum
+expect 0 '^1 measured: ' leaks --direction recv encrypt_then_mac
+expect 0 '^chacha20_copy_sum +send +scalar ' leaks --isa all chacha20_copy_sum
+expect 1 '' grep historic <(leaks --direction send)
+expect 0 '"verdict": "(ok|unsure|leaks)"' leaks --json hmac_then_encrypt
 
 # gen: whole, or nothing.
 expect 0 '' "$tcpu" gen -o "$tmp" ilp/chains/copy_sum.lua

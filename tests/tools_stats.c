@@ -3,6 +3,7 @@
 #include "tools/stats.h"
 
 #include <check.h>
+#include <math.h>
 #include <stdlib.h>
 
 START_TEST(median_of_odd_and_even)
@@ -87,6 +88,29 @@ START_TEST(line_is_found)
 }
 END_TEST
 
+/* Variances 2.5 and 10, of five samples each: -3 by the root of 0.5 and 2; and where nothing varies, but by a step. */
+START_TEST(welch_is_as_by_hand)
+{
+	struct stats_mean a = { 0 }, b = { 0 }, even = { 0 }, more = { 0 };
+
+	for (int i = 1; i <= 5; i++) {
+		stats_count(&a, 1e6 + i);
+		stats_count(&b, 1e6 + 2 * i);
+	}
+	ck_assert_double_eq_tol(a.mean, 1e6 + 3, 1e-6);
+	ck_assert_double_eq_tol(b.squares, 40, 1e-6);
+	ck_assert_double_eq_tol(stats_welch(&a, &b, 1), -3 / sqrt(2.5), 1e-6);
+	ck_assert_double_eq_tol(stats_welch(&b, &a, 1), 3 / sqrt(2.5), 1e-6);
+	for (int i = 0; i < 6; i++) {
+		stats_count(&even, 7);
+		stats_count(&more, 9);
+	}
+	ck_assert_double_eq(stats_welch(&even, &even, 1), 0);
+	ck_assert_double_eq_tol(stats_welch(&more, &even, 1), 2 / sqrt(2. / 12 / 6), 1e-9);
+	ck_assert_double_eq_tol(stats_welch(&more, &even, 2), 2 / sqrt(2. * 4 / 12 / 6), 1e-9);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *c = tcase_create("stats");
@@ -95,6 +119,7 @@ int main(void)
 	tcase_add_test(c, interval_covers);
 	tcase_add_test(c, noise_is_half_the_width);
 	tcase_add_test(c, line_is_found);
+	tcase_add_test(c, welch_is_as_by_hand);
 	Suite *s = suite_create("tools/stats");
 	suite_add_tcase(s, c);
 	return run_tests(srunner_create(s));

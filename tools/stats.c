@@ -71,3 +71,24 @@ struct stats_line stats_line(const double *x, const double *y, size_t n)
 
 	return (struct stats_line){ .slope = slope, .intercept = (wy - slope * wx) / w };
 }
+
+void stats_count(struct stats_mean *m, double sample)
+{
+	const double off = sample - m->mean;
+
+	m->n++;
+	m->mean += off / m->n;
+	m->squares += off * (sample - m->mean);
+}
+
+/* The square of its mean's standard error. */
+static double error_squared(const struct stats_mean *m, double step)
+{
+	return fmax(m->squares / (m->n - 1), step * step / 12) / m->n;
+}
+
+double stats_welch(const struct stats_mean *a, const struct stats_mean *b, double step)
+{
+	assert(a->n > 1 && b->n > 1);
+	return (a->mean - b->mean) / sqrt(error_squared(a, step) + error_squared(b, step));
+}

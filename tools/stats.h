@@ -24,4 +24,14 @@ struct stats_line {
 };
 struct stats_line stats_line(const double *x, const double *y, size_t n);
 
+/* Samples that are counted one by one, beginning with zeros: their mean, and the sum of squares of what they differ
+ * from it. */
+struct stats_mean {
+	double n, mean, squares;
+};
+void stats_count(struct stats_mean *, double sample);
+/* Welch's t: how many of its standard errors the difference of the means is long. Samples are multiples of step > 0:
+ * no variance counts as less than a step's, step²/12. Both n > 1. */
+double stats_welch(const struct stats_mean *a, const struct stats_mean *b, double step);
+
 #endif

@@ -18,6 +18,7 @@ static const struct verb {
 	{ "bench", "measure chains: ns per byte and per call, layered, tiled, fused", verb_bench },
 	{ "calibrate", "measure this machine: which way is the fastest for which size", verb_calibrate },
 	{ "never-slower", "what calibrate led to choose, against every way, measured anew", verb_never_slower },
+	{ "leaks", "whether the time that keyed chains take tells of keys or data", verb_leaks },
 	{ "mca", "how fast fused loops could run at best, by llvm-mca's model of a CPU", verb_mca },
 	{ "baseline", "send a file over kernel TCP, manipulated by library calls", verb_baseline },
 	{ "conformance", "what the standards ask for, and which test sees it", verb_conformance },

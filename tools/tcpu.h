@@ -16,6 +16,7 @@ int verb_explain(int argc, char **argv);
 int verb_bench(int argc, char **argv);
 int verb_calibrate(int argc, char **argv);
 int verb_never_slower(int argc, char **argv);
+int verb_leaks(int argc, char **argv);
 int verb_mca(int argc, char **argv);
 int verb_baseline(int argc, char **argv);
 int verb_conformance(int argc, char **argv);
