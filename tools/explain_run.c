@@ -87,8 +87,11 @@ static size_t span(const struct ilp_chain *chain)
 	const size_t plain = lcm(65536, chain->block);
 	size_t n = lcm(4096, chain->block);
 
-	if (out->every)
+	if (out->every) {
 		n = lcm(lcm(n, out->every), out->every + out->size);
+		const size_t bare = n / (out->every + out->size) * out->every; /* on the way in, whole units without marks */
+		n *= lcm(bare, chain->block) / bare;
+	}
 	if (in->every)
 		n = lcm(lcm(n, in->every), in->every + in->size);
 	/* What grows by its data has no units. */

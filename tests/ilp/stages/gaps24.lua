@@ -6,5 +6,5 @@ return stage {
 	layout = { 4, { zeros = 3 }, "1", 2, { zeros = 6 }, 8 },
 	order = "big",
 	tail = "pass",
-	arrays = 5,
+	arrays = 8,
 }
