@@ -478,8 +478,8 @@ local KINDS_LATER = both(KINDS, { "struct", "struct", "struct", "tabled", "recod
 -- Authenticated encryption, of which there is one pair at most in a chain.
 local KINDS_LATEST = both(KINDS_LATER, { "pair", "pair", "pair", "quads", "quads", "quads" })
 local KINDS_NOW = both(KINDS_LATEST, { "zeros", "hash", "hash", "hash", "arrays", "arrays", "arrays" })
-local SINCE = { { 4000, KINDS_NOW }, { 3000, both(KINDS_LATEST, { "zeros", "zeros", "zeros" }) }, { 2000, KINDS_LATEST },
-	{ 1000, KINDS_LATER }, { 0, KINDS } }
+local SINCE = { { 4000, KINDS_NOW }, { 3000, both(KINDS_LATEST, { "zeros", "zeros", "zeros" }) },
+	{ 2000, KINDS_LATEST }, { 1000, KINDS_LATER }, { 0, KINDS } }
 local function kinds(seed)
 	for _, since in ipairs(SINCE) do
 		if seed >= since[1] then return since[2] end
