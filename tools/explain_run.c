@@ -86,11 +86,12 @@ static size_t span(const struct ilp_chain *chain)
 	const struct ilp_growth *out = &chain->growth[ILP_SEND], *in = &chain->growth[ILP_RECV];
 	const size_t plain = lcm(65536, chain->block);
 	size_t n = lcm(4096, chain->block);
+	const size_t run = (size_t)out->every + out->size; /* with its mark */
 
-	if (out->every) {
-		n = lcm(lcm(n, out->every), out->every + out->size);
-		const size_t bare = n / (out->every + out->size) * out->every; /* on the way in, whole units without marks */
-		n *= lcm(bare, chain->block) / bare;
+	if (out->every && run) {
+		n = lcm(lcm(n, out->every), run);
+		const size_t bare = n / run * out->every; /* on the way in, whole units without marks */
+		n *= bare ? lcm(bare, chain->block) / bare : 1;
 	}
 	if (in->every)
 		n = lcm(lcm(n, in->every), in->every + in->size);
