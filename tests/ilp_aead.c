@@ -4,6 +4,7 @@
  * random ones. */
 #include "build/gen/aes128_gcm_copy.h"
 #include "ilp/ilp.h"
+#include "tests/hex.h"
 #include "tests/run.h"
 
 #include <errno.h>
@@ -166,19 +167,6 @@ static void try(const struct sealed *x, bool good)
 }
 
 /* Files ----------------------------------------------------------------------------------------------------------- */
-
-static size_t unhex(uint8_t *to, size_t room, const char *text)
-{
-	const size_t n = strlen(text) / 2;
-
-	ck_assert_uint_le(n, room);
-	for (size_t i = 0; i < n; i++) {
-		unsigned byte;
-		ck_assert_int_eq(sscanf(text + 2 * i, "%2x", &byte), 1);
-		to[i] = (uint8_t)byte;
-	}
-	return n;
-}
 
 static const char *text(const json_t *test, const char *name)
 {

@@ -1,6 +1,7 @@
 /* HMAC-SHA-256 against what RFC 4231 prints, Wycheproof's vectors and OpenSSL: each instruction set that this CPU has,
  * in pieces of many lengths; beside AES in counter mode, before and after it, and what is forged is refused. */
 #include "ilp/ilp.h"
+#include "tests/hex.h"
 #include "tests/run.h"
 
 #include <errno.h>
@@ -82,19 +83,6 @@ static void expect(const struct mac *x, size_t size, bool good)
 }
 
 /* Printed --------------------------------------------------------------------------------------------------------- */
-
-static size_t unhex(uint8_t *to, size_t room, const char *text)
-{
-	const size_t n = strlen(text) / 2;
-
-	ck_assert_uint_le(n, room);
-	for (size_t i = 0; i < n; i++) {
-		unsigned byte;
-		ck_assert_int_eq(sscanf(text + 2 * i, "%2x", &byte), 1);
-		to[i] = (uint8_t)byte;
-	}
-	return n;
-}
 
 static void expect_text(const char *key, const char *data, const char *tag, bool good)
 {

@@ -5,6 +5,7 @@
 package.path = "ilp/?.lua;" .. package.path
 local isa_table = require "gen.isa"
 local main = require "gen.main"
+local stream = require "gen.stream"
 
 local passed, failed = 0, 0
 local function check(ok, what, ...)
@@ -39,6 +40,18 @@ check(isa_table.best({ "scalar", "neon" }, true).name == "scalar", "AES of a CPU
 check(not isa_table.best({ "avx2" }, true), "something is the best of nothing")
 local code = main.code("aes128_gcm_copy", "send", avx512)
 check(code and code:find "_aesni%(" and not code:find "_vaes", "code of another row than the best")
+
+-- Kernels are written whole: one that begins within the room for keystream ends there, whatever the loop's unit is.
+for _, bits in ipairs { 32, 128 } do
+	local rows, short = isa_table.rows(bits == 128), 0
+	for unit = 1, 512 do
+		local room = stream.room({ bits = bits, name = "any" }, rows, false, unit)
+		for _, isa in ipairs(rows) do
+			if room % stream.widest({ bits = bits }, isa).bytes ~= 0 or room < unit + 64 then short = short + 1 end
+		end
+	end
+	check(short == 0, "%d times keystream of words of %d bits is beyond its room", short, bits)
+end
 
 local function tiled(chain, bodies)
 	local strips = "for %(size_t i = 0; i < n; i %+= tile%)"
