@@ -116,8 +116,8 @@ struct ilp_state {
 };
 #define ILP_EXPANDED 0x65787064u
 
-/* Bytes of stack that calls take there beyond what is cleared elsewhere: a frame has 160 at least, and few registers
- * hold what portable AES has alive. */
+/* Bytes of stack that calls and loops take there beyond what is cleared elsewhere: a frame has 160 at least, and few
+ * registers hold what portable AES and folds of many ways have alive. */
 #if defined(__s390x__)
 #define ILP_STACK_MORE 4096
 #else

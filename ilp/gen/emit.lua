@@ -337,9 +337,9 @@ local function emit_opening(t, plan, schedules)
 	if plan.secret then
 		local loops, ends = stack.of_loops(function(f) each_loop(plan, schedules, f) end),
 			math.max(stack.of_end(plan.send), stack.of_end(plan.recv))
-		t:line("#define ILP_STACK %d", loops)
+		t:line("#define ILP_STACK (%d + ILP_STACK_MORE)", loops)
 		t:line("#define ILP_STACK_OF_BEGIN (%d + ILP_STACK_MORE)", stack.of_begin(plan.keyed))
-		t:line("#define ILP_STACK_OF_END %d", ends)
+		t:line("#define ILP_STACK_OF_END (%d + ILP_STACK_MORE)", ends)
 		for _, isa in ipairs(adu.rows(plan)) do
 			t:line("#define ILP_STACK_%s (%d + ILP_STACK_MORE)", isa.name:upper(),
 				stack.of_once(plan, isa) or math.max(loops, ends))
