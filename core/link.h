@@ -45,6 +45,9 @@ struct link_ops {
 	int (*claim)(struct link *, struct link_addr *local);
 	/* Others may claim it. What it was claimed for may still have something to send. */
 	void (*release)(struct link *, const struct link_addr *local);
+	/* From what was claimed only segments of that remote matter from now on; others may have the rest. May be said again,
+	 * of another remote. NULL: nothing to do. -EADDRINUSE: somebody else has that pair. */
+	int (*narrow)(struct link *, const struct link_addr *local, const struct link_addr *remote);
 	/* The address that segments to remote_ip leave from, of those that the link has. NULL: the one that was claimed. */
 	int (*route)(struct link *, uint32_t remote_ip, uint32_t *local_ip);
 	/* Send n segments. Returns how many left or were dropped as a network drops; when fewer than n, the

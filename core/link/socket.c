@@ -131,20 +131,20 @@ static int connected(struct sock *s)
 }
 
 /* An address to connect from. */
-static int choose_local(struct sock *s, uint32_t remote_ip, struct link_addr *local)
+static int choose_local(struct sock *s, const struct link_addr *remote, struct link_addr *local)
 {
 	struct link *link = s->stack->link;
 	int e = 0;
 
 	*local = s->claim ? s->claim->local : (struct link_addr){ 0 };
 	if (link->ops->route)
-		e = link->ops->route(link, remote_ip, &local->ip);
+		e = link->ops->route(link, remote->ip, &local->ip);
 	if (!e && !s->claim)
 		e = sock_claim(s, *local);
 	if (e)
 		return e;
 	*local = (struct link_addr){ local->ip ? local->ip : s->claim->local.ip, s->claim->local.port };
-	return 0;
+	return link->ops->narrow ? link->ops->narrow(link, &s->claim->local, remote) : 0;
 }
 
 static int connect_start(struct sock *s, struct link_addr remote)
@@ -156,13 +156,12 @@ static int connect_start(struct sock *s, struct link_addr remote)
 
 	stack_clock(s->stack);
 	for (int tries = 0; tries < PORT_TRIES; tries++) {
-		e = choose_local(s, remote.ip, &local);
-		if (e)
-			return e;
-		e = tcpu_connect(s->stack->engine, local, remote, s->options, &c);
-		if (e != -EADDRINUSE || bound)
+		e = choose_local(s, &remote, &local);
+		if (!e)
+			e = tcpu_connect(s->stack->engine, local, remote, s->options, &c);
+		if (e != -EADDRINUSE || bound || !s->claim)
 			break;
-		sock_unclaim(s); /* an earlier connection from this port to there is in TIME-WAIT */
+		sock_unclaim(s); /* an earlier connection from this port to there is in TIME-WAIT, or somebody else's */
 	}
 	if (e)
 		return e;
