@@ -10,8 +10,7 @@
  * TCP as ever. The remote end cannot tell, and other applications of the host never notice. (Braun, Diot, Hoglander,
  * Roca, INRIA RR-2650, 1995, section 2; figure 2 is the lookup.)
  *
- * Nothing of this exists yet: there is neither module nor helper, and whoever asks for TCPK gets EPROTONOSUPPORT.
- * This header is what both will be built to, and what programs may rely on then. Two ways will lead there; the
+ * Two ways lead there, and whoever asks for TCPK where there is neither gets EPROTONOSUPPORT. The
  * application's code (core/tcpu.h: socket_tcpu(AF_INET, SOCK_STREAM, IPPROTO_TCPK)) is the same over both, and the
  * link below it asks for the first, then for the second:
  *
@@ -99,24 +98,47 @@
  * THE HELPER'S SOCKET
  * ===================
  *
- * In outline: it is settled when tcpkd exists. TCPKD_PATH is a SOCK_SEQPACKET Unix socket. A client sends one struct
- * tcpkd_request a packet and gets one struct tcpkd_reply for each. A claim lives as long as the connection it was
- * made on. The reply to TCPKD_CLAIM carries exactly two descriptors (SCM_RIGHTS): the ring, to be mapped read-only,
- * and the TAP; TCPKD_NARROW's carries two more, of the new connection. Never a map, never anything that could change
- * what another process gets. status is 0 or a negative errno, as bind and connect above give it, and beside those:
- * -EPERM: the policy forbids it; -EPROTO: not a request of this ABI (the connection is closed); -EMFILE, -ENOBUFS:
- * more than the policy allows a user.
+ * TCPKD_PATH is a SOCK_SEQPACKET Unix socket. A client sends one struct tcpkd_request a packet and gets one struct
+ * tcpkd_reply for each. What it claims lives as long as its connection to the helper.
  *
- * The ring holds struct tcpk_record, each followed by a segment as recvmsg above gives it. What is written to the TAP
- * begins with struct virtio_net_hdr (linux/virtio_net.h), then IP and TCP headers; what does not come from a claim of
- * the writer's is dropped and counted.
+ * TCPKD_OPEN
+ *	Makes the client's ring and its TAP: the reply carries exactly these two descriptors (SCM_RIGHTS), in that order,
+ *	both for all that it will claim. Never a map of the table, never anything that could change what another process
+ *	gets. ring_bytes: a power of 2 of pages, 0 for the default; the reply says how many there are.
+ *	With the TAP attached to the request: that client, whose helper had gone, to the one that is there now. Nothing has
+ *	been lost meanwhile but the reservations, which the new helper has made anew; the reply carries no descriptors.
+ *	-EPERM: the policy has nothing for this user. -EDQUOT: more clients than it allows one user. -EINVAL: ring_bytes; no
+ *	such client. -EISCONN: open already.
+ * TCPKD_CLAIM
+ *	local, local_port: as bind above. The reply has them as they were taken.
+ *	-EADDRINUSE, -EADDRNOTAVAIL, -EACCES as bind. -EPERM: not a port that the policy allows this user. -EDQUOT.
+ * TCPKD_NARROW
+ *	local, local_port: of a claim. remote, remote_port: as connect above; again: another remote, or none (0, 0).
+ *	-ENOENT: no such claim. -EADDRINUSE. -EINVAL: half a remote.
+ * TCPKD_RELEASE
+ *	local, local_port: of a claim. -ENOENT.
+ * TCPKD_COUNT
+ *	The reply has the counts of all that the client claims and has claimed.
+ * TCPKD_LIST
+ *	cursor: 0, or from the reply before. The reply has one claim, and a cursor for the next; -ENOENT: there is none any
+ *	more. Root, and who runs the helper, see all claims, others their own user's. Needs no TCPKD_OPEN.
+ * Anything else
+ *	-EPROTO, and the connection is closed. -ENOTCONN: TCPKD_OPEN comes first.
+ *
+ * The ring is a BPF ring buffer (Documentation/bpf/ringbuf.rst of Linux): the descriptor maps the consumer's position, a
+ * page that may be written, at offset 0, and behind it, for reading, the producer's position and twice the data. It polls
+ * readable while something waits. Each record is a struct tcpk_record and an IP packet.
+ *
+ * What is written to the TAP begins with struct virtio_net_hdr (linux/virtio_net.h), then an Ethernet header, which
+ * nobody looks at (zeros, but for the type), then IP header, without options, and TCP header. What does not come from a
+ * claim of the writer's is dropped and counted. Nothing is ever to be read there.
  */
 #ifndef _UAPI_TCPK_H
 #define _UAPI_TCPK_H
 
 #include <linux/types.h>
 
-#define TCPK_ABI 0 /* 0: a draft, nothing implements it */
+#define TCPK_ABI 1
 
 #ifndef IPPROTO_TCPK
 #define IPPROTO_TCPK 253 /* RFC 3692: for experiments. It never stands in an IP header: the wire says TCP (6). */
@@ -163,40 +185,42 @@ struct tcpk_stats {
 	__u64 out_refused; /* foreign addresses or ports */
 };
 
+/* A ring's: an IP packet follows, of TCP or an ICMP error, as it came: nothing of it has been checked. */
 struct tcpk_record {
-	__be32 remote, local;
-	__be16 remote_port;
-	__u16 icmp_errno; /* not 0: no segment follows; word of an ICMP error, as a positive errno, with the MTU in len */
-	__u32 len;        /* bytes of the segment that follows */
-	__u16 segment_size;
-	__u8 checksum, tos; /* as in struct tcpk_info */
+	__u32 len;          /* bytes of the packet */
+	__u16 segment_size; /* as in struct tcpk_info: never cut here */
+	__u8 checksum;      /* of the segment; as in struct tcpk_info */
+	__u8 reserved;
 };
 
 #define TCPKD_PATH "/run/tcpkd.sock"
 
 enum tcpkd_verb {
-	TCPKD_CLAIM = 1,   /* local: bind. Reply: claim, local, two descriptors */
-	TCPKD_NARROW = 2,  /* claim, remote: connect by TCPK_JOIN. Reply: the new claim, two descriptors */
-	TCPKD_RELEASE = 3, /* claim */
-	TCPKD_COUNT = 4,   /* claim. Reply: stats */
+	TCPKD_OPEN = 1,
+	TCPKD_CLAIM = 2,
+	TCPKD_NARROW = 3,
+	TCPKD_RELEASE = 4,
+	TCPKD_COUNT = 5,
+	TCPKD_LIST = 6,
 };
 
 struct tcpkd_request {
 	__u32 abi;  /* TCPK_ABI */
 	__u32 verb; /* enum tcpkd_verb */
-	__u32 claim;
 	__be32 local, remote;
 	__be16 local_port, remote_port;
+	__u32 ring_bytes;
+	__u64 cursor;
 };
 
 struct tcpkd_reply {
 	__u32 abi;
-	__s32 status;
-	__u32 claim;
-	__be32 local;
-	__be16 local_port;
-	__u16 mtu;
+	__s32 status; /* 0 or a negative errno */
+	__be32 local, remote;
+	__be16 local_port, remote_port;
 	__u32 ring_bytes;
+	__u64 cursor;
+	__u32 uid, pid; /* TCPKD_LIST: whose it is; pid 0: a client from before the helper came */
 	struct tcpk_stats stats;
 };
 

@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * TCPK on stock kernels (kernel/uapi/tcpk.h): RR-2650's section 2 as three tc programs. tcpk_in, at the ingress of each
+ * device, copies what is for a claimed port into its owner's ring and takes it from the stack; tcpk_out, at the ingress
+ * of a client's TAP, lets out what comes from its own claims and nothing else; tcpk_mute, at the TAP's egress, lets the
+ * client hear nothing of the host that way.
+ *
+ * Everything in a packet is hostile, and so is everything from a TAP.
+ */
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/pkt_cls.h>
+#include <stdbool.h>
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "kernel/bpf/table.h"
+#include "kernel/uapi/tcpk.h"
+
+#define AF_INET 2
+#define IP_MF 0x2000
+#define IP_OFFSET 0x1fff
+#define IP_HEADER 20
+#define TCP_HEADER 20
+#define ICMP_HEADER 8
+#define ICMP_DEST_UNREACH 3 /* RFC 792 */
+#define ICMP_TIME_EXCEEDED 11
+#define ICMP_PARAMETERPROB 12
+
+/* What is asked of the kernel's own; where it stands there, loading finds out. */
+struct sk_buff {
+	__u8 ip_summed : 2;
+} __attribute__((preserve_access_index));
+#define NULL ((void *)0)
+
+/* Set before loading. */
+const volatile __u32 lo_ifindex = 1;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TABLE_CLAIMS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct table_key);
+	__type(value, struct table_claim);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} tcpk_claims SEC(".maps");
+
+/* How many claims a port has: what makes the way short for packets of the kernel's TCP. By the port as it is read. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 65536);
+	__type(key, __u32);
+	__type(value, __u32);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} tcpk_ports SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, TABLE_CLIENTS);
+	__type(key, __u32);
+	__type(value, struct table_client);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} tcpk_clients SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, TABLE_CLIENTS);
+	__type(key, __u32);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+	__array(values, struct {
+		__uint(type, BPF_MAP_TYPE_RINGBUF);
+		__uint(max_entries, 4096);
+	});
+} tcpk_rings SEC(".maps");
+
+/* A TAP's ifindex to its client. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TABLE_CLIENTS);
+	__type(key, __u32);
+	__type(value, __u32);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} tcpk_taps SEC(".maps");
+
+/* The host's own addresses, but for 127.0.0.0/8. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TABLE_LOCALS);
+	__type(key, __u32);
+	__type(value, __u32);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} tcpk_locals SEC(".maps");
+
+static __always_inline bool is_loopback(__be32 a)
+{
+	return (a & bpf_htonl(0xff000000)) == bpf_htonl(0x7f000000);
+}
+
+static __always_inline bool is_local(__be32 a)
+{
+	return is_loopback(a) || bpf_map_lookup_elem(&tcpk_locals, &a);
+}
+
+/* Who has this connection, address or port, in that order. */
+static __always_inline struct table_claim *find(struct table_key *k)
+{
+	__u32 port = k->local_port, *count = bpf_map_lookup_elem(&tcpk_ports, &port);
+	struct table_claim *c;
+
+	if (!count || !*count || !is_local(k->local))
+		return NULL;
+	c = bpf_map_lookup_elem(&tcpk_claims, k);
+	if (c)
+		return c;
+	k->remote = 0;
+	k->remote_port = 0;
+	c = bpf_map_lookup_elem(&tcpk_claims, k);
+	if (c)
+		return c;
+	k->local = 0;
+	return bpf_map_lookup_elem(&tcpk_claims, k);
+}
+
+static __always_inline __u16 fold(__u64 sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return sum;
+}
+
+/*
+ * Whether somebody has seen to the checksum: the kernel left it to the device, since the data has been nowhere
+ * (CHECKSUM_PARTIAL); the device has checked it (UNNECESSARY); or has summed what came (COMPLETE: the IP header sums up
+ * to nothing, so what is left is the segment).
+ */
+static __always_inline bool is_vouched(struct __sk_buff *ctx, const struct iphdr *ip, __u32 len)
+{
+	struct sk_buff *skb = (struct sk_buff *)ctx;
+	__u8 summed = BPF_CORE_READ_BITFIELD_PROBED(skb, ip_summed);
+	__s64 sum;
+
+	switch (summed) {
+	case 1: /* CHECKSUM_UNNECESSARY */
+	case 3: /* CHECKSUM_PARTIAL */
+		return true;
+	case 2: /* CHECKSUM_COMPLETE */
+		sum = bpf_csum_update(ctx, 0);
+		return sum >= 0 && ip->protocol == IPPROTO_TCP &&
+		       fold((__u64)(__u32)sum + ip->saddr + ip->daddr + bpf_htons(IPPROTO_TCP) +
+			    bpf_htons((__u16)(len - ip->ihl * 4))) == 0xffff;
+	}
+	return false;
+}
+
+/*
+ * len bytes from the IP header on, to where the record has room for them. Sizes of a copy must be constants: it takes
+ * one and, overlapping, another at the end. Larger ones in pieces, lest that costs much.
+ */
+#define PIECE 8192
+#define TRY(size)                                                                                                      \
+	if (len >= (size)) {                                                                                           \
+		void *first = bpf_dynptr_data(to, at, size), *last = bpf_dynptr_data(to, at + len - (size), size);     \
+		return !first || !last || bpf_skb_load_bytes_relative(skb, 0, first, size, BPF_HDR_START_NET) ||       \
+		       bpf_skb_load_bytes_relative(skb, len - (size), last, size, BPF_HDR_START_NET);                  \
+	}
+
+static __always_inline long copy(struct __sk_buff *skb, struct bpf_dynptr *to, __u32 at, __u32 len)
+{
+	if (len >= PIECE) {
+		for (__u32 i = 0; i < 65536 / PIECE; i++) {
+			__u32 from = i * PIECE;
+			void *piece;
+
+			if (from >= len)
+				break;
+			if (from + PIECE > len)
+				from = len - PIECE;
+			piece = bpf_dynptr_data(to, at + from, PIECE);
+			if (!piece || bpf_skb_load_bytes_relative(skb, from, piece, PIECE, BPF_HDR_START_NET))
+				return -1;
+		}
+		return 0;
+	}
+	TRY(4096)
+	TRY(2048)
+	TRY(1024)
+	TRY(512)
+	TRY(256)
+	TRY(128)
+	TRY(64)
+	TRY(32)
+	return -1;
+}
+
+/* Into the ring of the claim's owner. What finds no room is lost, as in any queue, and counted. */
+static __always_inline void deliver(struct __sk_buff *skb, struct table_claim *c, const struct iphdr *ip, bool vouched)
+{
+	__u32 client = c->client, len = bpf_ntohs(ip->tot_len);
+	void *ring = bpf_map_lookup_elem(&tcpk_rings, &client);
+	struct tcpk_record *r;
+	struct bpf_dynptr to;
+	long bad;
+
+	if (!ring)
+		return;
+	bad = bpf_ringbuf_reserve_dynptr(ring, sizeof *r + len, 0, &to);
+	if (!bad) {
+		r = bpf_dynptr_data(&to, 0, sizeof *r);
+		if (r) {
+			r->len = len;
+			r->segment_size = skb->gso_size;
+			r->checksum = vouched ? TCPK_VOUCHED : TCPK_UNCHECKED;
+			r->reserved = 0;
+		}
+		bad = !r || copy(skb, &to, sizeof *r, len);
+	}
+	if (bad) {
+		bpf_ringbuf_discard_dynptr(&to, 0);
+		__sync_fetch_and_add(&c->in_dropped, 1);
+		return;
+	}
+	bpf_ringbuf_submit_dynptr(&to, 0);
+	__sync_fetch_and_add(&c->in_segs, 1);
+	__sync_fetch_and_add(&c->in_bytes, len);
+}
+
+static __always_inline bool get(struct __sk_buff *skb, __u32 at, void *to, __u32 len)
+{
+	return !bpf_skb_load_bytes_relative(skb, at, to, len, BPF_HDR_START_NET);
+}
+
+/* An ICMP error that quotes what a claim has sent. */
+static __always_inline struct table_claim *find_quoted(struct __sk_buff *skb, const struct iphdr *ip)
+{
+	__u32 at = ip->ihl * 4;
+	struct table_key k;
+	struct iphdr q;
+	__u16 ports[2];
+	__u8 type;
+
+	if (!get(skb, at, &type, 1) ||
+	    (type != ICMP_DEST_UNREACH && type != ICMP_TIME_EXCEEDED && type != ICMP_PARAMETERPROB))
+		return NULL;
+	at += ICMP_HEADER;
+	if (!get(skb, at, &q, sizeof q) || q.version != 4 || q.ihl < 5 || q.protocol != IPPROTO_TCP ||
+	    q.frag_off & bpf_htons(IP_OFFSET) || !get(skb, at + q.ihl * 4, ports, sizeof ports))
+		return NULL;
+	k = (struct table_key){ q.saddr, q.daddr, ports[0], ports[1] };
+	return find(&k);
+}
+
+SEC("tc")
+int tcpk_in(struct __sk_buff *skb)
+{
+	struct table_claim *c;
+	struct table_key k;
+	struct iphdr ip;
+	__u16 ports[2];
+
+	/* What is for this host, by this device. */
+	if (skb->protocol != bpf_htons(ETH_P_IP) || skb->pkt_type != 0 || skb->vlan_present)
+		return TC_ACT_OK;
+	if (!get(skb, 0, &ip, sizeof ip) || ip.version != 4 || ip.ihl < 5)
+		return TC_ACT_OK;
+	if (ip.protocol == IPPROTO_ICMP) {
+		/* Others may want to see it as well. */
+		if (!(ip.frag_off & bpf_htons(IP_MF | IP_OFFSET))) {
+			c = find_quoted(skb, &ip);
+			if (c)
+				deliver(skb, c, &ip, false);
+		}
+		return TC_ACT_OK;
+	}
+	if (ip.protocol != IPPROTO_TCP || ip.frag_off & bpf_htons(IP_OFFSET) || !get(skb, ip.ihl * 4, ports, sizeof ports))
+		return TC_ACT_OK;
+	k = (struct table_key){ ip.daddr, ip.saddr, ports[1], ports[0] };
+	c = find(&k);
+	if (!c)
+		return TC_ACT_OK;
+	/* Of fragments the first has the ports; without it the rest is never put together, and nobody answers by RST. */
+	if (ip.frag_off & bpf_htons(IP_MF))
+		__sync_fetch_and_add(&c->in_dropped, 1);
+	else
+		deliver(skb, c, &ip, is_vouched(skb, &ip, bpf_ntohs(ip.tot_len)));
+	return TC_ACT_STOLEN;
+}
+
+/* To the device that the host's routes name. */
+static __always_inline int to_remote(struct __sk_buff *skb, const struct iphdr *ip)
+{
+	struct bpf_fib_lookup route = { .family = AF_INET, .ipv4_src = ip->saddr, .ipv4_dst = ip->daddr,
+		.l4_protocol = IPPROTO_TCP, .ifindex = skb->ifindex };
+	struct bpf_redir_neigh hop = { .nh_family = AF_INET };
+	__u32 mtu = 0;
+	long e = bpf_fib_lookup(skb, &route, sizeof route, 0);
+
+	if (e != BPF_FIB_LKUP_RET_SUCCESS && e != BPF_FIB_LKUP_RET_NO_NEIGH)
+		return TC_ACT_SHOT;
+	if (skb->gso_size && bpf_check_mtu(skb, route.ifindex, &mtu, 0, BPF_MTU_CHK_SEGS))
+		return TC_ACT_SHOT;
+	hop.ipv4_nh = route.ipv4_dst;
+	return bpf_redirect_neigh(route.ifindex, &hop, sizeof hop, 0);
+}
+
+/* To a claim of this host, without the kernel's TCP, or else to that one. */
+static __always_inline int to_local(struct __sk_buff *skb, const struct iphdr *ip, const __u16 ports[2])
+{
+	struct table_key k = { ip->daddr, ip->saddr, ports[1], ports[0] };
+	struct table_claim *c = find(&k);
+
+	if (!c)
+		return bpf_redirect(lo_ifindex, BPF_F_INGRESS);
+	deliver(skb, c, ip, true);
+	return TC_ACT_STOLEN;
+}
+
+SEC("tc")
+int tcpk_out(struct __sk_buff *skb)
+{
+	__u32 tap = skb->ifindex, *client = bpf_map_lookup_elem(&tcpk_taps, &tap), index;
+	struct table_client *who;
+	struct table_claim *c;
+	struct table_key k;
+	struct iphdr ip;
+	__u16 ports[2];
+	int verdict;
+
+	if (!client)
+		return TC_ACT_SHOT;
+	index = *client;
+	who = bpf_map_lookup_elem(&tcpk_clients, &index);
+	if (!who)
+		return TC_ACT_SHOT;
+	/* No options: those that choose a way could lead answers astray. */
+	if (skb->protocol != bpf_htons(ETH_P_IP) || !get(skb, 0, &ip, sizeof ip) || ip.version != 4 || ip.ihl != 5 ||
+	    ip.protocol != IPPROTO_TCP || ip.frag_off & bpf_htons(IP_MF | IP_OFFSET) ||
+	    bpf_ntohs(ip.tot_len) + ETH_HLEN != skb->len || skb->len < ETH_HLEN + IP_HEADER + TCP_HEADER ||
+	    !get(skb, IP_HEADER, ports, sizeof ports))
+		goto refuse;
+	k = (struct table_key){ ip.saddr, ip.daddr, ports[0], ports[1] };
+	c = find(&k);
+	if (!c || c->client != index)
+		goto refuse;
+	if (is_local(ip.daddr))
+		verdict = to_local(skb, &ip, ports);
+	else if (is_loopback(ip.saddr))
+		goto refuse;
+	else
+		verdict = to_remote(skb, &ip);
+	if (verdict == TC_ACT_SHOT)
+		goto refuse;
+	__sync_fetch_and_add(&c->out_segs, 1);
+	__sync_fetch_and_add(&c->out_bytes, skb->len - ETH_HLEN);
+	return verdict;
+refuse:
+	__sync_fetch_and_add(&who->out_refused, 1);
+	return TC_ACT_SHOT;
+}
+
+SEC("tc")
+int tcpk_mute(struct __sk_buff *skb)
+{
+	return TC_ACT_SHOT;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
