@@ -250,7 +250,7 @@ FIX_SECRETS := $(B)/tests/ilp/secrets_fixture
 # Fuzz targets, and what all of them are linked with: only what knows nothing of Check.
 FUZZ_C := $(shell grep -l '^int LLVMFuzzerTestOneInput' tests/fuzz/*.c)
 FUZZ_NAMES := $(FUZZ_C:tests/fuzz/%.c=%)
-FUZZ_WITH_O := $(call object,$(wildcard core/*.c) core/link/host.c core/link/ip.c core/link/tun.c \
+FUZZ_WITH_O := $(call object,$(wildcard core/*.c) core/link/host.c core/link/ip.c core/link/packet.c core/link/tun.c \
 	$(filter build/ragel/core/%,$(RL_C)) build/ragel/tests/script.c tests/fuzz/world.c tests/invariants.c \
 	tests/ranges_check.c tests/script_config.c tests/script_names.c tests/script_print.c)
 FUZZERS := $(FUZZ_NAMES:%=$(B)/fuzz/%)

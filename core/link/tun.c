@@ -2,11 +2,10 @@
  * before each packet, which here is in the machine's own byte order. */
 #include "core/link/tun.h"
 
-#include "core/cksum.h"
 #include "core/link/host.h"
 #include "core/link/ip.h"
+#include "core/link/packet.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/ethtool.h>
@@ -24,11 +23,9 @@
 
 #define MTU_MIN 68 /* RFC 791's least */
 #define TCP_HEADER 20
-#define TCP_HEADER_MAX 60
 #define VNET_HEADER sizeof(struct virtio_net_hdr)
 #define SLOT_BYTES (VNET_HEADER + IP_PACKET_MAX)
 #define ARENA_BYTES (8 * SLOT_BYTES) /* of a recv: enough super-packets to amortize it, few enough to stay in cache */
-#define RUN_MAX 64                   /* segments of a super-packet: pieces of its gather list */
 #define QUEUE_PACKETS 4096           /* of the device: 500 are less than a usual window */
 #define QUEUE_DEFAULT 500
 #define PORT_FIRST 32768             /* ephemeral, as Linux has them */
@@ -97,103 +94,15 @@ static void tun_release(struct link *link, const struct link_addr *local)
 
 /* ---- sending ---- */
 
-struct gather {
-	uint8_t head[VNET_HEADER + IP_HEADER + TCP_HEADER_MAX];
-	struct iovec pieces[RUN_MAX + 2];
-	int count;
-};
-
-static void add_piece(struct gather *g, const uint8_t *p, size_t len)
-{
-	struct iovec *last = g->count ? &g->pieces[g->count - 1] : NULL;
-
-	if (last && (uint8_t *)last->iov_base + last->iov_len == p)
-		last->iov_len += len;
-	else if (len)
-		g->pieces[g->count++] = (struct iovec){ (void *)p, len };
-}
-
-static uint32_t sequence(const struct link_out *o)
-{
-	uint32_t seq;
-
-	memcpy(&seq, o->header + offsetof(struct tcphdr, seq), sizeof seq);
-	return ntohl(seq);
-}
-
-#define FLAGS 13 /* where they stand in the header */
-#define TH_CWR 0x80
-
-/* Whether the segment next, which would be number i of the super-packet, is what the kernel would make of the first
- * one's header: it counts SEQ on, gives CWR to the first segment alone, and FIN and PSH to the last. */
-static bool belongs(const struct link_out *first, const struct link_out *next, uint32_t i)
-{
-	const uint8_t *a = first->header, *b = next->header;
-
-	return next->src.ip == first->src.ip && next->dst.ip == first->dst.ip && next->ecn == first->ecn &&
-	       next->header_len == first->header_len && next->data_len && next->data_len <= first->data_len &&
-	       sequence(next) == sequence(first) + i * first->data_len &&
-	       memcmp(a, b, 4) == 0 &&                             /* ports */
-	       memcmp(a + 8, b + 8, 5) == 0 &&                     /* ACK, data offset */
-	       (a[FLAGS] & ~TH_CWR) == (b[FLAGS] & ~(TH_FIN | TH_PUSH)) &&
-	       memcmp(a + 14, b + 14, 2) == 0 &&                   /* window */
-	       memcmp(a + 18, b + 18, first->header_len - 18) == 0; /* options */
-}
-
-/* How many of the n segments one packet can carry: of one size, the last perhaps shorter. */
-static unsigned run_of(const struct tun *t, const struct link_out *o, unsigned n)
-{
-	uint32_t total = IP_HEADER + o->header_len + o->data_len;
-	unsigned run = 1;
-
-	if (t->plain || !o->data_len || o->header[FLAGS] & (TH_SYN | TH_RST | TH_URG))
-		return 1;
-	while (run < n && run < RUN_MAX && total + o[run].data_len <= IP_PACKET_MAX && belongs(o, &o[run], run)) {
-		total += o[run].data_len;
-		run++;
-		if (o[run - 1].data_len < o->data_len || o[run - 1].header[FLAGS] & (TH_FIN | TH_PUSH))
-			break;
-	}
-	return run;
-}
-
-/* One header for a run: what the last has of FIN and PSH, and a checksum that is the kernel's to finish. */
-static void add_super_header(struct gather *g, const struct link_out *o, unsigned run, uint32_t segment_len)
-{
-	uint8_t *tcp = g->head + VNET_HEADER + IP_HEADER;
-	uint16_t sum = tcpu_sum_pseudo(o->src.ip, o->dst.ip, segment_len);
-	struct virtio_net_hdr v = { .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
-		.hdr_len = (uint16_t)(IP_HEADER + o->header_len), .gso_size = (uint16_t)o->data_len,
-		.csum_start = IP_HEADER, .csum_offset = offsetof(struct tcphdr, check) };
-
-	memcpy(tcp, o->header, o->header_len);
-	tcp[FLAGS] |= o[run - 1].header[FLAGS];
-	memcpy(tcp + offsetof(struct tcphdr, check), &sum, sizeof sum);
-	if (tcp[FLAGS] & TH_CWR)
-		v.gso_type |= VIRTIO_NET_HDR_GSO_ECN;
-	memcpy(g->head, &v, sizeof v);
-	add_piece(g, g->head, VNET_HEADER + IP_HEADER + o->header_len);
-}
-
 /* -EAGAIN, or the error with which the kernel refused. */
 static int transmit(struct tun *t, const struct link_out *o, unsigned run)
 {
-	struct gather g = { .count = 0 };
-	uint32_t segment_len = o->header_len;
+	struct packet p;
 
-	assert(o->header_len >= TCP_HEADER && o->header_len <= TCP_HEADER_MAX);
-	for (unsigned i = 0; i < run; i++)
-		segment_len += o[i].data_len;
-	ip_write(g.head + VNET_HEADER, IPPROTO_TCP, o->src.ip, o->dst.ip, segment_len, o->ecn);
-	if (run > 1) {
-		add_super_header(&g, o, run, segment_len);
-	} else {
-		add_piece(&g, g.head, VNET_HEADER + IP_HEADER);
-		add_piece(&g, o->header, o->header_len);
-	}
-	for (unsigned i = 0; i < run; i++)
-		add_piece(&g, o[i].data, o[i].data_len);
-	return writev(t->fd, g.pieces, g.count) < 0 ? -errno : 0;
+	packet_virtio(p.head, o, run, 0);
+	ip_write(p.head + VNET_HEADER, IPPROTO_TCP, o->src.ip, o->dst.ip, packet_segment_len(o, run), o->ecn);
+	packet_gather(&p, VNET_HEADER + IP_HEADER, o, run);
+	return writev(t->fd, p.pieces, p.count) < 0 ? -errno : 0;
 }
 
 static int tun_send(struct link *link, const struct link_out *o, unsigned n)
@@ -204,7 +113,7 @@ static int tun_send(struct link *link, const struct link_out *o, unsigned n)
 	for (; done < n; done += run) {
 		int e;
 
-		run = run_of(t, o + done, n - done);
+		run = t->plain ? 1 : packet_run(o + done, n - done);
 		e = transmit(t, o + done, run);
 		if (e == -EAGAIN)
 			break;

@@ -103,8 +103,8 @@ static void link_close(struct link *l)
 	(void)l;
 }
 
-static const struct link_ops link_ops = { link_claim, link_release, link_route, link_send, link_recv, link_fd,
-	link_close };
+static const struct link_ops link_ops = { .claim = link_claim, .release = link_release, .route = link_route,
+	.send = link_send, .recv = link_recv, .fd = link_fd, .close = link_close };
 
 /* ---- the side ---- */
 
