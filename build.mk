@@ -30,7 +30,7 @@ JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 BUILD = $(MAKE) INNER=1 $(JOBS)
 
 NEED_BUILD := gcc libc6-dev pkg-config ragel luajit libluajit-5.1-dev libjansson-dev libssl-dev libtirpc-dev \
-	liborc-0.4-dev $(filter clang,$(CC))
+	liborc-0.4-dev clang bpftool libbpf-dev libmnl-dev libseccomp-dev libcap-ng-dev libsystemd-dev
 # For tests that only root's processes may run: the others skip them.
 NEED_ROOT  := iproute2 socat curl tshark ethtool nftables
 NEED_CHECK := $(NEED_BUILD) clang check liblwip-dev libsodium-dev valgrind llvm rpcsvc-proto libnsl-dev \
@@ -206,6 +206,7 @@ $(BIG)/stamp: $(GEN)/stamp $(FIX)/stamp
 
 # Wire grammars.
 RL_C := $(if $(CROSS),,$(patsubst %.rl,build/ragel/%.c,$(wildcard core/*.rl alf/*.rl ilp/xdr/*.rl)))
+KERNEL_RL_C := build/ragel/kernel/tcpkd/policy.c
 TESTS_RL_C := $(if $(CROSS),,$(patsubst %.rl,build/ragel/%.c,$(wildcard tests/*.rl)))
 build/ragel/%.c: %.rl
 	$(call say,RAGEL)
@@ -213,7 +214,21 @@ build/ragel/%.c: %.rl
 
 # What ragel writes falls through from case to case, and names states that nobody asks for.
 $(B)/ragel/%.o $(B)/pic/ragel/%.o: CFLAGS_ += -Wno-implicit-fallthrough -Wno-unused-const-variable
-.SECONDARY: $(RL_C) $(TESTS_RL_C)
+.SECONDARY: $(RL_C) $(KERNEL_RL_C) $(TESTS_RL_C)
+
+# TCPK for stock kernels: the BPF programs, in an object that tcpkd carries with it, and tcpkd.
+BPF := build/bpf
+BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Werror -I. -isystem /usr/include/$(shell gcc -print-multiarch)
+$(BPF)/%.bpf.o: kernel/bpf/%.bpf.c kernel/bpf/table.h kernel/uapi/tcpk.h
+	$(call say,BPF)
+	$(Q)mkdir -p $(@D) && clang $(BPF_CFLAGS) -c -o $@ $<
+$(BPF)/%.skel.h: $(BPF)/%.bpf.o
+	$(call say,SKEL)
+	$(Q)bpftool gen skeleton $< name $*_bpf >$@.new && mv $@.new $@
+TCPKD_PKGS := libbpf libmnl libseccomp libcap-ng libsystemd
+TCPKD_C := $(if $(CROSS),,$(wildcard kernel/tcpkd/*.c) $(KERNEL_RL_C))
+$(B)/kernel/tcpkd/table.o: CPPFLAGS_ += -isystem $(BPF)
+$(B)/kernel/tcpkd/table.o: $(BPF)/tcpk.skel.h
 
 # Which of these files are programs.
 MAIN_RE := ^(int )?main\b
@@ -239,7 +254,7 @@ TOOLS_O := $(call object,$(filter-out $(TOOLS_MAINS),$(TOOLS_C)))
 TESTS_O := $(call object,$(filter-out $(TESTS_MAINS) $(SO_TESTS_C),$(TESTS_C)) $(TESTS_RL_C))
 SO_O := $(patsubst $(B)/%,$(B)/pic/%,$(call object,$(SO_C)))
 
-PROGRAMS := $(TOOLS_MAINS:tools/%.c=$(B)/bin/%) \
+PROGRAMS := $(TOOLS_MAINS:tools/%.c=$(B)/bin/%) $(if $(CROSS),,$(B)/bin/tcpkd) \
 	$(foreach e,$(EXAMPLES),$(if $(wildcard adu-examples/$(e)/*.c),$(B)/bin/$(e)))
 GEN_TESTS := $(GEN_TESTS_C:$(GEN)/%.c=$(B)/tests/%)
 FIX_TESTS := $(FIX_TESTS_C:$(FIX)/%.c=$(B)/tests/%)
@@ -326,6 +341,10 @@ $(B)/bin/$(1): $(call object,$(wildcard adu-examples/$(1)/*.c)) $(LIB)
 	$$(link)
 endef
 $(foreach e,$(EXAMPLES),$(eval $(call example,$(e))))
+$(B)/bin/tcpkd: $(call object,$(TCPKD_C))
+	$(call say,LD)
+	$(link)
+$(B)/bin/tcpkd: LDLIBS = $(shell pkg-config --libs $(TCPKD_PKGS))
 $(TESTS): LDLIBS = $(if $(CROSS),,$(shell pkg-config --libs check))
 $(TESTS): $(B)/tests/%: $(B)/tests/%.o $(TESTS_O) $(TOOLS_O) $(LIB)
 	$(call say,LD)

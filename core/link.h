@@ -50,6 +50,8 @@ struct link_ops {
 	int (*narrow)(struct link *, const struct link_addr *local, const struct link_addr *remote);
 	/* The address that segments to remote_ip leave from, of those that the link has. NULL: the one that was claimed. */
 	int (*route)(struct link *, uint32_t remote_ip, uint32_t *local_ip);
+	/* Bytes of the largest IP packet that is known to pass to remote_ip. NULL: segment_max and an IP header. */
+	uint32_t (*mtu)(struct link *, uint32_t remote_ip);
 	/* Send n segments. Returns how many left or were dropped as a network drops; when fewer than n, the
 	 * link is full and the rest are the caller's still. The memory is the caller's again on return. */
 	int (*send)(struct link *, const struct link_out *, unsigned n);
@@ -65,6 +67,7 @@ struct link {
 	const struct link_ops *ops;
 	uint32_t segment_max; /* bytes: the largest TCP segment, header and data, that one send carries */
 	uint32_t window_max;  /* bytes of data that may wait in the link before it drops: bounds RCV.WND */
+	bool exclusive;       /* what is released gets nothing any more: it is not, while a connection of it is left */
 	bool joins;           /* on the way behind it, segments may be joined up to a PSH, before their receiver sees them */
 };
 

@@ -13,13 +13,20 @@ void tcb_set_iss(struct tcb *c, uint32_t iss)
 	c->rack_end = c->rack_fack = c->rack_dsack_round = iss;
 }
 
+/* RFC 9293 3.7.2, MUST-67: what is announced follows from what the way to the peer can take. */
+static uint32_t mtu_to(struct link *link, uint32_t ip)
+{
+	uint32_t most = link->segment_max + IP_HEADER;
+
+	return link->ops->mtu && ip ? max_u32(min_u32(link->ops->mtu(link, ip), most), IP_HEADER + HEADER_MIN + MSS_MIN) : most;
+}
+
 void tcb_init(struct tcb *c)
 {
 	const struct tcpu_config *k = &c->engine->config;
-	const struct link *link = c->engine->link;
 
-	c->path_mtu = link->segment_max + IP_HEADER;
-	c->rcv_mss = link->segment_max - HEADER_MIN;
+	c->path_mtu = mtu_to(c->engine->link, c->remote.ip);
+	c->rcv_mss = c->path_mtu - IP_HEADER - HEADER_MIN;
 	if (c->options.mss_max)
 		c->rcv_mss = min_u32(c->rcv_mss, max_u32(c->options.mss_max, MSS_MIN));
 	c->rcv_mss = min_u32(c->rcv_mss, 0xffff);

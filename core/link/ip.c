@@ -54,7 +54,14 @@ static bool is_impossible(uint32_t src)
 {
 	uint32_t a = ntohl(src);
 
-	return IN_MULTICAST(a) || IN_BADCLASS(a) || a >> 24 == IN_LOOPBACKNET || a >> 24 == 0;
+	return IN_MULTICAST(a) || IN_BADCLASS(a) || a >> 24 == 0;
+}
+
+static bool is_astray(const struct iphdr *h, uint32_t ip)
+{
+	if (is_impossible(h->saddr))
+		return true;
+	return ip && (h->daddr != ip || h->saddr == ip || ntohl(h->saddr) >> 24 == IN_LOOPBACKNET);
 }
 
 static int error_of(const struct icmphdr *h)
@@ -85,9 +92,9 @@ static enum ip_kind read_error(const uint8_t *quote, size_t len, int error, cons
 		return IP_OTHER;
 	if (total < header_len + QUOTE_MIN)
 		return IP_MALFORMED;
-	if (h.saddr != ip)
+	if (ip && h.saddr != ip)
 		return IP_ASTRAY;
-	*in = (struct link_in){ .src.ip = h.daddr, .dst.ip = ip, .segment = quote + header_len,
+	*in = (struct link_in){ .src.ip = h.daddr, .dst.ip = h.saddr, .segment = quote + header_len,
 		.len = (uint32_t)(total - header_len), .error = error,
 		.path_mtu = error == EMSGSIZE ? ntohs(icmp->un.frag.mtu) : 0 }; /* RFC 1191 section 4 */
 	memcpy(&in->dst.port, in->segment, 2);
@@ -132,7 +139,7 @@ enum ip_kind ip_read(const uint8_t *packet, size_t len, uint32_t ip, struct link
 	total = ntohs(h.tot_len);
 	if (total > len)
 		return IP_MALFORMED;
-	if (h.daddr != ip || h.saddr == ip || is_impossible(h.saddr))
+	if (is_astray(&h, ip))
 		return IP_ASTRAY;
 	if (ntohs(h.frag_off) & (IP_MF | IP_OFFMASK))
 		return IP_FRAGMENT;

@@ -19,7 +19,8 @@ enum ip_kind {
 };
 
 /* What the len bytes at packet are to a host with the address ip. IP_SEGMENT and IP_ERROR fill in *in, but for vouched;
- * it points into packet. Nothing in packet is believed. */
+ * it points into packet. Nothing in packet is believed. ip 0: to one that has seen to its being for it, and which may
+ * well talk to itself. */
 enum ip_kind ip_read(const uint8_t *packet, size_t len, uint32_t ip, struct link_in *in);
 /* The header of a packet that is not to be fragmented. */
 void ip_write(uint8_t header[IP_HEADER], uint8_t protocol, uint32_t src, uint32_t dst, uint32_t payload_len,

@@ -128,24 +128,16 @@ void sock_unclaim(struct sock *s)
 	struct claim *c = s->claim;
 
 	s->claim = NULL;
-	if (!c || --c->users)
-		return;
-	s->stack->link->ops->release(s->stack->link, &c->local);
-	free(c);
+	if (c && !--c->users)
+		claim_end(s->stack, c);
 }
 
 int sock_claim(struct sock *s, struct link_addr want)
 {
-	struct claim *c = malloc(sizeof *c);
-	struct link *link = s->stack->link;
-	int e = c ? link->ops->claim(link, &want) : -ENOMEM;
+	int e = claim_begin(s->stack, want, &s->claim);
 
-	if (e) {
-		free(c);
+	if (e)
 		return e;
-	}
-	*c = (struct claim){ .local = want, .users = 1 };
-	s->claim = c;
 	s->stack->help.armed_fd = -1; /* the link may have another one now */
 	e = join_link(s);
 	if (e)

@@ -2,6 +2,7 @@
 #include "core/link/stack.h"
 
 #include "core/link/host.h"
+#include "core/link/tcpk.h"
 #include "core/link/udp.h"
 
 #include <errno.h>
@@ -51,6 +52,7 @@ void stack_unmake(struct tcpu_stack *k)
 {
 	if (k->thread)
 		helper_remove(k);
+	claims_settle(k, true);
 	tcpu_free(k->engine);
 	if (k->timer_fd >= 0)
 		close(k->timer_fd);
@@ -96,10 +98,41 @@ static int stack_new(struct tcpu_stack **out)
 	return e;
 }
 
+/* Over TCPK: one for all sockets of the process, since each would have a ring and a TAP of its own. A child that fork
+ * has made begins anew: what comes reaches only one process. */
+static int stack_of_tcpk(struct tcpu_stack **out)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static struct tcpu_stack *made;
+	static pid_t by;
+	struct link *link;
+	int e = 0;
+
+	pthread_mutex_lock(&lock);
+	if (!made || by != getpid()) {
+		e = link_tcpk_open(&(struct link_tcpk_config){ 0 }, &link);
+		if (!e) {
+			e = make(link, &(struct tcpu_config){ .delack_us = TCPU_ACK_ON_FLUSH }, &made);
+			if (e)
+				link->ops->close(link);
+			else
+				made->kept = true;
+		}
+		by = getpid();
+		if (e)
+			made = NULL;
+	}
+	*out = made;
+	pthread_mutex_unlock(&lock);
+	return e;
+}
+
 bool stack_finished(struct tcpu_stack *k)
 {
 	stack_catch_up(k);
 	tcpu_flush(k->engine);
+	if (k->left_claims)
+		claims_settle(k, false);
 	return !tcpu_count(k->engine);
 }
 
@@ -236,6 +269,8 @@ void stack_settle(struct tcpu_stack *k)
 	while (k->turns && k->at < k->count)
 		feed(k);
 	flush(k);
+	if (k->left_claims)
+		claims_settle(k, false);
 	while ((c = tcpu_changed(k->engine))) {
 		s = sock_find((int)tcpu_user(c) - 1);
 		if (s->want)
@@ -307,8 +342,8 @@ int socket_tcpu(int domain, int type, int protocol)
 	int e = domain == AF_INET ? stack_type(type) : -EAFNOSUPPORT;
 
 	if (!e && protocol == IPPROTO_TCPK)
-		e = -EPROTONOSUPPORT;
-	if (!e && !k)
+		e = stack_of_tcpk(&k);
+	else if (!e && !k)
 		e = stack_new(&k);
 	if (!e)
 		return stack_socket_tcpu(k, type);

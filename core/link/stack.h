@@ -67,6 +67,8 @@ struct tcpu_stack {
 	unsigned watchers;      /* of them */
 	struct sleeper *keeper; /* of them: the one that keeps time, and wakes by itself at kept_us. NULL: none */
 	uint64_t kept_us;       /* TCPU_NEVER without */
+	struct claim *left_claims;
+	uint64_t left_us;       /* when they were looked at last */
 	struct sock *socks;
 	unsigned sock_count;
 	unsigned watched;       /* of them: those with a want */
@@ -83,8 +85,10 @@ struct tcpu_stack {
 	struct tcpu_stack *next_orphan;
 };
 
-/* An address of the link's: of a socket that was bound, and of all that it accepts. */
+/* An address of the link's: of a socket that was bound, and of all that it accepts. Without users it stands among its
+ * stack's left: connections of it that nobody has a socket for any more are not over. */
 struct claim {
+	struct claim *next;
 	struct link_addr local;
 	unsigned users;
 };
@@ -202,6 +206,15 @@ int sock_watch(struct sock *, unsigned want);
 uint64_t sock_until(const struct sock *, uint64_t timeout_us, int flags);
 /* As getsockname gives an address: at most *addrlen bytes of it, and *addrlen its true size. */
 void sock_give_address(struct link_addr, struct sockaddr_in *addr, socklen_t *addrlen);
+
+/* ---- claims ---- */
+
+/* As the link's claim; -ENOMEM. One user. */
+int claim_begin(struct tcpu_stack *, struct link_addr want, struct claim **out);
+/* It has no users: the link's again, at once or when the engine holds nothing of it. */
+void claim_end(struct tcpu_stack *, struct claim *);
+/* Gives back what the engine is through with; all: or not. */
+void claims_settle(struct tcpu_stack *, bool all);
 
 /* ---- sleeping ---- */
 

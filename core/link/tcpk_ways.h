@@ -6,10 +6,17 @@
 
 #define TCPK_RING_BYTES (4 << 20) /* where nothing else is asked for */
 
+extern const struct link_ops tcpk_module_ops, tcpk_bpf_ops;
+
 /* -EPROTONOSUPPORT: it is not there. Else as link_tcpk_open. */
 int tcpk_module_open(const struct link_tcpk_config *, struct link **out);
 int tcpk_bpf_open(const struct link_tcpk_config *, struct link **out);
 struct link_tcpk_stats tcpk_module_stats(struct link *);
 struct link_tcpk_stats tcpk_bpf_stats(struct link *);
+
+
+/* The address that packets to remote_ip leave from, and the MTU of the way; of neither is anything sent. */
+int tcpk_route(uint32_t remote_ip, uint32_t *local_ip);
+uint32_t tcpk_mtu(uint32_t remote_ip);
 
 #endif

@@ -6,10 +6,11 @@
 #ifndef KERNEL_BPF_TABLE_H
 #define KERNEL_BPF_TABLE_H
 
+#include <linux/types.h>
+
 #define TABLE_CLIENTS 1024
 #define TABLE_CLAIMS 65536
 #define TABLE_LOCALS 4096
-#define TABLE_VERSION 1 /* of these maps, for a tcpkd that finds those of another */
 
 /*
  * What a claim is looked up by: a connection (all set), an address and port (remote and remote_port 0), a port of all

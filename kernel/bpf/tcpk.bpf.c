@@ -33,6 +33,7 @@
 
 /* What is asked of the kernel's own; where it stands there, loading finds out. */
 struct sk_buff {
+	__u16 mac_len;
 	__u8 ip_summed : 2;
 } __attribute__((preserve_access_index));
 #define NULL ((void *)0)
@@ -125,6 +126,21 @@ static __always_inline struct table_claim *find(struct table_key *k)
 	return bpf_map_lookup_elem(&tcpk_claims, k);
 }
 
+/* Where the IP header is: behind what the device has before it, if it has. */
+static __always_inline __u32 ip_at(struct __sk_buff *ctx)
+{
+	struct sk_buff *skb = (struct sk_buff *)ctx;
+	__u16 len = 0;
+
+	bpf_core_read(&len, sizeof len, &skb->mac_len);
+	return len;
+}
+
+static __always_inline bool get(struct __sk_buff *skb, __u32 at, void *to, __u32 len)
+{
+	return !bpf_skb_load_bytes(skb, at, to, len);
+}
+
 static __always_inline __u16 fold(__u64 sum)
 {
 	sum = (sum & 0xffffffff) + (sum >> 32);
@@ -159,18 +175,18 @@ static __always_inline bool is_vouched(struct __sk_buff *ctx, const struct iphdr
 }
 
 /*
- * len bytes from the IP header on, to where the record has room for them. Sizes of a copy must be constants: it takes
+ * len bytes from the IP header on, which stands at net, to where the record has room for them. Sizes of a copy must be constants: it takes
  * one and, overlapping, another at the end. Larger ones in pieces, lest that costs much.
  */
 #define PIECE 8192
 #define TRY(size)                                                                                                      \
 	if (len >= (size)) {                                                                                           \
 		void *first = bpf_dynptr_data(to, at, size), *last = bpf_dynptr_data(to, at + len - (size), size);     \
-		return !first || !last || bpf_skb_load_bytes_relative(skb, 0, first, size, BPF_HDR_START_NET) ||       \
-		       bpf_skb_load_bytes_relative(skb, len - (size), last, size, BPF_HDR_START_NET);                  \
+		return !first || !last || bpf_skb_load_bytes(skb, net, first, size) ||                                 \
+		       bpf_skb_load_bytes(skb, net + len - (size), last, size);                                        \
 	}
 
-static __always_inline long copy(struct __sk_buff *skb, struct bpf_dynptr *to, __u32 at, __u32 len)
+static __always_inline long copy(struct __sk_buff *skb, __u32 net, struct bpf_dynptr *to, __u32 at, __u32 len)
 {
 	if (len >= PIECE) {
 		for (__u32 i = 0; i < 65536 / PIECE; i++) {
@@ -182,7 +198,7 @@ static __always_inline long copy(struct __sk_buff *skb, struct bpf_dynptr *to, _
 			if (from + PIECE > len)
 				from = len - PIECE;
 			piece = bpf_dynptr_data(to, at + from, PIECE);
-			if (!piece || bpf_skb_load_bytes_relative(skb, from, piece, PIECE, BPF_HDR_START_NET))
+			if (!piece || bpf_skb_load_bytes(skb, net + from, piece, PIECE))
 				return -1;
 		}
 		return 0;
@@ -199,7 +215,8 @@ static __always_inline long copy(struct __sk_buff *skb, struct bpf_dynptr *to, _
 }
 
 /* Into the ring of the claim's owner. What finds no room is lost, as in any queue, and counted. */
-static __always_inline void deliver(struct __sk_buff *skb, struct table_claim *c, const struct iphdr *ip, bool vouched)
+static __always_inline void deliver(struct __sk_buff *skb, __u32 net, struct table_claim *c, const struct iphdr *ip,
+				    bool vouched)
 {
 	__u32 client = c->client, len = bpf_ntohs(ip->tot_len);
 	void *ring = bpf_map_lookup_elem(&tcpk_rings, &client);
@@ -218,7 +235,7 @@ static __always_inline void deliver(struct __sk_buff *skb, struct table_claim *c
 			r->checksum = vouched ? TCPK_VOUCHED : TCPK_UNCHECKED;
 			r->reserved = 0;
 		}
-		bad = !r || copy(skb, &to, sizeof *r, len);
+		bad = !r || copy(skb, net, &to, sizeof *r, len);
 	}
 	if (bad) {
 		bpf_ringbuf_discard_dynptr(&to, 0);
@@ -230,15 +247,10 @@ static __always_inline void deliver(struct __sk_buff *skb, struct table_claim *c
 	__sync_fetch_and_add(&c->in_bytes, len);
 }
 
-static __always_inline bool get(struct __sk_buff *skb, __u32 at, void *to, __u32 len)
-{
-	return !bpf_skb_load_bytes_relative(skb, at, to, len, BPF_HDR_START_NET);
-}
-
 /* An ICMP error that quotes what a claim has sent. */
-static __always_inline struct table_claim *find_quoted(struct __sk_buff *skb, const struct iphdr *ip)
+static __always_inline struct table_claim *find_quoted(struct __sk_buff *skb, __u32 net, const struct iphdr *ip)
 {
-	__u32 at = ip->ihl * 4;
+	__u32 at = net + ip->ihl * 4;
 	struct table_key k;
 	struct iphdr q;
 	__u16 ports[2];
@@ -262,47 +274,51 @@ int tcpk_in(struct __sk_buff *skb)
 	struct table_key k;
 	struct iphdr ip;
 	__u16 ports[2];
+	__u32 net;
 
-	/* What is for this host, by this device. */
+	/* What is for this host, by this device. TC_ACT_UNSPEC: other programs may look at the rest. */
 	if (skb->protocol != bpf_htons(ETH_P_IP) || skb->pkt_type != 0 || skb->vlan_present)
-		return TC_ACT_OK;
-	if (!get(skb, 0, &ip, sizeof ip) || ip.version != 4 || ip.ihl < 5)
-		return TC_ACT_OK;
+		return TC_ACT_UNSPEC;
+	net = ip_at(skb);
+	if (!get(skb, net, &ip, sizeof ip) || ip.version != 4 || ip.ihl < 5)
+		return TC_ACT_UNSPEC;
 	if (ip.protocol == IPPROTO_ICMP) {
 		/* Others may want to see it as well. */
 		if (!(ip.frag_off & bpf_htons(IP_MF | IP_OFFSET))) {
-			c = find_quoted(skb, &ip);
+			c = find_quoted(skb, net, &ip);
 			if (c)
-				deliver(skb, c, &ip, false);
+				deliver(skb, net, c, &ip, false);
 		}
-		return TC_ACT_OK;
+		return TC_ACT_UNSPEC;
 	}
-	if (ip.protocol != IPPROTO_TCP || ip.frag_off & bpf_htons(IP_OFFSET) || !get(skb, ip.ihl * 4, ports, sizeof ports))
-		return TC_ACT_OK;
+	if (ip.protocol != IPPROTO_TCP || ip.frag_off & bpf_htons(IP_OFFSET) || !get(skb, net + ip.ihl * 4, ports, sizeof ports))
+		return TC_ACT_UNSPEC;
 	k = (struct table_key){ ip.daddr, ip.saddr, ports[1], ports[0] };
 	c = find(&k);
 	if (!c)
-		return TC_ACT_OK;
+		return TC_ACT_UNSPEC;
 	/* Of fragments the first has the ports; without it the rest is never put together, and nobody answers by RST. */
 	if (ip.frag_off & bpf_htons(IP_MF))
 		__sync_fetch_and_add(&c->in_dropped, 1);
 	else
-		deliver(skb, c, &ip, is_vouched(skb, &ip, bpf_ntohs(ip.tot_len)));
+		deliver(skb, net, c, &ip, is_vouched(skb, &ip, bpf_ntohs(ip.tot_len)));
 	return TC_ACT_STOLEN;
 }
 
-/* To the device that the host's routes name. */
-static __always_inline int to_remote(struct __sk_buff *skb, const struct iphdr *ip)
+/*
+ * To the device that the host's routes name, asked as if the packet came from the host itself: by loopback. What is too
+ * large for it does not go, nor what would be when it is cut.
+ */
+static __always_inline int to_remote(struct __sk_buff *skb, const struct iphdr *ip, __u8 tcp_header)
 {
 	struct bpf_fib_lookup route = { .family = AF_INET, .ipv4_src = ip->saddr, .ipv4_dst = ip->daddr,
-		.l4_protocol = IPPROTO_TCP, .ifindex = skb->ifindex };
+		.l4_protocol = IPPROTO_TCP, .ifindex = lo_ifindex };
 	struct bpf_redir_neigh hop = { .nh_family = AF_INET };
-	__u32 mtu = 0;
-	long e = bpf_fib_lookup(skb, &route, sizeof route, 0);
+	long e;
 
+	route.tot_len = skb->gso_size ? skb->gso_size + IP_HEADER + tcp_header : bpf_ntohs(ip->tot_len);
+	e = bpf_fib_lookup(skb, &route, sizeof route, 0);
 	if (e != BPF_FIB_LKUP_RET_SUCCESS && e != BPF_FIB_LKUP_RET_NO_NEIGH)
-		return TC_ACT_SHOT;
-	if (skb->gso_size && bpf_check_mtu(skb, route.ifindex, &mtu, 0, BPF_MTU_CHK_SEGS))
 		return TC_ACT_SHOT;
 	hop.ipv4_nh = route.ipv4_dst;
 	return bpf_redirect_neigh(route.ifindex, &hop, sizeof hop, 0);
@@ -316,7 +332,7 @@ static __always_inline int to_local(struct __sk_buff *skb, const struct iphdr *i
 
 	if (!c)
 		return bpf_redirect(lo_ifindex, BPF_F_INGRESS);
-	deliver(skb, c, ip, true);
+	deliver(skb, ETH_HLEN, c, ip, true);
 	return TC_ACT_STOLEN;
 }
 
@@ -329,6 +345,7 @@ int tcpk_out(struct __sk_buff *skb)
 	struct table_key k;
 	struct iphdr ip;
 	__u16 ports[2];
+	__u8 offset; /* RFC 9293's data offset, in the upper half */
 	int verdict;
 
 	if (!client)
@@ -338,10 +355,11 @@ int tcpk_out(struct __sk_buff *skb)
 	if (!who)
 		return TC_ACT_SHOT;
 	/* No options: those that choose a way could lead answers astray. */
-	if (skb->protocol != bpf_htons(ETH_P_IP) || !get(skb, 0, &ip, sizeof ip) || ip.version != 4 || ip.ihl != 5 ||
+	if (skb->protocol != bpf_htons(ETH_P_IP) || !get(skb, ETH_HLEN, &ip, sizeof ip) || ip.version != 4 || ip.ihl != 5 ||
 	    ip.protocol != IPPROTO_TCP || ip.frag_off & bpf_htons(IP_MF | IP_OFFSET) ||
 	    bpf_ntohs(ip.tot_len) + ETH_HLEN != skb->len || skb->len < ETH_HLEN + IP_HEADER + TCP_HEADER ||
-	    !get(skb, IP_HEADER, ports, sizeof ports))
+	    !get(skb, ETH_HLEN + IP_HEADER, ports, sizeof ports) ||
+	    !get(skb, ETH_HLEN + IP_HEADER + 12, &offset, 1))
 		goto refuse;
 	k = (struct table_key){ ip.saddr, ip.daddr, ports[0], ports[1] };
 	c = find(&k);
@@ -352,7 +370,7 @@ int tcpk_out(struct __sk_buff *skb)
 	else if (is_loopback(ip.saddr))
 		goto refuse;
 	else
-		verdict = to_remote(skb, &ip);
+		verdict = to_remote(skb, &ip, (offset >> 4) * 4);
 	if (verdict == TC_ACT_SHOT)
 		goto refuse;
 	__sync_fetch_and_add(&c->out_segs, 1);

@@ -1,4 +1,5 @@
-/* One end of a transfer, over TCPU with a TUN device of its own or, with --kernel, over the kernel's TCP. It sends so
+/* One end of a transfer, over TCPU with a TUN device of its own, over TCPU by TCPK with --tcpk, or with --kernel over the
+ * kernel's TCP. It sends so
  * many bytes and takes what comes, both at the same time, and says in the end what it has sent and received:
  *
  *	sent BYTES SHA256
@@ -6,6 +7,7 @@
  *
  * before that `listening` or `connected` as soon as it is so, `CLOSING` if TCPU was ever in that state, and what it has
  * counted: `count NAME NUMBER`. */
+#include "core/link/tcpk.h"
 #include "core/link/tun.h"
 #include "core/tcpu.h"
 
@@ -28,9 +30,10 @@ enum order { EARLY, LATE, TOLD };
 static const char *const orders[] = { "early", "late", "told" };
 
 static struct options {
-	bool kernel, plain, thread, ecn;
+	bool kernel, tcpk, plain, thread, ecn;
 	int patience_ms;
-	const char *device, *say, *to;
+	const char *device, *say, *to, *helper;
+	uint32_t ring;
 	struct in_addr ip, host_ip;
 	uint32_t mtu;
 	struct sockaddr_in local, remote;
@@ -43,6 +46,9 @@ static struct options {
 
 static const struct argp_option known[] = {
 	{ "kernel", 'k', 0, 0, "the kernel's TCP", 0 },
+	{ "tcpk", 'K', 0, 0, "TCPU with the host's own addresses", 0 },
+	{ "helper", 'H', "PATH", 0, "tcpkd's socket", 0 },
+	{ "ring", 'R', "BYTES", 0, "of TCPK", 0 },
 	{ "ip", 'i', "IP", 0, "TCPU's address", 0 },
 	{ "host", 'h', "IP", 0, "the kernel's end of the device; without it, addresses and routes are somebody else's", 0 },
 	{ "device", 'd', "NAME", 0, "of the TUN device", 0 },
@@ -86,6 +92,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 'k': o.kernel = true; break;
+	case 'K': o.tcpk = true; break;
+	case 'H': o.helper = arg; break;
+	case 'R': o.ring = (uint32_t)atoi(arg); break;
 	case 'p': o.plain = true; break;
 	case 't': o.thread = true; break;
 	case 'e': o.ecn = true; break;
@@ -186,9 +195,23 @@ static bool source_fill(void)
 
 /* ---- the transfer ---- */
 
-static void print_counts(int fd, const struct link *link)
+/* TCPK's in TUN's words. */
+static struct link_tun_stats link_stats(struct link *link)
 {
-	struct link_tun_stats l = link_tun_stats(link);
+	struct link_tcpk_stats k;
+
+	if (!o.tcpk)
+		return link_tun_stats(link);
+	k = link_tcpk_stats(link);
+	printf("count dropped_in %llu\n", (unsigned long long)k.dropped_in);
+	printf("count refused_out %llu\n", (unsigned long long)k.refused_out);
+	return (struct link_tun_stats){ .segments_out = k.segments_out, .packets_out = k.packets_out,
+		.packets_in = k.segments_in, .vouched_in = k.vouched_in, .malformed = k.malformed };
+}
+
+static void print_counts(int fd, struct link *link)
+{
+	struct link_tun_stats l = link_stats(link);
 	struct tcpu_info i;
 
 	if (info_tcpu(fd, &i))
@@ -297,17 +320,29 @@ static void transfer(int fd, struct count *out, struct count *in)
 
 /* ---- beginning and end ---- */
 
+static int link_open(struct link **link)
+{
+	char missing[512];
+	int e;
+
+	if (!o.tcpk)
+		return link_tun_open(&(struct link_tun_config){ .name = o.device, .ip = o.ip.s_addr,
+			.host_ip = o.host_ip.s_addr, .mtu = o.mtu, .plain = o.plain }, link);
+	e = link_tcpk_open(&(struct link_tcpk_config){ .path = o.helper, .ring_bytes = o.ring, .plain = o.plain }, link);
+	if (e == -EPROTONOSUPPORT && !link_tcpk_missing(o.helper, missing, sizeof missing))
+		fprintf(stderr, "%s", missing);
+	return e;
+}
+
 static struct tcpu_stack *stack_open(struct link **link)
 {
-	struct link_tun_config config = { .name = o.device, .ip = o.ip.s_addr, .host_ip = o.host_ip.s_addr, .mtu = o.mtu,
-		.plain = o.plain };
 	struct tcpu_stack_config c = { .thread = o.thread, .engine.ecn = o.ecn };
 	struct tcpu_stack *stack;
-	int e = link_tun_open(&config, &c.link);
+	int e = link_open(&c.link);
 
 	if (e) {
 		errno = -e;
-		fail("the TUN device");
+		fail("the link");
 	}
 	if (stack_tcpu(&c, &stack))
 		fail("stack_tcpu");

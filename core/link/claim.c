@@ -1,0 +1,67 @@
+/* Addresses that sockets have of the link. */
+#include "core/link/stack.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define EVERY_US 100000
+
+static void give_back(struct tcpu_stack *k, struct claim *c)
+{
+	k->link->ops->release(k->link, &c->local);
+	free(c);
+}
+
+/* One that is left and wanted anew is the link's again for a moment. */
+static void find_left(struct tcpu_stack *k, struct link_addr want)
+{
+	for (struct claim **at = &k->left_claims, *c; (c = *at); at = &c->next)
+		if (c->local.port == want.port && c->local.ip == want.ip) {
+			*at = c->next;
+			give_back(k, c);
+			return;
+		}
+}
+
+int claim_begin(struct tcpu_stack *k, struct link_addr want, struct claim **out)
+{
+	struct claim *c = malloc(sizeof *c);
+	int e;
+
+	if (!c)
+		return -ENOMEM;
+	if (want.port)
+		find_left(k, want);
+	e = k->link->ops->claim(k->link, &want);
+	if (e) {
+		free(c);
+		return e;
+	}
+	*c = (struct claim){ .local = want, .users = 1 };
+	*out = c;
+	return 0;
+}
+
+void claim_end(struct tcpu_stack *k, struct claim *c)
+{
+	if (k->link->exclusive && tcpu_holds(k->engine, c->local)) {
+		c->next = k->left_claims;
+		k->left_claims = c;
+	} else {
+		give_back(k, c);
+	}
+}
+
+void claims_settle(struct tcpu_stack *k, bool all)
+{
+	if (!all && k->looked_us - k->left_us < EVERY_US)
+		return;
+	k->left_us = k->looked_us;
+	for (struct claim **at = &k->left_claims, *c; (c = *at);)
+		if (all || !tcpu_holds(k->engine, c->local)) {
+			*at = c->next;
+			give_back(k, c);
+		} else {
+			at = &c->next;
+		}
+}

@@ -1,0 +1,419 @@
+/* TCPK by BPF: what kernel/uapi/tcpk.h says of the helper's socket, from the client's side. A ring for what comes, a TAP
+ * for what goes, and a socket for all that is rare. */
+#include "core/link/ip.h"
+#include "core/link/packet.h"
+#include "core/link/tcpk_ways.h"
+#include "kernel/uapi/tcpk.h"
+
+#include <errno.h>
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/virtio_net.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define BEFORE_IP (sizeof(struct virtio_net_hdr) + ETH_HLEN)
+#define ANSWER_SECONDS 5 /* the helper is there, but gives none */
+
+/* Linux's Documentation/bpf/ringbuf.rst: pages of one position each, then the data, twice, so that nothing wraps. */
+struct ring {
+	uint64_t *consumer;       /* a page of its own, ours to write */
+	const uint64_t *producer; /* a page; the data behind it */
+	const uint8_t *data;
+	uint64_t at;              /* read up to here; *consumer follows when the caller is through with it */
+	uint32_t bytes;
+	int fd;
+};
+
+/* An address that the helper is still to be told of. */
+struct owed {
+	struct owed *next;
+	struct link_addr local;
+};
+
+struct tcpk {
+	struct link link;
+	struct link_tcpk_stats stats;
+	struct ring ring;
+	int tap, helper;
+	bool plain;
+	struct owed *owed;
+	struct sockaddr_un path;
+};
+
+static struct tcpk *of(const struct link *link)
+{
+	return (struct tcpk *)link;
+}
+
+/* ---- the helper ---- */
+
+union control {
+	struct cmsghdr align;
+	char room[CMSG_SPACE(2 * sizeof(int))];
+};
+
+static int dial(const struct sockaddr_un *path)
+{
+	struct timeval most = { .tv_sec = ANSWER_SECONDS };
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof most);
+	if (!connect(fd, (const struct sockaddr *)path, sizeof *path))
+		return fd;
+	close(fd);
+	return -EPROTONOSUPPORT;
+}
+
+/* Asks, with a descriptor attached or -1, and waits for the answer; fds: two that may come with it, or NULL.
+ * -ENETDOWN: there is none. */
+static int ask(int helper, const struct tcpkd_request *q, int attach, struct tcpkd_reply *r, int fds[2])
+{
+	union control control = { .room = { 0 } };
+	struct iovec out = { (void *)q, sizeof *q }, in = { r, sizeof *r };
+	struct msghdr m = { .msg_iov = &out, .msg_iovlen = 1 };
+	struct cmsghdr *h = &control.align;
+	ssize_t n;
+
+	if (attach >= 0) {
+		m.msg_control = &control;
+		m.msg_controllen = CMSG_SPACE(sizeof attach);
+		*h = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof attach) };
+		memcpy(CMSG_DATA(h), &attach, sizeof attach);
+	}
+	if (sendmsg(helper, &m, MSG_NOSIGNAL) < 0)
+		return -ENETDOWN;
+	m = (struct msghdr){ .msg_iov = &in, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+	do
+		n = recvmsg(helper, &m, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n != (ssize_t)sizeof *r)
+		return -ENETDOWN;
+	if (r->abi != TCPK_ABI)
+		return -EPROTO;
+	h = CMSG_FIRSTHDR(&m);
+	if (fds && r->status == 0) {
+		if (!h || h->cmsg_type != SCM_RIGHTS || h->cmsg_len != CMSG_LEN(2 * sizeof(int)))
+			return -EPROTO;
+		memcpy(fds, CMSG_DATA(h), 2 * sizeof(int));
+	}
+	return r->status;
+}
+
+/* Another helper may have come: it is shown who this is. */
+static int dial_again(struct tcpk *t)
+{
+	const struct tcpkd_request q = { .abi = TCPK_ABI, .verb = TCPKD_OPEN };
+	struct tcpkd_reply r;
+	int fd = dial(&t->path), e;
+
+	if (fd < 0)
+		return -ENETDOWN;
+	e = ask(fd, &q, t->tap, &r, NULL);
+	if (e) {
+		close(fd);
+		return e == -EINVAL ? -ENETDOWN : e; /* it knows nothing of this client */
+	}
+	close(t->helper);
+	t->helper = fd;
+	return 0;
+}
+
+static int request(struct tcpk *t, const struct tcpkd_request *q, struct tcpkd_reply *r)
+{
+	int e = ask(t->helper, q, -1, r, NULL);
+
+	if (e != -ENETDOWN)
+		return e;
+	e = dial_again(t);
+	return e ? e : ask(t->helper, q, -1, r, NULL);
+}
+
+static int ask_about(struct tcpk *t, enum tcpkd_verb verb, const struct link_addr *local, const struct link_addr *remote,
+	struct tcpkd_reply *r)
+{
+	struct tcpkd_request q = { .abi = TCPK_ABI, .verb = verb, .local = local->ip, .local_port = local->port };
+
+	if (remote) {
+		q.remote = remote->ip;
+		q.remote_port = remote->port;
+	}
+	return request(t, &q, r);
+}
+
+/* ---- addresses ---- */
+
+static void pay(struct tcpk *t)
+{
+	struct tcpkd_reply r;
+
+	while (t->owed && ask_about(t, TCPKD_RELEASE, &t->owed->local, NULL, &r) != -ENETDOWN) {
+		struct owed *paid = t->owed;
+
+		t->owed = paid->next;
+		free(paid);
+	}
+}
+
+static int bpf_claim(struct link *link, struct link_addr *local)
+{
+	struct tcpkd_reply r;
+	int e;
+
+	pay(of(link));
+	e = ask_about(of(link), TCPKD_CLAIM, local, NULL, &r);
+	if (!e)
+		*local = (struct link_addr){ r.local, r.local_port };
+	return e;
+}
+
+/* While there is no helper, it cannot be told. */
+static void bpf_release(struct link *link, const struct link_addr *local)
+{
+	struct tcpk *t = of(link);
+	struct owed *o = malloc(sizeof *o);
+
+	if (!o)
+		return; /* the address stays taken until the link closes */
+	*o = (struct owed){ .next = t->owed, .local = *local };
+	t->owed = o;
+	pay(t);
+}
+
+static int bpf_narrow(struct link *link, const struct link_addr *local, const struct link_addr *remote)
+{
+	struct tcpkd_reply r;
+
+	return ask_about(of(link), TCPKD_NARROW, local, remote, &r);
+}
+
+static int bpf_route(struct link *link, uint32_t remote_ip, uint32_t *local_ip)
+{
+	(void)link;
+	return tcpk_route(remote_ip, local_ip);
+}
+
+static uint32_t bpf_mtu(struct link *link, uint32_t remote_ip)
+{
+	(void)link;
+	return tcpk_mtu(remote_ip);
+}
+
+/* ---- sending ---- */
+
+static int transmit(struct tcpk *t, const struct link_out *o, unsigned run)
+{
+	const struct ethhdr eth = { .h_proto = htons(ETH_P_IP) };
+	struct packet p;
+
+	packet_virtio(p.head, o, run, ETH_HLEN);
+	memcpy(p.head + sizeof(struct virtio_net_hdr), &eth, sizeof eth);
+	ip_write(p.head + BEFORE_IP, IPPROTO_TCP, o->src.ip, o->dst.ip, packet_segment_len(o, run), o->ecn);
+	packet_gather(&p, BEFORE_IP + IP_HEADER, o, run);
+	return writev(t->tap, p.pieces, p.count) < 0 ? -errno : 0;
+}
+
+static int bpf_send(struct link *link, const struct link_out *o, unsigned n)
+{
+	struct tcpk *t = of(link);
+	unsigned done = 0, run;
+
+	for (; done < n; done += run) {
+		int e;
+
+		run = t->plain ? 1 : packet_run(o + done, n - done);
+		e = transmit(t, o + done, run);
+		if (e == -EAGAIN)
+			break;
+		if (e < 0) { /* the TAP has gone, or memory is short: lost, as on a network */
+			t->stats.refused_out += run;
+			continue;
+		}
+		t->stats.packets_out++;
+		t->stats.segments_out += run;
+	}
+	return (int)done;
+}
+
+/* ---- receiving ---- */
+
+static bool take(struct tcpk *t, const uint8_t *record, uint32_t len, struct link_in *in)
+{
+	struct tcpk_record r;
+
+	if (len < sizeof r)
+		return false;
+	memcpy(&r, record, sizeof r);
+	if (r.len > len - sizeof r)
+		return false;
+	switch (ip_read(record + sizeof r, r.len, 0, in)) {
+	case IP_SEGMENT:
+		in->vouched = r.checksum == TCPK_VOUCHED && !t->plain;
+		t->stats.segments_in++;
+		t->stats.vouched_in += in->vouched;
+		return true;
+	case IP_ERROR:
+		t->stats.errors_in++;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static int bpf_recv(struct link *link, struct link_in *in, unsigned max)
+{
+	struct tcpk *t = of(link);
+	struct ring *g = &t->ring;
+	int n = 0;
+
+	/* What the last recv gave is not looked at any more. */
+	__atomic_store_n(g->consumer, g->at, __ATOMIC_RELEASE);
+	while ((unsigned)n < max && g->at < __atomic_load_n(g->producer, __ATOMIC_ACQUIRE)) {
+		const uint8_t *head = g->data + (g->at & (g->bytes - 1));
+		uint32_t word = __atomic_load_n((const uint32_t *)(const void *)head, __ATOMIC_ACQUIRE);
+		uint32_t len = word & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
+
+		if (word & BPF_RINGBUF_BUSY_BIT)
+			break;
+		g->at += (len + BPF_RINGBUF_HDR_SZ + 7) & ~7U;
+		if (word & BPF_RINGBUF_DISCARD_BIT)
+			continue;
+		if (take(t, head + BPF_RINGBUF_HDR_SZ, len, &in[n]))
+			n++;
+		else
+			t->stats.malformed++;
+	}
+	if (!n) /* nothing but what was dropped */
+		__atomic_store_n(g->consumer, g->at, __ATOMIC_RELEASE);
+	return n;
+}
+
+/* ---- opening ---- */
+
+static int bpf_fd(const struct link *link)
+{
+	return of(link)->ring.fd;
+}
+
+static void unmap(const struct ring *g)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	if (g->consumer)
+		munmap(g->consumer, page);
+	if (g->producer)
+		munmap((void *)g->producer, page + 2 * (size_t)g->bytes);
+}
+
+static int map(struct ring *g)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	void *consumer = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, g->fd, 0);
+	void *producer = mmap(NULL, page + 2 * (size_t)g->bytes, PROT_READ, MAP_SHARED, g->fd, (off_t)page);
+
+	g->consumer = consumer == MAP_FAILED ? NULL : consumer;
+	g->producer = producer == MAP_FAILED ? NULL : producer;
+	if (!g->consumer || !g->producer)
+		return -ENOMEM;
+	g->data = (const uint8_t *)producer + page;
+	g->at = *g->consumer;
+	return 0;
+}
+
+static void bpf_close(struct link *link)
+{
+	struct tcpk *t = of(link);
+
+	/* The helper first: it lets go of what is claimed while the ring still takes it. */
+	close(t->helper);
+	close(t->tap);
+	unmap(&t->ring);
+	close(t->ring.fd);
+	while (t->owed) {
+		struct owed *o = t->owed;
+
+		t->owed = o->next;
+		free(o);
+	}
+	free(t);
+}
+
+const struct link_ops tcpk_bpf_ops = {
+	.claim = bpf_claim, .release = bpf_release, .narrow = bpf_narrow, .route = bpf_route, .mtu = bpf_mtu,
+	.send = bpf_send, .recv = bpf_recv, .fd = bpf_fd, .close = bpf_close,
+};
+
+/* The helper's word for what it denies, as the one that opens has it. */
+static int as_opening(int e)
+{
+	return e == -EPERM ? -EACCES : e == -EDQUOT ? -EMFILE : e;
+}
+
+static int open_client(struct tcpk *t, uint32_t ring_bytes)
+{
+	const struct tcpkd_request q = { .abi = TCPK_ABI, .verb = TCPKD_OPEN, .ring_bytes = ring_bytes };
+	struct tcpkd_reply r;
+	int fds[2], e;
+
+	t->helper = dial(&t->path);
+	if (t->helper < 0)
+		return t->helper;
+	e = ask(t->helper, &q, -1, &r, fds);
+	if (!e) {
+		t->ring = (struct ring){ .fd = fds[0], .bytes = r.ring_bytes };
+		t->tap = fds[1];
+		e = map(&t->ring);
+	}
+	return as_opening(e);
+}
+
+int tcpk_bpf_open(const struct link_tcpk_config *config, struct link **out)
+{
+	const char *path = config->path ? config->path : TCPKD_PATH;
+	uint32_t bytes = config->ring_bytes ? config->ring_bytes : TCPK_RING_BYTES;
+	struct tcpk *t = calloc(1, sizeof *t);
+	int e;
+
+	if (!t)
+		return -ENOMEM;
+	t->helper = t->tap = t->ring.fd = -1;
+	t->plain = config->plain;
+	t->path.sun_family = AF_UNIX;
+	/* Headers and what stands around them count as well: 252 bytes of data fill their part with them. */
+	t->link = (struct link){ .ops = &tcpk_bpf_ops, .segment_max = IP_PACKET_MAX - IP_HEADER,
+		.window_max = bytes / 4 * 3, .exclusive = true, .joins = true };
+	if (strlen(path) < sizeof t->path.sun_path) {
+		strcpy(t->path.sun_path, path);
+		e = open_client(t, bytes);
+	} else {
+		e = -ENAMETOOLONG;
+	}
+	if (e) {
+		bpf_close(&t->link);
+		return e;
+	}
+	*out = &t->link;
+	return 0;
+}
+
+struct link_tcpk_stats tcpk_bpf_stats(struct link *link)
+{
+	const struct tcpkd_request q = { .abi = TCPK_ABI, .verb = TCPKD_COUNT };
+	struct tcpk *t = of(link);
+	struct tcpkd_reply r;
+
+	if (!request(t, &q, &r)) {
+		t->stats.dropped_in = r.stats.in_dropped;
+		t->stats.refused_out = r.stats.out_refused; /* whatever the TAP takes, it is looked at behind it */
+	}
+	return t->stats;
+}

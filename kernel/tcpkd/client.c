@@ -1,0 +1,424 @@
+#include "kernel/tcpkd/client.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define RING_DEFAULT (4U << 20)
+
+/* ---- their coming and going ---- */
+
+struct client *client_new(struct clients *all, int fd, const struct policy_peer *peer)
+{
+	struct client *c = calloc(1, sizeof *c);
+	gid_t *groups = calloc(peer->group_count + 1, sizeof *groups);
+
+	if (!c || !groups) {
+		free(c);
+		free(groups);
+		return NULL;
+	}
+	if (peer->group_count)
+		memcpy(groups, peer->groups, peer->group_count * sizeof *groups);
+	*c = (struct client){ .next = all->first, .fd = fd, .peer = *peer };
+	c->peer.groups = groups;
+	all->first = c;
+	return c;
+}
+
+static void add_counts(struct tcpk_stats *to, const struct table_claim *c)
+{
+	to->in_segs += c->in_segs;
+	to->in_bytes += c->in_bytes;
+	to->in_dropped += c->in_dropped;
+	to->out_segs += c->out_segs;
+	to->out_bytes += c->out_bytes;
+}
+
+/* The kernel's TCP must not have the port before the table has let go of it. */
+static void drop_claim(struct clients *all, struct client *c, unsigned i)
+{
+	struct claim *claim = &c->claims[i];
+	struct table_claim counts;
+
+	if (!table_claim(all->table, &claim->key, &counts))
+		add_counts(&c->before, &counts);
+	table_remove_claim(all->table, &claim->key);
+	if (claim->reserved >= 0)
+		close(claim->reserved);
+	*claim = c->claims[--c->claim_count];
+}
+
+void client_end(struct clients *all, struct client *c)
+{
+	struct client **at = &all->first;
+
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	while (c->claim_count)
+		drop_claim(all, c, c->claim_count - 1);
+	if (c->open) {
+		table_remove_client(all->table, c->index);
+		devices_delete(all->devices, c->entry.tap);
+	}
+	if (c->fd >= 0)
+		close(c->fd);
+	free((gid_t *)c->peer.groups);
+	free(c->claims);
+	free(c);
+}
+
+unsigned client_count(const struct clients *all, uid_t uid, bool open)
+{
+	unsigned n = 0;
+
+	for (const struct client *c = all->first; c; c = c->next)
+		n += c->peer.uid == uid && (open ? c->open : c->fd >= 0);
+	return n;
+}
+
+bool clients_any(const struct clients *all)
+{
+	for (const struct client *c = all->first; c; c = c->next)
+		if (c->open)
+			return true;
+	return false;
+}
+
+/* ---- claims ---- */
+
+static struct claim *find(const struct client *c, const struct tcpkd_request *q)
+{
+	for (unsigned i = 0; i < c->claim_count; i++)
+		if (c->claims[i].key.local == q->local && c->claims[i].key.local_port == q->local_port)
+			return &c->claims[i];
+	return NULL;
+}
+
+/* Takes an address and port, or any port for 0, from the kernel's TCP, so that it gives them to nobody else. */
+static int reserve(uint32_t ip, uint16_t *port)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = ip, .sin_port = *port };
+	socklen_t len = sizeof a;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 && !bind(fd, (struct sockaddr *)&a, sizeof a) && !getsockname(fd, (struct sockaddr *)&a, &len)) {
+		*port = a.sin_port;
+		return fd;
+	}
+	if (fd >= 0) {
+		int e = errno;
+		close(fd);
+		errno = e;
+	}
+	return -errno;
+}
+
+static int room_for_claim(struct client *c)
+{
+	unsigned room = c->claim_room ? 2 * c->claim_room : 4;
+	struct claim *more;
+
+	if (c->claim_count < c->claim_room)
+		return 0;
+	more = reallocarray(c->claims, room, sizeof *more);
+	if (!more)
+		return -ENOMEM;
+	c->claims = more;
+	c->claim_room = room;
+	return 0;
+}
+
+static int claim(struct clients *all, struct client *c, const struct tcpkd_request *q, struct tcpkd_reply *r)
+{
+	const struct table_claim fresh = { .client = c->index };
+	struct claim new = { .key = { .local = q->local, .local_port = q->local_port } };
+	int e = room_for_claim(c);
+
+	if (e)
+		return e;
+	if (c->claim_count >= all->policy->claims)
+		return -EDQUOT;
+	if (q->local_port && !policy_allows(all->policy, &c->peer, ntohs(q->local_port)))
+		return -EPERM;
+	if (q->local && !table_is_local(all->table, q->local))
+		return -EADDRNOTAVAIL;
+	new.reserved = reserve(q->local, &new.key.local_port);
+	if (new.reserved < 0)
+		return new.reserved;
+	e = policy_allows(all->policy, &c->peer, ntohs(new.key.local_port)) ? 0 : -EPERM;
+	if (!e)
+		e = table_add_claim(all->table, &new.key, &fresh);
+	if (e) {
+		close(new.reserved);
+		return e == -EEXIST ? -EADDRINUSE : e;
+	}
+	c->claims[c->claim_count++] = new;
+	r->local = new.key.local;
+	r->local_port = new.key.local_port;
+	return 0;
+}
+
+/* The new key comes before the old one goes: no packet finds neither. */
+static int narrow(struct clients *all, const struct client *c, const struct tcpkd_request *q)
+{
+	struct claim *at = find(c, q);
+	struct table_claim counts;
+	struct table_key key;
+	int e;
+
+	if (!at)
+		return -ENOENT;
+	if (!q->remote != !q->remote_port)
+		return -EINVAL;
+	key = at->key;
+	key.remote = q->remote;
+	key.remote_port = q->remote_port;
+	if (!memcmp(&key, &at->key, sizeof key))
+		return 0;
+	e = table_claim(all->table, &at->key, &counts);
+	if (!e)
+		e = table_add_claim(all->table, &key, &counts);
+	if (e)
+		return e == -EEXIST ? -EADDRINUSE : e;
+	table_remove_claim(all->table, &at->key);
+	at->key = key;
+	return 0;
+}
+
+static int release(struct clients *all, struct client *c, const struct tcpkd_request *q)
+{
+	const struct claim *at = find(c, q);
+
+	if (!at)
+		return -ENOENT;
+	drop_claim(all, c, (unsigned)(at - c->claims));
+	return 0;
+}
+
+/* ---- opening ---- */
+
+static int free_index(const struct clients *all, uint32_t *index)
+{
+	struct table_client c;
+
+	for (*index = 0; *index < TABLE_CLIENTS; ++*index)
+		if (table_client(all->table, *index, &c) == -ENOENT)
+			return 0;
+	return -EDQUOT;
+}
+
+static int open_new(struct clients *all, struct client *c, const struct tcpkd_request *q, struct client_answer *a)
+{
+	uint32_t bytes = q->ring_bytes ? q->ring_bytes : RING_DEFAULT;
+	struct device_tap tap;
+	int e, ring;
+
+	if (!policy_knows(all->policy, &c->peer))
+		return -EPERM;
+	if (bytes & (bytes - 1) || bytes < (uint32_t)sysconf(_SC_PAGESIZE) || bytes > all->policy->ring_bytes)
+		return -EINVAL;
+	if (client_count(all, c->peer.uid, true) >= all->policy->clients)
+		return -EDQUOT;
+	e = free_index(all, &c->index);
+	if (!e)
+		e = devices_make_tap(all->devices, &tap);
+	if (e)
+		return e;
+	c->entry = (struct table_client){ .tap = tap.ifindex, .uid = c->peer.uid, .ring_bytes = bytes,
+		.pid = (uint32_t)c->peer.pid };
+	ring = table_add_client(all->table, c->index, &c->entry);
+	if (ring < 0) {
+		close(tap.fd);
+		return ring;
+	}
+	c->open = true;
+	*a = (struct client_answer){ .reply.ring_bytes = bytes, .fds = { ring, tap.fd }, .fd_count = 2 };
+	return 0;
+}
+
+/* The connection becomes that of an adopted client, which shows its TAP. */
+static int open_again(struct clients *all, struct client **who, int tap, struct tcpkd_reply *r)
+{
+	uint32_t ifindex = devices_which_tap(tap);
+	struct client *old = all->first;
+
+	while (old && !(ifindex && old->open && old->fd < 0 && old->entry.tap == ifindex &&
+			old->entry.uid == (*who)->peer.uid))
+		old = old->next;
+	if (!old)
+		return -EINVAL;
+	free((gid_t *)old->peer.groups);
+	old->peer = (*who)->peer;
+	old->fd = (*who)->fd;
+	(*who)->peer.groups = NULL;
+	(*who)->fd = -1;
+	client_end(all, *who);
+	*who = old;
+	r->ring_bytes = old->entry.ring_bytes;
+	return 0;
+}
+
+/* ---- telling ---- */
+
+static void tell_counts(const struct clients *all, const struct client *c, struct tcpk_stats *s)
+{
+	struct table_claim counts;
+	struct table_client entry;
+
+	*s = c->before;
+	for (unsigned i = 0; i < c->claim_count; i++)
+		if (!table_claim(all->table, &c->claims[i].key, &counts))
+			add_counts(s, &counts);
+	if (!table_client(all->table, c->index, &entry))
+		s->out_refused = entry.out_refused;
+}
+
+/* cursor: how many claims, of all that there are, have been told or are not to be. */
+static int tell_next(const struct clients *all, const struct client *who, uint64_t cursor, struct tcpkd_reply *r)
+{
+	bool all_of_them = who->peer.uid == 0 || who->peer.uid == all->self;
+	uint64_t before = 0;
+
+	for (const struct client *c = all->first; c; c = c->next) {
+		if (!all_of_them && c->peer.uid != who->peer.uid)
+			continue;
+		if (cursor < before + c->claim_count) {
+			const struct table_key *k = &c->claims[cursor - before].key;
+			struct table_claim counts = { 0 };
+
+			table_claim(all->table, k, &counts);
+			*r = (struct tcpkd_reply){ .local = k->local, .remote = k->remote, .local_port = k->local_port,
+				.remote_port = k->remote_port, .ring_bytes = c->entry.ring_bytes, .cursor = cursor + 1,
+				.uid = c->entry.uid, .pid = c->fd < 0 ? 0 : c->entry.pid };
+			add_counts(&r->stats, &counts);
+			return 0;
+		}
+		before += c->claim_count;
+	}
+	return -ENOENT;
+}
+
+static int serve(struct clients *all, struct client **who, const struct tcpkd_request *q, int attached,
+	struct client_answer *a)
+{
+	struct client *c = *who;
+
+	if (q->verb == TCPKD_LIST)
+		return tell_next(all, c, q->cursor, &a->reply);
+	if (q->verb == TCPKD_OPEN)
+		return c->open ? -EISCONN : attached >= 0 ? open_again(all, who, attached, &a->reply) :
+			open_new(all, c, q, a);
+	if (!c->open)
+		return -ENOTCONN;
+	switch (q->verb) {
+	case TCPKD_CLAIM:
+		return claim(all, c, q, &a->reply);
+	case TCPKD_NARROW:
+		return narrow(all, c, q);
+	case TCPKD_RELEASE:
+		return release(all, c, q);
+	}
+	tell_counts(all, c, &a->reply.stats);
+	return 0;
+}
+
+bool client_request(struct clients *all, struct client **who, const void *message, size_t len, int attached,
+	struct client_answer *a)
+{
+	struct tcpkd_request q;
+	int e;
+
+	*a = (struct client_answer){ .fd_count = 0 };
+	memcpy(&q, message, len < sizeof q ? len : sizeof q);
+	if (len != sizeof q || q.abi != TCPK_ABI || q.verb < TCPKD_OPEN || q.verb > TCPKD_LIST) {
+		a->reply = (struct tcpkd_reply){ .abi = TCPK_ABI, .status = -EPROTO };
+		return false;
+	}
+	e = serve(all, who, &q, attached, a);
+	a->reply.abi = TCPK_ABI;
+	a->reply.status = e;
+	return true;
+}
+
+/* ---- from before ---- */
+
+static void adopt_claim(struct clients *all, const struct table_key *k, uint32_t index)
+{
+	struct claim found = { .key = *k };
+	struct client *c = all->first;
+	char text[INET_ADDRSTRLEN];
+
+	while (c && c->index != index)
+		c = c->next;
+	if (!c || room_for_claim(c)) {
+		table_remove_claim(all->table, k);
+		return;
+	}
+	found.reserved = reserve(k->local, &found.key.local_port);
+	if (found.reserved < 0)
+		fprintf(stderr, "tcpkd: port %u of %s is a client's and could not be reserved again: %s\n",
+			ntohs(k->local_port), inet_ntop(AF_INET, &k->local, text, sizeof text),
+			strerror(-found.reserved));
+	c->claims[c->claim_count++] = found;
+}
+
+void clients_adopt(struct clients *all)
+{
+	struct table_key k, next;
+	struct table_claim counts;
+
+	for (uint32_t i = 0; i < TABLE_CLIENTS; i++) {
+		struct table_client entry;
+		struct client *c;
+
+		if (table_client(all->table, i, &entry))
+			continue;
+		c = devices_has_tap(all->devices, entry.tap) ?
+			client_new(all, -1, &(struct policy_peer){ .uid = entry.uid }) : NULL;
+		if (!c) {
+			table_remove_client(all->table, i);
+			continue;
+		}
+		c->open = true;
+		c->index = i;
+		c->entry = entry;
+	}
+	for (int e = table_next_claim(all->table, NULL, &k); !e; k = next) {
+		e = table_next_claim(all->table, &k, &next);
+		if (!table_claim(all->table, &k, &counts))
+			adopt_claim(all, &k, counts.client);
+	}
+}
+
+void clients_lose(struct clients *all, uint32_t ifindex)
+{
+	struct client *c = all->first;
+
+	while (c && !(c->open && c->entry.tap == ifindex))
+		c = c->next;
+	if (c)
+		client_end(all, c);
+}
+
+unsigned clients_sweep(struct clients *all)
+{
+	unsigned left = 0;
+
+	for (struct client *c = all->first, *next; c; c = next) {
+		next = c->next;
+		if (c->fd >= 0)
+			continue;
+		if (devices_has_tap(all->devices, c->entry.tap))
+			left++;
+		else
+			client_end(all, c);
+	}
+	return left;
+}

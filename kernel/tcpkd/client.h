@@ -1,0 +1,69 @@
+/* What a client of tcpkd may ask for, and has. One thread.
+ *
+ * A client is a connection to the helper, and from TCPKD_OPEN on a place in the table, a ring and a TAP. One that is
+ * adopted has no connection: an earlier tcpkd has served it, and it may come back. */
+#ifndef KERNEL_TCPKD_CLIENT_H
+#define KERNEL_TCPKD_CLIENT_H
+
+#include "kernel/tcpkd/devices.h"
+#include "kernel/tcpkd/policy.h"
+#include "kernel/tcpkd/table.h"
+#include "kernel/uapi/tcpk.h"
+
+#include <stddef.h>
+
+struct claim {
+	struct table_key key;
+	int reserved; /* a socket, bound and never listening: the kernel's TCP gives the port to nobody; -1: somebody was
+		       * quicker while no tcpkd was there */
+};
+
+struct client {
+	struct client *next;
+	int fd; /* the connection; -1: adopted */
+	struct policy_peer peer;
+	bool open;
+	uint32_t index;
+	struct table_client entry;
+	struct claim *claims;
+	unsigned claim_count, claim_room;
+	struct tcpk_stats before; /* counts of what it does not claim any more */
+};
+
+struct clients {
+	struct table *table;
+	struct devices *devices;
+	const struct policy *policy;
+	uid_t self;
+	struct client *first;
+};
+
+/* A connection. NULL: no memory. groups are copied. */
+struct client *client_new(struct clients *, int fd, const struct policy_peer *);
+/* Gives back all that it has, and closes its connection. */
+void client_end(struct clients *, struct client *);
+/* How many connections, or open clients, of that user there are. */
+unsigned client_count(const struct clients *, uid_t, bool open);
+
+/* What the client is to be sent: fds, of which fd_count are to be attached and closed then. */
+struct client_answer {
+	struct tcpkd_reply reply;
+	int fds[2];
+	unsigned fd_count;
+};
+
+/* One message of len bytes; attached: a descriptor that came with it, the caller's still, or -1. false: it was no
+ * request of this ABI, and the connection is to be closed after the answer. An adopted client that came back has its
+ * connection from then on, which this one then is: *who is changed. */
+bool client_request(struct clients *, struct client **who, const void *message, size_t len, int attached,
+	struct client_answer *);
+
+/* Takes over what is in the table from before. */
+void clients_adopt(struct clients *);
+/* A device has gone: whose TAP it was, ends. */
+void clients_lose(struct clients *, uint32_t ifindex);
+/* Ends what was adopted and has nobody any more. Returns how many are left. */
+unsigned clients_sweep(struct clients *);
+bool clients_any(const struct clients *);
+
+#endif

@@ -1,0 +1,51 @@
+#include "kernel/tcpkd/confine.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <seccomp.h>
+#include <sys/prctl.h>
+
+int confine_capabilities(bool privileged)
+{
+	static const unsigned kept[] = { CAP_BPF, CAP_NET_ADMIN, CAP_NET_RAW, CAP_NET_BIND_SERVICE };
+	bool had[4];
+
+	for (unsigned i = 0; i < 4; i++)
+		had[i] = capng_have_capability(CAPNG_PERMITTED, kept[i]) && (privileged || kept[i] != CAP_NET_BIND_SERVICE);
+	capng_clear(CAPNG_SELECT_ALL);
+	for (unsigned i = 0; i < 4; i++)
+		if (had[i])
+			capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, kept[i]);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return -errno;
+	return capng_apply(CAPNG_SELECT_CAPS) ? -EPERM : 0;
+}
+
+int confine_calls(void)
+{
+	static const int allowed[] = {
+		SCMP_SYS(accept4), SCMP_SYS(bind), SCMP_SYS(bpf), SCMP_SYS(brk), SCMP_SYS(clock_gettime), SCMP_SYS(close),
+		SCMP_SYS(epoll_create1),
+		SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_wait), SCMP_SYS(exit), SCMP_SYS(exit_group),
+		SCMP_SYS(fcntl), SCMP_SYS(fstat), SCMP_SYS(futex), SCMP_SYS(getpid), SCMP_SYS(getrandom),
+		SCMP_SYS(getsockname), SCMP_SYS(getsockopt), SCMP_SYS(gettid), SCMP_SYS(getuid), SCMP_SYS(ioctl),
+		SCMP_SYS(lseek), SCMP_SYS(madvise), SCMP_SYS(mmap), SCMP_SYS(mprotect), SCMP_SYS(mremap), SCMP_SYS(munmap),
+		SCMP_SYS(newfstatat), SCMP_SYS(openat), SCMP_SYS(read), SCMP_SYS(recvfrom), SCMP_SYS(recvmsg),
+		SCMP_SYS(restart_syscall), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn),
+		SCMP_SYS(sendmsg), SCMP_SYS(sendto), SCMP_SYS(setsockopt), SCMP_SYS(sigaltstack), SCMP_SYS(socket),
+		SCMP_SYS(stat), SCMP_SYS(sysinfo), SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(write), SCMP_SYS(writev),
+	};
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	int e = filter ? 0 : -ENOMEM;
+
+	for (unsigned i = 0; !e && i < sizeof allowed / sizeof *allowed; i++) {
+		e = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
+		if (e == -EDOM || e == -EFAULT) /* a machine without that call */
+			e = 0;
+	}
+	if (!e)
+		e = seccomp_load(filter);
+	if (filter)
+		seccomp_release(filter);
+	return e;
+}

@@ -1,0 +1,234 @@
+/* tcpkd: TCPK on stock kernels. kernel/uapi/tcpk.h says what it does for programs, `tcpkd --help` what for its user. */
+#include "kernel/tcpkd/confine.h"
+#include "kernel/tcpkd/server.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#define PINS "/sys/fs/bpf/tcpkd"
+#define POLICY "/etc/tcpkd.conf"
+#define POLICY_BYTES (64 << 10)
+#define BPF_FS_MAGIC 0xcafe4a11
+
+enum { OK, FAILED, USAGE };
+
+static const struct argp_option options[] = {
+	{ "socket", 's', "PATH", 0, "listen here [" TCPKD_PATH "]", 0 },
+	{ "policy", 'p', "FILE", 0, "who may claim what [" POLICY ", where there is one]", 0 },
+	{ "pins", 'b', "DIR", 0, "keep the port table in this folder of a BPF file system, so that the next tcpkd goes on "
+		"with it; or \"none\" [" PINS ", where /sys/fs/bpf is one]", 0 },
+	{ "remove", 'r', NULL, 0, "do not serve: take down what an earlier tcpkd has left", 0 },
+	{ 0 },
+};
+static const char doc[] = "Lets programs have TCP ports of this host that their own TCP serves: TCPK for kernels without "
+	"its module. Needs root, or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN; all but CAP_BPF, CAP_NET_ADMIN and CAP_NET_RAW "
+	"(and CAP_NET_BIND_SERVICE, where the policy gives ports below 1024) are given up before anybody is served.\v"
+	"The policy file has lines of these forms; # begins a comment:\n"
+	"  allow user alice ports 80,443,8000-8999\n"
+	"  allow group tcpk ports 1024-65535\n"
+	"  allow anyone ports 20000-20099\n"
+	"  clients 64      at a time, of one user\n"
+	"  claims 4096     of one client\n"
+	"  ring 64M        the largest\n"
+	"Without a file: ports from 1024 on for the group tcpk, all for the user that tcpkd runs as.\n"
+	"Below the host's first unprivileged port a policy that names it is what is needed, and nothing else.\n"
+	"\nSIGTERM ends it. Clients that have claims keep them, and the next tcpkd takes them over.\n"
+	"\nExample: tcpkd & tcpu status\n"
+	"Exit status: 0 ended by a signal, or removed; 1 failed, and said why; 2 wrong arguments.";
+
+struct arguments {
+	const char *socket, *policy, *pins;
+	bool remove;
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct arguments *a = state->input;
+
+	switch (key) {
+	case 's':
+		a->socket = arg;
+		break;
+	case 'p':
+		a->policy = arg;
+		break;
+	case 'b':
+		a->pins = arg;
+		break;
+	case 'r':
+		a->remove = true;
+		break;
+	case ARGP_KEY_ARG:
+		argp_error(state, "unexpected \"%s\": there are only options", arg);
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+/* ---- what it starts from ---- */
+
+static bool read_policy(struct policy *p, const char *named)
+{
+	const char *name = named ? named : POLICY;
+	static char text[POLICY_BYTES];
+	char complaint[512];
+	size_t n;
+	FILE *f;
+
+	policy_default(p, geteuid());
+	f = fopen(name, "re");
+	if (!f && errno == ENOENT && !named)
+		return true;
+	n = f ? fread(text, 1, sizeof text, f) : 0;
+	if (!f || ferror(f) || n == sizeof text) {
+		fprintf(stderr, "tcpkd: %s: %s\n", name, n == sizeof text ? "longer than 64 KiB" : strerror(errno));
+		if (f)
+			fclose(f);
+		return false;
+	}
+	fclose(f);
+	if (!policy_read(p, name, text, n, complaint, sizeof complaint))
+		return true;
+	fprintf(stderr, "tcpkd: %s\n", complaint);
+	return false;
+}
+
+/* The folder for pins, made if it is not there; NULL: none. */
+static const char *find_pins(const char *wanted, bool *bad)
+{
+	const char *pins = wanted ? wanted : PINS;
+	struct statfs fs;
+
+	*bad = false;
+	if (wanted && !strcmp(wanted, "none"))
+		return NULL;
+	if ((mkdir(pins, 0700) && errno != EEXIST) || statfs(pins, &fs) || (unsigned long)fs.f_type != BPF_FS_MAGIC) {
+		*bad = wanted;
+		fprintf(stderr, "tcpkd: %s is no folder of a BPF file system (mount -t bpf bpf /sys/fs/bpf)%s\n", pins,
+			wanted ? "" : ": clients will not survive another tcpkd");
+		return NULL;
+	}
+	return pins;
+}
+
+static int socket_of(const struct arguments *a)
+{
+	int fd;
+
+	if (sd_listen_fds(1) > 0)
+		return SD_LISTEN_FDS_START;
+	fd = server_listen(a->socket);
+	if (fd < 0)
+		fprintf(stderr, "tcpkd: %s: %s\n", a->socket,
+			fd == -EADDRINUSE ? "another tcpkd serves it; end that one, or choose another --socket" : strerror(-fd));
+	return fd;
+}
+
+static int stop_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* A claim is a descriptor here. */
+static void many_descriptors(void)
+{
+	struct rlimit r;
+
+	if (!getrlimit(RLIMIT_NOFILE, &r)) {
+		r.rlim_cur = r.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &r);
+	}
+}
+
+static void lose(void *clients, uint32_t ifindex)
+{
+	clients_lose(clients, ifindex);
+}
+
+static int confine(const struct policy *p)
+{
+	int e = confine_capabilities(policy_has_privileged(p));
+
+	if (!e)
+		e = confine_calls();
+	if (e)
+		fprintf(stderr, "tcpkd: cannot confine itself: %s\n", strerror(-e));
+	return e;
+}
+
+static int serve(struct clients *all, const struct arguments *a)
+{
+	int stop = stop_signals(), fd, e;
+
+	fd = socket_of(a);
+	if (fd < 0)
+		return fd;
+	e = confine(all->policy);
+	if (!e) {
+		clients_adopt(all);
+		sd_notify(0, "READY=1");
+		e = server_run(all, fd, stop);
+	}
+	if (e)
+		fprintf(stderr, "tcpkd: %s\n", strerror(-e));
+	return e;
+}
+
+/* Who has claims keeps them: nothing is given back, and the programs stay. */
+static void end(struct clients *all, bool keep)
+{
+	devices_close(all->devices, !keep);
+	table_close(all->table, keep);
+}
+
+int main(int argc, char **argv)
+{
+	const struct argp argp = { .options = options, .parser = parse, .doc = doc };
+	struct arguments a = { .socket = TCPKD_PATH };
+	struct policy policy;
+	struct clients all = { .policy = &policy, .self = geteuid() };
+	const char *pins;
+	bool bad;
+	int e = 0;
+
+	argp_err_exit_status = USAGE;
+	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	if (!read_policy(&policy, a.policy))
+		return FAILED;
+	pins = find_pins(a.pins, &bad);
+	if (bad)
+		return FAILED;
+	many_descriptors();
+	all.table = table_open(pins);
+	if (!all.table)
+		return FAILED;
+	all.devices = devices_open(all.table, lose, &all);
+	if (!all.devices) {
+		table_close(all.table, true);
+		return FAILED;
+	}
+	if (!a.remove)
+		e = serve(&all, &a);
+	end(&all, !a.remove && pins && clients_any(&all));
+	return e ? FAILED : OK;
+}

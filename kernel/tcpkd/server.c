@@ -1,0 +1,250 @@
+#include "kernel/tcpkd/server.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define EVENTS 64
+#define GROUPS 65536 /* NGROUPS_MAX */
+#define SWEEP_MS 1000
+#define MESSAGE_MAX (2 * sizeof(struct tcpkd_request)) /* what is longer is seen to be */
+
+/* ---- listening ---- */
+
+/* A socket of the file system outlives who listened on it. */
+static bool is_served(const struct sockaddr_un *a)
+{
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool served = fd >= 0 && (!connect(fd, (const struct sockaddr *)a, sizeof *a) || errno == EAGAIN);
+
+	if (fd >= 0)
+		close(fd);
+	return served;
+}
+
+int server_listen(const char *path)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd, e = 0;
+
+	if (strlen(path) >= sizeof a.sun_path)
+		return -ENAMETOOLONG;
+	strcpy(a.sun_path, path);
+	if (is_served(&a))
+		return -EADDRINUSE;
+	unlink(path);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	/* Anybody may connect: the policy is asked then. */
+	if (bind(fd, (struct sockaddr *)&a, sizeof a) || chmod(path, 0666) || listen(fd, SOMAXCONN)) {
+		e = -errno;
+		close(fd);
+	}
+	return e ? e : fd;
+}
+
+/* ---- connections ---- */
+
+static int watch(int epoll, int fd)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.fd = fd };
+
+	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &ev) ? -errno : 0;
+}
+
+/* Who it is, by the kernel's word. groups: the caller's to free. */
+static int know(int fd, struct policy_peer *peer, gid_t **groups)
+{
+	struct ucred who;
+	socklen_t len = sizeof who;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len))
+		return -errno;
+	len = GROUPS * sizeof **groups;
+	*groups = malloc(len + sizeof **groups);
+	if (!*groups)
+		return -ENOMEM;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, *groups, &len))
+		len = 0;
+	(*groups)[len / sizeof **groups] = who.gid;
+	*peer = (struct policy_peer){ .uid = who.uid, .pid = who.pid, .groups = *groups,
+		.group_count = len / sizeof **groups + 1 };
+	return 0;
+}
+
+static unsigned connections(const struct clients *all)
+{
+	unsigned n = 0;
+
+	for (const struct client *c = all->first; c; c = c->next)
+		n += c->fd >= 0;
+	return n;
+}
+
+/* Too many of one user's hold up nobody else. */
+static void take_connection(struct clients *all, int epoll, int fd)
+{
+	struct policy_peer peer;
+	gid_t *groups = NULL;
+	struct client *c = NULL;
+
+	if (!know(fd, &peer, &groups) && connections(all) < SERVER_CONNECTIONS &&
+		client_count(all, peer.uid, false) < SERVER_CONNECTIONS_OF_USER)
+		c = client_new(all, fd, &peer);
+	free(groups);
+	if (!c)
+		close(fd);
+	else if (watch(epoll, fd))
+		client_end(all, c);
+}
+
+static struct client *by_fd(const struct clients *all, int fd)
+{
+	struct client *c = all->first;
+
+	while (c && c->fd != fd)
+		c = c->next;
+	return c;
+}
+
+union control {
+	struct cmsghdr align;
+	char room[CMSG_SPACE(4 * sizeof(int))];
+};
+
+/* Keeps the first descriptor, and closes what else came. */
+static int attached(struct msghdr *m)
+{
+	int first = -1;
+
+	for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h; h = CMSG_NXTHDR(m, h)) {
+		size_t n = h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS ?
+			(h->cmsg_len - CMSG_LEN(0)) / sizeof(int) : 0;
+
+		for (size_t i = 0; i < n; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(h) + i * sizeof fd, sizeof fd);
+			if (first < 0)
+				first = fd;
+			else
+				close(fd);
+		}
+	}
+	return first;
+}
+
+static bool answer(int fd, struct client_answer *a)
+{
+	union control control = { .room = { 0 } };
+	struct iovec io = { &a->reply, sizeof a->reply };
+	struct msghdr m = { .msg_iov = &io, .msg_iovlen = 1 };
+	bool sent;
+
+	if (a->fd_count) {
+		struct cmsghdr *h = &control.align;
+
+		m.msg_control = &control;
+		m.msg_controllen = CMSG_SPACE(a->fd_count * sizeof(int));
+		h->cmsg_level = SOL_SOCKET;
+		h->cmsg_type = SCM_RIGHTS;
+		h->cmsg_len = CMSG_LEN(a->fd_count * sizeof(int));
+		memcpy(CMSG_DATA(h), a->fds, a->fd_count * sizeof(int));
+	}
+	/* Who does not read answers is not waited for. */
+	sent = sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof a->reply;
+	for (unsigned i = 0; i < a->fd_count; i++)
+		close(a->fds[i]);
+	return sent;
+}
+
+/* One request of those that wait: others have their turn. */
+static void serve(struct clients *all, struct client *c)
+{
+	char message[MESSAGE_MAX];
+	union control control;
+	struct iovec io = { message, sizeof message };
+	struct msghdr m = { .msg_iov = &io, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+	struct client_answer a;
+	ssize_t n = recvmsg(c->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	int fd;
+	bool good;
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		client_end(all, c);
+		return;
+	}
+	fd = attached(&m);
+	good = client_request(all, &c, message, (size_t)n, fd, &a);
+	if (fd >= 0)
+		close(fd);
+	if (!answer(c->fd, &a) || !good)
+		client_end(all, c);
+}
+
+static void accept_all(struct clients *all, int epoll, int listen_fd)
+{
+	for (unsigned i = 0; i < EVENTS; i++) {
+		int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd < 0)
+			return;
+		take_connection(all, epoll, fd);
+	}
+}
+
+/* What came, by descriptor: one that was closed in this turn is nobody's, or somebody's who will be asked for nothing. */
+static bool turn(struct clients *all, int epoll, int listen_fd, int stop_fd, const struct epoll_event *ev, int n)
+{
+	bool stop = false;
+
+	for (int i = 0; i < n; i++) {
+		int fd = ev[i].data.fd;
+		struct client *c = by_fd(all, fd);
+
+		if (fd == stop_fd)
+			stop = true;
+		else if (fd == listen_fd)
+			accept_all(all, epoll, listen_fd);
+		else if (fd == devices_fd(all->devices))
+			devices_turn(all->devices);
+		else if (c)
+			serve(all, c);
+	}
+	return !stop;
+}
+
+int server_run(struct clients *all, int listen_fd, int stop_fd)
+{
+	struct epoll_event ev[EVENTS];
+	int epoll = epoll_create1(EPOLL_CLOEXEC), e = epoll < 0 ? -errno : 0, n;
+	unsigned adopted = 1;
+
+	if (!e)
+		e = watch(epoll, listen_fd);
+	if (!e)
+		e = watch(epoll, stop_fd);
+	if (!e)
+		e = watch(epoll, devices_fd(all->devices));
+	while (!e) {
+		n = epoll_wait(epoll, ev, EVENTS, adopted ? SWEEP_MS : -1);
+		if (n < 0 && errno != EINTR)
+			e = -errno;
+		else if (n > 0 && !turn(all, epoll, listen_fd, stop_fd, ev, n))
+			break;
+		if (adopted)
+			adopted = clients_sweep(all);
+	}
+	if (epoll >= 0)
+		close(epoll);
+	return e;
+}

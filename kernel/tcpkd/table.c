@@ -1,0 +1,192 @@
+#include "kernel/tcpkd/table.h"
+
+#include "tcpk.skel.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct table {
+	struct tcpk_bpf *bpf;
+	int claims, ports, clients, rings, taps, locals; /* maps */
+	uint32_t counts[65536]; /* claims of each port, by the port as it stands in a header */
+};
+
+static int quiet(enum libbpf_print_level level, const char *format, va_list list)
+{
+	return level == LIBBPF_WARN ? vfprintf(stderr, format, list) : 0;
+}
+
+static void recount(struct table *t)
+{
+	struct table_key k;
+
+	for (uint32_t port = 0; port < 65536; port++)
+		t->counts[port] = 0;
+	for (int e = table_next_claim(t, NULL, &k); !e; e = table_next_claim(t, &k, &k))
+		t->counts[k.local_port]++;
+	for (uint32_t port = 0; port < 65536; port++)
+		bpf_map_update_elem(t->ports, &port, &t->counts[port], BPF_ANY);
+}
+
+static void no_pins(struct tcpk_bpf *bpf)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, bpf->obj)
+		bpf_map__set_pin_path(map, NULL);
+}
+
+struct table *table_open(const char *pins)
+{
+	DECLARE_LIBBPF_OPTS(bpf_object_open_opts, options, .pin_root_path = pins ? pins : "/");
+	struct table *t = calloc(1, sizeof *t);
+
+	libbpf_set_print(quiet);
+	if (!t)
+		return NULL;
+	t->bpf = tcpk_bpf__open_opts(&options);
+	if (t->bpf && !pins)
+		no_pins(t->bpf);
+	if (!t->bpf || tcpk_bpf__load(t->bpf)) {
+		fprintf(stderr, "tcpkd: the kernel takes the BPF programs not: %s. Needed are Linux 6.1, BTF and CAP_BPF, "
+			"CAP_PERFMON and CAP_NET_ADMIN%s%s\n", strerror(errno),
+			pins ? "; if maps of another version are pinned, remove " : "", pins ? pins : "");
+		if (t->bpf)
+			tcpk_bpf__destroy(t->bpf);
+		free(t);
+		return NULL;
+	}
+	t->claims = bpf_map__fd(t->bpf->maps.tcpk_claims);
+	t->ports = bpf_map__fd(t->bpf->maps.tcpk_ports);
+	t->clients = bpf_map__fd(t->bpf->maps.tcpk_clients);
+	t->rings = bpf_map__fd(t->bpf->maps.tcpk_rings);
+	t->taps = bpf_map__fd(t->bpf->maps.tcpk_taps);
+	t->locals = bpf_map__fd(t->bpf->maps.tcpk_locals);
+	libbpf_set_print(NULL); /* of what it attaches, it tells what is no fault */
+	recount(t);
+	return t;
+}
+
+void table_close(struct table *t, bool keep)
+{
+	if (!keep)
+		bpf_object__unpin_maps(t->bpf->obj, NULL);
+	tcpk_bpf__destroy(t->bpf);
+	free(t);
+}
+
+int table_program(const struct table *t, enum table_program which)
+{
+	const struct bpf_program *p = which == TABLE_IN ? t->bpf->progs.tcpk_in :
+		which == TABLE_OUT ? t->bpf->progs.tcpk_out : t->bpf->progs.tcpk_mute;
+
+	return bpf_program__fd(p);
+}
+
+/* ---- clients ---- */
+
+int table_add_client(struct table *t, uint32_t index, const struct table_client *c)
+{
+	int ring = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "tcpk_ring", 0, 0, c->ring_bytes, NULL), e;
+
+	if (ring < 0)
+		return ring;
+	e = bpf_map_update_elem(t->rings, &index, &ring, BPF_ANY);
+	if (!e)
+		e = bpf_map_update_elem(t->clients, &index, c, BPF_ANY);
+	if (!e)
+		e = bpf_map_update_elem(t->taps, &c->tap, &index, BPF_ANY);
+	if (e) {
+		table_remove_client(t, index);
+		close(ring);
+		return e;
+	}
+	return ring;
+}
+
+void table_remove_client(struct table *t, uint32_t index)
+{
+	static const struct table_client none;
+	struct table_client c;
+
+	if (!table_client(t, index, &c))
+		bpf_map_delete_elem(t->taps, &c.tap);
+	bpf_map_update_elem(t->clients, &index, &none, BPF_ANY);
+	bpf_map_delete_elem(t->rings, &index);
+}
+
+int table_client(const struct table *t, uint32_t index, struct table_client *c)
+{
+	int e = bpf_map_lookup_elem(t->clients, &index, c);
+
+	return e ? e : c->tap ? 0 : -ENOENT;
+}
+
+/* ---- claims ---- */
+
+static void count(struct table *t, uint16_t port_as_it_stands, int by)
+{
+	uint32_t port = port_as_it_stands;
+
+	t->counts[port] += (uint32_t)by;
+	bpf_map_update_elem(t->ports, &port, &t->counts[port], BPF_ANY);
+}
+
+int table_add_claim(struct table *t, const struct table_key *k, const struct table_claim *c)
+{
+	int e = bpf_map_update_elem(t->claims, k, c, BPF_NOEXIST);
+
+	if (!e)
+		count(t, k->local_port, 1);
+	return e;
+}
+
+void table_remove_claim(struct table *t, const struct table_key *k)
+{
+	if (!bpf_map_delete_elem(t->claims, k))
+		count(t, k->local_port, -1);
+}
+
+int table_claim(const struct table *t, const struct table_key *k, struct table_claim *c)
+{
+	return bpf_map_lookup_elem(t->claims, k, c);
+}
+
+int table_next_claim(const struct table *t, const struct table_key *after, struct table_key *next)
+{
+	return bpf_map_get_next_key(t->claims, after, next);
+}
+
+/* ---- addresses ---- */
+
+int table_add_local(struct table *t, uint32_t ip)
+{
+	const uint32_t yes = 1;
+
+	return bpf_map_update_elem(t->locals, &ip, &yes, BPF_ANY);
+}
+
+void table_remove_local(struct table *t, uint32_t ip)
+{
+	bpf_map_delete_elem(t->locals, &ip);
+}
+
+bool table_is_local(const struct table *t, uint32_t ip)
+{
+	uint32_t yes;
+
+	return ntohl(ip) >> 24 == 127 || !bpf_map_lookup_elem(t->locals, &ip, &yes);
+}
+
+void table_clear_locals(struct table *t)
+{
+	uint32_t ip;
+
+	while (!bpf_map_get_next_key(t->locals, NULL, &ip))
+		bpf_map_delete_elem(t->locals, &ip);
+}
