@@ -228,7 +228,7 @@ static int open_new(struct clients *all, struct client *c, const struct tcpkd_re
 		return -EDQUOT;
 	e = free_index(all, &c->index);
 	if (!e)
-		e = devices_make_tap(all->devices, &tap);
+		e = devices_make_tap(all->devices, c->peer.uid, &tap);
 	if (e)
 		return e;
 	c->entry = (struct table_client){ .tap = tap.ifindex, .uid = c->peer.uid, .ring_bytes = bytes,

@@ -243,6 +243,7 @@ static void put_settings(struct nlmsghdr *h, const uint8_t *settings, size_t n)
 	mnl_attr_nest_end(h, spec);
 }
 
+/* ifindex gets flags, and those settings of IPv4. */
 static int set(struct devices *d, uint32_t ifindex, unsigned flags, const uint8_t *settings, size_t n)
 {
 	char room[MNL_SOCKET_BUFFER_SIZE];
@@ -310,7 +311,7 @@ void devices_close(struct devices *d, bool detach_all)
 
 /* ---- TAPs ---- */
 
-int devices_make_tap(struct devices *d, struct device_tap *tap)
+int devices_make_tap(struct devices *d, uid_t owner, struct device_tap *tap)
 {
 	struct ifreq r = { .ifr_name = TAP_NAME, .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
 	int header = VNET_HEADER, e;
@@ -318,7 +319,9 @@ int devices_make_tap(struct devices *d, struct device_tap *tap)
 	tap->fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (tap->fd < 0)
 		return -errno;
-	e = ioctl(tap->fd, TUNSETIFF, &r) || ioctl(tap->fd, TUNSETVNETHDRSZ, &header) ? -errno : 0;
+	/* Its owner can make it outlive him; then it is no one else's. */
+	e = ioctl(tap->fd, TUNSETIFF, &r) || ioctl(tap->fd, TUNSETVNETHDRSZ, &header) ||
+		ioctl(tap->fd, TUNSETOWNER, (unsigned long)owner) ? -errno : 0;
 	if (!e) {
 		memcpy(tap->name, r.ifr_name, sizeof tap->name);
 		tap->ifindex = if_nametoindex(tap->name);

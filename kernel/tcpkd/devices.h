@@ -5,6 +5,7 @@
 #include "kernel/tcpkd/table.h"
 
 #include <net/if.h>
+#include <sys/types.h>
 
 struct devices;
 
@@ -24,7 +25,7 @@ struct device_tap {
 };
 
 /* A TAP whose owner can send by it what tcpk_out lets out, once the table knows it; and hears nothing. */
-int devices_make_tap(struct devices *, struct device_tap *);
+int devices_make_tap(struct devices *, uid_t owner, struct device_tap *);
 void devices_delete(struct devices *, uint32_t ifindex);
 /* Of a TAP that somebody hands in: its ifindex, if it is one of this namespace's; else 0. */
 uint32_t devices_which_tap(int fd);
