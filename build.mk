@@ -43,10 +43,10 @@ need = @tools/need.sh
 # random.lua writes descriptions for random.sh.
 TESTS_LUA := $(filter-out tests/ilp/random.lua,$(wildcard tests/*/*.lua))
 TESTS_SH := $(wildcard tests/*.sh) tests/ilp/survey.sh tests/ilp/random.sh \
-	$(filter-out %/common.sh %/race.sh,$(wildcard tests/netns/*.sh))
+	$(filter-out %/common.sh %/race.sh %/pace.sh,$(wildcard tests/netns/*.sh))
 
 .PHONY: help all tests demo check check-asan check-cross fuzz mutants prove survey random aead xdr-differential
-.PHONY: packetdrill losstable race bench lint clean
+.PHONY: packetdrill losstable race pace bench lint clean
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' build.mk
 	@echo "  CC=gcc|clang chooses the compiler, V=1 shows the commands, FILE=path is what demo sends,"
@@ -136,6 +136,10 @@ losstable: tests ## write tests/loss-table.txt anew: throughput by loss and buff
 race: tests ## seconds of transfers over bad roads, by Linux and by TCPU in turn (root; two minutes)
 	$(need) $(NEED_ROOT)
 	@CC=$(CC) B=build/$(notdir $(CC)) tests/netns/race.sh
+
+pace: tests ## how fast TCPU by TCPK is beside the kernel's TCP (root; five minutes; ROUNDS=7)
+	$(need) $(NEED_ROOT)
+	@B=build/$(notdir $(CC)) tests/netns/pace.sh
 
 bench: all ## ns per byte and per call of every chain, schedule and direction
 	@build/$(notdir $(CC))/bin/tcpu bench

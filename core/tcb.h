@@ -166,7 +166,7 @@ static inline struct listening *listening(const struct tcb *l) { return &((struc
 #define QUICK_MAX 16     /* ACKs that are not delayed when a connection begins */
 #define HEAP_OUT UINT32_MAX
 #define RANGES_FEW 16    /* for which there are nodes when something comes over a hole */
-#define BATCH 64 /* segments handed to the link in one call */
+#define BATCH 128 /* segments handed to the link in one call */
 
 struct tcpu {
 	struct tcpu_config config;

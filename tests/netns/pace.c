@@ -1,11 +1,12 @@
 /* How fast bytes go from one end to the other, over TCPU by TCPK or over the kernel's TCP: what tests/netns/pace.sh
- * asks. The sender writes every byte once before it sends it, the receiver reads every byte once. Or the two play ball:
- * so many bytes there and back, many times, spinning.
+ * asks. The sender writes every byte once before it sends it, the receiver reads every byte once; with --seam right where
+ * TCPU has it, instead of in a buffer. Or the two play ball: so many bytes there and back, many times, spinning.
  *
  *	pace --listen PORT [--kernel] [--ball BYTES [--spin]]
  *	pace --connect IP:PORT --bytes N ...
  *
- * Who connects says in the end: `seconds NUMBER`. */
+ * Each says in the end: `seconds NUMBER processor SECONDS`. */
+#include "core/cksum.h"
 #include "core/link/tcpk.h"
 #include "core/tcpu.h"
 
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,9 +25,10 @@
 #define LIMIT_S 120
 
 static struct options {
-	bool kernel, spin, connects;
+	bool kernel, spin, connects, seam;
 	const char *helper;
 	uint32_t ring;
+	int buffer;
 	uint64_t bytes;
 	size_t ball;
 	struct sockaddr_in address;
@@ -41,6 +44,8 @@ static const struct argp_option known[] = {
 	{ "connect", 'c', "IP:PORT", 0, "and send", 0 },
 	{ "bytes", 'n', "N", 0, "or balls", 0 },
 	{ "ball", 'b', "BYTES", 0, "of each", 0 },
+	{ "buffer", 'B', "BYTES", 0, "SO_SNDBUF and SO_RCVBUF", 0 },
+	{ "seam", 'S', 0, 0, "TCPU's fill and drain", 0 },
 	{ "spin", 's', 0, 0, "look all the time", 0 },
 	{ 0 },
 };
@@ -62,6 +67,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'l': o.address.sin_port = htons((uint16_t)atoi(arg)); break;
 	case 'n': o.bytes = strtoull(arg, NULL, 10); break;
 	case 'b': o.ball = strtoull(arg, NULL, 10); break;
+	case 'B': o.buffer = atoi(arg); break;
+	case 'S': o.seam = true; break;
 	case 's': o.spin = true; break;
 	case 'c':
 		if (!colon)
@@ -82,6 +89,15 @@ static double now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Seconds that it was busy, the kernel's work for it included. */
+static double processor(void)
+{
+	struct rusage r;
+
+	getrusage(RUSAGE_SELF, &r);
+	return (double)(r.ru_utime.tv_sec + r.ru_stime.tv_sec) + (double)(r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1e6;
 }
 
 static uint8_t buffer[CALL_BYTES] __attribute__((aligned(64)));
@@ -135,6 +151,84 @@ static size_t recv_some(int fd, uint8_t *p, size_t n)
 	return (size_t)k;
 }
 
+/* ---- by the seam: a call is about as much as one by a buffer ---- */
+
+static size_t fill(void *ctx, uint64_t off, uint8_t *dst, size_t cap, uint16_t *sum)
+{
+	uint64_t *left = ctx, at = off / 8, total = 0;
+	size_t n = (cap < *left ? cap : *left) / 8;
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t w = at + i;
+
+		memcpy(dst + 8 * i, &w, 8);
+		total += (w & 0xffffffff) + (w >> 32);
+	}
+	if (sum) {
+		total = (total & 0xffffffff) + (total >> 32);
+		total = (total & 0xffff) + (total >> 16);
+		total = (total & 0xffff) + (total >> 16);
+		*sum = (uint16_t)((total & 0xffff) + (total >> 16));
+	}
+	*left -= 8 * n;
+	return 8 * n;
+}
+
+struct taken {
+	struct seam_sink seam;
+	size_t n;
+	uint64_t sum;
+};
+
+static size_t drain(void *ctx, uint64_t off, const uint8_t *data, size_t len, uint16_t *sum)
+{
+	struct taken *t = ctx;
+
+	(void)off;
+	t->sum += read_all(data, len);
+	if (sum)
+		*sum = tcpu_sum(data, len);
+	return len;
+}
+
+static void settle(void *ctx, uint64_t off, size_t n, bool good)
+{
+	struct taken *t = ctx;
+
+	(void)off;
+	if (good)
+		t->n += n;
+	t->seam.done = t->n >= CALL_BYTES;
+}
+
+static void stream_out_by_seam(int fd)
+{
+	for (uint64_t at = 0, left; at < o.bytes; at += CALL_BYTES) {
+		const struct seam_source source = { .fill = fill, .ctx = &left };
+
+		left = CALL_BYTES;
+		if (fill_tcpu(fd, &source, 0) != CALL_BYTES)
+			fail("fill");
+	}
+}
+
+static uint64_t stream_in_by_seam(int fd)
+{
+	struct taken t = { .seam = { .drain = drain, .settle = settle, .ctx = &t } };
+	ssize_t n;
+
+	do {
+		t.n = 0;
+		t.seam.done = false;
+		n = drain_tcpu(fd, &t.seam, 0);
+		if (n < 0)
+			fail("drain");
+	} while (n);
+	return t.sum;
+}
+
+/* ---- by a buffer ---- */
+
 static void stream_out(int fd)
 {
 	for (uint64_t at = 0; at < o.bytes; at += CALL_BYTES) {
@@ -145,10 +239,10 @@ static void stream_out(int fd)
 
 static void stream_in(int fd)
 {
-	uint64_t sum = 0;
+	uint64_t sum = o.seam ? stream_in_by_seam(fd) : 0;
 	size_t n;
 
-	while ((n = recv_some(fd, buffer, CALL_BYTES)))
+	while (!o.seam && (n = recv_some(fd, buffer, CALL_BYTES)))
 		sum += read_all(buffer, n);
 	fprintf(stderr, "sum %llx\n", (unsigned long long)sum);
 }
@@ -200,6 +294,9 @@ static int meet(int fd)
 {
 	int on = 1, met = fd, busy_us = 1000000;
 
+	if (o.buffer && (CALL(setsockopt, fd, SOL_SOCKET, SO_SNDBUF, &o.buffer, sizeof o.buffer) ||
+				CALL(setsockopt, fd, SOL_SOCKET, SO_RCVBUF, &o.buffer, sizeof o.buffer)))
+		fail("the buffers");
 	if (o.connects) {
 		if (CALL(connect, fd, &o.address, sizeof o.address))
 			fail("connect");
@@ -211,7 +308,7 @@ static int meet(int fd)
 		puts("listening");
 		met = CALL(accept, fd, NULL, NULL);
 	}
-	if (met < 0 || CALL(setsockopt, met, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) ||
+	if (met < 0 || (o.ball && CALL(setsockopt, met, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on)) ||
 		(o.spin && !o.kernel && setsockopt_tcpu(met, SOL_SOCKET, SO_BUSY_POLL, &busy_us, sizeof busy_us)))
 		fail("accept");
 	return met;
@@ -231,15 +328,14 @@ int main(int argc, char **argv)
 	if (o.ball) {
 		play(fd);
 	} else if (o.connects) {
-		stream_out(fd);
+		(o.seam ? stream_out_by_seam : stream_out)(fd);
 		/* Until the other end has read it all. */
 		if (CALL(shutdown, fd, SHUT_WR) || CALL(recv, fd, buffer, 1, 0) != 0)
 			fail("the end");
 	} else {
 		stream_in(fd);
 	}
-	if (o.connects)
-		printf("seconds %.6f\n", now() - from);
+	printf("seconds %.6f processor %.6f\n", now() - from, processor());
 	CALL(close, fd);
 	return 0;
 }
