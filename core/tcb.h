@@ -221,6 +221,8 @@ void tcb_take_range(struct tcb *);  /* nodes for one range more, unless there ar
 void tcb_give_ranges(struct tcb *); /* there are none: their nodes are not needed */
 /* How large the receive buffer may grow. */
 uint32_t tcb_rcvbuf_limit(const struct tcb *);
+/* What of that may wait in the link is for all connections: this one's part of it. */
+uint32_t tcb_rcvbuf_share(const struct tcb *);
 /* The user has taken n bytes: the receive buffer grows, when that is worthwhile and there is memory. It may move. */
 void tcb_took(struct tcb *, uint32_t n);
 
