@@ -198,8 +198,11 @@ void attach(const char *device, enum bpf_tc_attach_point where, const struct bpf
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)index_of(device), .attach_point = where);
 	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = bpf_program__fd(program), .handle = 1, .priority = 1);
-	int e = bpf_tc_hook_create(&hook);
+	int e;
 
+	libbpf_set_print(NULL); /* it would complain of a hook that is there */
+	e = bpf_tc_hook_create(&hook);
+	libbpf_set_print(quiet);
 	if ((e && e != -EEXIST) || (e = bpf_tc_attach(&hook, &opts))) {
 		errno = -e;
 		give_up("a tc filter");

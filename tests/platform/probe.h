@@ -126,9 +126,10 @@ uint64_t now_ns(void);
 #define await(condition) \
 	({ \
 		uint64_t until_ = now_ns() + 5000000000ULL; \
-		while (!(condition) && now_ns() < until_) \
+		bool met_; \
+		while (!(met_ = (condition)) && now_ns() < until_) \
 			pause_ms(1); \
-		(condition); \
+		met_; \
 	})
 void pause_ms(int ms);
 
