@@ -56,6 +56,10 @@ struct ring {
 	size_t size;
 	unsigned long *consumed, *produced; /* each in a page of its own */
 	uint8_t *data;                      /* mapped twice, one behind the other */
+	unsigned long at;                   /* where the next record begins */
+	/* A record is released when the next one has been read: to the kernel, whoever has something left to read needs
+	 * no waking. For one that does not wait in poll. */
+	bool spins;
 };
 
 int make_ring(size_t size); /* the map's descriptor */

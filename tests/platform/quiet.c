@@ -1,5 +1,5 @@
-/* A client reads nothing from its TAP: a program at its egress drops what the kernel would say by it, which is something
- * as long as nobody forbids it. */
+/* A client reads nothing from its TAP: a program at its egress drops what the kernel would say by it, which is
+ * something as long as nobody forbids it. */
 #include "tests/platform/probe.h"
 
 #include <arpa/inet.h>

@@ -28,14 +28,17 @@ bool map_ring(struct ring *r, int fd, size_t size)
 	fixed = mmap(NULL, page + 2 * size, PROT_READ, MAP_SHARED, fd, (off_t)page);
 	r->produced = (void *)fixed;
 	r->data = fixed + page;
-	return r->consumed != MAP_FAILED && fixed != MAP_FAILED;
+	if (r->consumed == MAP_FAILED || fixed == MAP_FAILED)
+		return false;
+	r->at = *r->consumed;
+	return true;
 }
 
 static const uint32_t *next(const struct ring *r)
 {
-	const uint32_t *header = (const void *)(r->data + (*r->consumed & (r->size - 1)));
+	const uint32_t *header = (const void *)(r->data + (r->at & (r->size - 1)));
 
-	if (*r->consumed == __atomic_load_n(r->produced, __ATOMIC_ACQUIRE) ||
+	if (r->at == __atomic_load_n(r->produced, __ATOMIC_ACQUIRE) ||
 		__atomic_load_n(header, __ATOMIC_ACQUIRE) & BPF_RINGBUF_BUSY_BIT)
 		return NULL;
 	return header;
@@ -44,9 +47,11 @@ static const uint32_t *next(const struct ring *r)
 void ring_done(struct ring *r)
 {
 	size_t len = *next(r) & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
+	unsigned long before = r->at;
 
+	r->at += (len + BPF_RINGBUF_HDR_SZ + 7) & ~(size_t)7;
 	/* The kernel compares this with its own position after it has written a record: sequentially consistent. */
-	__atomic_store_n(r->consumed, *r->consumed + ((len + BPF_RINGBUF_HDR_SZ + 7) & ~(size_t)7), __ATOMIC_SEQ_CST);
+	__atomic_store_n(r->consumed, r->spins ? before : r->at, __ATOMIC_SEQ_CST);
 }
 
 const void *ring_next(struct ring *r, size_t *len)
