@@ -37,7 +37,7 @@ static bool connects(uint32_t src, uint32_t dst)
 	g->bss->source = htonl(src);
 	good = hand_connect(&hand);
 	if (good)
-		in = accept(listener, NULL, NULL);
+		in = take_connection(listener);
 	good = good && hand_send(&hand, BYTES) && read_stream(in, BYTES);
 	close(in);
 	close(listener);

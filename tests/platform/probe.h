@@ -110,7 +110,8 @@ bool hand_send(struct hand *h, size_t bytes);
 
 /* ---- the kernel's TCP ---- */
 
-int listen_at(uint32_t ip, uint16_t port); /* a listener in this namespace, its connections non-blocking */
+int listen_at(uint32_t ip, uint16_t port); /* a listener in this namespace */
+int take_connection(int listener);         /* waits for one for two seconds; -1: none */
 int connect_to(uint32_t ip, uint16_t port); /* -1: refused, or no answer in a second */
 /* Sends so much of data_at's stream through a connection from one namespace into another; true: it came as it was. */
 bool stream(int from, int to, uint32_t ip, uint16_t port, size_t bytes);

@@ -52,7 +52,7 @@ static struct take_seen connection(const char *what, uint32_t dst, const int *fd
 	listener = listen_at(dst, PEER);
 	enter(near);
 	check(as_nobody(client, fds, 2), "%s: all was acknowledged", what);
-	in = accept(listener, NULL, NULL);
+	in = take_connection(listener);
 	check(in >= 0 && read_stream(in, BYTES), "%s: the data is what was sent", what);
 	close(in);
 	close(listener);

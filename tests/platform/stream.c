@@ -26,6 +26,13 @@ int listen_at(uint32_t ip, uint16_t port)
 	return fd;
 }
 
+int take_connection(int listener)
+{
+	struct pollfd p = { .fd = listener, .events = POLLIN };
+
+	return poll(&p, 1, 2000) == 1 ? accept(listener, NULL, NULL) : -1;
+}
+
 int connect_to(uint32_t ip, uint16_t port)
 {
 	struct sockaddr_in a = address(ip, port);
@@ -85,7 +92,7 @@ bool stream(int from, int to, uint32_t ip, uint16_t port, size_t bytes)
 	listener = listen_at(ip, port);
 	enter(from);
 	out = connect_to(ip, port);
-	in = accept(listener, NULL, NULL);
+	in = take_connection(listener);
 	if (out < 0 || in < 0 || (pid = fork()) < 0)
 		give_up("a connection of the kernel's TCP");
 	if (!pid)

@@ -41,7 +41,7 @@ int main(void)
 	s = watch("veth", far, near, NEAR);
 	check(s.supers && s.longest > 4 * MTU, "veth: %u bytes were the longest", s.longest);
 	s = watch("loopback", near, near, 0x7f000001);
-	check(s.supers && s.longest > 60000, "loopback: %u bytes were the longest", s.longest);
+	check(s.longest > 60000, "loopback: %u bytes were the longest", s.longest);
 
 	enter(far);
 	run("ethtool -K wire tso off gso off");
