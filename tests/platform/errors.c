@@ -62,7 +62,7 @@ int main(void)
 	check(brings(0x0a630201, 20000, 1460, ICMP_FRAG_NEEDED), "a super-segment of too large segments");
 	check(kernel_heard(0), "the kernel has heard of none");
 	t->bss->verdict = 0;
-	check(brings(0x0a630301, 100, 0, ICMP_HOST_UNREACH), "one that is not taken");
+	check(brings(0x0a630201, 1400, 0, ICMP_FRAG_NEEDED), "one that is not taken");
 	check(await(kernel_heard(1)), "the kernel has heard of it");
 	return conclude();
 }
