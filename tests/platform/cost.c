@@ -106,12 +106,17 @@ static void output(void)
 
 enum waking { ADAPTIVE, NEVER, LATE };
 
+/* Some seconds, and no look at a clock. */
+#define TRIES (1U << 30)
+
 static void spin(struct ring *r)
 {
+	unsigned tries = 0;
 	size_t len;
 
 	while (!ring_next(r, &len))
-		;
+		if (++tries == TRIES)
+			give_up("no packet has come");
 	ring_done(r);
 }
 
@@ -150,13 +155,15 @@ static double trip_of_clients(enum waking waking, unsigned n)
 
 static void turn(int fd, bool first, unsigned n)
 {
+	unsigned tries = 0;
 	char byte = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		if (first && write(fd, &byte, 1) != 1)
 			return;
 		while (read(fd, &byte, 1) != 1)
-			;
+			if (++tries == TRIES / 100)
+				give_up("no byte has come");
 		if (!first && write(fd, &byte, 1) != 1)
 			return;
 	}

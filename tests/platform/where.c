@@ -1,5 +1,5 @@
-/* Not all that a tc program at ingress sees is for this host as it is: what is of a VLAN, of another Ethernet address or
- * has bytes behind its end can be told; and a device need not have Ethernet headers. */
+/* Not all that a tc program at ingress sees is for this host as it is: what is of a VLAN, of another Ethernet address
+ * or has bytes behind its end can be told; and a device need not have Ethernet headers. */
 #include "tests/platform/probe.h"
 
 #include <linux/if_ether.h>
