@@ -230,19 +230,12 @@ build/ragel/%.c: %.rl
 $(B)/ragel/%.o $(B)/pic/ragel/%.o: CFLAGS_ += -Wno-implicit-fallthrough -Wno-unused-const-variable
 .SECONDARY: $(RL_C) $(KERNEL_RL_C) $(TESTS_RL_C)
 
-# TCPK for stock kernels: the BPF programs, in an object that tcpkd carries with it, and tcpkd.
-BPF := build/bpf
-BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Werror -I. -isystem /usr/include/$(shell gcc -print-multiarch)
-$(BPF)/%.bpf.o: kernel/bpf/%.bpf.c kernel/bpf/table.h kernel/uapi/tcpk.h
-	$(call say,BPF)
-	$(Q)mkdir -p $(@D) && clang $(BPF_CFLAGS) -c -o $@ $<
-$(BPF)/%.skel.h: $(BPF)/%.bpf.o
-	$(call say,SKEL)
-	$(Q)bpftool gen skeleton $< name $*_bpf >$@.new && mv $@.new $@
+# TCPK for stock kernels: tcpkd carries the BPF programs with it.
+TCPKD_SKEL := build/bpf/kernel/bpf/tcpk.skel.h
 TCPKD_PKGS := libbpf libmnl libseccomp libcap-ng libsystemd
 TCPKD_C := $(if $(CROSS),,$(wildcard kernel/tcpkd/*.c) $(KERNEL_RL_C))
-$(B)/kernel/tcpkd/table.o: CPPFLAGS_ += -isystem $(BPF)
-$(B)/kernel/tcpkd/table.o: $(BPF)/tcpk.skel.h
+$(B)/kernel/tcpkd/table.o: CPPFLAGS_ += -isystem $(dir $(TCPKD_SKEL))
+$(B)/kernel/tcpkd/table.o: $(TCPKD_SKEL)
 
 # Which of these files are programs.
 MAIN_RE := ^(int )?main\b
@@ -420,7 +413,7 @@ build/bpf/%.bpf.o: %.bpf.c
 build/bpf/%.skel.h: build/bpf/%.bpf.o
 	$(call say,SKEL)
 	$(Q)PATH=$$PATH:/usr/sbin:/sbin bpftool gen skeleton $< name $(notdir $*) >$@
-.SECONDARY: $(PLATFORM_SKEL:%.skel.h=%.bpf.o)
+.SECONDARY: $(PLATFORM_SKEL:%.skel.h=%.bpf.o) $(TCPKD_SKEL) $(TCPKD_SKEL:%.skel.h=%.bpf.o)
 
 platform: $(PLATFORM)
 	$(Q)printf '%s\n' $(PLATFORM_MAINS:tests/%.c=%) >$(B)/platform.list
