@@ -386,6 +386,7 @@ refuse:
 SEC("tc")
 int tcpk_mute(struct __sk_buff *skb)
 {
+	(void)skb;
 	return TC_ACT_SHOT;
 }
 
