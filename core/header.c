@@ -52,7 +52,8 @@ static void emit(struct tcpu *e, struct segment *s, const struct options_out *op
 	uint8_t *header = load->headroom && header_len == headroom ? load->headroom : e->header[e->batch];
 	segment_write(header, s, options->bytes, options->len, load->len, load->sum);
 	e->out[e->batch++] = (struct link_out){ .src = s->src, .dst = s->dst, .header = header, .header_len = header_len,
-		.data = load->data ? load->data : header + header_len, .data_len = load->len, .ecn = load->ect ? 2 : 0 };
+		.data = load->data ? load->data : header + header_len, .data_len = load->len, .segment_len = load->segment_len,
+		.ecn = load->ect ? 2 : 0 };
 }
 
 /* ---- options, in Linux's order ---- */
@@ -171,7 +172,7 @@ void tcb_send(struct tcb *c, uint8_t flags, uint32_t seq, const struct load *loa
 		c->ack_now = false;
 		timer_stop(c, TIMER_DELACK);
 	}
-	c->count.segments_out++;
+	c->count.segments_out += load && load->segment_len ? (load->len + load->segment_len - 1) / load->segment_len : 1;
 	emit(c->engine, &s, &options, c->snd.headroom, load);
 }
 

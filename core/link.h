@@ -20,6 +20,8 @@ struct link_out {
 	const uint8_t *header; /* the TCP header, complete, its checksum done */
 	const uint8_t *data;
 	uint32_t header_len, data_len;
+	uint32_t segment_len;  /* of links with a train_max: not 0, and less than data_len: as segments with so many bytes each,
+				* the last perhaps with fewer; as TSO makes them of this header */
 	uint8_t ecn;           /* ECN field of the IP header, RFC 3168: 2 is ECT(0), 0 none; a link without may drop it */
 };
 
@@ -69,6 +71,7 @@ struct link_ops {
 struct link {
 	const struct link_ops *ops;
 	uint32_t segment_max; /* bytes: the largest TCP segment, header and data, that one send carries */
+	uint32_t train_max;   /* bytes: of the largest that one link_out may be, when it is cut behind it; 0: nothing is */
 	uint32_t window_max;  /* bytes of data that may wait in the link before it drops: bounds RCV.WND */
 	bool exclusive;       /* what is released gets nothing any more: it is not, while a connection of it is left */
 	bool joins;           /* on the way behind it, segments may be joined up to a PSH, before their receiver sees them */

@@ -85,12 +85,14 @@ static void send_span(struct tcb *c, struct span *s)
 {
 	bool again = s->state != SPAN_UNSENT, last = s->off + s->len == c->snd.end, fin = fin_at(c, s->off + s->len);
 	uint32_t seq = snd_seq(c, s->off), len = s->len;
-	/* A full segment waits for nothing: with PSH in each, none would be joined on the way. */
-	bool push = last || (s->push && s->len < c->mss) || ends_piece(c, s);
+	/* A full segment, or train, waits for nothing: with PSH in each, none would be joined on the way. */
+	bool push = last || (s->push && s->len < c->train && s->len != c->mss) || ends_piece(c, s);
 	uint8_t flags = (uint8_t)(TH_ACK | (push ? TH_PSH : 0) | (fin ? TH_FIN : 0));
 	/* The first sending, and the header that stands before it, may still wait for a link that is full. */
+	/* A train's checksum is of no use: whoever cuts it finishes those of its segments. */
 	struct load load = { .data = sndbuf_data(&c->snd, s), .headroom = again ? NULL : sndbuf_headroom(&c->snd, s),
-		.len = len, .sum = sndbuf_sum(&c->snd, s), .ect = c->ecn && !again };
+		.len = len, .segment_len = len > c->mss ? c->mss : 0, .sum = len > c->mss ? 0 : sndbuf_sum(&c->snd, s),
+		.ect = c->ecn && !again };
 
 	if (c->ecn_cwr && !again) {
 		flags |= TH_CWR; /* RFC 3168 6.1.2 */
@@ -125,19 +127,44 @@ static struct span *cut(struct tcb *c, struct span *s, uint32_t len)
 	return sndbuf_cut(&c->snd, s, len) ? s : NULL;
 }
 
+bool tcb_cut(struct tcb *c, uint64_t off)
+{
+	struct span *s;
+
+	if (off <= c->snd.una || off >= c->snd.end)
+		return true;
+	s = sndbuf_at(&c->snd, off);
+	if (s->off == off || s->state == SPAN_UNSENT || s->state == SPAN_SACKED || (off - s->off) % c->mss)
+		return true;
+	return cut(c, s, (uint32_t)(off - s->off));
+}
+
 static bool corked(const struct tcb *c)
 {
 	return (c->options.cork || c->more) && !c->uncorked;
 }
 
+/* The whole segments of a train, or all of it: what is over goes along unless it may still grow. */
+static uint32_t whole(const struct tcb *c, const struct span *s, uint32_t len, bool more_behind)
+{
+	uint32_t over = len % c->mss;
+	bool all = len == s->len && (more_behind || c->fin_queued || s->push || c->options.nodelay);
+
+	return all && !corked(c) ? len : len - over;
+}
+
 /* How much of a new span may go now, as far as the peer's window and the sender's patience go; 0: nothing. */
 static uint32_t worthwhile(const struct tcb *c, const struct span *s)
 {
-	uint32_t len = min_u32(s->len, c->mss), room = usable(c);
+	uint32_t len = min_u32(s->len, c->train), room = usable(c);
 	bool more_behind = s->off + len < c->snd.end;
 
 	if (c->filling && !more_behind)
 		return 0; /* perhaps there is more in a moment */
+	if (len > c->mss && room >= c->mss)
+		return whole(c, s, min_u32(len, room), more_behind);
+	len = min_u32(len, c->mss);
+	more_behind = s->off + len < c->snd.end;
 	/* RFC 9293 3.8.6.2.1: less than a segment only if it is half of the largest window. */
 	if (len > room)
 		return room && room >= c->max_snd_wnd / 2 ? room : 0;
@@ -160,11 +187,16 @@ bool tcb_may_send_new(const struct tcb *c)
 	return s && min_u32(s->len, c->mss) <= usable(c);
 }
 
-static bool cwnd_allows(const struct tcb *c, uint32_t len)
+/* How much of so many bytes cwnd allows: one segment as a whole, and whole segments of a train. */
+static uint32_t cwnd_allows(const struct tcb *c, uint32_t len)
 {
-	uint32_t pipe = tcb_pipe(c);
+	uint32_t pipe = tcb_pipe(c), room = c->cc.cwnd > pipe ? c->cc.cwnd - pipe : 0;
 
-	return pipe == 0 || pipe + len <= c->cc.cwnd;
+	if (len <= room)
+		return len;
+	if (pipe == 0 && room < c->mss)
+		return min_u32(len, c->mss);
+	return len > c->mss ? room - room % c->mss : 0;
 }
 
 /* One segment that was lost goes again. false: there is none, or it may not. */
@@ -194,10 +226,12 @@ static bool send_new(struct tcb *c)
 	}
 	if (!s || !(len = worthwhile(c, s)))
 		return false;
-	if (c->frto_new)
+	if (c->frto_new) {
 		c->frto_new--;
-	else if (!cwnd_allows(c, len))
+		len = min_u32(len, c->mss);
+	} else if (!(len = cwnd_allows(c, len))) {
 		return false;
+	}
 	s = cut(c, s, len);
 	if (!s)
 		return false;
@@ -304,4 +338,6 @@ void tcb_send_tail(struct tcb *c)
 		send_fin(c);
 	else if (s && s->len <= c->mss)
 		send_span(c, s);
+	else if (s && tcb_cut(c, s->off + s->len - 1 - (s->len - 1) % c->mss))
+		send_span(c, sndbuf_last_sent(&c->snd));
 }

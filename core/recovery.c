@@ -35,7 +35,7 @@ static void got(void *ctx, const struct span *s)
 	struct tcb *c = n->c;
 
 	n->delivered += s->len;
-	c->acked_max = max_u32(c->acked_max, s->len);
+	c->acked_max = max_u32(c->acked_max, min_u32(s->len, c->mss));
 	rack_delivered(c, s, n);
 	if (s->again) {
 		n->again = true;
@@ -72,14 +72,18 @@ void recovery_sack(struct tcb *c, const struct segment *s, struct news *n)
 		if (i == 0 && is_dsack(s)) {
 			n->dsack = true;
 			n->dsacked = *b;
-		} else if (seq_geq(b->begin, c->snd_una))
+		} else if (seq_geq(b->begin, c->snd_una)) {
+			tcb_cut(c, snd_off(c, b->begin));
+			tcb_cut(c, snd_off(c, b->end));
 			sndbuf_sack(&c->snd, snd_off(c, b->begin), snd_off(c, b->end), got, n);
+		}
 	}
 	n->sacked = n->delivered > before;
 }
 
 void recovery_cumulative(struct tcb *c, uint64_t off, struct news *n)
 {
+	tcb_cut(c, off);
 	sndbuf_ack(&c->snd, off, got, n);
 }
 

@@ -97,6 +97,7 @@ struct tcb {
 	/* Send sequence space; snd_max is beyond snd_nxt only where a probe was sent into a shut window */
 	uint32_t iss, snd_una, snd_nxt, snd_max, snd_wnd, snd_wl1, snd_wl2, max_snd_wnd;
 	uint32_t mss;           /* effective: data bytes of a full segment, options counted off */
+	uint32_t train;         /* data bytes that leave with one header, at most: whole segments, cut behind the link */
 	uint32_t peer_mss;      /* as its SYN said */
 	uint32_t rcv_mss;       /* what we announce */
 	uint32_t user;          /* the driver's number for it; 0: none */
@@ -166,7 +167,7 @@ static inline struct listening *listening(const struct tcb *l) { return &((struc
 #define QUICK_MAX 16     /* ACKs that are not delayed when a connection begins */
 #define HEAP_OUT UINT32_MAX
 #define RANGES_FEW 16    /* for which there are nodes when something comes over a hole */
-#define BATCH 128 /* segments handed to the link in one call */
+#define BATCH 64 /* segments handed to the link in one call */
 
 struct tcpu {
 	struct tcpu_config config;
@@ -252,6 +253,7 @@ struct load {
 	const uint8_t *data;
 	uint8_t *headroom; /* where the header may stand if it is HEADER_MIN, or sndbuf.headroom, long; NULL: nowhere */
 	uint32_t len;
+	uint32_t segment_len; /* link_out's */
 	uint16_t sum;
 	bool ect;          /* it may be marked: RFC 3168 6.1.5, new data only */
 };
@@ -272,6 +274,9 @@ void segment_send(struct tcpu *, struct segment *, const struct syn_options *); 
 
 /* output.c */
 void tcb_output(struct tcb *);
+/* Cuts the span that holds this offset there, if it is a train that was sent and a segment begins there: what a peer says of
+ * parts of it is heard then. false: no room in the table. */
+bool tcb_cut(struct tcb *, uint64_t off);
 /* Bytes of new data that cwnd has let go since the last output: Nagle may still hold the last of them. */
 uint32_t tcb_earned(const struct tcb *);
 bool tcb_may_send_new(const struct tcb *); /* there is something new, and the peer's window lets it go */

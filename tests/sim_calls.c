@@ -354,6 +354,7 @@ static void begin(uint64_t seed)
 		for (int k = 0; k < 8; k++)
 			r[k] = link_sim_random(dice) >> 8;
 		c.segment_max[i] = (uint32_t)(r[0] & 1 ? 1480 : 108 + r[0] % 65400);
+		c.train_max[i] = r[0] & 2 ? (uint32_t)(200 + (r[0] >> 2) % 65315) : 0;
 		c.below_wrap[i] = (uint32_t)(r[1] & 1 ? 0 : 1 + r[1] % 100000);
 		c.engine[i] = (struct tcpu_config){
 			.options.sndbuf_bytes = (uint32_t)(r[2] & 1 ? 0 : 2000 + r[2] % 50000),

@@ -91,7 +91,7 @@ void net_open(struct net *n, const struct net_config *c)
 		if (i == 1 && c->scripted)
 			break;
 		p->gate = (struct link){ .ops = &gate_ops, .segment_max = p->link->segment_max,
-					 .window_max = p->link->window_max };
+					 .window_max = p->link->window_max, .train_max = c->train_max[i] };
 		p->gate_room = NET_ROOM;
 		p->memory.sim = n->sim;
 		k.link = &p->gate;

@@ -55,6 +55,7 @@ struct net_config {
 	uint64_t seed;
 	struct link_sim_path path[2]; /* from peer i to the other */
 	uint32_t segment_max[2];      /* [1480] */
+	uint32_t train_max[2];        /* [0: no trains] */
 	uint32_t input_bytes[2];      /* [4 MiB] */
 	struct tcpu_config engine[2]; /* link, memory, secret and time are set by net_open */
 	/* Not 0: peer i's ISN lies so far below 2^32 (as near as 1 us of clock may tell, 4 of which are one number) in the

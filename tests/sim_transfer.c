@@ -300,6 +300,8 @@ static void configure(struct run *r, uint64_t seed)
 	for (int i = 0; i < 2; i++) {
 		c.path[i] = r->t->path[i];
 		c.segment_max[i] = r->t->segment_max[i];
+		/* Two seeds of four send trains, of which the road loses segments; short ones and long ones. */
+		c.train_max[i] = seed >> 1 & 1 ? (seed >> 2 & 1 ? 65515 : 4 * 1480) : 0;
 		c.below_wrap[i] = r->t->wrap_max ? 1 + (uint32_t)(seed * 7919 * (1 + (unsigned)i)) % r->t->wrap_max : 0;
 		c.engine[i].options.sndbuf_bytes = r->t->sndbuf[i];
 		c.engine[i].options.rcvbuf_bytes = r->t->rcvbuf[i];

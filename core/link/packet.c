@@ -30,7 +30,7 @@ static bool belongs(const struct link_out *first, const struct link_out *next, u
 	const uint8_t *a = first->header, *b = next->header;
 
 	return next->src.ip == first->src.ip && next->dst.ip == first->dst.ip && next->ecn == first->ecn &&
-	       next->header_len == first->header_len && next->data_len && next->data_len <= first->data_len &&
+	       next->header_len == first->header_len && !next->segment_len && next->data_len && next->data_len <= first->data_len &&
 	       sequence(next) == sequence(first) + i * first->data_len &&
 	       memcmp(a, b, 4) == 0 &&                             /* ports */
 	       memcmp(a + 8, b + 8, 5) == 0 &&                     /* ACK, data offset */
@@ -44,7 +44,7 @@ unsigned packet_run(const struct link_out *o, unsigned n)
 	uint32_t total = IP_HEADER + o->header_len + o->data_len;
 	unsigned run = 1;
 
-	if (!o->data_len || o->header[FLAGS] & (TH_SYN | TH_RST | TH_URG))
+	if (!o->data_len || o->segment_len || o->header[FLAGS] & (TH_SYN | TH_RST | TH_URG))
 		return 1;
 	while (run < n && run < PACKET_RUN_MAX && total + o[run].data_len <= IP_PACKET_MAX &&
 		belongs(o, &o[run], run)) {
@@ -58,7 +58,7 @@ unsigned packet_run(const struct link_out *o, unsigned n)
 
 bool packet_leaves(const struct link_out *o, unsigned run)
 {
-	return run > 1 || o->data_len >= LEFT_MIN;
+	return run > 1 || o->segment_len || o->data_len >= LEFT_MIN;
 }
 
 uint32_t packet_segment_len(const struct link_out *o, unsigned run)
@@ -78,9 +78,9 @@ void packet_virtio(uint8_t *header, const struct link_out *o, unsigned run, bool
 		v = (struct virtio_net_hdr){ .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
 			.hdr_len = (uint16_t)(link_header + IP_HEADER + o->header_len),
 			.csum_start = (uint16_t)(link_header + IP_HEADER), .csum_offset = offsetof(struct tcphdr, check) };
-	if (run > 1) {
+	if (run > 1 || o->segment_len) {
 		v.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
-		v.gso_size = (uint16_t)o->data_len;
+		v.gso_size = (uint16_t)(o->segment_len ? o->segment_len : o->data_len);
 		if (o->header[FLAGS] & TH_CWR)
 			v.gso_type |= VIRTIO_NET_HDR_GSO_ECN;
 	}

@@ -1,5 +1,5 @@
-/* Super-packets: consecutive segments of a connection as one packet that the kernel cuts as late as it can (TSO), and
- * the gather list that it is written from. Private to core/link/; no system call. */
+/* Super-packets: consecutive segments of a connection, or a train, as one packet that the kernel cuts as late as it can
+ * (TSO), and the gather list that it is written from. Private to core/link/; no system call. */
 #ifndef CORE_LINK_PACKET_H
 #define CORE_LINK_PACKET_H
 

@@ -2,6 +2,8 @@
  * there they go to a queue at their host, which recv lends out. */
 #include "core/link/sim.h"
 
+#include "core/link/train.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -388,8 +390,15 @@ static int sim_send(struct link *link, const struct link_out *out, unsigned n)
 {
 	struct host *h = (struct host *)link;
 
-	for (unsigned i = 0; i < n; i++)
-		transmit(h->sim, &out[i]);
+	uint8_t header[TRAIN_HEADER_MAX];
+	struct link_out segment;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (!out[i].segment_len)
+			transmit(h->sim, &out[i]);
+		for (uint32_t k = 0; out[i].segment_len && train_cut(&out[i], k, header, &segment); k++)
+			transmit(h->sim, &segment);
+	}
 	return (int)n;
 }
 

@@ -240,7 +240,8 @@ static int bpf_send(struct link *link, const struct link_out *o, unsigned n)
 			continue;
 		}
 		t->stats.packets_out++;
-		t->stats.segments_out += run;
+		t->stats.segments_out += o[done].segment_len ?
+			(o[done].data_len + o[done].segment_len - 1) / o[done].segment_len : run;
 	}
 	return (int)done;
 }
@@ -402,6 +403,7 @@ int tcpk_bpf_open(const struct link_tcpk_config *config, struct link **out)
 	t->path.sun_family = AF_UNIX;
 	/* Headers and what stands around them count as well: 252 bytes of data fill their part with them. */
 	t->link = (struct link){ .ops = &tcpk_bpf_ops, .segment_max = IP_PACKET_MAX - IP_HEADER,
+		.train_max = config->plain ? 0 : IP_PACKET_MAX - IP_HEADER,
 		.window_max = bytes / 4 * 3, .exclusive = true, .joins = true };
 	if (strlen(path) < sizeof t->path.sun_path) {
 		strcpy(t->path.sun_path, path);
