@@ -161,6 +161,8 @@ static int on_address_attribute(const struct nlattr *a, void *ctx)
 	return MNL_CB_OK;
 }
 
+static int look_at_addresses(struct devices *d);
+
 static int on_address(const struct nlmsghdr *h, struct devices *d)
 {
 	const struct ifaddrmsg *m = mnl_nlmsg_get_payload(h);
@@ -172,7 +174,7 @@ static int on_address(const struct nlmsghdr *h, struct devices *d)
 	if (m->ifa_family != AF_INET || !ip)
 		return MNL_CB_OK;
 	if (h->nlmsg_type == RTM_DELADDR)
-		table_remove_local(d->table, ip);
+		look_at_addresses(d); /* another device may have it as well */
 	else if (table_add_local(d->table, ip))
 		fprintf(stderr, "tcpkd: more than %d addresses: TCPK does not work with the rest\n", TABLE_LOCALS);
 	return MNL_CB_OK;
@@ -191,26 +193,35 @@ static int on_message(const struct nlmsghdr *h, void *ctx)
 	return MNL_CB_OK;
 }
 
-/* All that there is now. */
-static int look(struct devices *d)
+/* All that there are now. */
+static int look_at(struct devices *d, uint16_t type, uint8_t family)
 {
 	char room[MNL_SOCKET_BUFFER_SIZE];
 	struct nlmsghdr *h = mnl_nlmsg_put_header(room);
 	struct rtgenmsg *m;
+
+	h->nlmsg_type = type;
+	m = mnl_nlmsg_put_extra_header(h, sizeof *m);
+	m->rtgen_family = family;
+	return call(d, h, on_message);
+}
+
+static int look_at_addresses(struct devices *d)
+{
 	int e;
 
-	h->nlmsg_type = RTM_GETLINK;
-	m = mnl_nlmsg_put_extra_header(h, sizeof *m);
-	m->rtgen_family = AF_UNSPEC;
-	e = call(d, h, on_message);
-	if (e)
-		return e;
-	table_clear_locals(d->table);
-	h = mnl_nlmsg_put_header(room);
-	h->nlmsg_type = RTM_GETADDR;
-	m = mnl_nlmsg_put_extra_header(h, sizeof *m);
-	m->rtgen_family = AF_INET;
-	return call(d, h, on_message);
+	table_doubt_locals(d->table);
+	e = look_at(d, RTM_GETADDR, AF_INET);
+	if (!e)
+		table_settle_locals(d->table);
+	return e;
+}
+
+static int look(struct devices *d)
+{
+	int e = look_at(d, RTM_GETLINK, AF_UNSPEC);
+
+	return e ? e : look_at_addresses(d);
 }
 
 int devices_fd(const struct devices *d)
