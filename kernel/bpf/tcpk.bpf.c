@@ -348,7 +348,7 @@ static __always_inline bool is_unicast(__be32 a)
 }
 
 /*
- * Whether a checksum that is still to be put in comes where TCP has it. Wherever else the writer of the packet wants two
+ * Whether a checksum that is still to be put in comes where TCP has it. Wherever else the packet's writer wants two
  * bytes to be written, they are written once nobody looks any more, and addresses and ports are what he likes.
  */
 static __always_inline bool is_sum_in_place(struct __sk_buff *ctx)

@@ -1,5 +1,5 @@
-/* A client of tcpkd that is under no obligation to behave: its requests are sent as they are given, what it writes to its
- * TAP is any bytes, and it looks at all of its ring. What cannot fail in a test that works ends the process. */
+/* A client of tcpkd that is under no obligation to behave: its requests are sent as they are given, what it writes to
+ * its TAP is any bytes, and it looks at all of its ring. What cannot fail in a test that works ends the process. */
 #ifndef TESTS_NETNS_CLIENT_H
 #define TESTS_NETNS_CLIENT_H
 

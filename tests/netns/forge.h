@@ -24,8 +24,8 @@ struct forgery {
 	uint8_t mac[6];           /* destination */
 };
 
-/* Writes the frame, from its Ethernet header on; what is not said by f is said by otherwise. Returns its length. The TCP
- * checksum is wrong: no TCP answers. */
+/* Writes the frame, from its Ethernet header on; what is not said by f is said by otherwise. Returns its length. The
+ * TCP checksum is wrong: no TCP answers. */
 size_t forge(uint8_t frame[FORGE_MAX], const struct forgery *f, const struct forgery *otherwise);
 
 #endif

@@ -1,6 +1,6 @@
-/* One end of a transfer, over TCPU with a TUN device of its own, over TCPU by TCPK with --tcpk, or with --kernel over the
- * kernel's TCP. It sends so
- * many bytes and takes what comes, both at the same time, and says in the end what it has sent and received:
+/* One end of a transfer, over TCPU with a TUN device of its own, over TCPU by TCPK with --tcpk, or with --kernel over
+ * the kernel's TCP. It sends so many bytes and takes what comes, both at the same time, and says in the end what it
+ * has sent and received:
  *
  *	sent BYTES SHA256
  *	received BYTES SHA256

@@ -122,6 +122,7 @@ static void crowd(void)
 static void descriptors(void)
 {
 	struct tcpkd_request q = { .abi = TCPK_ABI };
+	struct tcpkd_reply r;
 	int fds[ATTACHED], null = open("/dev/null", O_RDONLY);
 	unsigned bad = 0;
 
@@ -133,7 +134,7 @@ static void descriptors(void)
 		unsigned n = i % 3 ? ATTACHED : 4;
 
 		q.verb = i % 8 + 1;
-		bad += fd < 0 || client_send(fd, &q, len, fds, n) || client_answer(fd, &(struct tcpkd_reply){ 0 }, NULL) == -ETIMEDOUT;
+		bad += fd < 0 || client_send(fd, &q, len, fds, n) || client_answer(fd, &r, NULL) == -ETIMEDOUT;
 		close(fd);
 	}
 	report(!bad, "hundreds of descriptors with each message", "%u messages found no answer", bad);

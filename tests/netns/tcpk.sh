@@ -1,9 +1,9 @@
 #!/bin/bash
-# TCPK by BPF: transfers between TCPU, with the host's own address, and the kernel's TCP, each as server and as client, both
-# ways, over a cable that carries super-packets and over one that carries packets of 1,500 bytes, with 1 % loss and with
-# none, while the kernel's TCP of the same host has a transfer of its own both ways. Then with socat, curl and iperf3 as the
-# other end, with TCPU at both ends, within one host, over a narrow road, and to where none leads. SHA-256 of what was sent
-# and of what came must agree; and no RST comes from the host of TCPU.
+# TCPK by BPF: transfers between TCPU, with the host's own address, and the kernel's TCP, each as server and as
+# client, both ways, over a cable that carries super-packets and over one that carries packets of 1,500 bytes, with 1
+# % loss and with none, while the kernel's TCP of the same host has a transfer of its own both ways. Then with socat,
+# curl and iperf3 as the other end, with TCPU at both ends, within one host, over a narrow road, and to where none
+# leads. SHA-256 of what was sent and of what came must agree; and no RST comes from the host of TCPU.
 #
 #	+-- near ---------------+          +-- middle -+          +-- far ----------------+
 #	| TCPU and the kernel's |          | loses     |          | the kernel's TCP      |
@@ -45,8 +45,8 @@ ends='tcp[tcpflags] & (tcp-rst | tcp-fin) != 0'
 capture far_ends far to_middle -f "$ends"
 capture near_ends near lo -f "$ends"
 
-# rsts NAME ADDRESS: how many of them have come from there, by that capture, before both ends had closed; each is listed in
-# $tmp/rsts with both ends' addresses.
+# rsts NAME ADDRESS: how many of them have come from there, by that capture, before both ends had closed; each is
+# listed in $tmp/rsts with both ends' addresses.
 rsts() {
 	tshark -n -r "$tmp/$1.pcap" -T fields -E separator=' ' -e ip.src -e tcp.srcport -e ip.dst -e tcp.dstport \
 		-e tcp.flags.fin -e tcp.flags.reset 2>/dev/null |
@@ -79,8 +79,8 @@ offloads() {
 	done
 }
 
-# kernel_begins BYTES: a transfer of the kernel's TCP from near, both ways; kernel_ends WHAT: with so many retransmissions
-# in $again.
+# kernel_begins BYTES: a transfer of the kernel's TCP from near, both ways; kernel_ends WHAT: with so many
+# retransmissions in $again.
 kernel_begins() {
 	port=$((port + 1))
 	start kernel_server far "$peer" --kernel --listen $port --seed 1 --send "$1"
@@ -227,8 +227,8 @@ check "HTTP client" cmp <(printf 'HTTP/1.0 200 OK\r\n\r\n' && cat "$tmp/taken") 
 
 # iperf3 serves. What it is told, it is told by the kernel's TCP; what it takes or gives is TCPU's.
 cat >"$tmp/ask" <<'END'
-# control IP PORT PARAMETERS GO: asks for one stream of those, and creates $GO when it is waited for; ends it when something
-# can be read. By iperf3's protocol: states are bytes, JSON has its length before it.
+# control IP PORT PARAMETERS GO: asks for one stream of those, and creates $GO when it is waited for; ends it when
+# something can be read. By iperf3's protocol: states are bytes, JSON has its length before it.
 exec 3<>"/dev/tcp/$1/$2"
 state() {
 	[ "$(dd bs=1 count=1 status=none <&3 | od -An -tu1)" -eq "$1" ] || { echo "not in state $1" && exit 1; }

@@ -1,18 +1,19 @@
 #!/bin/bash
-# TCPK by BPF goes on while tcpkd does not: transfers both ways, over tcpkds that are ended and others that come; what clients
-# had then, and what they leave. What tcpkd follows of devices and addresses, and that it can take everything down.
+# TCPK by BPF goes on while tcpkd does not: transfers both ways, over tcpkds that are ended and others that come;
+# what clients had then, and what they leave. What tcpkd follows of devices and addresses, and that it can take
+# everything down.
 #
 #	+-- near ----------+          +-- far ----------------------+
 #	| TCPU, tcpkd      |          |                             |
 #	| 10.99.2.1        +-- veth --+ 10.99.2.2, the kernel's TCP |
 #	+------------------+          +-----------------------------+
 #
-#	[BYTES=n] tests/netns/tcpk_restart.sh	n: of a transfer [256 MiB]
+#	[BYTES=n] tests/netns/tcpk_restart.sh	n: of a transfer [128 MiB]
 set -eu
 # shellcheck source=tests/netns/tcpkd.sh
 . "$(dirname "$0")/tcpkd.sh"
 
-BYTES=$(numfmt --from=iec "${BYTES:-256M}")
+BYTES=$(numfmt --from=iec "${BYTES:-128M}")
 here=10.99.2.1
 far=10.99.2.2
 namespace near
@@ -38,8 +39,8 @@ lives() { # NAME: whether it runs
 	kill -0 "${pids[$1]}" 2>/dev/null && [ "$(cut -d ' ' -f 3 "/proc/${pids[$1]}/stat" 2>/dev/null)" != Z ]
 }
 
-# survives WHAT SIGNAL SERVER CLIENT: a transfer from far's client to near's server, both with options, goes on over ends of
-# tcpkd by that signal.
+# survives WHAT SIGNAL SERVER CLIENT: a transfer from far's client to near's server, both with options, goes on over
+# ends of tcpkd by that signal.
 port=5000
 survives() {
 	local times=0
@@ -55,7 +56,7 @@ survives() {
 	finish client
 	finish server
 	check "$1: what was sent and what was received" same_bytes server client
-	check "$1: more than one tcpkd: $times" [ "$times" -gt 1 ]
+	check "$1: another tcpkd" [ "$times" -gt 0 ]
 	echo "$1: $(sed -n 's/^peer: //p' "$tmp/server"), $times times"
 }
 for signal in TERM KILL; do
@@ -107,7 +108,8 @@ check "what was released meanwhile is free" within 1000 kernel_gets $here 6003
 check "what was not, is not" kernel_gets_not $here 6001
 
 # Devices and addresses that come, and go.
-at near ip link add late0 type dummy
+at near ip link add late0 type veth peer name late1
+at near ip link set late1 up
 at near ip link set late0 up
 filtered() {
 	at near tc filter show dev "$1" ingress | grep -q tcpk_in

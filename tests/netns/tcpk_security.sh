@@ -1,6 +1,7 @@
 #!/bin/bash
-# What tcpkd and its BPF programs deny: a user who may claim some ports of near neither receives nor sends what is not his,
-# claims what he may not, nor changes the table; and nobody harms tcpkd, or others by it. The wire is watched on both sides.
+# What tcpkd and its BPF programs deny: a user who may claim some ports of near neither receives nor sends what is
+# not his, claims what he may not, nor changes the table; and nobody harms tcpkd, or others by it. The wire is
+# watched on both sides.
 #
 #	+-- near -----------------------------------------+          +-- far -----------+
 #	| tcpkd; intruder, pest (user 65534), others      |          |                  |
@@ -147,7 +148,8 @@ told tap "TAP"
 start scribbler near $nobody "$tmp/run_intruder" "$socket" scribble 7005
 await scribbler ready
 start feeder far sh -c "while :; do timeout 0.1 socat -u /dev/zero TCP:$here:7005; done" # SYNs for it
-transfer "beside a ring that is scribbled on" near $here "--tcpk --helper $socket --send 8000000" far "--kernel --send 8000000"
+transfer "beside a ring that is scribbled on" near $here "--tcpk --helper $socket --send 8000000" far \
+	"--kernel --send 8000000"
 check "beside a ring that is scribbled on: nothing is dropped" [ "$(counted server dropped_in)" = 0 ]
 ended feeder TERM
 ended scribbler KILL

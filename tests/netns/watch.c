@@ -1,5 +1,5 @@
-/* Says what of forge.h's comes by a device, each kind once: `seen NAME: SRC:PORT`. Or sends one such packet by the device,
- * as somebody on the same cable might:
+/* Says what of forge.h's comes by a device, each kind once: `seen NAME: SRC:PORT`. Or sends one such packet by the
+ * device, as somebody on the same cable might:
  *
  *	watch DEVICE
  *	watch DEVICE NAME MAC SRC DST PORT
