@@ -4,7 +4,8 @@
 # INNER=1 for what is built: only that second make may ask for luajit, pkg-config or what the generator wrote.
 # Files are found, not listed: put a .c, .rl, stage or chain into its folder and it is built; a file of tests/,
 # tools/ or an example that has a main is a program, the others of its folder are linked with every program there.
-# Those of tests/netns are for its scripts to run; a file of tests/fuzz with LLVMFuzzerTestOneInput is a fuzz target.
+# Those of tests/netns are for its scripts to run; a file of tests/fuzz with LLVMFuzzerTestOneInput is a fuzz target;
+# tests/platform is built by check-net alone, its *.bpf.c for the kernel.
 
 # A built-in rule's cc is not a choice.
 ifeq ($(origin CC),default)
@@ -38,15 +39,17 @@ NEED_CHECK := $(NEED_BUILD) clang check liblwip-dev libsodium-dev valgrind llvm 
 NEED_DEMO  := $(NEED_BUILD) check gnuplot-nox
 NEED_CROSS := $(NEED_BUILD)
 NEED_FUZZ  := $(NEED_BUILD) clang libclang-rt-14-dev
-NEED_LINT  := $(NEED_BUILD) check clang clang-tidy shellcheck lua-check liblwip-dev libsodium-dev valgrind
+NEED_NET   := gcc libc6-dev pkg-config clang libbpf-dev bpftool iproute2 ethtool $(filter clang,$(CC))
+NEED_LINT  := $(NEED_BUILD) check clang clang-tidy shellcheck lua-check liblwip-dev libsodium-dev valgrind \
+	libbpf-dev bpftool
 need = @tools/need.sh
 # random.lua writes descriptions for random.sh.
 TESTS_LUA := $(filter-out tests/ilp/random.lua,$(wildcard tests/*/*.lua))
 TESTS_SH := $(wildcard tests/*.sh) tests/ilp/survey.sh tests/ilp/random.sh \
-	$(filter-out %/common.sh %/tcpkd.sh %/race.sh,$(wildcard tests/netns/*.sh))
+	$(filter-out %/common.sh %/tcpkd.sh %/race.sh %/pace.sh,$(wildcard tests/netns/*.sh))
 
-.PHONY: help all tests demo check check-asan check-cross fuzz mutants prove survey random aead xdr-differential
-.PHONY: packetdrill losstable race bench lint clean
+.PHONY: help all tests demo check check-asan check-cross check-net fuzz mutants prove survey random aead
+.PHONY: xdr-differential packetdrill losstable race pace bench lint clean
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' build.mk
 	@echo "  CC=gcc|clang chooses the compiler, V=1 shows the commands, FILE=path is what demo sends,"
@@ -84,6 +87,13 @@ check-cross: ## the loops' tests on AArch64 and s390x, under qemu
 	$(need) $(NEED_CROSS)
 	@$(BUILD) CC=gcc programs
 	@tools/cross.sh $(BUILD)
+
+# Each in network namespaces of its own.
+check-net: ## what TCPK takes for granted of the kernel: tc, BPF, TAP, sockets (root; the others skip it)
+	$(need) $(NEED_NET)
+	@$(BUILD) platform
+	@tools/check.sh build/$(notdir $(CC))/platform.list \
+		"tests/skips.sh build/$(notdir $(CC))/tests/platform/copy"
 
 SECONDS = 60
 fuzz: ## libFuzzer on every target of tests/fuzz, a minute each, from its corpus and what it has found before
@@ -136,6 +146,10 @@ losstable: tests ## write tests/loss-table.txt anew: throughput by loss and buff
 race: tests ## seconds of transfers over bad roads, by Linux and by TCPU in turn (root; two minutes)
 	$(need) $(NEED_ROOT)
 	@CC=$(CC) B=build/$(notdir $(CC)) tests/netns/race.sh
+
+pace: tests ## how fast TCPU by TCPK is beside the kernel's TCP (root; five minutes; ROUNDS=7)
+	$(need) $(NEED_ROOT)
+	@B=build/$(notdir $(CC)) tests/netns/pace.sh
 
 bench: all ## ns per byte and per call of every chain, schedule and direction
 	@build/$(notdir $(CC))/bin/tcpu bench
@@ -216,19 +230,12 @@ build/ragel/%.c: %.rl
 $(B)/ragel/%.o $(B)/pic/ragel/%.o: CFLAGS_ += -Wno-implicit-fallthrough -Wno-unused-const-variable
 .SECONDARY: $(RL_C) $(KERNEL_RL_C) $(TESTS_RL_C)
 
-# TCPK for stock kernels: the BPF programs, in an object that tcpkd carries with it, and tcpkd.
-BPF := build/bpf
-BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Werror -I. -isystem /usr/include/$(shell gcc -print-multiarch)
-$(BPF)/%.bpf.o: kernel/bpf/%.bpf.c kernel/bpf/table.h kernel/uapi/tcpk.h
-	$(call say,BPF)
-	$(Q)mkdir -p $(@D) && clang $(BPF_CFLAGS) -c -o $@ $<
-$(BPF)/%.skel.h: $(BPF)/%.bpf.o
-	$(call say,SKEL)
-	$(Q)bpftool gen skeleton $< name $*_bpf >$@.new && mv $@.new $@
+# TCPK for stock kernels: tcpkd carries the BPF programs with it.
+TCPKD_SKEL := build/bpf/kernel/bpf/tcpk.skel.h
 TCPKD_PKGS := libbpf libmnl libseccomp libcap-ng libsystemd
 TCPKD_C := $(if $(CROSS),,$(wildcard kernel/tcpkd/*.c) $(KERNEL_RL_C))
-$(B)/kernel/tcpkd/table.o: CPPFLAGS_ += -isystem $(BPF)
-$(B)/kernel/tcpkd/table.o: $(BPF)/tcpk.skel.h
+$(B)/kernel/tcpkd/table.o: CPPFLAGS_ += -isystem $(dir $(TCPKD_SKEL))
+$(B)/kernel/tcpkd/table.o: $(TCPKD_SKEL)
 
 # Which of these files are programs.
 MAIN_RE := ^(int )?main\b
@@ -237,7 +244,7 @@ mains = $(if $(1),$(shell grep -lE '$(MAIN_RE)' $(1)))
 LIB_C := $(if $(CROSS),core/cksum.c ilp/ilp.c,$(wildcard core/*.c core/link/*.c ilp/*.c ilp/xdr/*.c alf/*.c)) $(GEN_C)
 TOOLS_C := $(if $(CROSS),,$(wildcard tools/*.c))
 TESTS_C := $(if $(CROSS),$(wildcard tests/ilp/*.c), \
-	$(filter-out tests/fuzz/% tests/xdr/%,$(wildcard tests/*.c tests/*/*.c)))
+	$(filter-out tests/fuzz/% tests/xdr/% tests/platform/%,$(wildcard tests/*.c tests/*/*.c)))
 # The adapter for packetdrill: the core once more, position-independent, in one shared object.
 SO_TESTS_C := tests/packetdrill/flags.c tests/packetdrill/hooks.c tests/packetdrill/wire.c
 SO_C := $(filter core/%,$(LIB_C)) $(filter build/ragel/core/%,$(RL_C)) $(SO_TESTS_C)
@@ -271,10 +278,17 @@ FUZZ_WITH_O := $(call object,$(wildcard core/*.c) core/link/host.c core/link/ip.
 FUZZERS := $(FUZZ_NAMES:%=$(B)/fuzz/%)
 REPLAYS := $(FUZZ_NAMES:%=$(B)/tests/fuzz/%)
 
+# Assumptions about the kernel: a program each, and what several of them load into it.
+PLATFORM_C := $(filter-out %.bpf.c,$(wildcard tests/platform/*.c))
+PLATFORM_MAINS := $(call mains,$(PLATFORM_C))
+PLATFORM := $(PLATFORM_MAINS:tests/%.c=$(B)/tests/%)
+PLATFORM_BPF := build/bpf/tests/platform
+PLATFORM_SKEL := $(patsubst tests/platform/%.bpf.c,$(PLATFORM_BPF)/%.skel.h,$(wildcard tests/platform/*.bpf.c))
+
 XDR := $(B)/xdr
-.PHONY: programs tests gen-tests cross-tests fuzzers packetdrill lint FORCE
-lint: $(LIB_C) $(RL_C) $(TESTS_RL_C) $(XDR)/types.a
-	$(Q)tools/lint.sh '-std=gnu17 $(CPPFLAGS_) $(LWIP_CPPFLAGS) -I$(XDR)'
+.PHONY: programs tests gen-tests cross-tests fuzzers packetdrill platform lint FORCE
+lint: $(LIB_C) $(RL_C) $(TESTS_RL_C) $(XDR)/types.a $(PLATFORM_SKEL)
+	$(Q)tools/lint.sh '-std=gnu17 $(CPPFLAGS_) $(LWIP_CPPFLAGS) -I$(XDR) -isystem $(PLATFORM_BPF)'
 
 programs: $(LIB) $(PROGRAMS)
 gen-tests: $(LIB) $(GEN_TESTS)
@@ -391,5 +405,26 @@ FUZZ_XDR_FILE := $(B)/fuzz/xdr_file $(B)/tests/fuzz/xdr_file
 $(FUZZ_XDR_FILE): $(call object,tools/lua.c tools/share.c tools/source.c build/ragel/ilp/xdr/lexer.c)
 $(FUZZ_XDR_FILE): private FUZZ_LIBS = $(LDLIBS_)
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+# For the kernel, whichever it will be: CO-RE. Its skeleton has the object in it.
+BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -I. -I/usr/include/$(shell gcc -print-multiarch)
+build/bpf/%.bpf.o: %.bpf.c
+	$(call say,BPF)
+	$(Q)mkdir -p $(@D) && clang $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
+build/bpf/%.skel.h: build/bpf/%.bpf.o
+	$(call say,SKEL)
+	$(Q)PATH=$$PATH:/usr/sbin:/sbin bpftool gen skeleton $< name $(notdir $*) >$@
+.SECONDARY: $(PLATFORM_SKEL:%.skel.h=%.bpf.o) $(TCPKD_SKEL) $(TCPKD_SKEL:%.skel.h=%.bpf.o)
+
+platform: $(PLATFORM)
+	$(Q)printf '%s\n' $(PLATFORM_MAINS:tests/%.c=%) >$(B)/platform.list
+# Skeletons are not to our taste in warnings.
+$(PLATFORM:%=%.o): $(PLATFORM_SKEL)
+$(PLATFORM:%=%.o): private CPPFLAGS_ += -isystem $(PLATFORM_BPF)
+$(PLATFORM): private LDLIBS_ := -lbpf
+$(PLATFORM): $(B)/tests/platform/%: $(B)/tests/platform/%.o \
+		$(call object,$(filter-out $(PLATFORM_MAINS),$(PLATFORM_C)) core/cksum.c core/link/ip.c)
+	$(call say,LD)
+	$(link)
+
+-include $(shell find $(B) build/bpf -name '*.d' 2>/dev/null)
 endif

@@ -58,6 +58,9 @@ struct link_ops {
 	/* Receive at most max segments without waiting. Returns how many; 0 when there are none; -ENETDOWN: there will be
 	 * none any more, and no descriptor. */
 	int (*recv)(struct link *, struct link_in *, unsigned max);
+	/* recv has found nothing, and nobody looks again but when fd says so. false: by now there is something. NULL: fd always
+	 * says so. */
+	bool (*rest)(struct link *);
 	/* A descriptor that polls readable when recv would return something; -1 where there is none. */
 	int (*fd)(const struct link *);
 	void (*close)(struct link *);

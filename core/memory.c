@@ -148,13 +148,21 @@ uint32_t tcb_rcvbuf_limit(const struct tcb *c)
 	return link_max ? min_u32(max, link_max) : max;
 }
 
+uint32_t tcb_rcvbuf_share(const struct tcb *c)
+{
+	const struct tcpu *e = c->engine;
+	uint32_t most = e->link->window_max;
+
+	return most && !c->options.rcvbuf_bytes ? max_u32(most / max_u32(e->connections, 1), TCPU_RCVBUF_SHARE_MIN) : UINT32_MAX;
+}
+
 void tcb_took(struct tcb *c, uint32_t n)
 {
 	uint32_t old_size = c->rcv.size, size = tuning_took(&c->tuning, n, c->engine->now);
 	uint8_t *old = c->rcv.ring, *ring;
 
 	/* More than the window can tell of is no use. */
-	size = min_u32(size, min_u32(tcb_rcvbuf_limit(c), 0xffffu << c->rcv_scale));
+	size = min_u32(min_u32(size, tcb_rcvbuf_share(c)), min_u32(tcb_rcvbuf_limit(c), 0xffffu << c->rcv_scale));
 	if (size <= old_size)
 		return;
 	if (!old) {

@@ -85,7 +85,8 @@ static void send_span(struct tcb *c, struct span *s)
 {
 	bool again = s->state != SPAN_UNSENT, last = s->off + s->len == c->snd.end, fin = fin_at(c, s->off + s->len);
 	uint32_t seq = snd_seq(c, s->off), len = s->len;
-	bool push = last || s->push || ends_piece(c, s);
+	/* A full segment waits for nothing: with PSH in each, none would be joined on the way. */
+	bool push = last || (s->push && s->len < c->mss) || ends_piece(c, s);
 	uint8_t flags = (uint8_t)(TH_ACK | (push ? TH_PSH : 0) | (fin ? TH_FIN : 0));
 	/* The first sending, and the header that stands before it, may still wait for a link that is full. */
 	struct load load = { .data = sndbuf_data(&c->snd, s), .headroom = again ? NULL : sndbuf_headroom(&c->snd, s),

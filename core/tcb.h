@@ -166,7 +166,7 @@ static inline struct listening *listening(const struct tcb *l) { return &((struc
 #define QUICK_MAX 16     /* ACKs that are not delayed when a connection begins */
 #define HEAP_OUT UINT32_MAX
 #define RANGES_FEW 16    /* for which there are nodes when something comes over a hole */
-#define BATCH 64 /* segments handed to the link in one call */
+#define BATCH 128 /* segments handed to the link in one call */
 
 struct tcpu {
 	struct tcpu_config config;
@@ -221,6 +221,8 @@ void tcb_take_range(struct tcb *);  /* nodes for one range more, unless there ar
 void tcb_give_ranges(struct tcb *); /* there are none: their nodes are not needed */
 /* How large the receive buffer may grow. */
 uint32_t tcb_rcvbuf_limit(const struct tcb *);
+/* What of that may wait in the link is for all connections: this one's part of it. */
+uint32_t tcb_rcvbuf_share(const struct tcb *);
 /* The user has taken n bytes: the receive buffer grows, when that is worthwhile and there is memory. It may move. */
 void tcb_took(struct tcb *, uint32_t n);
 

@@ -36,7 +36,7 @@ void tcb_init(struct tcb *c)
 	while (c->rcv_scale < 14 && c->rcv.size >> c->rcv_scale > 0xffff)
 		c->rcv_scale++;
 	if (!c->options.rcvbuf_bytes)
-		c->rcv.size = min_u32(c->rcv.size, TCPU_RCVBUF_DEFAULT);
+		c->rcv.size = min_u32(min_u32(c->rcv.size, TCPU_RCVBUF_DEFAULT), tcb_rcvbuf_share(c));
 	c->scaling = !(k->without & TCPU_NO_SCALE);
 	c->sack = !(k->without & TCPU_NO_SACK);
 	c->timestamps = !(k->without & TCPU_NO_TIMESTAMPS);

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Where even root may not have what a test needs, it says so and passes: no /dev/net/tun, one that cannot be opened,
 # no right to make namespaces.
+#	tests/skips.sh [TEST...]	which tests, of those that are so
 set -u
 cd "$(dirname "$0")/.." || exit
 tests=${B:-build/gcc}/tests
@@ -33,9 +34,10 @@ if ! why=$(with_dead_node true 2>&1 && without_namespaces true 2>&1); then
 	echo "1 passed, 0 failed"
 	exit
 fi
+[ $# != 0 ] || set -- tests/netns/{transfer,impair,capture,tcpk,tcpk_security,tcpk_restart}.sh tests/readme.sh \
+	"$tests/link_tun_device" "$tests/linux_differential"
 for machine in without_node with_dead_node without_namespaces; do
-	for t in tests/netns/{transfer,impair,capture,tcpk,tcpk_security,tcpk_restart}.sh tests/readme.sh "$tests/link_tun_device" \
-		"$tests/linux_differential"; do
+	for t; do
 		skips $machine "$t"
 	done
 done

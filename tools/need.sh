@@ -13,6 +13,8 @@ here() {
 	check) pkg-config --exists check ;;
 	liblwip-dev) pkg-config --exists lwip ;;
 	libsodium-dev) pkg-config --exists libsodium ;;
+	libbpf-dev) pkg-config --exists libbpf ;;
+	bpftool) PATH=$PATH:/usr/sbin:/sbin command -v bpftool ;;
 	gnuplot-nox) command -v gnuplot ;;
 	lua-check) command -v luacheck ;;
 	iproute2) command -v ip ;;

@@ -11,6 +11,7 @@
 
 #define TCP_HEADER 20
 #define TCP_HEADER_MAX 60
+#define LEFT_MIN 1024 /* bytes of data: less is soon looked at */
 #define FLAGS 13 /* where they stand in the header */
 #define TH_CWR 0x80
 
@@ -55,6 +56,11 @@ unsigned packet_run(const struct link_out *o, unsigned n)
 	return run;
 }
 
+bool packet_leaves(const struct link_out *o, unsigned run)
+{
+	return run > 1 || o->data_len >= LEFT_MIN;
+}
+
 uint32_t packet_segment_len(const struct link_out *o, unsigned run)
 {
 	uint32_t len = o->header_len;
@@ -64,16 +70,17 @@ uint32_t packet_segment_len(const struct link_out *o, unsigned run)
 	return len;
 }
 
-void packet_virtio(uint8_t *header, const struct link_out *o, unsigned run, size_t link_header)
+void packet_virtio(uint8_t *header, const struct link_out *o, unsigned run, bool leave, size_t link_header)
 {
 	struct virtio_net_hdr v = { 0 };
 
-	if (run > 1) {
+	if (leave)
 		v = (struct virtio_net_hdr){ .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-			.gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
 			.hdr_len = (uint16_t)(link_header + IP_HEADER + o->header_len),
-			.gso_size = (uint16_t)o->data_len, .csum_start = (uint16_t)(link_header + IP_HEADER),
-			.csum_offset = offsetof(struct tcphdr, check) };
+			.csum_start = (uint16_t)(link_header + IP_HEADER), .csum_offset = offsetof(struct tcphdr, check) };
+	if (run > 1) {
+		v.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
+		v.gso_size = (uint16_t)o->data_len;
 		if (o->header[FLAGS] & TH_CWR)
 			v.gso_type |= VIRTIO_NET_HDR_GSO_ECN;
 	}
@@ -99,13 +106,13 @@ static void make_header(uint8_t *tcp, const struct link_out *o, unsigned run)
 	memcpy(tcp + offsetof(struct tcphdr, check), &sum, sizeof sum);
 }
 
-void packet_gather(struct packet *p, size_t before, const struct link_out *o, unsigned run)
+void packet_gather(struct packet *p, size_t before, const struct link_out *o, unsigned run, bool leave)
 {
 	assert(o->header_len >= TCP_HEADER && o->header_len <= TCP_HEADER_MAX);
 	assert(before + o->header_len <= sizeof p->head && run <= PACKET_RUN_MAX);
 	p->count = 0;
 	add_piece(p, p->head, before);
-	if (run > 1) {
+	if (leave) {
 		make_header(p->head + before, o, run);
 		add_piece(p, p->head + before, o->header_len);
 	} else {

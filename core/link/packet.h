@@ -18,14 +18,17 @@ struct packet {
 
 /* How many of the n segments one packet can carry, at least 1: of one size, the last perhaps shorter. */
 unsigned packet_run(const struct link_out *, unsigned n);
+/* Whether the checksum of such a packet is better left to the kernel, which then need not look at the data again where it
+ * stays on this host: that of a run always is. */
+bool packet_leaves(const struct link_out *, unsigned run);
 /* TCP header and data of that packet, in bytes. */
 uint32_t packet_segment_len(const struct link_out *, unsigned run);
 /* Writes the virtio-net header (virtio 1.1, 5.1.6, in the machine's own byte order) that stands before such a packet,
  * whose IP header stands link_header bytes behind it. */
-void packet_virtio(uint8_t *header, const struct link_out *, unsigned run, size_t link_header);
+void packet_virtio(uint8_t *header, const struct link_out *, unsigned run, bool leave, size_t link_header);
 /* Lists the pieces: the first `before` bytes of head, which are the caller's and written by now, then header and data.
  * The one header of a run has what the last segment has of FIN and PSH, and in its checksum field the sum of the
  * pseudo-header: the rest is for the kernel to finish. */
-void packet_gather(struct packet *, size_t before, const struct link_out *, unsigned run);
+void packet_gather(struct packet *, size_t before, const struct link_out *, unsigned run, bool leave);
 
 #endif

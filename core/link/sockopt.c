@@ -252,7 +252,7 @@ static int set(struct sock *s, int level, int name, const void *value, socklen_t
 		return set_pacing(s, value, len);
 	if (level == IPPROTO_TCP && name == TCP_CONGESTION)
 		return set_congestion(s, value, len);
-	if (!n && !(level == SOL_SOCKET && name == SO_REUSEADDR) && !(level == IPPROTO_TCPK && name == TCPU_THREAD))
+	if (!n && !(level == SOL_SOCKET && (name == SO_REUSEADDR || name == SO_BUSY_POLL)) && !(level == IPPROTO_TCPK && name == TCPU_THREAD))
 		return -ENOPROTOOPT;
 	if (len < sizeof v)
 		return -EINVAL;
@@ -261,7 +261,12 @@ static int set(struct sock *s, int level, int name, const void *value, socklen_t
 		return set_number(s, n, v);
 	if (level == IPPROTO_TCPK)
 		return stack_thread(s->stack, v);
-	s->reuse = v;
+	if (name == SO_BUSY_POLL && v < 0)
+		return -EINVAL;
+	if (name == SO_BUSY_POLL)
+		s->stack->busy_us = (uint32_t)v;
+	else
+		s->reuse = v;
 	return 0;
 }
 
@@ -287,6 +292,8 @@ static int get_socket(struct sock *s, int name)
 	switch (name) {
 	case SO_REUSEADDR:
 		return s->reuse;
+	case SO_BUSY_POLL:
+		return (int)s->stack->busy_us;
 	case SO_TYPE:
 		return SOCK_STREAM;
 	case SO_DOMAIN:

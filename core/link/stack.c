@@ -185,6 +185,25 @@ static void lose_link(struct tcpu_stack *k)
 	}
 }
 
+static int receive(struct tcpu_stack *k)
+{
+	int n = k->link->ops->recv(k->link, k->pending, STACK_BATCH);
+
+	k->at = 0;
+	k->count = n > 0 ? (unsigned)n : 0;
+	k->rests = false;
+	return n;
+}
+
+/* From now on the link's descriptor says when there is something, or there is already, and it waits here. */
+static int rest(struct tcpu_stack *k)
+{
+	if (k->rests || !k->link->ops->rest)
+		return 0;
+	k->rests = true;
+	return k->link->ops->rest(k->link) ? 0 : receive(k);
+}
+
 unsigned stack_pump(struct tcpu_stack *k, const struct call_sink *sink)
 {
 	uint64_t due_us = tcpu_deadline(k->engine);
@@ -193,10 +212,11 @@ unsigned stack_pump(struct tcpu_stack *k, const struct call_sink *sink)
 
 	k->looked_us = link_host_now_us();
 	if (k->at == k->count) {
-		int n = k->link->ops->recv(k->link, k->pending, STACK_BATCH);
+		int n = receive(k);
 
-		k->at = 0;
-		k->count = n > 0 ? (unsigned)n : 0;
+		/* Who looks again soon need not be woken, which takes the other end longer than all else. */
+		if (!n && !k->spins)
+			n = rest(k);
 		if (n == -ENETDOWN && !k->gone)
 			lose_link(k);
 	}
@@ -265,6 +285,8 @@ void stack_settle(struct tcpu_stack *k)
 	struct tcb *c;
 	struct sock *s;
 
+	if (k->at == k->count && (k->watched || !k->busy_us))
+		rest(k);
 	/* The link's descriptor alone says whether another turn would get further. */
 	while (k->turns && k->at < k->count)
 		feed(k);

@@ -59,6 +59,9 @@ struct tcpu_stack {
 	bool gone;              /* the link is: no call gets any further */
 	bool kept;              /* made by stack_tcpu: it outlives its sockets */
 	bool turns;
+	bool spins;             /* a call looks still, and does not sleep yet */
+	bool rests;             /* the link does */
+	uint32_t busy_us;       /* so long (SO_BUSY_POLL) */
 	bool thread;            /* the helper drives it */
 	unsigned in_calls;      /* how many calls are under way, sleeping ones included */
 	uint32_t calls;         /* how many have begun */
@@ -88,9 +91,11 @@ struct tcpu_stack {
 /* An address of the link's: of a socket that was bound, and of all that it accepts. Without users it stands among its
  * stack's left: connections of it that nobody has a socket for any more are not over. */
 struct claim {
-	struct claim *next;
 	struct link_addr local;
-	unsigned users;
+	union {
+		unsigned users;
+		struct claim *next; /* of those left */
+	};
 };
 
 struct sock {

@@ -20,8 +20,8 @@ enum link_tcpk_by {
 struct link_tcpk_config {
 	enum link_tcpk_by by;
 	const char *path;    /* of the helper's socket [TCPKD_PATH] */
-	uint32_t ring_bytes; /* of what came and is not read: the ring, or the kernel's receive buffer for each claim [4 MiB];
-			      * a power of 2 of pages */
+	uint32_t ring_bytes; /* of what came and is not read: the ring, or the kernel's receive buffer for each claim; a power
+			      * of 2, no less than a page [4 MiB] */
 	bool plain;          /* what goes out: no super-packets, and every checksum complete */
 };
 

@@ -26,7 +26,7 @@ struct ring {
 	uint64_t *consumer;       /* a page of its own, ours to write */
 	const uint64_t *producer; /* a page; the data behind it */
 	const uint8_t *data;
-	uint64_t at;              /* read up to here; *consumer follows when the caller is through with it */
+	uint64_t at, last;        /* read up to here; and where the last record begins: *consumer follows */
 	uint32_t bytes;
 	int fd;
 };
@@ -213,12 +213,13 @@ static uint32_t bpf_mtu(struct link *link, uint32_t remote_ip)
 static int transmit(struct tcpk *t, const struct link_out *o, unsigned run)
 {
 	const struct ethhdr eth = { .h_proto = htons(ETH_P_IP) };
+	bool leave = !t->plain && packet_leaves(o, run);
 	struct packet p;
 
-	packet_virtio(p.head, o, run, ETH_HLEN);
+	packet_virtio(p.head, o, run, leave, ETH_HLEN);
 	memcpy(p.head + sizeof(struct virtio_net_hdr), &eth, sizeof eth);
 	ip_write(p.head + BEFORE_IP, IPPROTO_TCP, o->src.ip, o->dst.ip, packet_segment_len(o, run), o->ecn);
-	packet_gather(&p, BEFORE_IP + IP_HEADER, o, run);
+	packet_gather(&p, BEFORE_IP + IP_HEADER, o, run, leave);
 	return writev(t->tap, p.pieces, p.count) < 0 ? -errno : 0;
 }
 
@@ -275,8 +276,9 @@ static int bpf_recv(struct link *link, struct link_in *in, unsigned max)
 	struct ring *g = &t->ring;
 	int n = 0;
 
-	/* What the last recv gave is not looked at any more. */
-	__atomic_store_n(g->consumer, g->at, __ATOMIC_RELEASE);
+	/* What the last recv gave is not looked at any more; but the last record is kept until the next one has been seen,
+	 * or until rest: the kernel wakes only whom it sees at the end of the ring, and that takes it long. */
+	__atomic_store_n(g->consumer, g->last, __ATOMIC_RELEASE);
 	while ((unsigned)n < max && g->at < __atomic_load_n(g->producer, __ATOMIC_ACQUIRE)) {
 		const uint8_t *head = g->data + (g->at & (g->bytes - 1));
 		uint32_t word = __atomic_load_n((const uint32_t *)(const void *)head, __ATOMIC_ACQUIRE);
@@ -284,6 +286,7 @@ static int bpf_recv(struct link *link, struct link_in *in, unsigned max)
 
 		if (word & BPF_RINGBUF_BUSY_BIT)
 			break;
+		g->last = g->at;
 		g->at += (len + BPF_RINGBUF_HDR_SZ + 7) & ~7U;
 		if (word & BPF_RINGBUF_DISCARD_BIT)
 			continue;
@@ -292,9 +295,17 @@ static int bpf_recv(struct link *link, struct link_in *in, unsigned max)
 		else
 			t->stats.malformed++;
 	}
-	if (!n) /* nothing but what was dropped */
-		__atomic_store_n(g->consumer, g->at, __ATOMIC_RELEASE);
 	return n;
+}
+
+/* What comes after the store wakes; what came before it is seen. */
+static bool bpf_rest(struct link *link)
+{
+	struct ring *g = &of(link)->ring;
+
+	g->last = g->at;
+	__atomic_store_n(g->consumer, g->at, __ATOMIC_SEQ_CST);
+	return g->at >= __atomic_load_n(g->producer, __ATOMIC_SEQ_CST);
 }
 
 /* ---- opening ---- */
@@ -325,7 +336,7 @@ static int map(struct ring *g)
 	if (!g->consumer || !g->producer)
 		return -ENOMEM;
 	g->data = (const uint8_t *)producer + page;
-	g->at = *g->consumer;
+	g->at = g->last = *g->consumer;
 	return 0;
 }
 
@@ -349,7 +360,8 @@ static void bpf_close(struct link *link)
 
 const struct link_ops tcpk_bpf_ops = {
 	.claim = bpf_claim, .release = bpf_release, .narrow = bpf_narrow, .route = bpf_route, .mtu = bpf_mtu,
-	.send = bpf_send, .recv = bpf_recv, .fd = bpf_fd, .close = bpf_close,
+	.send = bpf_send,
+	.recv = bpf_recv, .rest = bpf_rest, .fd = bpf_fd, .close = bpf_close,
 };
 
 /* The helper's word for what it denies, as the one that opens has it. */

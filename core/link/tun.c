@@ -99,9 +99,9 @@ static int transmit(struct tun *t, const struct link_out *o, unsigned run)
 {
 	struct packet p;
 
-	packet_virtio(p.head, o, run, 0);
+	packet_virtio(p.head, o, run, run > 1, 0);
 	ip_write(p.head + VNET_HEADER, IPPROTO_TCP, o->src.ip, o->dst.ip, packet_segment_len(o, run), o->ecn);
-	packet_gather(&p, VNET_HEADER + IP_HEADER, o, run);
+	packet_gather(&p, VNET_HEADER + IP_HEADER, o, run, run > 1);
 	return writev(t->fd, p.pieces, p.count) < 0 ? -errno : 0;
 }
 

@@ -216,30 +216,32 @@ static __always_inline long copy(struct __sk_buff *skb, __u32 net, struct bpf_dy
 	return -1;
 }
 
+static __always_inline long write_record(struct __sk_buff *skb, __u32 net, struct bpf_dynptr *to, __u32 len, bool vouched)
+{
+	struct tcpk_record *r = bpf_dynptr_data(to, 0, sizeof *r);
+
+	if (!r)
+		return -1;
+	r->len = len;
+	r->segment_size = skb->gso_size;
+	r->checksum = vouched ? TCPK_VOUCHED : TCPK_UNCHECKED;
+	r->reserved = 0;
+	return copy(skb, net, to, sizeof *r, len);
+}
+
 /* Into the ring of the claim's owner. What finds no room is lost, as in any queue, and counted. */
 static __always_inline void deliver(struct __sk_buff *skb, __u32 net, struct table_claim *c, const struct iphdr *ip,
 				    bool vouched)
 {
 	__u32 client = c->client, len = bpf_ntohs(ip->tot_len);
 	void *ring = bpf_map_lookup_elem(&tcpk_rings, &client);
-	struct tcpk_record *r;
 	struct bpf_dynptr to;
-	long bad;
 
 	if (!ring)
 		return;
-	bad = bpf_ringbuf_reserve_dynptr(ring, sizeof *r + len, 0, &to);
-	if (!bad) {
-		r = bpf_dynptr_data(&to, 0, sizeof *r);
-		if (r) {
-			r->len = len;
-			r->segment_size = skb->gso_size;
-			r->checksum = vouched ? TCPK_VOUCHED : TCPK_UNCHECKED;
-			r->reserved = 0;
-		}
-		bad = !r || copy(skb, net, &to, sizeof *r, len);
-	}
-	if (bad) {
+	/* Discarding is a must, even of what could not be reserved. */
+	if (bpf_ringbuf_reserve_dynptr(ring, sizeof(struct tcpk_record) + len, 0, &to) ||
+	    write_record(skb, net, &to, len, vouched)) {
 		bpf_ringbuf_discard_dynptr(&to, 0);
 		__sync_fetch_and_add(&c->in_dropped, 1);
 		return;
@@ -415,6 +417,7 @@ refuse:
 SEC("tc")
 int tcpk_mute(struct __sk_buff *skb)
 {
+	(void)skb;
 	return TC_ACT_SHOT;
 }
 

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 struct table {
-	struct tcpk_bpf *bpf;
+	struct tcpk *bpf;
 	int claims, ports, clients, rings, taps, locals; /* maps */
 	uint32_t counts[65536]; /* claims of each port, by the port as it stands in a header */
 };
@@ -33,7 +33,7 @@ static void recount(struct table *t)
 		bpf_map_update_elem(t->ports, &port, &t->counts[port], BPF_ANY);
 }
 
-static void no_pins(struct tcpk_bpf *bpf)
+static void no_pins(struct tcpk *bpf)
 {
 	struct bpf_map *map;
 
@@ -49,15 +49,15 @@ struct table *table_open(const char *pins)
 	libbpf_set_print(quiet);
 	if (!t)
 		return NULL;
-	t->bpf = tcpk_bpf__open_opts(&options);
+	t->bpf = tcpk__open_opts(&options);
 	if (t->bpf && !pins)
 		no_pins(t->bpf);
-	if (!t->bpf || tcpk_bpf__load(t->bpf)) {
+	if (!t->bpf || tcpk__load(t->bpf)) {
 		fprintf(stderr, "tcpkd: the kernel takes the BPF programs not: %s. Needed are Linux 6.1, BTF and CAP_BPF, "
 			"CAP_PERFMON and CAP_NET_ADMIN%s%s\n", strerror(errno),
 			pins ? "; if maps of another version are pinned, remove " : "", pins ? pins : "");
 		if (t->bpf)
-			tcpk_bpf__destroy(t->bpf);
+			tcpk__destroy(t->bpf);
 		free(t);
 		return NULL;
 	}
@@ -76,7 +76,7 @@ void table_close(struct table *t, bool keep)
 {
 	if (!keep)
 		bpf_object__unpin_maps(t->bpf->obj, NULL);
-	tcpk_bpf__destroy(t->bpf);
+	tcpk__destroy(t->bpf);
 	free(t);
 }
 
