@@ -162,6 +162,7 @@ static const struct forgery forgeries[] = {
 	{ .name = "an address that is nobody's, of a port of all", .src = "10.99.2.77", .sport = CLAIMED_ANY },
 	{ .name = "a narrowed claim, to another port", .sport = NARROWED, .dport = 10 },
 	{ .name = "IP options", .options = { 1, 1, 1, 1, 1, 1, 1, 0 } },
+	{ .name = "IP options that look like ports", .options = { CLAIMED >> 8, CLAIMED & 255, 0, FAR_PORT, 1, 1, 1, 0 } },
 	{ .name = "a loose source route", .options = { 131, 7, 4, 10, 99, 2, 77, 0 } },
 	{ .name = "a strict source route", .options = { 137, 7, 4, 10, 99, 2, 77, 0 } },
 	{ .name = "a record of the route", .options = { 7, 7, 4, 0, 0, 0, 0, 0 } },
