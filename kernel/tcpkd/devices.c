@@ -20,6 +20,7 @@
 #define PRIORITY 253 /* of our filters; and their handle */
 #define HANDLE 253
 #define REPLY_BYTES 32768
+#define LOOKS 100 /* at what changes all the time */
 #define VNET_HEADER 10 /* struct virtio_net_hdr */
 
 struct devices {
@@ -52,10 +53,26 @@ static void detach(uint32_t ifindex)
 
 /* ---- rtnetlink ---- */
 
-/* A request for an acknowledgment, or for a dump, whose messages go to each. */
+/* Whether what is dumped has changed meanwhile. libmnl would leave the rest of the dump unread. */
+static bool was_interrupted(char *reply, ssize_t n)
+{
+	struct nlmsghdr *h = (struct nlmsghdr *)reply;
+	bool interrupted = false;
+	int left = (int)n;
+
+	for (; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
+		interrupted = interrupted || h->nlmsg_flags & NLM_F_DUMP_INTR;
+		h->nlmsg_flags &= (uint16_t)~NLM_F_DUMP_INTR;
+	}
+	return interrupted;
+}
+
+/* A request for an acknowledgment, or for a dump, whose messages go to each. -EINTR: some may be missing, or be there
+ * twice. */
 static int call(struct devices *d, struct nlmsghdr *h, mnl_cb_t each)
 {
-	char reply[REPLY_BYTES];
+	_Alignas(struct nlmsghdr) char reply[REPLY_BYTES];
+	bool interrupted = false;
 	ssize_t n;
 	int more = 1;
 
@@ -65,9 +82,10 @@ static int call(struct devices *d, struct nlmsghdr *h, mnl_cb_t each)
 		return -errno;
 	while (more > 0) {
 		n = mnl_socket_recvfrom(d->calls, reply, sizeof reply);
+		interrupted = was_interrupted(reply, n) || interrupted;
 		more = n < 0 ? -1 : mnl_cb_run(reply, (size_t)n, h->nlmsg_seq, mnl_socket_get_portid(d->calls), each, d);
 	}
-	return more < 0 ? -errno : 0;
+	return more < 0 ? -errno : interrupted ? -EINTR : 0;
 }
 
 /* What a message says of a device. */
@@ -196,14 +214,19 @@ static int on_message(const struct nlmsghdr *h, void *ctx)
 /* All that there are now. */
 static int look_at(struct devices *d, uint16_t type, uint8_t family)
 {
-	char room[MNL_SOCKET_BUFFER_SIZE];
-	struct nlmsghdr *h = mnl_nlmsg_put_header(room);
-	struct rtgenmsg *m;
+	int e = -EINTR;
 
-	h->nlmsg_type = type;
-	m = mnl_nlmsg_put_extra_header(h, sizeof *m);
-	m->rtgen_family = family;
-	return call(d, h, on_message);
+	for (unsigned i = 0; e == -EINTR && i < LOOKS; i++) {
+		char room[MNL_SOCKET_BUFFER_SIZE];
+		struct nlmsghdr *h = mnl_nlmsg_put_header(room);
+		struct rtgenmsg *m;
+
+		h->nlmsg_type = type;
+		m = mnl_nlmsg_put_extra_header(h, sizeof *m);
+		m->rtgen_family = family;
+		e = call(d, h, on_message);
+	}
+	return e;
 }
 
 static int look_at_addresses(struct devices *d)
