@@ -22,6 +22,11 @@ veth far $far near $here
 # Small packets, that it may take a while.
 at near ethtool -K to_far tso off gso off gro off >"$tmp/ethtool"
 at far ethtool -K to_near tso off gso off gro off >>"$tmp/ethtool"
+# So many addresses before its own, that a tcpkd that forgot them first would be caught without it.
+for i in {0..7}; do
+	printf "addr add 10.98.$i.%d/32 dev lo\n" {1..250}
+done >"$tmp/addresses"
+at near ip -batch "$tmp/addresses"
 pins=$tmp/bpf/tcpkd
 tcpu="--tcpk --helper $tmp/tcpkd.sock"
 mkfifo "$tmp/tell"
