@@ -33,7 +33,7 @@ BUILD = $(MAKE) INNER=1 $(JOBS)
 NEED_BUILD := gcc libc6-dev pkg-config ragel luajit libluajit-5.1-dev libjansson-dev libssl-dev libtirpc-dev \
 	liborc-0.4-dev clang bpftool libbpf-dev libmnl-dev libseccomp-dev libcap-ng-dev libsystemd-dev
 # For tests that only root's processes may run: the others skip them.
-NEED_ROOT  := iproute2 socat curl tshark ethtool nftables
+NEED_ROOT  := iproute2 socat curl tshark ethtool nftables iperf3
 NEED_CHECK := $(NEED_BUILD) clang check liblwip-dev libsodium-dev valgrind llvm rpcsvc-proto libnsl-dev \
 	$(if $(filter 0,$(shell id -u)),$(NEED_ROOT))
 NEED_DEMO  := $(NEED_BUILD) check gnuplot-nox
@@ -46,7 +46,7 @@ need = @tools/need.sh
 # random.lua writes descriptions for random.sh.
 TESTS_LUA := $(filter-out tests/ilp/random.lua,$(wildcard tests/*/*.lua))
 TESTS_SH := $(wildcard tests/*.sh) tests/ilp/survey.sh tests/ilp/random.sh \
-	$(filter-out %/common.sh %/race.sh %/pace.sh,$(wildcard tests/netns/*.sh))
+	$(filter-out %/common.sh %/tcpkd.sh %/race.sh %/pace.sh,$(wildcard tests/netns/*.sh))
 
 .PHONY: help all tests demo check check-asan check-cross check-net fuzz mutants prove survey random aead
 .PHONY: xdr-differential packetdrill losstable race pace bench lint clean

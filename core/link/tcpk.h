@@ -22,7 +22,7 @@ struct link_tcpk_config {
 	const char *path;    /* of the helper's socket [TCPKD_PATH] */
 	uint32_t ring_bytes; /* of what came and is not read: the ring, or the kernel's receive buffer for each claim; a power
 			      * of 2, no less than a page [4 MiB] */
-	bool plain;          /* no super-packets, neither way, and every checksum complete */
+	bool plain;          /* what goes out: no super-packets, and every checksum complete */
 };
 
 struct link_tcpk_stats {

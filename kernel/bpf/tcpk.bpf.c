@@ -26,6 +26,7 @@
 #define IP_OFFSET 0x1fff
 #define IP_HEADER 20
 #define TCP_HEADER 20
+#define TCP_CHECKSUM 16
 #define ICMP_HEADER 8
 #define ICMP_DEST_UNREACH 3 /* RFC 792 */
 #define ICMP_TIME_EXCEEDED 11
@@ -33,8 +34,9 @@
 
 /* What is asked of the kernel's own; where it stands there, loading finds out. */
 struct sk_buff {
-	__u16 mac_len;
+	__u16 mac_len, csum_start, csum_offset;
 	__u8 ip_summed : 2;
+	unsigned char *head, *data;
 } __attribute__((preserve_access_index));
 #define NULL ((void *)0)
 
@@ -297,7 +299,8 @@ int tcpk_in(struct __sk_buff *skb)
 		return TC_ACT_UNSPEC;
 	k = (struct table_key){ ip.daddr, ip.saddr, ports[1], ports[0] };
 	c = find(&k);
-	if (!c)
+	/* RFC 1122 3.2.1.3: from this host, or for loopback, comes nothing by a cable. The kernel drops it. */
+	if (!c || (skb->ifindex != lo_ifindex && (is_loopback(ip.daddr) || is_local(ip.saddr))))
 		return TC_ACT_UNSPEC;
 	/* Of fragments the first has the ports; without it the rest is never put together, and nobody answers by RST. */
 	if (ip.frag_off & bpf_htons(IP_MF))
@@ -338,6 +341,33 @@ static __always_inline int to_local(struct __sk_buff *skb, const struct iphdr *i
 	return TC_ACT_STOLEN;
 }
 
+/* One host, as far as the address tells: bpf_fib_lookup would send anything else by the default route. */
+static __always_inline bool is_unicast(__be32 a)
+{
+	__u8 first = bpf_ntohl(a) >> 24;
+
+	return first && first < 224;
+}
+
+/*
+ * Whether a checksum that is still to be put in comes where TCP has it. Wherever else the packet's writer wants two
+ * bytes to be written, they are written once nobody looks any more, and addresses and ports are what he likes.
+ */
+static __always_inline bool is_sum_in_place(struct __sk_buff *ctx)
+{
+	struct sk_buff *skb = (struct sk_buff *)ctx;
+	__u16 start = 0, offset = 0;
+	unsigned char *head = NULL, *data = NULL;
+
+	if (BPF_CORE_READ_BITFIELD_PROBED(skb, ip_summed) != 3) /* CHECKSUM_PARTIAL */
+		return true;
+	bpf_core_read(&start, sizeof start, &skb->csum_start);
+	bpf_core_read(&offset, sizeof offset, &skb->csum_offset);
+	bpf_core_read(&head, sizeof head, &skb->head);
+	bpf_core_read(&data, sizeof data, &skb->data);
+	return head + start == data + ETH_HLEN + IP_HEADER && offset == TCP_CHECKSUM;
+}
+
 SEC("tc")
 int tcpk_out(struct __sk_buff *skb)
 {
@@ -361,7 +391,8 @@ int tcpk_out(struct __sk_buff *skb)
 	    ip.protocol != IPPROTO_TCP || ip.frag_off & bpf_htons(IP_MF | IP_OFFSET) ||
 	    bpf_ntohs(ip.tot_len) + ETH_HLEN != skb->len || skb->len < ETH_HLEN + IP_HEADER + TCP_HEADER ||
 	    !get(skb, ETH_HLEN + IP_HEADER, ports, sizeof ports) ||
-	    !get(skb, ETH_HLEN + IP_HEADER + 12, &offset, 1))
+	    !get(skb, ETH_HLEN + IP_HEADER + 12, &offset, 1) || skb->vlan_present || !is_unicast(ip.daddr) ||
+	    !is_sum_in_place(skb))
 		goto refuse;
 	k = (struct table_key){ ip.saddr, ip.daddr, ports[0], ports[1] };
 	c = find(&k);

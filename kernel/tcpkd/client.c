@@ -175,7 +175,7 @@ static int narrow(struct clients *all, const struct client *c, const struct tcpk
 
 	if (!at)
 		return -ENOENT;
-	if (!q->remote != !q->remote_port)
+	if (!q->remote != !q->remote_port || (q->remote && !q->local))
 		return -EINVAL;
 	key = at->key;
 	key.remote = q->remote;

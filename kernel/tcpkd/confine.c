@@ -33,7 +33,8 @@ int confine_calls(void)
 		SCMP_SYS(newfstatat), SCMP_SYS(openat), SCMP_SYS(read), SCMP_SYS(recvfrom), SCMP_SYS(recvmsg),
 		SCMP_SYS(restart_syscall), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn),
 		SCMP_SYS(sendmsg), SCMP_SYS(sendto), SCMP_SYS(setsockopt), SCMP_SYS(sigaltstack), SCMP_SYS(socket),
-		SCMP_SYS(stat), SCMP_SYS(sysinfo), SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(write), SCMP_SYS(writev),
+		SCMP_SYS(stat), SCMP_SYS(statfs), SCMP_SYS(sysinfo), SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(write),
+		SCMP_SYS(writev),
 	};
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	int e = filter ? 0 : -ENOMEM;

@@ -20,6 +20,7 @@
 #define PRIORITY 253 /* of our filters; and their handle */
 #define HANDLE 253
 #define REPLY_BYTES 32768
+#define LOOKS 100 /* at what changes all the time */
 #define VNET_HEADER 10 /* struct virtio_net_hdr */
 
 struct devices {
@@ -52,10 +53,26 @@ static void detach(uint32_t ifindex)
 
 /* ---- rtnetlink ---- */
 
-/* A request for an acknowledgment, or for a dump, whose messages go to each. */
+/* Whether what is dumped has changed meanwhile. libmnl would leave the rest of the dump unread. */
+static bool was_interrupted(char *reply, ssize_t n)
+{
+	struct nlmsghdr *h = (struct nlmsghdr *)reply;
+	bool interrupted = false;
+	int left = (int)n;
+
+	for (; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
+		interrupted = interrupted || h->nlmsg_flags & NLM_F_DUMP_INTR;
+		h->nlmsg_flags &= (uint16_t)~NLM_F_DUMP_INTR;
+	}
+	return interrupted;
+}
+
+/* A request for an acknowledgment, or for a dump, whose messages go to each. -EINTR: some may be missing, or be there
+ * twice. */
 static int call(struct devices *d, struct nlmsghdr *h, mnl_cb_t each)
 {
-	char reply[REPLY_BYTES];
+	_Alignas(struct nlmsghdr) char reply[REPLY_BYTES];
+	bool interrupted = false;
 	ssize_t n;
 	int more = 1;
 
@@ -65,9 +82,10 @@ static int call(struct devices *d, struct nlmsghdr *h, mnl_cb_t each)
 		return -errno;
 	while (more > 0) {
 		n = mnl_socket_recvfrom(d->calls, reply, sizeof reply);
+		interrupted = was_interrupted(reply, n) || interrupted;
 		more = n < 0 ? -1 : mnl_cb_run(reply, (size_t)n, h->nlmsg_seq, mnl_socket_get_portid(d->calls), each, d);
 	}
-	return more < 0 ? -errno : 0;
+	return more < 0 ? -errno : interrupted ? -EINTR : 0;
 }
 
 /* What a message says of a device. */
@@ -161,6 +179,8 @@ static int on_address_attribute(const struct nlattr *a, void *ctx)
 	return MNL_CB_OK;
 }
 
+static int look_at_addresses(struct devices *d);
+
 static int on_address(const struct nlmsghdr *h, struct devices *d)
 {
 	const struct ifaddrmsg *m = mnl_nlmsg_get_payload(h);
@@ -172,7 +192,7 @@ static int on_address(const struct nlmsghdr *h, struct devices *d)
 	if (m->ifa_family != AF_INET || !ip)
 		return MNL_CB_OK;
 	if (h->nlmsg_type == RTM_DELADDR)
-		table_remove_local(d->table, ip);
+		look_at_addresses(d); /* another device may have it as well */
 	else if (table_add_local(d->table, ip))
 		fprintf(stderr, "tcpkd: more than %d addresses: TCPK does not work with the rest\n", TABLE_LOCALS);
 	return MNL_CB_OK;
@@ -191,26 +211,40 @@ static int on_message(const struct nlmsghdr *h, void *ctx)
 	return MNL_CB_OK;
 }
 
-/* All that there is now. */
-static int look(struct devices *d)
+/* All that there are now. */
+static int look_at(struct devices *d, uint16_t type, uint8_t family)
 {
-	char room[MNL_SOCKET_BUFFER_SIZE];
-	struct nlmsghdr *h = mnl_nlmsg_put_header(room);
-	struct rtgenmsg *m;
+	int e = -EINTR;
+
+	for (unsigned i = 0; e == -EINTR && i < LOOKS; i++) {
+		char room[MNL_SOCKET_BUFFER_SIZE];
+		struct nlmsghdr *h = mnl_nlmsg_put_header(room);
+		struct rtgenmsg *m;
+
+		h->nlmsg_type = type;
+		m = mnl_nlmsg_put_extra_header(h, sizeof *m);
+		m->rtgen_family = family;
+		e = call(d, h, on_message);
+	}
+	return e;
+}
+
+static int look_at_addresses(struct devices *d)
+{
 	int e;
 
-	h->nlmsg_type = RTM_GETLINK;
-	m = mnl_nlmsg_put_extra_header(h, sizeof *m);
-	m->rtgen_family = AF_UNSPEC;
-	e = call(d, h, on_message);
-	if (e)
-		return e;
-	table_clear_locals(d->table);
-	h = mnl_nlmsg_put_header(room);
-	h->nlmsg_type = RTM_GETADDR;
-	m = mnl_nlmsg_put_extra_header(h, sizeof *m);
-	m->rtgen_family = AF_INET;
-	return call(d, h, on_message);
+	table_doubt_locals(d->table);
+	e = look_at(d, RTM_GETADDR, AF_INET);
+	if (!e)
+		table_settle_locals(d->table);
+	return e;
+}
+
+static int look(struct devices *d)
+{
+	int e = look_at(d, RTM_GETLINK, AF_UNSPEC);
+
+	return e ? e : look_at_addresses(d);
 }
 
 int devices_fd(const struct devices *d)

@@ -194,6 +194,14 @@ static int serve(struct clients *all, const struct arguments *a)
 	return e;
 }
 
+/* Whatever clients there are, they have nothing any more. */
+static void take_down(struct clients *all)
+{
+	clients_adopt(all);
+	while (all->first)
+		client_end(all, all->first);
+}
+
 /* Who has claims keeps them: nothing is given back, and the programs stay. */
 static void end(struct clients *all, bool keep)
 {
@@ -227,7 +235,9 @@ int main(int argc, char **argv)
 		table_close(all.table, true);
 		return FAILED;
 	}
-	if (!a.remove)
+	if (a.remove)
+		take_down(&all);
+	else
 		e = serve(&all, &a);
 	end(&all, !a.remove && pins && clients_any(&all));
 	return e ? FAILED : OK;

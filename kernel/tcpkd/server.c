@@ -179,15 +179,11 @@ static void serve(struct clients *all, struct client *c)
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n <= 0) {
-		client_end(all, c);
-		return;
-	}
-	fd = attached(&m);
-	good = client_request(all, &c, message, (size_t)n, fd, &a);
+	fd = n < 0 ? -1 : attached(&m); /* an empty message may have some, too */
+	good = n > 0 && client_request(all, &c, message, (size_t)n, fd, &a);
 	if (fd >= 0)
 		close(fd);
-	if (!answer(c->fd, &a) || !good)
+	if (n <= 0 || !answer(c->fd, &a) || !good)
 		client_end(all, c);
 }
 

@@ -164,16 +164,40 @@ int table_next_claim(const struct table *t, const struct table_key *after, struc
 
 /* ---- addresses ---- */
 
+static const uint32_t sure = 1, in_doubt = 0; /* the programs look at neither */
+
 int table_add_local(struct table *t, uint32_t ip)
 {
-	const uint32_t yes = 1;
-
-	return bpf_map_update_elem(t->locals, &ip, &yes, BPF_ANY);
+	return bpf_map_update_elem(t->locals, &ip, &sure, BPF_ANY);
 }
 
-void table_remove_local(struct table *t, uint32_t ip)
+/* All addresses, or those that are in doubt. Returns how many. */
+static unsigned list_locals(const struct table *t, bool doubtful, uint32_t list[TABLE_LOCALS])
 {
-	bpf_map_delete_elem(t->locals, &ip);
+	uint32_t ip, value;
+	unsigned n = 0;
+
+	for (int e = bpf_map_get_next_key(t->locals, NULL, &ip); !e && n < TABLE_LOCALS;
+		e = bpf_map_get_next_key(t->locals, &ip, &ip))
+		if (!bpf_map_lookup_elem(t->locals, &ip, &value) && (!doubtful || value == in_doubt))
+			list[n++] = ip;
+	return n;
+}
+
+void table_doubt_locals(struct table *t)
+{
+	static uint32_t list[TABLE_LOCALS];
+
+	for (unsigned n = list_locals(t, false, list); n; n--)
+		bpf_map_update_elem(t->locals, &list[n - 1], &in_doubt, BPF_EXIST);
+}
+
+void table_settle_locals(struct table *t)
+{
+	static uint32_t list[TABLE_LOCALS];
+
+	for (unsigned n = list_locals(t, true, list); n; n--)
+		bpf_map_delete_elem(t->locals, &list[n - 1]);
 }
 
 bool table_is_local(const struct table *t, uint32_t ip)
@@ -181,12 +205,4 @@ bool table_is_local(const struct table *t, uint32_t ip)
 	uint32_t yes;
 
 	return ntohl(ip) >> 24 == 127 || !bpf_map_lookup_elem(t->locals, &ip, &yes);
-}
-
-void table_clear_locals(struct table *t)
-{
-	uint32_t ip;
-
-	while (!bpf_map_get_next_key(t->locals, NULL, &ip))
-		bpf_map_delete_elem(t->locals, &ip);
 }

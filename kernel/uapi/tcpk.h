@@ -114,7 +114,7 @@
  *	-EADDRINUSE, -EADDRNOTAVAIL, -EACCES as bind. -EPERM: not a port that the policy allows this user. -EDQUOT.
  * TCPKD_NARROW
  *	local, local_port: of a claim. remote, remote_port: as connect above; again: another remote, or none (0, 0).
- *	-ENOENT: no such claim. -EADDRINUSE. -EINVAL: half a remote.
+ *	-ENOENT: no such claim. -EADDRINUSE. -EINVAL: half a remote; a claim of all addresses.
  * TCPKD_RELEASE
  *	local, local_port: of a claim. -ENOENT.
  * TCPKD_COUNT

@@ -44,6 +44,7 @@ end() {
 	for name in "${namespaces[@]}"; do
 		ip netns del "$name"
 	done
+	umount "$tmp/bpf" 2>/dev/null
 	rm -rf "$tmp"
 	[ $status = 0 ] || failures=$((failures + 1))
 	echo "$checks passed, $failures failed"

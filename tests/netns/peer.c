@@ -1,6 +1,6 @@
-/* One end of a transfer, over TCPU with a TUN device of its own, over TCPU by TCPK with --tcpk, or with --kernel over the
- * kernel's TCP. It sends so
- * many bytes and takes what comes, both at the same time, and says in the end what it has sent and received:
+/* One end of a transfer, over TCPU with a TUN device of its own, over TCPU by TCPK with --tcpk, or with --kernel over
+ * the kernel's TCP. It sends so many bytes and takes what comes, both at the same time, and says in the end what it
+ * has sent and received:
  *
  *	sent BYTES SHA256
  *	received BYTES SHA256
@@ -59,7 +59,7 @@ static const struct argp_option known[] = {
 	{ "listen", 'l', "PORT", 0, "take one connection", 0 },
 	{ "connect", 'c', "IP:PORT", 0, "make one", 0 },
 	{ "patience", 'w', "MS", 0, "TCP_USER_TIMEOUT", 0 },
-	{ "say", 's', "TEXT", 0, "send that first; \\r and \\n are understood", 0 },
+	{ "say", 's', "TEXT", 0, "send that first; \\r, \\n and \\0 are understood", 0 },
 	{ "send", 'n', "BYTES", 0, "and then so many", 0 },
 	{ "seed", 'r', "NUMBER", 0, "of what they are", 0 },
 	{ "to", 'o', "FILE", 0, "write what comes there", 0 },
@@ -165,9 +165,9 @@ static struct source {
 static void source_start(void)
 {
 	for (const char *s = o.say; *s; s++) {
-		bool escape = s[0] == '\\' && (s[1] == 'n' || s[1] == 'r');
+		bool escape = s[0] == '\\' && (s[1] == 'n' || s[1] == 'r' || s[1] == '0');
 
-		source.buffer[source.len++] = (uint8_t)(!escape ? *s : s[1] == 'n' ? '\n' : '\r');
+		source.buffer[source.len++] = (uint8_t)(!escape ? *s : s[1] == 'n' ? '\n' : s[1] == 'r' ? '\r' : 0);
 		s += escape;
 	}
 	source.left = o.bytes;
@@ -233,6 +233,16 @@ static void print_counts(int fd, struct link *link)
 		printf("count %s %llu\n", counts[k].name, (unsigned long long)counts[k].value);
 }
 
+static void print_kernel_counts(int fd)
+{
+	struct tcp_info i;
+	socklen_t len = sizeof i;
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &i, &len))
+		fail("TCP_INFO");
+	printf("count retransmits %u\n", i.tcpi_total_retrans);
+}
+
 static void watch_state(int fd)
 {
 	static bool seen;
@@ -293,6 +303,8 @@ static void transfer(int fd, struct count *out, struct count *in)
 
 	if (o.to && !to)
 		fail(o.to);
+	if (to)
+		setvbuf(to, NULL, _IONBF, 0); /* whoever looks at the file sees what has come */
 	source_start();
 	while (writing || reading) {
 		bool more = writing && source_fill();
@@ -406,6 +418,8 @@ int main(int argc, char **argv)
 	transfer(fd, &out, &in);
 	if (stack)
 		print_counts(fd, link);
+	else
+		print_kernel_counts(fd);
 	if (CALL(fcntl, fd, F_SETFL, 0) || CALL(close, fd))
 		fail("close");
 	count_print(&out, "sent");

@@ -1,0 +1,193 @@
+#!/bin/bash
+# What tcpkd and its BPF programs deny: a user who may claim some ports of near neither receives nor sends what is
+# not his, claims what he may not, nor changes the table; and nobody harms tcpkd, or others by it. The wire is
+# watched on both sides.
+#
+#	+-- near -----------------------------------------+          +-- far -----------+
+#	| tcpkd; intruder, pest (user 65534), others      |          |                  |
+#	| 10.99.2.1, 10.99.2.3                            +-- veth --+ 10.99.2.2, watch |
+#	| watch on lo                                     |          |                  |
+#	+-------------------------------------------------+          +------------------+
+set -eu
+# shellcheck source=tests/netns/tcpkd.sh
+. "$(dirname "$0")/tcpkd.sh"
+
+here=10.99.2.1
+far=10.99.2.2
+namespace near
+namespace far
+veth far $far near $here
+at near ip addr add 10.99.2.3/24 dev to_far
+
+# Users without rights can run what is here.
+chmod 711 "$tmp"
+for program in intruder pest peer; do
+	cp "$bin/$program" "$tmp/run_$program"
+	chmod 755 "$tmp/run_$program"
+done
+cat >"$tmp/policy" <<END
+allow user 65534 ports 7000-7099
+allow user 65533 ports 7050-7199
+allow user 0 ports 1024-65535
+END
+mkfifo "$tmp/tell" # what a program is told that waits
+exec {tell}<>"$tmp/tell"
+start_helper() {
+	helper tcpkd near --pins "$tmp/bpf/tcpkd" --policy "$tmp/policy"
+}
+start_helper
+socket=$tmp/tcpkd.sock
+
+# as USER: what a command is run by.
+as() {
+	echo "setpriv --reuid=$1 --regid=$1 --clear-groups --inh-caps=-all --no-new-privs"
+}
+nobody=$(as 65534)
+other=$(as 65533)
+
+# told NAME WHAT: one check for each `ok` and `bad` that it has said.
+told() {
+	local verdict what
+	check "$2: it says how it went" grep -qE '^(ok|bad) ' "$tmp/$1"
+	while read -r verdict what; do
+		check "$2: $what" [ "$verdict" = ok ]
+	done < <(grep -E '^(ok|bad) ' "$tmp/$1")
+}
+
+# tries WHAT PROGRAM ARGUMENTS...: run by user nobody to its end.
+tries() {
+	local what=$1 program=$2
+	shift 2
+	start "try" near $nobody "$tmp/run_$program" "$socket" "$@"
+	wait "${pids[try]}" || true
+	unset "pids[try]"
+	told try "$what"
+}
+
+# gone DEVICE PORT: what a client leaves behind when it has died: nothing.
+kernel_can_bind() {
+	at near timeout 5 socat -u OPEN:/dev/null "TCP:127.0.0.1:9,bind=$here:$1" 2>&1 | grep -q 'Connection refused'
+}
+gone() {
+	! at near ip link show "$1" >/dev/null 2>&1 && kernel_can_bind "$2"
+}
+quiet() { # nobody has a TAP
+	[ -z "$(at near ip -o link show type tun)" ]
+}
+descriptors_at_first=$(descriptors tcpkd)
+same_descriptors() {
+	[ "$(descriptors tcpkd)" = "$descriptors_at_first" ]
+}
+
+# Others, who have what the intruder wants: a claim of another user's, a port that the kernel's TCP listens on, and a
+# connection of it.
+start victim near $other "$tmp/run_intruder" "$socket" hold 7060
+await victim ready
+start victim2 near $other "$tmp/run_intruder" "$socket" hold 7100
+await victim2 ready
+start listener near timeout 300 socat -d -d -u TCP-LISTEN:7020,bind=$here,fork,reuseaddr OPEN:/dev/null,append
+await listener 'listening on'
+start bound near timeout 300 socat -d -d TCP-LISTEN:7030,bind=$here,reuseaddr,fork PIPE
+await bound 'listening on'
+start connected near timeout 300 socat -d -d TCP:$here:7030,bind=$here:7021 SYSTEM:'read x'
+await connected 'starting data transfer'
+
+tries "claims" intruder claims $here 7020 7021 7030
+tries "table" intruder table "$tmp/bpf/tcpkd"
+
+# What is sent, is it seen?
+# Checksums are put in before the cable.
+at near ethtool -K to_far tx off >"$tmp/ethtool"
+start watch_far far "$bin/watch" to_near
+start watch_here near "$bin/watch" lo
+await watch_far watching
+await watch_here watching
+tries "sending" intruder wire $far $here 10.99.2.3
+await watch_far 'seen own: last, to far'
+await watch_here 'seen own: last, to here'
+for side in far here; do
+	sed -nE 's/^seen //p' "$tmp/watch_$side" | grep -vE "^(own: (first|last), to $side|random): $here:7000 protocol 6\$" \
+		>"$tmp/seen" || true
+	check "nothing that is not his is seen, $side: $(paste -sd ';' "$tmp/seen")" [ ! -s "$tmp/seen" ]
+done
+
+# What others receive, he does not; and what is his, he does.
+stdin=$tmp/tell
+start deaf near $nobody "$tmp/run_intruder" "$socket" deaf $here
+stdin=/dev/null
+await deaf ready
+transfer "the kernel's, meanwhile" near $here "--kernel --send 1000000" far "--kernel --send 1000000"
+transfer "another client's, meanwhile" near $here "--tcpk --helper $socket --send 1000000" far "--kernel --send 1000000"
+transfer "another client's to here, meanwhile" near 10.99.2.3 "--kernel --send 1000000" near \
+	"--tcpk --helper $socket --send 1000000"
+! at far socat -u OPEN:/dev/null TCP:$here:7100,connect-timeout=0.2 2>>"$tmp/refused" || false
+# From the cable, for addresses that are this host's own matter (RFC 1122 3.2.1.3), from them, and for another host.
+mac=$(at near cat /sys/class/net/to_far/address)
+at far "$bin/watch" to_near loopback "$mac" $far 127.0.0.1 7001
+at far "$bin/watch" to_near from_loopback "$mac" 127.0.0.1 $here 7000
+at far "$bin/watch" to_near from_itself "$mac" 10.99.2.3 $here 7000
+at far "$bin/watch" to_near another_host "$mac" $far 10.99.2.77 7000
+at far "$bin/watch" to_near another_station 02:00:00:00:00:99 $far $here 7000
+echo go >&"$tell"
+await deaf listening
+at far "$bin/watch" to_near at_last "$mac" $far $here 7000
+wait "${pids[deaf]}" || true
+unset 'pids[deaf]'
+told deaf "hearing"
+
+# His TAP: he may make it outlive him, and cannot.
+start tap near $nobody "$tmp/run_intruder" "$socket" tap
+await tap ready
+device=$(said tap device)
+check "the TAP is there" at near ip link show "$device" >/dev/null
+ended tap KILL
+check "the TAP and the claim are gone within a second of death" within 1000 gone "$device" 7000
+told tap "TAP"
+
+# Nonsense in the position of the reader.
+start scribbler near $nobody "$tmp/run_intruder" "$socket" scribble 7005
+await scribbler ready
+start feeder far sh -c "while :; do timeout 0.1 socat -u /dev/zero TCP:$here:7005; done" # SYNs for it
+transfer "beside a ring that is scribbled on" near $here "--tcpk --helper $socket --send 8000000" far \
+	"--kernel --send 8000000"
+check "beside a ring that is scribbled on: nothing is dropped" [ "$(counted server dropped_in)" = 0 ]
+ended feeder TERM
+ended scribbler KILL
+
+# Harm to tcpkd itself.
+descriptors_now=$(descriptors tcpkd)
+same_as_now() {
+	[ "$(descriptors tcpkd)" = "$descriptors_now" ]
+}
+for what in garbage unread descriptors; do
+	tries "$what" pest $what
+	check "$what: tcpkd has as many descriptors as before" within 1000 same_as_now
+done
+start crowd near $nobody "$tmp/run_pest" "$socket" crowd
+await crowd ready
+told crowd "crowd"
+start "try" near $other "$tmp/run_pest" "$socket" ask
+finish "try"
+told "try" "beside a crowd another user"
+ended crowd KILL
+check "crowd: tcpkd has as many descriptors as before" within 1000 same_as_now
+tries "after the crowd" pest ask
+tries "death" pest death "${SEED:-1}" 200
+check "death: tcpkd has as many descriptors as before" within 1000 same_as_now
+
+# The clients are another tcpkd's, and somebody else comes for them.
+stdin=$tmp/tell
+start resume near "$tmp/run_pest" "$socket" resume 7110
+stdin=/dev/null
+await resume ready
+ended tcpkd KILL
+start_helper
+echo go >&"$tell"
+finish resume
+told resume "resume"
+
+ended victim KILL
+ended victim2 KILL
+check "no client, no TAP" within 1000 quiet
+check "as many descriptors as at first" within 1000 same_descriptors
+transfer "after all that" near $here "--tcpk --helper $socket --send 1000000" far "--kernel --send 1000000"
