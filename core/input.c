@@ -8,6 +8,8 @@
 
 #include <errno.h>
 
+#define KEEPALIVE_US 100000 /* probes that come faster than that are not answered */
+
 static bool checksum_good(const struct link_in *in)
 {
 	uint32_t sum = (uint32_t)tcpu_sum_pseudo(in->src.ip, in->dst.ip, in->len) + tcpu_sum(in->segment, in->len);
@@ -314,8 +316,26 @@ static bool is_last_fin(const struct tcb *c, const struct segment *s)
 	return (s->flags & (TH_FIN | TH_ACK)) == (TH_FIN | TH_ACK) && s->seq + s->len == c->rcv_nxt - 1;
 }
 
+/* Without text, and one before what is expected: a keepalive probe, which is answered (RFC 9293 3.8.4), though not without
+ * end. Or the ACK of one who has probed our window as we have his, and whose byte we took: both now speak from before what
+ * the other expects, where each believes that the other's window ends, and only what they acknowledge gets them away. */
+static void before_next(struct tcb *c, struct segment *s)
+{
+	uint64_t last_us = c->challenge_at - CHALLENGE_US;
+
+	if (is_synchronized(c) && s->flags & TH_ACK && seq_gt(s->ack, c->snd_una) && ack_in_range(c, s)) {
+		if (ack_arrives(c, s))
+			tcb_flush_later(c);
+		return;
+	}
+	if (c->challenge_at > CHALLENGE_US && c->engine->now < last_us + KEEPALIVE_US)
+		return;
+	c->challenge_at = c->engine->now + CHALLENGE_US;
+	tcb_send_ack(c);
+}
+
 /* What of the first check comes before the others. false: the segment is done with. */
-static bool passes(struct tcb *c, const struct segment *s)
+static bool passes(struct tcb *c, struct segment *s)
 {
 	bool text = segment_length(s) && !(s->flags & TH_SYN);
 
@@ -332,9 +352,10 @@ static bool passes(struct tcb *c, const struct segment *s)
 		timer_time_wait(c); /* our last ACK was lost */
 	/* Text that comes again asks for the ACK that was lost; the rest is answered now and then. */
 	text_again(c, s);
-	/* A keepalive probe is answered (RFC 9293 3.8.4), whatever else has been: it takes its number to know. */
-	if (text || (s->seq == c->rcv_nxt - 1 && !(s->flags & TH_SYN)))
+	if (text)
 		tcb_send_ack(c);
+	else if (s->seq == c->rcv_nxt - 1 && !(s->flags & TH_SYN))
+		before_next(c, s);
 	else
 		tcb_challenge(c);
 	return false;
