@@ -349,6 +349,11 @@ $(TESTS): LDLIBS = $(if $(CROSS),,$(shell pkg-config --libs check))
 $(TESTS): $(B)/tests/%: $(B)/tests/%.o $(TESTS_O) $(TOOLS_O) $(LIB)
 	$(call say,LD)
 	$(link)
+# Parts of tcpkd, without its maps and devices: tests/tcpkd_fake.c has others in their place.
+TCPKD_POLICY_O := $(call object,$(KERNEL_RL_C))
+TCPKD_CLIENT_O := $(call object,kernel/tcpkd/client.c) $(TCPKD_POLICY_O)
+$(B)/tests/tcpkd_policy: $(TCPKD_POLICY_O)
+$(B)/tests/tcpkd_client: $(TCPKD_CLIENT_O)
 $(GEN_TESTS): $(B)/tests/%: $(B)/gen/%.o $(filter $(B)/tests/ilp/%,$(TESTS_O)) $(LIB)
 	$(call say,LD)
 	$(link)
@@ -387,6 +392,10 @@ $(REPLAYS): $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(FU
 FUZZ_XDR := $(B)/fuzz/xdr $(B)/tests/fuzz/xdr
 $(FUZZ_XDR): $(call object,ilp/xdr/get.c ilp/xdr/print.c ilp/xdr/words.c ilp/ilp.c core/cksum.c \
 		$(GEN)/xdr_copy.c $(GEN)/xdr64_copy.c) $(XDR)/types.a
+$(B)/fuzz/policy $(B)/tests/fuzz/policy: $(TCPKD_POLICY_O)
+FUZZ_TCPKD := $(B)/fuzz/tcpkd $(B)/tests/fuzz/tcpkd
+$(FUZZ_TCPKD): $(TCPKD_CLIENT_O) $(call object,tests/tcpkd_fake.c)
+$(FUZZ_TCPKD): private FUZZ_LIBS = -Wl,--wrap=bind,--wrap=getsockname,--wrap=close
 FUZZ_XDR_FILE := $(B)/fuzz/xdr_file $(B)/tests/fuzz/xdr_file
 $(FUZZ_XDR_FILE): $(call object,tools/lua.c tools/share.c tools/source.c build/ragel/ilp/xdr/lexer.c)
 $(FUZZ_XDR_FILE): private FUZZ_LIBS = $(LDLIBS_)

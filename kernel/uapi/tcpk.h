@@ -113,7 +113,8 @@
  *	local, local_port: as bind above. The reply has them as they were taken.
  *	-EADDRINUSE, -EADDRNOTAVAIL, -EACCES as bind. -EPERM: not a port that the policy allows this user. -EDQUOT.
  * TCPKD_NARROW
- *	local, local_port: of a claim. remote, remote_port: as connect above; again: another remote, or none (0, 0).
+ *	local, local_port: of a claim. remote, remote_port: as connect above; again: another remote, or none (0, 0). A claim
+ *	of all addresses (local 0) stays what it is.
  *	-ENOENT: no such claim. -EADDRINUSE. -EINVAL: half a remote.
  * TCPKD_RELEASE
  *	local, local_port: of a claim. -ENOENT.
