@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DESCRIPTORS 1024
+#define DESCRIPTORS 128
 
 struct fake fake;
 

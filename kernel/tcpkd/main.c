@@ -32,7 +32,7 @@ static const struct argp_option options[] = {
 	{ 0 },
 };
 static const char doc[] = "Lets programs have TCP ports of this host that their own TCP serves: TCPK for kernels without "
-	"its module. Needs root, or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN; all but CAP_BPF, CAP_NET_ADMIN and CAP_NET_RAW "
+	"its module. Needs root, or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN; all but CAP_BPF and CAP_NET_ADMIN "
 	"(and CAP_NET_BIND_SERVICE, where the policy gives ports below 1024) are given up before anybody is served.\v"
 	"The policy file has lines of these forms; # begins a comment:\n"
 	"  allow user alice ports 80,443,8000-8999\n"

@@ -20,7 +20,7 @@
  *	kernel             headers to build against; 6.1 and later stock, 6.1 and later: tc, ring buffer and array of
  *	                                                           maps for BPF, TAP
  *	privilege          root once, to load the module; then     root once, to start tcpkd (CAP_BPF, CAP_NET_ADMIN,
- *	                   none above the host's first             CAP_NET_RAW); then none; who may claim what is its
+ *	                   none above the host's first             CAP_PERFMON); then none; who may claim what is its
  *	                   unprivileged port                       policy (users, port ranges)
  *	where packets      LOCAL_IN hook, after IP reassembly and  tc ingress of each device, before netfilter: no
  *	are taken          netfilter's input rules                 reassembly (fragments stay with the kernel's TCP)

@@ -18,7 +18,7 @@
 
 /* ---- the kernel's TCP ---- */
 
-#define SOCKETS 1024
+#define SOCKETS 128
 
 static struct sockaddr_in bound[SOCKETS]; /* by descriptor; port 0: nothing */
 static struct clients all;
