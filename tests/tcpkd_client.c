@@ -574,8 +574,8 @@ END_TEST
 
 /* ---- another helper ---- */
 
-/* What a tcpkd that has gone has left: a client of USER with two claims, one of OTHER, one whose process is no more, and
- * a claim of nobody. Returns the descriptor of the first one's TAP; all have port, port + 1 and so on. */
+/* What a tcpkd that has gone has left: a client of USER with two claims, one of OTHER, one whose process is no more,
+ * and a claim of nobody. Returns the descriptor of the first one's TAP; all have port, port + 1 and so on. */
 static int left_behind(uint16_t port)
 {
 	struct device_tap tap;

@@ -1,5 +1,5 @@
-/* tcpu status: the verb. What TCPK there is on this host, and who has which ports by it: the module's sockets, by /proc,
- * and the helper's claims, by its own word, which is taken as anybody's. */
+/* tcpu status: the verb. What TCPK there is on this host, and who has which ports by it: the module's sockets, by
+ * /proc, and the helper's claims, by its own word, which is taken as anybody's. */
 #include "tools/tcpu.h"
 
 #include "core/link/tcpk.h"

@@ -202,7 +202,7 @@ static void accept_all(struct clients *all, int epoll, int listen_fd)
 	}
 }
 
-/* What came, by descriptor: one that was closed in this turn is nobody's, or somebody's who will be asked for nothing. */
+/* What came, by descriptor: one that was closed in this turn is nobody's, or somebody's who has asked for nothing. */
 static bool turn(struct clients *all, int epoll, int listen_fd, int stop_fd, const struct epoll_event *ev, int n)
 {
 	bool stop = false;
