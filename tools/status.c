@@ -53,27 +53,37 @@ static bool add(struct status *s, bool module, const struct tcpkd_reply *r)
 
 /* ---- the module ---- */
 
-/* In the columns of /proc/net/udp: of counts it has only what was dropped. */
+/* In the columns of /proc/net/udp, of which these are words; of counts it has only what was dropped. */
+enum { LINE, LOCAL_IP, LOCAL_PORT, REMOTE_IP, REMOTE_PORT, UID = 11, DROPS = 16, WORDS };
+
+static bool read_socket(char *line, struct tcpkd_reply *r)
+{
+	char *word[WORDS], *one;
+	int n = 0;
+
+	while (n < WORDS && (one = strsep(&line, " :\n")))
+		if (*one)
+			word[n++] = one;
+	if (n < WORDS || *word[LINE] < '0' || *word[LINE] > '9') /* the heading */
+		return false;
+	*r = (struct tcpkd_reply){ .local = (uint32_t)strtoul(word[LOCAL_IP], NULL, 16),
+		.remote = (uint32_t)strtoul(word[REMOTE_IP], NULL, 16),
+		.local_port = htons((uint16_t)strtoul(word[LOCAL_PORT], NULL, 16)),
+		.remote_port = htons((uint16_t)strtoul(word[REMOTE_PORT], NULL, 16)),
+		.uid = (uint32_t)strtoul(word[UID], NULL, 10), .stats.in_dropped = strtoull(word[DROPS], NULL, 10) };
+	return true;
+}
+
 static void read_module(struct status *s)
 {
 	FILE *f = fopen(SOCKETS, "re");
+	struct tcpkd_reply r;
 	char line[512];
 
 	s->module = f;
-	while (f && fgets(line, sizeof line, f)) {
-		struct tcpkd_reply r = { 0 };
-		unsigned local_port, remote_port;
-		const char *drops = strrchr(line, ' ');
-
-		if (sscanf(line, " %*u: %x:%x %x:%x %*x %*x:%*x %*x:%*x %*x %u", &r.local, &local_port, &r.remote,
-			&remote_port, &r.uid) != 5)
-			continue;
-		r.local_port = htons((uint16_t)local_port);
-		r.remote_port = htons((uint16_t)remote_port);
-		r.stats.in_dropped = strtoull(drops, NULL, 10);
-		if (!add(s, true, &r))
+	while (f && fgets(line, sizeof line, f))
+		if (read_socket(line, &r) && !add(s, true, &r))
 			break;
-	}
 	if (f)
 		fclose(f);
 }
@@ -148,14 +158,14 @@ static void read_helper(struct status *s, const char *path)
 	const int64_t until_ms = now_ms() + ANSWER_MS;
 	struct tcpkd_reply r = { 0 };
 	size_t n = 0;
-	int fd = dial(path), more = 0;
+	int fd = dial(path);
 
 	s->helper = fd >= 0;
 	if (fd == -ETIMEDOUT) {
 		s->helper = true;
 		snprintf(s->wrong, WHY, "it has taken no connection within %d s", ANSWER_MS / 1000);
 	}
-	while (fd >= 0 && (more = ask(fd, r.cursor, until_ms, &r, s->wrong)) > 0) {
+	while (fd >= 0 && ask(fd, r.cursor, until_ms, &r, s->wrong) > 0) {
 		if (++n > CLAIMS_MAX || !add(s, false, &r)) {
 			snprintf(s->wrong, WHY, n > CLAIMS_MAX ? "its list has no end" : "no memory for its list");
 			break;

@@ -91,7 +91,7 @@ static unsigned connections(const struct clients *all)
 /* Too many of one user's hold up nobody else. */
 static void take_connection(struct clients *all, int epoll, int fd)
 {
-	struct policy_peer peer;
+	struct policy_peer peer = { 0 };
 	gid_t *groups = NULL;
 	struct client *c = NULL;
 

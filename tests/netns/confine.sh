@@ -1,6 +1,7 @@
 #!/bin/bash
 # tcpkd as systemd starts it: with a socket of systemd's, as a user with few capabilities, and none of them after its
 # start that it does not need. TCPU serves and connects over it all the same, and tcpu status shows that.
+# shellcheck source=tests/netns/common.sh
 . "$(dirname "$0")/common.sh"
 
 tcpkd=$(realpath "${B:-build/gcc}")/bin/tcpkd
@@ -75,9 +76,9 @@ if ! command -v systemd-socket-activate >/dev/null; then
 	echo "skipped, because a socket is handed in by systemd-socket-activate: there is none"
 	exit 0
 fi
-caps=bpf,perfmon,net_admin,net_bind_service
-as_service=(setpriv --reuid $nobody --regid $nobody --clear-groups --inh-caps "+${caps//,/,+}" --ambient-caps
-	"+${caps//,/,+}" --bounding-set "-all,+${caps//,/,+}" --no-new-privs)
+caps=+bpf,+perfmon,+net_admin,+net_bind_service
+as_service=(setpriv --reuid "$nobody" --regid "$nobody" --clear-groups --inh-caps "$caps" --ambient-caps "$caps"
+	--bounding-set "-all,$caps" --no-new-privs)
 rm -f "$tmp/s"
 printf 'allow user root ports 1024-65535\n' >"$tmp/policy"
 # Whoever is no root finds a TUN device that is open to all, as udev makes it.
