@@ -34,7 +34,7 @@ if ! why=$(with_dead_node true 2>&1 && without_namespaces true 2>&1); then
 	exit
 fi
 for machine in without_node with_dead_node without_namespaces; do
-	for t in tests/netns/{transfer,impair,capture}.sh tests/readme.sh "$tests/link_tun_device" \
+	for t in tests/netns/{transfer,impair,capture,confine}.sh tests/readme.sh "$tests/link_tun_device" \
 		"$tests/linux_differential"; do
 		skips $machine "$t"
 	done
