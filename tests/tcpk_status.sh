@@ -1,6 +1,6 @@
 #!/bin/bash
-# tcpu status, of a helper that answers well, badly or not at all (tests/netns/helper.c). tests/netns/confine.sh has it of
-# the real one.
+# tcpu status, of a helper that answers well, badly or not at all (tests/netns/helper.c). tests/netns/confine.sh has
+# it of the real one.
 set -u
 cd "$(dirname "$0")/.." || exit
 tcpu=${B:-build/gcc}/bin/tcpu

@@ -1,4 +1,5 @@
-/* What tcpkd gives up: capabilities, the way to new ones, and system calls. In children, since nothing brings it back. */
+/* What tcpkd gives up: capabilities, the way to new ones, and system calls. In children, since nothing brings it
+ * back. */
 #include "kernel/tcpkd/confine.h"
 #include "tests/run.h"
 

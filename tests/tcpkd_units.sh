@@ -25,7 +25,8 @@ if ! command -v systemd-analyze >/dev/null; then
 fi
 cp kernel/tcpkd/tcpkd.socket "$tmp"
 # Where the build has it.
-sed "s|^ExecStart=[^ ]*|ExecStart=$(realpath "${B:-build/gcc}/bin/tcpkd")|" kernel/tcpkd/tcpkd.service >"$tmp/tcpkd.service"
+tcpkd=$(realpath "${B:-build/gcc}/bin/tcpkd")
+sed "s|^ExecStart=[^ ]*|ExecStart=$tcpkd|" kernel/tcpkd/tcpkd.service >"$tmp/tcpkd.service"
 verifies yes
 echo 'ProtectEverything=yes' >>"$tmp/tcpkd.service" # a planted fault
 verifies no
