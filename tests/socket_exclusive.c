@@ -1,6 +1,6 @@
 /* What a link like TCPK asks of the calls: an address stays claimed as long as a connection of it is left, and can be
- * had anew; a connection is narrowed to its remote, and goes from another port where somebody has that; what the way's MTU
- * is, is announced. In virtual time, over a network whose link here is watched. */
+ * had anew; a connection is narrowed to its remote, and goes from another port where somebody has that; what the way's
+ * MTU is, is announced. In virtual time, over a network whose link here is watched. */
 #include "tests/run.h"
 #include "tests/socket_machine.h"
 #include "tests/socket_peer.h"
