@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 # The public headers of the core are the ones that ARCHITECTURE.md names.
 public=$(sed -n "s/^Core's public headers: //p" ARCHITECTURE.md | grep -oE '[a-z0-9_]+\.h' | sed 's|^|core/|' | xargs)
 public=${public// /|}
-links='core/link/tun\.h' # which an application opens itself
+links='core/link/(tun|tcpk)\.h' # which an application opens itself
 
 # allowed FILE: an extended expression of what it may include.
 allowed() {
@@ -29,6 +29,9 @@ allowed() {
 	alf/*) echo "alf/.*|$public|ilp/ilp\.h" ;;
 	adu-examples/*/*) echo "${1%/*}/.*|$public|$links|ilp/(ilp|load|choose|xdr)\.h|alf/alf\.h|kernel/uapi/.*" ;;
 	tools/*) echo "tools/.*|$public|$links|ilp/(ilp|load|choose|model|xdr|xdr/lexer)\.h|alf/alf\.h|kernel/uapi/.*" ;;
+	kernel/bpf/*) echo 'kernel/(bpf|uapi)/.*' ;;
+	kernel/tcpkd/table.c) echo 'kernel/(tcpkd/.*|bpf/table\.h|uapi/.*)|tcpk\.skel\.h' ;; # with the programs, built
+	kernel/tcpkd/*) echo 'kernel/(tcpkd/.*|bpf/table\.h|uapi/.*)' ;;
 	kernel/*) echo 'kernel/uapi/.*' ;;
 	tests/*) echo '.*' ;;
 	*) echo "-" ;;
@@ -94,6 +97,11 @@ planted no adu-examples/xfer/main.c core/link/stack.h
 planted no alf/send.c core/link/tun.h
 planted no tools/bench.c ilp/run.h
 planted no kernel/uapi/tcpk.h core/tcpu.h
+planted yes kernel/tcpkd/table.h kernel/bpf/table.h
+planted no kernel/tcpkd/client.c core/link/tcpk.h
+planted no kernel/bpf/tcpk.bpf.c kernel/tcpkd/table.h
+planted yes tools/status.c core/link/tcpk.h
+planted no tools/status.c core/link/tcpk_ways.h
 planted yes tests/core_input.c core/tcb.h
 planted no somewhere/x.c core/tcpu.h
 echo "100%: Checks: $checks, Failures: $failures, Errors: 0"

@@ -34,7 +34,7 @@ if ! why=$(with_dead_node true 2>&1 && without_namespaces true 2>&1); then
 	echo "1 passed, 0 failed"
 	exit
 fi
-[ $# != 0 ] || set -- tests/netns/{transfer,impair,capture,tcpk,tcpk_security,tcpk_restart}.sh tests/readme.sh \
+[ $# != 0 ] || set -- tests/netns/{transfer,impair,capture,confine,tcpk,tcpk_security,tcpk_restart}.sh tests/readme.sh \
 	"$tests/link_tun_device" "$tests/linux_differential"
 for machine in without_node with_dead_node without_namespaces; do
 	for t; do

@@ -24,7 +24,7 @@ expect() {
 expect 0 'Verbs:' "$tcpu" --help
 expect 2 'verb is missing' "$tcpu"
 expect 2 "no verb 'fuse'" "$tcpu" fuse
-for verb in gen xdr isa explain bench calibrate never-slower leaks mca baseline conformance memory; do
+for verb in gen xdr isa explain bench calibrate never-slower leaks mca baseline conformance status memory; do
 	expect 0 'Example: tcpu' "$tcpu" "$verb" --help
 	expect 2 'unrecognized' "$tcpu" "$verb" --nonsense
 done

@@ -22,6 +22,7 @@ static const struct verb {
 	{ "mca", "how fast fused loops could run at best, by llvm-mca's model of a CPU", verb_mca },
 	{ "baseline", "send a file over kernel TCP, manipulated by library calls", verb_baseline },
 	{ "conformance", "what the standards ask for, and which test sees it", verb_conformance },
+	{ "status", "TCPK on this host: module, helper, and who has which ports", verb_status },
 	{ "memory", "what an idle connection costs", verb_memory },
 };
 

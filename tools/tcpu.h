@@ -20,6 +20,7 @@ int verb_leaks(int argc, char **argv);
 int verb_mca(int argc, char **argv);
 int verb_baseline(int argc, char **argv);
 int verb_conformance(int argc, char **argv);
+int verb_status(int argc, char **argv);
 int verb_memory(int argc, char **argv);
 int verb_xdr(int argc, char **argv);
 

@@ -360,8 +360,7 @@ static void bpf_close(struct link *link)
 }
 
 const struct link_ops tcpk_bpf_ops = {
-	.claim = bpf_claim, .release = bpf_release, .narrow = bpf_narrow, .route = bpf_route, .mtu = bpf_mtu,
-	.send = bpf_send,
+	.claim = bpf_claim, .release = bpf_release, .narrow = bpf_narrow, .route = bpf_route, .mtu = bpf_mtu, .send = bpf_send,
 	.recv = bpf_recv, .rest = bpf_rest, .fd = bpf_fd, .close = bpf_close,
 };
 
@@ -385,6 +384,8 @@ static int open_client(struct tcpk *t, uint32_t ring_bytes)
 		t->ring = (struct ring){ .fd = fds[0], .bytes = r.ring_bytes };
 		t->tap = fds[1];
 		e = map(&t->ring);
+		/* Headers and what stands around them count as well: 252 bytes of data fill their part with them. */
+		t->link.window_max = r.ring_bytes / 4 * 3;
 	}
 	return as_opening(e);
 }
@@ -392,7 +393,6 @@ static int open_client(struct tcpk *t, uint32_t ring_bytes)
 int tcpk_bpf_open(const struct link_tcpk_config *config, struct link **out)
 {
 	const char *path = config->path ? config->path : TCPKD_PATH;
-	uint32_t bytes = config->ring_bytes ? config->ring_bytes : TCPK_RING_BYTES;
 	struct tcpk *t = calloc(1, sizeof *t);
 	int e;
 
@@ -404,10 +404,10 @@ int tcpk_bpf_open(const struct link_tcpk_config *config, struct link **out)
 	/* Headers and what stands around them count as well: 252 bytes of data fill their part with them. */
 	t->link = (struct link){ .ops = &tcpk_bpf_ops, .segment_max = IP_PACKET_MAX - IP_HEADER,
 		.train_max = config->plain ? 0 : IP_PACKET_MAX - IP_HEADER,
-		.window_max = bytes / 4 * 3, .exclusive = true, .joins = true };
+		.exclusive = true, .joins = true };
 	if (strlen(path) < sizeof t->path.sun_path) {
 		strcpy(t->path.sun_path, path);
-		e = open_client(t, bytes);
+		e = open_client(t, config->ring_bytes);
 	} else {
 		e = -ENAMETOOLONG;
 	}

@@ -135,6 +135,12 @@ static int room_for_claim(struct client *c)
 	return 0;
 }
 
+/* The table's word, as whoever claims has it. */
+static int as_told(int e)
+{
+	return e == -EEXIST ? -EADDRINUSE : e == -E2BIG ? -EDQUOT : e;
+}
+
 static int claim(struct clients *all, struct client *c, const struct tcpkd_request *q, struct tcpkd_reply *r)
 {
 	const struct table_claim fresh = { .client = c->index };
@@ -157,7 +163,7 @@ static int claim(struct clients *all, struct client *c, const struct tcpkd_reque
 		e = table_add_claim(all->table, &new.key, &fresh);
 	if (e) {
 		close(new.reserved);
-		return e == -EEXIST ? -EADDRINUSE : e;
+		return as_told(e);
 	}
 	c->claims[c->claim_count++] = new;
 	r->local = new.key.local;
@@ -165,7 +171,8 @@ static int claim(struct clients *all, struct client *c, const struct tcpkd_reque
 	return 0;
 }
 
-/* The new key comes before the old one goes: no packet finds neither. */
+/* The new key comes before the old one goes: no packet finds neither. A port of all addresses stays what it is: packets
+ * are not looked up by their remote and no local address. */
 static int narrow(struct clients *all, const struct client *c, const struct tcpkd_request *q)
 {
 	struct claim *at = find(c, q);
@@ -175,8 +182,10 @@ static int narrow(struct clients *all, const struct client *c, const struct tcpk
 
 	if (!at)
 		return -ENOENT;
-	if (!q->remote != !q->remote_port || (q->remote && !q->local))
+	if (!q->remote != !q->remote_port)
 		return -EINVAL;
+	if (!at->key.local)
+		return 0;
 	key = at->key;
 	key.remote = q->remote;
 	key.remote_port = q->remote_port;
@@ -186,7 +195,7 @@ static int narrow(struct clients *all, const struct client *c, const struct tcpk
 	if (!e)
 		e = table_add_claim(all->table, &key, &counts);
 	if (e)
-		return e == -EEXIST ? -EADDRINUSE : e;
+		return as_told(e);
 	table_remove_claim(all->table, &at->key);
 	at->key = key;
 	return 0;
@@ -216,13 +225,14 @@ static int free_index(const struct clients *all, uint32_t *index)
 
 static int open_new(struct clients *all, struct client *c, const struct tcpkd_request *q, struct client_answer *a)
 {
-	uint32_t bytes = q->ring_bytes ? q->ring_bytes : RING_DEFAULT;
+	uint32_t most = all->policy->ring_bytes;
+	uint32_t bytes = q->ring_bytes ? q->ring_bytes : most < RING_DEFAULT ? most : RING_DEFAULT;
 	struct device_tap tap;
 	int e, ring;
 
 	if (!policy_knows(all->policy, &c->peer))
 		return -EPERM;
-	if (bytes & (bytes - 1) || bytes < (uint32_t)sysconf(_SC_PAGESIZE) || bytes > all->policy->ring_bytes)
+	if (bytes & (bytes - 1) || bytes < (uint32_t)sysconf(_SC_PAGESIZE) || bytes > most)
 		return -EINVAL;
 	if (client_count(all, c->peer.uid, true) >= all->policy->clients)
 		return -EDQUOT;

@@ -7,17 +7,21 @@
 
 int confine_capabilities(bool privileged)
 {
-	static const unsigned kept[] = { CAP_BPF, CAP_NET_ADMIN, CAP_NET_RAW, CAP_NET_BIND_SERVICE };
-	bool had[4];
+	static const unsigned kept[] = { CAP_BPF, CAP_NET_ADMIN, CAP_NET_BIND_SERVICE };
+	enum { KEPT = sizeof kept / sizeof *kept };
+	bool had[KEPT], may_bound = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
 
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned i = 0; i < KEPT; i++)
 		had[i] = capng_have_capability(CAPNG_PERMITTED, kept[i]) && (privileged || kept[i] != CAP_NET_BIND_SERVICE);
 	capng_clear(CAPNG_SELECT_ALL);
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned i = 0; i < KEPT; i++)
 		if (had[i])
 			capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, kept[i]);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return -errno;
+	/* Without new privileges the bounding set bounds nothing more. */
+	if (may_bound && capng_apply(CAPNG_SELECT_BOUNDS))
+		return -EPERM;
 	return capng_apply(CAPNG_SELECT_CAPS) ? -EPERM : 0;
 }
 

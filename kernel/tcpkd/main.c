@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <systemd/sd-daemon.h>
@@ -31,8 +32,8 @@ static const struct argp_option options[] = {
 	{ "remove", 'r', NULL, 0, "do not serve: take down what an earlier tcpkd has left", 0 },
 	{ 0 },
 };
-static const char doc[] = "Lets programs have TCP ports of this host that their own TCP serves: TCPK for kernels without "
-	"its module. Needs root, or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN; all but CAP_BPF, CAP_NET_ADMIN and CAP_NET_RAW "
+static const char doc[] = "Lets programs have TCP ports of this host that their own TCP serves: TCPK for kernels "
+	"without its module. Needs root, or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN; all but CAP_BPF and CAP_NET_ADMIN "
 	"(and CAP_NET_BIND_SERVICE, where the policy gives ports below 1024) are given up before anybody is served.\v"
 	"The policy file has lines of these forms; # begins a comment:\n"
 	"  allow user alice ports 80,443,8000-8999\n"
@@ -126,10 +127,15 @@ static const char *find_pins(const char *wanted, bool *bad)
 
 static int socket_of(const struct arguments *a)
 {
-	int fd;
+	int fd = SD_LISTEN_FDS_START;
 
-	if (sd_listen_fds(1) > 0)
-		return SD_LISTEN_FDS_START;
+	if (sd_listen_fds(1) > 0) {
+		if (sd_is_socket(fd, AF_UNIX, SOCK_SEQPACKET, 1) > 0 && !fcntl(fd, F_SETFL, O_NONBLOCK))
+			return fd;
+		fprintf(stderr, "tcpkd: expected a Unix socket that listens, SOCK_SEQPACKET, as descriptor 3: is that in its "
+			"socket unit (ListenSequentialPacket=)?\n");
+		return -EPROTOTYPE;
+	}
 	fd = server_listen(a->socket);
 	if (fd < 0)
 		fprintf(stderr, "tcpkd: %s: %s\n", a->socket,

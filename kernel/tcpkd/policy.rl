@@ -10,37 +10,42 @@
 
 #define NAME_MAX_ 64
 #define PAGE 4096U
+#define FOUND_MAX 32
 
 struct reader {
 	struct policy *p;
 	char name[NAME_MAX_];
-	unsigned name_len, first_rule; /* of this line */
+	unsigned name_len;
 	enum policy_who who;
 	uint64_t number;
 	uint32_t from;
-	const char *wrong; /* what is, where the grammar is content */
+	unsigned line;
+	const char *line_begin;
+	const char *word;  /* a keyword that is not complete; NULL: none is */
+	const char *item;  /* the last name, number or range */
+	const char *want;  /* by the grammar */
+	const char *wrong; /* what the item is not, where the grammar is content */
 };
 
+/* A number, or else a name of this host. */
 static uint32_t who_is(struct reader *r)
 {
-	char *end;
-	unsigned long id;
+	const struct passwd *u;
+	const struct group *g;
 
 	r->name[r->name_len] = 0;
-	id = strtoul(r->name, &end, 10);
-	if (!*end)
-		return (uint32_t)id;
-	if (r->who == POLICY_USER) {
-		const struct passwd *u = getpwnam(r->name);
-		if (u)
-			return u->pw_uid;
-		r->wrong = "a user of this host, by name or number";
-	} else {
-		const struct group *g = getgrnam(r->name);
-		if (g)
-			return g->gr_gid;
-		r->wrong = "a group of this host, by name or number";
+	if (r->name_len == strspn(r->name, "0123456789")) {
+		unsigned long id = strtoul(r->name, NULL, 10);
+
+		if (id < UINT32_MAX) /* which is no one's: -1 */
+			return (uint32_t)id;
+	} else if (r->who == POLICY_USER && r->name_len < NAME_MAX_ - 1 && (u = getpwnam(r->name))) {
+		return u->pw_uid;
+	} else if (r->who == POLICY_GROUP && r->name_len < NAME_MAX_ - 1 && (g = getgrnam(r->name))) {
+		return g->gr_gid;
 	}
+	r->wrong = r->who == POLICY_USER ? "a user of this host, by name or number" :
+		"a group of this host, by name or number";
 	return UINT32_MAX;
 }
 
@@ -49,81 +54,116 @@ static void add(struct reader *r, uint32_t id)
 	if (r->from < 1 || r->number > 65535 || r->from > r->number)
 		r->wrong = "ports from 1 to 65535, the lower one first";
 	else if (r->p->count == POLICY_RULES_MAX)
-		r->wrong = "no more than 256 ranges of ports";
+		r->wrong = "no more than 256 ranges of ports in all";
 	else
 		r->p->rules[r->p->count++] = (struct policy_rule){ r->who, id, (uint16_t)r->from, (uint16_t)r->number };
 }
 
-static uint32_t limit(struct reader *r, uint64_t most)
+static uint32_t limit(struct reader *r, uint64_t most, const char *want)
 {
 	if (!r->number || r->number > most)
-		r->wrong = "a number above 0, within bounds: 1024 clients, 65536 claims, 1G of ring";
+		r->wrong = want;
 	return (uint32_t)r->number;
 }
 
 static uint32_t ring(struct reader *r)
 {
-	uint32_t bytes = limit(r, 1U << 30);
+	static const char want[] = "a power of 2 from 4K to 1G";
+	uint32_t bytes = limit(r, 1U << 30, want);
 
-	if (!r->wrong && (bytes & (bytes - 1) || bytes < PAGE))
-		r->wrong = "a power of 2 of at least 4K, as 16M";
+	if (bytes & (bytes - 1) || bytes < PAGE)
+		r->wrong = want;
 	return bytes;
+}
+
+/* A word, as much of it as there is room for; or one character that ends words. */
+static void show(const char *at, const char *end, char text[FOUND_MAX])
+{
+	static const char ends[] = " \t\r\n,#";
+	size_t n = 0;
+
+	text[n++] = '\'';
+	do
+		text[n++] = *at >= ' ' && *at <= '~' ? *at : '?';
+	while (!strchr(ends, *at++) && at < end && n < FOUND_MAX - 2 && !strchr(ends, *at));
+	text[n++] = '\'';
+	text[n] = 0;
+}
+
+static int complain(const struct reader *r, const char *name, const char *at, const char *end, char *text, size_t size)
+{
+	char found[FOUND_MAX] = "the end of the file";
+
+	if (at < end && (*at == '\n' || *at == '\r'))
+		strcpy(found, "the end of the line");
+	else if (at < end)
+		show(at, end, found);
+	snprintf(text, size, "%s:%u:%td: found %s, expected %s", name, r->line, at - r->line_begin + 1, found,
+		r->wrong ? r->wrong : r->want);
+	return -EINVAL;
 }
 
 %%{
 	machine policy;
 
+	action word { r.word = p; }
+	action item { r.item = p; }
 	action clear { r.number = 0; }
 	action digit { if (r.number < UINT32_MAX) r.number = r.number * 10 + (uint64_t)(*p - '0'); }
 	action kilo { r.number <<= 10; }
 	action mega { r.number <<= 20; }
-	action giga { r.number <<= 30; }
-	action name_begin { r.name_len = 0; }
+	action giga { r.number = r.number > 1 ? UINT64_MAX : r.number << 30; }
+	action name_begin { r.name_len = 0; r.item = p; r.want = "ports"; }
 	action name { if (r.name_len < NAME_MAX_ - 1) r.name[r.name_len++] = *p; }
-	action user { r.who = POLICY_USER; }
-	action group { r.who = POLICY_GROUP; }
-	action anyone { r.who = POLICY_ANYONE; id = 0; }
+	action user { r.who = POLICY_USER; r.word = NULL; r.want = "a user's name or number"; }
+	action group { r.who = POLICY_GROUP; r.word = NULL; r.want = "a group's name or number"; }
+	action anyone { r.who = POLICY_ANYONE; id = 0; r.word = NULL; r.want = "ports"; }
 	action who { id = who_is(&r); if (r.wrong) { fhold; fbreak; } }
 	action lower { r.from = (uint32_t)(r.number > 65536 ? 65536 : r.number); }
 	action range { add(&r, id); if (r.wrong) { fhold; fbreak; } }
-	action clients { r.p->clients = limit(&r, 1024); if (r.wrong) { fhold; fbreak; } }
-	action claims { r.p->claims = limit(&r, 65536); if (r.wrong) { fhold; fbreak; } }
+	action clients { r.p->clients = limit(&r, 1024, "a number from 1 to 1024"); if (r.wrong) { fhold; fbreak; } }
+	action claims { r.p->claims = limit(&r, 65536, "a number from 1 to 65536"); if (r.wrong) { fhold; fbreak; } }
 	action ring { r.p->ring_bytes = ring(&r); if (r.wrong) { fhold; fbreak; } }
-	action line { line++; }
+	action line { r.line++; r.line_begin = p + 1; r.want = statement; }
+	action want_who { r.word = NULL; r.want = "user NAME, group NAME or anyone"; }
+	action want_port { r.word = NULL; r.want = "a port"; }
+	action want_more { r.want = "-, a comma or the end of the line"; }
+	action want_comma { r.want = "a comma or the end of the line"; }
+	action want_number { r.word = NULL; r.want = "a number"; }
+	action want_size { r.word = NULL; r.want = "bytes, as 16M"; }
+	action want_end { r.want = "the end of the line"; }
 
 	sp = [ \t]+;
 	number = digit+ >clear $digit;
-	size = number ( 'K' @kilo | 'M' @mega | 'G' @giga )?;
+	count = number >item $want_end;
+	size = ( number ( 'K' @kilo | 'M' @mega | 'G' @giga )? ) >item $want_end;
 	name = [A-Za-z0-9_.\-]+ >name_begin $name;
-	range = number %lower ( '-' number )? %range;
-	ranges = range ( ',' range )*;
-	who = 'user' sp @user name %who | 'group' sp @group name %who | 'anyone' @anyone;
-	allow = 'allow' sp who sp 'ports' sp ranges;
-	limits = 'clients' sp number %clients | 'claims' sp number %claims | 'ring' sp size %ring;
-	statement = sp? ( ( allow | limits ) sp? )? ( '#' [^\n]* )?;
-	main := ( statement '\n' @line )*;
+	range = ( number $want_more %lower ( '-' @want_port number $want_comma )? ) >item %range;
+	ranges = range ( sp? ',' @want_port sp? range )*;
+	who = 'user' >word @user sp name %who | 'group' >word @group sp name %who | 'anyone' >word @anyone;
+	allow = 'allow' >word @want_who sp who sp 'ports' >word @want_port sp ranges;
+	limits = 'clients' >word @want_number sp count %clients | 'claims' >word @want_number sp count %claims |
+		'ring' >word @want_size sp size %ring;
+	statement = sp? ( ( allow | limits ) sp? )? ( '#' [^\n]* )? '\r'?;
+	main := ( statement '\n' @line )* statement;
 
-	write data nofinal noentry;
+	write data noentry;
 }%%
 
 int policy_read(struct policy *out, const char *name, const char *text, size_t length, char *complaint, size_t size)
 {
-	const char *p = text, *pe = text + length;
+	static const char statement[] = "allow, clients, claims or ring";
+	const char *p = text, *pe = text + length, *eof = pe;
 	struct policy read = { .clients = out->clients, .claims = out->claims, .ring_bytes = out->ring_bytes };
-	struct reader r = { .p = &read };
-	unsigned line = 1;
+	struct reader r = { .p = &read, .line = 1, .line_begin = text, .want = statement };
 	uint32_t id = 0;
 	int cs;
 
 	%% write init;
 	%% write exec;
 
-	if (r.wrong || cs == policy_error || (p == pe && length && text[length - 1] != '\n')) {
-		snprintf(complaint, size, "%s:%u: expected %s", name, line, r.wrong ? r.wrong :
-			cs == policy_error ? "`allow user NAME ports 80,8000-8999' (user, group or anyone), `clients N', "
-			"`claims N' or `ring 16M'" : "a newline at the end of the last line");
-		return -EINVAL;
-	}
+	if (r.wrong || cs < policy_first_final)
+		return complain(&r, name, r.wrong ? r.item : r.word ? r.word : p, pe, complaint, size);
 	*out = read;
 	return 0;
 }

@@ -91,7 +91,7 @@ static unsigned connections(const struct clients *all)
 /* Too many of one user's hold up nobody else. */
 static void take_connection(struct clients *all, int epoll, int fd)
 {
-	struct policy_peer peer;
+	struct policy_peer peer = { 0 };
 	gid_t *groups = NULL;
 	struct client *c = NULL;
 
@@ -198,7 +198,7 @@ static void accept_all(struct clients *all, int epoll, int listen_fd)
 	}
 }
 
-/* What came, by descriptor: one that was closed in this turn is nobody's, or somebody's who will be asked for nothing. */
+/* What came, by descriptor: one that was closed in this turn is nobody's, or somebody's who has asked for nothing. */
 static bool turn(struct clients *all, int epoll, int listen_fd, int stop_fd, const struct epoll_event *ev, int n)
 {
 	bool stop = false;

@@ -14,7 +14,8 @@ struct table;
 
 enum table_program { TABLE_IN, TABLE_OUT, TABLE_MUTE };
 
-/* pins: NULL for none. Needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN; only CAP_BPF from then on. Prints what is wrong. */
+/* pins: NULL for none. Needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN; only CAP_BPF from then on. Prints what is
+ * wrong. */
 struct table *table_open(const char *pins);
 /* keep: pins stay, for the next one; else they go, and with the last program that is attached the maps. */
 void table_close(struct table *, bool keep);

@@ -20,7 +20,7 @@
  *	kernel             headers to build against; 6.1 and later stock, 6.1 and later: tc, ring buffer and array of
  *	                                                           maps for BPF, TAP
  *	privilege          root once, to load the module; then     root once, to start tcpkd (CAP_BPF, CAP_NET_ADMIN,
- *	                   none above the host's first             CAP_NET_RAW); then none; who may claim what is its
+ *	                   none above the host's first             CAP_PERFMON); then none; who may claim what is its
  *	                   unprivileged port                       policy (users, port ranges)
  *	where packets      LOCAL_IN hook, after IP reassembly and  tc ingress of each device, before netfilter: no
  *	are taken          netfilter's input rules                 reassembly (fragments stay with the kernel's TCP)
@@ -113,8 +113,9 @@
  *	local, local_port: as bind above. The reply has them as they were taken.
  *	-EADDRINUSE, -EADDRNOTAVAIL, -EACCES as bind. -EPERM: not a port that the policy allows this user. -EDQUOT.
  * TCPKD_NARROW
- *	local, local_port: of a claim. remote, remote_port: as connect above; again: another remote, or none (0, 0).
- *	-ENOENT: no such claim. -EADDRINUSE. -EINVAL: half a remote; a claim of all addresses.
+ *	local, local_port: of a claim. remote, remote_port: as connect above; again: another remote, or none (0, 0). A claim
+ *	of all addresses (local 0) stays what it is.
+ *	-ENOENT: no such claim. -EADDRINUSE. -EINVAL: half a remote.
  * TCPKD_RELEASE
  *	local, local_port: of a claim. -ENOENT.
  * TCPKD_COUNT
