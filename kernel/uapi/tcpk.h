@@ -149,11 +149,16 @@ struct tcpk_info {
 	__u8 tos;           /* of the IP header: ECN (RFC 3168) */
 };
 
-#define TCPK_FINISH 1 /* the checksum field holds the folded sum of the pseudo-header: finish it */
+#define TCPK_FINISH 1 /* whatever the checksum field holds, make the checksum */
+#define TCPK_TOS 2    /* tos below counts, for this one, and not IP_TOS */
+
+#define TCPK_SEGMENTS 128 /* one sendmsg becomes at most so many packets */
 
 struct tcpk_offload {
+	__be32 local;       /* the address it leaves from, where the socket has all of them; 0: the socket's, or the route's */
 	__u16 segment_size; /* cut into segments of so many bytes of data, headers as TSO makes them; 0: leave whole */
-	__u16 flags;        /* TCPK_FINISH: a must when segment_size is not 0 */
+	__u8 flags;         /* TCPK_FINISH: a must when segment_size is not 0 */
+	__u8 tos;           /* of the IP header: ECN (RFC 3168) */
 };
 
 struct tcpk_stats {
