@@ -11,6 +11,7 @@
 #include <linux/netfilter_ipv4.h>
 #include <net/ip6_checksum.h>
 #include <net/netfilter/nf_conntrack.h>
+#include <net/route.h>
 #include <net/xfrm.h>
 
 #define PACKET_MAX 65535
@@ -147,7 +148,8 @@ static unsigned int tcp_input(struct net *net, struct sk_buff *skb)
 	const struct tcphdr *th;
 
 	/* What is not to this host alone, or has no header, the kernel's TCP drops without an answer. */
-	if (skb->pkt_type != PACKET_HOST || !pskb_may_pull(skb, ip_len + sizeof(*th)))
+	if (skb->pkt_type != PACKET_HOST || skb_rtable(skb)->rt_type != RTN_LOCAL ||
+	    !pskb_may_pull(skb, ip_len + sizeof(*th)))
 		return NF_ACCEPT;
 	th = (const struct tcphdr *)(skb->data + ip_len);
 	pair = (struct tcpk_pair){ .local = ip_hdr(skb)->daddr, .local_port = th->dest,
