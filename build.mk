@@ -48,7 +48,7 @@ TESTS_SH := $(wildcard tests/*.sh) tests/ilp/survey.sh tests/ilp/random.sh \
 .PHONY: help all tests demo check check-asan check-cross fuzz mutants prove survey random aead xdr-differential
 .PHONY: packetdrill losstable race bench lint clean
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' build.mk
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  CC=gcc|clang chooses the compiler, V=1 shows the commands, FILE=path is what demo sends,"
 	@echo "  SECONDS=n how long each target is fuzzed, MUTANTS='--count n --seed n' which mutants are made."
 
@@ -147,6 +147,7 @@ lint: ## clang-tidy, shellcheck, luacheck, and what CONTRIBUTING.md asks for
 clean: ## remove build/
 	$(Q)rm -rf build
 
+include kernel/mod.mk
 else
 # ------------------------------------------------------------------------------------------- what is built
 B := build/$(notdir $(CC))$(if $(FUZZ),-fuzz,$(if $(SAN),-asan))
@@ -222,7 +223,7 @@ mains = $(if $(1),$(shell grep -lE '$(MAIN_RE)' $(1)))
 LIB_C := $(if $(CROSS),core/cksum.c ilp/ilp.c,$(wildcard core/*.c core/link/*.c ilp/*.c ilp/xdr/*.c alf/*.c)) $(GEN_C)
 TOOLS_C := $(if $(CROSS),,$(wildcard tools/*.c))
 TESTS_C := $(if $(CROSS),$(wildcard tests/ilp/*.c), \
-	$(filter-out tests/fuzz/% tests/xdr/%,$(wildcard tests/*.c tests/*/*.c)))
+	$(filter-out tests/fuzz/% tests/xdr/% tests/kernel/%,$(wildcard tests/*.c tests/*/*.c)))
 # The adapter for packetdrill: the core once more, position-independent, in one shared object.
 SO_TESTS_C := tests/packetdrill/flags.c tests/packetdrill/hooks.c tests/packetdrill/wire.c
 SO_C := $(filter core/%,$(LIB_C)) $(filter build/ragel/core/%,$(RL_C)) $(SO_TESTS_C)
@@ -372,5 +373,6 @@ FUZZ_XDR_FILE := $(B)/fuzz/xdr_file $(B)/tests/fuzz/xdr_file
 $(FUZZ_XDR_FILE): $(call object,tools/lua.c tools/share.c tools/source.c build/ragel/ilp/xdr/lexer.c)
 $(FUZZ_XDR_FILE): private FUZZ_LIBS = $(LDLIBS_)
 
+include kernel/mod.mk
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 endif

@@ -82,7 +82,7 @@ static void queue_error(struct sock *sk, struct sk_buff *skb, const struct word 
 		return;
 	e = SKB_EXT_ERR(copy);
 	e->ee = (struct sock_extended_err){ .ee_errno = w->err, .ee_origin = SO_EE_ORIGIN_ICMP, .ee_type = w->type,
-		.ee_code = w->code, .ee_info = w->mtu };
+		.ee_code = w->code, .ee_info = w->mtu, .ee_data = (__force u32)w->pair.local };
 	e->addr_offset = w->quote + offsetof(struct iphdr, daddr);
 	e->port = w->pair.remote_port;
 	e->opt_stats = 0;

@@ -150,13 +150,19 @@ static bool is_large(const struct out *o)
 	return o->offload.segment_size && o->len - o->header_len > o->offload.segment_size;
 }
 
+/* IP_PMTUDISC_PROBE does not heed what is known of the path, so that the process may find out itself. */
+static bool is_whole(struct sock *sk, const struct rtable *rt)
+{
+	return READ_ONCE(inet_sk(sk)->pmtudisc) == IP_PMTUDISC_PROBE || ip_dont_fragment(sk, &rt->dst);
+}
+
 static bool fits(struct sock *sk, const struct rtable *rt, const struct out *o)
 {
 	u32 mtu = ip_sk_use_pmtu(sk) ? dst_mtu(&rt->dst) : READ_ONCE(rt->dst.dev->mtu);
 	u32 len = is_large(o) ? o->header_len + o->offload.segment_size : o->len;
 
 	/* Whoever asked for it (IP_PMTUDISC_DONT) gets fragments, but not of what is cut. */
-	return sizeof(struct iphdr) + len <= mtu || (!is_large(o) && !ip_dont_fragment(sk, &rt->dst));
+	return sizeof(struct iphdr) + len <= mtu || (!is_large(o) && !is_whole(sk, rt));
 }
 
 static void finish_sum(struct sk_buff *skb, const struct out *o)
@@ -187,7 +193,7 @@ static void write_ip(struct sock *sk, struct sk_buff *skb, const struct rtable *
 		.version = 4,
 		.ihl = sizeof(*iph) / 4,
 		.tos = o->tos,
-		.frag_off = ip_dont_fragment(sk, &rt->dst) ? htons(IP_DF) : 0,
+		.frag_off = is_whole(sk, rt) ? htons(IP_DF) : 0,
 		.ttl = ttl < 0 ? ip4_dst_hoplimit(&rt->dst) : ttl,
 		.protocol = IPPROTO_TCP,
 		.saddr = o->pair.local,

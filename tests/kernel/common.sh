@@ -101,7 +101,9 @@ make_guest() {
 	cp "$(command -v busybox)" "$root/bin/busybox"
 	put_program "$root" ip
 	put_program "$root" nft
-	ln -s "$(command -v ip)" "$root/bin/iproute" # busybox has an ip of its own
+	# Busybox's shell has an ip of its own, and iproute2's wants to be called so.
+	printf '#!/bin/sh\nexec %s "$@"\n' "$(command -v ip)" >"$root/bin/iproute"
+	chmod +x "$root/bin/iproute"
 	[ -z "$release" ] || put_modules "$root" "$release" tun veth nf_tables nft_ct nft_numgen nf_conntrack nf_defrag_ipv4
 	cp "$module" "$root/tcpk.ko"
 	cp tests/kernel/init "$root/init"

@@ -403,7 +403,8 @@ static void test_icmp(void)
 		e.e.ee_type == ICMP_DEST_UNREACH && e.e.ee_code == ICMP_HOST_UNREACH, "IP_RECVERR: the error");
 	segment_make(bytes, &s);
 	OK(e.len == 60 && !memcmp(e.quote, bytes, 60), "IP_RECVERR: what is quoted of the segment");
-	OK(e.to.sin_addr.s_addr == htonl(FAR) && e.to.sin_port == htons(9), "IP_RECVERR: whom it was for");
+	OK(e.to.sin_addr.s_addr == htonl(FAR) && e.to.sin_port == htons(9) && e.e.ee_data == htonl(NEAR),
+		"IP_RECVERR: whom it was for, and from which address");
 	OK(!get_error(fd, &e) && get_int(fd, SOL_SOCKET, SO_ERROR) == 0, "IP_RECVERR: once");
 	close(fd);
 	fd = tcpk_bound(NEAR, PORT);
@@ -597,7 +598,7 @@ static void test_conntrack(void)
 	segment_put(wire, &ack);
 	OK(get(fd, &g, 0) == 30 && tracked("") == 1, "one entry, however many packets");
 	FAILS(get(ruled, &g, 0), EAGAIN, "a port that is closed by rules is closed for TCPK");
-	MUST(!system("nft flush ruleset"));
+	MUST(!system("nft delete table ip tracked"));
 	close(fd);
 	close(ruled);
 }
