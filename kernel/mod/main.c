@@ -8,7 +8,7 @@
 #include <net/protocol.h>
 
 unsigned int tcpk_net_id;
-DEFINE_MUTEX(tcpk_mutex);
+DEFINE_MUTEX(tcpk_mutex); /* see tcpk.h */
 
 #ifdef TCPK_DELAY
 static unsigned int delay_us;

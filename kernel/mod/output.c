@@ -258,7 +258,7 @@ int tcpk_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 {
 	struct sock *sk = sock->sk;
 	struct tcpk_sock *tk = tcpk_sk(sk);
-	const struct tcpk_port *port = smp_load_acquire(&tk->port);
+	const struct tcpk_port *port = smp_load_acquire(&tk->port); /* of table.c: with what it points to */
 	struct out o = { .len = min_t(size_t, len, U32_MAX) };
 	int err;
 

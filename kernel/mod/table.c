@@ -164,7 +164,7 @@ static void become(struct sock *sk, const struct tcpk_pair *pair)
 	inet->inet_dport = pair->remote_port;
 	inet->inet_saddr = pair->local;
 	WRITE_ONCE(inet->inet_rcv_saddr, pair->local);
-	smp_store_release(&sk->sk_state, TCP_ESTABLISHED);
+	smp_store_release(&sk->sk_state, TCP_ESTABLISHED); /* tcpk_is_connected() */
 	skb_queue_walk_safe(&sk->sk_receive_queue, skb, next) {
 		if (!tcpk_is_for(sk, &tcpk_cb(skb)->pair)) {
 			__skb_unlink(skb, &sk->sk_receive_queue);

@@ -78,7 +78,7 @@ static inline struct sock *tcpk_to_sk(struct tcpk_sock *tk)
 /* Who says so sees all that tcpk_narrow() wrote before. */
 static inline bool tcpk_is_connected(const struct sock *sk)
 {
-	return smp_load_acquire(&sk->sk_state) == TCP_ESTABLISHED;
+	return smp_load_acquire(&sk->sk_state) == TCP_ESTABLISHED; /* of table.c: become() */
 }
 
 /* The claims of a namespace. */

@@ -123,7 +123,7 @@ TROUBLE="$TROUBLE|refcount_t:|ODEBUG:|invalid context|unregister_netdevice: wait
 boot() {
 	local kernel=$1 initramfs=$2 log=$3 seconds=$4 memory=$5 rc=0
 	shift 5
-	timeout --foreground -k 5 "$seconds" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m "$memory" \
+	timeout --foreground -k 5 "$seconds" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp "${SMP:-2}" -m "$memory" \
 		-nographic -no-reboot -nodefaults -serial stdio -monitor none -kernel "$kernel" -initrd "$initramfs" \
 		-append "console=ttyS0 panic=-1 oops=panic quiet loglevel=4 random.trust_cpu=on $*" \
 		</dev/null >"$log.raw" 2>&1 || rc=$?
