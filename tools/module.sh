@@ -21,14 +21,16 @@ if ! command -v make >/dev/null || ! command -v "${CC:-gcc}" >/dev/null; then
 	exit 1
 fi
 release=$(make -s -C "$headers" kernelrelease)
-dir=$PWD/build/kernel/$release
-# The kernel's make writes beside the sources: so it gets its own.
-mkdir -p "$dir/kernel"
+dir=${TCPK_OUT:-$PWD/build/kernel/$release}
+# The kernel's make writes beside the sources: so it gets its own. The test of planted bugs has sources elsewhere.
 for from in kernel/mod kernel/uapi; do
 	mkdir -p "$dir/$from"
-	for file in "$from"/*; do
-		cmp -s "$file" "$dir/$file" || cp "$file" "$dir/$file"
-	done
+	(
+		cd "${TCPK_SOURCE:-.}"
+		for file in "$from"/*; do
+			cmp -s "$file" "$dir/$file" || cp "$file" "$dir/$file"
+		done
+	)
 done
 make -C "$headers" M="$dir/kernel/mod" "$@" modules >&2
 cp "$dir/kernel/mod/tcpk.ko" "$dir/tcpk.ko"

@@ -1,8 +1,8 @@
 /* Claims of tcpk_module.c: which sockets there are, and how long.
  *
  * A claim that is released lingers: what is left of its connections, up to TIME-WAIT, still receives and sends, and the
- * kernel's TCP, which knows nothing of them, would reset them. It goes when somebody here claims the port again, when it
- * has been silent for LINGER_US, or when there are too many. */
+ * kernel's TCP, which knows nothing of them, would reset them. It goes when somebody here claims the port again, when
+ * it has been silent for LINGER_US, or when there are too many. */
 #include "core/link/tcpk_claims.h"
 
 #include "core/link/host.h"

@@ -18,6 +18,7 @@ struct claim {
 	struct link_addr local, remote; /* remote.port 0: not narrowed */
 	int fd;
 	bool lingers;
+	bool has_errors; /* ICMP's words wait, of which recvmsg says nothing any more */
 	uint64_t heard_us; /* when something came or left, as far as that matters: while it lingers */
 	struct claim *next; /* in its chain */
 };

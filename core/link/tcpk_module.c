@@ -105,6 +105,7 @@ static int transmit(struct module *m, const struct link_out *o, unsigned run)
 			return 0;
 		if (errno == EAGAIN)
 			break;
+		c->has_errors = true;
 	}
 	return -errno;
 }
@@ -191,10 +192,11 @@ static unsigned drain(struct module *m, struct claim *c, unsigned used, unsigned
 	for (unsigned i = used; i < used + room; i++)
 		m->messages[i].msg_hdr.msg_controllen = sizeof m->controls[i];
 	got = recvmmsg(c->fd, m->messages + used, room, MSG_DONTWAIT, NULL);
-	if (got < 0 && errno != EAGAIN && errno != EINTR) {
-		while (room-- && take_error(m, used, c, &in[*n])) {
-			++*n;
-			used++;
+	if (got < 0 && (c->has_errors || (errno != EAGAIN && errno != EINTR))) {
+		for (c->has_errors = true; room && c->has_errors; room--) {
+			c->has_errors = take_error(m, used, c, &in[*n]);
+			*n += c->has_errors;
+			used += c->has_errors;
 		}
 		return used - had;
 	}
@@ -221,8 +223,12 @@ static int module_recv(struct link *link, struct link_in *in, unsigned max)
 	if (m->only)
 		return drain(m, m->only, used, room, in, &n), n;
 	events = room ? epoll_wait(m->epoll, ready, (int)room, 0) : 0;
-	for (int i = 0; i < events && used < room; i++)
-		used += drain(m, ready[i].data.ptr, used, room - used, in, &n);
+	for (int i = 0; i < events && used < room; i++) {
+		struct claim *c = ready[i].data.ptr;
+
+		c->has_errors |= (ready[i].events & EPOLLERR) != 0;
+		used += drain(m, c, used, room - used, in, &n);
+	}
 	return n;
 }
 

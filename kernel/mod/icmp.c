@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
  * ICMP's errors about packets of ours (RFC 792, RFC 1122 3.2.2, RFC 1191). The kernel's TCP gets them as well, and
-XX is not believed beyond finding the socket: whether the sequence number is
- * one that was sent (RFC 5927) only the process can tell, so it is given the quotation.
+ * knows nothing of the connection. What is quoted is not believed beyond finding the socket: whether the sequence
+ * number is one that was sent (RFC 5927) only the process can tell, so it is given the quotation.
  */
 #include "tcpk.h"
 

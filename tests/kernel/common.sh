@@ -114,8 +114,8 @@ make_guest() {
 	(cd "$root" && find . | cpio -o -H newc --quiet | gzip -1) >"$root.gz"
 }
 
-TROUBLE='BUG:|WARNING:|Oops|Kernel panic|KASAN|UBSAN|unreferenced object|possible recursive|inconsistent lock|suspicious RCU'
-TROUBLE="$TROUBLE|INFO: task|rcu_.*detected stalls|soft lockup|general protection|sleeping function|circular locking"
+TROUBLE='BUG:|WARNING:|Oops|Kernel panic|KASAN|UBSAN|unreferenced object|possible recursive|inconsistent lock'
+TROUBLE="$TROUBLE|suspicious RCU|INFO: task|rcu_.*detected stalls|soft lockup|general protection|sleeping function|circular locking"
 TROUBLE="$TROUBLE|refcount_t:|ODEBUG:|invalid context|unregister_netdevice: waiting|scheduling while atomic"
 
 # boot KERNEL INITRAMFS LOG SECONDS MEGABYTES ARGUMENT...: 0 when the guest ran to its end, all checks passed, and the
@@ -123,8 +123,8 @@ TROUBLE="$TROUBLE|refcount_t:|ODEBUG:|invalid context|unregister_netdevice: wait
 boot() {
 	local kernel=$1 initramfs=$2 log=$3 seconds=$4 memory=$5 rc=0
 	shift 5
-	timeout --foreground -k 5 "$seconds" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp "${SMP:-2}" -m "$memory" \
-		-nographic -no-reboot -nodefaults -serial stdio -monitor none -kernel "$kernel" -initrd "$initramfs" \
+	timeout --foreground -k 5 "$seconds" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp "${SMP:-2}" \
+		-m "$memory" -nographic -no-reboot -nodefaults -serial stdio -monitor none -kernel "$kernel" -initrd "$initramfs" \
 		-append "console=ttyS0 panic=-1 oops=panic quiet loglevel=4 random.trust_cpu=on $*" \
 		</dev/null >"$log.raw" 2>&1 || rc=$?
 	tr -d '\r' <"$log.raw" >"$log"

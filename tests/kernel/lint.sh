@@ -20,7 +20,8 @@ if [ ! -e "$K/checkpatch/scripts/checkpatch.pl" ]; then
 fi
 # Long lines are this project's 120; a file's comment is its head's, and a macro of a version's is in compat.h.
 perl "$K/checkpatch/scripts/checkpatch.pl" --strict --no-tree --terse --show-types --max-line-length=120 \
-	--ignore FILE_PATH_CHANGES,SPDX_LICENSE_TAG,LINUX_VERSION_CODE,NEW_TYPEDEFS,CONSTANT_COMPARISON -f kernel/mod/*.[ch] >"$K/checkpatch.log" || true
+	--ignore FILE_PATH_CHANGES,SPDX_LICENSE_TAG,LINUX_VERSION_CODE,NEW_TYPEDEFS,CONSTANT_COMPARISON \
+	-f kernel/mod/*.[ch] >"$K/checkpatch.log" || true
 grep -vE '^total: 0 errors' "$K/checkpatch.log" || true
 ! grep -q 'ERROR' "$K/checkpatch.log" || failed=1
 echo "lint-kernel: $([ "$failed" = 0 ] && echo clean || echo failed)"
