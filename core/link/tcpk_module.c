@@ -51,7 +51,7 @@ static int look_up(uint32_t remote_ip, uint32_t *local_ip, uint32_t *mtu)
 
 static int module_route(struct link *link, uint32_t remote_ip, uint32_t *local_ip)
 {
-	uint32_t ip, mtu;
+	uint32_t ip = 0, mtu = 0;
 	int e = look_up(remote_ip, &ip, &mtu);
 
 	if (e)
@@ -67,7 +67,7 @@ static int module_route(struct link *link, uint32_t remote_ip, uint32_t *local_i
 /* A device with a smaller MTU than the one that was thought of. */
 static void note_too_large(struct module *m, const struct link_out *o)
 {
-	uint32_t ip, mtu;
+	uint32_t ip = 0, mtu = 0;
 
 	if (look_up(o->dst.ip, &ip, &mtu))
 		return;

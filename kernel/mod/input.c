@@ -103,13 +103,25 @@ drop:
 	return false;
 }
 
+/* Cutting makes each checksum anew: what nobody has vouched for must be looked at before. */
+static bool is_intact(struct sk_buff *skb, unsigned int ip_len)
+{
+	bool bad;
+
+	__skb_pull(skb, ip_len);
+	bad = skb_checksum_init(skb, IPPROTO_TCP, inet_compute_pseudo) || skb_checksum_complete(skb);
+	__skb_push(skb, ip_len);
+	return !bad;
+}
+
 /* What was merged, as it was on the wire. */
 static bool take_cut(struct tcpk_sock *tk, struct sk_buff *skb, const struct tcpk_pair *pair, unsigned int ip_len)
 {
-	struct sk_buff *segment, *next, *list;
+	struct sk_buff *segment, *next, *list = NULL;
 	bool any = false;
 
-	list = __skb_gso_segment(skb, NETIF_F_SG | NETIF_F_HW_CSUM, false);
+	if (is_intact(skb, ip_len))
+		list = __skb_gso_segment(skb, NETIF_F_SG | NETIF_F_HW_CSUM, false);
 	if (IS_ERR_OR_NULL(list)) {
 		kfree_skb(skb);
 		return false;

@@ -9,7 +9,8 @@ programs=$1
 . tests/kernel/common.sh
 D=$PWD/build/kernel-debug
 mkdir -p "$K" "$D"
-BOOT=(panic_on_warn=0 kmemleak=on BRIEF=1 ROUNDS=30 TCPK_ARGUMENTS=delay_us=20 tcpk_delay=20 patience=600)
+# slub_debug=-: what it sees KASAN sees, too.
+BOOT=(slub_debug=- no_debug_objects BRIEF=1 ROUNDS=30 TCPK_ARGUMENTS=delay_us=20 tcpk_delay=20 patience=600)
 passed=0 failed=0
 
 check() { # WHETHER TEXT
@@ -67,7 +68,7 @@ for patch in tests/kernel/plants/*.patch; do
 		continue
 	fi
 	expected=$(sed -n 's/^Expect: //p' "$patch")
-	guest "$name" "$D/plant-$name" "$(sed -n 's/^Tests: //p' "$patch")" && rc=0 || rc=$?
+	EARLY=yes guest "$name" "$D/plant-$name" "$(sed -n 's/^Tests: //p' "$patch")" && rc=0 || rc=$?
 	if [ "$rc" = 1 ] && grep -qE "$expected" "$D/$name.log"; then
 		check yes "$name: caught: $(grep -m1 -oE "$expected.*" "$D/$name.log" | cut -c1-80)"
 	else

@@ -124,7 +124,7 @@ static void test_checksum(void)
 	close(fd);
 }
 
-/* A super-packet from the far end. */
+/* A super-packet from the far end, for whose checksum the wire vouches. */
 static void put_super(uint16_t dport)
 {
 	struct segment s = from_far(9, dport, TH_ACK | TH_PUSH, BULK);
@@ -133,6 +133,21 @@ static void put_super(uint16_t dport)
 	p.v = (struct virtio_net_hdr){ .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
 		.hdr_len = 40, .gso_size = MSS, .csum_start = 20, .csum_offset = 16 };
 	wire_put(wire, &p);
+}
+
+/* One with a checksum, of which it says nothing: how many segments come. */
+static unsigned get_doubtful(int fd, bool spoilt)
+{
+	struct segment s = from_far(9, PORT, TH_ACK | TH_PUSH, BULK);
+	unsigned n = 0;
+
+	segment_packet(&p, &s);
+	p.v = (struct virtio_net_hdr){ .gso_type = VIRTIO_NET_HDR_GSO_TCPV4, .hdr_len = 40, .gso_size = MSS };
+	p.ip[5000] ^= spoilt;
+	wire_put(wire, &p);
+	while (get(fd, &g, 0) > 0)
+		n++;
+	return n;
 }
 
 static void test_super_in(void)
@@ -154,11 +169,14 @@ static void test_super_in(void)
 		at_ += (size_t)len - 20;
 	}
 	OK(n == (BULK + MSS - 1) / MSS && at_ == BULK && right, "merged packets come cut, as they were: %u", n);
+	OK(get_doubtful(fd, true) == 0, "what is cut was checked before");
+	OK(get_doubtful(fd, false) == n, "and comes when it is right");
 	set_int(fd, SOL_TCPK, TCPK_SUPER, 1);
 	put_super(PORT);
 	OK(get(fd, &g, 0) == BULK + 20 && !memcmp(g.data + 20, data, BULK), "and whole for who asks");
 	OK(g.info.segment_size == MSS && g.info.checksum == TCPK_VOUCHED, "with the size of what they were merged from");
-	OK(stats_of(fd).in_segs == n + 1 && stats_of(fd).in_bytes == BULK + 20 + BULK + n * 20, "counted");
+	OK(stats_of(fd).in_segs == 2 * n + 1 && stats_of(fd).in_bytes == BULK + 20 + 2 * (BULK + n * 20), "counted");
+	OK(get_doubtful(fd, true) == 1 && g.info.checksum == TCPK_UNCHECKED, "whole, it is the process's to check");
 	close(fd);
 }
 
