@@ -13,11 +13,18 @@
 #include <net/gso.h>
 #endif
 
-/* 6.7 put IP's options of yes and no into atomic bits. */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+/* 6.6 put IP's options of yes and no into atomic bits. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
 #define tcpk_wants_errors(sk) inet_test_bit(RECVERR, sk)
 #else
 #define tcpk_wants_errors(sk) (inet_sk(sk)->recverr)
+#endif
+
+/* 6.17 reads it without a lock. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
+#define tcpk_uid(sk) sk_uid(sk)
+#else
+#define tcpk_uid(sk) sock_i_uid(sk)
 #endif
 
 /* 6.18 gave the flow's type of service a type of its own, which has no ECN in it. */

@@ -34,7 +34,7 @@ static void show_sock(struct seq_file *seq, struct sock *sk, loff_t row)
 	seq_printf(seq, "%5lld: %08X:%04X %08X:%04X %02X %08X:%08X %02X:%08lX %08X %5u %8d %lu %d %pK %u\n", row,
 		   (__force u32)inet->inet_rcv_saddr, ntohs(inet->inet_sport), (__force u32)inet->inet_daddr,
 		   ntohs(inet->inet_dport), sk->sk_state, sk_wmem_alloc_get(sk), sk_rmem_alloc_get(sk), 0, 0L, 0,
-		   from_kuid_munged(seq_user_ns(seq), sock_i_uid(sk)), 0, sock_i_ino(sk),
+		   from_kuid_munged(seq_user_ns(seq), tcpk_uid(sk)), 0, sock_i_ino(sk),
 		   refcount_read(&sk->sk_refcnt), sk, atomic_read(&sk->sk_drops));
 }
 

@@ -7,6 +7,7 @@ cd "$(dirname "$0")/../.."
 programs=$1
 # shellcheck source=tests/kernel/common.sh
 . tests/kernel/common.sh
+needs qemu-system-x86_64 busybox cpio ip nft modinfo sparse apt-get dpkg-deb
 mkdir -p "$K" "$PACKAGES"
 TESTS=(calls packets link storm transfer)
 passed=0 failed=0 kernels=0

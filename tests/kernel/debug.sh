@@ -7,6 +7,7 @@ cd "$(dirname "$0")/../.."
 programs=$1
 # shellcheck source=tests/kernel/common.sh
 . tests/kernel/common.sh
+needs qemu-system-x86_64 busybox cpio ip nft flex bison bc
 D=$PWD/build/kernel-debug
 mkdir -p "$K" "$D"
 # slub_debug=-: what it sees KASAN sees, too.
@@ -26,6 +27,7 @@ check() { # WHETHER TEXT
 build_kernel() {
 	local archive stamp
 	archive=$(find /usr/src -maxdepth 1 -name 'linux-source-*.tar.xz' | sort -V | tail -1)
+	[ -n "$archive" ] || needs "Debian's linux-source"
 	stamp=$(stat -c '%n %s %Y' "$archive" && cat tests/kernel/debug.config)
 	src=$D/$(basename "$archive" .tar.xz)
 	[ "$stamp" != "$(cat "$D/stamp" 2>/dev/null)" ] || return 0
