@@ -20,7 +20,8 @@ if ! command -v make >/dev/null || ! command -v "${CC:-gcc}" >/dev/null; then
 	echo "module.sh: make and ${CC:-gcc} are needed" >&2
 	exit 1
 fi
-release=$(make -s -C "$headers" kernelrelease)
+# As uname -r has it; Debian's kernelrelease is something else.
+release=$(sed -n 's/^#define UTS_RELEASE "\(.*\)"/\1/p' "$headers/include/generated/utsrelease.h")
 dir=${TCPK_OUT:-$PWD/build/kernel/$release}
 # The kernel's make writes beside the sources: so it gets its own. The test of planted bugs has sources elsewhere.
 for from in kernel/mod kernel/uapi; do
