@@ -11,7 +11,7 @@ needs qemu-system-x86_64 busybox cpio ip nft flex bison bc
 D=$PWD/build/kernel-debug
 mkdir -p "$K" "$D"
 # slub_debug=-: what it sees KASAN sees, too.
-BOOT=(slub_debug=- no_debug_objects BRIEF=1 ROUNDS=30 TCPK_ARGUMENTS=delay_us=20 tcpk_delay=20 patience=600)
+BOOT=(slub_debug=- no_debug_objects BRIEF=1 ROUNDS=30 patience=900)
 passed=0 failed=0
 
 check() { # WHETHER TEXT
@@ -43,18 +43,19 @@ build_kernel() {
 	echo "$stamp" >"$D/stamp"
 }
 
-# guest NAME SOURCE TESTS: a boot with the module of these sources; the log in build/kernel-debug/NAME.log
+# guest NAME SOURCE TESTS DELAY: a boot with the module of these sources; the log in build/kernel-debug/NAME.log
 guest() {
 	local name=$1 module
 	module=$(TCPK_SOURCE=$2 TCPK_OUT=$D/module-$name tools/module.sh "$src" KCFLAGS=-DTCPK_DELAY 2>"$D/$name-build.log") ||
 		{ tail -20 "$D/$name-build.log"; return 2; }
 	# shellcheck disable=SC2086 # a list
 	make_guest "$D/guest-$name" '' "$module" "$programs" ${3//,/ }
-	boot "$src/arch/x86/boot/bzImage" "$D/guest-$name.gz" "$D/$name.log" 1500 1024 "tests=$3" "${BOOT[@]}"
+	boot "$src/arch/x86/boot/bzImage" "$D/guest-$name.gz" "$D/$name.log" 2400 1024 "tests=$3" "${BOOT[@]}" \
+		"TCPK_ARGUMENTS=delay_us=$4" "tcpk_delay=$4"
 }
 
 build_kernel
-if guest good "$PWD" calls,packets,link,storm,transfer; then rc=yes; else rc=no; fi
+if guest good "$PWD" calls,packets,link,storm,transfer 20; then rc=yes; else rc=no; fi
 echo "# unharmed: $(sum "$D/good.log" | sed 's/ / passed, /') failed"
 check $rc "the tests pass and the kernel has nothing to complain of"
 [ $rc = yes ] || grep -E "^not ok|^# the|$TROUBLE" -A12 "$D/good.log" | head -80 || true
@@ -69,8 +70,10 @@ for patch in tests/kernel/plants/*.patch; do
 		check no "$name: the patch applies"
 		continue
 	fi
+	delay=$(sed -n 's/^Delay: //p' "$patch")
+	delay=${delay:-20}
 	expected=$(sed -n 's/^Expect: //p' "$patch")
-	EARLY=yes guest "$name" "$D/plant-$name" "$(sed -n 's/^Tests: //p' "$patch")" && rc=0 || rc=$?
+	EARLY=yes guest "$name" "$D/plant-$name" "$(sed -n 's/^Tests: //p' "$patch")" "$delay" && rc=0 || rc=$?
 	if [ "$rc" = 1 ] && grep -qE "$expected" "$D/$name.log"; then
 		check yes "$name: caught: $(grep -m1 -oE "$expected.*" "$D/$name.log" | cut -c1-80)"
 	else

@@ -168,7 +168,7 @@ static void test_storm(void)
 	pthread_create(&threads[2], NULL, come_and_go, (void *)1);
 	pthread_create(&threads[3], NULL, come_and_go, (void *)2);
 	pthread_create(&threads[4], NULL, look, NULL);
-	for (int i = 0; i < 600 && claimed < (unsigned long)rounds; i++)
+	for (int i = 0; i < 3000 && claimed < (unsigned long)rounds; i++)
 		usleep(100000);
 	stop = true;
 	for (int i = 0; i < 5; i++)
@@ -180,7 +180,7 @@ static void test_storm(void)
 
 static void test_unload(void)
 {
-	int fd = tcpk_bound(LO, PORT), done = 0, n = rounds / 10 + 5;
+	int fd = tcpk_bound(LO, PORT), done = 0, n = rounds / 10 + 1;
 	pthread_t threads[3];
 
 	FAILS(unload(), EWOULDBLOCK, "a module in use does not go");
