@@ -15,7 +15,7 @@ check-kernel: ## the module in guests under qemu: Debian's kernels, from its pac
 	@$(BUILD) CC=gcc guest
 	@tests/kernel/check.sh build/gcc/kernel
 
-check-kernel-debug: ## the same under KASAN, lockdep, RCU's checks and kmemleak, and with bugs planted (half an hour, and once ten minutes)
+check-kernel-debug: ## the same under KASAN, lockdep and kmemleak, and with bugs planted (half an hour; builds a kernel once)
 	$(need) $(NEED_BUILD)
 	$(try_need) $(NEED_GUEST) linux-source-6.1 || true
 	@$(BUILD) CC=gcc guest

@@ -1,6 +1,7 @@
 #!/bin/bash
-# module.sh [HEADERS [MAKE-ARGUMENT...]]: builds tcpk.ko for the kernel whose headers these are, in build/kernel/RELEASE,
-# and prints where it is. HEADERS: a folder as /lib/modules/RELEASE/build is; without one, the running kernel's, or $KDIR.
+# module.sh [HEADERS [MAKE-ARGUMENT...]]: builds tcpk.ko for the kernel whose headers these are, and prints where it is,
+# in build/kernel/RELEASE. HEADERS: a folder as /lib/modules/RELEASE/build is; without one, the running kernel's, or
+# $KDIR.
 set -eu
 cd "$(dirname "$0")/.."
 headers=${1:-${KDIR:-/lib/modules/$(uname -r)/build}}

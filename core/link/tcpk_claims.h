@@ -23,9 +23,9 @@ struct claim {
 	struct claim *next; /* in its chain */
 };
 
+/* Room for one control message. */
 struct info_control {
-	struct cmsghdr head;
-	struct tcpk_info info;
+	_Alignas(struct cmsghdr) uint8_t bytes[CMSG_SPACE(sizeof(struct tcpk_info))];
 };
 
 struct module {

@@ -140,19 +140,21 @@ static int module_send(struct link *link, const struct link_out *o, unsigned n)
 static bool take(struct module *m, unsigned i, struct claim *c, struct link_in *in)
 {
 	const struct msghdr *h = &m->messages[i].msg_hdr;
-	const struct info_control *control = &m->controls[i];
+	const struct cmsghdr *control = CMSG_FIRSTHDR(h);
 	const struct sockaddr_in *from = &m->names[i];
+	struct tcpk_info info;
 
-	if (m->messages[i].msg_len < TCP_HEADER || h->msg_flags & (MSG_TRUNC | MSG_CTRUNC) ||
-		h->msg_controllen < CMSG_LEN(sizeof control->info) || control->head.cmsg_level != SOL_TCPK ||
-		control->head.cmsg_type != TCPK_INFO) {
+	if (m->messages[i].msg_len < TCP_HEADER || h->msg_flags & (MSG_TRUNC | MSG_CTRUNC) || !control ||
+		control->cmsg_level != SOL_TCPK || control->cmsg_type != TCPK_INFO ||
+		control->cmsg_len < CMSG_LEN(sizeof info)) {
 		m->stats.malformed++;
 		return false;
 	}
+	memcpy(&info, CMSG_DATA(control), sizeof info);
 	*in = (struct link_in){ .src = { from->sin_addr.s_addr, from->sin_port },
-		.dst = { control->info.local, c->local.port }, .segment = m->slots[i].iov_base,
-		.len = m->messages[i].msg_len, .vouched = control->info.checksum == TCPK_VOUCHED,
-		.ecn = control->info.tos & 3 };
+		.dst = { info.local, c->local.port }, .segment = m->slots[i].iov_base,
+		.len = m->messages[i].msg_len, .vouched = info.checksum == TCPK_VOUCHED,
+		.ecn = info.tos & 3 };
 	m->stats.segments_in++;
 	m->stats.vouched_in += in->vouched;
 	return true;

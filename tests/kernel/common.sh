@@ -127,7 +127,8 @@ make_guest() {
 }
 
 TROUBLE='BUG:|WARNING:|Oops|Kernel panic|KASAN|UBSAN|unreferenced object|possible recursive|inconsistent lock'
-TROUBLE="$TROUBLE|suspicious RCU|INFO: task|rcu_.*detected stalls|soft lockup|general protection|sleeping function|circular locking"
+TROUBLE="$TROUBLE|suspicious RCU|INFO: task|rcu_.*detected stalls|soft lockup|general protection|sleeping function"
+TROUBLE="$TROUBLE|circular locking"
 TROUBLE="$TROUBLE|refcount_t:|ODEBUG:|invalid context|unregister_netdevice: waiting|scheduling while atomic"
 
 # qemu of Debian 12 emulates cmpxchg16b in a way that kernels since 6.12 do not survive.

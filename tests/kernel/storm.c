@@ -1,6 +1,6 @@
 /* What happens all at once: sockets come and go while packets for them do, the module is loaded and unloaded under
- * traffic, namespaces end with sockets open. The checks are few; the kernel's own, on the console, are what this is for.
- * ROUNDS in the environment says how often. */
+ * traffic, namespaces end with sockets open. The checks are few; the kernel's own, on the console, are what this is
+ * for. ROUNDS in the environment says how often. */
 #include "tests/kernel/tap.h"
 #include "tests/kernel/wire.h"
 

@@ -159,7 +159,8 @@ static unsigned resets_seen(int fd)
 
 /* A process with a socket of the kernel's TCP: listens where `listener` is one, else connects. Its result comes by the
  * pipe. */
-static pid_t kernel_end(const char *netns, int listener, uint32_t ip, uint16_t port, bool first, size_t bytes, int *from)
+static pid_t kernel_end(const char *netns, int listener, uint32_t ip, uint16_t port, bool first, size_t bytes,
+	int *from)
 {
 	int ends[2];
 	pid_t pid;

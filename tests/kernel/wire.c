@@ -161,7 +161,8 @@ void segment_put(int wire, const struct segment *s)
 	wire_put(wire, &p);
 }
 
-void icmp_packet(struct wire_packet *p, uint8_t type, uint8_t code, uint16_t mtu, const struct segment *quoted, size_t n)
+void icmp_packet(struct wire_packet *p, uint8_t type, uint8_t code, uint16_t mtu, const struct segment *quoted,
+	size_t n)
 {
 	static struct wire_packet quote;
 	uint8_t *message = p->ip + sizeof(struct iphdr);

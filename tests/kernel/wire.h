@@ -56,7 +56,8 @@ bool wire_tcp_good(const struct wire_packet *);
 const struct iphdr *wire_ip(const struct wire_packet *);
 const struct tcphdr *wire_tcp(const struct wire_packet *);
 /* An ICMP error that quotes n bytes of a segment behind its IP header. */
-void icmp_packet(struct wire_packet *, uint8_t type, uint8_t code, uint16_t mtu, const struct segment *quoted, size_t n);
+void icmp_packet(struct wire_packet *, uint8_t type, uint8_t code, uint16_t mtu, const struct segment *quoted,
+	size_t n);
 
 /* ---- TCPK ---- */
 
