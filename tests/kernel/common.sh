@@ -141,7 +141,7 @@ boot() {
 	qemu-system-x86_64 -accel tcg,thread=multi -cpu max,cx16=off,la57=off -smp 2 \
 		-m "$memory" -nographic -no-reboot -nodefaults -serial stdio -monitor none \
 		-kernel "$kernel" -initrd "$initramfs" \
-		-append "console=ttyS0 panic=-1 oops=panic quiet loglevel=4 random.trust_cpu=on $*" \
+		-append "console=ttyS0 panic=-1 oops=panic quiet loglevel=5 random.trust_cpu=on $*" \
 		</dev/null >"$log.raw" 2>&1 &
 	pid=$!
 	while kill -0 "$pid" 2>/dev/null; do
