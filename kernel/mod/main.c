@@ -2,7 +2,7 @@
 /* The module: comes, goes, and so in each namespace. */
 #include "tcpk.h"
 
-#include <linux/delay.h>
+#include <linux/ktime.h>
 #include <linux/module.h>
 #include <net/netns/generic.h>
 #include <net/protocol.h>
@@ -17,10 +17,11 @@ MODULE_PARM_DESC(delay_us, "microseconds to spend wherever somebody else may com
 
 void tcpk_dawdle(void)
 {
-	unsigned int us = READ_ONCE(delay_us);
+	/* Not udelay(): what it has been calibrated by may be a processor that is emulated. */
+	u64 until = ktime_get_ns() + READ_ONCE(delay_us) * (u64)NSEC_PER_USEC;
 
-	if (us)
-		udelay(us);
+	while (ktime_get_ns() < until)
+		cpu_relax();
 }
 #endif
 
