@@ -51,7 +51,7 @@ TESTS_SH := $(wildcard tests/*.sh) tests/ilp/survey.sh tests/ilp/random.sh \
 .PHONY: help all tests demo check check-asan check-cross check-net fuzz mutants prove survey random aead
 .PHONY: xdr-differential packetdrill losstable race pace bench lint clean
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' build.mk
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  CC=gcc|clang chooses the compiler, V=1 shows the commands, FILE=path is what demo sends,"
 	@echo "  SECONDS=n how long each target is fuzzed, MUTANTS='--count n --seed n' which mutants are made."
 
@@ -161,6 +161,7 @@ lint: ## clang-tidy, shellcheck, luacheck, and what CONTRIBUTING.md asks for
 clean: ## remove build/
 	$(Q)rm -rf build
 
+include kernel/mod.mk
 else
 # ------------------------------------------------------------------------------------------- what is built
 B := build/$(notdir $(CC))$(if $(FUZZ),-fuzz,$(if $(SAN),-asan))
@@ -244,7 +245,7 @@ mains = $(if $(1),$(shell grep -lE '$(MAIN_RE)' $(1)))
 LIB_C := $(if $(CROSS),core/cksum.c ilp/ilp.c,$(wildcard core/*.c core/link/*.c ilp/*.c ilp/xdr/*.c alf/*.c)) $(GEN_C)
 TOOLS_C := $(if $(CROSS),,$(wildcard tools/*.c))
 TESTS_C := $(if $(CROSS),$(wildcard tests/ilp/*.c), \
-	$(filter-out tests/fuzz/% tests/xdr/% tests/platform/%,$(wildcard tests/*.c tests/*/*.c)))
+	$(filter-out tests/fuzz/% tests/xdr/% tests/platform/% tests/kernel/%,$(wildcard tests/*.c tests/*/*.c)))
 # The adapter for packetdrill: the core once more, position-independent, in one shared object.
 SO_TESTS_C := tests/packetdrill/flags.c tests/packetdrill/hooks.c tests/packetdrill/wire.c
 SO_C := $(filter core/%,$(LIB_C)) $(filter build/ragel/core/%,$(RL_C)) $(SO_TESTS_C)
@@ -438,5 +439,6 @@ $(PLATFORM): $(B)/tests/platform/%: $(B)/tests/platform/%.o \
 	$(call say,LD)
 	$(link)
 
+include kernel/mod.mk
 -include $(shell find $(B) build/bpf -name '*.d' 2>/dev/null)
 endif

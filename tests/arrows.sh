@@ -32,6 +32,7 @@ allowed() {
 	kernel/bpf/*) echo 'kernel/(bpf|uapi)/.*' ;;
 	kernel/tcpkd/table.c) echo 'kernel/(tcpkd/.*|bpf/table\.h|uapi/.*)|tcpk\.skel\.h' ;; # with the programs, built
 	kernel/tcpkd/*) echo 'kernel/(tcpkd/.*|bpf/table\.h|uapi/.*)' ;;
+	kernel/mod/*) echo 'kernel/mod/.*|kernel/uapi/.*' ;;
 	kernel/*) echo 'kernel/uapi/.*' ;;
 	tests/*) echo '.*' ;;
 	*) echo "-" ;;
@@ -102,6 +103,10 @@ planted no kernel/tcpkd/client.c core/link/tcpk.h
 planted no kernel/bpf/tcpk.bpf.c kernel/tcpkd/table.h
 planted yes tools/status.c core/link/tcpk.h
 planted no tools/status.c core/link/tcpk_ways.h
+planted no kernel/uapi/tcpk.h kernel/mod/tcpk.h
+planted yes kernel/mod/input.c kernel/uapi/tcpk.h
+planted no kernel/mod/input.c core/cksum.h
+planted no core/link/tun.c kernel/mod/tcpk.h
 planted yes tests/core_input.c core/tcb.h
 planted no somewhere/x.c core/tcpu.h
 echo "100%: Checks: $checks, Failures: $failures, Errors: 0"

@@ -12,7 +12,7 @@
 
 _Static_assert(IPPROTO_TCPK == 253 && SOL_TCPK == 253, "RFC 3692");
 _Static_assert(sizeof(struct tcpk_info) == 8 && offsetof(struct tcpk_info, checksum) == 6, "ABI");
-_Static_assert(sizeof(struct tcpk_offload) == 4, "ABI");
+_Static_assert(sizeof(struct tcpk_offload) == 8 && offsetof(struct tcpk_offload, flags) == 6, "ABI");
 _Static_assert(sizeof(struct tcpk_stats) == 48, "ABI");
 _Static_assert(sizeof(struct tcpk_record) == 8 && offsetof(struct tcpk_record, checksum) == 6, "ABI");
 _Static_assert(sizeof(struct tcpkd_request) == 32 && offsetof(struct tcpkd_request, cursor) == 24, "ABI");

@@ -24,6 +24,11 @@ here() {
 	gcc-*-linux-gnu) command -v "${1#gcc-}-gcc" ;;
 	libc6-dev-arm64-cross) echo '#include <stdio.h>' | aarch64-linux-gnu-gcc -E -x c - ;;
 	libc6-dev-s390x-cross) echo '#include <stdio.h>' | s390x-linux-gnu-gcc -E -x c - ;;
+	libelf-dev) echo '#include <libelf.h>' | gcc -E -x c - ;;
+	busybox-static) command -v busybox && ! ldd "$(command -v busybox)" ;;
+	qemu-system-x86) command -v qemu-system-x86_64 ;;
+	xz-utils) command -v xz ;;
+	linux-source-*) [ -e "/usr/src/$1.tar.xz" ] ;;
 	libclang-rt-*) [ -e "$(clang -print-runtime-dir)/libclang_rt.fuzzer-$(uname -m).a" ] ;;
 	*) command -v "$1" ;;
 	esac >/dev/null 2>&1

@@ -4,7 +4,8 @@
  *
  * Whatever is claimed, this link gets every TCP segment for it and the kernel's TCP gets none; nobody else can have it
  * meanwhile, kernel's sockets included. claim with ip 0 takes the port on all addresses of the host. narrow leaves
- * everything but one remote's segments to others again. */
+ * everything but one remote's segments to others again. What is released stays reserved while something is left of its
+ * connections, two minutes of silence by the module: who claims it by the same link has it at once. */
 #ifndef CORE_LINK_TCPK_H
 #define CORE_LINK_TCPK_H
 

@@ -10,15 +10,14 @@
  * TCP as ever. The remote end cannot tell, and other applications of the host never notice. (Braun, Diot, Hoglander,
  * Roca, INRIA RR-2650, 1995, section 2; figure 2 is the lookup.)
  *
- * Two ways lead there, and whoever asks for TCPK where there is neither gets EPROTONOSUPPORT. The
- * application's code (core/tcpu.h: socket_tcpu(AF_INET, SOCK_STREAM, IPPROTO_TCPK)) is the same over both, and the
- * link below it asks for the first, then for the second:
+ * Two ways lead there; the application's code (core/tcpu.h: socket_tcpu(AF_INET, SOCK_STREAM, IPPROTO_TCPK)) is the
+ * same over both, and the link below it asks for the first, then for the second:
  *
  *	                   module: kernel/mod (reference)          BPF with helper: kernel/bpf and tcpkd
  *	asked for by       socket(AF_INET, SOCK_DGRAM,             a Unix socket: TCPKD_PATH, below
  *	                   IPPROTO_TCPK)
- *	kernel             headers to build against; 6.1 and later stock, 6.1 and later: tc, ring buffer and array of
- *	                                                           maps for BPF, TAP
+ *	kernel             headers to build against;           stock, 6.1 and later: tc, ring buffer and array of
+ *	                   6.1 as Debian has it, and later         maps for BPF, TAP
  *	privilege          root once, to load the module; then     root once, to start tcpkd (CAP_BPF, CAP_NET_ADMIN,
  *	                   none above the host's first             CAP_PERFMON); then none; who may claim what is its
  *	                   unprivileged port                       policy (users, port ranges)
@@ -30,7 +29,7 @@
  *	                   that the kernel cuts                    the same
  *	reservation in     a hidden, unlistened socket of the      a bound, unlistened socket that tcpkd holds
  *	the kernel's TCP   kernel's TCP
- *	ICMP errors, MTU   SO_ERROR, IP_MTU                        records in the ring
+ *	ICMP errors, MTU   SO_ERROR, IP_RECVERR, IP_MTU            records in the ring
  *	process dies       the socket is closed: at once           tcpkd sees the Unix socket close: within a second
  *	gives up           -                                       local delivery by loopback's own path may need an
  *	                                                           egress hook; checksums are the device's word
@@ -46,17 +45,21 @@
  *	Claims a local address and port and reserves them in the kernel's TCP: neither TCP can have what the other has.
  *	sin_addr INADDR_ANY claims the port on all addresses of the namespace. sin_port 0 takes one of the ephemeral
  *	range; getsockname tells which. From now on packets for it come here, and TCP SYNs to it are not refused by RST:
- *	whoever binds answers.
- *	EADDRINUSE: TCP, kernel's or another's, has it. EADDRNOTAVAIL: no address of this host. EACCES: below the first
- *	unprivileged port (ip_unprivileged_port_start) without CAP_NET_BIND_SERVICE. EINVAL: bound already.
+ *	whoever binds answers. What is not to this host alone (broadcast) does not come, and what netfilter's rules drop
+ *	does not either.
+ *	EADDRINUSE: TCP, kernel's or another's, has it; TIME-WAIT counts. EADDRNOTAVAIL: no address of this host. EACCES:
+ *	below the first unprivileged port (ip_unprivileged_port_start) without CAP_NET_BIND_SERVICE. EINVAL: bound
+ *	already. EAFNOSUPPORT.
  *
  * connect(fd, struct sockaddr_in)
  *	Narrows the socket to one remote address and port, atomically: before, it gets what comes for its local port and
  *	is no connected socket's; after, only what comes from that remote. What was queued from others is dropped. Binds
- *	first (as port 0) when that was not done. A listening process gives each connection a socket of its own with
- *	TCPK_JOIN. Unlike UDP's, a connection cannot be changed or dissolved.
+ *	first (as port 0, of the address that the route has) when that was not done; of a socket with all addresses it
+ *	chooses the route's. What others send to the port from then on is some other socket's, or the kernel's TCP's, who
+ *	resets it. A listening process can give each connection a socket of its own with TCPK_JOIN. Unlike UDP's, a
+ *	connection cannot be changed or dissolved.
  *	EADDRINUSE: that pair of addresses is another socket's. EISCONN. EINVAL: remote port 0 or a multicast address.
- *	ENETUNREACH.
+ *	EAFNOSUPPORT: AF_UNSPEC among others. ENETUNREACH: no route, or a broadcast address.
  *
  * recvmsg(fd)
  *	One TCP segment as it came, header first, without IP header. msg_name: who sent it. MSG_TRUNC as for UDP. With
@@ -64,15 +67,23 @@
  *	whether its checksum is vouched for, and with TCPK_SUPER the size of what it was merged from.
  *	The segment is not checked in any way beyond: the header is whole, data offset at least 5 and within.
  *	EAGAIN. ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EPROTO, EMSGSIZE (the path's MTU shrank: IP_MTU has the new
- *	one): an ICMP error that quotes a packet of ours, once; nothing is closed by it.
+ *	one), ...: an ICMP error that quotes a packet of ours, once; nothing is closed by it. Whoever quotes ports and
+ *	addresses can say so: sequence numbers are the process's to compare, for which it needs the quotation:
+ *	With IP_RECVERR, recvmsg(MSG_ERRQUEUE) gives each error as ip(7) says: the quoted segment, from the TCP header on
+ *	and as far as it is quoted; msg_name: whom it was for; struct sock_extended_err, of which ee_info is the MTU and
+ *	ee_data the local address (network byte order). Without, a socket that is not connected is told nothing. As many
+ *	wait as SO_RCVBUF has room for.
  *
  * sendmsg(fd)
  *	One TCP segment, header first; the kernel adds the IP header. The destination is the connected one or msg_name.
  *	Source and destination port in the header must be the socket's and the destination's, and the source address is
  *	the bound one: what is not ours cannot be forged. A control message {SOL_TCPK, TCPK_OFFLOAD} with struct
- *	tcpk_offload asks that the checksum be finished or a large segment be cut below.
- *	EPERM: foreign port or address. EINVAL: no whole header. EMSGSIZE: longer than IP_MTU allows, and no TCPK_OFFLOAD.
- *	EDESTADDRREQ. ENOBUFS: the device's queue is full. EAGAIN: SO_SNDBUF is.
+ *	tcpk_offload asks that the checksum be finished or a large segment be cut below, and says which of its addresses
+ *	a socket that has all of them means.
+ *	EPERM: foreign port or address (or netfilter's rules). EINVAL: no address; no whole header; what tcpk_offload
+ *	cannot mean. EISCONN: another destination than the connected one. EMSGSIZE: longer than IP_MTU allows, or the
+ *	segments that it would be cut into are. EDESTADDRREQ. ENETUNREACH, EHOSTUNREACH. ENOBUFS: the device's queue is
+ *	full. EAGAIN: SO_SNDBUF is. And, once, what recvmsg would have said of ICMP: nothing was sent then.
  *
  * close(fd)
  *	The port is free again at once, for both TCPs. TIME-WAIT is TCPU's business; it keeps the socket as long.
@@ -87,13 +98,19 @@
  *	                                           0 at first: they come cut as they were on the wire
  *	TCPK_JOIN          int, a TCPK fd      x   before bind: takes the local address of that bound socket, which this
  *	                                           process holds, to be connected next. EBADF, EINVAL: not bound, or not
- *	                                           TCPK. Receives nothing before connect.
- *	TCPK_STATS         struct tcpk_stats x     counts of this socket
+ *	                                           TCPK. Receives nothing before connect. The port is reserved until the
+ *	                                           last socket on it is closed.
+ *	TCPK_STATS         struct tcpk_stats x     counts of this socket; what was merged or is cut counts as one
  *	level SOL_SOCKET: SO_RCVBUF bounds what waits (more is dropped and counted: the window that TCPU advertises must
- *	not exceed it), SO_SNDBUF, SO_RCVTIMEO, SO_SNDTIMEO, SO_ERROR, SO_BINDTODEVICE, SO_MARK as for UDP.
- *	level IPPROTO_IP: IP_TOS, IP_TTL, IP_MTU (connected), IP_MTU_DISCOVER as for UDP. ENOPROTOOPT for the rest.
+ *	not exceed half of what getsockopt gives: the kernel counts its own memory, too), SO_SNDBUF, SO_RCVTIMEO,
+ *	SO_SNDTIMEO, SO_ERROR, SO_BINDTODEVICE (the port is reserved on all devices), SO_MARK, SO_ATTACH_FILTER (which
+ *	sees the segment) as for UDP.
+ *	level IPPROTO_IP: IP_TOS, IP_TTL, IP_MTU (connected), IP_MTU_DISCOVER, IP_RECVERR as for UDP. ENOPROTOOPT for the
+ *	rest.
  *
- * /proc/net/tcpk: a line for each socket, as /proc/net/udp.
+ * /proc/net/tcpk: a line for each socket that has an address, as /proc/net/udp.
+ *
+ * Helpers of connection tracking (FTP's and the like) do not see what comes: the module takes it just before them.
  *
  * THE HELPER'S SOCKET
  * ===================
@@ -172,11 +189,16 @@ struct tcpk_info {
 	__u8 tos;           /* of the IP header: ECN (RFC 3168) */
 };
 
-#define TCPK_FINISH 1 /* the checksum field holds the folded sum of the pseudo-header: finish it */
+#define TCPK_FINISH 1 /* whatever the checksum field holds, make the checksum */
+#define TCPK_TOS 2    /* tos below counts, for this one, and not IP_TOS */
+
+#define TCPK_SEGMENTS 128 /* one sendmsg becomes at most so many packets */
 
 struct tcpk_offload {
+	__be32 local;       /* the address it leaves from, where the socket has all of them; 0: the socket's, or the route's */
 	__u16 segment_size; /* cut into segments of so many bytes of data, headers as TSO makes them; 0: leave whole */
-	__u16 flags;        /* TCPK_FINISH: a must when segment_size is not 0 */
+	__u8 flags;         /* TCPK_FINISH: a must when segment_size is not 0 */
+	__u8 tos;           /* of the IP header: ECN (RFC 3168) */
 };
 
 struct tcpk_stats {
