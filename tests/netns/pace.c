@@ -274,7 +274,8 @@ static void play(int fd)
 static int open_socket(void)
 {
 	struct link_tcpk_config config = { .path = o.helper, .ring_bytes = o.ring };
-	struct tcpu_stack_config c = { 0 };
+	/* Who looks all the time keeps the timer of a delayed ACK; one at once would cost as much as the answer. */
+	struct tcpu_stack_config c = { .engine.delack_us = o.spin ? 40000 : 0 };
 	struct tcpu_stack *stack;
 	int e;
 
