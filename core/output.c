@@ -4,6 +4,8 @@
 #include "core/cksum.h"
 #include "core/tcb.h"
 
+#define TRAIN_SEGMENTS 64 /* at most */
+
 #define CORK_US 200000 /* as Linux: what is corked leaves then all the same */
 #define LIMITED_MAX 2  /* segments beyond cwnd: RFC 3042 */
 
@@ -86,7 +88,7 @@ static void send_span(struct tcb *c, struct span *s)
 	bool again = s->state != SPAN_UNSENT, last = s->off + s->len == c->snd.end, fin = fin_at(c, s->off + s->len);
 	uint32_t seq = snd_seq(c, s->off), len = s->len;
 	/* A full segment, or train, waits for nothing: with PSH in each, none would be joined on the way. */
-	bool push = last || (s->push && s->len < c->train && s->len != c->mss) || ends_piece(c, s);
+	bool push = last || (s->push && s->len < tcb_train(c) && s->len != c->mss) || ends_piece(c, s);
 	uint8_t flags = (uint8_t)(TH_ACK | (push ? TH_PSH : 0) | (fin ? TH_FIN : 0));
 	/* The first sending, and the header that stands before it, may still wait for a link that is full. */
 	/* A train's checksum is of no use: whoever cuts it finishes those of its segments. */
@@ -127,6 +129,16 @@ static struct span *cut(struct tcb *c, struct span *s, uint32_t len)
 	return sndbuf_cut(&c->snd, s, len) ? s : NULL;
 }
 
+uint32_t tcb_train(const struct tcb *c)
+{
+	uint32_t most = c->engine->link->train_max, header = tcb_header_len(c);
+
+	/* It would spoil pacing. */
+	if (most <= header + c->mss || c->engine->config.pacing)
+		return c->mss;
+	return min_u32((most - header) / c->mss, TRAIN_SEGMENTS) * c->mss;
+}
+
 bool tcb_cut(struct tcb *c, uint64_t off)
 {
 	struct span *s;
@@ -156,7 +168,7 @@ static uint32_t whole(const struct tcb *c, const struct span *s, uint32_t len, b
 /* How much of a new span may go now, as far as the peer's window and the sender's patience go; 0: nothing. */
 static uint32_t worthwhile(const struct tcb *c, const struct span *s)
 {
-	uint32_t len = min_u32(s->len, c->train), room = usable(c);
+	uint32_t len = min_u32(s->len, tcb_train(c)), room = usable(c);
 	bool more_behind = s->off + len < c->snd.end;
 
 	if (c->filling && !more_behind)

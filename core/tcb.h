@@ -97,7 +97,6 @@ struct tcb {
 	/* Send sequence space; snd_max is beyond snd_nxt only where a probe was sent into a shut window */
 	uint32_t iss, snd_una, snd_nxt, snd_max, snd_wnd, snd_wl1, snd_wl2, max_snd_wnd;
 	uint32_t mss;           /* effective: data bytes of a full segment, options counted off */
-	uint32_t train;         /* data bytes that leave with one header, at most: whole segments, cut behind the link */
 	uint32_t peer_mss;      /* as its SYN said */
 	uint32_t rcv_mss;       /* what we announce */
 	uint32_t user;          /* the driver's number for it; 0: none */
@@ -277,6 +276,8 @@ void tcb_output(struct tcb *);
 /* Cuts the span that holds this offset there, if it is a train that was sent and a segment begins there: what a peer says of
  * parts of it is heard then. false: no room in the table. */
 bool tcb_cut(struct tcb *, uint64_t off);
+/* Data bytes that leave with one header, at most: whole segments, cut behind the link. */
+uint32_t tcb_train(const struct tcb *);
 /* Bytes of new data that cwnd has let go since the last output: Nagle may still hold the last of them. */
 uint32_t tcb_earned(const struct tcb *);
 bool tcb_may_send_new(const struct tcb *); /* there is something new, and the peer's window lets it go */

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define TRAIN_SEGMENTS 64 /* at most */
 #define MSS_DEFAULT 536 /* RFC 9293 3.7.1, when the peer's SYN has no MSS option */
 
 void tcb_set_iss(struct tcb *c, uint32_t iss)
@@ -57,10 +56,6 @@ void tcb_set_mss(struct tcb *c)
 	/* RFC 6691: the peer's number counts no options, so the sender takes them off. */
 	c->mss = max_u32(min_u32(min_u32(c->peer_mss, c->rcv_mss) + HEADER_MIN, path) - header, MSS_MIN);
 	c->cc.mss = c->mss;
-	c->train = c->mss;
-	/* A train would spoil pacing. */
-	if (c->engine->link->train_max > header + c->mss && !c->engine->config.pacing)
-		c->train = min_u32((c->engine->link->train_max - header) / c->mss, TRAIN_SEGMENTS) * c->mss;
 }
 
 /* RFC 3168 6.1.1: who is asked grants it; who has asked looks whether it was granted. */
@@ -211,7 +206,7 @@ static size_t fill_span(struct tcb *c, const struct seam_source *source, bool pu
 	uint16_t sum = 0;
 	uint32_t cap;
 	size_t n;
-	uint32_t most = source->record ? c->mss : c->train;
+	uint32_t most = source->record ? c->mss : tcb_train(c);
 	uint8_t *dst = source->record ? NULL : sndbuf_extend(&c->snd, most, &cap);
 
 	if (dst) {

@@ -142,7 +142,7 @@ int client_claim(const struct bad_client *c, uint32_t local, uint16_t port_here)
 	return client_ask(c->helper, TCPKD_CLAIM, local, htons(port_here), 0, 0);
 }
 
-struct tcpk_stats client_count(const struct bad_client *c)
+struct tcpk_stats client_stats(const struct bad_client *c)
 {
 	const struct tcpkd_request q = { .abi = TCPK_ABI, .verb = TCPKD_COUNT };
 	struct tcpkd_reply r;

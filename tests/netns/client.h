@@ -30,7 +30,7 @@ int client_ask(int fd, enum tcpkd_verb, uint32_t local, uint16_t local_port, uin
 /* TCPKD_OPEN, with a descriptor attached or -1. The status. */
 int client_open(struct bad_client *, uint32_t ring_bytes, int attached);
 int client_claim(const struct bad_client *, uint32_t local, uint16_t port_here);
-struct tcpk_stats client_count(const struct bad_client *);
+struct tcpk_stats client_stats(const struct bad_client *);
 /* How many claims the helper lists, and the uid of a foreign one or -1. */
 unsigned client_list(int fd, uint32_t *foreign);
 

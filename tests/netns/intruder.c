@@ -65,12 +65,12 @@ static bool put(const struct bad_client *c, const struct virtio_net_hdr *v, cons
 /* Every packet that the TAP took has been looked at, and refused. */
 static void all_refused(const struct bad_client *c, const char *what, struct tcpk_stats before, unsigned taken)
 {
-	struct tcpk_stats after = client_count(c);
+	struct tcpk_stats after = client_stats(c);
 	const struct timespec a_while = { .tv_nsec = 1000000 };
 
 	for (int i = 0; i < 1000 && after.out_refused - before.out_refused < taken; i++) {
 		nanosleep(&a_while, NULL);
-		after = client_count(c);
+		after = client_stats(c);
 	}
 	report(after.out_refused - before.out_refused == taken && after.out_segs == before.out_segs, what,
 		"%u packets: %llu refused, %llu sent", taken, (unsigned long long)(after.out_refused - before.out_refused),
@@ -80,7 +80,7 @@ static void all_refused(const struct bad_client *c, const char *what, struct tcp
 static void try_one(const struct bad_client *c, const struct forgery *f, const struct forgery *usual)
 {
 	const struct virtio_net_hdr v = { 0 };
-	struct tcpk_stats before = client_count(c);
+	struct tcpk_stats before = client_stats(c);
 	uint8_t frame[FORGE_MAX];
 
 	all_refused(c, f->name, before, put(c, &v, frame, forge(frame, f, usual)));
@@ -91,17 +91,17 @@ static void try_own(const struct bad_client *c, const char *name, const struct f
 {
 	const struct forgery own = { .name = name };
 	const struct virtio_net_hdr v = { 0 };
-	struct tcpk_stats before = client_count(c);
+	struct tcpk_stats before = client_stats(c);
 	uint8_t frame[FORGE_MAX];
 
 	put(c, &v, frame, forge(frame, &own, usual));
-	report(client_count(c).out_segs == before.out_segs + 1, name, "its own packet has not been sent");
+	report(client_stats(c).out_segs == before.out_segs + 1, name, "its own packet has not been sent");
 }
 
 static void try_checksums(const struct bad_client *c, const struct forgery *usual)
 {
 	const struct forgery f = { .name = "a checksum to be put where it is none's" };
-	struct tcpk_stats before = client_count(c);
+	struct tcpk_stats before = client_stats(c);
 	uint8_t frame[FORGE_MAX];
 	size_t len = forge(frame, &f, usual);
 	unsigned taken = 0;
@@ -121,7 +121,7 @@ static void try_lengths(const struct bad_client *c, const struct forgery *usual)
 {
 	const struct forgery f = { .name = "frames cut short", .data_len = 8 };
 	const struct virtio_net_hdr v = { 0 };
-	struct tcpk_stats before = client_count(c);
+	struct tcpk_stats before = client_stats(c);
 	uint8_t frame[FORGE_MAX];
 	size_t len = forge(frame, &f, usual);
 	unsigned taken = 0;
