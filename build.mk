@@ -289,7 +289,8 @@ PLATFORM_SKEL := $(patsubst tests/platform/%.bpf.c,$(PLATFORM_BPF)/%.skel.h,$(wi
 XDR := $(B)/xdr
 .PHONY: programs tests gen-tests cross-tests fuzzers packetdrill platform lint FORCE
 lint: $(LIB_C) $(RL_C) $(TESTS_RL_C) $(XDR)/types.a $(PLATFORM_SKEL) $(TCPKD_SKEL)
-	$(Q)tools/lint.sh '-std=gnu17 $(CPPFLAGS_) $(LWIP_CPPFLAGS) -I$(XDR) -isystem $(PLATFORM_BPF) -isystem $(dir $(TCPKD_SKEL))'
+	$(Q)tools/lint.sh '-std=gnu17 $(CPPFLAGS_) $(LWIP_CPPFLAGS) -I$(XDR) -isystem $(PLATFORM_BPF) \
+		-isystem $(dir $(TCPKD_SKEL))'
 
 programs: $(LIB) $(PROGRAMS)
 gen-tests: $(LIB) $(GEN_TESTS)

@@ -33,6 +33,7 @@ static inline uint16_t sum_tail(uint64_t sum, uint8_t *dst, const uint8_t *src, 
 static inline __attribute__((always_inline)) uint16_t sum_body(uint8_t *dst, const uint8_t *src, size_t len)
 {
 	wide a = { 0 }, b = { 0 };
+	uint64_t sum = 0;
 
 	for (; len >= 64; src += 64, len -= 64) {
 		wide v, w;
@@ -48,8 +49,9 @@ static inline __attribute__((always_inline)) uint16_t sum_body(uint8_t *dst, con
 	}
 	a += b;
 	/* Lanes are folded to 32 bits first, so that their sum cannot wrap. */
-	return sum_tail((uint64_t)tcpu_sum_fold(a[0]) + tcpu_sum_fold(a[1]) + tcpu_sum_fold(a[2]) + tcpu_sum_fold(a[3]), dst, src,
-		len);
+	for (int i = 0; i < 4; i++)
+		sum += tcpu_sum_fold(a[i]);
+	return sum_tail(sum, dst, src, len);
 }
 
 #if defined(__x86_64__)

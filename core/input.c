@@ -316,9 +316,10 @@ static bool is_last_fin(const struct tcb *c, const struct segment *s)
 	return (s->flags & (TH_FIN | TH_ACK)) == (TH_FIN | TH_ACK) && s->seq + s->len == c->rcv_nxt - 1;
 }
 
-/* Without text, and one before what is expected: a keepalive probe, which is answered (RFC 9293 3.8.4), though not without
- * end. Or the ACK of one who has probed our window as we have his, and whose byte we took: both now speak from before what
- * the other expects, where each believes that the other's window ends, and only what they acknowledge gets them away. */
+/* Without text, and one before what is expected: a keepalive probe, which is answered (RFC 9293 3.8.4), though not
+ * without end. Or the ACK of one who has probed our window as we have his, and whose byte we took: both now speak
+ * from before what the other expects, where each believes that the other's window ends, and only what they
+ * acknowledge gets them away. */
 static void before_next(struct tcb *c, struct segment *s)
 {
 	uint64_t last_us = c->challenge_at - CHALLENGE_US;

@@ -20,8 +20,8 @@ struct link_out {
 	const uint8_t *header; /* the TCP header, complete, its checksum done */
 	const uint8_t *data;
 	uint32_t header_len, data_len;
-	uint32_t segment_len;  /* of links with a train_max: not 0, and less than data_len: as segments with so many bytes each,
-				* the last perhaps with fewer; as TSO makes them of this header */
+	uint32_t segment_len;  /* of links with a train_max: not 0, and less than data_len: as segments with so many bytes
+				* each, the last perhaps with fewer; as TSO makes them of this header */
 	uint8_t ecn;           /* ECN field of the IP header, RFC 3168: 2 is ECT(0), 0 none; a link without may drop it */
 };
 
@@ -60,8 +60,8 @@ struct link_ops {
 	/* Receive at most max segments without waiting. Returns how many; 0 when there are none; -ENETDOWN: there will be
 	 * none any more, and no descriptor. */
 	int (*recv)(struct link *, struct link_in *, unsigned max);
-	/* recv has found nothing, and nobody looks again but when fd says so. false: by now there is something. NULL: fd always
-	 * says so. */
+	/* recv has found nothing, and nobody looks again but when fd says so. false: by now there is something. NULL: fd
+	 * always says so. */
 	bool (*rest)(struct link *);
 	/* A descriptor that polls readable when recv would return something; -1 where there is none. */
 	int (*fd)(const struct link *);

@@ -133,8 +133,8 @@ uint32_t tcb_train(const struct tcb *c)
 {
 	uint32_t most = c->engine->link->train_max, header = tcb_header_len(c);
 
-	/* It would spoil pacing. */
-	if (most <= header + c->mss || c->engine->config.pacing)
+	/* It would spoil pacing. (mss is never 0, which an analyzer does not know.) */
+	if (!c->mss || most <= header + c->mss || c->engine->config.pacing)
 		return c->mss;
 	return min_u32((most - header) / c->mss, TRAIN_SEGMENTS) * c->mss;
 }
@@ -173,7 +173,7 @@ static uint32_t worthwhile(const struct tcb *c, const struct span *s)
 
 	if (c->filling && !more_behind)
 		return 0; /* perhaps there is more in a moment */
-	if (len > c->mss && room >= c->mss)
+	if (c->mss && len > c->mss && room >= c->mss)
 		return whole(c, s, min_u32(len, room), more_behind);
 	len = min_u32(len, c->mss);
 	more_behind = s->off + len < c->snd.end;
@@ -208,7 +208,7 @@ static uint32_t cwnd_allows(const struct tcb *c, uint32_t len)
 		return len;
 	if (pipe == 0 && room < c->mss)
 		return min_u32(len, c->mss);
-	return len > c->mss ? room - room % c->mss : 0;
+	return c->mss && len > c->mss ? room - room % c->mss : 0;
 }
 
 /* One segment that was lost goes again. false: there is none, or it may not. */

@@ -273,8 +273,8 @@ void segment_send(struct tcpu *, struct segment *, const struct syn_options *); 
 
 /* output.c */
 void tcb_output(struct tcb *);
-/* Cuts the span that holds this offset there, if it is a train that was sent and a segment begins there: what a peer says of
- * parts of it is heard then. false: no room in the table. */
+/* Cuts the span that holds this offset there, if it is a train that was sent and a segment begins there: what a
+ * peer says of parts of it is heard then. false: no room in the table. */
 bool tcb_cut(struct tcb *, uint64_t off);
 /* Data bytes that leave with one header, at most: whole segments, cut behind the link. */
 uint32_t tcb_train(const struct tcb *);

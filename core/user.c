@@ -18,7 +18,9 @@ static uint32_t mtu_to(struct link *link, uint32_t ip)
 {
 	uint32_t most = link->segment_max + IP_HEADER;
 
-	return link->ops->mtu && ip ? max_u32(min_u32(link->ops->mtu(link, ip), most), IP_HEADER + HEADER_MIN + MSS_MIN) : most;
+	if (!link->ops->mtu || !ip)
+		return most;
+	return max_u32(min_u32(link->ops->mtu(link, ip), most), IP_HEADER + HEADER_MIN + MSS_MIN);
 }
 
 void tcb_init(struct tcb *c)

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 dir=${1:-${B:-build/gcc}}
 
 # What a compiler calls of its own accord, and assert. Nothing that knows the world outside belongs here.
-allowed='memcpy memmove memset memcmp __assert_fail __stack_chk_fail _GLOBAL_OFFSET_TABLE_'
+allowed='memcpy memmove memset memcmp __assert_fail __stack_chk_fail _GLOBAL_OFFSET_TABLE_ __cpu_model'
 
 # complaint OBJECT: what is wrong with it, given the names in $defined; nothing when it is fine.
 complaint() {

@@ -30,7 +30,8 @@ static bool belongs(const struct link_out *first, const struct link_out *next, u
 	const uint8_t *a = first->header, *b = next->header;
 
 	return next->src.ip == first->src.ip && next->dst.ip == first->dst.ip && next->ecn == first->ecn &&
-	       next->header_len == first->header_len && !next->segment_len && next->data_len && next->data_len <= first->data_len &&
+	       next->header_len == first->header_len && !next->segment_len && next->data_len &&
+	       next->data_len <= first->data_len &&
 	       sequence(next) == sequence(first) + i * first->data_len &&
 	       memcmp(a, b, 4) == 0 &&                             /* ports */
 	       memcmp(a + 8, b + 8, 5) == 0 &&                     /* ACK, data offset */

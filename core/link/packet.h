@@ -18,8 +18,8 @@ struct packet {
 
 /* How many of the n segments one packet can carry, at least 1: of one size, the last perhaps shorter. */
 unsigned packet_run(const struct link_out *, unsigned n);
-/* Whether the checksum of such a packet is better left to the kernel, which then need not look at the data again where it
- * stays on this host: that of a run always is. */
+/* Whether the checksum of such a packet is better left to the kernel, which then need not look at the data again
+ * where it stays on this host: that of a run always is. */
 bool packet_leaves(const struct link_out *, unsigned run);
 /* TCP header and data of that packet, in bytes. */
 uint32_t packet_segment_len(const struct link_out *, unsigned run);

@@ -252,7 +252,8 @@ static int set(struct sock *s, int level, int name, const void *value, socklen_t
 		return set_pacing(s, value, len);
 	if (level == IPPROTO_TCP && name == TCP_CONGESTION)
 		return set_congestion(s, value, len);
-	if (!n && !(level == SOL_SOCKET && (name == SO_REUSEADDR || name == SO_BUSY_POLL)) && !(level == IPPROTO_TCPK && name == TCPU_THREAD))
+	if (!n && !(level == SOL_SOCKET && (name == SO_REUSEADDR || name == SO_BUSY_POLL)) &&
+		!(level == IPPROTO_TCPK && name == TCPU_THREAD))
 		return -ENOPROTOOPT;
 	if (len < sizeof v)
 		return -EINVAL;

@@ -79,8 +79,8 @@ static int look_up(uint32_t remote_ip, uint32_t *local_ip, int *mtu)
 
 int tcpk_route(uint32_t remote_ip, uint32_t *local_ip)
 {
-	uint32_t found;
-	int mtu, e = look_up(remote_ip, &found, &mtu);
+	uint32_t found = 0;
+	int mtu = 0, e = look_up(remote_ip, &found, &mtu);
 
 	if (!e && !*local_ip)
 		*local_ip = found;
@@ -90,7 +90,7 @@ int tcpk_route(uint32_t remote_ip, uint32_t *local_ip)
 uint32_t tcpk_mtu(uint32_t remote_ip)
 {
 	uint32_t local_ip;
-	int mtu;
+	int mtu = 0;
 
 	return look_up(remote_ip, &local_ip, &mtu) ? MTU_UNKNOWN : (uint32_t)mtu;
 }

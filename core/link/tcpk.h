@@ -38,8 +38,8 @@ struct link_tcpk_stats {
 
 /* -EPROTONOSUPPORT: there is neither (link_tcpk_missing says what is missing); -EACCES: the helper's policy has nothing
  * for this user; -EINVAL: ring_bytes; -EPROTO: module or helper are of another version; -ENOMEM, -EMFILE.
- * claim: -EADDRINUSE, -EADDRNOTAVAIL, -EACCES as bind(2); -EPERM: the helper's policy; -ENETDOWN: the helper is gone, and
- * what was claimed goes on. */
+ * claim: -EADDRINUSE, -EADDRNOTAVAIL, -EACCES as bind(2); -EPERM: the helper's policy; -ENETDOWN: the helper is gone,
+ * and what was claimed goes on. */
 int link_tcpk_open(const struct link_tcpk_config *, struct link **out);
 /* LINK_TCPK_MODULE or LINK_TCPK_BPF. */
 enum link_tcpk_by link_tcpk_by(const struct link *);

@@ -1,5 +1,5 @@
-/* TCPK by BPF: what kernel/uapi/tcpk.h says of the helper's socket, from the client's side. A ring for what comes, a TAP
- * for what goes, and a socket for all that is rare. */
+/* TCPK by BPF: what kernel/uapi/tcpk.h says of the helper's socket, from the client's side. A ring for what comes,
+ * a TAP for what goes, and a socket for all that is rare. */
 #include "core/link/ip.h"
 #include "core/link/packet.h"
 #include "core/link/tcpk_ways.h"
@@ -138,8 +138,8 @@ static int request(struct tcpk *t, const struct tcpkd_request *q, struct tcpkd_r
 	return e ? e : ask(t->helper, q, -1, r, NULL);
 }
 
-static int ask_about(struct tcpk *t, enum tcpkd_verb verb, const struct link_addr *local, const struct link_addr *remote,
-	struct tcpkd_reply *r)
+static int ask_about(struct tcpk *t, enum tcpkd_verb verb, const struct link_addr *local,
+	const struct link_addr *remote, struct tcpkd_reply *r)
 {
 	struct tcpkd_request q = { .abi = TCPK_ABI, .verb = verb, .local = local->ip, .local_port = local->port };
 

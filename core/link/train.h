@@ -6,8 +6,8 @@
 
 #define TRAIN_HEADER_MAX 60
 
-/* Segment i of a train, from 0 on; its header is written to header, and its data stays where it is. false: there is none
- * any more. */
+/* Segment i of a train, from 0 on; its header is written to header, and its data stays where it is. false: there is
+ * none any more. */
 bool train_cut(const struct link_out *train, uint32_t i, uint8_t header[TRAIN_HEADER_MAX], struct link_out *segment);
 
 #endif

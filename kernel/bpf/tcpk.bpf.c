@@ -177,8 +177,8 @@ static __always_inline bool is_vouched(struct __sk_buff *ctx, const struct iphdr
 }
 
 /*
- * len bytes from the IP header on, which stands at net, to where the record has room for them. Sizes of a copy must be constants: it takes
- * one and, overlapping, another at the end. Larger ones in pieces, lest that costs much.
+ * len bytes from the IP header on, which stands at net, to where the record has room for them. Sizes of a copy must
+ * be constants: it takes one and, overlapping, another at the end. Larger ones in pieces, lest that costs much.
  */
 #define PIECE 8192
 #define TRY(size)                                                                                                      \
@@ -216,7 +216,8 @@ static __always_inline long copy(struct __sk_buff *skb, __u32 net, struct bpf_dy
 	return -1;
 }
 
-static __always_inline long write_record(struct __sk_buff *skb, __u32 net, struct bpf_dynptr *to, __u32 len, bool vouched)
+static __always_inline long write_record(struct __sk_buff *skb, __u32 net, struct bpf_dynptr *to, __u32 len,
+					 bool vouched)
 {
 	struct tcpk_record *r = bpf_dynptr_data(to, 0, sizeof *r);
 
@@ -295,7 +296,8 @@ int tcpk_in(struct __sk_buff *skb)
 		}
 		return TC_ACT_UNSPEC;
 	}
-	if (ip.protocol != IPPROTO_TCP || ip.frag_off & bpf_htons(IP_OFFSET) || !get(skb, net + ip.ihl * 4, ports, sizeof ports))
+	if (ip.protocol != IPPROTO_TCP || ip.frag_off & bpf_htons(IP_OFFSET) ||
+	    !get(skb, net + ip.ihl * 4, ports, sizeof ports))
 		return TC_ACT_UNSPEC;
 	k = (struct table_key){ ip.daddr, ip.saddr, ports[1], ports[0] };
 	c = find(&k);

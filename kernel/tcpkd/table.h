@@ -37,8 +37,8 @@ int table_next_claim(const struct table *, const struct table_key *after, struct
 /* The host's addresses. */
 int table_add_local(struct table *, uint32_t ip);
 bool table_is_local(const struct table *, uint32_t ip);
-/* Puts all in doubt; those that are not added again by then go. There is no moment in which one that stays is not there:
- * what came for it would be the kernel's, which knows nothing of it and answers by RST. */
+/* Puts all in doubt; those that are not added again by then go. There is no moment in which one that stays is not
+ * there: what came for it would be the kernel's, which knows nothing of it and answers by RST. */
 void table_doubt_locals(struct table *);
 void table_settle_locals(struct table *);
 

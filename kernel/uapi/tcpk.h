@@ -143,9 +143,9 @@
  * Anything else
  *	-EPROTO, and the connection is closed. -ENOTCONN: TCPKD_OPEN comes first.
  *
- * The ring is a BPF ring buffer (Documentation/bpf/ringbuf.rst of Linux): the descriptor maps the consumer's position, a
- * page that may be written, at offset 0, and behind it, for reading, the producer's position and twice the data. It polls
- * readable while something waits. Each record is a struct tcpk_record and an IP packet.
+ * The ring is a BPF ring buffer (Documentation/bpf/ringbuf.rst of Linux): the descriptor maps the consumer's position,
+ * a page that may be written, at offset 0, and behind it, for reading, the producer's position and twice the data. It
+ * polls readable while something waits. Each record is a struct tcpk_record and an IP packet.
  *
  * What is written to the TAP begins with struct virtio_net_hdr (linux/virtio_net.h), then an Ethernet header, which
  * nobody looks at (zeros, but for the type), then IP header, without options, and TCP header. What does not come from a

@@ -7,8 +7,6 @@
 #include <linux/errqueue.h>
 #include <linux/filter.h>
 #include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -576,51 +574,6 @@ static void test_poll(void)
 	close(fd);
 }
 
-static int tracked(const char *state)
-{
-	FILE *f = fopen("/proc/net/nf_conntrack", "r");
-	char line[512];
-	int n = 0;
-
-	if (!f)
-		return -1;
-	while (fgets(line, sizeof line, f))
-		n += strstr(line, state) && strstr(line, "src=10.8.0.2 dst=10.8.0.1 sport=9 dport=7000");
-	fclose(f);
-	return n;
-}
-
-/* With rules by which only what belongs to a known connection may come and go. */
-static void test_conntrack(void)
-{
-	int fd = tcpk_bound(NEAR, PORT), ruled = tcpk_bound(NEAR, 7999);
-	struct segment syn = from_far(9, PORT, TH_SYN, 0), ack = from_far(9, PORT, TH_ACK, 10);
-	struct segment answer = to_far(PORT, 9, TH_SYN | TH_ACK, 0);
-	struct segment to_ruled = from_far(9, 7999, TH_SYN, 0);
-	struct sockaddr_in to = at(FAR, 9);
-
-	MUST(!system("nft -f /tests/rules.nft"));
-	syn.ack = 0;
-	answer.ack = 1001;
-	ack.seq = 1001;
-	ack.ack = 5001;
-	segment_put(wire, &ack);
-	FAILS(get(fd, &g, 0), EAGAIN, "netfilter's rules come first: what they drop does not come");
-	segment_put(wire, &to_ruled);
-	segment_put(wire, &syn);
-	OK(get(fd, &g, 0) == 20 && tracked("SYN_RECV") + tracked("SYN_SENT") == 1, "connection tracking knows a SYN");
-	OK(put(fd, bytes, segment_make(bytes, &answer), &to, NULL) == 20 && wire_get(wire, &p, 500) &&
-		tracked("SYN_RECV") == 1, "and what answers it");
-	segment_put(wire, &ack);
-	OK(get(fd, &g, 0) == 30 && tracked("ESTABLISHED") == 1, "and that it is established");
-	segment_put(wire, &ack);
-	OK(get(fd, &g, 0) == 30 && tracked("") == 1, "one entry, however many packets");
-	FAILS(get(ruled, &g, 0), EAGAIN, "a port that is closed by rules is closed for TCPK");
-	MUST(!system("nft delete table ip tracked"));
-	close(fd);
-	close(ruled);
-}
-
 int main(void)
 {
 	for (size_t i = 0; i < sizeof data; i++)
@@ -643,6 +596,5 @@ int main(void)
 	test_device();
 	test_filter();
 	test_poll();
-	test_conntrack();
 	return tap_end();
 }

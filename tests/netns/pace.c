@@ -1,6 +1,6 @@
 /* How fast bytes go from one end to the other, over TCPU by TCPK or over the kernel's TCP: what tests/netns/pace.sh
- * asks. The sender writes every byte once before it sends it, the receiver reads every byte once; with --seam right where
- * TCPU has it, instead of in a buffer. Or the two play ball: so many bytes there and back, many times, spinning.
+ * asks. The sender writes every byte once before it sends it, the receiver reads every byte once; with --seam right
+ * where TCPU has it, instead of in a buffer. Or the two play ball: so many bytes there and back, many times, spinning.
  *
  *	pace --listen PORT [--kernel] [--ball BYTES [--spin]]
  *	pace --connect IP:PORT --bytes N ...
