@@ -4,9 +4,10 @@
 #include "tests/kernel/wire.h"
 
 #include <arpa/inet.h>
-#include <linux/errqueue.h>
 #include <linux/filter.h>
+#include <linux/errqueue.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -44,14 +45,13 @@ static bool resets(const struct segment *s)
 static void test_claim(void)
 {
 	struct segment s = from_far(9, PORT, TH_SYN, 0);
-	size_t len = segment_make(bytes, &s);
-	int fd;
+	int fd, len = (int)segment_make(bytes, &s);
 
 	OK(resets(&s), "nobody's port: the kernel's TCP resets");
 	fd = tcpk_bound(NEAR, PORT);
 	set_int(fd, SOL_TCPK, TCPK_RECV_INFO, 1);
 	OK(!resets(&s), "a claimed port: no RST");
-	OK(get(fd, &g, 0) == (ssize_t)len && !memcmp(g.data, bytes, len), "the segment comes, as it was sent");
+	OK(get(fd, &g, 0) == len && !memcmp(g.data, bytes, (size_t)len), "the segment comes, as it was sent");
 	OK(g.from.sin_addr.s_addr == htonl(FAR) && g.from.sin_port == htons(9), "and who sent it");
 	OK(g.has_info && g.info.local == htonl(NEAR) && g.info.segment_size == 0, "and the address it was for");
 	FAILS(get(fd, &g, 0), EAGAIN, "once");
