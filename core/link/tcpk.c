@@ -61,26 +61,28 @@ bool link_tcpk_missing(const char *path, char *text, size_t size)
 }
 
 /* A UDP socket that is connected has looked up the way, and sent nothing. */
-static int look_up(uint32_t remote_ip, uint32_t *local_ip, int *mtu)
+int tcpk_look_up(uint32_t remote_ip, uint32_t *local_ip, uint32_t *mtu)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(ANY_PORT), .sin_addr.s_addr = remote_ip };
-	socklen_t len = sizeof a, mtu_len = sizeof *mtu;
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), e = 0;
+	socklen_t len = sizeof a, found_len = sizeof(int);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), found = 0, e = 0;
 
+	*local_ip = *mtu = 0;
 	if (fd < 0)
 		return -errno;
 	if (connect(fd, (struct sockaddr *)&a, sizeof a) || getsockname(fd, (struct sockaddr *)&a, &len) ||
-		getsockopt(fd, IPPROTO_IP, IP_MTU, mtu, &mtu_len))
+		getsockopt(fd, IPPROTO_IP, IP_MTU, &found, &found_len))
 		e = -errno;
 	close(fd);
 	*local_ip = a.sin_addr.s_addr;
+	*mtu = (uint32_t)found;
 	return e;
 }
 
 int tcpk_route(uint32_t remote_ip, uint32_t *local_ip)
 {
-	uint32_t found = 0;
-	int mtu = 0, e = look_up(remote_ip, &found, &mtu);
+	uint32_t found, mtu;
+	int e = tcpk_look_up(remote_ip, &found, &mtu);
 
 	if (!e && !*local_ip)
 		*local_ip = found;
@@ -89,8 +91,7 @@ int tcpk_route(uint32_t remote_ip, uint32_t *local_ip)
 
 uint32_t tcpk_mtu(uint32_t remote_ip)
 {
-	uint32_t local_ip;
-	int mtu = 0;
+	uint32_t local_ip, mtu;
 
-	return look_up(remote_ip, &local_ip, &mtu) ? MTU_UNKNOWN : (uint32_t)mtu;
+	return tcpk_look_up(remote_ip, &local_ip, &mtu) ? MTU_UNKNOWN : mtu;
 }

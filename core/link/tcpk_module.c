@@ -32,27 +32,10 @@ void module_set_mtu(struct module *m, uint32_t mtu)
 	m->link.segment_max = mtu - IP_HEADER;
 }
 
-/* Connecting a UDP socket sends nothing; it looks up the route. */
-static int look_up(uint32_t remote_ip, uint32_t *local_ip, uint32_t *mtu)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = remote_ip };
-	socklen_t len = sizeof a;
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), e = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (connect(fd, (struct sockaddr *)&a, sizeof a) || getsockname(fd, (struct sockaddr *)&a, &len))
-		e = -errno;
-	*local_ip = a.sin_addr.s_addr;
-	*mtu = (uint32_t)get_option(fd, IPPROTO_IP, IP_MTU);
-	close(fd);
-	return e;
-}
-
 static int module_route(struct link *link, uint32_t remote_ip, uint32_t *local_ip)
 {
 	uint32_t ip = 0, mtu = 0;
-	int e = look_up(remote_ip, &ip, &mtu);
+	int e = tcpk_look_up(remote_ip, &ip, &mtu);
 
 	if (e)
 		return e;
@@ -69,7 +52,7 @@ static void note_too_large(struct module *m, const struct link_out *o)
 {
 	uint32_t ip = 0, mtu = 0;
 
-	if (look_up(o->dst.ip, &ip, &mtu))
+	if (tcpk_look_up(o->dst.ip, &ip, &mtu))
 		return;
 	memcpy(m->quote, o->header, o->header_len < TCPK_QUOTE ? o->header_len : TCPK_QUOTE);
 	m->too_large = (struct link_in){ .src = o->dst, .dst = o->src, .segment = m->quote,

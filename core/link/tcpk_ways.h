@@ -16,6 +16,8 @@ struct link_tcpk_stats tcpk_bpf_stats(struct link *);
 
 
 /* The address that packets to remote_ip leave from, and the MTU of the way; of neither is anything sent. */
+int tcpk_look_up(uint32_t remote_ip, uint32_t *local_ip, uint32_t *mtu);
+/* Each by itself; of route, only where *local_ip is 0. */
 int tcpk_route(uint32_t remote_ip, uint32_t *local_ip);
 uint32_t tcpk_mtu(uint32_t remote_ip);
 
