@@ -130,7 +130,8 @@ static void enter(const char *name)
 	close(fd);
 }
 
-/* A raw socket on all devices that lets only RSTs of TCP through. */
+/* A raw socket on all devices that lets only RSTs of TCP through; bound last, since one that is takes all there is until
+ * it has its filter. */
 static int watch_resets(void)
 {
 	struct sock_filter code[] = {
@@ -139,9 +140,11 @@ static int watch_resets(void)
 		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, TH_RST, 0, 1), BPF_STMT(BPF_RET | BPF_K, 64),
 		BPF_STMT(BPF_RET | BPF_K, 0) };
 	struct sock_fprog program = { sizeof code / sizeof *code, code };
-	int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_NONBLOCK, htons(ETH_P_IP));
+	struct sockaddr_ll all = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP) };
+	int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
 
 	MUST(fd >= 0 && !setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program));
+	MUST(!bind(fd, (struct sockaddr *)&all, sizeof all));
 	return fd;
 }
 
