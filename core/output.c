@@ -68,16 +68,21 @@ static void after_sending(struct tcb *c, uint32_t end_seq, uint32_t len, bool ag
 	timer_stop(c, TIMER_PERSIST);
 }
 
+/* Bytes that leave in a millisecond of a window. */
+static uint64_t a_millisecond(const struct tcb *c)
+{
+	return (uint64_t)c->cc.cwnd * 1000 / max_u32(c->min_rtt, 1);
+}
+
 /* Where segments are joined on the way, a PSH for each millisecond of a window, and two segments at least, keeps the
  * pieces small (as Linux): what sees a window in one piece acknowledges it late, and is slow to open its own. They are
  * two segments, four, eight, ...: so that they end at the same places while cwnd grows. */
 static bool ends_piece(const struct tcb *c, const struct span *s)
 {
-	uint64_t piece = 2 * max_u32(c->mss, MSS_MIN), rate;
+	uint64_t piece = 2 * max_u32(c->mss, MSS_MIN), rate = a_millisecond(c);
 
 	if (!c->engine->link->joins)
 		return false;
-	rate = (uint64_t)c->cc.cwnd * 1000 / max_u32(c->min_rtt, 1);
 	if (rate > piece)
 		piece <<= 63 - __builtin_clzll(rate / piece);
 	return s->off % piece + s->len >= piece;
@@ -165,6 +170,13 @@ static uint32_t whole(const struct tcb *c, const struct span *s, uint32_t len, b
 	return all && !corked(c) ? len : len - over;
 }
 
+/* A train that room would cut, while there is enough in flight for ACKs to make room for all of it within the next
+ * millisecond: each piece costs what a train does. (Linux's tcp_tso_should_defer) */
+static bool is_worth_waiting(const struct tcb *c, uint32_t len, uint32_t room)
+{
+	return len > c->mss && room < len && room < a_millisecond(c) && tcb_flight(c) / 2 >= len;
+}
+
 /* How much of a new span may go now, as far as the peer's window and the sender's patience go; 0: nothing. */
 static uint32_t worthwhile(const struct tcb *c, const struct span *s)
 {
@@ -173,6 +185,8 @@ static uint32_t worthwhile(const struct tcb *c, const struct span *s)
 
 	if (c->filling && !more_behind)
 		return 0; /* perhaps there is more in a moment */
+	if (is_worth_waiting(c, len, room))
+		return 0;
 	if (c->mss && len > c->mss && room >= c->mss)
 		return whole(c, s, min_u32(len, room), more_behind);
 	len = min_u32(len, c->mss);
@@ -206,6 +220,8 @@ static uint32_t cwnd_allows(const struct tcb *c, uint32_t len)
 
 	if (len <= room)
 		return len;
+	if (is_worth_waiting(c, len, room))
+		return 0;
 	if (pipe == 0 && room < c->mss)
 		return min_u32(len, c->mss);
 	return c->mss && len > c->mss ? room - room % c->mss : 0;

@@ -2,6 +2,8 @@
 #include "core/tcb.h"
 
 #include <errno.h>
+
+#define TRAINS_MIN 4 /* that a send buffer holds, where each is to be whole */
 #include <string.h>
 
 #define MSS_DEFAULT 536 /* RFC 9293 3.7.1, when the peer's SYN has no MSS option */
@@ -202,6 +204,15 @@ int tcpu_connect(struct tcpu *e, struct link_addr local, struct link_addr remote
 	return 0;
 }
 
+/* Bytes that a new span must find room for. A train that begins in the last corner of a large buffer would be a short
+ * one, as would be what follows; so where trains are small against the buffer, each has room to be whole. */
+static uint32_t span_room(const struct tcb *c)
+{
+	uint32_t train = tcb_train(c);
+
+	return train <= c->snd.size / TRAINS_MIN ? train : c->mss;
+}
+
 /* The next bytes of the source become a span, or a part of the last one. Returns how many; 0: no more. */
 static size_t fill_span(struct tcb *c, const struct seam_source *source, bool push)
 {
@@ -219,12 +230,11 @@ static size_t fill_span(struct tcb *c, const struct seam_source *source, bool pu
 	}
 	if (tcb_take_spans(c) < 0)
 		return 0;
-	dst = sndbuf_reserve(&c->snd, c->mss, &cap);
+	dst = sndbuf_reserve(&c->snd, span_room(c), &cap);
 	if (!dst && tcb_grow_sndbuf(c))
-		dst = sndbuf_reserve(&c->snd, c->mss, &cap);
+		dst = sndbuf_reserve(&c->snd, span_room(c), &cap);
 	if (!dst)
 		return 0;
-	/* Where the ring ends, a train is shorter. */
 	n = source->fill(source->ctx, c->snd.end, dst, cap < most ? cap - cap % c->mss : most, &sum);
 	if (n)
 		sndbuf_commit(&c->snd, (uint32_t)n, sum, source->record, push || source->record);
@@ -250,7 +260,7 @@ static bool has_room(struct tcb *c)
 		return true; /* or there is no memory, which the call says */
 	/* Without memory for a larger table the next ACK makes room. */
 	return tcb_take_spans(c) == 0 && (tcb_may_grow_sndbuf(c) ||
-		(!sndbuf_table_full(&c->snd) && sndbuf_has_room(&c->snd, c->mss)));
+		(!sndbuf_table_full(&c->snd) && sndbuf_has_room(&c->snd, span_room(c))));
 }
 
 /* Takes the error that waits; 0: none. */

@@ -9,10 +9,12 @@
 #include "core/link/host.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #define WATCHERS 2
+#define LINGER_US 50
 #define BLIND_SLICE_US 10000 /* a sleep is at most so long without a descriptor for the eventfd */
 
 /* ---- the thread's eventfd ---- */
@@ -169,11 +171,18 @@ static unsigned pump(struct sock *s, struct call_sink *sink)
 	return fed;
 }
 
+/* How long a call looks before it sleeps. Unless it was told by SO_BUSY_POLL: about as long as it costs both ends to
+ * have it woken, so that at worst it has cost twice as much (Karlin et al., 1991), where looking costs little. */
+static uint32_t spin_us(const struct tcpu_stack *k)
+{
+	return k->busy_us ? k->busy_us : k->link->ops->rest ? LINGER_US : 0;
+}
+
 /* Looks until something has come, for a while; others have their turns. What is due meanwhile is the caller's. */
 static bool spin(struct sock *s, uint64_t until_us, struct call_sink *sink)
 {
 	struct tcpu_stack *k = s->stack;
-	uint64_t deadline_us = tcpu_deadline(k->engine), end_us = k->looked_us + k->busy_us;
+	uint64_t deadline_us = tcpu_deadline(k->engine), end_us = k->looked_us + spin_us(k);
 	uint8_t before = s->tcbs;
 	bool fed = false;
 
@@ -183,6 +192,8 @@ static bool spin(struct sock *s, uint64_t until_us, struct call_sink *sink)
 		end_us = deadline_us;
 	while (!fed && !k->gone && !s->closing && s->tcbs == before && k->looked_us < end_us) {
 		pthread_mutex_unlock(&k->lock);
+		if (!k->busy_us)
+			sched_yield(); /* the other end may have this processor */
 		pthread_mutex_lock(&k->lock);
 		k->spins = true;
 		fed = pump(s, sink);
@@ -208,11 +219,11 @@ int sock_wait(struct sock *s, unsigned want, uint64_t until_us, struct call_sink
 		return -EAGAIN;
 	sleeper_add(&me, s, want);
 	stack_settle(k);
-	if (k->busy_us && !me.woken && spin(s, until_us, sink)) {
+	if (spin_us(k) && !me.woken && spin(s, until_us, sink)) {
 		sleeper_remove(&me);
 		return 0;
 	}
-	if (!me.woken) {
+	if (!me.woken && stack_rest(k)) {
 		due_us = sleeper_doze(&me);
 		fds[0] = (struct pollfd){ .fd = me.watches ? stack_fd_tcpu(k) : -1, .events = POLLIN };
 		pthread_mutex_unlock(&k->lock);

@@ -13,7 +13,7 @@
 
 #define TCP_HEADER 20
 #define PUMPS_MAX 16
-#define FLUSH_BYTES (64 << 10) /* a quarter of the usual window */
+#define FLUSH_BYTES (256 << 10) /* as much as the usual window: who sends in less waits for no ACK that is not due */
 #define FLUSH_US 1000
 
 static struct tcpu_stack *_Atomic default_stack;
@@ -195,13 +195,14 @@ static int receive(struct tcpu_stack *k)
 	return n;
 }
 
-/* From now on the link's descriptor says when there is something, or there is already, and it waits here. */
-static int rest(struct tcpu_stack *k)
+bool stack_rest(struct tcpu_stack *k)
 {
+	if (k->at < k->count)
+		return false;
 	if (k->rests || !k->link->ops->rest)
-		return 0;
+		return true;
 	k->rests = true;
-	return k->link->ops->rest(k->link) ? 0 : receive(k);
+	return k->link->ops->rest(k->link) || receive(k) <= 0;
 }
 
 unsigned stack_pump(struct tcpu_stack *k, const struct call_sink *sink)
@@ -214,11 +215,13 @@ unsigned stack_pump(struct tcpu_stack *k, const struct call_sink *sink)
 	if (k->at == k->count) {
 		int n = receive(k);
 
-		/* Who looks again soon need not be woken, which takes the other end longer than all else. */
-		if (!n && !k->spins)
-			n = rest(k);
 		if (n == -ENETDOWN && !k->gone)
 			lose_link(k);
+		/* Who looks for the first time in vain may look again soon, and need not be woken, which costs the other end more
+		 * than all else. */
+		k->vain = n ? 0 : k->vain + 1;
+		if (k->vain == 2 && !k->spins)
+			stack_rest(k);
 	}
 	/* When nobody has looked for a while, what came was there before the timers were due that it may stop: an
 	 * acknowledgment that waits here is none that is missing. */
@@ -285,8 +288,8 @@ void stack_settle(struct tcpu_stack *k)
 	struct tcb *c;
 	struct sock *s;
 
-	if (k->at == k->count && (k->watched || !k->busy_us))
-		rest(k);
+	if (k->watched || k->watchers || k->turns || k->thread)
+		stack_rest(k);
 	/* The link's descriptor alone says whether another turn would get further. */
 	while (k->turns && k->at < k->count)
 		feed(k);
@@ -384,7 +387,7 @@ uint64_t stack_turn_tcpu(struct tcpu_stack *k)
 	bool all;
 
 	stack_enter(k);
-	all = stack_catch_up(k);
+	all = stack_catch_up(k) && stack_rest(k);
 	stack_settle(k);
 	due_us = all ? tcpu_deadline(k->engine) : k->looked_us;
 	stack_leave(k);
