@@ -195,9 +195,7 @@ static bool spin(struct sock *s, uint64_t until_us, struct call_sink *sink)
 		if (!k->busy_us)
 			sched_yield(); /* the other end may have this processor */
 		pthread_mutex_lock(&k->lock);
-		k->spins = true;
 		fed = pump(s, sink);
-		k->spins = false;
 	}
 	return fed;
 }
@@ -216,7 +214,7 @@ int sock_wait(struct sock *s, unsigned want, uint64_t until_us, struct call_sink
 	if (k->gone)
 		return -ENETDOWN;
 	if (k->looked_us >= until_us)
-		return -EAGAIN;
+		return k->busy_us || stack_rest(k) ? -EAGAIN : 0;
 	sleeper_add(&me, s, want);
 	stack_settle(k);
 	if (spin_us(k) && !me.woken && spin(s, until_us, sink)) {

@@ -217,11 +217,6 @@ unsigned stack_pump(struct tcpu_stack *k, const struct call_sink *sink)
 
 		if (n == -ENETDOWN && !k->gone)
 			lose_link(k);
-		/* Who looks for the first time in vain may look again soon, and need not be woken, which costs the other end more
-		 * than all else. */
-		k->vain = n ? 0 : k->vain + 1;
-		if (k->vain == 2 && !k->spins)
-			stack_rest(k);
 	}
 	/* When nobody has looked for a while, what came was there before the timers were due that it may stop: an
 	 * acknowledgment that waits here is none that is missing. */
@@ -236,11 +231,10 @@ unsigned stack_pump(struct tcpu_stack *k, const struct call_sink *sink)
 
 bool stack_catch_up(struct tcpu_stack *k)
 {
-	int pumps = 0;
-
-	while (pumps < PUMPS_MAX && stack_pump(k, NULL))
-		pumps++;
-	return pumps < PUMPS_MAX;
+	for (int pumps = 0; pumps < PUMPS_MAX; pumps++)
+		if (!stack_pump(k, NULL) && (k->busy_us || stack_rest(k)))
+			return true;
+	return false;
 }
 
 static void flush(struct tcpu_stack *k)
@@ -387,7 +381,7 @@ uint64_t stack_turn_tcpu(struct tcpu_stack *k)
 	bool all;
 
 	stack_enter(k);
-	all = stack_catch_up(k) && stack_rest(k);
+	all = stack_catch_up(k);
 	stack_settle(k);
 	due_us = all ? tcpu_deadline(k->engine) : k->looked_us;
 	stack_leave(k);

@@ -59,9 +59,7 @@ struct tcpu_stack {
 	bool gone;              /* the link is: no call gets any further */
 	bool kept;              /* made by stack_tcpu: it outlives its sockets */
 	bool turns;
-	bool spins;             /* a call looks still, and does not sleep yet */
 	bool rests;             /* the link does */
-	uint8_t vain;           /* so often in a row there was nothing */
 	uint32_t busy_us;       /* so long (SO_BUSY_POLL) */
 	bool thread;            /* the helper drives it */
 	unsigned in_calls;      /* how many calls are under way, sleeping ones included */
@@ -149,7 +147,8 @@ int stack_thread(struct tcpu_stack *, bool on);
  * one is better left in the packet buffer, for the next call to take in one pass, than kept and copied again. Tells
  * the engine the time. Returns how many segments. sink may be NULL. */
 unsigned stack_pump(struct tcpu_stack *, const struct call_sink *sink);
-/* From now on the link's descriptor says when there is something. false: there is already. */
+/* Nobody looks again but when the link's descriptor says so. false: there is something already. To be woken costs the
+ * other end more than all else that it does: who will look again soon does not ask for it. */
 bool stack_rest(struct tcpu_stack *);
 /* Pumps until nothing more has come; a flood does not hold it: false, there may be more. */
 bool stack_catch_up(struct tcpu_stack *);
