@@ -11,7 +11,6 @@
 
 #define TCP_HEADER 20
 #define TCP_HEADER_MAX 60
-#define LEFT_MIN 1024 /* bytes of data: less is soon looked at */
 #define FLAGS 13 /* where they stand in the header */
 #define TH_CWR 0x80
 
@@ -55,11 +54,6 @@ unsigned packet_run(const struct link_out *o, unsigned n)
 			break;
 	}
 	return run;
-}
-
-bool packet_leaves(const struct link_out *o, unsigned run)
-{
-	return run > 1 || o->segment_len || o->data_len >= LEFT_MIN;
 }
 
 uint32_t packet_segment_len(const struct link_out *o, unsigned run)
@@ -110,7 +104,7 @@ static void make_header(uint8_t *tcp, const struct link_out *o, unsigned run)
 void packet_gather(struct packet *p, size_t before, const struct link_out *o, unsigned run, bool leave)
 {
 	assert(o->header_len >= TCP_HEADER && o->header_len <= TCP_HEADER_MAX);
-	assert(before + o->header_len <= sizeof p->head && run <= PACKET_RUN_MAX);
+	assert(before + o->header_len + PACKET_SMALL <= sizeof p->head && run <= PACKET_RUN_MAX);
 	p->count = 0;
 	add_piece(p, p->head, before);
 	if (leave) {
@@ -118,6 +112,13 @@ void packet_gather(struct packet *p, size_t before, const struct link_out *o, un
 		add_piece(p, p->head + before, o->header_len);
 	} else {
 		add_piece(p, o->header, o->header_len);
+	}
+	if (leave && run == 1 && o->data_len && o->data_len <= PACKET_SMALL) {
+		uint8_t *behind = p->head + before + o->header_len;
+
+		memcpy(behind, o->data, o->data_len);
+		add_piece(p, behind, o->data_len);
+		return;
 	}
 	for (unsigned i = 0; i < run; i++)
 		add_piece(p, o[i].data, o[i].data_len);

@@ -8,7 +8,8 @@
 #include <sys/uio.h>
 
 #define PACKET_RUN_MAX 64   /* segments of a super-packet: pieces of its gather list */
-#define PACKET_HEAD_MAX 128 /* virtio-net header, Ethernet's, IP's, TCP's with all options: 104 */
+#define PACKET_SMALL 256    /* bytes of data: fewer are written beside the header, which costs less than a piece */
+#define PACKET_HEAD_MAX (128 + PACKET_SMALL) /* virtio-net header, Ethernet's, IP's, TCP's with all options: 104 */
 
 struct packet {
 	uint8_t head[PACKET_HEAD_MAX]; /* what stands before the data, where it is not the segment's own header */
@@ -18,13 +19,11 @@ struct packet {
 
 /* How many of the n segments one packet can carry, at least 1: of one size, the last perhaps shorter. */
 unsigned packet_run(const struct link_out *, unsigned n);
-/* Whether the checksum of such a packet is better left to the kernel, which then need not look at the data again
- * where it stays on this host: that of a run always is. */
-bool packet_leaves(const struct link_out *, unsigned run);
 /* TCP header and data of that packet, in bytes. */
 uint32_t packet_segment_len(const struct link_out *, unsigned run);
 /* Writes the virtio-net header (virtio 1.1, 5.1.6, in the machine's own byte order) that stands before such a packet,
- * whose IP header stands link_header bytes behind it. */
+ * whose IP header stands link_header bytes behind it. leave: its checksum is the kernel's, which need not look at the data
+ * where they stay on this host; that of a run always is. */
 void packet_virtio(uint8_t *header, const struct link_out *, unsigned run, bool leave, size_t link_header);
 /* Lists the pieces: the first `before` bytes of head, which are the caller's and written by now, then header and data.
  * The one header of a run has what the last segment has of FIN and PSH, and in its checksum field the sum of the

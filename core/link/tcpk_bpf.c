@@ -213,7 +213,7 @@ static uint32_t bpf_mtu(struct link *link, uint32_t remote_ip)
 static int transmit(struct tcpk *t, const struct link_out *o, unsigned run)
 {
 	const struct ethhdr eth = { .h_proto = htons(ETH_P_IP) };
-	bool leave = !t->plain && packet_leaves(o, run);
+	bool leave = !t->plain;
 	struct packet p;
 
 	packet_virtio(p.head, o, run, leave, ETH_HLEN);

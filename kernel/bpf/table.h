@@ -11,6 +11,7 @@
 #define TABLE_CLIENTS 1024
 #define TABLE_CLAIMS 65536
 #define TABLE_LOCALS 4096
+#define TABLE_SHORTCUTS 256
 
 /*
  * What a claim is looked up by: a connection (all set), an address and port (remote and remote_port 0), a port of all

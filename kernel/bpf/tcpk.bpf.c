@@ -22,6 +22,8 @@
 #include "kernel/uapi/tcpk.h"
 
 #define AF_INET 2
+#define PACKET_HOST 0
+#define LONG_WAY_NS 1000000000ULL
 #define IP_MF 0x2000
 #define IP_OFFSET 0x1fff
 #define IP_HEADER 20
@@ -97,6 +99,15 @@ struct {
 	__type(value, __u32);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } tcpk_locals SEC(".maps");
+
+/* The veths of which what leaves by them goes to their other end at once; and when a packet went the long way last. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TABLE_SHORTCUTS);
+	__type(key, __u32);
+	__type(value, __u64);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} tcpk_shortcuts SEC(".maps");
 
 static __always_inline bool is_loopback(__be32 a)
 {
@@ -282,7 +293,7 @@ int tcpk_in(struct __sk_buff *skb)
 	__u32 net;
 
 	/* What is for this host, by this device. TC_ACT_UNSPEC: other programs may look at the rest. */
-	if (skb->protocol != bpf_htons(ETH_P_IP) || skb->pkt_type != 0 || skb->vlan_present)
+	if (skb->protocol != bpf_htons(ETH_P_IP) || skb->pkt_type != PACKET_HOST || skb->vlan_present)
 		return TC_ACT_UNSPEC;
 	net = ip_at(skb);
 	if (!get(skb, net, &ip, sizeof ip) || ip.version != 4 || ip.ihl < 5)
@@ -313,6 +324,27 @@ int tcpk_in(struct __sk_buff *skb)
 }
 
 /*
+ * To the other end of a veth, where it is as if it had come by it: without this end's queue, its tc, and what watches
+ * it. A packet of each second goes the long way, since only that keeps the neighbour known.
+ */
+static __always_inline bool to_other_end(struct __sk_buff *skb, const struct bpf_fib_lookup *route)
+{
+	__u32 veth = route->ifindex;
+	__u64 *last = bpf_map_lookup_elem(&tcpk_shortcuts, &veth), now = bpf_ktime_get_coarse_ns();
+	struct ethhdr eth;
+
+	if (!last || now - *last > LONG_WAY_NS) {
+		if (last)
+			*last = now;
+		return false;
+	}
+	__builtin_memcpy(eth.h_dest, route->dmac, ETH_ALEN);
+	__builtin_memcpy(eth.h_source, route->smac, ETH_ALEN);
+	eth.h_proto = bpf_htons(ETH_P_IP);
+	return !bpf_skb_store_bytes(skb, 0, &eth, sizeof eth, 0) && !bpf_skb_change_type(skb, PACKET_HOST);
+}
+
+/*
  * To the device that the host's routes name, asked as if the packet came from the host itself: by loopback. What is too
  * large for it does not go, nor what would be when it is cut.
  */
@@ -327,6 +359,8 @@ static __always_inline int to_remote(struct __sk_buff *skb, const struct iphdr *
 	e = bpf_fib_lookup(skb, &route, sizeof route, 0);
 	if (e != BPF_FIB_LKUP_RET_SUCCESS && e != BPF_FIB_LKUP_RET_NO_NEIGH)
 		return TC_ACT_SHOT;
+	if (e == BPF_FIB_LKUP_RET_SUCCESS && to_other_end(skb, &route))
+		return bpf_redirect_peer(route.ifindex, 0);
 	hop.ipv4_nh = route.ipv4_dst;
 	return bpf_redirect_neigh(route.ifindex, &hop, sizeof hop, 0);
 }

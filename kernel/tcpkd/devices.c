@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libmnl/libmnl.h>
+#include <linux/ethtool.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
 #include <linux/ip.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +27,7 @@
 
 struct devices {
 	struct table *table;
+	const struct shortcuts *shortcuts;
 	struct mnl_socket *events, *calls;
 	uint32_t sequence;
 	void (*gone)(void *, uint32_t);
@@ -91,7 +94,7 @@ static int call(struct devices *d, struct nlmsghdr *h, mnl_cb_t each)
 /* What a message says of a device. */
 struct facts {
 	char name[IF_NAMESIZE], kind[IF_NAMESIZE];
-	bool tap, persists;
+	bool tap, persists, away;
 };
 
 static int on_tun_attribute(const struct nlattr *a, void *ctx)
@@ -127,6 +130,8 @@ static int on_link_attribute(const struct nlattr *a, void *ctx)
 
 	if (mnl_attr_get_type(a) == IFLA_IFNAME)
 		get_name(a, f->name);
+	if (mnl_attr_get_type(a) == IFLA_LINK_NETNSID)
+		f->away = true;
 	if (mnl_attr_get_type(a) == IFLA_LINKINFO)
 		return mnl_attr_parse_nested(a, on_link_info, ctx);
 	return MNL_CB_OK;
@@ -147,6 +152,30 @@ static void attach_to(struct devices *d, uint32_t ifindex, const struct facts *f
 			strerror(-e));
 }
 
+/* Whether the device does what the short way leaves undone. */
+static bool has_offload(const struct devices *d, const char *name, uint32_t command)
+{
+	struct ethtool_value value = { .cmd = command };
+	struct ifreq r = { .ifr_data = (void *)&value };
+
+	strcpy(r.ifr_name, name);
+	return !ioctl(devices_fd(d), SIOCETHTOOL, &r) && value.data;
+}
+
+static void set_shortcut(struct devices *d, uint32_t ifindex, const struct facts *f)
+{
+	bool wanted = false, possible;
+
+	for (unsigned i = 0; i < d->shortcuts->count; i++)
+		wanted = wanted || !strcmp(f->name, d->shortcuts->names[i]);
+	possible = !strcmp(f->kind, "veth") && f->away && has_offload(d, f->name, ETHTOOL_GTXCSUM) &&
+		   has_offload(d, f->name, ETHTOOL_GTSO);
+	if (wanted && !possible)
+		fprintf(stderr, "tcpkd: %s: no shortcut, which takes a veth that leads to another namespace, and does checksums and "
+			"TSO (ethtool -k)\n", f->name);
+	table_set_shortcut(d->table, ifindex, wanted && possible);
+}
+
 static int on_link(const struct nlmsghdr *h, struct devices *d)
 {
 	const struct ifinfomsg *m = mnl_nlmsg_get_payload(h);
@@ -155,10 +184,13 @@ static int on_link(const struct nlmsghdr *h, struct devices *d)
 	if (m->ifi_family != AF_UNSPEC)
 		return MNL_CB_OK;
 	mnl_attr_parse(h, sizeof *m, on_link_attribute, &f);
-	if (h->nlmsg_type == RTM_DELLINK)
+	if (h->nlmsg_type == RTM_DELLINK) {
 		d->gone(d->ctx, (uint32_t)m->ifi_index);
-	else
+		table_set_shortcut(d->table, (uint32_t)m->ifi_index, false);
+	} else {
 		attach_to(d, (uint32_t)m->ifi_index, &f);
+		set_shortcut(d, (uint32_t)m->ifi_index, &f);
+	}
 	return MNL_CB_OK;
 }
 
@@ -303,13 +335,13 @@ static int open_loopback(struct devices *d)
 	return set(d, if_nametoindex("lo"), 0, settings, sizeof settings);
 }
 
-struct devices *devices_open(struct table *table, void (*gone)(void *, uint32_t), void *ctx)
+struct devices *devices_open(struct table *table, const struct shortcuts *shortcuts, void (*gone)(void *, uint32_t), void *ctx)
 {
 	struct devices *d = calloc(1, sizeof *d);
 	int e = d ? 0 : -ENOMEM;
 
 	if (!e) {
-		*d = (struct devices){ .table = table, .gone = gone, .ctx = ctx };
+		*d = (struct devices){ .table = table, .shortcuts = shortcuts, .gone = gone, .ctx = ctx };
 		d->events = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
 		d->calls = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
 		if (!d->events || !d->calls || mnl_socket_bind(d->calls, 0, MNL_SOCKET_AUTOPID) ||

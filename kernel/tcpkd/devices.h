@@ -9,9 +9,18 @@
 
 struct devices;
 
+#define SHORTCUTS_MAX 16
+
+/* Names of veths whose other end is in another namespace: what leaves by them goes to that end at once, past queues, tc
+ * and whatever watches this one, while checksums and TSO are left to the device. */
+struct shortcuts {
+	const char *names[SHORTCUTS_MAX];
+	unsigned count;
+};
+
 /* Attaches the program for what comes in to all devices that there are, and fills in the addresses. Keeps doing so:
  * devices_turn. gone is called with each device that has gone. Needs CAP_NET_ADMIN. Prints what is wrong; NULL. */
-struct devices *devices_open(struct table *, void (*gone)(void *, uint32_t ifindex), void *);
+struct devices *devices_open(struct table *, const struct shortcuts *, void (*gone)(void *, uint32_t ifindex), void *);
 /* Polls readable when devices_turn has something to do. */
 int devices_fd(const struct devices *);
 void devices_turn(struct devices *);

@@ -29,6 +29,8 @@ static const struct argp_option options[] = {
 	{ "policy", 'p', "FILE", 0, "who may claim what [" POLICY ", where there is one]", 0 },
 	{ "pins", 'b', "DIR", 0, "keep the port table in this folder of a BPF file system, so that the next tcpkd goes on "
 		"with it; or \"none\" [" PINS ", where /sys/fs/bpf is one]", 0 },
+	{ "shortcut", 'c', "VETH", 0, "what leaves by this veth goes to its other end, in another namespace, at once: it is faster, "
+		"and passes queues, tc and what watches this end; may be given more than once", 0 },
 	{ "remove", 'r', NULL, 0, "do not serve: take down what an earlier tcpkd has left", 0 },
 	{ 0 },
 };
@@ -51,6 +53,7 @@ static const char doc[] = "Lets programs have TCP ports of this host that their 
 struct arguments {
 	const char *socket, *policy, *pins;
 	bool remove;
+	struct shortcuts shortcuts;
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -66,6 +69,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case 'b':
 		a->pins = arg;
+		break;
+	case 'c':
+		if (strlen(arg) >= IF_NAMESIZE || a->shortcuts.count == SHORTCUTS_MAX)
+			argp_error(state, "--shortcut %s: no name of a device, or more than %d", arg, SHORTCUTS_MAX);
+		a->shortcuts.names[a->shortcuts.count++] = arg;
 		break;
 	case 'r':
 		a->remove = true;
@@ -236,7 +244,7 @@ int main(int argc, char **argv)
 	all.table = table_open(pins);
 	if (!all.table)
 		return FAILED;
-	all.devices = devices_open(all.table, lose, &all);
+	all.devices = devices_open(all.table, &a.shortcuts, lose, &all);
 	if (!all.devices) {
 		table_close(all.table, true);
 		return FAILED;

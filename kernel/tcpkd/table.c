@@ -12,7 +12,7 @@
 
 struct table {
 	struct tcpk *bpf;
-	int claims, ports, clients, rings, taps, locals; /* maps */
+	int claims, ports, clients, rings, taps, locals, shortcuts; /* maps */
 	uint32_t counts[65536]; /* claims of each port, by the port as it stands in a header */
 };
 
@@ -67,6 +67,7 @@ struct table *table_open(const char *pins)
 	t->rings = bpf_map__fd(t->bpf->maps.tcpk_rings);
 	t->taps = bpf_map__fd(t->bpf->maps.tcpk_taps);
 	t->locals = bpf_map__fd(t->bpf->maps.tcpk_locals);
+	t->shortcuts = bpf_map__fd(t->bpf->maps.tcpk_shortcuts);
 	libbpf_set_print(NULL); /* of what it attaches, it tells what is no fault */
 	recount(t);
 	return t;
@@ -160,6 +161,13 @@ int table_claim(const struct table *t, const struct table_key *k, struct table_c
 int table_next_claim(const struct table *t, const struct table_key *after, struct table_key *next)
 {
 	return bpf_map_get_next_key(t->claims, after, next);
+}
+
+int table_set_shortcut(struct table *t, uint32_t ifindex, bool on)
+{
+	static const uint64_t never;
+
+	return on ? bpf_map_update_elem(t->shortcuts, &ifindex, &never, BPF_ANY) : bpf_map_delete_elem(t->shortcuts, &ifindex);
 }
 
 /* ---- addresses ---- */

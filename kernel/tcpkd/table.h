@@ -34,6 +34,9 @@ int table_claim(const struct table *, const struct table_key *, struct table_cla
 /* All that there are, in no order: after the key that is given, NULL for the first. -ENOENT: no more. */
 int table_next_claim(const struct table *, const struct table_key *after, struct table_key *next);
 
+/* Whether what leaves by a veth goes to its other end at once. */
+int table_set_shortcut(struct table *, uint32_t ifindex, bool on);
+
 /* The host's addresses. */
 int table_add_local(struct table *, uint32_t ip);
 bool table_is_local(const struct table *, uint32_t ip);

@@ -6,7 +6,8 @@
 #
 # For each arrangement a line: the kernel's GB/s (or microseconds of a round trip), and TCPU's in units of it, median
 # [least .. most]: both ends, only the receiving end, only the sending end; and the same by processor time, of both ends
-# together. Which cores the ends have is in the name; packets are cut late (GSO), or are real ones of 1,500 bytes.
+# together. Which cores the ends have is in the name; packets are cut late (GSO), or are real ones of 1,500 bytes; and go
+# by the veth as all do, or by tcpkd's shortcut to its other end.
 set -eu
 # shellcheck source=tests/netns/common.sh
 . "$(dirname "$0")/common.sh"
@@ -18,12 +19,21 @@ port=6000
 namespace a
 namespace b
 veth a 10.99.1.1 b 10.99.1.2
-for side in a b; do
-	start "helper_$side" $side "$tcpkd" --socket "$tmp/$side.sock" --pins none
-done
-for side in a b; do
-	until [ -S "$tmp/$side.sock" ] && kill -0 "${pids[helper_$side]}"; do sleep 0.02; done
-done
+# helpers OPTIONS...: others, in both namespaces.
+helpers() {
+	for side in a b; do
+		if [ -n "${pids[helper_$side]-}" ]; then
+			kill "${pids[helper_$side]}"
+			finish "helper_$side"
+			rm -f "$tmp/$side.sock"
+		fi
+		start "helper_$side" $side "$tcpkd" --socket "$tmp/$side.sock" --pins none "$@"
+	done
+	for side in a b; do
+		until [ -S "$tmp/$side.sock" ] && kill -0 "${pids[helper_$side]}"; do sleep 0.02; done
+	done
+}
+
 
 # once RECEIVER SENDER OPTIONS...: seconds and processor seconds, the receiver in b, on the cores of $cores.
 once() {
@@ -66,11 +76,17 @@ arrangement() {
 }
 
 stream="$BYTES / \$1 / 1e9"
-arrangement "stream, GSO, two cores" "$stream" GB/s 0,1 '' --bytes "$BYTES"
-arrangement "stream, GSO, two cores, by the seam" "$stream" GB/s 0,1 --seam --bytes "$BYTES"
-arrangement "stream, GSO, one core" "$stream" GB/s 0,0 '' --bytes "$BYTES"
-arrangement "stream, GSO, one core, by the seam" "$stream" GB/s 0,0 --seam --bytes "$BYTES"
-arrangement "64 bytes there and back, spinning" "\$1 / $BALLS * 1e6" us 0,1 '' --ball 64 --spin --bytes "$BALLS"
+ball="\$1 / $BALLS * 1e6"
+for how in '' ', shortcut'; do
+	# shellcheck disable=SC2046 # two words
+	helpers $([ -z "$how" ] || echo --shortcut to_a --shortcut to_b)
+	arrangement "stream, GSO, two cores$how" "$stream" GB/s 0,1 '' --bytes "$BYTES"
+	arrangement "stream, GSO, two cores, by the seam$how" "$stream" GB/s 0,1 --seam --bytes "$BYTES"
+	arrangement "stream, GSO, one core$how" "$stream" GB/s 0,0 '' --bytes "$BYTES"
+	arrangement "stream, GSO, one core, by the seam$how" "$stream" GB/s 0,0 --seam --bytes "$BYTES"
+	arrangement "64 bytes there and back, spinning$how" "$ball" us 0,1 '' --ball 64 --spin --bytes "$BALLS"
+done
+helpers
 at a ethtool -K to_b tso off gso off gro on >/dev/null
 at b ethtool -K to_a tso off gso off gro on >/dev/null
 arrangement "stream, packets of 1,500 bytes, GRO, two cores" "$stream" GB/s 0,1 '' --bytes "$BYTES"
