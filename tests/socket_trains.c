@@ -1,0 +1,111 @@
+/* Trains (one header for many segments, cut behind the link) of a connection that sends all it can: whole ones where
+ * the way is short, and pieces as ACKs make room for them where it is long. In virtual time, over a link that is
+ * watched. */
+#include "tests/run.h"
+#include "tests/socket_machine.h"
+#include "tests/socket_peer.h"
+
+#include <string.h>
+
+#define MSS 1448
+#define WHOLE (45 * MSS) /* what an IP packet holds */
+#define CALL (128 << 10)
+#define CALLS 64
+
+static struct machine m;
+
+static struct {
+	const struct link_ops *base;
+	struct link_ops ops;
+	uint64_t all, whole; /* bytes */
+	unsigned packets;
+} w;
+
+static int watch_send(struct link *l, const struct link_out *o, unsigned n)
+{
+	int sent = w.base->send(l, o, n);
+
+	for (int i = 0; i < sent; i++) {
+		w.packets += o[i].data_len != 0;
+		w.all += o[i].data_len;
+		w.whole += o[i].data_len == WHOLE ? WHOLE : 0;
+	}
+	return sent;
+}
+
+/* There, all is read in each sleep. */
+static void read_all(struct machine *machine)
+{
+	static uint8_t data[1 << 20];
+	int there = *(int *)machine->ctx;
+
+	while (recv_tcpu(there, data, sizeof data, MSG_DONTWAIT) > 0)
+		;
+}
+
+static void stream(uint64_t delay_us, uint64_t rate_bps)
+{
+	struct link_sim_path path = { .delay_us = delay_us, .rate_bps = rate_bps };
+	static uint8_t data[CALL];
+	int server, here, there;
+
+	machine_start(&m, &(struct tcpu_stack_config){ 0 });
+	link_sim_path(m.sim, HERE_IP, THERE_IP, &path);
+	link_sim_path(m.sim, THERE_IP, HERE_IP, &path);
+	m.link[0]->train_max = 65515;
+	memset(&w, 0, sizeof w);
+	w.base = m.link[0]->ops;
+	w.ops = *w.base;
+	w.ops.send = watch_send;
+	m.link[0]->ops = &w.ops;
+	server = machine_listener(&m, 80);
+	machine_pair(&m, server, 80, &here, &there);
+	m.ctx = &there;
+	m.meanwhile = read_all;
+	for (int i = 0; i < CALLS; i++)
+		ck_assert_int_eq(send_tcpu(here, data, CALL, 0), CALL);
+	m.meanwhile = NULL;
+	ck_assert_int_eq(shutdown_tcpu(here, SHUT_WR), 0);
+	while (recv_tcpu(there, data, CALL, 0) > 0)
+		;
+	close_both(here, there);
+	ck_assert_int_eq(close_tcpu(server), 0);
+	machine_stop(&m);
+	ck_assert_uint_ge(w.all, (uint64_t)CALLS * CALL);
+}
+
+START_TEST(whole)
+{
+	stream(50, 0);
+	ck_assert_uint_ge(w.whole, w.all / 10 * 9);
+	/* and beside them at most one for each call, and those with which it began */
+	ck_assert_uint_le(w.packets, w.all / WHOLE + CALLS + 40);
+}
+END_TEST
+
+/* ACKs make room bit by bit, but soon enough. */
+START_TEST(waited_for)
+{
+	stream(50, 4000000000);
+	ck_assert_uint_ge(w.whole, w.all / 10 * 9);
+}
+END_TEST
+
+START_TEST(pieces)
+{
+	stream(20000, 100000000);
+	ck_assert_uint_le(w.whole, w.all / 4);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("socket_trains");
+	TCase *tc = tcase_create("socket_trains");
+
+	tcase_add_test(tc, whole);
+	tcase_add_test(tc, waited_for);
+	tcase_add_test(tc, pieces);
+	suite_add_tcase(suite, tc);
+	return run_tests(srunner_create(suite));
+}
