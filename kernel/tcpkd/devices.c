@@ -25,9 +25,12 @@
 #define LOOKS 100 /* at what changes all the time */
 #define VNET_HEADER 10 /* struct virtio_net_hdr */
 
+enum told { TOLD_NOTHING, TOLD_NO, TOLD_YES };
+
 struct devices {
 	struct table *table;
 	const struct shortcuts *shortcuts;
+	enum told told[SHORTCUTS_MAX]; /* of each */
 	struct mnl_socket *events, *calls;
 	uint32_t sequence;
 	void (*gone)(void *, uint32_t);
@@ -164,16 +167,19 @@ static bool has_offload(const struct devices *d, const char *name, uint32_t comm
 
 static void set_shortcut(struct devices *d, uint32_t ifindex, const struct facts *f)
 {
-	bool wanted = false, possible;
+	bool possible = !strcmp(f->kind, "veth") && f->away && has_offload(d, f->name, ETHTOOL_GTXCSUM) &&
+			has_offload(d, f->name, ETHTOOL_GTSO);
+	enum told now = possible ? TOLD_YES : TOLD_NO;
+	unsigned i = 0;
 
-	for (unsigned i = 0; i < d->shortcuts->count; i++)
-		wanted = wanted || !strcmp(f->name, d->shortcuts->names[i]);
-	possible = !strcmp(f->kind, "veth") && f->away && has_offload(d, f->name, ETHTOOL_GTXCSUM) &&
-		   has_offload(d, f->name, ETHTOOL_GTSO);
-	if (wanted && !possible)
-		fprintf(stderr, "tcpkd: %s: no shortcut, which takes a veth that leads to another namespace, and does checksums and "
-			"TSO (ethtool -k)\n", f->name);
-	table_set_shortcut(d->table, ifindex, wanted && possible);
+	while (i < d->shortcuts->count && strcmp(f->name, d->shortcuts->names[i]))
+		i++;
+	table_set_shortcut(d->table, ifindex, possible && i < d->shortcuts->count);
+	if (i == d->shortcuts->count || d->told[i] == now)
+		return;
+	d->told[i] = now;
+	fprintf(stderr, "tcpkd: %s: %s\n", f->name, possible ? "a shortcut" :
+		"no shortcut, which takes a veth that leads to another namespace, and does checksums and TSO (ethtool -k)");
 }
 
 static int on_link(const struct nlmsghdr *h, struct devices *d)
