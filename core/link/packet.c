@@ -56,6 +56,11 @@ unsigned packet_run(const struct link_out *o, unsigned n)
 	return run;
 }
 
+unsigned packet_segments(const struct link_out *o, unsigned run)
+{
+	return o->segment_len ? (o->data_len + o->segment_len - 1) / o->segment_len : run;
+}
+
 uint32_t packet_segment_len(const struct link_out *o, unsigned run)
 {
 	uint32_t len = o->header_len;

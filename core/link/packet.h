@@ -19,6 +19,8 @@ struct packet {
 
 /* How many of the n segments one packet can carry, at least 1: of one size, the last perhaps shorter. */
 unsigned packet_run(const struct link_out *, unsigned n);
+/* How many segments it is, once it is cut. */
+unsigned packet_segments(const struct link_out *, unsigned run);
 /* TCP header and data of that packet, in bytes. */
 uint32_t packet_segment_len(const struct link_out *, unsigned run);
 /* Writes the virtio-net header (virtio 1.1, 5.1.6, in the machine's own byte order) that stands before such a packet,

@@ -79,19 +79,21 @@ int tcpk_look_up(uint32_t remote_ip, uint32_t *local_ip, uint32_t *mtu)
 	return e;
 }
 
-int tcpk_route(uint32_t remote_ip, uint32_t *local_ip)
+int tcpk_route(struct link *link, uint32_t remote_ip, uint32_t *local_ip)
 {
 	uint32_t found, mtu;
 	int e = tcpk_look_up(remote_ip, &found, &mtu);
 
+	(void)link;
 	if (!e && !*local_ip)
 		*local_ip = found;
 	return e;
 }
 
-uint32_t tcpk_mtu(uint32_t remote_ip)
+uint32_t tcpk_mtu(struct link *link, uint32_t remote_ip)
 {
 	uint32_t local_ip, mtu;
 
+	(void)link;
 	return tcpk_look_up(remote_ip, &local_ip, &mtu) ? MTU_UNKNOWN : mtu;
 }

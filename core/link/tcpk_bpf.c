@@ -196,18 +196,6 @@ static int bpf_narrow(struct link *link, const struct link_addr *local, const st
 	return ask_about(of(link), TCPKD_NARROW, local, remote, &r);
 }
 
-static int bpf_route(struct link *link, uint32_t remote_ip, uint32_t *local_ip)
-{
-	(void)link;
-	return tcpk_route(remote_ip, local_ip);
-}
-
-static uint32_t bpf_mtu(struct link *link, uint32_t remote_ip)
-{
-	(void)link;
-	return tcpk_mtu(remote_ip);
-}
-
 /* ---- sending ---- */
 
 static int transmit(struct tcpk *t, const struct link_out *o, unsigned run)
@@ -240,8 +228,7 @@ static int bpf_send(struct link *link, const struct link_out *o, unsigned n)
 			continue;
 		}
 		t->stats.packets_out++;
-		t->stats.segments_out += o[done].segment_len ?
-			(o[done].data_len + o[done].segment_len - 1) / o[done].segment_len : run;
+		t->stats.segments_out += packet_segments(o + done, run);
 	}
 	return (int)done;
 }
@@ -360,7 +347,7 @@ static void bpf_close(struct link *link)
 }
 
 const struct link_ops tcpk_bpf_ops = {
-	.claim = bpf_claim, .release = bpf_release, .narrow = bpf_narrow, .route = bpf_route, .mtu = bpf_mtu, .send = bpf_send,
+	.claim = bpf_claim, .release = bpf_release, .narrow = bpf_narrow, .route = tcpk_route, .mtu = tcpk_mtu, .send = bpf_send,
 	.recv = bpf_recv, .rest = bpf_rest, .fd = bpf_fd, .close = bpf_close,
 };
 

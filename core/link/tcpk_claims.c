@@ -1,25 +1,13 @@
-/* Claims of tcpk_module.c: which sockets there are, and how long.
- *
- * A claim that is released lingers: what is left of its connections, up to TIME-WAIT, still receives and sends, and the
- * kernel's TCP, which knows nothing of them, would reset them. It goes when somebody here claims the port again, when
- * it has been silent for LINGER_US, or when there are too many. */
+/* Claims of tcpk_module.c: which sockets there are. */
 #include "core/link/tcpk_claims.h"
 
-#include "core/link/host.h"
-
 #include <errno.h>
-#include <ifaddrs.h>
-#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define SNDBUF (4 << 20)
-#define LINGERING_MAX 1024
-#define LINGER_US (120 * UINT64_C(1000000)) /* 2 MSL, and as long as a retransmission may take (RFC 6298 2.5) */
-#define LOOK_US 1000000 /* how often we look for those that have lingered */
 
 static bool set_option(int fd, int level, int name, int value)
 {
@@ -84,35 +72,10 @@ static void forget(struct module *m, struct claim **at)
 	struct claim *c = *at;
 
 	*at = c->next;
-	m->lingering -= c->lingers;
 	m->count--;
 	shut(m, c->fd);
 	free(c);
 	choose_only(m);
-}
-
-/* Those that have been silent long enough; with `one`, at least the one that has been so for longest. */
-static void look_for_silent(struct module *m, bool one)
-{
-	uint64_t now = link_host_now_us();
-	struct claim **oldest = NULL;
-
-	m->looked_us = now;
-	for (unsigned i = 0; m->lingering && i < TCPK_CHAINS; i++) {
-		for (struct claim **at = &m->chains[i]; *at;) {
-			if ((*at)->lingers && now - (*at)->heard_us >= LINGER_US) {
-				forget(m, at);
-				oldest = NULL;
-				one = false;
-				continue;
-			}
-			if ((*at)->lingers && (!oldest || (*at)->heard_us < (*oldest)->heard_us))
-				oldest = at;
-			at = &(*at)->next;
-		}
-	}
-	if (one && oldest)
-		forget(m, oldest);
 }
 
 static void set_buffers(const struct module *m, int fd)
@@ -148,42 +111,16 @@ int claims_socket(struct module *m, struct claim *c)
 	return fd;
 }
 
-/* Of the device that has the address; of all but loopback, the largest: what a listener may get. */
-static uint32_t device_mtu(int fd, uint32_t ip)
-{
-	uint32_t largest = 0;
-	struct ifaddrs *all;
-
-	if (getifaddrs(&all))
-		return 1500;
-	for (struct ifaddrs *i = all; i; i = i->ifa_next) {
-		struct sockaddr_in a;
-		struct ifreq r = { 0 };
-
-		if (!i->ifa_addr || i->ifa_addr->sa_family != AF_INET || !(i->ifa_flags & IFF_UP))
-			continue;
-		memcpy(&a, i->ifa_addr, sizeof a);
-		memcpy(r.ifr_name, i->ifa_name, strnlen(i->ifa_name, IFNAMSIZ - 1));
-		if ((ip ? a.sin_addr.s_addr == ip : !(i->ifa_flags & IFF_LOOPBACK)) && !ioctl(fd, SIOCGIFMTU, &r) &&
-			(uint32_t)r.ifr_mtu > largest)
-			largest = (uint32_t)r.ifr_mtu;
-	}
-	freeifaddrs(all);
-	return largest ? largest : 1500;
-}
-
 int claims_take(struct link *link, struct link_addr *local)
 {
 	struct module *m = module_of(link);
-	struct claim **before = local->port ? find(m, local) : NULL, *c;
+	struct claim *c;
 	struct sockaddr_in a = sockaddr_of(local);
 	socklen_t len = sizeof a;
 	int e;
 
-	if (before && !(*before)->lingers)
+	if (local->port && find(m, local))
 		return -EADDRINUSE;
-	if (before)
-		forget(m, before);
 	c = calloc(1, sizeof *c);
 	if (!c)
 		return -ENOMEM;
@@ -201,7 +138,6 @@ int claims_take(struct link *link, struct link_addr *local)
 	*chain(m, local->port) = c;
 	m->count++;
 	choose_only(m);
-	module_set_mtu(m, device_mtu(c->fd, local->ip));
 	return 0;
 }
 
@@ -210,13 +146,8 @@ void claims_release(struct link *link, const struct link_addr *local)
 	struct module *m = module_of(link);
 	struct claim **at = find(m, local);
 
-	if (!at || (*at)->lingers)
-		return;
-	(*at)->lingers = true;
-	(*at)->heard_us = link_host_now_us();
-	m->lingering++;
-	if (m->lingering > LINGERING_MAX)
-		look_for_silent(m, true);
+	if (at)
+		forget(m, at);
 }
 
 int claims_narrow(struct link *link, const struct link_addr *local, const struct link_addr *remote)
@@ -249,18 +180,6 @@ int claims_narrow(struct link *link, const struct link_addr *local, const struct
 	(*at)->fd = fd;
 	(*at)->remote = *remote;
 	return 0;
-}
-
-void claims_hear(struct claim *c)
-{
-	if (c->lingers)
-		c->heard_us = link_host_now_us();
-}
-
-void claims_look(struct module *m)
-{
-	if (m->lingering && link_host_now_us() - m->looked_us >= LOOK_US)
-		look_for_silent(m, false);
 }
 
 void claims_end(struct module *m)

@@ -17,9 +17,7 @@
 struct claim {
 	struct link_addr local, remote; /* remote.port 0: not narrowed */
 	int fd;
-	bool lingers;
 	bool has_errors; /* ICMP's words wait, of which recvmsg says nothing any more */
-	uint64_t heard_us; /* when something came or left, as far as that matters: while it lingers */
 	struct claim *next; /* in its chain */
 };
 
@@ -33,8 +31,7 @@ struct module {
 	struct link_tcpk_stats stats; /* dropped_in: of sockets that are gone */
 	struct link_tcpk_config config;
 	int epoll;
-	unsigned count, lingering;
-	uint64_t looked_us;
+	unsigned count;
 	struct claim *chains[TCPK_CHAINS];
 	struct claim *only; /* the one there is, where there is one: no need to ask epoll */
 	/* Something sent that was too large for its device: word of it for the next recv. */
@@ -63,17 +60,11 @@ void claims_release(struct link *, const struct link_addr *local);
 int claims_narrow(struct link *, const struct link_addr *local, const struct link_addr *remote);
 /* The claim that a segment leaves from; NULL: there is none. */
 struct claim *claims_source(struct module *, const struct link_addr *src);
-/* Something has come to it, or left. */
-void claims_hear(struct claim *);
-/* Now and then, closes those that have lingered long enough. */
-void claims_look(struct module *);
 /* Closes all. */
 void claims_end(struct module *);
 /* What the kernel has dropped for want of room, of sockets that are open. */
 uint64_t claims_dropped(const struct module *);
 /* A socket, set up and watched for the claim, without an address; or a negative errno. */
 int claims_socket(struct module *, struct claim *);
-/* The MTU of a path or a device becomes the link's. */
-void module_set_mtu(struct module *, uint32_t mtu);
 
 #endif

@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #define SLOT_BYTES IP_PACKET_MAX
-#define MTU_MIN 68 /* RFC 791's least */
 #define TCP_HEADER 20
 
 static int get_option(int fd, int level, int name)
@@ -24,25 +23,6 @@ static int get_option(int fd, int level, int name)
 	socklen_t len = sizeof value;
 
 	return getsockopt(fd, level, name, &value, &len) ? -errno : value;
-}
-
-void module_set_mtu(struct module *m, uint32_t mtu)
-{
-	mtu = mtu < MTU_MIN ? MTU_MIN : mtu > IP_PACKET_MAX ? IP_PACKET_MAX : mtu;
-	m->link.segment_max = mtu - IP_HEADER;
-}
-
-static int module_route(struct link *link, uint32_t remote_ip, uint32_t *local_ip)
-{
-	uint32_t ip = 0, mtu = 0;
-	int e = tcpk_look_up(remote_ip, &ip, &mtu);
-
-	if (e)
-		return e;
-	if (!*local_ip)
-		*local_ip = ip;
-	module_set_mtu(module_of(link), mtu);
-	return 0;
 }
 
 /* ---- sending ---- */
@@ -59,6 +39,12 @@ static void note_too_large(struct module *m, const struct link_out *o)
 		.len = o->header_len < TCPK_QUOTE ? o->header_len : TCPK_QUOTE, .error = EMSGSIZE, .path_mtu = mtu };
 }
 
+/* The kernel cuts it. */
+static bool is_large(const struct link_out *o, unsigned run)
+{
+	return run > 1 || o->segment_len;
+}
+
 /* 0, -EAGAIN, or the error with which the kernel refused. */
 static int transmit(struct module *m, const struct link_out *o, unsigned run)
 {
@@ -73,15 +59,14 @@ static int transmit(struct module *m, const struct link_out *o, unsigned run)
 
 	if (!c)
 		return -EADDRNOTAVAIL;
-	if (run > 1) {
+	if (is_large(o, run)) {
 		offload.flags |= TCPK_FINISH;
-		offload.segment_size = (uint16_t)o->data_len;
+		offload.segment_size = (uint16_t)(o->segment_len ? o->segment_len : o->data_len);
 	}
 	memcpy(control, &head, sizeof head);
 	memcpy(control + CMSG_LEN(0), &offload, sizeof offload);
-	packet_gather(&p, 0, o, run, run > 1);
+	packet_gather(&p, 0, o, run, is_large(o, run));
 	message.msg_iovlen = (size_t)p.count;
-	claims_hear(c);
 	/* ICMP's word about an earlier segment is told here as well, once: recv has the whole of it. */
 	for (int tries = 0; tries < 2; tries++) {
 		if (sendmsg(c->fd, &message, MSG_NOSIGNAL) >= 0)
@@ -112,7 +97,7 @@ static int module_send(struct link *link, const struct link_out *o, unsigned n)
 			continue;
 		}
 		m->stats.packets_out++;
-		m->stats.segments_out += run;
+		m->stats.segments_out += packet_segments(o + done, run);
 	}
 	return (int)done;
 }
@@ -187,8 +172,6 @@ static unsigned drain(struct module *m, struct claim *c, unsigned used, unsigned
 	}
 	for (int i = 0; i < got; i++)
 		*n += take(m, used + (unsigned)i, c, &in[*n]);
-	if (got > 0)
-		claims_hear(c);
 	return got > 0 ? (unsigned)got : 0;
 }
 
@@ -204,7 +187,6 @@ static int module_recv(struct link *link, struct link_in *in, unsigned max)
 		m->too_large.error = 0;
 		room--;
 	}
-	claims_look(m);
 	if (m->only)
 		return drain(m, m->only, used, room, in, &n), n;
 	events = room ? epoll_wait(m->epoll, ready, (int)room, 0) : 0;
@@ -235,8 +217,8 @@ static void module_close(struct link *link)
 }
 
 const struct link_ops tcpk_module_ops = {
-	.claim = claims_take, .release = claims_release, .narrow = claims_narrow, .route = module_route,
-	.send = module_send, .recv = module_recv, .fd = module_fd, .close = module_close,
+	.claim = claims_take, .release = claims_release, .narrow = claims_narrow, .route = tcpk_route,
+	.mtu = tcpk_mtu, .send = module_send, .recv = module_recv, .fd = module_fd, .close = module_close,
 };
 
 /* A first socket tells whether the module is there, which one, and how much may wait. */
@@ -266,7 +248,8 @@ int tcpk_module_open(const struct link_tcpk_config *config, struct link **out)
 	m = calloc(1, sizeof *m);
 	if (!m)
 		return -ENOMEM;
-	m->link = (struct link){ .ops = &tcpk_module_ops, .joins = true };
+	m->link = (struct link){ .ops = &tcpk_module_ops, .segment_max = IP_PACKET_MAX - IP_HEADER,
+		.train_max = config->plain ? 0 : IP_PACKET_MAX - IP_HEADER, .exclusive = true, .joins = true };
 	m->config = *config;
 	m->config.ring_bytes = ring;
 	m->arena = malloc((size_t)TCPK_SLOTS * SLOT_BYTES);
@@ -279,7 +262,6 @@ int tcpk_module_open(const struct link_tcpk_config *config, struct link **out)
 		free(m);
 		return e;
 	}
-	module_set_mtu(m, 1500);
 	for (unsigned i = 0; i < TCPK_SLOTS; i++) {
 		m->slots[i] = (struct iovec){ m->arena + (size_t)i * SLOT_BYTES, SLOT_BYTES };
 		m->messages[i].msg_hdr = (struct msghdr){ .msg_name = &m->names[i], .msg_namelen = sizeof m->names[i],

@@ -14,11 +14,10 @@ int tcpk_bpf_open(const struct link_tcpk_config *, struct link **out);
 struct link_tcpk_stats tcpk_module_stats(struct link *);
 struct link_tcpk_stats tcpk_bpf_stats(struct link *);
 
-
 /* The address that packets to remote_ip leave from, and the MTU of the way; of neither is anything sent. */
 int tcpk_look_up(uint32_t remote_ip, uint32_t *local_ip, uint32_t *mtu);
-/* Each by itself; of route, only where *local_ip is 0. */
-int tcpk_route(uint32_t remote_ip, uint32_t *local_ip);
-uint32_t tcpk_mtu(uint32_t remote_ip);
+/* Each by itself, as a link's call; of route, only where *local_ip is 0. */
+int tcpk_route(struct link *, uint32_t remote_ip, uint32_t *local_ip);
+uint32_t tcpk_mtu(struct link *, uint32_t remote_ip);
 
 #endif
