@@ -187,9 +187,10 @@ START_TEST(claims_denied)
 	ck_assert_int_eq(claim(c, LOCAL, htons(1023)), -EPERM);
 	/* Group 50's; this user is no member. */
 	ck_assert_int_eq(claim(c, LOCAL, htons(2)), -EPERM);
-	/* What the kernel chooses is asked for, too. */
-	policy.rules[0].to = 1030;
+	policy.rules[0].from = 1000;
+	policy.rules[0].to = 1023;
 	ck_assert_int_eq(claim(c, LOCAL, 0), -EPERM);
+	policy.rules[0].from = 1024;
 	did("+tap 1 +client 0 ", 0);
 	ck_assert_uint_eq(fake_descriptors(), descriptors + 1);
 	policy.rules[0].to = 65535;
@@ -200,6 +201,26 @@ START_TEST(claims_denied)
 	ck_assert_int_eq(release(c, c->claims[2].key.local_port), 0);
 	claimed(c);
 	ck_assert_uint_eq(fake.claim_count, 5);
+}
+END_TEST
+
+/* Any port is one of those that the policy allows, while there is one. */
+START_TEST(any_port)
+{
+	struct client *c = opened(USER);
+
+	policy.rules[0].from = 1020;
+	policy.rules[0].to = 1027;
+	for (int i = 0; i < 4; i++) {
+		ck_assert_int_eq(claim(c, LOCAL, 0), 0);
+		ck_assert_uint_ge(ntohs(last.reply.local_port), 1024);
+		ck_assert_uint_le(ntohs(last.reply.local_port), 1027);
+	}
+	ck_assert_int_eq(claim(c, LOCAL, 0), -EADDRINUSE);
+	ck_assert_uint_eq(c->claim_count, 4);
+	ck_assert_int_eq(release(c, htons(1025)), 0);
+	ck_assert_int_eq(claim(c, LOCAL, 0), 0);
+	ck_assert_uint_eq(last.reply.local_port, htons(1025));
 }
 END_TEST
 
@@ -373,6 +394,7 @@ int main(void)
 	tcase_add_test(tc, claiming);
 	tcase_add_test(tc, claims_of_the_kernel);
 	tcase_add_test(tc, claims_denied);
+	tcase_add_test(tc, any_port);
 	tcase_add_loop_test(tc, claiming_fails, 0, 3);
 	tcase_add_test(tc, narrowing);
 	tcase_add_test(tc, narrowing_fails);

@@ -247,6 +247,18 @@ START_TEST(allows)
 	ck_assert(!policy_allows(&p, &other, 1000) && !policy_allows(&p, &other, 80) && policy_allows(&p, &other, 5000));
 	ck_assert(policy_knows(&p, &ten) && policy_knows(&p, &member) && policy_knows(&p, &other));
 	ck_assert(policy_has_privileged(&p));
+	/* What is unprivileged, in turn. */
+	ck_assert_uint_eq(policy_port(&p, &ten, 0), 5000);
+	ck_assert_uint_eq(policy_port(&p, &ten, 1), 5001);
+	ck_assert_uint_eq(policy_port(&p, &ten, UINT32_MAX), 5001);
+	p = good("allow user 10 ports 80,1000-1025,2000\nallow group 20 ports 3000-3001\n");
+	ck_assert_uint_eq(policy_port(&p, &ten, 0), 1024);
+	ck_assert_uint_eq(policy_port(&p, &ten, 1), 1025);
+	ck_assert_uint_eq(policy_port(&p, &ten, 2), 2000);
+	ck_assert_uint_eq(policy_port(&p, &member, 5), 3001);
+	ck_assert_uint_eq(policy_port(&p, &other, 5), 0);
+	p = good("allow user 10 ports 1-1023");
+	ck_assert_uint_eq(policy_port(&p, &ten, 5), 0);
 	p = good("allow user 10 ports 1024\nallow group 20 ports 65535\n");
 	ck_assert(!policy_has_privileged(&p));
 	ck_assert(policy_knows(&p, &ten) && policy_knows(&p, &member) && !policy_knows(&p, &other));

@@ -60,7 +60,7 @@ struct tcpu_stack {
 	bool kept;              /* made by stack_tcpu: it outlives its sockets */
 	bool turns;
 	bool rests;             /* the link does */
-	uint32_t busy_us;       /* so long (SO_BUSY_POLL) */
+	uint32_t busy_us;       /* a call looks so long before it sleeps (SO_BUSY_POLL); 0: as suits the link */
 	bool thread;            /* the helper drives it */
 	unsigned in_calls;      /* how many calls are under way, sleeping ones included */
 	uint32_t calls;         /* how many have begun */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define RING_DEFAULT (4U << 20)
+#define TRIES 256 /* of ports that may be taken */
 
 /* ---- their coming and going ---- */
 
@@ -120,6 +121,25 @@ static int reserve(uint32_t ip, uint16_t *port)
 	return -errno;
 }
 
+/* Any port, of those that the policy allows: mostly the kernel's choice is one. */
+static int reserve_any(const struct clients *all, const struct client *c, uint32_t ip, uint16_t *port)
+{
+	int fd = reserve(ip, port);
+	uint32_t number = ntohs(*port) * 40503U;
+
+	if (fd < 0 || policy_allows(all->policy, &c->peer, ntohs(*port)))
+		return fd;
+	close(fd);
+	fd = -EPERM;
+	for (unsigned tries = 0; tries < TRIES && (fd == -EPERM || fd == -EADDRINUSE); tries++) {
+		*port = htons(policy_port(all->policy, &c->peer, number + tries));
+		if (!*port)
+			return -EPERM;
+		fd = reserve(ip, port);
+	}
+	return fd;
+}
+
 static int room_for_claim(struct client *c)
 {
 	unsigned room = c->claim_room ? 2 * c->claim_room : 4;
@@ -155,12 +175,11 @@ static int claim(struct clients *all, struct client *c, const struct tcpkd_reque
 		return -EPERM;
 	if (q->local && !table_is_local(all->table, q->local))
 		return -EADDRNOTAVAIL;
-	new.reserved = reserve(q->local, &new.key.local_port);
+	new.reserved = q->local_port ? reserve(q->local, &new.key.local_port) :
+		reserve_any(all, c, q->local, &new.key.local_port);
 	if (new.reserved < 0)
 		return new.reserved;
-	e = policy_allows(all->policy, &c->peer, ntohs(new.key.local_port)) ? 0 : -EPERM;
-	if (!e)
-		e = table_add_claim(all->table, &new.key, &fresh);
+	e = table_add_claim(all->table, &new.key, &fresh);
 	if (e) {
 		close(new.reserved);
 		return as_told(e);
@@ -266,6 +285,7 @@ static int open_again(struct clients *all, struct client **who, int tap, struct 
 		return -EINVAL;
 	free((gid_t *)old->peer.groups);
 	old->peer = (*who)->peer;
+	old->entry.pid = (uint32_t)old->peer.pid;
 	old->fd = (*who)->fd;
 	(*who)->peer.groups = NULL;
 	(*who)->fd = -1;

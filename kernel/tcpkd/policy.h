@@ -36,6 +36,8 @@ void policy_default(struct policy *, uid_t self);
 /* Reads length bytes of a file. 0, or -EINVAL: complaint says where, what was expected, and what to do. */
 int policy_read(struct policy *, const char *name, const char *text, size_t length, char *complaint, size_t size);
 bool policy_allows(const struct policy *, const struct policy_peer *, uint16_t port);
+/* One of those that it allows from 1024 on, the next of them for the next number; 0: there is none. */
+uint16_t policy_port(const struct policy *, const struct policy_peer *, uint32_t number);
 /* Whether there is any port that it allows. */
 bool policy_knows(const struct policy *, const struct policy_peer *);
 /* Whether anybody may have one below 1024. */

@@ -11,6 +11,7 @@
 #define NAME_MAX_ 64
 #define PAGE 4096U
 #define FOUND_MAX 32
+#define PRIVILEGED 1024 /* ports below */
 
 struct reader {
 	struct policy *p;
@@ -196,6 +197,30 @@ bool policy_allows(const struct policy *p, const struct policy_peer *peer, uint1
 	return false;
 }
 
+/* How many of a rule's ports need no privilege. */
+static uint32_t unprivileged(const struct policy_rule *r)
+{
+	return r->to < PRIVILEGED ? 0 : r->to + 1U - (r->from < PRIVILEGED ? PRIVILEGED : r->from);
+}
+
+uint16_t policy_port(const struct policy *p, const struct policy_peer *peer, uint32_t number)
+{
+	uint32_t all = 0;
+
+	for (unsigned i = 0; i < p->count; i++)
+		all += is_about(&p->rules[i], peer) ? unprivileged(&p->rules[i]) : 0;
+	if (!all)
+		return 0;
+	number %= all;
+	for (const struct policy_rule *r = p->rules;; r++) {
+		uint32_t n = is_about(r, peer) ? unprivileged(r) : 0;
+
+		if (number < n)
+			return (uint16_t)(r->to - (n - 1) + number);
+		number -= n;
+	}
+}
+
 bool policy_knows(const struct policy *p, const struct policy_peer *peer)
 {
 	for (unsigned i = 0; i < p->count; i++)
@@ -207,7 +232,7 @@ bool policy_knows(const struct policy *p, const struct policy_peer *peer)
 bool policy_has_privileged(const struct policy *p)
 {
 	for (unsigned i = 0; i < p->count; i++)
-		if (p->rules[i].from < 1024)
+		if (p->rules[i].from < PRIVILEGED)
 			return true;
 	return false;
 }

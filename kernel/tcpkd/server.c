@@ -187,19 +187,23 @@ static void serve(struct clients *all, struct client *c)
 		client_end(all, c);
 }
 
-static void accept_all(struct clients *all, int epoll, int listen_fd)
+/* false: there are no descriptors, or no memory, for more; they wait. */
+static bool accept_all(struct clients *all, int epoll, int listen_fd)
 {
 	for (unsigned i = 0; i < EVENTS; i++) {
 		int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd < 0)
-			return;
+			return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED ||
+			       epoll_ctl(epoll, EPOLL_CTL_DEL, listen_fd, NULL);
 		take_connection(all, epoll, fd);
 	}
+	return true;
 }
 
 /* What came, by descriptor: one that was closed in this turn is nobody's, or somebody's who has asked for nothing. */
-static bool turn(struct clients *all, int epoll, int listen_fd, int stop_fd, const struct epoll_event *ev, int n)
+static bool turn(struct clients *all, int epoll, int listen_fd, int stop_fd, const struct epoll_event *ev, int n,
+	bool *full)
 {
 	bool stop = false;
 
@@ -210,7 +214,7 @@ static bool turn(struct clients *all, int epoll, int listen_fd, int stop_fd, con
 		if (fd == stop_fd)
 			stop = true;
 		else if (fd == listen_fd)
-			accept_all(all, epoll, listen_fd);
+			*full = !accept_all(all, epoll, listen_fd);
 		else if (fd == devices_fd(all->devices))
 			devices_turn(all->devices);
 		else if (c)
@@ -224,6 +228,7 @@ int server_run(struct clients *all, int listen_fd, int stop_fd)
 	struct epoll_event ev[EVENTS];
 	int epoll = epoll_create1(EPOLL_CLOEXEC), e = epoll < 0 ? -errno : 0, n;
 	unsigned adopted = 1;
+	bool full = false;
 
 	if (!e)
 		e = watch(epoll, listen_fd);
@@ -232,10 +237,13 @@ int server_run(struct clients *all, int listen_fd, int stop_fd)
 	if (!e)
 		e = watch(epoll, devices_fd(all->devices));
 	while (!e) {
-		n = epoll_wait(epoll, ev, EVENTS, adopted ? SWEEP_MS : -1);
+		n = epoll_wait(epoll, ev, EVENTS, adopted || full ? SWEEP_MS : -1);
 		if (n < 0 && errno != EINTR)
 			e = -errno;
-		else if (n > 0 && !turn(all, epoll, listen_fd, stop_fd, ev, n))
+		if (full && !e) /* those that wait are looked for again */
+			e = watch(epoll, listen_fd);
+		full = false;
+		if (n > 0 && !turn(all, epoll, listen_fd, stop_fd, ev, n, &full))
 			break;
 		if (adopted)
 			adopted = clients_sweep(all);

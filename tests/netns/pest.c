@@ -3,6 +3,7 @@
  *	pest SOCKET garbage		messages of all lengths, other versions, unknown verbs
  *	pest SOCKET unread		asks, and does not listen to answers
  *	pest SOCKET crowd		a thousand connections; waits to be killed
+ *	pest SOCKET hold COUNT		as many connections; waits to be killed
  *	pest SOCKET ask			one connection, asks once: whether it is served
  *	pest SOCKET descriptors		attaches hundreds to each message
  *	pest SOCKET death SEED COUNT	as many processes, each killed somewhere in the protocol
@@ -115,6 +116,14 @@ static void crowd(void)
 		served += e == 0 || e == -ENOENT;
 	}
 	report(served && served <= CROWD_MOST, "a thousand connections", "%u are served", served);
+	puts("ready");
+	pause();
+}
+
+static void hold(unsigned count)
+{
+	while (count--)
+		client_dial();
 	puts("ready");
 	pause();
 }
@@ -277,6 +286,8 @@ int main(int argc, char **argv)
 		unread();
 	else if (!strcmp(what, "crowd"))
 		crowd();
+	else if (!strcmp(what, "hold") && argc == 4)
+		hold((unsigned)atoi(argv[3]));
 	else if (!strcmp(what, "ask"))
 		report(is_served(), "is served", "no");
 	else if (!strcmp(what, "descriptors"))

@@ -172,6 +172,23 @@ told "try" "beside a crowd another user"
 ended crowd KILL
 check "crowd: tcpkd has as many descriptors as before" within 1000 same_as_now
 tries "after the crowd" pest ask
+
+# No descriptor for one more: he waits, and tcpkd does not look for him all the time.
+most=$(prlimit --pid "${pids[tcpkd]}" --nofile --output SOFT --raw --noheadings)
+prlimit --pid "${pids[tcpkd]}" --nofile=$((descriptors_now + 2)):
+start crowd near $nobody "$tmp/run_pest" "$socket" hold 5
+await crowd ready
+switches() {
+	sed -n 's/^voluntary_ctxt_switches:\t//p' "/proc/${pids[tcpkd]}/status"
+}
+switches_then=$(switches)
+sleeps() {
+	[ "$(switches)" -gt "$switches_then" ]
+}
+check "without descriptors: tcpkd sleeps" within 5000 sleeps
+ended crowd KILL
+tries "without descriptors, afterwards" pest ask
+prlimit --pid "${pids[tcpkd]}" --nofile="$most:"
 tries "death" pest death "${SEED:-1}" 200
 check "death: tcpkd has as many descriptors as before" within 1000 same_as_now
 
