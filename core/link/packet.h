@@ -24,8 +24,8 @@ unsigned packet_segments(const struct link_out *, unsigned run);
 /* TCP header and data of that packet, in bytes. */
 uint32_t packet_segment_len(const struct link_out *, unsigned run);
 /* Writes the virtio-net header (virtio 1.1, 5.1.6, in the machine's own byte order) that stands before such a packet,
- * whose IP header stands link_header bytes behind it. leave: its checksum is the kernel's, which need not look at the data
- * where they stay on this host; that of a run always is. */
+ * whose IP header stands link_header bytes behind it. leave: its checksum is the kernel's, which need not look at the
+ * data where they stay on this host; that of a run always is. */
 void packet_virtio(uint8_t *header, const struct link_out *, unsigned run, bool leave, size_t link_header);
 /* Lists the pieces: the first `before` bytes of head, which are the caller's and written by now, then header and data.
  * The one header of a run has what the last segment has of FIN and PSH, and in its checksum field the sum of the

@@ -347,8 +347,8 @@ static void bpf_close(struct link *link)
 }
 
 const struct link_ops tcpk_bpf_ops = {
-	.claim = bpf_claim, .release = bpf_release, .narrow = bpf_narrow, .route = tcpk_route, .mtu = tcpk_mtu, .send = bpf_send,
-	.recv = bpf_recv, .rest = bpf_rest, .fd = bpf_fd, .close = bpf_close,
+	.claim = bpf_claim, .release = bpf_release, .narrow = bpf_narrow, .route = tcpk_route, .mtu = tcpk_mtu,
+	.send = bpf_send, .recv = bpf_recv, .rest = bpf_rest, .fd = bpf_fd, .close = bpf_close,
 };
 
 /* The helper's word for what it denies, as the one that opens has it. */

@@ -341,7 +341,8 @@ static int open_loopback(struct devices *d)
 	return set(d, if_nametoindex("lo"), 0, settings, sizeof settings);
 }
 
-struct devices *devices_open(struct table *table, const struct shortcuts *shortcuts, void (*gone)(void *, uint32_t), void *ctx)
+struct devices *devices_open(struct table *table, const struct shortcuts *shortcuts, void (*gone)(void *, uint32_t),
+	void *ctx)
 {
 	struct devices *d = calloc(1, sizeof *d);
 	int e = d ? 0 : -ENOMEM;

@@ -29,8 +29,8 @@ static const struct argp_option options[] = {
 	{ "policy", 'p', "FILE", 0, "who may claim what [" POLICY ", where there is one]", 0 },
 	{ "pins", 'b', "DIR", 0, "keep the port table in this folder of a BPF file system, so that the next tcpkd goes on "
 		"with it; or \"none\" [" PINS ", where /sys/fs/bpf is one]", 0 },
-	{ "shortcut", 'c', "VETH", 0, "what leaves by this veth goes to its other end, in another namespace, at once: it is faster, "
-		"and passes queues, tc and what watches this end; may be given more than once", 0 },
+	{ "shortcut", 'c', "VETH", 0, "what leaves by this veth goes to its other end, in another namespace, at once: faster, "
+		"but past queues, tc and what watches this end; may be given more than once", 0 },
 	{ "remove", 'r', NULL, 0, "do not serve: take down what an earlier tcpkd has left", 0 },
 	{ 0 },
 };

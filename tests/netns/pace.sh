@@ -6,8 +6,8 @@
 #
 # For each arrangement a line: the kernel's GB/s (or microseconds of a round trip), and TCPU's in units of it, median
 # [least .. most]: both ends, only the receiving end, only the sending end; and the same by processor time, of both ends
-# together. Which cores the ends have is in the name; packets are cut late (GSO), or are real ones of 1,500 bytes; and go
-# by the veth as all do, or by tcpkd's shortcut to its other end.
+# together. Which cores the ends have is in the name; packets are cut late (GSO), or are real ones of 1,500 bytes; and
+# go by the veth as all do, or by tcpkd's shortcut to its other end.
 set -eu
 # shellcheck source=tests/netns/common.sh
 . "$(dirname "$0")/common.sh"
@@ -15,6 +15,7 @@ set -eu
 ROUNDS=${ROUNDS:-7} BYTES=${BYTES:-1000000000} BALLS=${BALLS:-20000}
 pace=$bin/pace tcpkd=${bin%/tests/netns}/bin/tcpkd
 port=6000
+small=1048576 # a ring that stays in the cache
 
 namespace a
 namespace b
@@ -84,6 +85,9 @@ for how in '' ', shortcut'; do
 	arrangement "stream, GSO, two cores, by the seam$how" "$stream" GB/s 0,1 --seam --bytes "$BYTES"
 	arrangement "stream, GSO, one core$how" "$stream" GB/s 0,0 '' --bytes "$BYTES"
 	arrangement "stream, GSO, one core, by the seam$how" "$stream" GB/s 0,0 --seam --bytes "$BYTES"
+	arrangement "stream, GSO, one core, ring of 1 MiB$how" "$stream" GB/s 0,0 "--ring $small" --bytes "$BYTES"
+	arrangement "stream, GSO, one core, by the seam, ring of 1 MiB$how" "$stream" GB/s 0,0 "--seam --ring $small" \
+		--bytes "$BYTES"
 	arrangement "64 bytes there and back, spinning$how" "$ball" us 0,1 '' --ball 64 --spin --bytes "$BALLS"
 done
 helpers

@@ -62,7 +62,10 @@ strange=$(tshark -n -r "$tmp/capture.pcap" -Y "eth.dst != $(mac middle to_near) 
 	2>/dev/null | wc -l)
 check "as frames between the two: $strange are not" [ "$strange" = 0 ]
 
-way "packet by packet" short transfer "packet by packet" far $far "$kernel --close late" near "$tcpu --plain --send 1000000"
+by_packet() {
+	transfer "packet by packet" far $far "$kernel --close late" near "$tcpu --plain --send 1000000"
+}
+way "packet by packet" short by_packet
 
 # told DEVICE WORDS: tcpkd's last word of it is that.
 told() {
