@@ -174,7 +174,7 @@ static uint32_t whole(const struct tcb *c, const struct span *s, uint32_t len, b
  * millisecond: each piece costs what a train does. (Linux's tcp_tso_should_defer) */
 static bool is_worth_waiting(const struct tcb *c, uint32_t len, uint32_t room)
 {
-	return len > c->mss && room < len && room < a_millisecond(c) && tcb_flight(c) / 2 >= len;
+	return len > c->mss && room < len && room < a_millisecond(c) && tcb_pipe(c) / 2 >= len;
 }
 
 /* How much of a new span may go now, as far as the peer's window and the sender's patience go; 0: nothing. */
