@@ -79,7 +79,7 @@ static void test_open(void)
 
 	OK(tcpk_module_open(&odd, &other) == -EINVAL, "ring_bytes that are no power of 2");
 	OK(l->window_max == TCPK_RING_BYTES, "window_max is what was asked for: %u", l->window_max);
-	OK(l->joins && l->segment_max == 1480, "a usual MTU, as long as nothing is known");
+	OK(l->joins && l->exclusive && l->segment_max == 65515 && l->train_max == 65515, "what IP carries; trains");
 	OK(l->ops->fd(l) >= 0, "a descriptor");
 }
 
@@ -105,7 +105,8 @@ static void test_claim(void)
 	segment_put(wire, &s);
 	usleep(20000);
 	OK(receive() == 2 && in[0].dst.port != in[1].dst.port, "what comes to both comes in one recv");
-	OK(!l->ops->route(l, htonl(FAR), &ip) && ip == htonl(NEAR) && l->segment_max == 1480, "route");
+	OK(!l->ops->route(l, htonl(FAR), &ip) && ip == htonl(NEAR), "route");
+	OK(l->ops->mtu(l, htonl(FAR)) == 1500 && l->ops->mtu(l, htonl(0x7f000001)) > 65000, "MTU");
 	OK(l->ops->route(l, htonl(0xcb007101), &ip) == -ENETUNREACH, "no route");
 	l->ops->release(l, &any);
 }
@@ -132,6 +133,17 @@ static void test_send(void)
 	after = tcpk_module_stats(l);
 	OK(n == 4 && after.packets_out - before.packets_out == 2 && after.segments_out - before.segments_out == 5,
 		"leave as one packet, which the kernel cuts: %u", n);
+	o[0] = out(0, a, far, 1500, 0);
+	o[0].segment_len = 700;
+	n = 0;
+	OK(l->ops->send(l, o, 1) == 1, "a train");
+	while (wire_get(wire, &p, 100)) {
+		n += wire_tcp_good(&p) && ntohl(wire_tcp(&p)->seq) == 100 + n * 700 && p.len == (n == 2 ? 140 : 740);
+	}
+	before = after;
+	after = tcpk_module_stats(l);
+	OK(n == 3 && after.packets_out - before.packets_out == 1 && after.segments_out - before.segments_out == 3,
+		"is cut by the kernel, too: %u", n);
 	o[0] = out(0, foreign, far, 10, 0);
 	OK(l->ops->send(l, o, 1) == 1 && tcpk_module_stats(l).refused_out == 1 && !wire_get(wire, &p, 50),
 		"what was not claimed does not leave");
@@ -163,12 +175,12 @@ static void test_release(void)
 	struct segment ten = from_far(10, PORT, 4), nine = from_far(9, PORT, 4);
 
 	l->ops->release(l, &a);
-	OK(!resets(&ten) && receive() == 1, "what is released still receives");
+	OK(resets(&ten) && receive() == 0, "what is released is the kernel's");
 	struct link_out o = out(0, a, addr(FAR, 10), 10, 0);
-	OK(l->ops->send(l, &o, 1) == 1 && wire_get(wire, &p, 500), "and sends");
-	OK(!l->ops->claim(l, &again), "until it is claimed again");
+	OK(l->ops->send(l, &o, 1) == 1 && !wire_get(wire, &p, 50), "and sends nothing");
+	OK(kernel_bind(PORT) == 0, "anybody may have it");
+	OK(!l->ops->claim(l, &again), "and it may be claimed again");
 	OK(!resets(&nine) && receive() == 1, "for everybody");
-	l->ops->release(l, &a);
 	reopen(0, false);
 	OK(kernel_bind(PORT) == 0, "and is everybody's when the link is closed");
 }
