@@ -1,9 +1,16 @@
 #include "core/siphash.h"
 
+#include <endian.h>
+#include <string.h>
+
 static uint64_t le64(const uint8_t *p, size_t n)
 {
 	uint64_t v = 0;
 
+	if (n == 8) {
+		memcpy(&v, p, 8);
+		return le64toh(v);
+	}
 	while (n--)
 		v = v << 8 | p[n];
 	return v;
