@@ -174,7 +174,15 @@ static uint32_t whole(const struct tcb *c, const struct span *s, uint32_t len, b
  * millisecond: each piece costs what a train does. (Linux's tcp_tso_should_defer) */
 static bool is_worth_waiting(const struct tcb *c, uint32_t len, uint32_t room)
 {
-	return len > c->mss && room < len && room < a_millisecond(c) && tcb_pipe(c) / 2 >= len;
+	return len > c->mss && room < len && room < a_millisecond(c) && tcb_pipe(c) / 2 >= len &&
+	       c->recovery == RECOVERY_NONE && !c->frto_new && !c->dupacks && !c->snd.sacked_bytes;
+}
+
+/* cwnd is what keeps us. */
+static void note_full(struct tcb *c)
+{
+	c->filled = c->snd_nxt;
+	c->filled_cwnd = c->cc.cwnd;
 }
 
 /* How much of a new span may go now, as far as the peer's window and the sender's patience go; 0: nothing. */
@@ -214,14 +222,16 @@ bool tcb_may_send_new(const struct tcb *c)
 }
 
 /* How much of so many bytes cwnd allows: one segment as a whole, and whole segments of a train. */
-static uint32_t cwnd_allows(const struct tcb *c, uint32_t len)
+static uint32_t cwnd_allows(struct tcb *c, uint32_t len)
 {
 	uint32_t pipe = tcb_pipe(c), room = c->cc.cwnd > pipe ? c->cc.cwnd - pipe : 0;
 
 	if (len <= room)
 		return len;
-	if (is_worth_waiting(c, len, room))
+	if (is_worth_waiting(c, len, room)) {
+		note_full(c); /* if only by a train */
 		return 0;
+	}
 	if (pipe == 0 && room < c->mss)
 		return min_u32(len, c->mss);
 	return c->mss && len > c->mss ? room - room % c->mss : 0;
@@ -303,10 +313,8 @@ void tcb_output(struct tcb *c)
 	}
 	if (sent)
 		tlp_schedule(c);
-	if (tcb_pipe(c) + c->mss > c->cc.cwnd) {
-		c->filled = c->snd_nxt;
-		c->filled_cwnd = c->cc.cwnd;
-	}
+	if (tcb_pipe(c) + c->mss > c->cc.cwnd)
+		note_full(c);
 	timer_user(c);
 	unsent = sndbuf_unsent(&c->snd);
 	if (unsent && corked(c) && c->timer[TIMER_CORK] == TCPU_NEVER)

@@ -2,10 +2,9 @@
 #include "core/tcb.h"
 
 #include <errno.h>
-
-#define TRAINS_MIN 4 /* that a send buffer holds, where each is to be whole */
 #include <string.h>
 
+#define TRAINS_MIN 4 /* that a send buffer holds, where each is to be whole */
 #define MSS_DEFAULT 536 /* RFC 9293 3.7.1, when the peer's SYN has no MSS option */
 
 void tcb_set_iss(struct tcb *c, uint32_t iss)
@@ -206,11 +205,11 @@ int tcpu_connect(struct tcpu *e, struct link_addr local, struct link_addr remote
 
 /* Bytes that a new span must find room for. A train that begins in the last corner of a large buffer would be a short
  * one, as would be what follows; so where trains are small against the buffer, each has room to be whole. */
-static uint32_t span_room(const struct tcb *c)
+static uint32_t span_room(const struct tcb *c, bool record)
 {
 	uint32_t train = tcb_train(c);
 
-	return train <= c->snd.size / TRAINS_MIN ? train : c->mss;
+	return !record && train <= c->snd.size / TRAINS_MIN ? train : c->mss;
 }
 
 /* The next bytes of the source become a span, or a part of the last one. Returns how many; 0: no more. */
@@ -230,9 +229,9 @@ static size_t fill_span(struct tcb *c, const struct seam_source *source, bool pu
 	}
 	if (tcb_take_spans(c) < 0)
 		return 0;
-	dst = sndbuf_reserve(&c->snd, span_room(c), &cap);
+	dst = sndbuf_reserve(&c->snd, span_room(c, source->record), &cap);
 	if (!dst && tcb_grow_sndbuf(c))
-		dst = sndbuf_reserve(&c->snd, span_room(c), &cap);
+		dst = sndbuf_reserve(&c->snd, span_room(c, source->record), &cap);
 	if (!dst)
 		return 0;
 	n = source->fill(source->ctx, c->snd.end, dst, cap < most ? cap - cap % c->mss : most, &sum);
@@ -260,7 +259,7 @@ static bool has_room(struct tcb *c)
 		return true; /* or there is no memory, which the call says */
 	/* Without memory for a larger table the next ACK makes room. */
 	return tcb_take_spans(c) == 0 && (tcb_may_grow_sndbuf(c) ||
-		(!sndbuf_table_full(&c->snd) && sndbuf_has_room(&c->snd, span_room(c))));
+		(!sndbuf_table_full(&c->snd) && sndbuf_has_room(&c->snd, span_room(c, false))));
 }
 
 /* Takes the error that waits; 0: none. */

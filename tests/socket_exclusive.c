@@ -54,9 +54,9 @@ static uint32_t watch_mtu(struct link *l, uint32_t remote_ip)
 	return MTU_HERE;
 }
 
-static void begin(bool exclusive)
+static void begin_with(const struct tcpu_stack_config *config, bool exclusive)
 {
-	machine_start(&m, NULL);
+	machine_start(&m, config);
 	memset(&w, 0, sizeof w);
 	w.base = m.link[0]->ops;
 	w.ops = *w.base;
@@ -65,6 +65,11 @@ static void begin(bool exclusive)
 	w.ops.narrow = watch_narrow;
 	m.link[0]->ops = &w.ops;
 	m.link[0]->exclusive = exclusive;
+}
+
+static void begin(bool exclusive)
+{
+	begin_with(NULL, exclusive);
 }
 
 static int bound(unsigned port, bool reuse)
@@ -146,6 +151,38 @@ START_TEST(reuse)
 	machine_pass(&m, 1000000); /* who closes last has no TIME-WAIT */
 	ck_assert_uint_eq(w.releases, 2);
 	ck_assert_int_eq(close_tcpu(l), 0);
+	machine_stop(&m);
+}
+END_TEST
+
+/* Nobody calls on its stack any more: calls on others serve it, to the end. */
+START_TEST(orphan)
+{
+	const struct timeval at_once = { 0, 1 };
+	struct sockaddr_in name;
+	socklen_t len = sizeof name;
+	int l, here, there;
+
+	begin_with(&(struct tcpu_stack_config){ 0 }, true);
+	l = machine_listener(&m, 80);
+	for (int i = 0; i < _i; i++) {
+		here = bound(4000 + (unsigned)i, false);
+		ck_assert_int_eq(connect_to(here, 80), 0);
+		there = accept_tcpu(l, NULL, NULL);
+		ck_assert_int_eq(setsockopt_tcpu(here, SOL_SOCKET, SO_SNDTIMEO, &at_once, sizeof at_once), 0);
+		close_tcpu(here);
+		machine_pass(&m, 21000);
+		ck_assert_int_eq(close_tcpu(there), 0);
+		machine_pass(&m, 21000);
+	}
+	m.turned = 2;
+	for (unsigned i = 0; i < (TIME_WAIT_US + 1000000) / 5000; i++) {
+		machine_pass(&m, 5000);
+		ck_assert_int_eq(getsockname_tcpu(l, &name, &len), 0);
+	}
+	ck_assert_int_eq((int)w.releases, _i);
+	ck_assert_int_eq(close_tcpu(l), 0);
+	m.turned = 3;
 	machine_stop(&m);
 }
 END_TEST
@@ -277,6 +314,7 @@ int main(void)
 
 	tcase_add_loop_test(tc, time_wait, 0, 2);
 	tcase_add_test(tc, reuse);
+	tcase_add_loop_test(tc, orphan, 1, 4);
 	tcase_add_test(tc, stack_close);
 	tcase_add_loop_test(tc, narrow, 0, 4);
 	tcase_add_test(tc, narrow_bound);

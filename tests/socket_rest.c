@@ -19,8 +19,10 @@ static struct {
 	const struct link_ops *base;
 	struct link_ops ops;
 	unsigned hide;  /* from so many looks */
+	unsigned look_us; /* that one in vain takes */
 	unsigned looks, rests, sleeps;
-	unsigned looks_at_rest, rests_at_sleep; /* how many there were then */
+	unsigned looks_at_rest, rests_at_sleep; /* how many there were at the first */
+	unsigned taken, taken_at_send;
 	bool came;      /* something does, when it rests */
 } w;
 
@@ -31,30 +33,42 @@ static int watch_recv(struct link *l, struct link_in *in, unsigned max)
 	w.looks++;
 	if (w.hide) {
 		w.hide--;
-		m.now_us += LOOK_US;
+		m.now_us += w.look_us;
 		return 0;
 	}
 	n = w.base->recv(l, in, max);
-	m.now_us += n ? 0 : LOOK_US;
+	m.now_us += n ? 0 : w.look_us;
 	return n;
 }
 
 static bool watch_rest(struct link *l)
 {
 	(void)l;
-	w.rests++;
-	w.looks_at_rest = w.looks;
+	if (!w.rests++)
+		w.looks_at_rest = w.looks;
 	if (w.came)
 		w.hide = 0;
 	return !w.came;
 }
 
+static void watch_taken(struct link *l)
+{
+	(void)l;
+	w.taken++;
+}
+
+static int watch_send(struct link *l, const struct link_out *o, unsigned n)
+{
+	w.taken_at_send = w.taken;
+	return w.base->send(l, o, n);
+}
+
 static void in_sleep(struct machine *machine)
 {
-	(void)machine;
 	if (!w.sleeps++)
 		w.rests_at_sleep = w.rests;
 	w.hide = 0;
+	stack_turn_tcpu(machine->stack[0]); /* the simulated link has no descriptor: this wakes */
 }
 
 /* A connection; the stack here gets no turns but by its calls. */
@@ -71,6 +85,9 @@ static void begin(void)
 	w.ops = *w.base;
 	w.ops.recv = watch_recv;
 	w.ops.rest = watch_rest;
+	w.ops.taken = watch_taken;
+	w.ops.send = watch_send;
+	w.look_us = LOOK_US;
 	m.link[0]->ops = &w.ops;
 }
 
@@ -113,6 +130,18 @@ START_TEST(looks_before_it_sleeps)
 }
 END_TEST
 
+/* The window that is told counts on it. */
+START_TEST(room_before_ack)
+{
+	begin();
+	come(100);
+	ck_assert_uint_eq(w.taken, 0);
+	ck_assert_int_eq(receive(0), 100);
+	ck_assert_uint_eq(w.taken_at_send, 1);
+	end();
+}
+END_TEST
+
 START_TEST(sleeps_then)
 {
 	begin();
@@ -123,6 +152,36 @@ START_TEST(sleeps_then)
 	ck_assert_uint_eq(w.rests_at_sleep, 1);
 	ck_assert_uint_ge(w.looks_at_rest, LINGER_US / LOOK_US);
 	ck_assert_uint_le(w.looks_at_rest, LINGER_US / LOOK_US + 3);
+	end();
+}
+END_TEST
+
+/* Somebody takes the processor whenever it is open to others: calls sleep at once then, for longer and longer. */
+START_TEST(in_a_hurry)
+{
+	uint64_t us = 100000;
+
+	begin();
+	for (int i = 0; i < 4; i++, us *= 2) {
+		w.look_us = 4000;
+		come(100);
+		w.hide = NEVER;
+		ck_assert_int_eq(receive(0), 100);
+		ck_assert_uint_eq(w.looks_at_rest, 2);
+		w.look_us = LOOK_US;
+		for (int j = 0; j < 2; j++) {
+			come(100);
+			w.hide = NEVER;
+			ck_assert_int_eq(receive(0), 100);
+			ck_assert_uint_eq(w.looks_at_rest, 1);
+			m.now_us += us / 2 - 25000;
+		}
+		m.now_us += 50000;
+	}
+	come(100);
+	w.hide = NEVER;
+	ck_assert_int_eq(receive(0), 100);
+	ck_assert_uint_ge(w.looks_at_rest, LINGER_US / LOOK_US);
 	end();
 }
 END_TEST
@@ -217,7 +276,9 @@ int main(void)
 	TCase *tc = tcase_create("socket_rest");
 
 	tcase_add_test(tc, looks_before_it_sleeps);
+	tcase_add_test(tc, room_before_ack);
 	tcase_add_test(tc, sleeps_then);
+	tcase_add_test(tc, in_a_hurry);
 	tcase_add_test(tc, came_meanwhile);
 	tcase_add_test(tc, nothing_there);
 	tcase_add_test(tc, busy);

@@ -91,6 +91,65 @@ START_TEST(waited_for)
 }
 END_TEST
 
+static unsigned lose; /* the next so many segments with data */
+
+static bool loses(void *ctx, struct link_sim_packet *p)
+{
+	(void)ctx;
+	if (p->len < MSS || !lose)
+		return true;
+	lose--;
+	return false;
+}
+
+static uint32_t cwnd(int fd)
+{
+	struct tcpu_info info;
+
+	ck_assert_int_eq(info_tcpu(fd, &info), 0);
+	return info.cwnd_bytes;
+}
+
+/* Who waits for room for a train leaves cwnd not quite full; it grows all the same, behind a loss a segment in each
+ * round trip, which takes a millisecond here. */
+START_TEST(grows)
+{
+	struct tcpu_stack_config config = { .engine.options.congestion = "reno" };
+	struct link_sim_path path = { .delay_us = 500 };
+	static uint8_t data[CALL];
+	int server, here, there;
+	uint64_t begin_us;
+	uint32_t early = 0;
+
+	machine_start(&m, &config);
+	link_sim_path(m.sim, HERE_IP, THERE_IP, &path);
+	link_sim_path(m.sim, THERE_IP, HERE_IP, &path);
+	link_sim_filter(m.sim, loses, NULL);
+	m.link[0]->train_max = 65515;
+	m.link[0]->window_max = m.link[1]->window_max = 16 << 20;
+	server = machine_listener(&m, 80);
+	machine_pair(&m, server, 80, &here, &there);
+	m.ctx = &there;
+	m.meanwhile = read_all;
+	begin_us = m.now_us;
+	for (int i = 0; m.now_us < begin_us + 400000; i++) {
+		lose = i == 3;
+		ck_assert_int_eq(send_tcpu(here, data, CALL, 0), CALL);
+		if (!early && m.now_us > begin_us + 100000)
+			early = cwnd(here);
+	}
+	ck_assert_uint_ge(cwnd(here), early + 200 * MSS);
+	ck_assert_uint_le(cwnd(here), early + 400 * MSS);
+	m.meanwhile = NULL;
+	ck_assert_int_eq(shutdown_tcpu(here, SHUT_WR), 0);
+	while (recv_tcpu(there, data, CALL, 0) > 0)
+		;
+	close_both(here, there);
+	ck_assert_int_eq(close_tcpu(server), 0);
+	machine_stop(&m);
+}
+END_TEST
+
 START_TEST(pieces)
 {
 	stream(20000, 100000000);
@@ -106,6 +165,7 @@ int main(void)
 	tcase_add_test(tc, whole);
 	tcase_add_test(tc, waited_for);
 	tcase_add_test(tc, pieces);
+	tcase_add_test(tc, grows);
 	suite_add_tcase(suite, tc);
 	return run_tests(srunner_create(suite));
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define EVERY_US 100000
+#define LOOKED_AT 32 /* of those left at a time: for each all connections are looked at */
 
 static void give_back(struct tcpu_stack *k, struct claim *c)
 {
@@ -15,9 +16,11 @@ static void give_back(struct tcpu_stack *k, struct claim *c)
 /* One that is left and wanted anew is the link's again for a moment. */
 static void find_left(struct tcpu_stack *k, struct link_addr want)
 {
-	for (struct claim **at = &k->left_claims, *c; (c = *at); at = &c->next)
+	struct claim *c;
+
+	STAILQ_FOREACH(c, &k->left_claims, next)
 		if (c->local.port == want.port && c->local.ip == want.ip) {
-			*at = c->next;
+			STAILQ_REMOVE(&k->left_claims, c, claim, next);
 			give_back(k, c);
 			return;
 		}
@@ -44,24 +47,27 @@ int claim_begin(struct tcpu_stack *k, struct link_addr want, struct claim **out)
 
 void claim_end(struct tcpu_stack *k, struct claim *c)
 {
-	if (k->link->exclusive && tcpu_holds(k->engine, c->local)) {
-		c->next = k->left_claims;
-		k->left_claims = c;
-	} else {
+	if (k->link->exclusive && tcpu_holds(k->engine, c->local))
+		STAILQ_INSERT_TAIL(&k->left_claims, c, next);
+	else
 		give_back(k, c);
-	}
 }
 
 void claims_settle(struct tcpu_stack *k, bool all)
 {
+	struct claim *c, *kept = NULL;
+
 	if (!all && k->looked_us - k->left_us < EVERY_US)
 		return;
 	k->left_us = k->looked_us;
-	for (struct claim **at = &k->left_claims, *c; (c = *at);)
+	/* Who is still held stands behind all others then. */
+	for (unsigned n = 0; (c = STAILQ_FIRST(&k->left_claims)) && c != kept && (all || n < LOOKED_AT); n++) {
+		STAILQ_REMOVE_HEAD(&k->left_claims, next);
 		if (all || !tcpu_holds(k->engine, c->local)) {
-			*at = c->next;
 			give_back(k, c);
-		} else {
-			at = &c->next;
+			continue;
 		}
+		STAILQ_INSERT_TAIL(&k->left_claims, c, next);
+		kept = kept ? kept : c;
+	}
 }

@@ -15,6 +15,9 @@
 
 #define WATCHERS 2
 #define LINGER_US 50
+#define SLICE_US 3000       /* no other end has the processor for so long, but somebody who wants all of it */
+#define HURRY_MIN_US 100000 /* then calls do not linger for so long, */
+#define HURRY_MAX_US 1600000 /* or twice as long each time */
 #define BLIND_SLICE_US 10000 /* a sleep is at most so long without a descriptor for the eventfd */
 
 /* ---- the thread's eventfd ---- */
@@ -175,11 +178,27 @@ static unsigned pump(struct sock *s, struct call_sink *sink)
  * have it woken, so that at worst it has cost twice as much (Karlin et al., 1991), where looking costs little. */
 static uint32_t spin_us(const struct tcpu_stack *k)
 {
-	return k->busy_us ? k->busy_us : k->link->ops->rest ? LINGER_US : 0;
+	if (k->busy_us)
+		return k->busy_us;
+	return k->link->ops->rest && k->looked_us >= k->hurry_until_us ? LINGER_US : 0;
+}
+
+/* So long somebody else has had the processor. Where he takes a whole slice, it is better to sleep: who is woken has it
+ * at once. */
+static void note_yield(struct tcpu_stack *k, uint64_t us)
+{
+	if (us < SLICE_US) {
+		k->hurry_us = 0;
+		return;
+	}
+	k->hurry_us = k->hurry_us ? 2 * k->hurry_us : HURRY_MIN_US;
+	if (k->hurry_us > HURRY_MAX_US)
+		k->hurry_us = HURRY_MAX_US;
+	k->hurry_until_us = k->looked_us + k->hurry_us;
 }
 
 /* Looks until something has come, for a while; others have their turns. What is due meanwhile is the caller's. */
-static bool spin(struct sock *s, uint64_t until_us, struct call_sink *sink)
+static bool spin(struct sock *s, const struct sleeper *me, uint64_t until_us, struct call_sink *sink)
 {
 	struct tcpu_stack *k = s->stack;
 	uint64_t deadline_us = tcpu_deadline(k->engine), end_us = k->looked_us + spin_us(k);
@@ -190,12 +209,16 @@ static bool spin(struct sock *s, uint64_t until_us, struct call_sink *sink)
 		end_us = until_us;
 	if (end_us > deadline_us)
 		end_us = deadline_us;
-	while (!fed && !k->gone && !s->closing && s->tcbs == before && k->looked_us < end_us) {
+	while (!fed && !me->woken && !k->gone && !s->closing && s->tcbs == before && k->looked_us < end_us) {
+		uint64_t from_us = k->looked_us;
+
 		pthread_mutex_unlock(&k->lock);
 		if (!k->busy_us)
 			sched_yield(); /* the other end may have this processor */
 		pthread_mutex_lock(&k->lock);
 		fed = pump(s, sink);
+		if (!k->busy_us)
+			note_yield(k, k->looked_us - from_us);
 	}
 	return fed;
 }
@@ -217,7 +240,7 @@ int sock_wait(struct sock *s, unsigned want, uint64_t until_us, struct call_sink
 		return k->busy_us || stack_rest(k) ? -EAGAIN : 0;
 	sleeper_add(&me, s, want);
 	stack_settle(k);
-	if (spin_us(k) && !me.woken && spin(s, until_us, sink)) {
+	if (spin_us(k) && !me.woken && spin(s, &me, until_us, sink)) {
 		sleeper_remove(&me);
 		return 0;
 	}

@@ -42,6 +42,7 @@ static int make(struct link *link, const struct tcpu_config *config, struct tcpu
 		return e;
 	}
 	pthread_mutex_init(&k->lock, NULL);
+	STAILQ_INIT(&k->left_claims);
 	k->timer_fd = k->left_fd = -1;
 	k->armed_us = k->kept_us = TCPU_NEVER;
 	*out = k;
@@ -131,8 +132,8 @@ bool stack_finished(struct tcpu_stack *k)
 {
 	stack_catch_up(k);
 	tcpu_flush(k->engine);
-	if (k->left_claims)
-		claims_settle(k, false);
+	if (!STAILQ_EMPTY(&k->left_claims))
+		claims_settle(k, !tcpu_count(k->engine)); /* nobody may come by for the rest */
 	return !tcpu_count(k->engine);
 }
 
@@ -241,6 +242,9 @@ static void flush(struct tcpu_stack *k)
 {
 	if (k->at < k->count && k->unflushed_bytes < FLUSH_BYTES && k->looked_us - k->flushed_us < FLUSH_US)
 		return;
+	/* The window that is told now counts on the room of what was taken. */
+	if (k->at == k->count && !k->rests && k->link->ops->taken)
+		k->link->ops->taken(k->link);
 	k->unflushed_bytes = 0;
 	k->flushed_us = k->looked_us;
 	tcpu_flush(k->engine);
@@ -288,7 +292,7 @@ void stack_settle(struct tcpu_stack *k)
 	while (k->turns && k->at < k->count)
 		feed(k);
 	flush(k);
-	if (k->left_claims)
+	if (!STAILQ_EMPTY(&k->left_claims))
 		claims_settle(k, false);
 	while ((c = tcpu_changed(k->engine))) {
 		s = sock_find((int)tcpu_user(c) - 1);

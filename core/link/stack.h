@@ -26,6 +26,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/queue.h>
 
 /* The helper's of a stack. */
 struct help {
@@ -60,6 +61,8 @@ struct tcpu_stack {
 	bool kept;              /* made by stack_tcpu: it outlives its sockets */
 	bool turns;
 	bool rests;             /* the link does */
+	uint32_t hurry_us;      /* for so long after its processor was taken, up to then, none looks before it sleeps */
+	uint64_t hurry_until_us;
 	uint32_t busy_us;       /* a call looks so long before it sleeps (SO_BUSY_POLL); 0: as suits the link */
 	bool thread;            /* the helper drives it */
 	unsigned in_calls;      /* how many calls are under way, sleeping ones included */
@@ -69,7 +72,7 @@ struct tcpu_stack {
 	unsigned watchers;      /* of them */
 	struct sleeper *keeper; /* of them: the one that keeps time, and wakes by itself at kept_us. NULL: none */
 	uint64_t kept_us;       /* TCPU_NEVER without */
-	struct claim *left_claims;
+	STAILQ_HEAD(, claim) left_claims;
 	uint64_t left_us;       /* when they were looked at last */
 	struct sock *socks;
 	unsigned sock_count;
@@ -93,7 +96,7 @@ struct claim {
 	struct link_addr local;
 	union {
 		unsigned users;
-		struct claim *next; /* of those left */
+		STAILQ_ENTRY(claim) next; /* of those left */
 	};
 };
 

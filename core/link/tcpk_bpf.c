@@ -19,6 +19,8 @@
 #include <unistd.h>
 
 #define BEFORE_IP (sizeof(struct virtio_net_hdr) + ETH_HLEN)
+#define BATCH_PART 8 /* of the ring, that one recv gives at most; or else one packet */
+#define WORD 8
 #define ANSWER_SECONDS 5 /* the helper is there, but gives none */
 
 /* Linux's Documentation/bpf/ringbuf.rst: pages of one position each, then the data, twice, so that nothing wraps. */
@@ -26,7 +28,7 @@ struct ring {
 	uint64_t *consumer;       /* a page of its own, ours to write */
 	const uint64_t *producer; /* a page; the data behind it */
 	const uint8_t *data;
-	uint64_t at, last;        /* read up to here; and where the last record begins: *consumer follows */
+	uint64_t at, freed;       /* read up to here; and what *consumer is */
 	uint32_t bytes;
 	int fd;
 };
@@ -258,23 +260,33 @@ static bool take(struct tcpk *t, const uint8_t *record, uint32_t len, struct lin
 	}
 }
 
+/* All that was read but for its last word: the kernel wakes only whom it sees at the very end of the ring, and that takes
+ * it long. */
+static void bpf_taken(struct link *link)
+{
+	struct ring *g = &of(link)->ring;
+
+	if (g->at == g->freed)
+		return;
+	g->freed = g->at - WORD;
+	__atomic_store_n(g->consumer, g->freed, __ATOMIC_RELEASE);
+}
+
 static int bpf_recv(struct link *link, struct link_in *in, unsigned max)
 {
 	struct tcpk *t = of(link);
 	struct ring *g = &t->ring;
+	uint64_t from = g->at;
 	int n = 0;
 
-	/* What the last recv gave is not looked at any more; but the last record is kept until the next one has been seen,
-	 * or until rest: the kernel wakes only whom it sees at the end of the ring, and that takes it long. */
-	__atomic_store_n(g->consumer, g->last, __ATOMIC_RELEASE);
+	bpf_taken(link);
 	while ((unsigned)n < max && g->at < __atomic_load_n(g->producer, __ATOMIC_ACQUIRE)) {
 		const uint8_t *head = g->data + (g->at & (g->bytes - 1));
 		uint32_t word = __atomic_load_n((const uint32_t *)(const void *)head, __ATOMIC_ACQUIRE);
 		uint32_t len = word & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
 
-		if (word & BPF_RINGBUF_BUSY_BIT)
+		if (word & BPF_RINGBUF_BUSY_BIT || (n && g->at + len - from > g->bytes / BATCH_PART))
 			break;
-		g->last = g->at;
 		g->at += (len + BPF_RINGBUF_HDR_SZ + 7) & ~7U;
 		if (word & BPF_RINGBUF_DISCARD_BIT)
 			continue;
@@ -291,7 +303,7 @@ static bool bpf_rest(struct link *link)
 {
 	struct ring *g = &of(link)->ring;
 
-	g->last = g->at;
+	g->freed = g->at;
 	__atomic_store_n(g->consumer, g->at, __ATOMIC_SEQ_CST);
 	return g->at >= __atomic_load_n(g->producer, __ATOMIC_SEQ_CST);
 }
@@ -324,7 +336,7 @@ static int map(struct ring *g)
 	if (!g->consumer || !g->producer)
 		return -ENOMEM;
 	g->data = (const uint8_t *)producer + page;
-	g->at = g->last = *g->consumer;
+	g->at = g->freed = *g->consumer;
 	return 0;
 }
 
@@ -348,7 +360,7 @@ static void bpf_close(struct link *link)
 
 const struct link_ops tcpk_bpf_ops = {
 	.claim = bpf_claim, .release = bpf_release, .narrow = bpf_narrow, .route = tcpk_route, .mtu = tcpk_mtu,
-	.send = bpf_send, .recv = bpf_recv, .rest = bpf_rest, .fd = bpf_fd, .close = bpf_close,
+	.send = bpf_send, .recv = bpf_recv, .taken = bpf_taken, .rest = bpf_rest, .fd = bpf_fd, .close = bpf_close,
 };
 
 /* The helper's word for what it denies, as the one that opens has it. */
@@ -371,8 +383,9 @@ static int open_client(struct tcpk *t, uint32_t ring_bytes)
 		t->ring = (struct ring){ .fd = fds[0], .bytes = r.ring_bytes };
 		t->tap = fds[1];
 		e = map(&t->ring);
-		/* Headers and what stands around them count as well: 252 bytes of data fill their part with them. */
-		t->link.window_max = r.ring_bytes / 4 * 3;
+		/* Headers and what stands around them count as well: 252 bytes of data fill their part with them. And a batch is
+		 * still there while what was in it is acknowledged. */
+		t->link.window_max = (r.ring_bytes - r.ring_bytes / BATCH_PART) / 4 * 3;
 	}
 	return as_opening(e);
 }
@@ -388,7 +401,6 @@ int tcpk_bpf_open(const struct link_tcpk_config *config, struct link **out)
 	t->helper = t->tap = t->ring.fd = -1;
 	t->plain = config->plain;
 	t->path.sun_family = AF_UNIX;
-	/* Headers and what stands around them count as well: 252 bytes of data fill their part with them. */
 	t->link = (struct link){ .ops = &tcpk_bpf_ops, .segment_max = IP_PACKET_MAX - IP_HEADER,
 		.train_max = config->plain ? 0 : IP_PACKET_MAX - IP_HEADER,
 		.exclusive = true, .joins = true };

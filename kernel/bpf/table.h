@@ -12,6 +12,7 @@
 #define TABLE_CLAIMS 65536
 #define TABLE_LOCALS 4096
 #define TABLE_SHORTCUTS 256
+#define TABLE_NEIGHBOURS 1024 /* at a time */
 
 /*
  * What a claim is looked up by: a connection (all set), an address and port (remote and remote_port 0), a port of all

@@ -100,14 +100,27 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } tcpk_locals SEC(".maps");
 
-/* The veths of which what leaves by them goes to their other end at once; and when a packet went the long way last. */
+/* The veths of which what leaves by them goes to their other end at once. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, TABLE_SHORTCUTS);
 	__type(key, __u32);
-	__type(value, __u64);
+	__type(value, __u32);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } tcpk_shortcuts SEC(".maps");
+
+struct neighbour {
+	__u32 device;
+	__be32 ip;
+};
+
+/* When a packet for a neighbour went the long way last. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, TABLE_NEIGHBOURS);
+	__type(key, struct neighbour);
+	__type(value, __u64);
+} tcpk_long_ways SEC(".maps");
 
 static __always_inline bool is_loopback(__be32 a)
 {
@@ -325,17 +338,19 @@ int tcpk_in(struct __sk_buff *skb)
 
 /*
  * To the other end of a veth, where it is as if it had come by it: without this end's queue, its tc, and what watches
- * it. A packet of each second goes the long way, since only that keeps the neighbour known.
+ * it. To each neighbour a packet of each second goes the long way, since only that keeps it known.
  */
 static __always_inline bool to_other_end(struct __sk_buff *skb, const struct bpf_fib_lookup *route)
 {
-	__u32 veth = route->ifindex;
-	__u64 *last = bpf_map_lookup_elem(&tcpk_shortcuts, &veth), now = bpf_ktime_get_coarse_ns();
+	struct neighbour to = { route->ifindex, route->ipv4_dst };
+	__u64 *last, now = bpf_ktime_get_coarse_ns();
 	struct ethhdr eth;
 
+	if (!bpf_map_lookup_elem(&tcpk_shortcuts, &to.device))
+		return false;
+	last = bpf_map_lookup_elem(&tcpk_long_ways, &to);
 	if (!last || now - *last > LONG_WAY_NS) {
-		if (last)
-			*last = now;
+		bpf_map_update_elem(&tcpk_long_ways, &to, &now, BPF_ANY);
 		return false;
 	}
 	__builtin_memcpy(eth.h_dest, route->dmac, ETH_ALEN);

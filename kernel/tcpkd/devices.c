@@ -169,12 +169,13 @@ static void set_shortcut(struct devices *d, uint32_t ifindex, const struct facts
 {
 	bool possible = !strcmp(f->kind, "veth") && f->away && has_offload(d, f->name, ETHTOOL_GTXCSUM) &&
 			has_offload(d, f->name, ETHTOOL_GTSO);
-	enum told now = possible ? TOLD_YES : TOLD_NO;
+	enum told now;
 	unsigned i = 0;
 
 	while (i < d->shortcuts->count && strcmp(f->name, d->shortcuts->names[i]))
 		i++;
-	table_set_shortcut(d->table, ifindex, possible && i < d->shortcuts->count);
+	possible = !table_set_shortcut(d->table, ifindex, possible && i < d->shortcuts->count) && possible;
+	now = possible ? TOLD_YES : TOLD_NO;
 	if (i == d->shortcuts->count || d->told[i] == now)
 		return;
 	d->told[i] = now;
@@ -369,10 +370,13 @@ struct devices *devices_open(struct table *table, const struct shortcuts *shortc
 
 void devices_close(struct devices *d, bool detach_all)
 {
-	struct if_nameindex *all = detach_all ? if_nameindex() : NULL;
+	struct if_nameindex *all = if_nameindex();
 
-	for (struct if_nameindex *i = all; i && i->if_index; i++)
-		detach(i->if_index);
+	for (struct if_nameindex *i = all; i && i->if_index; i++) {
+		if (detach_all)
+			detach(i->if_index);
+		table_set_shortcut(d->table, i->if_index, false); /* nobody looks any more whether it may be one */
+	}
 	if (all)
 		if_freenameindex(all);
 	if (d->events)

@@ -240,9 +240,8 @@ int server_run(struct clients *all, int listen_fd, int stop_fd)
 		n = epoll_wait(epoll, ev, EVENTS, adopted || full ? SWEEP_MS : -1);
 		if (n < 0 && errno != EINTR)
 			e = -errno;
-		if (full && !e) /* those that wait are looked for again */
-			e = watch(epoll, listen_fd);
-		full = false;
+		if (full && !watch(epoll, listen_fd)) /* those that wait are looked for again */
+			full = false;
 		if (n > 0 && !turn(all, epoll, listen_fd, stop_fd, ev, n, &full))
 			break;
 		if (adopted)

@@ -165,9 +165,9 @@ int table_next_claim(const struct table *t, const struct table_key *after, struc
 
 int table_set_shortcut(struct table *t, uint32_t ifindex, bool on)
 {
-	static const uint64_t never;
+	static const uint32_t yes = 1;
 
-	return on ? bpf_map_update_elem(t->shortcuts, &ifindex, &never, BPF_ANY) : bpf_map_delete_elem(t->shortcuts, &ifindex);
+	return on ? bpf_map_update_elem(t->shortcuts, &ifindex, &yes, BPF_ANY) : bpf_map_delete_elem(t->shortcuts, &ifindex);
 }
 
 /* ---- addresses ---- */

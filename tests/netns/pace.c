@@ -5,7 +5,8 @@
  *	pace --listen PORT [--kernel] [--ball BYTES [--spin]]
  *	pace --connect IP:PORT --bytes N ...
  *
- * Each says in the end: `seconds NUMBER processor SECONDS`. */
+ * Each says in the end: `seconds NUMBER processor SECONDS`, and over TCPU `count dropped_in NUMBER`: segments for which
+ * its ring had no room, of which there must be none. */
 #include "core/cksum.h"
 #include "core/link/tcpk.h"
 #include "core/tcpu.h"
@@ -271,6 +272,8 @@ static void play(int fd)
 	}
 }
 
+static struct link *tcpk;
+
 static int open_socket(void)
 {
 	struct link_tcpk_config config = { .path = o.helper, .ring_bytes = o.ring };
@@ -286,6 +289,7 @@ static int open_socket(void)
 		errno = -e;
 		fail("TCPK");
 	}
+	tcpk = c.link;
 	if (stack_tcpu(&c, &stack))
 		fail("stack_tcpu");
 	return stack_socket_tcpu(stack, SOCK_STREAM);
@@ -337,6 +341,8 @@ int main(int argc, char **argv)
 		stream_in(fd);
 	}
 	printf("seconds %.6f processor %.6f\n", now() - from, processor());
+	if (tcpk)
+		printf("count dropped_in %llu\n", (unsigned long long)link_tcpk_stats(tcpk).dropped_in);
 	CALL(close, fd);
 	return 0;
 }

@@ -46,6 +46,7 @@ once() {
 	start sender a taskset -c "${cores%,*}" "$pace" --connect 10.99.1.2:$port $sender "$@"
 	finish sender
 	finish receiver
+	! grep -h '^count dropped_in [1-9]' "$tmp/sender" "$tmp/receiver" >&2 || exit 1
 	awk '$1 == "seconds" { if (FILENAME ~ /sender$/) s = $2; p += $4 } END { print s, p }' "$tmp/sender" "$tmp/receiver"
 }
 

@@ -165,6 +165,19 @@ for ring in 65536 262144 1048576; do
 	done
 done
 offloads on
+# Nor by blocking calls, which take what came in their own time; with the kernel's TCP and TCPU as sender.
+for ring in 65536 131072 262144 1048576; do
+	for sender in --kernel "--helper $tmp/far_tcpkd.sock"; do
+		port=$((port + 1))
+		what="ring of $ring, blocking, from pace ${sender%% *}"
+		start receiver near "$bin/pace" --listen $port --helper "$tmp/near_tcpkd.sock" --ring $ring
+		await receiver listening
+		start sender far "$bin/pace" --connect $near:$port --bytes 100000000 $sender
+		finish sender
+		finish receiver
+		check "$what: $(counted receiver dropped_in) dropped" [ "$(counted receiver dropped_in)" = 0 ]
+	done
+done
 
 # RFC 1191: a cable that is narrower than what leads to it, and a kernel in the middle that tells.
 at middle ip link set to_far mtu 1000
