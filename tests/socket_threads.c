@@ -108,6 +108,32 @@ START_TEST(taken_by_another_call)
 }
 END_TEST
 
+/* The same for one that looks and does not sleep: whoever of the two gets it, and however often. */
+START_TEST(taken_from_one_that_looks)
+{
+	int s, peer, us = 1000000000;
+
+	k = lossy_stack(false, &lossy, &l, &at);
+	s = accepted(&peer);
+	ck_assert_int_eq(setsockopt_tcpu(s, SOL_SOCKET, SO_BUSY_POLL, &us, sizeof us), 0);
+	for (int i = 0; i < 300; i++) {
+		struct caller c = { .fd = s, .call = do_recv };
+		struct pollfd p = { .fd = l, .events = POLLIN };
+
+		ck_assert_int_eq(pthread_create(&c.thread, NULL, run_caller, &c), 0);
+		while (!atomic_load(&c.tid))
+			sched_yield();
+		ck_assert_int_eq(send_tcpu(peer, "for s", 5, TF_NODELAY), 5);
+		while (pthread_tryjoin_np(c.thread, NULL))
+			ck_assert_int_eq(poll_tcpu(&p, 1, 0), 0);
+		ck_assert_int_eq(c.result, 5);
+	}
+	us = 0;
+	ck_assert_int_eq(setsockopt_tcpu(s, SOL_SOCKET, SO_BUSY_POLL, &us, sizeof us), 0);
+	end_stack(&s, &peer, 1);
+}
+END_TEST
+
 /* One that was woken for nothing sleeps on, and is woken again. */
 START_TEST(woken_again)
 {
@@ -182,6 +208,7 @@ int main(void)
 	tcase_add_test(t, deadline_passed_on);
 	tcase_add_test(t, watch_passed_on);
 	tcase_add_loop_test(t, taken_by_another_call, 0, 6);
+	tcase_add_test(t, taken_from_one_that_looks);
 	tcase_add_test(t, woken_again);
 	tcase_add_test(t, left_by_another_call);
 	tcase_add_test(t, only_socket);
