@@ -19,7 +19,13 @@ for side in a b; do
 done
 # What stands at the default path is seen there by whom this script starts, and nobody else.
 [ -e $default ] || { touch $default && made=yes; }
-trap 'umount -q $default || true; [ -z "${made-}" ] || rm -f $default; end' EXIT
+leave() { # STATUS
+	umount -q $default
+	[ -z "${made-}" ] || rm -f $default
+	(exit "$1")
+	end
+}
+trap 'set +e; leave $?' EXIT
 by_default() { # SIDE
 	mount --bind "$tmp/tcpkd_$1.sock" $default
 }

@@ -83,6 +83,19 @@ for feature in tso tx; do
 	way "with $feature again" short both_ways "with $feature again"
 done
 
+# Each neighbour is kept known, however busy another one is.
+at middle ip addr add 10.99.1.3/24 dev to_near
+port=$((port + 1))
+start busy_server far "$peer" --kernel --listen $port --seed 1 --send $((64 * BYTES))
+await busy_server listening
+start busy_client near "$peer" $tcpu --connect $far:$port --seed 2 --close late
+await busy_client connected
+at near ip neigh replace 10.99.1.3 lladdr "$(mac middle to_near)" nud stale dev to_middle
+transfer "a second neighbour" middle 10.99.1.3 "$kernel --close late" near "$tcpu --send 1000000"
+check "the second neighbour: $(at near ip neigh show 10.99.1.3)" eval '! at near ip neigh show 10.99.1.3 | grep -q STALE'
+finish busy_client
+finish busy_server
+
 # A neighbour that has gone is asked for anew; one that nobody knows is, too.
 at near ip neigh flush dev to_middle
 transfer "the neighbour forgotten" far $far "$kernel --close late" near "$tcpu --send 1000000"
