@@ -33,7 +33,7 @@ BUILD = $(MAKE) INNER=1 $(JOBS)
 NEED_BUILD := gcc libc6-dev pkg-config ragel luajit libluajit-5.1-dev libjansson-dev libssl-dev libtirpc-dev \
 	liborc-0.4-dev clang bpftool libbpf-dev libmnl-dev libseccomp-dev libcap-ng-dev libsystemd-dev
 # For tests that only root's processes may run: the others skip them.
-NEED_ROOT  := iproute2 socat curl tshark ethtool nftables iperf3
+NEED_ROOT  := iproute2 socat curl busybox-static tshark ethtool nftables iperf3
 NEED_CHECK := $(NEED_BUILD) clang check liblwip-dev libsodium-dev valgrind llvm rpcsvc-proto libnsl-dev \
 	$(if $(filter 0,$(shell id -u)),$(NEED_ROOT))
 NEED_DEMO  := $(NEED_BUILD) check gnuplot-nox

@@ -104,8 +104,9 @@ int ioctl_tcpu(int fd, unsigned long request, int *arg);
  *   connection, and be it in TIME-WAIT, is left cannot be bound), SO_KEEPALIVE, SO_LINGER, SO_SNDBUF, SO_RCVBUF (what
  *   is set is what there is: not doubled), SO_SNDTIMEO, SO_RCVTIMEO, SO_ERROR,
  *   SO_TYPE, SO_ACCEPTCONN, SO_PROTOCOL, SO_DOMAIN (get), SO_MAX_PACING_RATE, SO_BUSY_POLL (so many microseconds
- *   a call that waits looks again and again before it sleeps; for anybody, and for the whole stack. Its descriptors are
- *   not for the system's poll and epoll then, unless O_NONBLOCK or TCPU_THREAD is set; poll_tcpu is right).
+ *   a call that waits looks again and again before it sleeps, for the whole stack; 0: as suits the link, which is 50 by
+ *   TCPK's ring. Its descriptors are not for the system's poll and epoll else, unless O_NONBLOCK or TCPU_THREAD is set;
+ *   poll_tcpu is right).
  * IPPROTO_TCP: TCP_NODELAY, TCP_CORK, TCP_MAXSEG, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_USER_TIMEOUT,
  *   TCP_LINGER2, TCP_SYNCNT, TCP_QUICKACK, TCP_CONGESTION, TCP_INFO (get; struct tcp_info as far as there is
  *   something to say, the rest 0).

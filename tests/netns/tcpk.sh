@@ -238,6 +238,20 @@ finish client
 finish web
 check "HTTP client" cmp <(printf 'HTTP/1.0 200 OK\r\n\r\n' && cat "$tmp/taken") "$tmp/fetched"
 
+# A web server that is one.
+mkdir "$tmp/www"
+ln "$tmp/taken" "$tmp/www/taken"
+start web far busybox httpd -f -p $far:6007 -h "$tmp/www"
+listens() {
+	at "$1" ss -tlnH "sport = :$2" | grep -q .
+}
+check "the web server listens" within 10000 listens far 6007
+start client near "$peer" $tcpu --connect $far:6007 --say 'GET /taken HTTP/1.0\r\n\r\n' --close late --to "$tmp/fetched"
+finish client
+check "from a web server" cmp <(tail -c "$some" "$tmp/fetched") "$tmp/taken"
+check "whose answer begins as it should" grep -aqm1 '^HTTP/1.[01] 200 OK' "$tmp/fetched"
+ended web TERM
+
 # iperf3 serves. What it is told, it is told by the kernel's TCP; what it takes or gives is TCPU's.
 cat >"$tmp/ask" <<'END'
 # control IP PORT PARAMETERS GO: asks for one stream of those, and creates $GO when it is waited for; ends it when
