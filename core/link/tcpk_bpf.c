@@ -260,8 +260,8 @@ static bool take(struct tcpk *t, const uint8_t *record, uint32_t len, struct lin
 	}
 }
 
-/* All that was read but for its last word: the kernel wakes only whom it sees at the very end of the ring, and that takes
- * it long. */
+/* All that was read but for its last word: the kernel wakes only whom it sees at the very end of the ring, and that
+ * takes it long. */
 static void bpf_taken(struct link *link)
 {
 	struct ring *g = &of(link)->ring;

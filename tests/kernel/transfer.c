@@ -130,8 +130,8 @@ static void enter(const char *name)
 	close(fd);
 }
 
-/* A raw socket on all devices that lets only RSTs of TCP through; bound last, since one that is takes all there is until
- * it has its filter. */
+/* A raw socket on all devices that lets only RSTs of TCP through; bound last, since one that is takes all there is
+ * until it has its filter. */
 static int watch_resets(void)
 {
 	struct sock_filter code[] = {
