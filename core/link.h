@@ -60,11 +60,8 @@ struct link_ops {
 	/* Receive at most max segments without waiting. Returns how many; 0 when there are none; -ENETDOWN: there will be
 	 * none any more, and no descriptor. */
 	int (*recv)(struct link *, struct link_in *, unsigned max);
-	/* What recv gave is not looked at any more, and what it stood in may be used again, before segments of ours say that
-	 * there is room; recv says so, too. NULL: there is nothing to do. */
-	void (*taken)(struct link *);
 	/* recv has found nothing, and nobody looks again but when fd says so. false: by now there is something. NULL: fd
-	 * always says so. */
+	 * always says so. With it, recv costs next to nothing. */
 	bool (*rest)(struct link *);
 	/* A descriptor that polls readable when recv would return something; -1 where there is none. */
 	int (*fd)(const struct link *);

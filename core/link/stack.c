@@ -240,11 +240,12 @@ bool stack_catch_up(struct tcpu_stack *k)
 
 static void flush(struct tcpu_stack *k)
 {
+	/* The window that is told counts on the room of what was taken; and where more has come, an ACK may stand for that,
+	 * too. */
+	if (k->at == k->count && !k->rests && k->link->ops->rest)
+		receive(k);
 	if (k->at < k->count && k->unflushed_bytes < FLUSH_BYTES && k->looked_us - k->flushed_us < FLUSH_US)
 		return;
-	/* The window that is told now counts on the room of what was taken. */
-	if (k->at == k->count && !k->rests && k->link->ops->taken)
-		k->link->ops->taken(k->link);
 	k->unflushed_bytes = 0;
 	k->flushed_us = k->looked_us;
 	tcpu_flush(k->engine);

@@ -262,10 +262,8 @@ static bool take(struct tcpk *t, const uint8_t *record, uint32_t len, struct lin
 
 /* All that was read but for its last word: the kernel wakes only whom it sees at the very end of the ring, and that
  * takes it long. */
-static void bpf_taken(struct link *link)
+static void free_taken(struct ring *g)
 {
-	struct ring *g = &of(link)->ring;
-
 	if (g->at == g->freed)
 		return;
 	g->freed = g->at - WORD;
@@ -279,7 +277,7 @@ static int bpf_recv(struct link *link, struct link_in *in, unsigned max)
 	uint64_t from = g->at;
 	int n = 0;
 
-	bpf_taken(link);
+	free_taken(g);
 	while ((unsigned)n < max && g->at < __atomic_load_n(g->producer, __ATOMIC_ACQUIRE)) {
 		const uint8_t *head = g->data + (g->at & (g->bytes - 1));
 		uint32_t word = __atomic_load_n((const uint32_t *)(const void *)head, __ATOMIC_ACQUIRE);
@@ -360,7 +358,7 @@ static void bpf_close(struct link *link)
 
 const struct link_ops tcpk_bpf_ops = {
 	.claim = bpf_claim, .release = bpf_release, .narrow = bpf_narrow, .route = tcpk_route, .mtu = tcpk_mtu,
-	.send = bpf_send, .recv = bpf_recv, .taken = bpf_taken, .rest = bpf_rest, .fd = bpf_fd, .close = bpf_close,
+	.send = bpf_send, .recv = bpf_recv, .rest = bpf_rest, .fd = bpf_fd, .close = bpf_close,
 };
 
 /* The helper's word for what it denies, as the one that opens has it. */
