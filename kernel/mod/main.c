@@ -4,7 +4,6 @@
 
 #include <linux/ktime.h>
 #include <linux/module.h>
-#include <linux/random.h>
 #include <net/netns/generic.h>
 #include <net/protocol.h>
 
@@ -14,14 +13,12 @@ DEFINE_MUTEX(tcpk_mutex); /* see tcpk.h */
 #ifdef TCPK_DELAY
 static unsigned int delay_us;
 module_param(delay_us, uint, 0600);
-MODULE_PARM_DESC(delay_us, "microseconds to spend at most wherever somebody else may come between; 0: none");
+MODULE_PARM_DESC(delay_us, "microseconds to spend wherever somebody else may come between; 0: none");
 
 void tcpk_dawdle(void)
 {
 	/* Not udelay(): what it has been calibrated by may be a processor that is emulated. */
-	u32 most = min_t(u32, READ_ONCE(delay_us), USEC_PER_SEC) * NSEC_PER_USEC;
-	/* Each time another: of two that dawdle alike the first stays the first. */
-	u64 until = ktime_get_ns() + (most ? get_random_u32() % most : 0);
+	u64 until = ktime_get_ns() + READ_ONCE(delay_us) * (u64)NSEC_PER_USEC;
 
 	while (ktime_get_ns() < until)
 		cpu_relax();

@@ -131,15 +131,14 @@ TROUBLE="$TROUBLE|suspicious RCU|INFO: task|rcu_.*detected stalls|soft lockup|ge
 TROUBLE="$TROUBLE|circular locking"
 TROUBLE="$TROUBLE|refcount_t:|ODEBUG:|invalid context|unregister_netdevice: waiting|scheduling while atomic"
 
-# qemu of Debian 12 emulates cmpxchg16b in a way that kernels since 6.12 do not survive. TCG_THREAD=single: the guest's
-# processors in turn, for kernels that change their code so often that the emulation of several at once loops for ever.
+# qemu of Debian 12 emulates cmpxchg16b in a way that kernels since 6.12 do not survive.
 #
 # boot KERNEL INITRAMFS LOG SECONDS MEGABYTES ARGUMENT...: 0 when the guest ran to its end, all checks passed, and the
 # kernel complained of nothing. The log is what the serial console said. EARLY=yes ends it when that is not so any more.
 boot() {
 	local kernel=$1 initramfs=$2 log=$3 seconds=$4 memory=$5 pid
 	shift 5
-	qemu-system-x86_64 -accel "tcg,thread=${TCG_THREAD:-multi}" -cpu max,cx16=off,la57=off -smp 2 \
+	qemu-system-x86_64 -accel tcg,thread=multi -cpu max,cx16=off,la57=off -smp 2 \
 		-m "$memory" -nographic -no-reboot -nodefaults -serial stdio -monitor none \
 		-kernel "$kernel" -initrd "$initramfs" \
 		-append "console=ttyS0 panic=-1 oops=panic quiet loglevel=5 random.trust_cpu=on $*" \

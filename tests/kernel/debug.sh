@@ -10,7 +10,6 @@ programs=$1
 needs qemu-system-x86_64 busybox cpio ip nft flex bison bc
 D=$PWD/build/kernel-debug
 mkdir -p "$K" "$D"
-export TCG_THREAD=single
 # slub_debug=-: what it sees KASAN sees, too.
 BOOT=(slub_debug=- no_debug_objects BRIEF=1 ROUNDS=30 patience=900)
 passed=0 failed=0
