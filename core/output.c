@@ -79,10 +79,11 @@ static uint64_t a_millisecond(const struct tcb *c)
  * two segments, four, eight, ...: so that they end at the same places while cwnd grows. */
 static bool ends_piece(const struct tcb *c, const struct span *s)
 {
-	uint64_t piece = 2 * max_u32(c->mss, MSS_MIN), rate = a_millisecond(c);
+	uint64_t piece = 2 * max_u32(c->mss, MSS_MIN), rate;
 
 	if (!c->engine->link->joins)
 		return false;
+	rate = a_millisecond(c);
 	if (rate > piece)
 		piece <<= 63 - __builtin_clzll(rate / piece);
 	return s->off % piece + s->len >= piece;

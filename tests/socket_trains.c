@@ -11,6 +11,7 @@
 #define WHOLE (45 * MSS) /* what an IP packet holds */
 #define CALL (128 << 10)
 #define CALLS 64
+#define WINDOW (1 << 19) /* as the machine has it */
 
 static struct machine m;
 
@@ -33,26 +34,26 @@ static int watch_send(struct link *l, const struct link_out *o, unsigned n)
 	return sent;
 }
 
+static int server, here, there;
+
 /* There, all is read in each sleep. */
 static void read_all(struct machine *machine)
 {
 	static uint8_t data[1 << 20];
-	int there = *(int *)machine->ctx;
 
+	(void)machine;
 	while (recv_tcpu(there, data, sizeof data, MSG_DONTWAIT) > 0)
 		;
 }
 
-static void stream(uint64_t delay_us, uint64_t rate_bps)
+/* A connection with trains, over such paths both ways, whose other end reads all it can. */
+static void begin(const struct tcpu_stack_config *config, const struct link_sim_path *path, uint32_t window_max)
 {
-	struct link_sim_path path = { .delay_us = delay_us, .rate_bps = rate_bps };
-	static uint8_t data[CALL];
-	int server, here, there;
-
-	machine_start(&m, &(struct tcpu_stack_config){ 0 });
-	link_sim_path(m.sim, HERE_IP, THERE_IP, &path);
-	link_sim_path(m.sim, THERE_IP, HERE_IP, &path);
+	machine_start(&m, config);
+	link_sim_path(m.sim, HERE_IP, THERE_IP, path);
+	link_sim_path(m.sim, THERE_IP, HERE_IP, path);
 	m.link[0]->train_max = 65515;
+	m.link[0]->window_max = m.link[1]->window_max = window_max;
 	memset(&w, 0, sizeof w);
 	w.base = m.link[0]->ops;
 	w.ops = *w.base;
@@ -60,10 +61,20 @@ static void stream(uint64_t delay_us, uint64_t rate_bps)
 	m.link[0]->ops = &w.ops;
 	server = machine_listener(&m, 80);
 	machine_pair(&m, server, 80, &here, &there);
-	m.ctx = &there;
 	m.meanwhile = read_all;
-	for (int i = 0; i < CALLS; i++)
-		ck_assert_int_eq(send_tcpu(here, data, CALL, 0), CALL);
+}
+
+static void send_call(void)
+{
+	static uint8_t data[CALL];
+
+	ck_assert_int_eq(send_tcpu(here, data, CALL, 0), CALL);
+}
+
+static void end(void)
+{
+	static uint8_t data[CALL];
+
 	m.meanwhile = NULL;
 	ck_assert_int_eq(shutdown_tcpu(here, SHUT_WR), 0);
 	while (recv_tcpu(there, data, CALL, 0) > 0)
@@ -71,6 +82,15 @@ static void stream(uint64_t delay_us, uint64_t rate_bps)
 	close_both(here, there);
 	ck_assert_int_eq(close_tcpu(server), 0);
 	machine_stop(&m);
+}
+
+static void stream(uint64_t delay_us, uint64_t rate_bps)
+{
+	begin(&(struct tcpu_stack_config){ 0 },
+		&(struct link_sim_path){ .delay_us = delay_us, .rate_bps = rate_bps }, WINDOW);
+	for (int i = 0; i < CALLS; i++)
+		send_call();
+	end();
 	ck_assert_uint_ge(w.all, (uint64_t)CALLS * CALL);
 }
 
@@ -115,38 +135,21 @@ static uint32_t cwnd(int fd)
 START_TEST(grows)
 {
 	struct tcpu_stack_config config = { .engine.options.congestion = "reno" };
-	struct link_sim_path path = { .delay_us = 500 };
-	static uint8_t data[CALL];
-	int server, here, there;
 	uint64_t begin_us;
 	uint32_t early = 0;
 
-	machine_start(&m, &config);
-	link_sim_path(m.sim, HERE_IP, THERE_IP, &path);
-	link_sim_path(m.sim, THERE_IP, HERE_IP, &path);
+	begin(&config, &(struct link_sim_path){ .delay_us = 500 }, 16 << 20);
 	link_sim_filter(m.sim, loses, NULL);
-	m.link[0]->train_max = 65515;
-	m.link[0]->window_max = m.link[1]->window_max = 16 << 20;
-	server = machine_listener(&m, 80);
-	machine_pair(&m, server, 80, &here, &there);
-	m.ctx = &there;
-	m.meanwhile = read_all;
 	begin_us = m.now_us;
 	for (int i = 0; m.now_us < begin_us + 400000; i++) {
 		lose = i == 3;
-		ck_assert_int_eq(send_tcpu(here, data, CALL, 0), CALL);
+		send_call();
 		if (!early && m.now_us > begin_us + 100000)
 			early = cwnd(here);
 	}
 	ck_assert_uint_ge(cwnd(here), early + 200 * MSS);
 	ck_assert_uint_le(cwnd(here), early + 400 * MSS);
-	m.meanwhile = NULL;
-	ck_assert_int_eq(shutdown_tcpu(here, SHUT_WR), 0);
-	while (recv_tcpu(there, data, CALL, 0) > 0)
-		;
-	close_both(here, there);
-	ck_assert_int_eq(close_tcpu(server), 0);
-	machine_stop(&m);
+	end();
 }
 END_TEST
 

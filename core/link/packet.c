@@ -56,6 +56,11 @@ unsigned packet_run(const struct link_out *o, unsigned n)
 	return run;
 }
 
+uint32_t packet_cut(const struct link_out *o, unsigned run)
+{
+	return o->segment_len ? o->segment_len : run > 1 ? o->data_len : 0;
+}
+
 unsigned packet_segments(const struct link_out *o, unsigned run)
 {
 	return o->segment_len ? (o->data_len + o->segment_len - 1) / o->segment_len : run;
@@ -78,9 +83,9 @@ void packet_virtio(uint8_t *header, const struct link_out *o, unsigned run, bool
 		v = (struct virtio_net_hdr){ .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
 			.hdr_len = (uint16_t)(link_header + IP_HEADER + o->header_len),
 			.csum_start = (uint16_t)(link_header + IP_HEADER), .csum_offset = offsetof(struct tcphdr, check) };
-	if (run > 1 || o->segment_len) {
+	if (packet_cut(o, run)) {
 		v.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
-		v.gso_size = (uint16_t)(o->segment_len ? o->segment_len : o->data_len);
+		v.gso_size = (uint16_t)packet_cut(o, run);
 		if (o->header[FLAGS] & TH_CWR)
 			v.gso_type |= VIRTIO_NET_HDR_GSO_ECN;
 	}

@@ -8,7 +8,7 @@
 #include <sys/uio.h>
 
 #define PACKET_RUN_MAX 64   /* segments of a super-packet: pieces of its gather list */
-#define PACKET_SMALL 256    /* bytes of data: fewer are written beside the header, which costs less than a piece */
+#define PACKET_SMALL 256    /* bytes of data: so few are written behind the header, which costs less than a piece */
 #define PACKET_HEAD_MAX (128 + PACKET_SMALL) /* virtio-net header, Ethernet's, IP's, TCP's with all options: 104 */
 
 struct packet {
@@ -19,6 +19,8 @@ struct packet {
 
 /* How many of the n segments one packet can carry, at least 1: of one size, the last perhaps shorter. */
 unsigned packet_run(const struct link_out *, unsigned n);
+/* Bytes of data of each segment that the kernel is to make of it; 0: it is one. */
+uint32_t packet_cut(const struct link_out *, unsigned run);
 /* How many segments it is, once it is cut. */
 unsigned packet_segments(const struct link_out *, unsigned run);
 /* TCP header and data of that packet, in bytes. */

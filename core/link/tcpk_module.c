@@ -39,18 +39,13 @@ static void note_too_large(struct module *m, const struct link_out *o)
 		.len = o->header_len < TCPK_QUOTE ? o->header_len : TCPK_QUOTE, .error = EMSGSIZE, .path_mtu = mtu };
 }
 
-/* The kernel cuts it. */
-static bool is_large(const struct link_out *o, unsigned run)
-{
-	return run > 1 || o->segment_len;
-}
-
 /* 0, -EAGAIN, or the error with which the kernel refused. */
 static int transmit(struct module *m, const struct link_out *o, unsigned run)
 {
 	struct claim *c = claims_source(m, &o->src);
 	struct sockaddr_in to = sockaddr_of(&o->dst);
-	struct tcpk_offload offload = { .local = o->src.ip, .flags = TCPK_TOS, .tos = o->ecn };
+	struct tcpk_offload offload = { .local = o->src.ip, .flags = TCPK_TOS, .tos = o->ecn,
+		.segment_size = (uint16_t)packet_cut(o, run) };
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof offload)] = { 0 };
 	struct cmsghdr head = { .cmsg_len = CMSG_LEN(sizeof offload), .cmsg_level = SOL_TCPK, .cmsg_type = TCPK_OFFLOAD };
 	struct packet p;
@@ -59,13 +54,11 @@ static int transmit(struct module *m, const struct link_out *o, unsigned run)
 
 	if (!c)
 		return -EADDRNOTAVAIL;
-	if (is_large(o, run)) {
+	if (offload.segment_size)
 		offload.flags |= TCPK_FINISH;
-		offload.segment_size = (uint16_t)(o->segment_len ? o->segment_len : o->data_len);
-	}
 	memcpy(control, &head, sizeof head);
 	memcpy(control + CMSG_LEN(0), &offload, sizeof offload);
-	packet_gather(&p, 0, o, run, is_large(o, run));
+	packet_gather(&p, 0, o, run, offload.segment_size);
 	message.msg_iovlen = (size_t)p.count;
 	/* ICMP's word about an earlier segment is told here as well, once: recv has the whole of it. */
 	for (int tries = 0; tries < 2; tries++) {

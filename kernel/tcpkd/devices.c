@@ -167,14 +167,15 @@ static bool has_offload(const struct devices *d, const char *name, uint32_t comm
 
 static void set_shortcut(struct devices *d, uint32_t ifindex, const struct facts *f)
 {
-	bool possible = !strcmp(f->kind, "veth") && f->away && has_offload(d, f->name, ETHTOOL_GTXCSUM) &&
-			has_offload(d, f->name, ETHTOOL_GTSO);
-	enum told now;
 	unsigned i = 0;
+	enum told now;
+	bool possible;
 
 	while (i < d->shortcuts->count && strcmp(f->name, d->shortcuts->names[i]))
 		i++;
-	possible = !table_set_shortcut(d->table, ifindex, possible && i < d->shortcuts->count) && possible;
+	possible = i < d->shortcuts->count && !strcmp(f->kind, "veth") && f->away &&
+		   has_offload(d, f->name, ETHTOOL_GTXCSUM) && has_offload(d, f->name, ETHTOOL_GTSO);
+	possible = !table_set_shortcut(d->table, ifindex, possible) && possible;
 	now = possible ? TOLD_YES : TOLD_NO;
 	if (i == d->shortcuts->count || d->told[i] == now)
 		return;

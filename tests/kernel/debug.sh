@@ -9,6 +9,7 @@ programs=$1
 . tests/kernel/common.sh
 needs qemu-system-x86_64 busybox cpio ip nft flex bison bc
 D=$PWD/build/kernel-debug
+DELAY=20 # microseconds
 mkdir -p "$K" "$D"
 # slub_debug=-: what it sees KASAN sees, too.
 BOOT=(slub_debug=- no_debug_objects BRIEF=1 ROUNDS=30 patience=900)
@@ -43,7 +44,7 @@ build_kernel() {
 	echo "$stamp" >"$D/stamp"
 }
 
-# guest NAME SOURCE TESTS DELAY: a boot with the module of these sources; the log in build/kernel-debug/NAME.log
+# guest NAME SOURCE TESTS: a boot with the module of these sources; the log in build/kernel-debug/NAME.log
 guest() {
 	local name=$1 module
 	module=$(TCPK_SOURCE=$2 TCPK_OUT=$D/module-$name tools/module.sh "$src" KCFLAGS=-DTCPK_DELAY 2>"$D/$name-build.log") ||
@@ -51,11 +52,11 @@ guest() {
 	# shellcheck disable=SC2086 # a list
 	make_guest "$D/guest-$name" '' "$module" "$programs" ${3//,/ }
 	boot "$src/arch/x86/boot/bzImage" "$D/guest-$name.gz" "$D/$name.log" 2400 1024 "tests=$3" "${BOOT[@]}" \
-		"TCPK_ARGUMENTS=delay_us=$4" "tcpk_delay=$4"
+		"TCPK_ARGUMENTS=delay_us=$DELAY" "tcpk_delay=$DELAY"
 }
 
 build_kernel
-if guest good "$PWD" calls,packets,track,link,storm,transfer 20; then rc=yes; else rc=no; fi
+if guest good "$PWD" calls,packets,track,link,storm,transfer; then rc=yes; else rc=no; fi
 echo "# unharmed: $(sum "$D/good.log" | sed 's/ / passed, /') failed"
 check $rc "the tests pass and the kernel has nothing to complain of"
 [ $rc = yes ] || grep -E "^not ok|^# the|$TROUBLE" -A12 "$D/good.log" | head -80 || true
@@ -70,10 +71,8 @@ for patch in tests/kernel/plants/*.patch; do
 		check no "$name: the patch applies"
 		continue
 	fi
-	delay=$(sed -n 's/^Delay: //p' "$patch")
-	delay=${delay:-20}
 	expected=$(sed -n 's/^Expect: //p' "$patch")
-	EARLY=yes guest "$name" "$D/plant-$name" "$(sed -n 's/^Tests: //p' "$patch")" "$delay" && rc=0 || rc=$?
+	EARLY=yes guest "$name" "$D/plant-$name" "$(sed -n 's/^Tests: //p' "$patch")" && rc=0 || rc=$?
 	if [ "$rc" = 1 ] && grep -qE "$expected" "$D/$name.log"; then
 		check yes "$name: caught: $(grep -m1 -oE "$expected.*" "$D/$name.log" | cut -c1-80)"
 	else

@@ -20,6 +20,7 @@ small=524288 # a ring that stays in the cache
 namespace a
 namespace b
 veth a 10.99.1.1 b 10.99.1.2
+
 # helpers OPTIONS...: others, in both namespaces.
 helpers() {
 	for side in a b; do
@@ -34,7 +35,6 @@ helpers() {
 		until [ -S "$tmp/$side.sock" ] && kill -0 "${pids[helper_$side]}"; do sleep 0.02; done
 	done
 }
-
 
 # once RECEIVER SENDER OPTIONS...: seconds and processor seconds, the receiver in b, on the cores of $cores.
 once() {

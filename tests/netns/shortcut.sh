@@ -9,14 +9,8 @@ set -eu
 . "$(dirname "$0")/tcpkd.sh"
 
 BYTES=$(numfmt --from=iec "${BYTES:-16M}")
-near=10.99.1.2
-far=10.99.2.2
 
-namespace near
-namespace middle
-namespace far
-veth middle 10.99.1.1 near $near
-veth middle 10.99.2.1 far $far
+hosts
 at near ip link add here type veth peer name there
 helper tcpkd near --pins none --shortcut to_middle --shortcut lo --shortcut here
 tcpu="--tcpk --helper $tmp/tcpkd.sock"

@@ -19,14 +19,8 @@ set -eu
 BYTES=$(numfmt --from=iec "${BYTES:-16M}")
 some=$((BYTES / 16))
 kernel=--kernel
-near=10.99.1.2
-far=10.99.2.2
 
-namespace near
-namespace middle
-namespace far
-veth middle 10.99.1.1 near $near
-veth middle 10.99.2.1 far $far
+hosts
 helper near_tcpkd near --pins none
 helper far_tcpkd far --pins none
 tcpu="--tcpk --helper $tmp/near_tcpkd.sock"

@@ -38,6 +38,17 @@ serves() {
 	at "$1" ss -xlH | grep -qwF "$2"
 }
 
+# hosts: near and far, whose addresses are $near and $far, and a router between them, middle.
+hosts() {
+	local name
+	near=10.99.1.2 far=10.99.2.2
+	for name in near middle far; do
+		namespace $name
+	done
+	veth middle 10.99.1.1 near $near
+	veth middle 10.99.2.1 far $far
+}
+
 # helper NAME NAMESPACE OPTIONS...: tcpkd in a namespace, at $tmp/NAME.sock.
 helper() {
 	local name=$1 namespace=$2
