@@ -85,7 +85,11 @@ ssize_t readv_tcpu(int fd, const struct iovec *pieces, int n);
  * Later calls serve at most TCPU_CLOSING_MAX sockets (a listener and those that it has accepted count as one). Beyond
  * that one that only sits out its TIME-WAIT is forgotten; if there is none, the one that was closed first is reset, so
  * that its peer knows.
- * EIO: data could not be delivered, since the connection broke, or was reset over unread bytes, first. */
+ * TIME-WAIT ends with the process (or stack_close_tcpu): a peer whose last FIN and data were acknowledged by a segment
+ * that was lost then sends them again to nobody, and is told so by RST. Programs that end at once over lossy ways can
+ * drive their stack as long as stack_turn_tcpu has something to do.
+ * EIO: data could not be delivered, or not be known to be, since the connection broke, or was reset over unread bytes,
+ * first. */
 int close_tcpu(int fd);
 
 /* how: SHUT_WR or SHUT_RDWR: FIN after what is buffered. SHUT_RD or SHUT_RDWR: reads return 0, one that waits included;

@@ -31,7 +31,7 @@ static const char *const orders[] = { "early", "late", "told" };
 
 static struct options {
 	bool kernel, tcpk, plain, thread, ecn;
-	int patience_ms;
+	int patience_ms, msl_ms;
 	const char *device, *say, *to, *helper;
 	uint32_t ring;
 	struct in_addr ip, host_ip;
@@ -59,6 +59,7 @@ static const struct argp_option known[] = {
 	{ "listen", 'l', "PORT", 0, "take one connection", 0 },
 	{ "connect", 'c', "IP:PORT", 0, "make one", 0 },
 	{ "patience", 'w', "MS", 0, "TCP_USER_TIMEOUT", 0 },
+	{ "msl", 'M', "MS", 0, "stay until TIME-WAIT, of twice as long, is over", 0 },
 	{ "say", 's', "TEXT", 0, "send that first; \\r, \\n and \\0 are understood", 0 },
 	{ "send", 'n', "BYTES", 0, "and then so many", 0 },
 	{ "seed", 'r', "NUMBER", 0, "of what they are", 0 },
@@ -99,6 +100,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 't': o.thread = true; break;
 	case 'e': o.ecn = true; break;
 	case 'w': o.patience_ms = atoi(arg); break;
+	case 'M': o.msl_ms = atoi(arg); break;
 	case 'd': o.device = arg; break;
 	case 's': o.say = arg; break;
 	case 'o': o.to = arg; break;
@@ -348,7 +350,7 @@ static int link_open(struct link **link)
 
 static struct tcpu_stack *stack_open(struct link **link)
 {
-	struct tcpu_stack_config c = { .thread = o.thread, .engine.ecn = o.ecn };
+	struct tcpu_stack_config c = { .thread = o.thread, .engine.ecn = o.ecn, .engine.msl_us = (uint32_t)o.msl_ms * 1000 };
 	struct tcpu_stack *stack;
 	int e = link_open(&c.link);
 
@@ -377,6 +379,23 @@ static int listener_accept(int listener)
 	if (CALL(close, listener))
 		fail("close of the listener");
 	return fd;
+}
+
+/* Until no connection is left: a FIN that comes again, since its ACK was lost, has its answer. */
+static void stay(struct tcpu_stack *stack)
+{
+	uint64_t due_us;
+
+	while ((due_us = stack_turn_tcpu(stack)) != TCPU_NEVER) {
+		struct pollfd p = { .fd = stack_fd_tcpu(stack), .events = POLLIN };
+		struct timespec t;
+		int64_t wait_us;
+
+		clock_gettime(CLOCK_MONOTONIC, &t);
+		wait_us = (int64_t)due_us - (t.tv_sec * 1000000 + t.tv_nsec / 1000);
+		if (wait_us > 0 && poll(&p, 1, (int)(wait_us / 1000) + 1) < 0)
+			fail("poll");
+	}
 }
 
 static double now(void)
@@ -425,6 +444,8 @@ int main(int argc, char **argv)
 	count_print(&out, "sent");
 	count_print(&in, "received");
 	fprintf(stderr, "peer: %.2f s, %.0f MB/s\n", now() - from, (double)(out.bytes + in.bytes) / 1e6 / (now() - from));
+	if (o.msl_ms)
+		stay(stack);
 	if (stack && stack_close_tcpu(stack))
 		fail("stack_close_tcpu");
 	EVP_MD_CTX_free(out.sha);
