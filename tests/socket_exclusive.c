@@ -255,7 +255,7 @@ static void look(void *ctx, enum link_sim_event event, const struct link_sim_pac
 	(void)ctx;
 	if (event != LINK_SIM_SENT || p->src.ip != HERE_IP || !(p->segment[13] & 2))
 		return;
-	ck_assert_uint_eq(p->segment[20] << 8 | p->segment[21], 2 << 8 | 4); /* the first option */
+	ck_assert_uint_eq(p->segment[20] * 256U + p->segment[21], 2 * 256 + 4); /* the first option */
 	announced = (unsigned)p->segment[22] << 8 | p->segment[23];
 }
 

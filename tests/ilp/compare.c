@@ -518,18 +518,26 @@ static const struct trial {
 };
 
 static unsigned long passed, failures;
+
+/* Its own function, so that no variable changes between setjmp and longjmp. */
+static bool passes(const struct trial *t)
+{
+	if (setjmp(failed))
+		return false;
+	t->run(&now);
+	return true;
+}
+
 static void try_all(const struct subject *x)
 {
 	for (size_t k = 0; k < sizeof trials / sizeof trials[0]; k++) {
 		now = *x;
 		trying = trials[k].name;
 		snprintf(last_words, sizeof last_words, "%s: %s: crashed\n0 passed, 1 failed\n", name_of(&now), trying);
-		if (setjmp(failed) == 0) {
-			trials[k].run(&now);
+		if (passes(&trials[k]))
 			passed++;
-		} else {
+		else
 			failures++;
-		}
 	}
 }
 
