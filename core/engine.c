@@ -189,6 +189,7 @@ struct tcb *tcb_new(struct tcpu *e, struct link_addr local, struct link_addr rem
 	c->hash_next = *b;
 	*b = c;
 	e->connections++;
+	e->receiving++;
 	tcb_init(c);
 	return c;
 }
@@ -292,6 +293,7 @@ void tcb_drop(struct tcb *c, int error)
 		heap_remove(c);
 		unlink_from(bucket(e, c), c);
 		e->connections--;
+		e->receiving -= !c->fin_taken;
 		c->hash_next = e->held;
 		e->held = c;
 	}

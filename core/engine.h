@@ -22,7 +22,7 @@ struct tcb;  /* a connection, or a listener */
 #define TCPU_NEVER UINT64_MAX
 #define TCPU_SNDBUF_DEFAULT (256U << 10)
 #define TCPU_RCVBUF_DEFAULT (256U << 10)
-#define TCPU_RCVBUF_SHARE_MIN (16U << 10)
+#define TCPU_RCVBUF_SHARE_MIN (2U << 10)
 
 /* What a connection, or all that come from a listener, may be told. 0 in a field, and "" in congestion, ask for what
  * the engine's configuration says, and there for the default in brackets. */
@@ -32,7 +32,8 @@ struct tcpu_options {
 	uint32_t sndbuf_bytes;
 	/* Receive buffer; before connect or listen. Set, it stays as it is; not set, it begins with [TCPU_RCVBUF_DEFAULT]
 	 * and grows with what the application takes in a round trip, up to rcvbuf_max; and no further than what its link
-	 * says that may wait there, shared by all connections of the moment, but for TCPU_RCVBUF_SHARE_MIN each. */
+	 * says that may wait there, shared by all connections of the moment whose peers have not ended, but for
+	 * TCPU_RCVBUF_SHARE_MIN each: the window keeps to that, however large the buffer is. */
 	uint32_t rcvbuf_bytes;
 	uint32_t mss_max;          /* data bytes of a segment, both ways [what the link carries]; before connect or listen */
 	uint32_t syn_retries;      /* timeouts of SYN or SYN,ACK in a row before ETIMEDOUT [7: 3 minutes] */

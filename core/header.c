@@ -135,14 +135,20 @@ static void put_options(struct tcb *c, uint8_t flags, uint32_t data_len, struct 
 
 /* ---- segments of a connection ---- */
 
+/* Of the buffer: what the link holds for each connection of now is less, where they are many. */
+static uint32_t usable(const struct tcb *c)
+{
+	return min_u32(c->rcv.size, tcb_rcvbuf_share(c));
+}
+
 /* The window to announce. Its right edge never moves back, and moves on only by a worthwhile step: RFC 9293 3.8.6.2.2,
  * silly windows. */
 static uint32_t window(const struct tcb *c)
 {
-	uint32_t room = min_u32(rcvbuf_room(&c->rcv), 0xffffu << c->rcv_scale);
+	uint32_t most = usable(c), room = min_u32(min_u32(rcvbuf_room(&c->rcv), 0xffffu << c->rcv_scale), most);
 	uint32_t told = seq_gt(c->rcv_adv, c->rcv_nxt) ? c->rcv_adv - c->rcv_nxt : 0;
 
-	if (room < told || room - told < min_u32(c->rcv.size / 2, c->mss))
+	if (room < told || room - told < min_u32(most / 2, c->mss))
 		return told;
 	return room;
 }
@@ -220,7 +226,7 @@ void tcb_window_opened(struct tcb *c)
 {
 	if (!is_synchronized(c) || c->fin_taken)
 		return;
-	if (seq_geq(c->rcv_nxt + window(c), c->rcv_adv + min_u32(c->rcv.size / 2, 2 * c->mss))) {
+	if (seq_geq(c->rcv_nxt + window(c), c->rcv_adv + min_u32(usable(c) / 2, 2 * c->mss))) {
 		c->ack_now = true;
 		tcb_flush_later(c);
 	}

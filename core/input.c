@@ -264,6 +264,7 @@ static void fin_input(struct tcb *c)
 	if (!c->fin_known || c->fin_seq != c->rcv_nxt || c->fin_taken)
 		return;
 	c->fin_taken = true;
+	c->engine->receiving--;
 	c->rcv_nxt++;
 	rcvbuf_end(&c->rcv);
 	tcb_give_ranges(c);

@@ -153,9 +153,9 @@ uint32_t tcb_rcvbuf_share(const struct tcb *c)
 	const struct tcpu *e = c->engine;
 	uint32_t most = e->link->window_max;
 
-	if (!most || c->options.rcvbuf_bytes)
+	if (!most)
 		return UINT32_MAX;
-	return max_u32(most / max_u32(e->connections, 1), TCPU_RCVBUF_SHARE_MIN);
+	return max_u32(most / max_u32(e->receiving, 1), TCPU_RCVBUF_SHARE_MIN);
 }
 
 void tcb_took(struct tcb *c, uint32_t n)

@@ -174,6 +174,7 @@ struct tcpu {
 	uint64_t now;           /* microseconds */
 	struct tcb **table;     /* connections by hash of their addresses */
 	uint32_t table_size, connections, listeners_count;
+	uint32_t receiving;     /* of the connections: those whose peers may still send */
 	struct tcb *listeners;
 	struct tcb *held;       /* closed, but the user holds them */
 	struct tcb *flush;      /* those that want ACK or output at tcpu_flush */

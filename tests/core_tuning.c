@@ -291,6 +291,33 @@ START_TEST(link_and_configuration_bound_the_growth)
 }
 END_TEST
 
+/* A window that has grown falls to its share of the link when others come, whatever SO_RCVBUF says (_i), and grows again
+ * when their peers have ended. */
+START_TEST(windows_share_the_link)
+{
+	struct net_config c = long_fat_path();
+	struct tcb *other[13], *listener;
+
+	c.input_bytes[1] = 1400000;
+	if (_i)
+		c.engine[1].options.rcvbuf_bytes = 3000000;
+	path_open(&path, &c);
+	net_run(&path.net, 5 * NET_S);
+	ck_assert_uint_gt(net_info(path.server).rcv_wnd_bytes, 600000);
+	ck_assert_int_eq(tcpu_listen(path.net.peer[1].engine, net_addr(&path.net, 1, NET_PORT), 20, NULL, &listener), 0);
+	for (int i = 0; i < 13; i++)
+		other[i] = net_connect(&path.net);
+	net_run(&path.net, NET_S);
+	ck_assert_uint_le(net_info(path.server).rcv_wnd_bytes, 700000 / 14);
+	ck_assert_uint_gt(net_info(path.server).rcv_wnd_bytes, 700000 / 14 / 2);
+	for (int i = 0; i < 13; i++)
+		tcpu_close(other[i]);
+	net_run(&path.net, NET_S);
+	ck_assert_uint_gt(net_info(path.server).rcv_wnd_bytes, 600000);
+	net_close(&path.net);
+}
+END_TEST
+
 START_TEST(small_limit_is_where_a_buffer_begins)
 {
 	struct net_config c = long_fat_path();
@@ -413,7 +440,7 @@ int main(void)
 		small_limit_is_where_a_buffer_begins, bytes_survive_the_growth, growth_waits_for_memory,
 		scale_is_for_what_the_buffer_may_become, buffer_grows_no_further_than_the_window };
 	const TTest *twice[] = { buffer_grows_when_the_path_gets_longer, slow_reader_gets_no_larger_buffer,
-		link_and_configuration_bound_the_growth };
+		link_and_configuration_bound_the_growth, windows_share_the_link };
 
 	for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
 		tcase_add_test(c, tests[i]);

@@ -13,6 +13,7 @@
 #define TABLE_LOCALS 4096
 #define TABLE_SHORTCUTS 256
 #define TABLE_NEIGHBOURS 1024 /* at a time */
+#define TABLE_PROBE 65536 /* bytes of a ring */
 
 /*
  * What a claim is looked up by: a connection (all set), an address and port (remote and remote_port 0), a port of all

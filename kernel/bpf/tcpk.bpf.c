@@ -367,16 +367,18 @@ static __always_inline int to_remote(struct __sk_buff *skb, const struct iphdr *
 {
 	struct bpf_fib_lookup route = { .family = AF_INET, .ipv4_src = ip->saddr, .ipv4_dst = ip->daddr,
 		.l4_protocol = IPPROTO_TCP, .ifindex = lo_ifindex };
-	struct bpf_redir_neigh hop = { .nh_family = AF_INET };
+	struct bpf_redir_neigh hop = { 0 };
 	long e;
 
 	route.tot_len = skb->gso_size ? skb->gso_size + IP_HEADER + tcp_header : bpf_ntohs(ip->tot_len);
 	e = bpf_fib_lookup(skb, &route, sizeof route, 0);
 	if (e != BPF_FIB_LKUP_RET_SUCCESS && e != BPF_FIB_LKUP_RET_NO_NEIGH)
 		return TC_ACT_SHOT;
-	if (e == BPF_FIB_LKUP_RET_SUCCESS && to_other_end(skb, &route))
+	/* RFC 8950: the next hop may have an IPv6 address. */
+	if (e == BPF_FIB_LKUP_RET_SUCCESS && route.family == AF_INET && to_other_end(skb, &route))
 		return bpf_redirect_peer(route.ifindex, 0);
-	hop.ipv4_nh = route.ipv4_dst;
+	hop.nh_family = route.family;
+	__builtin_memcpy(hop.ipv6_nh, route.ipv6_dst, sizeof hop.ipv6_nh); /* or an IPv4 one, at the same place */
 	return bpf_redirect_neigh(route.ifindex, &hop, sizeof hop, 0);
 }
 
@@ -470,6 +472,30 @@ int tcpk_mute(struct __sk_buff *skb)
 {
 	(void)skb;
 	return TC_ACT_SHOT;
+}
+
+/*
+ * Whether a reader who claims to have read what is not written yet can make two records share a place: then bytes of a
+ * packet would stand where the kernel keeps a record's header (CVE-2024-41009). Says how many there were; one is right.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, TABLE_PROBE);
+} tcpk_probed SEC(".maps");
+
+SEC("tc")
+int tcpk_probe(struct __sk_buff *skb)
+{
+	void *one = bpf_ringbuf_reserve(&tcpk_probed, TABLE_PROBE / 4 * 3, 0), *two;
+
+	(void)skb;
+	if (!one)
+		return 0;
+	two = bpf_ringbuf_reserve(&tcpk_probed, TABLE_PROBE / 4 * 3, 0);
+	if (two)
+		bpf_ringbuf_discard(two, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_discard(one, BPF_RB_NO_WAKEUP);
+	return two ? 2 : 1;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

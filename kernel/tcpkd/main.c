@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -133,6 +134,18 @@ static const char *find_pins(const char *wanted, bool *bad)
 	return pins;
 }
 
+/* One at a time: what another finds there it takes for its own, and for what nobody serves. Until the process ends. */
+static bool lock_pins(const char *pins)
+{
+	int fd = pins ? open(pins, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	if (!pins || (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB)))
+		return true;
+	fprintf(stderr, "tcpkd: %s: %s\n", pins, errno == EWOULDBLOCK ?
+		"another tcpkd has its maps there; end that one, or choose other --pins" : strerror(errno));
+	return false;
+}
+
 static int socket_of(const struct arguments *a)
 {
 	int fd = SD_LISTEN_FDS_START;
@@ -238,7 +251,7 @@ int main(int argc, char **argv)
 	if (!read_policy(&policy, a.policy))
 		return FAILED;
 	pins = find_pins(a.pins, &bad);
-	if (bad)
+	if (bad || !lock_pins(pins))
 		return FAILED;
 	many_descriptors();
 	all.table = table_open(pins);

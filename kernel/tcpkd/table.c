@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 struct table {
@@ -41,6 +42,27 @@ static void no_pins(struct tcpk *bpf)
 		bpf_map__set_pin_path(map, NULL);
 }
 
+/* Clients write their reader's position: no kernel without the mend of CVE-2024-41009 is to be given to them. */
+static bool is_sound(struct tcpk *bpf)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	uint8_t frame[64] = { 0 };
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = sizeof frame, .repeat = 1);
+	uint64_t *consumer = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(bpf->maps.tcpk_probed), 0);
+	int e;
+
+	if (consumer == MAP_FAILED)
+		return false;
+	*consumer = TABLE_PROBE / 4 * 3;
+	e = bpf_prog_test_run_opts(bpf_program__fd(bpf->progs.tcpk_probe), &run);
+	munmap(consumer, page);
+	if (!e && run.retval == 1)
+		return true;
+	fprintf(stderr, "tcpkd: this kernel's ring buffers are not safe in the hands of programs: %s; CVE-2024-41009 is "
+		"mended in 6.1.192, 6.12.95 and 6.18, say: use a newer one\n", e ? strerror(-e) : "two records in one place");
+	return false;
+}
+
 struct table *table_open(const char *pins)
 {
 	DECLARE_LIBBPF_OPTS(bpf_object_open_opts, options, .pin_root_path = pins ? pins : "/");
@@ -58,6 +80,11 @@ struct table *table_open(const char *pins)
 			pins ? "; if maps of another version are pinned, remove " : "", pins ? pins : "");
 		if (t->bpf)
 			tcpk__destroy(t->bpf);
+		free(t);
+		return NULL;
+	}
+	if (!is_sound(t->bpf)) {
+		tcpk__destroy(t->bpf);
 		free(t);
 		return NULL;
 	}

@@ -185,6 +185,12 @@ start claimant near "$bin/claimant" "$tmp/tcpkd.sock"
 stdin=/dev/null
 say claim $here 6013
 await claimant "claimed $here 6013"
+refused() { # ARGUMENT...: a tcpkd with the same pins does nothing
+	! at near "$tcpkd" --pins "$pins" "$@" >"$tmp/refused" 2>&1 && grep -q 'another tcpkd has its maps there' "$tmp/refused"
+}
+check "tcpkd --remove while one serves" refused --remove
+check "a second one" refused --socket "$tmp/second.sock"
+check "and nothing has changed" [ -n "$(left)" ]
 ended tcpkd KILL
 check "kill: all is left" [ -n "$(left)" ]
 check "tcpkd --remove" at near "$tcpkd" --pins "$pins" --remove
