@@ -99,6 +99,20 @@ static int stack_new(struct tcpu_stack **out)
 	return e;
 }
 
+/* Whether its link has gone. Then it is left to the sockets that it still has, and goes with the last of them. */
+static bool left_behind(struct tcpu_stack *k)
+{
+	stack_enter(k);
+	if (!k->gone) {
+		stack_leave(k);
+		return false;
+	}
+	k->kept = false;
+	orphan_remove(k);
+	stack_drop(k);
+	return true;
+}
+
 /* Over TCPK: one for all sockets of the process, since each would have a ring and a TAP of its own. A child that fork
  * has made begins anew: what comes reaches only one process. */
 static int stack_of_tcpk(struct tcpu_stack **out)
@@ -110,7 +124,7 @@ static int stack_of_tcpk(struct tcpu_stack **out)
 	int e = 0;
 
 	pthread_mutex_lock(&lock);
-	if (!made || by != getpid()) {
+	if (!made || by != getpid() || left_behind(made)) {
 		e = link_tcpk_open(&(struct link_tcpk_config){ 0 }, &link);
 		if (!e) {
 			e = make(link, &(struct tcpu_config){ .delack_us = TCPU_ACK_ON_FLUSH }, &made);
