@@ -102,3 +102,12 @@ transfer "another in its place" far $far "$kernel --close late" near "$tcpu --se
 
 ! "$tcpkd" --shortcut a_name_that_no_device_can_have 2>"$tmp/refused" || false
 check "a name too long" grep -q 'no name of a device' "$tmp/refused"
+
+# RFC 8950: an IPv4 route whose next hop has an IPv6 address. Its neighbour is asked for by that, on the long way.
+for side in near:to_middle:2 middle:to_near:1; do
+	IFS=: read -r namespace device number <<<"$side"
+	at "$namespace" sysctl -qw "net.ipv6.conf.$device.disable_ipv6=0"
+	at "$namespace" ip -6 addr add fe80::$number/64 dev "$device" nodad
+done
+at near ip route add $far via inet6 fe80::1 dev to_middle
+way "by an IPv6 next hop" long both_ways "by an IPv6 next hop"
