@@ -44,6 +44,7 @@ void tcb_init(struct tcb *c)
 	c->sack = !(k->without & TCPU_NO_SACK);
 	c->timestamps = !(k->without & TCPU_NO_TIMESTAMPS);
 	c->ecn = k->ecn && !(k->without & TCPU_NO_ECN);
+	rcvbuf_init(&c->rcv, tcb_keyed(c, 0x524e47));
 	c->ts_offset = tcb_keyed(c, 0x5453);
 	tcb_set_iss(c, tcb_isn(c));
 	c->rto = max_u32(k->rto_initial_us, k->rto_min_us);
@@ -343,6 +344,7 @@ ssize_t tcpu_peek(struct tcb *c, void *buffer, size_t len)
 
 	if (c->state == TCPU_LISTEN)
 		return -ENOTCONN;
+	rcvbuf_look(&at);
 	while ((size_t)taken < len && (n = rcvbuf_peek(&at, &data))) {
 		n = len - (size_t)taken < n ? (uint32_t)(len - (size_t)taken) : n;
 		memcpy((uint8_t *)buffer + taken, data, n);
@@ -359,6 +361,8 @@ ssize_t tcpu_peek(struct tcb *c, void *buffer, size_t len)
 void tcpu_sink(struct tcb *c, struct seam_sink *sink)
 {
 	c->sink = sink;
+	if (sink && sink->show)
+		tcb_show(c);
 }
 
 void tcpu_options(const struct tcb *c, struct tcpu_options *out)
