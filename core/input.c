@@ -118,7 +118,6 @@ static void passed(struct tcb *c, const struct segment *s, uint64_t off, uint32_
 	tcb_took(c, n);
 	c->count.direct_bytes += n;
 	if (n < s->len) { /* a vouched one, of which the sink wanted only the beginning */
-		tcb_take_range(c, &c->rcv.over);
 		if (tcb_take_rcvbuf(c) == 0)
 			(void)rcvbuf_keep(&c->rcv, off + n, s->data + n, s->len - n);
 	}

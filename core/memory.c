@@ -123,7 +123,7 @@ void tcb_take_range(struct tcb *c, struct ranges *r)
 
 	if (r->count < r->max || r->max >= most || !(memory = memory_take(c->engine, ranges_memory(max))))
 		return;
-	ranges_move(r, memory, max);
+	ranges_move(r, memory, max, tcb_keyed(c, r == &c->rcv.over ? 0x524e47 : 0x474f4e));
 	memory_give(c->engine, old, old_bytes);
 }
 
@@ -134,7 +134,7 @@ static void give_nodes(struct tcb *c, struct ranges *r)
 
 	if (!old || r->count)
 		return;
-	ranges_move(r, NULL, 0);
+	ranges_move(r, NULL, 0, 0);
 	memory_give(c->engine, old, old_bytes);
 }
 

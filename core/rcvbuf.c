@@ -11,13 +11,6 @@ uint32_t rcvbuf_ranges_max(uint32_t size)
 	return max > RANGES_MIN ? max : RANGES_MIN;
 }
 
-void rcvbuf_init(struct rcvbuf *b, uint32_t seed)
-{
-	b->ring = NULL;
-	ranges_init(&b->over, seed);
-	ranges_init(&b->gone, ~seed);
-}
-
 static void put(struct rcvbuf *b, uint64_t off, const uint8_t *data, uint32_t len)
 {
 	uint32_t at = (uint32_t)(off % b->size);

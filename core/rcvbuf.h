@@ -2,8 +2,8 @@
  * put where it belongs at once, and the ranges that came over holes (core/ranges.h). What a sink takes straight from
  * the packet buffer never passes here, in order or over a hole. Offsets count the bytes of the stream.
  *
- * Memory is the caller's: a ring, not needed before the first byte is kept, and nodes for the ranges, not needed while
- * there are none. */
+ * Zeros but for the size are a buffer to which nothing has come. Memory is the caller's: a ring, not needed before the
+ * first byte is kept, and nodes for the ranges, not needed while there are none. */
 #ifndef CORE_RCVBUF_H
 #define CORE_RCVBUF_H
 
@@ -26,8 +26,6 @@ struct rcvbuf {
  * once has what lies behind them dropped; it comes again. Every other segment of a window may be lost when a segment
  * has 1280 bytes, or every fifth at random when it has 410. */
 uint32_t rcvbuf_ranges_max(uint32_t size);
-/* Nothing has come, and there is no memory; size is set. seed: unknown to the peer. */
-void rcvbuf_init(struct rcvbuf *, uint32_t seed);
 /* Moves all bytes that are kept to a larger ring; the old one is the caller's again. */
 void rcvbuf_grow(struct rcvbuf *, uint8_t *ring, uint32_t size);
 /* Keeps data[0..len), len > 0, at off; bytes before next or behind read + size must have been cut off. false: more

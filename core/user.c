@@ -44,7 +44,6 @@ void tcb_init(struct tcb *c)
 	c->sack = !(k->without & TCPU_NO_SACK);
 	c->timestamps = !(k->without & TCPU_NO_TIMESTAMPS);
 	c->ecn = k->ecn && !(k->without & TCPU_NO_ECN);
-	rcvbuf_init(&c->rcv, tcb_keyed(c, 0x524e47));
 	c->ts_offset = tcb_keyed(c, 0x5453);
 	tcb_set_iss(c, tcb_isn(c));
 	c->rto = max_u32(k->rto_initial_us, k->rto_min_us);

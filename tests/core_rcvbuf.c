@@ -230,14 +230,13 @@ static void make_nodes(struct rcvbuf *b)
 	for (int i = 0; i < 2; i++) {
 		void *old = both[i]->node;
 
-		ranges_move(both[i], malloc(ranges_memory(max)), max);
+		ranges_move(both[i], malloc(ranges_memory(max)), max, rnd(&dice, UINT32_MAX));
 		free(old);
 	}
 }
 
-static void make(struct rcvbuf *b, uint32_t seed)
+static void make(struct rcvbuf *b)
 {
-	rcvbuf_init(b, seed);
 	b->ring = malloc(b->size);
 	make_nodes(b);
 }
@@ -288,7 +287,7 @@ START_TEST(buffer_puts_all_in_place)
 
 	memset(&map, 0, sizeof map);
 	map.size = b.size;
-	make(&b, rnd(&dice, UINT32_MAX));
+	make(&b);
 	memset(b.ring, 0xa5, b.size);
 	for (map.now = 1; map.now <= 100000; map.now++) {
 		uint32_t what = rnd(&dice, 100), from = rnd(&dice, (uint32_t)(map.next < 500 ? map.next : 500) + 1);
@@ -336,7 +335,7 @@ START_TEST(fifth_of_a_window_may_be_lost)
 	struct rcvbuf b = { .size = 4 << 20 };
 
 	dice = random_seed(_i);
-	make(&b, rnd(&dice, UINT32_MAX));
+	make(&b);
 	for (uint64_t off = sizeof data; off + sizeof data <= b.size; off += sizeof data)
 		must(rnd(&dice, 5) == 0 || rcvbuf_keep(&b, off, data, sizeof data));
 	must(b.over.count > 300);
@@ -354,7 +353,7 @@ START_TEST(half_of_a_window_may_be_lost)
 	struct rcvbuf b = { .size = 256 << 10 };
 	uint32_t n = b.size / sizeof data;
 
-	make(&b, 1);
+	make(&b);
 	for (uint32_t i = 1; i < n; i += 2)
 		ck_assert(rcvbuf_keep(&b, i * sizeof data, data, sizeof data));
 	ck_assert_uint_eq(b.over.count, n / 2);
@@ -403,7 +402,7 @@ static int script_replay(const char *path)
 	int acks = 0, n;
 
 	ck_assert_ptr_nonnull(file);
-	make(&b, 1);
+	make(&b);
 	while (fgets(line, sizeof line, file)) {
 		if (sscanf(line, "+%*f < %8s %lu:%lu(", flags, &begin, &end) == 3 && !strcmp(flags, "."))
 			script_in(&b, begin - 1, end - 1);
@@ -513,8 +512,8 @@ START_TEST(engine_keeps_priorities_secret)
 
 	for (uint64_t i = 0; i < 3; i++) {
 		talk_accept(&t, &(struct net_config){ .seed = 1 + i / 2 }, 1000);
-		talk_say(&t, 0, "x", 1);
-		random[i] = t.c->rcv.over.random;
+		talk_say_at(&t, ACK, t.seq + 1, t.ack, "x", 1);
+		random[i] = t.c->rcv.over.node[0].priority;
 		talk_close(&t);
 	}
 	ck_assert_uint_eq(random[0], random[1]);
