@@ -89,16 +89,53 @@ static void ecn_input(struct tcb *c, const struct segment *s)
 	c->ack_now |= c->ecn_echo && !before;
 }
 
+/* Whether the sink may have the segment's text, which stands at off, straight from the packet buffer. */
+static bool is_for_sink(struct tcb *c, const struct segment *s, uint64_t off)
+{
+	const uint32_t ahead = s->seq - c->rcv_nxt, room = rcvbuf_room(&c->rcv);
+
+	if (!is_receiving(c) || !c->sink || c->sink->done || (s->flags & ~(TH_PSH | TH_ECE | TH_CWR)) != TH_ACK ||
+		s->len == 0 || s->len > room || ahead > room - s->len || c->fin_known || !ack_in_range(c, s) ||
+		!timestamp_acceptable(c, s))
+		return false;
+	if (ahead == 0 && rcvbuf_empty(&c->rcv))
+		return true;
+	if (!c->sink->show)
+		return false;
+	tcb_take_range(c, &c->rcv.over);
+	tcb_take_range(c, &c->rcv.gone);
+	return rcvbuf_may_pass(&c->rcv, off, s->len);
+}
+
+/* What the sink has taken counts: n bytes of it at off. */
+static void passed(struct tcb *c, const struct segment *s, uint64_t off, uint32_t n)
+{
+	const uint64_t before = c->rcv.next;
+
+	if (off == before && c->rcv.over.count)
+		c->ack_now = true; /* RFC 5681 4.2: a hole is filled */
+	rcvbuf_pass(&c->rcv, off, n);
+	tcb_took(c, n);
+	c->count.direct_bytes += n;
+	if (n < s->len) { /* a vouched one, of which the sink wanted only the beginning */
+		if (tcb_take_rcvbuf(c) == 0)
+			(void)rcvbuf_keep(&c->rcv, off + n, s->data + n, s->len - n);
+	}
+	received(c, s, (uint32_t)(c->rcv.next - before));
+	if (off == before)
+		return;
+	c->count.out_of_order++;
+	tcb_send_ack(c); /* RFC 5681 4.2: at once */
+}
+
 /* true: the segment is done with. */
 static bool direct(struct tcb *c, const struct segment *s, bool vouched)
 {
-	uint64_t off = c->rcv.next;
+	const uint64_t off = c->rcv.next + (s->seq - c->rcv_nxt);
 	uint16_t sum;
 	size_t n;
 
-	if (!is_receiving(c) || !c->sink || c->sink->done || (s->flags & ~(TH_PSH | TH_ECE | TH_CWR)) != TH_ACK ||
-		s->seq != c->rcv_nxt || s->len == 0 || s->len > rcvbuf_room(&c->rcv) || !rcvbuf_empty(&c->rcv) ||
-		c->fin_known || !ack_in_range(c, s) || !timestamp_acceptable(c, s))
+	if (!is_for_sink(c, s, off))
 		return false;
 	n = c->sink->drain(c->sink->ctx, off, s->data, s->len, vouched ? NULL : &sum);
 	if (n == 0)
@@ -116,14 +153,9 @@ static bool direct(struct tcb *c, const struct segment *s, bool vouched)
 	heard(c);
 	timestamp_update(c, s);
 	ecn_input(c, s);
-	rcvbuf_pass(&c->rcv, (uint32_t)n);
-	tcb_took(c, (uint32_t)n);
-	c->count.direct_bytes += n;
-	if (n < s->len) { /* a vouched one, of which the sink wanted only the beginning */
-		if (tcb_take_rcvbuf(c) == 0 && rcvbuf_keep(&c->rcv, off + n, s->data + n, s->len - (uint32_t)n))
-			n = s->len;
-	}
-	received(c, s, (uint32_t)n);
+	passed(c, s, off, (uint32_t)n);
+	if (c->rcv.over.node && !c->rcv.over.count)
+		tcb_give_ranges(c);
 	ack_arrives(c, s);
 	return true;
 }
@@ -237,6 +269,33 @@ static void reset_input(struct tcb *c, const struct segment *s)
 	}
 }
 
+/* What waits over a hole, with the byte at off among it, is shown to the sink. */
+static void show(struct tcb *c, uint64_t off)
+{
+	const uint8_t *data[2];
+	uint32_t len[2];
+	struct range r, taken;
+
+	if (!c->sink || !c->sink->show || c->sink->done || !rcvbuf_waiting(&c->rcv, off, &r))
+		return;
+	tcb_take_range(c, &c->rcv.gone);
+	if (c->rcv.gone.count == c->rcv.gone.max)
+		return;
+	rcvbuf_pieces(&c->rcv, &r, data, len);
+	if (!c->sink->show(c->sink->ctx, r.begin, data, len, &taken.begin, &taken.end))
+		return;
+	rcvbuf_take(&c->rcv, taken.begin, taken.end);
+	tcb_took(c, (uint32_t)(taken.end - taken.begin));
+}
+
+void tcb_show(struct tcb *c)
+{
+	struct range r = { 0, 0 };
+
+	while (ranges_meet(&c->rcv.over, r.end, UINT64_MAX, &r))
+		show(c, r.begin);
+}
+
 /* Sixth and seventh: text. */
 static void text_input(struct tcb *c, const struct segment *s)
 {
@@ -247,9 +306,11 @@ static void text_input(struct tcb *c, const struct segment *s)
 	if (in_order && c->rcv.over.count)
 		c->ack_now = true; /* RFC 5681 4.2: a hole is filled */
 	if (memory && !in_order)
-		tcb_take_range(c);
+		tcb_take_range(c, &c->rcv.over);
 	if (memory && rcvbuf_keep(&c->rcv, off, s->data, s->len))
 		received(c, s, (uint32_t)(c->rcv.next - before));
+	if (!in_order)
+		show(c, off);
 	if (c->rcv.over.node && !c->rcv.over.count)
 		tcb_give_ranges(c);
 	if (!in_order) {

@@ -111,33 +111,37 @@ int tcb_take_rcvbuf(struct tcb *c)
 	ring = memory_take(c->engine, c->rcv.size);
 	if (!ring)
 		return -ENOMEM;
-	rcvbuf_init(&c->rcv, ring, tcb_keyed(c, 0x524e47));
+	c->rcv.ring = ring;
 	return 0;
 }
 
-void tcb_take_range(struct tcb *c)
+void tcb_take_range(struct tcb *c, struct ranges *r)
 {
-	struct ranges *r = &c->rcv.over;
 	uint32_t most = rcvbuf_ranges_max(c->rcv.size), max = min_u32(r->max ? 2 * r->max : RANGES_FEW, most);
 	void *old = r->node, *memory;
 	size_t old_bytes = ranges_memory(r->max);
 
 	if (r->count < r->max || r->max >= most || !(memory = memory_take(c->engine, ranges_memory(max))))
 		return;
-	ranges_move(r, memory, max);
+	ranges_move(r, memory, max, tcb_keyed(c, r == &c->rcv.over ? 0x524e47 : 0x474f4e));
+	memory_give(c->engine, old, old_bytes);
+}
+
+static void give_nodes(struct tcb *c, struct ranges *r)
+{
+	void *old = r->node;
+	size_t old_bytes = ranges_memory(r->max);
+
+	if (!old || r->count)
+		return;
+	ranges_move(r, NULL, 0, 0);
 	memory_give(c->engine, old, old_bytes);
 }
 
 void tcb_give_ranges(struct tcb *c)
 {
-	struct ranges *r = &c->rcv.over;
-	void *old = r->node;
-	size_t old_bytes = ranges_memory(r->max);
-
-	if (!old)
-		return;
-	ranges_move(r, NULL, 0);
-	memory_give(c->engine, old, old_bytes);
+	give_nodes(c, &c->rcv.over);
+	give_nodes(c, &c->rcv.gone);
 }
 
 uint32_t tcb_rcvbuf_limit(const struct tcb *c)
@@ -192,7 +196,7 @@ void memory_give_buffers(struct tcb *c)
 	c->engine->batch = 0;
 	c->snd.count = c->snd.sent = 0;
 	tcb_give_spans(c);
-	c->rcv.over.count = 0;
+	c->rcv.over.count = c->rcv.gone.count = 0;
 	tcb_give_ranges(c);
 	tcb_keep_undo(c, false);
 	memory_give(c->engine, c->snd.ring, c->snd.size);

@@ -7,21 +7,14 @@ size_t ranges_memory(uint32_t max)
 	return ((size_t)max + 1) * sizeof(struct ranges_node);
 }
 
-void ranges_init(struct ranges *r, uint32_t seed)
-{
-	*r = (struct ranges){ .random = seed ? seed : 1 };
-}
-
-void ranges_move(struct ranges *r, void *memory, uint32_t max)
+void ranges_move(struct ranges *r, void *memory, uint32_t max, uint32_t seed)
 {
 	struct ranges_node *node = memory;
 
-	if (!r->count)
-		r->touched = r->unused = 0;
 	if (node && r->count)
-		memcpy(node, r->node, ranges_memory(r->touched));
+		memcpy(node, r->node, ranges_memory((uint32_t)r->node[0].range.end));
 	else if (node)
-		node[0] = (struct ranges_node){ 0 };
+		node[0] = (struct ranges_node){ .priority = seed ? seed : 1 };
 	r->node = node;
 	r->max = max;
 }
@@ -105,26 +98,29 @@ static void take_out(struct ranges *r, uint32_t *at)
 
 	merge(r, n->left, n->right, at);
 	leave_list(r, i);
-	n->right = r->unused;
-	r->unused = i;
+	n->right = r->node[0].right;
+	r->node[0].right = i;
 	r->count--;
 }
 
 /* Marsaglia's xorshift: good enough for who does not know its state. */
 static uint32_t draw(struct ranges *r)
 {
-	r->random ^= r->random << 13;
-	r->random ^= r->random >> 17;
-	r->random ^= r->random << 5;
-	return r->random;
+	uint32_t *x = &r->node[0].priority;
+
+	*x ^= *x << 13;
+	*x ^= *x >> 17;
+	*x ^= *x << 5;
+	return *x;
 }
 
 static void put_in(struct ranges *r, uint64_t begin, uint64_t end)
 {
-	uint32_t i = r->unused ? r->unused : ++r->touched, *at = &r->node[0].left;
+	struct ranges_node *books = &r->node[0];
+	uint32_t i = books->right ? books->right : (uint32_t)++books->range.end, *at = &books->left;
 	struct ranges_node *n = &r->node[i];
 
-	r->unused = r->unused ? n->right : 0;
+	books->right = books->right ? n->right : 0;
 	n->range = (struct range){ begin, end };
 	n->priority = draw(r);
 	while (*at && r->node[*at].priority >= n->priority)

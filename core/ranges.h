@@ -16,8 +16,9 @@ struct range {
 	uint64_t begin, end;
 };
 
-/* The implementation's own. Nodes are known by index, so that they may move; 0 is none, and node 0 no range: root is
- * its left, and the list of the latest begins and ends at it. */
+/* The implementation's own. Nodes are known by index, so that they may move; 0 is none, and node 0 no range: it keeps
+ * the books. Root is its left, the list of the latest begins and ends at it, the first node that is free is its right;
+ * nodes 1 to its range.end were ever used; its priority is the last that was drawn. */
 struct ranges_node {
 	struct range range;
 	uint32_t left, right;  /* lower and higher ranges; of a node that is free: right, the next free one */
@@ -28,18 +29,14 @@ struct ranges_node {
 struct ranges {
 	struct ranges_node *node; /* borrowed; NULL: no memory for any, and count is 0 */
 	uint32_t max, count;
-	uint32_t touched;         /* nodes that were ever used: 1 to touched */
-	uint32_t unused;          /* the first of them that is free */
-	uint32_t random;
 };
 
 /* Bytes of memory for so many ranges, aligned as a uint64_t. */
 size_t ranges_memory(uint32_t max);
-/* No range, and no memory. seed: unknown to the peer. */
-void ranges_init(struct ranges *, uint32_t seed);
 /* Moves all to memory for max ranges, no fewer than before, or takes the memory away (NULL, 0) when there is no range;
- * the old memory is the caller's again. */
-void ranges_move(struct ranges *, void *memory, uint32_t max);
+ * the old memory is the caller's again. Zeros are a set that has none yet. seed: for priorities, where there is no
+ * range; unknown to the peer. */
+void ranges_move(struct ranges *, void *memory, uint32_t max, uint32_t seed);
 /* Adds [begin, end), begin < end, and joins what it touches or overlaps: the latest touched range now. false: it would
  * be one range too many, and nothing was changed. */
 bool ranges_add(struct ranges *, uint64_t begin, uint64_t end);

@@ -11,12 +11,6 @@ uint32_t rcvbuf_ranges_max(uint32_t size)
 	return max > RANGES_MIN ? max : RANGES_MIN;
 }
 
-void rcvbuf_init(struct rcvbuf *b, uint8_t *ring, uint32_t seed)
-{
-	b->ring = ring;
-	ranges_init(&b->over, seed);
-}
-
 static void put(struct rcvbuf *b, uint64_t off, const uint8_t *data, uint32_t len)
 {
 	uint32_t at = (uint32_t)(off % b->size);
@@ -118,21 +112,97 @@ void rcvbuf_end(struct rcvbuf *b)
 uint32_t rcvbuf_peek(const struct rcvbuf *b, const uint8_t **data)
 {
 	uint64_t n = b->next - b->read;
+	struct range first;
 
 	if (n == 0)
 		return 0;
+	if (ranges_first(&b->gone, &first) && first.begin - b->read < n)
+		n = first.begin - b->read;
 	uint32_t at = (uint32_t)(b->read % b->size);
 
 	*data = b->ring + at;
 	return (uint32_t)(b->size - at < n ? b->size - at : n);
 }
 
+void rcvbuf_look(struct rcvbuf *copy)
+{
+	struct range first;
+
+	if (ranges_first(&copy->gone, &first) && first.begin < copy->next)
+		copy->next = first.begin;
+	copy->gone.count = 0;
+}
+
+/* What the user has already is read as soon as all before it is; but not behind the end of the stream. */
+static void skip_gone(struct rcvbuf *b)
+{
+	struct range first;
+
+	while (b->read < b->next && ranges_first(&b->gone, &first) && first.begin == b->read) {
+		b->read = first.end;
+		ranges_pop(&b->gone);
+	}
+}
+
 void rcvbuf_consume(struct rcvbuf *b, uint32_t n)
 {
 	b->read += n;
+	if (b->gone.count)
+		skip_gone(b);
 }
 
-void rcvbuf_pass(struct rcvbuf *b, uint32_t n)
+bool rcvbuf_may_pass(const struct rcvbuf *b, uint64_t off, uint32_t n)
 {
-	b->read = b->next += n;
+	struct range met;
+
+	if (off == b->next && rcvbuf_empty(b))
+		return true;
+	return b->over.count < b->over.max && b->gone.count < b->gone.max && !ranges_meet(&b->over, off, off + n, &met);
+}
+
+void rcvbuf_pass(struct rcvbuf *b, uint64_t off, uint32_t n)
+{
+	if (off == b->next && rcvbuf_empty(b)) {
+		b->read = b->next = off + n;
+		return;
+	}
+	ranges_add(&b->gone, off, off + n);
+	if (off > b->next)
+		ranges_add(&b->over, off, off + n);
+	else
+		fill_hole(b, off + n);
+	skip_gone(b);
+}
+
+bool rcvbuf_waiting(const struct rcvbuf *b, uint64_t off, struct range *r)
+{
+	struct range gone;
+
+	if (!ranges_meet(&b->over, off, off + 1, r))
+		return false;
+	while (ranges_meet(&b->gone, r->begin, r->end, &gone)) {
+		if (gone.begin > off) {
+			r->end = gone.begin;
+			break;
+		}
+		if (gone.end > off)
+			return false;
+		r->begin = gone.end;
+	}
+	return true;
+}
+
+void rcvbuf_pieces(const struct rcvbuf *b, const struct range *r, const uint8_t *data[2], uint32_t len[2])
+{
+	uint32_t at = (uint32_t)(r->begin % b->size), all = (uint32_t)(r->end - r->begin);
+
+	len[0] = b->size - at < all ? b->size - at : all;
+	len[1] = all - len[0];
+	data[0] = b->ring + at;
+	data[1] = b->ring;
+}
+
+bool rcvbuf_take(struct rcvbuf *b, uint64_t begin, uint64_t end)
+{
+	return ranges_add(&b->gone, begin, end);
 }

@@ -1,9 +1,9 @@
 /* The receive buffer: a ring in which every byte of the window has its place, so that what comes out of order is
  * put where it belongs at once, and the ranges that came over holes (core/ranges.h). What a sink takes straight from
- * the packet buffer never passes here. Offsets count the bytes of the stream.
+ * the packet buffer never passes here, in order or over a hole. Offsets count the bytes of the stream.
  *
- * Memory is the caller's: a ring, not needed before the first byte is kept, and nodes for the ranges, not needed while
- * there are none. */
+ * Zeros but for the size are a buffer to which nothing has come. Memory is the caller's: a ring, not needed before the
+ * first byte is kept, and nodes for the ranges, not needed while there are none. */
 #ifndef CORE_RCVBUF_H
 #define CORE_RCVBUF_H
 
@@ -15,6 +15,7 @@ struct rcvbuf {
 	uint64_t read;      /* offset of the first byte not given to the user */
 	uint64_t next;      /* offset behind the last byte without a hole: RCV.NXT */
 	struct ranges over; /* what came over holes */
+	struct ranges gone; /* of what came, behind read: given to the user already */
 	/* RFC 2883: what came again, to be reported once; begin == end: nothing. */
 	struct range duplicate;
 };
@@ -25,8 +26,6 @@ struct rcvbuf {
  * once has what lies behind them dropped; it comes again. Every other segment of a window may be lost when a segment
  * has 1280 bytes, or every fifth at random when it has 410. */
 uint32_t rcvbuf_ranges_max(uint32_t size);
-/* size is set, and that of the ring. seed: unknown to the peer. */
-void rcvbuf_init(struct rcvbuf *, uint8_t *ring, uint32_t seed);
 /* Moves all bytes that are kept to a larger ring; the old one is the caller's again. */
 void rcvbuf_grow(struct rcvbuf *, uint8_t *ring, uint32_t size);
 /* Keeps data[0..len), len > 0, at off; bytes before next or behind read + size must have been cut off. false: more
@@ -43,10 +42,22 @@ uint32_t rcvbuf_blocks(struct rcvbuf *, struct range *out, uint32_t n);
 void rcvbuf_end(struct rcvbuf *);
 /* Bytes that wait in order, as one piece of memory (the ring's end cuts it); 0: none. */
 uint32_t rcvbuf_peek(const struct rcvbuf *, const uint8_t **data);
+/* Of a copy: it ends before what the user has already, and may be read without a change to what it was copied from. */
+void rcvbuf_look(struct rcvbuf *copy);
 /* n of them were given to the user. */
 void rcvbuf_consume(struct rcvbuf *, uint32_t n);
-/* n bytes at next went to the user past the ring, which is empty. */
-void rcvbuf_pass(struct rcvbuf *, uint32_t n);
+/* Whether rcvbuf_pass may be told of [off, off + n), off not before next: none of it is here, and where not everything
+ * has come in order, there are nodes for it. */
+bool rcvbuf_may_pass(const struct rcvbuf *, uint64_t off, uint32_t n);
+/* n bytes at off went to the user past the ring. */
+void rcvbuf_pass(struct rcvbuf *, uint64_t off, uint32_t n);
+/* What waits in one piece over a hole, together with the byte at off: neither a byte that is missing nor one that the
+ * user has is among them. false: off does not wait, or not over a hole. */
+bool rcvbuf_waiting(const struct rcvbuf *, uint64_t off, struct range *);
+/* What a range of waiting bytes looks like: the ring's end may cut it. */
+void rcvbuf_pieces(const struct rcvbuf *, const struct range *, const uint8_t *data[2], uint32_t len[2]);
+/* [begin, end), which waits over a hole, was given to the user. false: there is no node for it; nothing was changed. */
+bool rcvbuf_take(struct rcvbuf *, uint64_t begin, uint64_t end);
 
 static inline bool rcvbuf_empty(const struct rcvbuf *b) { return b->read == b->next && b->over.count == 0; }
 /* How far the window may reach. */

@@ -44,6 +44,13 @@ struct seam_sink {
 	/* The n bytes taken at off were good, and count; or they were not, and never happened: the sink
 	 * puts its state back and wipes what it wrote. */
 	void (*settle)(void *ctx, uint64_t off, size_t n, bool good);
+	/* NULL: the sink wants the stream in order. Else drain is called for segments over a hole, too, with off somewhere
+	 * behind what was missing, all or nothing even where sum is NULL; and of what it declines there, or what comes cut
+	 * otherwise, show has a look: bytes that wait in one piece over a hole, from off on, and are known to be good. The
+	 * end of TCP's ring may cut them in two. It may take some from their midst: true, [*begin, *end) are the ones.
+	 * Whatever was taken over a hole is not drained again when the hole is filled: what follows it is next. */
+	bool (*show)(void *ctx, uint64_t off, const uint8_t *const data[2], const uint32_t len[2], uint64_t *begin,
+		uint64_t *end);
 	void *ctx;
 	/* Set by the sink itself when it wants no more; TCP then leaves further segments where they are. */
 	bool done;

@@ -218,8 +218,9 @@ bool tcb_may_grow_sndbuf(const struct tcb *);
 bool tcb_grow_sndbuf(struct tcb *); /* true: there is more room now */
 int tcb_take_rcvbuf(struct tcb *); /* -ENOMEM; a ring */
 void tcb_keep_undo(struct tcb *, bool keep); /* memory for it, where there is any; or none */
-void tcb_take_range(struct tcb *);  /* nodes for one range more, unless there are as many as there may be */
-void tcb_give_ranges(struct tcb *); /* there are none: their nodes are not needed */
+void tcb_take_range(struct tcb *, struct ranges *); /* a node for one more, unless there are as many as there may be */
+void tcb_show(struct tcb *); /* all that waits over holes, to the sink */
+void tcb_give_ranges(struct tcb *); /* nodes of those of the receive buffer that are empty */
 /* How large the receive buffer may grow. */
 uint32_t tcb_rcvbuf_limit(const struct tcb *);
 /* What of that may wait in the link is for all connections: this one's part of it. */

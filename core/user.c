@@ -343,6 +343,7 @@ ssize_t tcpu_peek(struct tcb *c, void *buffer, size_t len)
 
 	if (c->state == TCPU_LISTEN)
 		return -ENOTCONN;
+	rcvbuf_look(&at);
 	while ((size_t)taken < len && (n = rcvbuf_peek(&at, &data))) {
 		n = len - (size_t)taken < n ? (uint32_t)(len - (size_t)taken) : n;
 		memcpy((uint8_t *)buffer + taken, data, n);
@@ -359,6 +360,8 @@ ssize_t tcpu_peek(struct tcb *c, void *buffer, size_t len)
 void tcpu_sink(struct tcb *c, struct seam_sink *sink)
 {
 	c->sink = sink;
+	if (sink && sink->show)
+		tcb_show(c);
 }
 
 void tcpu_options(const struct tcb *c, struct tcpu_options *out)

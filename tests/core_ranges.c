@@ -90,14 +90,13 @@ START_TEST(ranges_are_a_set)
 
 	uint32_t max = 1 + rnd(&dice, rnd(&dice, 2) ? 300 : 8), reach = 1 + rnd(&dice, rnd(&dice, 3) ? 8 : 200), now;
 	void *memory = malloc(ranges_memory(max)), *old;
-	struct ranges r;
+	struct ranges r = { 0 };
 	struct range first;
 
 	memset(places, 0, sizeof places);
 	memset(memory, 0xa5, ranges_memory(max));
-	ranges_init(&r, rnd(&dice, 3));
 	must(!ranges_add(&r, 1, 2));
-	ranges_move(&r, memory, max);
+	ranges_move(&r, memory, max, rnd(&dice, 3));
 	for (now = 1; now <= 100000; now++) {
 		uint32_t begin = rnd(&dice, PLACES), room = PLACES - begin, end = begin + 1 + rnd(&dice, room < reach ? room : reach);
 		bool fits = r.count < max || (begin && places[begin - 1]);
@@ -121,8 +120,8 @@ START_TEST(ranges_are_a_set)
 			old = memory;
 			memory = malloc(ranges_memory(++max));
 			if (!r.count)
-				ranges_move(&r, NULL, 0);
-			ranges_move(&r, memory, max);
+				ranges_move(&r, NULL, 0, 0);
+			ranges_move(&r, memory, max, rnd(&dice, 3));
 			memset(old, 0x5a, ranges_memory(max - 1));
 			free(old);
 		}
@@ -136,10 +135,9 @@ static void hostile_order(uint32_t order, uint32_t seed)
 {
 	uint32_t max = rcvbuf_ranges_max(4 << 20), at, depth;
 	void *memory = malloc(ranges_memory(max));
-	struct ranges r;
+	struct ranges r = { 0 };
 
-	ranges_init(&r, seed);
-	ranges_move(&r, memory, max);
+	ranges_move(&r, memory, max, seed);
 	for (uint32_t i = 0; i < max; i++) {
 		at = order == 0 ? i : order == 1 ? max - i : i & 1 ? i : 2 * max - i;
 		must(ranges_add(&r, 2 * at, 2 * at + 1));
@@ -166,12 +164,12 @@ END_TEST
 START_TEST(ranges_hang_on_the_seed)
 {
 	uint32_t max = 200, shape[8] = { 0 };
-	struct ranges r;
 	void *memory = malloc(ranges_memory(max));
 
 	for (uint32_t s = 0; s < 8; s++) {
-		ranges_init(&r, s);
-		ranges_move(&r, memory, max);
+		struct ranges r = { 0 };
+
+		ranges_move(&r, memory, max, s);
 		for (uint32_t i = 1; i <= max; i++) {
 			ranges_add(&r, 2 * i, 2 * i + 1);
 			shape[s] = shape[s] * 31 + r.node[0].left;

@@ -19,6 +19,7 @@ static struct {
 	uint64_t read, next;
 	uint32_t size, ranges;
 	uint32_t stamp[MAP]; /* by offset: 0 not there, else when what holds it was touched last */
+	bool gone[MAP];      /* there, and the user's already */
 	uint32_t now;
 	struct range duplicate;
 } map;
@@ -56,6 +57,24 @@ static void map_again(uint64_t begin, uint64_t end)
 		map.duplicate = (struct range){ begin, end };
 }
 
+/* [off, end) is there now. */
+static void map_put(uint64_t off, uint64_t end)
+{
+	uint64_t i, edge = map.read + map.size;
+	struct range r;
+
+	for (i = off; i < end; i++)
+		*stamp(i) = map.now;
+	r = off > map.next ? map_range(off) : (struct range){ 0, 0 };
+	for (i = r.begin; i < r.end; i++)
+		*stamp(i) = map.now;
+	while (map.next < edge && *stamp(map.next))
+		map.next++;
+	map.ranges = 0;
+	for (i = map.next; i < edge; i++)
+		map.ranges += *stamp(i) && (i + 1 == edge || !*stamp(i + 1));
+}
+
 static bool map_keep(uint64_t off, uint32_t len)
 {
 	uint64_t i = off, end = off + len, edge = map.read + map.size;
@@ -70,17 +89,17 @@ static bool map_keep(uint64_t off, uint32_t len)
 	} else if (alone && map.ranges == rcvbuf_ranges_max(map.size)) {
 		return false;
 	}
-	for (i = off; i < end; i++)
-		*stamp(i) = map.now;
-	r = off > map.next ? map_range(off) : (struct range){ 0, 0 };
-	for (i = r.begin; i < r.end; i++)
-		*stamp(i) = map.now;
-	while (map.next < edge && *stamp(map.next))
-		map.next++;
-	map.ranges = 0;
-	for (i = map.next; i < edge; i++)
-		map.ranges += *stamp(i) && (i + 1 == edge || !*stamp(i + 1));
+	map_put(off, end);
 	return true;
+}
+
+/* The user reads a byte, and need not read those that he has. */
+static void map_read(void)
+{
+	do {
+		*stamp(map.read) = 0;
+		map.gone[map.read++ % MAP] = false;
+	} while (map.read < map.next && map.gone[map.read % MAP]);
 }
 
 /* The latest range over a hole that was touched before then; false: none. */
@@ -131,8 +150,10 @@ static void buffer_keep(struct rcvbuf *b)
 static void buffer_read(struct rcvbuf *b)
 {
 	const uint8_t *data;
-	uint32_t n = rcvbuf_peek(b, &data), all = (uint32_t)(map.next - map.read);
+	uint32_t n = rcvbuf_peek(b, &data), all = 0;
 
+	while (map.read + all < map.next && !map.gone[(map.read + all) % MAP])
+		all++;
 	must(n <= all && (n == all || data + n == b->ring + b->size));
 	must(!n == !all);
 	n = n ? rnd(&dice, n + 1) : 0;
@@ -140,30 +161,83 @@ static void buffer_read(struct rcvbuf *b)
 		must(data[i] == byte_at(map.read + i));
 	rcvbuf_consume(b, n);
 	while (n--)
-		*stamp(map.read++) = 0;
+		map_read();
 	must(rcvbuf_empty(b) == (map.read == map.next && !map.ranges));
-	if (rcvbuf_empty(b) && rnd(&dice, 2)) {
-		n = rnd(&dice, map.size + 1);
-		rcvbuf_pass(b, n);
-		map.read = map.next += n;
+}
+
+/* Some bytes go past the ring. */
+static void buffer_pass(struct rcvbuf *b)
+{
+	uint64_t off = map.next + (rnd(&dice, 3) ? rnd(&dice, rnd(&dice, 2) ? 40 : map.size) : 0), edge = map.read + map.size;
+	uint64_t end = off + 1 + rnd(&dice, rnd(&dice, 4) ? 20 : map.size);
+	bool fresh = true, empty = rcvbuf_empty(b) && off == map.next;
+
+	if (off >= edge)
+		return;
+	end = end < edge ? end : edge;
+	for (uint64_t i = off; i < end; i++)
+		fresh &= !*stamp(i);
+	must(rcvbuf_may_pass(b, off, (uint32_t)(end - off)) ==
+		(fresh && (empty || (b->over.count < b->over.max && b->gone.count < b->gone.max))));
+	if (!rcvbuf_may_pass(b, off, (uint32_t)(end - off)))
+		return;
+	rcvbuf_pass(b, off, (uint32_t)(end - off));
+	for (uint64_t i = off; i < end; i++)
+		map.gone[i % MAP] = true;
+	map_put(off, end);
+	if (map.read < map.next && map.gone[map.read % MAP])
+		map_read();
+}
+
+/* What waits over a hole, and some of it goes to the user. */
+static void buffer_take(struct rcvbuf *b)
+{
+	uint64_t off = map.read + rnd(&dice, map.size), begin = off, end = off;
+	const uint8_t *data[2];
+	uint32_t len[2];
+	struct range r;
+
+	if (off <= map.next || !*stamp(off) || map.gone[off % MAP]) {
+		must(off == map.next || !rcvbuf_waiting(b, off, &r));
+		return;
 	}
+	while (*stamp(begin - 1) && !map.gone[(begin - 1) % MAP])
+		begin--;
+	while (end < map.read + map.size && *stamp(end) && !map.gone[end % MAP])
+		end++;
+	must(rcvbuf_waiting(b, off, &r) && equal(r, (struct range){ begin, end }));
+	rcvbuf_pieces(b, &r, data, len);
+	must(len[0] + len[1] == end - begin && (!len[1] || (data[0] + len[0] == b->ring + b->size && data[1] == b->ring)));
+	for (uint64_t i = begin; i < end; i++)
+		must((i - begin < len[0] ? data[0][i - begin] : data[1][i - begin - len[0]]) == byte_at(i));
+	begin += rnd(&dice, (uint32_t)(end - begin));
+	end -= rnd(&dice, (uint32_t)(end - begin));
+	if (rcvbuf_take(b, begin, end))
+		for (uint64_t i = begin; i < end; i++)
+			map.gone[i % MAP] = true;
+	else
+		must(b->gone.count == b->gone.max);
 }
 
 /* As many as the size lets there be. */
 static void make_nodes(struct rcvbuf *b)
 {
 	uint32_t max = rcvbuf_ranges_max(b->size);
-	void *old = b->over.node;
+	struct ranges *both[] = { &b->over, &b->gone };
 
 	if (b->over.max == max)
 		return;
-	ranges_move(&b->over, malloc(ranges_memory(max)), max);
-	free(old);
+	for (int i = 0; i < 2; i++) {
+		void *old = both[i]->node;
+
+		ranges_move(both[i], malloc(ranges_memory(max)), max, rnd(&dice, UINT32_MAX));
+		free(old);
+	}
 }
 
-static void make(struct rcvbuf *b, uint32_t seed)
+static void make(struct rcvbuf *b)
 {
-	rcvbuf_init(b, malloc(b->size), seed);
+	b->ring = malloc(b->size);
 	make_nodes(b);
 }
 
@@ -171,6 +245,7 @@ static void unmake(struct rcvbuf *b)
 {
 	free(b->ring);
 	free(b->over.node);
+	free(b->gone.node);
 }
 
 static void buffer_grow(struct rcvbuf *b)
@@ -212,7 +287,7 @@ START_TEST(buffer_puts_all_in_place)
 
 	memset(&map, 0, sizeof map);
 	map.size = b.size;
-	make(&b, rnd(&dice, UINT32_MAX));
+	make(&b);
 	memset(b.ring, 0xa5, b.size);
 	for (map.now = 1; map.now <= 100000; map.now++) {
 		uint32_t what = rnd(&dice, 100), from = rnd(&dice, (uint32_t)(map.next < 500 ? map.next : 500) + 1);
@@ -221,6 +296,10 @@ START_TEST(buffer_puts_all_in_place)
 			buffer_keep(&b);
 		else if (what < 80)
 			buffer_read(&b);
+		else if (what < 84)
+			buffer_pass(&b);
+		else if (what < 88)
+			buffer_take(&b);
 		else if (what < 95 || !from)
 			buffer_blocks(&b);
 		else
@@ -229,7 +308,7 @@ START_TEST(buffer_puts_all_in_place)
 			buffer_grow(&b);
 		must(b.read == map.read && b.next == map.next && b.size == map.size && b.over.count == map.ranges);
 		must(rcvbuf_room(&b) == map.size - (uint32_t)(map.next - map.read));
-		must(!ranges_broken(&b.over, NULL));
+		must(!ranges_broken(&b.over, NULL) && !ranges_broken(&b.gone, NULL));
 	}
 	unmake(&b);
 }
@@ -256,7 +335,7 @@ START_TEST(fifth_of_a_window_may_be_lost)
 	struct rcvbuf b = { .size = 4 << 20 };
 
 	dice = random_seed(_i);
-	make(&b, rnd(&dice, UINT32_MAX));
+	make(&b);
 	for (uint64_t off = sizeof data; off + sizeof data <= b.size; off += sizeof data)
 		must(rnd(&dice, 5) == 0 || rcvbuf_keep(&b, off, data, sizeof data));
 	must(b.over.count > 300);
@@ -274,7 +353,7 @@ START_TEST(half_of_a_window_may_be_lost)
 	struct rcvbuf b = { .size = 256 << 10 };
 	uint32_t n = b.size / sizeof data;
 
-	make(&b, 1);
+	make(&b);
 	for (uint32_t i = 1; i < n; i += 2)
 		ck_assert(rcvbuf_keep(&b, i * sizeof data, data, sizeof data));
 	ck_assert_uint_eq(b.over.count, n / 2);
@@ -323,7 +402,7 @@ static int script_replay(const char *path)
 	int acks = 0, n;
 
 	ck_assert_ptr_nonnull(file);
-	make(&b, 1);
+	make(&b);
 	while (fgets(line, sizeof line, file)) {
 		if (sscanf(line, "+%*f < %8s %lu:%lu(", flags, &begin, &end) == 3 && !strcmp(flags, "."))
 			script_in(&b, begin - 1, end - 1);
@@ -433,8 +512,8 @@ START_TEST(engine_keeps_priorities_secret)
 
 	for (uint64_t i = 0; i < 3; i++) {
 		talk_accept(&t, &(struct net_config){ .seed = 1 + i / 2 }, 1000);
-		talk_say(&t, 0, "x", 1);
-		random[i] = t.c->rcv.over.random;
+		talk_say_at(&t, ACK, t.seq + 1, t.ack, "x", 1);
+		random[i] = t.c->rcv.over.node[0].priority;
 		talk_close(&t);
 	}
 	ck_assert_uint_eq(random[0], random[1]);

@@ -16,7 +16,7 @@ static const char *walk_tree(struct walk *w, uint32_t i, uint32_t depth)
 
 	if (!i)
 		return NULL;
-	HOLDS(i <= r->touched && depth <= r->count);
+	HOLDS(i <= r->node[0].range.end && depth <= r->count);
 	HOLDS(!n->left || r->node[n->left].priority <= n->priority);
 	HOLDS(!n->right || r->node[n->right].priority <= n->priority);
 	HOLDS(r->node[n->newer].older == i && r->node[n->older].newer == i);
@@ -40,9 +40,9 @@ const char *ranges_broken(const struct ranges *r, uint32_t *depth)
 	if (broken)
 		return broken;
 	HOLDS(w.count == r->count && r->count <= r->max);
-	for (uint32_t i = r->unused; i; i = r->node[i].right)
+	for (uint32_t i = r->node[0].right; i; i = r->node[i].right)
 		HOLDS(++unused <= r->max);
-	HOLDS(r->count + unused == r->touched && r->touched <= r->max);
+	HOLDS(r->count + unused == r->node[0].range.end && r->node[0].range.end <= r->max);
 	if (depth)
 		*depth = w.depth;
 	return NULL;
