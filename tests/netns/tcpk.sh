@@ -2,9 +2,9 @@
 # TCPK by BPF: transfers between TCPU, with the host's own address, and the kernel's TCP, each as server and as
 # client, both ways, over a cable that carries super-packets and over one that carries packets of 1,500 bytes, with 1
 # % loss and with none, while the kernel's TCP of the same host has a transfer of its own both ways; and over all of
-# these with socat, curl, a web server and iperf3 as the other end, and with TCPU at both. Then within one host, over a
-# narrow road, and to where none leads. SHA-256 of what was sent and of what came must agree; and no RST comes from
-# the host of TCPU.
+# these with socat, curl, a web server and iperf3 as the other end, and with TCPU at both. Then within one host, by many
+# connections at once, over a narrow road, and to where none leads. SHA-256 of what was sent and of what came must
+# agree; and no RST comes from the host of TCPU.
 #
 #	+-- near ---------------+          +-- middle -+          +-- far ----------------+
 #	| TCPU and the kernel's |          | loses     |          | the kernel's TCP      |
@@ -177,6 +177,38 @@ for ring in 65536 131072 262144 1048576; do
 		check "$what: $(counted receiver dropped_in) dropped" [ "$(counted receiver dropped_in)" = 0 ]
 	done
 done
+
+# Nor by many connections that share it, of which the first had it for itself, and which are read late, or slowly.
+mkfifo "$tmp/tell"
+exec {tell}<>"$tmp/tell"
+# many WHAT CONNECTIONS RING late|slow
+many() {
+	local what=$1
+	port=$((port + 1))
+	stdin=$tmp/tell
+	start receiver near "$bin/many" --listen $port --helper "$tmp/near_tcpkd.sock" --connections "$2" --ring "$3" "--$4"
+	stdin=/dev/null
+	await receiver listening
+	start sender far "$bin/many" --connect $near:$port --connections "$2" --bytes $((16777216 / $2))
+	await receiver 'all here'
+	await sender stalled
+	[ "$4" = slow ] || echo >&"$tell"
+	finish sender
+	finish receiver
+	check "$what: all has come" [ "$(said sender sent)" = "$(said receiver received)" ]
+	check "$what: $(counted receiver dropped_in) dropped" [ "$(counted receiver dropped_in)" = 0 ]
+}
+for size in on off; do
+	offloads $size
+	for ring in 4194304 1048576; do
+		for connections in 2 50 300; do
+			for how in late slow; do
+				many "ring of $ring, offloads $size, $connections connections, read $how" $connections $ring $how
+			done
+		done
+	done
+done
+offloads on
 
 # RFC 1191: a cable that is narrower than what leads to it, and a kernel in the middle that tells.
 at middle ip link set to_far mtu 1000
