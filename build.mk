@@ -46,7 +46,7 @@ need = @tools/need.sh
 # random.lua writes descriptions for random.sh.
 TESTS_LUA := $(filter-out tests/ilp/random.lua,$(wildcard tests/*/*.lua))
 TESTS_SH := $(wildcard tests/*.sh) tests/ilp/survey.sh tests/ilp/random.sh \
-	$(filter-out %/common.sh %/tcpkd.sh %/race.sh %/pace.sh,$(wildcard tests/netns/*.sh))
+	$(filter-out %/common.sh %/tcpkd.sh %/tcpk_foreign.sh %/race.sh %/pace.sh,$(wildcard tests/netns/*.sh))
 
 .PHONY: help all tests demo check check-asan check-cross check-net fuzz mutants prove survey random aead
 .PHONY: xdr-differential packetdrill losstable race pace bench lint clean

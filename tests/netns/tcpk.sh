@@ -1,9 +1,10 @@
 #!/bin/bash
 # TCPK by BPF: transfers between TCPU, with the host's own address, and the kernel's TCP, each as server and as
 # client, both ways, over a cable that carries super-packets and over one that carries packets of 1,500 bytes, with 1
-# % loss and with none, while the kernel's TCP of the same host has a transfer of its own both ways. Then with socat,
-# curl and iperf3 as the other end, with TCPU at both ends, within one host, over a narrow road, and to where none
-# leads. SHA-256 of what was sent and of what came must agree; and no RST comes from the host of TCPU.
+# % loss and with none, while the kernel's TCP of the same host has a transfer of its own both ways; and over all of
+# these with socat, curl, a web server and iperf3 as the other end, and with TCPU at both. Then within one host, by many
+# connections at once, over a narrow road, and to where none leads. SHA-256 of what was sent and of what came must
+# agree; and no RST comes from the host of TCPU.
 #
 #	+-- near ---------------+          +-- middle -+          +-- far ----------------+
 #	| TCPU and the kernel's |          | loses     |          | the kernel's TCP      |
@@ -11,7 +12,7 @@
 #	+-----------------------+          +-----------+        ^ +-----------------------+
 #	                                                     capture
 #
-#	[BYTES=n] tests/netns/tcpk.sh	n: of the longest transfers, 1G say [16 MiB]
+#	[BYTES=n] tests/netns/tcpk.sh	n: of the longest transfers, those without loss, 1G say [16 MiB]
 set -eu
 # shellcheck source=tests/netns/tcpkd.sh
 . "$(dirname "$0")/tcpkd.sh"
@@ -25,6 +26,8 @@ helper near_tcpkd near --pins none
 helper far_tcpkd far --pins none
 tcpu="--tcpk --helper $tmp/near_tcpkd.sock"
 far_tcpu="--tcpk --helper $tmp/far_tcpkd.sock"
+# shellcheck source=tests/netns/tcpk_foreign.sh
+. tests/netns/tcpk_foreign.sh
 
 # capture NAME NAMESPACE DEVICE FILTER...: begins.
 capture() {
@@ -118,6 +121,7 @@ for size in on off; do
 		transfer "$what, both ways" near $near "$tcpu --send $some" far "$kernel --send $some"
 		# Where the last ACK was lost it must still be there that has sent it.
 		transfer "$what, TCPU at both ends" far $far "$far_tcpu --msl 500 --send $some" near "$tcpu --msl 500 --send $some"
+		foreign "$what" $((BYTES / (1 + 15 * loss)))
 	done
 done
 lossy 0
@@ -174,6 +178,38 @@ for ring in 65536 131072 262144 1048576; do
 	done
 done
 
+# Nor by many connections that share it, of which the first had it for itself, and which are read late, or slowly.
+mkfifo "$tmp/tell"
+exec {tell}<>"$tmp/tell"
+# many WHAT CONNECTIONS RING late|slow
+many() {
+	local what=$1
+	port=$((port + 1))
+	stdin=$tmp/tell
+	start receiver near "$bin/many" --listen $port --helper "$tmp/near_tcpkd.sock" --connections "$2" --ring "$3" "--$4"
+	stdin=/dev/null
+	await receiver listening
+	start sender far "$bin/many" --connect $near:$port --connections "$2" --bytes $((16777216 / $2))
+	await receiver 'all here'
+	await sender stalled
+	[ "$4" = slow ] || echo >&"$tell"
+	finish sender
+	finish receiver
+	check "$what: all has come" [ "$(said sender sent)" = "$(said receiver received)" ]
+	check "$what: $(counted receiver dropped_in) dropped" [ "$(counted receiver dropped_in)" = 0 ]
+}
+for size in on off; do
+	offloads $size
+	for ring in 4194304 1048576; do
+		for connections in 2 50 300; do
+			for how in late slow; do
+				many "ring of $ring, offloads $size, $connections connections, read $how" $connections $ring $how
+			done
+		done
+	done
+done
+offloads on
+
 # RFC 1191: a cable that is narrower than what leads to it, and a kernel in the middle that tells.
 at middle ip link set to_far mtu 1000
 transfer "upload over a narrow road" far $far "$kernel --close late" near "$tcpu --send $some"
@@ -200,123 +236,12 @@ at middle nft 'add table ip road; add chain ip road forward { type filter hook f
 fails "a port that is said to be nobody's" $far:9 'Connection refused'
 lossy 0
 
-# socat takes, and socat gives.
-start sink far timeout 300 socat -d -d -u TCP-LISTEN:6001 "CREATE:$tmp/taken"
-await sink 'listening on'
-start source near "$peer" $tcpu --connect $far:6001 --send "$some"
-finish source
-finish sink
-check "to socat" same_file source sent "$tmp/taken"
-
-start sink near "$peer" $tcpu --listen 6002 --close late
-await sink listening
-start source far timeout 300 socat -u "OPEN:$tmp/taken" TCP:$near:6002
-finish source
-finish sink
-check "from socat" same_file sink received "$tmp/taken"
-
-# curl fetches from TCPU, and TCPU from an HTTP server.
-start web near "$peer" $tcpu --listen 6003 --say "HTTP/1.0 200 OK\\r\\nContent-Length: $some\\r\\n\\r\\n" --send "$some"
-await web listening
-start curl far curl -sS --max-time 300 --include -o "$tmp/fetched" http://$near:6003/
-finish curl
-finish web
-check "curl" same_file web sent "$tmp/fetched"
-
-cat >"$tmp/answer" <<END
-read -r request && [ "\$request" ] && printf 'HTTP/1.0 200 OK\r\n\r\n' && cat "$tmp/taken"
-END
-start web far timeout 300 socat -d -d TCP-LISTEN:6004 "EXEC:sh $tmp/answer"
-await web 'listening on'
-start client near "$peer" $tcpu --connect $far:6004 --say 'GET / HTTP/1.0\r\n\r\n' --close late --to "$tmp/fetched"
+# A file of the web server, which the kernel sends right from where it is.
+"$numbers" $some >"$tmp/www/file"
+start client near "$peer" $tcpu --connect $far:$web --say 'GET /file HTTP/1.0\r\n\r\n' --close late --to "$tmp/fetched"
 finish client
-finish web
-check "HTTP client" cmp <(printf 'HTTP/1.0 200 OK\r\n\r\n' && cat "$tmp/taken") "$tmp/fetched"
-
-# A web server that is one.
-mkdir "$tmp/www"
-ln "$tmp/taken" "$tmp/www/taken"
-start web far busybox httpd -f -p $far:6007 -h "$tmp/www"
-listens() {
-	at "$1" ss -tlnH "sport = :$2" | grep -q .
-}
-check "the web server listens" within 10000 listens far 6007
-start client near "$peer" $tcpu --connect $far:6007 --say 'GET /taken HTTP/1.0\r\n\r\n' --close late --to "$tmp/fetched"
-finish client
-check "from a web server" cmp <(tail -c "$some" "$tmp/fetched") "$tmp/taken"
+check "a file from a web server" cmp <(tail -c $some "$tmp/fetched") "$tmp/www/file"
 check "whose answer begins as it should" grep -aqm1 '^HTTP/1.[01] 200 OK' "$tmp/fetched"
-ended web TERM
-
-# iperf3 serves. What it is told, it is told by the kernel's TCP; what it takes or gives is TCPU's.
-cat >"$tmp/ask" <<'END'
-# control IP PORT PARAMETERS GO: asks for one stream of those, and creates $GO when it is waited for; ends it when
-# something can be read. By iperf3's protocol: states are bytes, JSON has its length before it.
-exec 3<>"/dev/tcp/$1/$2"
-state() {
-	[ "$(dd bs=1 count=1 status=none <&3 | od -An -tu1)" -eq "$1" ] || { echo "not in state $1" && exit 1; }
-}
-json() {
-	printf "\\x$(printf %08x ${#1} | sed 's/../&\\x/g; s/\\x$//')" >&3
-	printf %s "$1" >&3
-}
-printf '%036d\0' 0 >&3
-state 9 # PARAM_EXCHANGE
-json "$3"
-state 10 # CREATE_STREAMS
-touch "$4"
-state 1 # TEST_START
-state 2 # TEST_RUNNING
-read -r
-printf '\4' >&3 # TEST_END
-state 13 # EXCHANGE_RESULTS
-json '{"cpu_util_total":0,"cpu_util_user":0,"cpu_util_system":0,"sender_has_retransmits":0,"streams":[{"id":1,
-	"bytes":0,"retransmits":-1,"jitter":0,"errors":0,"packets":0,"start_time":0,"end_time":1}]}'
-bytes=$((16#$(dd bs=1 count=4 status=none <&3 | od -An -tx1 | tr -d ' ')))
-dd bs=1 count=$bytes status=none <&3
-echo
-state 14 # DISPLAY_RESULTS
-printf '\20' >&3 # IPERF_DONE
-END
-
-# iperf WHAT PORT PARAMETERS OPTIONS...: a stream with such parameters; TCPU's end has these options.
-cookie=$(printf '%036d' 0)'\0'
-iperf() {
-	local what=$1 port=$2 parameters=$3
-	shift 3
-	rm -f "$tmp/go"
-	start iperf3 far timeout 300 iperf3 --server --one-off --forceflush --port "$port"
-	await iperf3 'Server listening'
-	mkfifo "$tmp/tell_$port"
-	exec {tell}<>"$tmp/tell_$port"
-	stdin=$tmp/tell_$port
-	start control near timeout 300 bash "$tmp/ask" $far "$port" \
-		"{\"tcp\":true,\"omit\":0,\"time\":0,\"parallel\":1,\"len\":65536,$parameters}" "$tmp/go"
-	stdin=/dev/null
-	within 10000 [ -e "$tmp/go" ] || { cat "$tmp/control" && exit 1; }
-	start stream near "$peer" $tcpu --connect "$far:$port" --say "$cookie" "$@"
-}
-iperf_ends() {
-	echo end >&"$tell"
-	finish control
-	finish stream
-	finish iperf3
-}
-# It has read all, and that there is no more; in what it says that it has taken is no cookie.
-all_there() {
-	[ "$(at far ss -tnH state close-wait "( sport = :$1 )" | awk '{ print $1 }')" = 0 ]
-}
-iperf "to iperf3" 6005 "\"num\":$((2 * some))" --send "$some"
-check "to iperf3: all is read" within 60000 all_there 6005
-iperf_ends
-check "to iperf3: $some" grep -q "\"bytes\":${some}[,}]" "$tmp/control"
-
-all_here() {
-	[ "$(stat -c %s "$tmp/came" 2>/dev/null)" = "$some" ]
-}
-iperf "from iperf3" 6006 "\"num\":$some,\"reverse\":true" --close late --to "$tmp/came"
-check "from iperf3: all has come" within 60000 all_here
-iperf_ends
-check "from iperf3: $some" [ "$(said stream received | cut -d ' ' -f 1)" = "$some" ]
 
 # One RST proves that captures see them: a SYN to a port that nobody has claimed. Those that count came before.
 ! at far socat -u OPEN:/dev/null TCP:$near:9 2>>"$tmp/refused" || false
