@@ -63,12 +63,12 @@ static inline void teardown(void)
 
 static struct client_answer last;
 
-static inline int ask_with(struct client **c, struct tcpkd_request q, int attached)
+static inline int ask_of(struct client **c, struct tcpkd_request q)
 {
 	q.abi = TCPK_ABI;
-	ck_assert(client_request(&all, c, &q, sizeof q, attached, &last));
+	ck_assert(client_request(&all, c, &q, sizeof q, &last));
 	ck_assert_uint_eq(last.reply.abi, TCPK_ABI);
-	ck_assert_uint_eq(last.fd_count, q.verb == TCPKD_OPEN && !last.reply.status && attached < 0 ? 2 : 0);
+	ck_assert_uint_eq(last.fd_count, q.verb == TCPKD_OPEN && !last.reply.status ? 2 : 0);
 	for (unsigned i = 0; i < last.fd_count; i++) {
 		ck_assert_int_ge(fcntl(last.fds[i], F_GETFD), 0);
 		close(last.fds[i]);
@@ -79,7 +79,7 @@ static inline int ask_with(struct client **c, struct tcpkd_request q, int attach
 static inline int ask(struct client *c, struct tcpkd_request q)
 {
 	struct client *before = c;
-	int e = ask_with(&c, q, -1);
+	int e = ask_of(&c, q);
 
 	ck_assert_ptr_eq(c, before);
 	return e;
@@ -106,6 +106,12 @@ static inline struct client *opened(uid_t uid)
 
 	ck_assert_int_eq(open_it(c), 0);
 	return c;
+}
+
+/* The client that came back, if one has, in its place. */
+static inline int resume(struct client **c, uint64_t token)
+{
+	return ask_of(c, (struct tcpkd_request){ .verb = TCPKD_RESUME, .cursor = token });
 }
 
 static inline int claim(struct client *c, uint32_t ip, uint16_t port)

@@ -11,18 +11,19 @@ START_TEST(messages)
 	static const size_t lengths[] = { 0, 1, 31, 33, 64 };
 
 	for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
-		ck_assert(!client_request(&all, &who, q, lengths[i], -1, &last));
+		ck_assert(!client_request(&all, &who, q, lengths[i], &last));
 		ck_assert_int_eq(last.reply.status, -EPROTO);
 		ck_assert_uint_eq(last.reply.abi, TCPK_ABI);
 	}
 	wrong.abi = TCPK_ABI + 1;
-	ck_assert(!client_request(&all, &who, &wrong, sizeof wrong, -1, &last));
-	for (uint32_t verb = 0; verb < 9; verb++) {
-		wrong = (struct tcpkd_request){ .abi = TCPK_ABI, .verb = verb == 8 ? UINT32_MAX : verb };
-		if (verb < TCPKD_OPEN || verb > TCPKD_LIST)
-			ck_assert(!client_request(&all, &who, &wrong, sizeof wrong, -1, &last));
+	ck_assert(!client_request(&all, &who, &wrong, sizeof wrong, &last));
+	for (uint32_t verb = 0; verb < 10; verb++) {
+		wrong = (struct tcpkd_request){ .abi = TCPK_ABI, .verb = verb == 9 ? UINT32_MAX : verb };
+		if (verb < TCPKD_OPEN || verb > TCPKD_RESUME)
+			ck_assert(!client_request(&all, &who, &wrong, sizeof wrong, &last));
 		else if (verb != TCPKD_OPEN)
-			ck_assert_int_eq(ask(c, wrong), verb == TCPKD_LIST ? -ENOENT : -ENOTCONN);
+			ck_assert_int_eq(ask(c, wrong),
+				verb == TCPKD_LIST ? -ENOENT : verb == TCPKD_RESUME ? -EINVAL : -ENOTCONN);
 	}
 	ck_assert_ptr_eq(who, c);
 	did("", 0);
@@ -37,6 +38,8 @@ START_TEST(opening)
 
 	ck_assert_int_eq(open_it(c), 0);
 	ck_assert_uint_eq(last.reply.ring_bytes, 4U << 20);
+	ck_assert_uint_ne(last.reply.cursor, 0);
+	ck_assert_uint_eq(last.reply.cursor, fake.clients[0].token);
 	did("+tap 1 +client 0 ", 0);
 	ck_assert_uint_eq(fake.clients[0].tap, 1);
 	ck_assert_uint_eq(fake.clients[0].uid, USER);
@@ -47,6 +50,7 @@ START_TEST(opening)
 	ck_assert(clients_any(&all));
 	/* Places are given again. */
 	opened(OTHER);
+	ck_assert_uint_ne(fake.clients[1].token, fake.clients[0].token);
 	client_end(&all, c);
 	did("+tap 2 +client 1 -client 0 -tap 1 ", 0);
 	opened(USER);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -118,8 +119,15 @@ static int denied(void)
 	return 0;
 }
 
+static void *nothing(void *given)
+{
+	return given;
+}
+
 static int filtered(void)
 {
+	pthread_t thread;
+	void *got = NULL;
 	int fd;
 
 	if (confine_capabilities(false) || confine_calls())
@@ -130,6 +138,10 @@ static int filtered(void)
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (fd < 0 || close(fd) || getpid() <= 0)
 		return 22;
+	if (pthread_create(&thread, NULL, nothing, &fd) || pthread_join(thread, &got) || got != &fd)
+		return 23;
+	if (syscall(SYS_clone3, NULL, 0) != -1 || errno != ENOSYS)
+		return 24;
 	return denied();
 }
 

@@ -1,11 +1,14 @@
 #include "kernel/tcpkd/client.h"
 
+#include "kernel/tcpkd/connection.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -69,7 +72,7 @@ void client_end(struct clients *all, struct client *c)
 		devices_delete(all->devices, c->entry.tap);
 	}
 	if (c->fd >= 0)
-		close(c->fd);
+		connection_end(c->fd, c->peer.uid);
 	free((gid_t *)c->peer.groups);
 	free(c->claims);
 	free(c);
@@ -77,7 +80,7 @@ void client_end(struct clients *all, struct client *c)
 
 unsigned client_count(const struct clients *all, uid_t uid, bool open)
 {
-	unsigned n = 0;
+	unsigned n = open ? 0 : connection_count(uid);
 
 	for (const struct client *c = all->first; c; c = c->next)
 		n += c->peer.uid == uid && (open ? c->open : c->fd >= 0);
@@ -242,6 +245,17 @@ static int free_index(const struct clients *all, uint32_t *index)
 	return -EDQUOT;
 }
 
+/* By which its client is known again; 0 is none's. */
+static uint64_t new_token(void)
+{
+	uint64_t token = 0;
+
+	while (!token)
+		if (getrandom(&token, sizeof token, 0) != (ssize_t)sizeof token)
+			token = 0;
+	return token;
+}
+
 static int open_new(struct clients *all, struct client *c, const struct tcpkd_request *q, struct client_answer *a)
 {
 	uint32_t most = all->policy->ring_bytes;
@@ -261,24 +275,23 @@ static int open_new(struct clients *all, struct client *c, const struct tcpkd_re
 	if (e)
 		return e;
 	c->entry = (struct table_client){ .tap = tap.ifindex, .uid = c->peer.uid, .ring_bytes = bytes,
-		.pid = (uint32_t)c->peer.pid };
+		.pid = (uint32_t)c->peer.pid, .token = new_token() };
 	ring = table_add_client(all->table, c->index, &c->entry);
 	if (ring < 0) {
 		close(tap.fd);
 		return ring;
 	}
 	c->open = true;
-	*a = (struct client_answer){ .reply.ring_bytes = bytes, .fds = { ring, tap.fd }, .fd_count = 2 };
+	*a = (struct client_answer){ .reply = { .ring_bytes = bytes, .cursor = c->entry.token }, .fds = { ring, tap.fd }, .fd_count = 2 };
 	return 0;
 }
 
-/* The connection becomes that of an adopted client, which shows its TAP. */
-static int open_again(struct clients *all, struct client **who, int tap, struct tcpkd_reply *r)
+/* The connection becomes that of an adopted client, whose token is known to that alone. */
+static int resume(struct clients *all, struct client **who, uint64_t token, struct tcpkd_reply *r)
 {
-	uint32_t ifindex = devices_which_tap(tap);
 	struct client *old = all->first;
 
-	while (old && !(ifindex && old->open && old->fd < 0 && old->entry.tap == ifindex &&
+	while (old && !(token && old->open && old->fd < 0 && old->entry.token == token &&
 			old->entry.uid == (*who)->peer.uid))
 		old = old->next;
 	if (!old)
@@ -335,16 +348,16 @@ static int tell_next(const struct clients *all, const struct client *who, uint64
 	return -ENOENT;
 }
 
-static int serve(struct clients *all, struct client **who, const struct tcpkd_request *q, int attached,
-	struct client_answer *a)
+static int serve(struct clients *all, struct client **who, const struct tcpkd_request *q, struct client_answer *a)
 {
 	struct client *c = *who;
 
 	if (q->verb == TCPKD_LIST)
 		return tell_next(all, c, q->cursor, &a->reply);
 	if (q->verb == TCPKD_OPEN)
-		return c->open ? -EISCONN : attached >= 0 ? open_again(all, who, attached, &a->reply) :
-			open_new(all, c, q, a);
+		return c->open ? -EISCONN : open_new(all, c, q, a);
+	if (q->verb == TCPKD_RESUME)
+		return c->open ? -EISCONN : resume(all, who, q->cursor, &a->reply);
 	if (!c->open)
 		return -ENOTCONN;
 	switch (q->verb) {
@@ -359,19 +372,18 @@ static int serve(struct clients *all, struct client **who, const struct tcpkd_re
 	return 0;
 }
 
-bool client_request(struct clients *all, struct client **who, const void *message, size_t len, int attached,
-	struct client_answer *a)
+bool client_request(struct clients *all, struct client **who, const void *message, size_t len, struct client_answer *a)
 {
 	struct tcpkd_request q;
 	int e;
 
 	*a = (struct client_answer){ .fd_count = 0 };
 	memcpy(&q, message, len < sizeof q ? len : sizeof q);
-	if (len != sizeof q || q.abi != TCPK_ABI || q.verb < TCPKD_OPEN || q.verb > TCPKD_LIST) {
+	if (len != sizeof q || q.abi != TCPK_ABI || q.verb < TCPKD_OPEN || q.verb > TCPKD_RESUME) {
 		a->reply = (struct tcpkd_reply){ .abi = TCPK_ABI, .status = -EPROTO };
 		return false;
 	}
-	e = serve(all, who, &q, attached, a);
+	e = serve(all, who, &q, a);
 	a->reply.abi = TCPK_ABI;
 	a->reply.status = e;
 	return true;

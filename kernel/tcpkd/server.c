@@ -1,5 +1,7 @@
 #include "kernel/tcpkd/server.h"
 
+#include "kernel/tcpkd/connection.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,7 +102,7 @@ static void take_connection(struct clients *all, int epoll, int fd)
 		c = client_new(all, fd, &peer);
 	free(groups);
 	if (!c)
-		close(fd);
+		connection_end(fd, peer.uid);
 	else if (watch(epoll, fd))
 		client_end(all, c);
 }
@@ -116,30 +118,8 @@ static struct client *by_fd(const struct clients *all, int fd)
 
 union control {
 	struct cmsghdr align;
-	char room[CMSG_SPACE(4 * sizeof(int))];
+	char room[CMSG_SPACE(2 * sizeof(int))];
 };
-
-/* Keeps the first descriptor, and closes what else came. */
-static int attached(struct msghdr *m)
-{
-	int first = -1;
-
-	for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h; h = CMSG_NXTHDR(m, h)) {
-		size_t n = h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS ?
-			(h->cmsg_len - CMSG_LEN(0)) / sizeof(int) : 0;
-
-		for (size_t i = 0; i < n; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(h) + i * sizeof fd, sizeof fd);
-			if (first < 0)
-				first = fd;
-			else
-				close(fd);
-		}
-	}
-	return first;
-}
 
 static bool answer(int fd, struct client_answer *a)
 {
@@ -165,24 +145,23 @@ static bool answer(int fd, struct client_answer *a)
 	return sent;
 }
 
-/* One request of those that wait: others have their turn. */
+/* One request of those that wait: others have their turn. Who has hung up wants nothing any more, and no request has
+ * descriptors: to take them would be to close them. */
 static void serve(struct clients *all, struct client *c)
 {
 	char message[MESSAGE_MAX];
-	union control control;
-	struct iovec io = { message, sizeof message };
-	struct msghdr m = { .msg_iov = &io, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
 	struct client_answer a;
-	ssize_t n = recvmsg(c->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	int fd;
+	ssize_t n;
 	bool good;
 
+	if (connection_hung_up(c->fd) || connection_is_loaded(c->fd)) {
+		client_end(all, c);
+		return;
+	}
+	n = recv(c->fd, message, sizeof message, MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	fd = n < 0 ? -1 : attached(&m); /* an empty message may have some, too */
-	good = n > 0 && client_request(all, &c, message, (size_t)n, fd, &a);
-	if (fd >= 0)
-		close(fd);
+	good = n > 0 && client_request(all, &c, message, (size_t)n, &a);
 	if (n <= 0 || !answer(c->fd, &a) || !good)
 		client_end(all, c);
 }

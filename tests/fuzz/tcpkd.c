@@ -76,7 +76,7 @@ int __wrap_close(int fd)
 
 static struct policy policy;
 static struct client *connections[CLIENTS];
-static int kept[KEPT]; /* TAPs, of clients that may be no more */
+static uint64_t kept[KEPT]; /* tokens, of clients that may be no more */
 static unsigned keep_at;
 
 static void check(void)
@@ -109,13 +109,12 @@ static uint32_t address(uint32_t what)
 
 static void take_fds(struct client_answer *a)
 {
-	must(a->fd_count == 0 || (a->fd_count == 2 && !a->reply.status));
+	must(a->fd_count == 0 || (a->fd_count == 2 && !a->reply.status && a->reply.cursor));
 	if (!a->fd_count)
 		return;
 	close(a->fds[0]);
-	if (kept[keep_at])
-		close(kept[keep_at]);
-	kept[keep_at] = a->fds[1];
+	close(a->fds[1]);
+	kept[keep_at] = a->reply.cursor;
 	keep_at = (keep_at + 1) % KEPT;
 }
 
@@ -128,20 +127,19 @@ static void message(struct input *in, struct client **who)
 		.ring_bytes = what & 32 ? 1U << (take8(in) & 31) : 0 } };
 	/* The exact bytes: nothing is read behind them. */
 	size_t len = what & 128 ? take8(in) % (sizeof q + 1) : sizeof *q;
-	int attach = what & 16 ? kept[take8(in) % KEPT] : what & 8 ? eventfd(0, EFD_CLOEXEC) : 0;
 	uint8_t *exact = malloc(len + !len);
 	struct client_answer a;
 	bool good;
 
+	if (what & 16)
+		q->cursor = kept[take8(in) % KEPT];
 	if (addresses & 128)
 		q->local_port = htons((uint16_t)(40000 + (ports & 15)));
 	memcpy(exact, q, len);
-	good = client_request(&all, who, exact, len, attach > 0 ? attach : -1, &a);
+	good = client_request(&all, who, exact, len, &a);
 	free(exact);
-	if (what & 8 && !(what & 16))
-		close(attach);
 	must(good == (a.reply.status != -EPROTO) && a.reply.abi == TCPK_ABI && a.reply.status <= 0);
-	must(good || len != sizeof *q || q->abi != TCPK_ABI || q->verb < TCPKD_OPEN || q->verb > TCPKD_LIST);
+	must(good || len != sizeof *q || q->abi != TCPK_ABI || q->verb < TCPKD_OPEN || q->verb > TCPKD_RESUME);
 	take_fds(&a);
 	if (!good) {
 		client_end(&all, *who);
@@ -247,9 +245,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	while (all.first)
 		client_end(&all, all.first);
 	check();
-	for (unsigned i = 0; i < KEPT; i++)
-		if (kept[i])
-			close(kept[i]);
 	memset(kept, 0, sizeof kept);
 	must(fake_descriptors() == descriptors);
 	return 0;
