@@ -54,6 +54,7 @@ static inline void teardown(void)
 	fake.removed = NULL;
 	while (all.first)
 		client_end(&all, all.first);
+	bucket_free(&all.opens);
 	ck_assert_uint_eq(fake.claim_count, 0);
 	ck_assert_uint_eq(fake_clients(), 0);
 	ck_assert_uint_eq(fake_descriptors(), descriptors);

@@ -101,6 +101,43 @@ START_TEST(who_may_open)
 }
 END_TEST
 
+/* Opening and ending are dear; so many at once, and others all the same. */
+START_TEST(how_often)
+{
+	all.now_us = 5;
+	for (int i = 0; i < BUCKET_AT_ONCE; i++)
+		client_end(&all, opened(USER));
+	fake.log[0] = 0;
+	ck_assert_int_eq(open_it(connected(USER)), -EAGAIN);
+	did("", 0);
+	all.now_us += BUCKET_EACH_US - 1;
+	ck_assert_int_eq(open_it(all.first), -EAGAIN);
+	opened(OTHER);
+	all.now_us++;
+	opened(USER);
+	ck_assert_int_eq(open_it(connected(USER)), -EAGAIN);
+	client_end(&all, all.first);
+	/* Whoever may have none is told so, and it does not count. */
+	ck_assert_int_eq(ask(connected(USER), (struct tcpkd_request){ .verb = TCPKD_OPEN, .ring_bytes = 1 }), -EINVAL);
+	/* Root and the helper's own user. */
+	policy.rules[0].who = POLICY_ANYONE;
+	fake.last_tap = 0;
+	for (int i = 0; i < BUCKET_AT_ONCE + 1; i++) {
+		fake.log[0] = 0;
+		client_end(&all, opened(i % 2 ? 0 : SELF));
+		fake.last_tap = 0;
+		client_end(&all, opened(0));
+	}
+	/* A long time later it is as at first. */
+	all.now_us += 10 * BUCKET_AT_ONCE * BUCKET_EACH_US;
+	for (int i = 0; i < BUCKET_AT_ONCE; i++) {
+		fake.last_tap = 0;
+		client_end(&all, opened(USER));
+	}
+	ck_assert_int_eq(open_it(connected(USER)), -EAGAIN);
+}
+END_TEST
+
 START_TEST(no_place)
 {
 	for (uint32_t i = 0; i < TABLE_CLIENTS; i++)
@@ -393,6 +430,7 @@ int main(void)
 	tcase_add_test(tc, opening);
 	tcase_add_test(tc, rings);
 	tcase_add_test(tc, who_may_open);
+	tcase_add_test(tc, how_often);
 	tcase_add_test(tc, no_place);
 	tcase_add_loop_test(tc, opening_fails, 0, 2);
 	tcase_add_test(tc, claiming);

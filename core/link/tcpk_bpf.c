@@ -1,5 +1,6 @@
 /* TCPK by BPF: what kernel/uapi/tcpk.h says of the helper's socket, from the client's side. A ring for what comes,
  * a TAP for what goes, and a socket for all that is rare. */
+#include "core/link/host.h"
 #include "core/link/ip.h"
 #include "core/link/packet.h"
 #include "core/link/tcpk_ways.h"
@@ -22,6 +23,8 @@
 #define BATCH_PART 8 /* of the ring, that one recv gives at most; or else one packet */
 #define WORD 8
 #define ANSWER_SECONDS 5 /* the helper is there, but gives none */
+#define AGAIN_US 100000
+#define AGAIN_MOST 50    /* of a helper that has been asked too often */
 
 /* Linux's Documentation/bpf/ringbuf.rst: pages of one position each, then the data, twice, so that nothing wraps. */
 struct ring {
@@ -357,7 +360,7 @@ const struct link_ops tcpk_bpf_ops = {
 /* The helper's word for what it denies, as the one that opens has it. */
 static int as_opening(int e)
 {
-	return e == -EPERM ? -EACCES : e == -EDQUOT ? -EMFILE : e;
+	return e == -EPERM ? -EACCES : e == -EDQUOT || e == -EAGAIN ? -EMFILE : e;
 }
 
 static int open_client(struct tcpk *t, uint32_t ring_bytes)
@@ -370,6 +373,10 @@ static int open_client(struct tcpk *t, uint32_t ring_bytes)
 	if (t->helper < 0)
 		return t->helper;
 	e = ask(t->helper, &q, &r, fds);
+	for (unsigned i = 0; e == -EAGAIN && i < AGAIN_MOST; i++) {
+		link_host_sleep(NULL, 0, link_host_now_us() + AGAIN_US);
+		e = ask(t->helper, &q, &r, fds);
+	}
 	if (!e) {
 		t->token = r.cursor;
 		t->ring = (struct ring){ .fd = fds[0], .bytes = r.ring_bytes };

@@ -5,6 +5,7 @@
 #ifndef KERNEL_TCPKD_CLIENT_H
 #define KERNEL_TCPKD_CLIENT_H
 
+#include "kernel/tcpkd/bucket.h"
 #include "kernel/tcpkd/devices.h"
 #include "kernel/tcpkd/policy.h"
 #include "kernel/tcpkd/table.h"
@@ -36,6 +37,8 @@ struct clients {
 	const struct policy *policy;
 	uid_t self;
 	struct client *first;
+	struct bucket *opens; /* how many of each user's are due */
+	uint64_t now_us;      /* CLOCK_MONOTONIC, as of the request */
 };
 
 /* A connection. NULL: no memory. groups are copied. */

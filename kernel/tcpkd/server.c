@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #define EVENTS 64
@@ -145,6 +146,14 @@ static bool answer(int fd, struct client_answer *a)
 	return sent;
 }
 
+static uint64_t now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
 /* One request of those that wait: others have their turn. Who has hung up wants nothing any more, and no request has
  * descriptors: to take them would be to close them. */
 static void serve(struct clients *all, struct client *c)
@@ -161,6 +170,7 @@ static void serve(struct clients *all, struct client *c)
 	n = recv(c->fd, message, sizeof message, MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
+	all->now_us = now_us();
 	good = n > 0 && client_request(all, &c, message, (size_t)n, &a);
 	if (n <= 0 || !answer(c->fd, &a) || !good)
 		client_end(all, c);
@@ -180,20 +190,22 @@ static bool accept_all(struct clients *all, int epoll, int listen_fd)
 	return true;
 }
 
-/* What came, by descriptor: one that was closed in this turn is nobody's, or somebody's who has asked for nothing. */
+/* What came, by descriptor: one that was closed in this turn is nobody's, or somebody's who has asked for nothing. Who
+ * waits for a connection has one before anything dear is done. */
 static bool turn(struct clients *all, int epoll, int listen_fd, int stop_fd, const struct epoll_event *ev, int n,
 	bool *full)
 {
 	bool stop = false;
 
+	for (int i = 0; i < n; i++)
+		if (ev[i].data.fd == listen_fd)
+			*full = !accept_all(all, epoll, listen_fd);
 	for (int i = 0; i < n; i++) {
 		int fd = ev[i].data.fd;
 		struct client *c = by_fd(all, fd);
 
 		if (fd == stop_fd)
 			stop = true;
-		else if (fd == listen_fd)
-			*full = !accept_all(all, epoll, listen_fd);
 		else if (fd == devices_fd(all->devices))
 			devices_turn(all->devices);
 		else if (c)
@@ -228,5 +240,6 @@ int server_run(struct clients *all, int listen_fd, int stop_fd)
 	}
 	if (epoll >= 0)
 		close(epoll);
+	bucket_free(&all->opens);
 	return e;
 }

@@ -124,7 +124,7 @@
  *	gets. ring_bytes: a power of 2 of pages, 0 for the default; the reply says how many there are. cursor in the reply:
  *	the client's secret, for TCPKD_RESUME.
  *	-EPERM: the policy has nothing for this user. -EDQUOT: more clients than it allows one user. -EINVAL: ring_bytes.
- *	-EISCONN: open already.
+ *	-EAGAIN: too many of this user's at once: ask again, a tenth of a second later. -EISCONN: open already.
  * TCPKD_RESUME
  *	cursor: a client's secret. That client, whose helper had gone, to the one that is there now: what the connection
  *	claims from then on is the client's, with all that it had. Nothing has been lost meanwhile but the reservations,

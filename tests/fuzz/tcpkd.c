@@ -244,6 +244,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	}
 	while (all.first)
 		client_end(&all, all.first);
+	bucket_free(&all.opens);
 	check();
 	memset(kept, 0, sizeof kept);
 	must(fake_descriptors() == descriptors);

@@ -6,6 +6,8 @@
  *	pest SOCKET hold COUNT		as many connections; waits to be killed
  *	pest SOCKET ask			one connection, asks once: whether it is served
  *	pest SOCKET descriptors		attaches hundreds to each message
+ *	pest SOCKET burst COUNT		while tcpkd is stopped, as many connections that ask to be opened and are closed; waits
+ *					for a byte of standard input, and asks what has been made for them
  *	pest SOCKET linger		while tcpkd is stopped, attaches those whose last close waits; waits for a byte of
  *					standard input, asks, and waits to be killed
  *	pest SOCKET death SEED COUNT	as many processes, each killed somewhere in the protocol
@@ -19,6 +21,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -214,6 +217,45 @@ static void linger(void)
 	pause();
 }
 
+/* ---- burst ---- */
+
+/* Devices have rising numbers. */
+static unsigned number_of_tap(void)
+{
+	struct bad_client c;
+	struct ifreq r = { 0 };
+	int e = client_open(&c, 4096);
+
+	for (int i = 0; e == -EAGAIN && i < 50; i++) {
+		nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
+		close(c.helper);
+		e = client_open(&c, 4096);
+	}
+	if (e || ioctl(c.tap, TUNGETIFF, &r))
+		die("a client");
+	return if_nametoindex(r.ifr_name);
+}
+
+static void burst(unsigned count)
+{
+	const struct tcpkd_request q = { .abi = TCPK_ABI, .verb = TCPKD_OPEN, .ring_bytes = 4096 };
+	unsigned before = number_of_tap(), after;
+
+	puts("open");
+	getchar();
+	while (count--) {
+		int fd = client_dial();
+
+		if (client_send(fd, &q, sizeof q, NULL, 0))
+			die("a request");
+		close(fd);
+	}
+	puts("ready");
+	getchar();
+	after = number_of_tap();
+	report(after == before + 1, "nothing is made for the dead", "%u TAPs", after - before - 1);
+}
+
 /* ---- death ---- */
 
 /* A step of the protocol, after each of which it may die. */
@@ -333,6 +375,8 @@ int main(int argc, char **argv)
 		report(is_served(), "is served", "no");
 	else if (!strcmp(what, "descriptors"))
 		descriptors();
+	else if (!strcmp(what, "burst") && argc == 4)
+		burst((unsigned)atoi(argv[3]));
 	else if (!strcmp(what, "linger"))
 		linger();
 	else if (!strcmp(what, "death") && argc == 5)

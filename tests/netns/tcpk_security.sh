@@ -180,6 +180,19 @@ tries_as "$other" "beside those that linger another user" pest ask
 ended linger KILL
 check "linger: tcpkd has as many descriptors as before" within 10000 same_as_now
 tries "after those that lingered" pest ask
+# The dead are not served.
+stdin=$tmp/tell
+start burst near $nobody "$tmp/run_pest" "$socket" burst 500
+stdin=/dev/null
+await burst open
+kill -STOP "${pids[tcpkd]}"
+printf x >&"$tell"
+await burst ready
+kill -CONT "${pids[tcpkd]}"
+printf x >&"$tell"
+finish burst
+told burst "burst"
+check "burst: tcpkd has as many descriptors as before" within 10000 same_as_now
 start crowd near $nobody "$tmp/run_pest" "$socket" crowd
 await crowd ready
 told crowd "crowd"
@@ -204,7 +217,8 @@ check "without descriptors: tcpkd sleeps" within 5000 sleeps
 ended crowd KILL
 tries "without descriptors, afterwards" pest ask
 prlimit --pid "${pids[tcpkd]}" --nofile="$most:"
-tries "death" pest death "${SEED:-1}" 200
+# Of root, whom tcpkd opens as many as he likes: so that they die in all places.
+tries_as "" "death" pest death "${SEED:-1}" 200
 check "death: tcpkd has as many descriptors as before" within 1000 same_as_now
 
 # The clients are another tcpkd's, and somebody else comes for them.
