@@ -39,7 +39,7 @@ static inline void setup(void)
 {
 	char complaint[256];
 	static const char text[] = "allow user 1000 ports 1024-65535\nallow user 1001 ports 1024-65535\n"
-		"allow group 50 ports 2\nclients 3\nclaims 5\nring 8M\n";
+		"allow group 50 ports 2\nclients 3\nclaims 5\nring 8M\nrings 20M\n";
 
 	fake_begin();
 	policy_default(&policy, SELF);

@@ -2,6 +2,8 @@
  * behind. */
 #include "tests/tcpkd_calls.h"
 
+#include <sys/resource.h>
+
 /* ---- messages ---- */
 
 START_TEST(messages)
@@ -245,6 +247,69 @@ START_TEST(claims_denied)
 }
 END_TEST
 
+/* Nor has a user more by more clients; others have theirs. */
+START_TEST(quotas_of_a_user)
+{
+	struct client *c = opened(USER), *d = opened(USER), *other = opened(OTHER);
+	struct tcpkd_request q = { .verb = TCPKD_OPEN, .ring_bytes = 8 << 20 };
+
+	for (int i = 0; i < 5; i++)
+		claimed(i % 2 ? c : d);
+	ck_assert_int_eq(claim(c, LOCAL, 0), -EDQUOT);
+	ck_assert_int_eq(claim(d, LOCAL, 0), -EDQUOT);
+	for (int i = 0; i < 5; i++)
+		claimed(other);
+	client_end(&all, d); /* which has three */
+	for (int i = 0; i < 3; i++)
+		claimed(c);
+	ck_assert_int_eq(claim(c, LOCAL, 0), -EDQUOT);
+
+	/* 20 MiB of rings: 4, 8 and 8. */
+	ck_assert_int_eq(ask(connected(USER), q), 0);
+	policy.clients = 10;
+	let_fail("table_add_client", -ENOMEM);
+	ck_assert_int_eq(ask(connected(USER), q), -ENOMEM);
+	let_fail(NULL, 0);
+	ck_assert_int_eq(ask(all.first, q), 0);
+	fake.log[0] = 0;
+	q.ring_bytes = 4096;
+	ck_assert_int_eq(ask(connected(USER), q), -EDQUOT);
+	did("", 0);
+	ck_assert_int_eq(ask(connected(OTHER), q), 0);
+	client_end(&all, c);
+	ck_assert_int_eq(ask(all.first->next, q), 0);
+}
+END_TEST
+
+/* What is kept for connections, no claim takes, and no client. */
+START_TEST(descriptors_kept_back)
+{
+	struct client *c = opened(USER), *d = connected(OTHER);
+	struct rlimit before, few;
+	int next = dup(0);
+
+	close(next);
+	ck_assert(!getrlimit(RLIMIT_NOFILE, &before));
+	few = before;
+	few.rlim_cur = (rlim_t)next + 64;
+	ck_assert(!setrlimit(RLIMIT_NOFILE, &few));
+	fake.log[0] = 0;
+	ck_assert_int_eq(claim(c, LOCAL, 0), -EDQUOT);
+	did("", 0);
+	ck_assert_int_eq(open_it(d), -EDQUOT);
+	ck_assert_uint_eq(fake_clients(), 1);
+	ck_assert_uint_eq(fake_descriptors(), descriptors + 2);
+	few.rlim_cur++;
+	ck_assert(!setrlimit(RLIMIT_NOFILE, &few));
+	claimed(c);
+	ck_assert_int_eq(claim(c, LOCAL, 0), -EDQUOT);
+	ck_assert_int_eq(release(c, c->claims[0].key.local_port), 0);
+	claimed(c);
+	ck_assert(!setrlimit(RLIMIT_NOFILE, &before));
+	ck_assert_int_eq(open_it(d), 0);
+}
+END_TEST
+
 /* Any port is one of those that the policy allows, while there is one. */
 START_TEST(any_port)
 {
@@ -436,6 +501,8 @@ int main(void)
 	tcase_add_test(tc, claiming);
 	tcase_add_test(tc, claims_of_the_kernel);
 	tcase_add_test(tc, claims_denied);
+	tcase_add_test(tc, quotas_of_a_user);
+	tcase_add_test(tc, descriptors_kept_back);
 	tcase_add_test(tc, any_port);
 	tcase_add_loop_test(tc, claiming_fails, 0, 3);
 	tcase_add_test(tc, narrowing);

@@ -9,11 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define RING_DEFAULT (4U << 20)
 #define TRIES 256 /* of ports that may be taken */
+#define KEPT_BACK 64
 
 /* ---- their coming and going ---- */
 
@@ -100,6 +102,15 @@ static bool is_privileged(const struct clients *all, const struct client *c)
 	return c->peer.uid == 0 || c->peer.uid == all->self;
 }
 
+/* Some descriptors are kept for connections, so that nobody's claims keep others out; which the kernel numbers from the
+ * lowest that is free. */
+static bool is_kept_back(int fd)
+{
+	struct rlimit most;
+
+	return !getrlimit(RLIMIT_NOFILE, &most) && (rlim_t)fd + KEPT_BACK >= most.rlim_cur;
+}
+
 /* ---- claims ---- */
 
 static struct claim *find(const struct client *c, const struct tcpkd_request *q)
@@ -117,6 +128,10 @@ static int reserve(uint32_t ip, uint16_t *port)
 	socklen_t len = sizeof a;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
+	if (fd >= 0 && is_kept_back(fd)) {
+		close(fd);
+		return -EDQUOT;
+	}
 	if (fd >= 0 && !bind(fd, (struct sockaddr *)&a, sizeof a) && !getsockname(fd, (struct sockaddr *)&a, &len)) {
 		*port = a.sin_port;
 		return fd;
@@ -169,6 +184,15 @@ static int as_told(int e)
 	return e == -EEXIST ? -EADDRINUSE : e == -E2BIG ? -EDQUOT : e;
 }
 
+static unsigned claims_of(const struct clients *all, uid_t uid)
+{
+	unsigned n = 0;
+
+	for (const struct client *c = all->first; c; c = c->next)
+		n += c->peer.uid == uid ? c->claim_count : 0;
+	return n;
+}
+
 static int claim(struct clients *all, struct client *c, const struct tcpkd_request *q, struct tcpkd_reply *r)
 {
 	const struct table_claim fresh = { .client = c->index };
@@ -177,7 +201,7 @@ static int claim(struct clients *all, struct client *c, const struct tcpkd_reque
 
 	if (e)
 		return e;
-	if (c->claim_count >= all->policy->claims)
+	if (claims_of(all, c->peer.uid) >= all->policy->claims)
 		return -EDQUOT;
 	if (q->local_port && !policy_allows(all->policy, &c->peer, ntohs(q->local_port)))
 		return -EPERM;
@@ -250,6 +274,15 @@ static int free_index(const struct clients *all, uint32_t *index)
 	return -EDQUOT;
 }
 
+static uint64_t ring_bytes_of(const struct clients *all, uid_t uid)
+{
+	uint64_t n = 0;
+
+	for (const struct client *c = all->first; c; c = c->next)
+		n += c->peer.uid == uid ? c->entry.ring_bytes : 0;
+	return n;
+}
+
 /* By which its client is known again; 0 is none's. */
 static uint64_t new_token(void)
 {
@@ -272,7 +305,8 @@ static int open_new(struct clients *all, struct client *c, const struct tcpkd_re
 		return -EPERM;
 	if (bytes & (bytes - 1) || bytes < (uint32_t)sysconf(_SC_PAGESIZE) || bytes > most)
 		return -EINVAL;
-	if (client_count(all, c->peer.uid, true) >= all->policy->clients)
+	if (client_count(all, c->peer.uid, true) >= all->policy->clients ||
+		ring_bytes_of(all, c->peer.uid) + bytes > all->policy->all_ring_bytes)
 		return -EDQUOT;
 	/* What follows, and undoing it, takes a hundred times as long as anything else. */
 	if (!is_privileged(all, c) && !bucket_take(&all->opens, c->peer.uid, all->now_us))
@@ -280,6 +314,10 @@ static int open_new(struct clients *all, struct client *c, const struct tcpkd_re
 	e = free_index(all, &c->index);
 	if (!e)
 		e = devices_make_tap(all->devices, c->peer.uid, &tap);
+	if (!e && is_kept_back(tap.fd)) {
+		close(tap.fd);
+		e = -EDQUOT;
+	}
 	if (e)
 		return e;
 	c->entry = (struct table_client){ .tap = tap.ifindex, .uid = c->peer.uid, .ring_bytes = bytes,
@@ -287,10 +325,12 @@ static int open_new(struct clients *all, struct client *c, const struct tcpkd_re
 	ring = table_add_client(all->table, c->index, &c->entry);
 	if (ring < 0) {
 		close(tap.fd);
+		c->entry = (struct table_client){ 0 };
 		return ring;
 	}
 	c->open = true;
-	*a = (struct client_answer){ .reply = { .ring_bytes = bytes, .cursor = c->entry.token }, .fds = { ring, tap.fd }, .fd_count = 2 };
+	*a = (struct client_answer){ .reply = { .ring_bytes = bytes, .cursor = c->entry.token },
+		.fds = { ring, tap.fd }, .fd_count = 2 };
 	return 0;
 }
 

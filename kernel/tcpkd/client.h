@@ -1,4 +1,4 @@
-/* What a client of tcpkd may ask for, and has. One thread.
+/* What a client of tcpkd may ask for, and has. One thread: but see connection.h.
  *
  * A client is a connection to the helper, and from TCPKD_OPEN on a place in the table, a ring and a TAP. One that is
  * adopted has no connection: an earlier tcpkd has served it, and it may come back. */

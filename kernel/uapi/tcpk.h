@@ -123,7 +123,8 @@
  *	both for all that it will claim. Never a map of the table, never anything that could change what another process
  *	gets. ring_bytes: a power of 2 of pages, 0 for the default; the reply says how many there are. cursor in the reply:
  *	the client's secret, for TCPKD_RESUME.
- *	-EPERM: the policy has nothing for this user. -EDQUOT: more clients than it allows one user. -EINVAL: ring_bytes.
+ *	-EPERM: the policy has nothing for this user. -EDQUOT: more clients, or more bytes of rings, than it allows
+ *	one user. -EINVAL: ring_bytes.
  *	-EAGAIN: too many of this user's at once: ask again, a tenth of a second later. -EISCONN: open already.
  * TCPKD_RESUME
  *	cursor: a client's secret. That client, whose helper had gone, to the one that is there now: what the connection
@@ -132,7 +133,8 @@
  *	-EINVAL: no such client of this user whose helper has gone. -EISCONN: open already.
  * TCPKD_CLAIM
  *	local, local_port: as bind above. The reply has them as they were taken.
- *	-EADDRINUSE, -EADDRNOTAVAIL, -EACCES as bind. -EPERM: not a port that the policy allows this user. -EDQUOT.
+ *	-EADDRINUSE, -EADDRNOTAVAIL, -EACCES as bind. -EPERM: not a port that the policy allows this user. -EDQUOT: more
+ *	claims than it allows one user, or than there is room for.
  * TCPKD_NARROW
  *	local, local_port: of a claim. remote, remote_port: as connect above; again: another remote, or none (0, 0). A claim
  *	of all addresses (local 0) stays what it is.

@@ -79,6 +79,24 @@ static struct client *connections[CLIENTS];
 static uint64_t kept[KEPT]; /* tokens, of clients that may be no more */
 static unsigned keep_at;
 
+static unsigned claims_of(uid_t uid)
+{
+	unsigned n = 0;
+
+	for (const struct client *c = all.first; c; c = c->next)
+		n += c->peer.uid == uid ? c->claim_count : 0;
+	return n;
+}
+
+static uint64_t ring_bytes_of(uid_t uid)
+{
+	uint64_t n = 0;
+
+	for (const struct client *c = all.first; c; c = c->next)
+		n += c->open && c->peer.uid == uid ? c->entry.ring_bytes : 0;
+	return n;
+}
+
 static void check(void)
 {
 	unsigned claims = 0, open = 0;
@@ -86,7 +104,7 @@ static void check(void)
 	for (const struct client *c = all.first; c; c = c->next) {
 		must(c->open || (!c->claim_count && c->fd >= 0));
 		must(client_count(&all, c->peer.uid, true) <= policy.clients);
-		must(c->claim_count <= policy.claims);
+		must(claims_of(c->peer.uid) <= policy.claims && ring_bytes_of(c->peer.uid) <= policy.all_ring_bytes);
 		open += c->open;
 		claims += c->claim_count;
 		must(!c->open || fake.clients[c->index].tap == c->entry.tap);
@@ -225,7 +243,7 @@ static void step(struct input *in)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static const char text[] = "allow user 1 ports 1-12,40000-40008\nallow group 1 ports 3-40004\nallow user 2 ports 9\n"
-		"clients 2\nclaims 5\nring 1M\n";
+		"clients 2\nclaims 5\nring 1M\nrings 1500K\n";
 	struct input in = { data, data + len };
 	const unsigned descriptors = fake_descriptors();
 	char said[256];
