@@ -1,6 +1,6 @@
 /* How connections of tcpkd end: at once, but for those that hold a descriptor whose close waits; those are closed by as
- * many threads as there may be, and counted until then. What waits is a TCP socket with SO_LINGER on loopback, until its
- * other end is closed. */
+ * many threads as there may be, and counted until then. What waits is a TCP socket with SO_LINGER on loopback, until
+ * its other end is closed. */
 #include "kernel/tcpkd/connection.h"
 #include "tests/run.h"
 

@@ -203,7 +203,8 @@ START_TEST(mistakes)
 		{ "rings 1025G\n", "p:1:7: found '1025G', expected bytes from 4K to 1024G" },
 		{ "rings 1048577M\n", "p:1:7: found '1048577M', expected bytes from 4K to 1024G" },
 		{ "ring 4K\n\x01\n", "p:2:1: found '?', expected allow, clients, claims, ring or rings" },
-		{ "allow user 1 ports 1\nallow user 1 ports 2\nno\n", "p:3:1: found 'no', expected allow, clients, claims, ring or rings" },
+		{ "allow user 1 ports 1\nallow user 1 ports 2\nno\n",
+			"p:3:1: found 'no', expected allow, clients, claims, ring or rings" },
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)

@@ -231,6 +231,7 @@ static unsigned number_of_tap(void)
 		close(c.helper);
 		e = client_open(&c, 4096);
 	}
+	errno = -e;
 	if (e || ioctl(c.tap, TUNGETIFF, &r))
 		die("a client");
 	return if_nametoindex(r.ifr_name);
