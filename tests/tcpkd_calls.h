@@ -39,7 +39,7 @@ static inline void setup(void)
 {
 	char complaint[256];
 	static const char text[] = "allow user 1000 ports 1024-65535\nallow user 1001 ports 1024-65535\n"
-		"allow group 50 ports 2\nclients 3\nclaims 5\nring 8M\n";
+		"allow group 50 ports 2\nclients 3\nclaims 5\nring 8M\nrings 20M\n";
 
 	fake_begin();
 	policy_default(&policy, SELF);
@@ -54,6 +54,7 @@ static inline void teardown(void)
 	fake.removed = NULL;
 	while (all.first)
 		client_end(&all, all.first);
+	bucket_free(&all.opens);
 	ck_assert_uint_eq(fake.claim_count, 0);
 	ck_assert_uint_eq(fake_clients(), 0);
 	ck_assert_uint_eq(fake_descriptors(), descriptors);
@@ -63,12 +64,12 @@ static inline void teardown(void)
 
 static struct client_answer last;
 
-static inline int ask_with(struct client **c, struct tcpkd_request q, int attached)
+static inline int ask_of(struct client **c, struct tcpkd_request q)
 {
 	q.abi = TCPK_ABI;
-	ck_assert(client_request(&all, c, &q, sizeof q, attached, &last));
+	ck_assert(client_request(&all, c, &q, sizeof q, &last));
 	ck_assert_uint_eq(last.reply.abi, TCPK_ABI);
-	ck_assert_uint_eq(last.fd_count, q.verb == TCPKD_OPEN && !last.reply.status && attached < 0 ? 2 : 0);
+	ck_assert_uint_eq(last.fd_count, q.verb == TCPKD_OPEN && !last.reply.status ? 2 : 0);
 	for (unsigned i = 0; i < last.fd_count; i++) {
 		ck_assert_int_ge(fcntl(last.fds[i], F_GETFD), 0);
 		close(last.fds[i]);
@@ -79,7 +80,7 @@ static inline int ask_with(struct client **c, struct tcpkd_request q, int attach
 static inline int ask(struct client *c, struct tcpkd_request q)
 {
 	struct client *before = c;
-	int e = ask_with(&c, q, -1);
+	int e = ask_of(&c, q);
 
 	ck_assert_ptr_eq(c, before);
 	return e;
@@ -106,6 +107,12 @@ static inline struct client *opened(uid_t uid)
 
 	ck_assert_int_eq(open_it(c), 0);
 	return c;
+}
+
+/* The client that came back, if one has, in its place. */
+static inline int resume(struct client **c, uint64_t token)
+{
+	return ask_of(c, (struct tcpkd_request){ .verb = TCPKD_RESUME, .cursor = token });
 }
 
 static inline int claim(struct client *c, uint32_t ip, uint16_t port)

@@ -2,6 +2,8 @@
  * behind. */
 #include "tests/tcpkd_calls.h"
 
+#include <sys/resource.h>
+
 /* ---- messages ---- */
 
 START_TEST(messages)
@@ -11,18 +13,19 @@ START_TEST(messages)
 	static const size_t lengths[] = { 0, 1, 31, 33, 64 };
 
 	for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
-		ck_assert(!client_request(&all, &who, q, lengths[i], -1, &last));
+		ck_assert(!client_request(&all, &who, q, lengths[i], &last));
 		ck_assert_int_eq(last.reply.status, -EPROTO);
 		ck_assert_uint_eq(last.reply.abi, TCPK_ABI);
 	}
 	wrong.abi = TCPK_ABI + 1;
-	ck_assert(!client_request(&all, &who, &wrong, sizeof wrong, -1, &last));
-	for (uint32_t verb = 0; verb < 9; verb++) {
-		wrong = (struct tcpkd_request){ .abi = TCPK_ABI, .verb = verb == 8 ? UINT32_MAX : verb };
-		if (verb < TCPKD_OPEN || verb > TCPKD_LIST)
-			ck_assert(!client_request(&all, &who, &wrong, sizeof wrong, -1, &last));
+	ck_assert(!client_request(&all, &who, &wrong, sizeof wrong, &last));
+	for (uint32_t verb = 0; verb < 10; verb++) {
+		wrong = (struct tcpkd_request){ .abi = TCPK_ABI, .verb = verb == 9 ? UINT32_MAX : verb };
+		if (verb < TCPKD_OPEN || verb > TCPKD_RESUME)
+			ck_assert(!client_request(&all, &who, &wrong, sizeof wrong, &last));
 		else if (verb != TCPKD_OPEN)
-			ck_assert_int_eq(ask(c, wrong), verb == TCPKD_LIST ? -ENOENT : -ENOTCONN);
+			ck_assert_int_eq(ask(c, wrong),
+				verb == TCPKD_LIST ? -ENOENT : verb == TCPKD_RESUME ? -EINVAL : -ENOTCONN);
 	}
 	ck_assert_ptr_eq(who, c);
 	did("", 0);
@@ -37,6 +40,8 @@ START_TEST(opening)
 
 	ck_assert_int_eq(open_it(c), 0);
 	ck_assert_uint_eq(last.reply.ring_bytes, 4U << 20);
+	ck_assert_uint_ne(last.reply.cursor, 0);
+	ck_assert_uint_eq(last.reply.cursor, fake.clients[0].token);
 	did("+tap 1 +client 0 ", 0);
 	ck_assert_uint_eq(fake.clients[0].tap, 1);
 	ck_assert_uint_eq(fake.clients[0].uid, USER);
@@ -47,6 +52,7 @@ START_TEST(opening)
 	ck_assert(clients_any(&all));
 	/* Places are given again. */
 	opened(OTHER);
+	ck_assert_uint_ne(fake.clients[1].token, fake.clients[0].token);
 	client_end(&all, c);
 	did("+tap 2 +client 1 -client 0 -tap 1 ", 0);
 	opened(USER);
@@ -94,6 +100,43 @@ START_TEST(who_may_open)
 	opened(OTHER);
 	client_end(&all, all.first->next->next); /* the last of USER's that is open */
 	opened(USER);
+}
+END_TEST
+
+/* Opening and ending are dear; so many at once, and others all the same. */
+START_TEST(how_often)
+{
+	all.now_us = 5;
+	for (int i = 0; i < BUCKET_AT_ONCE; i++)
+		client_end(&all, opened(USER));
+	fake.log[0] = 0;
+	ck_assert_int_eq(open_it(connected(USER)), -EAGAIN);
+	did("", 0);
+	all.now_us += BUCKET_EACH_US - 1;
+	ck_assert_int_eq(open_it(all.first), -EAGAIN);
+	opened(OTHER);
+	all.now_us++;
+	opened(USER);
+	ck_assert_int_eq(open_it(connected(USER)), -EAGAIN);
+	client_end(&all, all.first);
+	/* Whoever may have none is told so, and it does not count. */
+	ck_assert_int_eq(ask(connected(USER), (struct tcpkd_request){ .verb = TCPKD_OPEN, .ring_bytes = 1 }), -EINVAL);
+	/* Root and the helper's own user. */
+	policy.rules[0].who = POLICY_ANYONE;
+	fake.last_tap = 0;
+	for (int i = 0; i < BUCKET_AT_ONCE + 1; i++) {
+		fake.log[0] = 0;
+		client_end(&all, opened(i % 2 ? 0 : SELF));
+		fake.last_tap = 0;
+		client_end(&all, opened(0));
+	}
+	/* A long time later it is as at first. */
+	all.now_us += 10 * BUCKET_AT_ONCE * BUCKET_EACH_US;
+	for (int i = 0; i < BUCKET_AT_ONCE; i++) {
+		fake.last_tap = 0;
+		client_end(&all, opened(USER));
+	}
+	ck_assert_int_eq(open_it(connected(USER)), -EAGAIN);
 }
 END_TEST
 
@@ -201,6 +244,69 @@ START_TEST(claims_denied)
 	ck_assert_int_eq(release(c, c->claims[2].key.local_port), 0);
 	claimed(c);
 	ck_assert_uint_eq(fake.claim_count, 5);
+}
+END_TEST
+
+/* Nor has a user more by more clients; others have theirs. */
+START_TEST(quotas_of_a_user)
+{
+	struct client *c = opened(USER), *d = opened(USER), *other = opened(OTHER);
+	struct tcpkd_request q = { .verb = TCPKD_OPEN, .ring_bytes = 8 << 20 };
+
+	for (int i = 0; i < 5; i++)
+		claimed(i % 2 ? c : d);
+	ck_assert_int_eq(claim(c, LOCAL, 0), -EDQUOT);
+	ck_assert_int_eq(claim(d, LOCAL, 0), -EDQUOT);
+	for (int i = 0; i < 5; i++)
+		claimed(other);
+	client_end(&all, d); /* which has three */
+	for (int i = 0; i < 3; i++)
+		claimed(c);
+	ck_assert_int_eq(claim(c, LOCAL, 0), -EDQUOT);
+
+	/* 20 MiB of rings: 4, 8 and 8. */
+	ck_assert_int_eq(ask(connected(USER), q), 0);
+	policy.clients = 10;
+	let_fail("table_add_client", -ENOMEM);
+	ck_assert_int_eq(ask(connected(USER), q), -ENOMEM);
+	let_fail(NULL, 0);
+	ck_assert_int_eq(ask(all.first, q), 0);
+	fake.log[0] = 0;
+	q.ring_bytes = 4096;
+	ck_assert_int_eq(ask(connected(USER), q), -EDQUOT);
+	did("", 0);
+	ck_assert_int_eq(ask(connected(OTHER), q), 0);
+	client_end(&all, c);
+	ck_assert_int_eq(ask(all.first->next, q), 0);
+}
+END_TEST
+
+/* What is kept for connections, no claim takes, and no client. */
+START_TEST(descriptors_kept_back)
+{
+	struct client *c = opened(USER), *d = connected(OTHER);
+	struct rlimit before, few;
+	int next = dup(0);
+
+	close(next);
+	ck_assert(!getrlimit(RLIMIT_NOFILE, &before));
+	few = before;
+	few.rlim_cur = (rlim_t)next + 64;
+	ck_assert(!setrlimit(RLIMIT_NOFILE, &few));
+	fake.log[0] = 0;
+	ck_assert_int_eq(claim(c, LOCAL, 0), -EDQUOT);
+	did("", 0);
+	ck_assert_int_eq(open_it(d), -EDQUOT);
+	ck_assert_uint_eq(fake_clients(), 1);
+	ck_assert_uint_eq(fake_descriptors(), descriptors + 2);
+	few.rlim_cur++;
+	ck_assert(!setrlimit(RLIMIT_NOFILE, &few));
+	claimed(c);
+	ck_assert_int_eq(claim(c, LOCAL, 0), -EDQUOT);
+	ck_assert_int_eq(release(c, c->claims[0].key.local_port), 0);
+	claimed(c);
+	ck_assert(!setrlimit(RLIMIT_NOFILE, &before));
+	ck_assert_int_eq(open_it(d), 0);
 }
 END_TEST
 
@@ -389,11 +495,14 @@ int main(void)
 	tcase_add_test(tc, opening);
 	tcase_add_test(tc, rings);
 	tcase_add_test(tc, who_may_open);
+	tcase_add_test(tc, how_often);
 	tcase_add_test(tc, no_place);
 	tcase_add_loop_test(tc, opening_fails, 0, 2);
 	tcase_add_test(tc, claiming);
 	tcase_add_test(tc, claims_of_the_kernel);
 	tcase_add_test(tc, claims_denied);
+	tcase_add_test(tc, quotas_of_a_user);
+	tcase_add_test(tc, descriptors_kept_back);
 	tcase_add_test(tc, any_port);
 	tcase_add_loop_test(tc, claiming_fails, 0, 3);
 	tcase_add_test(tc, narrowing);

@@ -61,20 +61,16 @@ END_TEST
 /* ---- another helper ---- */
 
 /* What a tcpkd that has gone has left: a client of USER with two claims, one of OTHER, one whose process is no more,
- * and a claim of nobody. Returns the descriptor of the first one's TAP; all have port, port + 1 and so on. */
-static int left_behind(uint16_t port)
+ * and a claim of nobody. All have port, port + 1 and so on; their tokens are 100 and so on. */
+static void left_behind(uint16_t port)
 {
 	struct device_tap tap;
-	int fd = -1;
 
 	for (uint32_t i = 0; i < 3; i++) {
 		ck_assert_int_eq(devices_make_tap(NULL, USER, &tap), 0);
 		fake.clients[i] = (struct table_client){ .tap = tap.ifindex, .uid = i == 1 ? OTHER : USER, .ring_bytes = 4096,
-			.pid = 77 };
-		if (i)
-			close(tap.fd);
-		else
-			fd = tap.fd;
+			.pid = 77, .token = 100 + i };
+		close(tap.fd);
 	}
 	fake.taps[3] = false;
 	for (uint32_t i = 0; i < 5; i++) {
@@ -84,7 +80,6 @@ static int left_behind(uint16_t port)
 		ck_assert_int_eq(table_add_claim(NULL, &k, &(struct table_claim){ .client = of[i], .in_segs = i + 1 }), 0);
 	}
 	fake.log[0] = 0;
-	return fd;
 }
 
 /* The first of five that nobody has; tests that run at the same time look elsewhere. */
@@ -104,11 +99,11 @@ static uint16_t five_ports(void)
 START_TEST(adopting)
 {
 	const uint16_t port = five_ports();
-	int tap = left_behind(port);
 	struct client *c, *old;
 	uint32_t uids;
 	int connection;
 
+	left_behind(port);
 	clients_adopt(&all);
 	ck_assert_uint_eq(fake_clients(), 2);
 	ck_assert_uint_eq(fake.claim_count, 3);
@@ -123,15 +118,18 @@ START_TEST(adopting)
 	ck_assert_uint_eq(listed(c, &uids), 1);
 	ck_assert_int_eq(ask(c, (struct tcpkd_request){ .verb = TCPKD_LIST }), 0);
 	ck_assert_uint_eq(last.reply.pid, 0);
-	/* Another user's TAP, and what is none. */
-	ck_assert_int_eq(ask_with(&c, (struct tcpkd_request){ .verb = TCPKD_OPEN }, tap), -EINVAL);
-	ck_assert_int_eq(ask_with(&c, (struct tcpkd_request){ .verb = TCPKD_OPEN }, c->fd), -EINVAL);
+	/* Another user's, and what are none's. */
+	ck_assert_int_eq(resume(&c, 100), -EINVAL);
+	ck_assert_int_eq(resume(&c, 102), -EINVAL);
+	fake.log[0] = 0;
+	all.first->next->entry.token = 0;
+	ck_assert_int_eq(resume(&c, 0), -EINVAL);
 	client_end(&all, c);
 
 	old = c = connected(USER);
 	connection = c->fd;
 	fake.log[0] = 0;
-	ck_assert_int_eq(ask_with(&c, (struct tcpkd_request){ .verb = TCPKD_OPEN }, tap), 0);
+	ck_assert_int_eq(resume(&c, 100), 0);
 	did("", 0);
 	ck_assert_uint_eq(last.reply.ring_bytes, 4096);
 	ck_assert_ptr_ne(c, old);
@@ -139,14 +137,14 @@ START_TEST(adopting)
 	ck_assert_uint_eq(client_count(&all, USER, false), 1);
 	ck_assert_uint_eq(count(c).in_segs, 3);
 	ck_assert_int_eq(open_it(c), -EISCONN);
+	ck_assert_int_eq(resume(&c, 101), -EISCONN);
 	ck_assert_int_eq(narrow(c, port, REMOTE, 9), 0);
 	ck_assert_int_eq(release(c, htons((uint16_t)(ntohs(port) + 1))), 0);
 	ck_assert(kernel_gives(LOCAL, htons((uint16_t)(ntohs(port) + 1))));
 	ck_assert_uint_eq(clients_sweep(&all), 1);
 	/* It is nobody's to take any more. */
 	old = connected(USER);
-	ck_assert_int_eq(ask_with(&old, (struct tcpkd_request){ .verb = TCPKD_OPEN }, tap), -EINVAL);
-	close(tap);
+	ck_assert_int_eq(resume(&old, 100), -EINVAL);
 }
 END_TEST
 
@@ -155,27 +153,27 @@ START_TEST(adopting_too_late)
 {
 	const uint16_t port = five_ports();
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = LOCAL, .sin_port = port };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), tap = left_behind(port);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct client *c;
 
+	left_behind(port);
 	ck_assert_int_eq(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
 	clients_adopt(&all);
 	ck_assert_uint_eq(fake.claim_count, 3);
 	c = connected(USER);
-	ck_assert_int_eq(ask_with(&c, (struct tcpkd_request){ .verb = TCPKD_OPEN }, tap), 0);
+	ck_assert_int_eq(resume(&c, 100), 0);
 	ck_assert_int_eq(release(c, port), 0);
 	ck_assert(!kernel_gives(LOCAL, port));
 	close(fd);
-	close(tap);
 	ck_assert_uint_eq(count(c).in_segs, 3);
 }
 END_TEST
 
 START_TEST(sweeping)
 {
-	int tap = left_behind(five_ports());
 	struct client *c;
 
+	left_behind(five_ports());
 	clients_adopt(&all);
 	c = opened(USER);
 	fake.taps[1] = false; /* the first one's process ends */
@@ -186,7 +184,6 @@ START_TEST(sweeping)
 	ck_assert_uint_eq(clients_sweep(&all), 0);
 	ck_assert_uint_eq(fake.claim_count, 0);
 	ck_assert_ptr_eq(all.first, c);
-	close(tap);
 }
 END_TEST
 

@@ -5,12 +5,14 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -118,8 +120,16 @@ static int denied(void)
 	return 0;
 }
 
+static void *nothing(void *given)
+{
+	return given;
+}
+
 static int filtered(void)
 {
+	struct rlimit most;
+	pthread_t thread;
+	void *got = NULL;
 	int fd;
 
 	if (confine_capabilities(false) || confine_calls())
@@ -130,6 +140,12 @@ static int filtered(void)
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (fd < 0 || close(fd) || getpid() <= 0)
 		return 22;
+	if (pthread_create(&thread, NULL, nothing, &fd) || pthread_join(thread, &got) || got != &fd)
+		return 23;
+	if (syscall(SYS_clone3, NULL, 0) != -1 || errno != ENOSYS)
+		return 24;
+	if (getrlimit(RLIMIT_NOFILE, &most) || setrlimit(RLIMIT_NOFILE, &most) != -1 || errno != EPERM)
+		return 25;
 	return denied();
 }
 

@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define DESCRIPTORS 128
@@ -171,8 +169,8 @@ int devices_make_tap(struct devices *d, uid_t owner, struct device_tap *tap)
 	if (fake.last_tap + 1 == FAKE_TAPS)
 		return -ENFILE;
 	tap->ifindex = ++fake.last_tap;
-	tap->fd = memfd_create("tap", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (tap->fd < 0 || ftruncate(tap->fd, tap->ifindex) || fcntl(tap->fd, F_ADD_SEALS, F_SEAL_SEAL))
+	tap->fd = eventfd(0, EFD_CLOEXEC);
+	if (tap->fd < 0)
 		return -errno;
 	fake.taps[tap->ifindex] = true;
 	note("+tap %u ", tap->ifindex);
@@ -184,13 +182,6 @@ void devices_delete(struct devices *d, uint32_t ifindex)
 	(void)d;
 	note("-tap %u ", ifindex);
 	fake.taps[ifindex] = false;
-}
-
-uint32_t devices_which_tap(int fd)
-{
-	struct stat s;
-
-	return fcntl(fd, F_GET_SEALS) == F_SEAL_SEAL && !fstat(fd, &s) ? (uint32_t)s.st_size : 0;
 }
 
 bool devices_has_tap(struct devices *d, uint32_t ifindex)

@@ -1,6 +1,6 @@
 /* What stands in the place of tcpkd's maps and devices (kernel/tcpkd/table.h, devices.h), for tests of what it does
- * with them: a table of its own, whose calls are written down and fail when they are told to. Rings are eventfds, TAPs
- * sealed files of as many bytes as their ifindex. */
+ * with them: a table of its own, whose calls are written down and fail when they are told to. Rings and TAPs
+ * are eventfds. */
 #ifndef TESTS_TCPKD_FAKE_H
 #define TESTS_TCPKD_FAKE_H
 

@@ -38,7 +38,7 @@ static struct policy good(const char *text)
 static bool same(const struct policy *a, const struct policy *b)
 {
 	return a->count == b->count && a->clients == b->clients && a->claims == b->claims && a->ring_bytes == b->ring_bytes &&
-		!memcmp(a->rules, b->rules, a->count * sizeof *a->rules);
+		a->all_ring_bytes == b->all_ring_bytes && !memcmp(a->rules, b->rules, a->count * sizeof *a->rules);
 }
 
 /* What is wrong changes nothing of what held before. */
@@ -79,6 +79,10 @@ START_TEST(statements)
 	ck_assert_uint_eq(good("ring 1G").ring_bytes, 1U << 30);
 	ck_assert_uint_eq(good("ring 16M").ring_bytes, 16U << 20);
 	ck_assert_uint_eq(good("ring 4096").ring_bytes, 4096);
+	ck_assert_uint_eq(good("rings 300M").all_ring_bytes, 300U << 20);
+	ck_assert_uint_eq(good("rings 300M\nring 8K").ring_bytes, 8192);
+	ck_assert_uint_eq(good("rings 1024G").all_ring_bytes, UINT64_C(1) << 40);
+	ck_assert_uint_eq(good("rings 5000").all_ring_bytes, 5000);
 	ck_assert_uint_eq(good("claims 1\nclaims 2\n").claims, 2); /* the last one counts */
 	ck_assert_uint_eq(good("allow user 4294967294 ports 1").rules[0].id, 4294967294);
 }
@@ -96,6 +100,7 @@ START_TEST(nothing)
 		ck_assert_uint_eq(p.clients, 64);
 		ck_assert_uint_eq(p.claims, 4096);
 		ck_assert_uint_eq(p.ring_bytes, 64U << 20);
+		ck_assert_uint_eq(p.all_ring_bytes, 256U << 20);
 		ck_assert(!policy_knows(&p, &(struct policy_peer){ .uid = SELF }));
 		ck_assert(!policy_has_privileged(&p));
 	}
@@ -147,10 +152,10 @@ END_TEST
 START_TEST(mistakes)
 {
 	static const char *const cases[][2] = {
-		{ "permit\n", "p:1:1: found 'permit', expected allow, clients, claims or ring" },
-		{ "# one\n  alow user 1 ports 1\n", "p:2:3: found 'alow', expected allow, clients, claims or ring" },
-		{ "cl", "p:1:1: found 'cl', expected allow, clients, claims or ring" },
-		{ "clanks 1\n", "p:1:1: found 'clanks', expected allow, clients, claims or ring" },
+		{ "permit\n", "p:1:1: found 'permit', expected allow, clients, claims, ring or rings" },
+		{ "# one\n  alow user 1 ports 1\n", "p:2:3: found 'alow', expected allow, clients, claims, ring or rings" },
+		{ "cl", "p:1:1: found 'cl', expected allow, clients, claims, ring or rings" },
+		{ "clanks 1\n", "p:1:1: found 'clanks', expected allow, clients, claims, ring or rings" },
 		{ "allow", "p:1:6: found the end of the file, expected user NAME, group NAME or anyone" },
 		{ "allow\r\n", "p:1:6: found the end of the line, expected user NAME, group NAME or anyone" },
 		{ "allow usr 1", "p:1:7: found 'usr', expected user NAME, group NAME or anyone" },
@@ -192,8 +197,14 @@ START_TEST(mistakes)
 		{ "ring 2G\n", "p:1:6: found '2G', expected a power of 2 from 4K to 1G" },
 		{ "ring 17179869185G\n", "p:1:6: found '17179869185G', expected a power of 2 from 4K to 1G" },
 		{ "ring 4294967296\n", "p:1:6: found '4294967296', expected a power of 2 from 4K to 1G" },
-		{ "ring 4K\n\x01\n", "p:2:1: found '?', expected allow, clients, claims or ring" },
-		{ "allow user 1 ports 1\nallow user 1 ports 2\nno\n", "p:3:1: found 'no', expected allow, clients, claims or ring" },
+		{ "rings\n", "p:1:6: found the end of the line, expected bytes, as 16M" },
+		{ "ringss 4K\n", "p:1:6: found 's', expected bytes, as 16M" },
+		{ "rings 4095\n", "p:1:7: found '4095', expected bytes from 4K to 1024G" },
+		{ "rings 1025G\n", "p:1:7: found '1025G', expected bytes from 4K to 1024G" },
+		{ "rings 1048577M\n", "p:1:7: found '1048577M', expected bytes from 4K to 1024G" },
+		{ "ring 4K\n\x01\n", "p:2:1: found '?', expected allow, clients, claims, ring or rings" },
+		{ "allow user 1 ports 1\nallow user 1 ports 2\nno\n",
+			"p:3:1: found 'no', expected allow, clients, claims, ring or rings" },
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)

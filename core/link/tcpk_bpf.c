@@ -1,5 +1,6 @@
 /* TCPK by BPF: what kernel/uapi/tcpk.h says of the helper's socket, from the client's side. A ring for what comes,
  * a TAP for what goes, and a socket for all that is rare. */
+#include "core/link/host.h"
 #include "core/link/ip.h"
 #include "core/link/packet.h"
 #include "core/link/tcpk_ways.h"
@@ -22,6 +23,8 @@
 #define BATCH_PART 8 /* of the ring, that one recv gives at most; or else one packet */
 #define WORD 8
 #define ANSWER_SECONDS 5 /* the helper is there, but gives none */
+#define AGAIN_US 100000
+#define AGAIN_MOST 50    /* of a helper that has been asked too often */
 
 /* Linux's Documentation/bpf/ringbuf.rst: pages of one position each, then the data, twice, so that nothing wraps. */
 struct ring {
@@ -45,6 +48,7 @@ struct tcpk {
 	struct ring ring;
 	int tap, helper;
 	bool plain;
+	uint64_t token; /* by which another helper knows who this is */
 	struct owed *owed;
 	struct sockaddr_un path;
 };
@@ -76,25 +80,17 @@ static int dial(const struct sockaddr_un *path)
 	return -EPROTONOSUPPORT;
 }
 
-/* Asks, with a descriptor attached or -1, and waits for the answer; fds: two that may come with it, or NULL.
- * -ENETDOWN: there is none. */
-static int ask(int helper, const struct tcpkd_request *q, int attach, struct tcpkd_reply *r, int fds[2])
+/* Asks, and waits for the answer; fds: two that may come with it, or NULL. -ENETDOWN: there is none. */
+static int ask(int helper, const struct tcpkd_request *q, struct tcpkd_reply *r, int fds[2])
 {
-	union control control = { .room = { 0 } };
-	struct iovec out = { (void *)q, sizeof *q }, in = { r, sizeof *r };
-	struct msghdr m = { .msg_iov = &out, .msg_iovlen = 1 };
-	struct cmsghdr *h = &control.align;
+	union control control;
+	struct iovec in = { r, sizeof *r };
+	struct msghdr m = { .msg_iov = &in, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+	const struct cmsghdr *h;
 	ssize_t n;
 
-	if (attach >= 0) {
-		m.msg_control = &control;
-		m.msg_controllen = CMSG_SPACE(sizeof attach);
-		*h = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof attach) };
-		memcpy(CMSG_DATA(h), &attach, sizeof attach);
-	}
-	if (sendmsg(helper, &m, MSG_NOSIGNAL) < 0)
+	if (send(helper, q, sizeof *q, MSG_NOSIGNAL) < 0)
 		return -ENETDOWN;
-	m = (struct msghdr){ .msg_iov = &in, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
 	do
 		n = recvmsg(helper, &m, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
@@ -111,16 +107,16 @@ static int ask(int helper, const struct tcpkd_request *q, int attach, struct tcp
 	return r->status;
 }
 
-/* Another helper may have come: it is shown who this is. */
+/* Another helper may have come: it is told who this is. */
 static int dial_again(struct tcpk *t)
 {
-	const struct tcpkd_request q = { .abi = TCPK_ABI, .verb = TCPKD_OPEN };
+	const struct tcpkd_request q = { .abi = TCPK_ABI, .verb = TCPKD_RESUME, .cursor = t->token };
 	struct tcpkd_reply r;
 	int fd = dial(&t->path), e;
 
 	if (fd < 0)
 		return -ENETDOWN;
-	e = ask(fd, &q, t->tap, &r, NULL);
+	e = ask(fd, &q, &r, NULL);
 	if (e) {
 		close(fd);
 		return e == -EINVAL ? -ENETDOWN : e; /* it knows nothing of this client */
@@ -132,12 +128,12 @@ static int dial_again(struct tcpk *t)
 
 static int request(struct tcpk *t, const struct tcpkd_request *q, struct tcpkd_reply *r)
 {
-	int e = ask(t->helper, q, -1, r, NULL);
+	int e = ask(t->helper, q, r, NULL);
 
 	if (e != -ENETDOWN)
 		return e;
 	e = dial_again(t);
-	return e ? e : ask(t->helper, q, -1, r, NULL);
+	return e ? e : ask(t->helper, q, r, NULL);
 }
 
 static int ask_about(struct tcpk *t, enum tcpkd_verb verb, const struct link_addr *local,
@@ -364,7 +360,7 @@ const struct link_ops tcpk_bpf_ops = {
 /* The helper's word for what it denies, as the one that opens has it. */
 static int as_opening(int e)
 {
-	return e == -EPERM ? -EACCES : e == -EDQUOT ? -EMFILE : e;
+	return e == -EPERM ? -EACCES : e == -EDQUOT || e == -EAGAIN ? -EMFILE : e;
 }
 
 static int open_client(struct tcpk *t, uint32_t ring_bytes)
@@ -376,8 +372,13 @@ static int open_client(struct tcpk *t, uint32_t ring_bytes)
 	t->helper = dial(&t->path);
 	if (t->helper < 0)
 		return t->helper;
-	e = ask(t->helper, &q, -1, &r, fds);
+	e = ask(t->helper, &q, &r, fds);
+	for (unsigned i = 0; e == -EAGAIN && i < AGAIN_MOST; i++) {
+		link_host_sleep(NULL, 0, link_host_now_us() + AGAIN_US);
+		e = ask(t->helper, &q, &r, fds);
+	}
 	if (!e) {
+		t->token = r.cursor;
 		t->ring = (struct ring){ .fd = fds[0], .bytes = r.ring_bytes };
 		t->tap = fds[1];
 		e = map(&t->ring);

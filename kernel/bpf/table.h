@@ -36,6 +36,7 @@ struct table_client {
 	__u32 ring_bytes;
 	__u32 pid;
 	__u64 out_refused; /* packets from what is not its own, or to where nothing can go */
+	__u64 token; /* by which its process is known to the next tcpkd; never 0 */
 };
 
 #endif

@@ -1,16 +1,21 @@
 #include "kernel/tcpkd/client.h"
 
+#include "kernel/tcpkd/connection.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define RING_DEFAULT (4U << 20)
 #define TRIES 256 /* of ports that may be taken */
+#define KEPT_BACK 64
 
 /* ---- their coming and going ---- */
 
@@ -69,7 +74,7 @@ void client_end(struct clients *all, struct client *c)
 		devices_delete(all->devices, c->entry.tap);
 	}
 	if (c->fd >= 0)
-		close(c->fd);
+		connection_end(c->fd, c->peer.uid);
 	free((gid_t *)c->peer.groups);
 	free(c->claims);
 	free(c);
@@ -77,7 +82,7 @@ void client_end(struct clients *all, struct client *c)
 
 unsigned client_count(const struct clients *all, uid_t uid, bool open)
 {
-	unsigned n = 0;
+	unsigned n = open ? 0 : connection_count(uid);
 
 	for (const struct client *c = all->first; c; c = c->next)
 		n += c->peer.uid == uid && (open ? c->open : c->fd >= 0);
@@ -90,6 +95,20 @@ bool clients_any(const struct clients *all)
 		if (c->open)
 			return true;
 	return false;
+}
+
+static bool is_privileged(const struct clients *all, const struct client *c)
+{
+	return c->peer.uid == 0 || c->peer.uid == all->self;
+}
+
+/* Some descriptors are kept for connections, so that nobody's claims keep others out; which the kernel numbers from the
+ * lowest that is free. */
+static bool is_kept_back(int fd)
+{
+	struct rlimit most;
+
+	return !getrlimit(RLIMIT_NOFILE, &most) && (rlim_t)fd + KEPT_BACK >= most.rlim_cur;
 }
 
 /* ---- claims ---- */
@@ -109,6 +128,10 @@ static int reserve(uint32_t ip, uint16_t *port)
 	socklen_t len = sizeof a;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
+	if (fd >= 0 && is_kept_back(fd)) {
+		close(fd);
+		return -EDQUOT;
+	}
 	if (fd >= 0 && !bind(fd, (struct sockaddr *)&a, sizeof a) && !getsockname(fd, (struct sockaddr *)&a, &len)) {
 		*port = a.sin_port;
 		return fd;
@@ -161,6 +184,15 @@ static int as_told(int e)
 	return e == -EEXIST ? -EADDRINUSE : e == -E2BIG ? -EDQUOT : e;
 }
 
+static unsigned claims_of(const struct clients *all, uid_t uid)
+{
+	unsigned n = 0;
+
+	for (const struct client *c = all->first; c; c = c->next)
+		n += c->peer.uid == uid ? c->claim_count : 0;
+	return n;
+}
+
 static int claim(struct clients *all, struct client *c, const struct tcpkd_request *q, struct tcpkd_reply *r)
 {
 	const struct table_claim fresh = { .client = c->index };
@@ -169,7 +201,7 @@ static int claim(struct clients *all, struct client *c, const struct tcpkd_reque
 
 	if (e)
 		return e;
-	if (c->claim_count >= all->policy->claims)
+	if (claims_of(all, c->peer.uid) >= all->policy->claims)
 		return -EDQUOT;
 	if (q->local_port && !policy_allows(all->policy, &c->peer, ntohs(q->local_port)))
 		return -EPERM;
@@ -242,6 +274,26 @@ static int free_index(const struct clients *all, uint32_t *index)
 	return -EDQUOT;
 }
 
+static uint64_t ring_bytes_of(const struct clients *all, uid_t uid)
+{
+	uint64_t n = 0;
+
+	for (const struct client *c = all->first; c; c = c->next)
+		n += c->peer.uid == uid ? c->entry.ring_bytes : 0;
+	return n;
+}
+
+/* By which its client is known again; 0 is none's. */
+static uint64_t new_token(void)
+{
+	uint64_t token = 0;
+
+	while (!token)
+		if (getrandom(&token, sizeof token, 0) != (ssize_t)sizeof token)
+			token = 0;
+	return token;
+}
+
 static int open_new(struct clients *all, struct client *c, const struct tcpkd_request *q, struct client_answer *a)
 {
 	uint32_t most = all->policy->ring_bytes;
@@ -253,32 +305,41 @@ static int open_new(struct clients *all, struct client *c, const struct tcpkd_re
 		return -EPERM;
 	if (bytes & (bytes - 1) || bytes < (uint32_t)sysconf(_SC_PAGESIZE) || bytes > most)
 		return -EINVAL;
-	if (client_count(all, c->peer.uid, true) >= all->policy->clients)
+	if (client_count(all, c->peer.uid, true) >= all->policy->clients ||
+		ring_bytes_of(all, c->peer.uid) + bytes > all->policy->all_ring_bytes)
 		return -EDQUOT;
+	/* What follows, and undoing it, takes a hundred times as long as anything else. */
+	if (!is_privileged(all, c) && !bucket_take(&all->opens, c->peer.uid, all->now_us))
+		return -EAGAIN;
 	e = free_index(all, &c->index);
 	if (!e)
 		e = devices_make_tap(all->devices, c->peer.uid, &tap);
+	if (!e && is_kept_back(tap.fd)) {
+		close(tap.fd);
+		e = -EDQUOT;
+	}
 	if (e)
 		return e;
 	c->entry = (struct table_client){ .tap = tap.ifindex, .uid = c->peer.uid, .ring_bytes = bytes,
-		.pid = (uint32_t)c->peer.pid };
+		.pid = (uint32_t)c->peer.pid, .token = new_token() };
 	ring = table_add_client(all->table, c->index, &c->entry);
 	if (ring < 0) {
 		close(tap.fd);
+		c->entry = (struct table_client){ 0 };
 		return ring;
 	}
 	c->open = true;
-	*a = (struct client_answer){ .reply.ring_bytes = bytes, .fds = { ring, tap.fd }, .fd_count = 2 };
+	*a = (struct client_answer){ .reply = { .ring_bytes = bytes, .cursor = c->entry.token },
+		.fds = { ring, tap.fd }, .fd_count = 2 };
 	return 0;
 }
 
-/* The connection becomes that of an adopted client, which shows its TAP. */
-static int open_again(struct clients *all, struct client **who, int tap, struct tcpkd_reply *r)
+/* The connection becomes that of an adopted client, whose token is known to that alone. */
+static int resume(struct clients *all, struct client **who, uint64_t token, struct tcpkd_reply *r)
 {
-	uint32_t ifindex = devices_which_tap(tap);
 	struct client *old = all->first;
 
-	while (old && !(ifindex && old->open && old->fd < 0 && old->entry.tap == ifindex &&
+	while (old && !(token && old->open && old->fd < 0 && old->entry.token == token &&
 			old->entry.uid == (*who)->peer.uid))
 		old = old->next;
 	if (!old)
@@ -313,7 +374,7 @@ static void tell_counts(const struct clients *all, const struct client *c, struc
 /* cursor: how many claims, of all that there are, have been told or are not to be. */
 static int tell_next(const struct clients *all, const struct client *who, uint64_t cursor, struct tcpkd_reply *r)
 {
-	bool all_of_them = who->peer.uid == 0 || who->peer.uid == all->self;
+	bool all_of_them = is_privileged(all, who);
 	uint64_t before = 0;
 
 	for (const struct client *c = all->first; c; c = c->next) {
@@ -335,16 +396,16 @@ static int tell_next(const struct clients *all, const struct client *who, uint64
 	return -ENOENT;
 }
 
-static int serve(struct clients *all, struct client **who, const struct tcpkd_request *q, int attached,
-	struct client_answer *a)
+static int serve(struct clients *all, struct client **who, const struct tcpkd_request *q, struct client_answer *a)
 {
 	struct client *c = *who;
 
 	if (q->verb == TCPKD_LIST)
 		return tell_next(all, c, q->cursor, &a->reply);
 	if (q->verb == TCPKD_OPEN)
-		return c->open ? -EISCONN : attached >= 0 ? open_again(all, who, attached, &a->reply) :
-			open_new(all, c, q, a);
+		return c->open ? -EISCONN : open_new(all, c, q, a);
+	if (q->verb == TCPKD_RESUME)
+		return c->open ? -EISCONN : resume(all, who, q->cursor, &a->reply);
 	if (!c->open)
 		return -ENOTCONN;
 	switch (q->verb) {
@@ -359,19 +420,18 @@ static int serve(struct clients *all, struct client **who, const struct tcpkd_re
 	return 0;
 }
 
-bool client_request(struct clients *all, struct client **who, const void *message, size_t len, int attached,
-	struct client_answer *a)
+bool client_request(struct clients *all, struct client **who, const void *message, size_t len, struct client_answer *a)
 {
 	struct tcpkd_request q;
 	int e;
 
 	*a = (struct client_answer){ .fd_count = 0 };
 	memcpy(&q, message, len < sizeof q ? len : sizeof q);
-	if (len != sizeof q || q.abi != TCPK_ABI || q.verb < TCPKD_OPEN || q.verb > TCPKD_LIST) {
+	if (len != sizeof q || q.abi != TCPK_ABI || q.verb < TCPKD_OPEN || q.verb > TCPKD_RESUME) {
 		a->reply = (struct tcpkd_reply){ .abi = TCPK_ABI, .status = -EPROTO };
 		return false;
 	}
-	e = serve(all, who, &q, attached, a);
+	e = serve(all, who, &q, a);
 	a->reply.abi = TCPK_ABI;
 	a->reply.status = e;
 	return true;

@@ -1,10 +1,11 @@
-/* What a client of tcpkd may ask for, and has. One thread.
+/* What a client of tcpkd may ask for, and has. One thread: but see connection.h.
  *
  * A client is a connection to the helper, and from TCPKD_OPEN on a place in the table, a ring and a TAP. One that is
  * adopted has no connection: an earlier tcpkd has served it, and it may come back. */
 #ifndef KERNEL_TCPKD_CLIENT_H
 #define KERNEL_TCPKD_CLIENT_H
 
+#include "kernel/tcpkd/bucket.h"
 #include "kernel/tcpkd/devices.h"
 #include "kernel/tcpkd/policy.h"
 #include "kernel/tcpkd/table.h"
@@ -36,13 +37,15 @@ struct clients {
 	const struct policy *policy;
 	uid_t self;
 	struct client *first;
+	struct bucket *opens; /* how many of each user's are due */
+	uint64_t now_us;      /* CLOCK_MONOTONIC, as of the request */
 };
 
 /* A connection. NULL: no memory. groups are copied. */
 struct client *client_new(struct clients *, int fd, const struct policy_peer *);
 /* Gives back all that it has, and closes its connection. */
 void client_end(struct clients *, struct client *);
-/* How many connections, or open clients, of that user there are. */
+/* How many connections, those that are being closed among them, or open clients of that user there are. */
 unsigned client_count(const struct clients *, uid_t, bool open);
 
 /* What the client is to be sent: fds, of which fd_count are to be attached and closed then. */
@@ -52,11 +55,9 @@ struct client_answer {
 	unsigned fd_count;
 };
 
-/* One message of len bytes; attached: a descriptor that came with it, the caller's still, or -1. false: it was no
- * request of this ABI, and the connection is to be closed after the answer. An adopted client that came back has its
- * connection from then on, which this one then is: *who is changed. */
-bool client_request(struct clients *, struct client **who, const void *message, size_t len, int attached,
-	struct client_answer *);
+/* One message of len bytes. false: it was no request of this ABI, and the connection is to be closed after the answer.
+ * An adopted client that came back has its connection from then on, which this one then is: *who is changed. */
+bool client_request(struct clients *, struct client **who, const void *message, size_t len, struct client_answer *);
 
 /* Takes over what is in the table from before. */
 void clients_adopt(struct clients *);

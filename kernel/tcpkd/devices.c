@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define TAP_NAME "tcpk%d"
@@ -424,28 +423,6 @@ void devices_delete(struct devices *d, uint32_t ifindex)
 	m = mnl_nlmsg_put_extra_header(h, sizeof *m);
 	m->ifi_index = (int)ifindex;
 	call(d, h, NULL); /* it has gone by itself, mostly */
-}
-
-/* Names of devices are a namespace's own, and anybody can make namespaces. */
-static bool is_of_this_namespace(int tap)
-{
-	int net = ioctl(tap, TUNGETDEVNETNS);
-	struct stat theirs, ours;
-	bool same = net >= 0 && !fstat(net, &theirs) && !stat("/proc/self/ns/net", &ours) &&
-		    theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino;
-
-	if (net >= 0)
-		close(net);
-	return same;
-}
-
-uint32_t devices_which_tap(int fd)
-{
-	struct ifreq r = { 0 };
-
-	if (ioctl(fd, TUNGETIFF, &r) || !(r.ifr_flags & IFF_TAP) || !is_of_this_namespace(fd))
-		return 0;
-	return if_nametoindex(r.ifr_name);
 }
 
 static int on_facts(const struct nlmsghdr *h, void *ctx)

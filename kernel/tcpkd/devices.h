@@ -36,8 +36,6 @@ struct device_tap {
 /* A TAP whose owner can send by it what tcpk_out lets out, once the table knows it; and hears nothing. */
 int devices_make_tap(struct devices *, uid_t owner, struct device_tap *);
 void devices_delete(struct devices *, uint32_t ifindex);
-/* Of a TAP that somebody hands in: its ifindex, if it is one of this namespace's; else 0. */
-uint32_t devices_which_tap(int fd);
 /* Whether there is such a TAP of a process that lives. */
 bool devices_has_tap(struct devices *, uint32_t ifindex);
 

@@ -20,8 +20,9 @@ struct policy {
 	struct policy_rule rules[POLICY_RULES_MAX];
 	unsigned count;
 	uint32_t clients;    /* of one user at a time */
-	uint32_t claims;     /* of one client */
+	uint32_t claims;     /* of one user at a time */
 	uint32_t ring_bytes; /* the largest ring */
+	uint64_t all_ring_bytes; /* of one user's rings together */
 };
 
 struct policy_peer {

@@ -12,6 +12,7 @@
 #define PAGE 4096U
 #define FOUND_MAX 32
 #define PRIVILEGED 1024 /* ports below */
+#define RINGS_MOST (UINT64_C(1) << 40)
 
 struct reader {
 	struct policy *p;
@@ -67,6 +68,13 @@ static uint32_t limit(struct reader *r, uint64_t most, const char *want)
 	return (uint32_t)r->number;
 }
 
+static uint64_t rings(struct reader *r)
+{
+	if (r->number < PAGE || r->number > RINGS_MOST)
+		r->wrong = "bytes from 4K to 1024G";
+	return r->number;
+}
+
 static uint32_t ring(struct reader *r)
 {
 	static const char want[] = "a power of 2 from 4K to 1G";
@@ -113,7 +121,7 @@ static int complain(const struct reader *r, const char *name, const char *at, co
 	action digit { if (r.number < UINT32_MAX) r.number = r.number * 10 + (uint64_t)(*p - '0'); }
 	action kilo { r.number <<= 10; }
 	action mega { r.number <<= 20; }
-	action giga { r.number = r.number > 1 ? UINT64_MAX : r.number << 30; }
+	action giga { r.number = r.number > 1024 ? UINT64_MAX : r.number << 30; }
 	action name_begin { r.name_len = 0; r.item = p; r.want = "ports"; }
 	action name { if (r.name_len < NAME_MAX_ - 1) r.name[r.name_len++] = *p; }
 	action user { r.who = POLICY_USER; r.word = NULL; r.want = "a user's name or number"; }
@@ -125,6 +133,7 @@ static int complain(const struct reader *r, const char *name, const char *at, co
 	action clients { r.p->clients = limit(&r, 1024, "a number from 1 to 1024"); if (r.wrong) { fhold; fbreak; } }
 	action claims { r.p->claims = limit(&r, 65536, "a number from 1 to 65536"); if (r.wrong) { fhold; fbreak; } }
 	action ring { r.p->ring_bytes = ring(&r); if (r.wrong) { fhold; fbreak; } }
+	action rings { r.p->all_ring_bytes = rings(&r); if (r.wrong) { fhold; fbreak; } }
 	action line { r.line++; r.line_begin = p + 1; r.want = statement; }
 	action want_who { r.word = NULL; r.want = "user NAME, group NAME or anyone"; }
 	action want_port { r.word = NULL; r.want = "a port"; }
@@ -144,7 +153,7 @@ static int complain(const struct reader *r, const char *name, const char *at, co
 	who = 'user' >word @user sp name %who | 'group' >word @group sp name %who | 'anyone' >word @anyone;
 	allow = 'allow' >word @want_who sp who sp 'ports' >word @want_port sp ranges;
 	limits = 'clients' >word @want_number sp count %clients | 'claims' >word @want_number sp count %claims |
-		'ring' >word @want_size sp size %ring;
+		'ring' >word @want_size sp size %ring | 'rings' >word @want_size sp size %rings;
 	statement = sp? ( ( allow | limits ) sp? )? ( '#' [^\n]* )? '\r'?;
 	main := ( statement '\n' @line )* statement;
 
@@ -153,9 +162,10 @@ static int complain(const struct reader *r, const char *name, const char *at, co
 
 int policy_read(struct policy *out, const char *name, const char *text, size_t length, char *complaint, size_t size)
 {
-	static const char statement[] = "allow, clients, claims or ring";
+	static const char statement[] = "allow, clients, claims, ring or rings";
 	const char *p = text, *pe = text + length, *eof = pe;
-	struct policy read = { .clients = out->clients, .claims = out->claims, .ring_bytes = out->ring_bytes };
+	struct policy read = { .clients = out->clients, .claims = out->claims, .ring_bytes = out->ring_bytes,
+		.all_ring_bytes = out->all_ring_bytes };
 	struct reader r = { .p = &read, .line = 1, .line_begin = text, .want = statement };
 	uint32_t id = 0;
 	int cs;
@@ -173,7 +183,8 @@ void policy_default(struct policy *p, uid_t self)
 {
 	const struct group *g = getgrnam("tcpk");
 
-	*p = (struct policy){ .clients = 64, .claims = 4096, .ring_bytes = 64 << 20 };
+	*p = (struct policy){ .clients = 64, .claims = 4096, .ring_bytes = 64 << 20,
+		.all_ring_bytes = 256 << 20 };
 	p->rules[p->count++] = (struct policy_rule){ POLICY_USER, self, 1, 65535 };
 	if (g)
 		p->rules[p->count++] = (struct policy_rule){ POLICY_GROUP, g->gr_gid, 1024, 65535 };

@@ -1,5 +1,7 @@
 #include "kernel/tcpkd/server.h"
 
+#include "kernel/tcpkd/connection.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #define EVENTS 64
@@ -100,7 +103,7 @@ static void take_connection(struct clients *all, int epoll, int fd)
 		c = client_new(all, fd, &peer);
 	free(groups);
 	if (!c)
-		close(fd);
+		connection_end(fd, peer.uid);
 	else if (watch(epoll, fd))
 		client_end(all, c);
 }
@@ -116,30 +119,8 @@ static struct client *by_fd(const struct clients *all, int fd)
 
 union control {
 	struct cmsghdr align;
-	char room[CMSG_SPACE(4 * sizeof(int))];
+	char room[CMSG_SPACE(2 * sizeof(int))];
 };
-
-/* Keeps the first descriptor, and closes what else came. */
-static int attached(struct msghdr *m)
-{
-	int first = -1;
-
-	for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h; h = CMSG_NXTHDR(m, h)) {
-		size_t n = h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS ?
-			(h->cmsg_len - CMSG_LEN(0)) / sizeof(int) : 0;
-
-		for (size_t i = 0; i < n; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(h) + i * sizeof fd, sizeof fd);
-			if (first < 0)
-				first = fd;
-			else
-				close(fd);
-		}
-	}
-	return first;
-}
 
 static bool answer(int fd, struct client_answer *a)
 {
@@ -165,24 +146,32 @@ static bool answer(int fd, struct client_answer *a)
 	return sent;
 }
 
-/* One request of those that wait: others have their turn. */
+static uint64_t now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* One request of those that wait: others have their turn. Who has hung up wants nothing any more, and no request has
+ * descriptors: to take them would be to close them. */
 static void serve(struct clients *all, struct client *c)
 {
 	char message[MESSAGE_MAX];
-	union control control;
-	struct iovec io = { message, sizeof message };
-	struct msghdr m = { .msg_iov = &io, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
 	struct client_answer a;
-	ssize_t n = recvmsg(c->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	int fd;
+	ssize_t n;
 	bool good;
 
+	if (connection_hung_up(c->fd) || connection_is_loaded(c->fd)) {
+		client_end(all, c);
+		return;
+	}
+	n = recv(c->fd, message, sizeof message, MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	fd = n < 0 ? -1 : attached(&m); /* an empty message may have some, too */
-	good = n > 0 && client_request(all, &c, message, (size_t)n, fd, &a);
-	if (fd >= 0)
-		close(fd);
+	all->now_us = now_us();
+	good = n > 0 && client_request(all, &c, message, (size_t)n, &a);
 	if (n <= 0 || !answer(c->fd, &a) || !good)
 		client_end(all, c);
 }
@@ -201,20 +190,22 @@ static bool accept_all(struct clients *all, int epoll, int listen_fd)
 	return true;
 }
 
-/* What came, by descriptor: one that was closed in this turn is nobody's, or somebody's who has asked for nothing. */
+/* What came, by descriptor: one that was closed in this turn is nobody's, or somebody's who has asked for nothing. Who
+ * waits for a connection has one before anything dear is done. */
 static bool turn(struct clients *all, int epoll, int listen_fd, int stop_fd, const struct epoll_event *ev, int n,
 	bool *full)
 {
 	bool stop = false;
 
+	for (int i = 0; i < n; i++)
+		if (ev[i].data.fd == listen_fd)
+			*full = !accept_all(all, epoll, listen_fd);
 	for (int i = 0; i < n; i++) {
 		int fd = ev[i].data.fd;
 		struct client *c = by_fd(all, fd);
 
 		if (fd == stop_fd)
 			stop = true;
-		else if (fd == listen_fd)
-			*full = !accept_all(all, epoll, listen_fd);
 		else if (fd == devices_fd(all->devices))
 			devices_turn(all->devices);
 		else if (c)
@@ -249,5 +240,6 @@ int server_run(struct clients *all, int listen_fd, int stop_fd)
 	}
 	if (epoll >= 0)
 		close(epoll);
+	bucket_free(&all->opens);
 	return e;
 }

@@ -121,14 +121,20 @@
  * TCPKD_OPEN
  *	Makes the client's ring and its TAP: the reply carries exactly these two descriptors (SCM_RIGHTS), in that order,
  *	both for all that it will claim. Never a map of the table, never anything that could change what another process
- *	gets. ring_bytes: a power of 2 of pages, 0 for the default; the reply says how many there are.
- *	With the TAP attached to the request: that client, whose helper had gone, to the one that is there now. Nothing has
- *	been lost meanwhile but the reservations, which the new helper has made anew; the reply carries no descriptors.
- *	-EPERM: the policy has nothing for this user. -EDQUOT: more clients than it allows one user. -EINVAL: ring_bytes; no
- *	such client. -EISCONN: open already.
+ *	gets. ring_bytes: a power of 2 of pages, 0 for the default; the reply says how many there are. cursor in the reply:
+ *	the client's secret, for TCPKD_RESUME.
+ *	-EPERM: the policy has nothing for this user. -EDQUOT: more clients, or more bytes of rings, than it allows
+ *	one user. -EINVAL: ring_bytes.
+ *	-EAGAIN: too many of this user's at once: ask again, a tenth of a second later. -EISCONN: open already.
+ * TCPKD_RESUME
+ *	cursor: a client's secret. That client, whose helper had gone, to the one that is there now: what the connection
+ *	claims from then on is the client's, with all that it had. Nothing has been lost meanwhile but the reservations,
+ *	which the new helper has made anew.
+ *	-EINVAL: no such client of this user whose helper has gone. -EISCONN: open already.
  * TCPKD_CLAIM
  *	local, local_port: as bind above. The reply has them as they were taken.
- *	-EADDRINUSE, -EADDRNOTAVAIL, -EACCES as bind. -EPERM: not a port that the policy allows this user. -EDQUOT.
+ *	-EADDRINUSE, -EADDRNOTAVAIL, -EACCES as bind. -EPERM: not a port that the policy allows this user. -EDQUOT: more
+ *	claims than it allows one user, or than there is room for.
  * TCPKD_NARROW
  *	local, local_port: of a claim. remote, remote_port: as connect above; again: another remote, or none (0, 0). A claim
  *	of all addresses (local 0) stays what it is.
@@ -142,6 +148,8 @@
  *	more. Root, and who runs the helper, see all claims, others their own user's. Needs no TCPKD_OPEN.
  * Anything else
  *	-EPROTO, and the connection is closed. -ENOTCONN: TCPKD_OPEN comes first.
+ *	No request has descriptors attached, and none is served whose sender has shut down or closed the connection: either
+ *	ends it without an answer.
  *
  * The ring is a BPF ring buffer (Documentation/bpf/ringbuf.rst of Linux): the descriptor maps the consumer's position,
  * a page that may be written, at offset 0, and behind it, for reading, the producer's position and twice the data. It
@@ -225,6 +233,7 @@ enum tcpkd_verb {
 	TCPKD_RELEASE = 4,
 	TCPKD_COUNT = 5,
 	TCPKD_LIST = 6,
+	TCPKD_RESUME = 7,
 };
 
 struct tcpkd_request {

@@ -11,6 +11,7 @@ static void check_rules(const struct policy *p)
 	must(p->count <= POLICY_RULES_MAX);
 	must(p->clients >= 1 && p->clients <= 1024 && p->claims >= 1 && p->claims <= 65536);
 	must(p->ring_bytes >= 4096 && p->ring_bytes <= 1 << 30 && !(p->ring_bytes & (p->ring_bytes - 1)));
+	must(p->all_ring_bytes >= 4096 && p->all_ring_bytes <= UINT64_C(1) << 40);
 	for (unsigned i = 0; i < p->count; i++) {
 		const struct policy_rule *r = &p->rules[i];
 		const gid_t group = r->id;
@@ -37,7 +38,8 @@ static void check_complaint(const char *said, const char *text, size_t len)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	const struct policy before = { .clients = 64, .claims = 4096, .ring_bytes = 64 << 20 };
+	const struct policy before = { .clients = 64, .claims = 4096, .ring_bytes = 64 << 20,
+		.all_ring_bytes = 256 << 20 };
 	char *text = malloc(len + !len), said[512] = "";
 	static struct policy p;
 

@@ -76,8 +76,26 @@ int __wrap_close(int fd)
 
 static struct policy policy;
 static struct client *connections[CLIENTS];
-static int kept[KEPT]; /* TAPs, of clients that may be no more */
+static uint64_t kept[KEPT]; /* tokens, of clients that may be no more */
 static unsigned keep_at;
+
+static unsigned claims_of(uid_t uid)
+{
+	unsigned n = 0;
+
+	for (const struct client *c = all.first; c; c = c->next)
+		n += c->peer.uid == uid ? c->claim_count : 0;
+	return n;
+}
+
+static uint64_t ring_bytes_of(uid_t uid)
+{
+	uint64_t n = 0;
+
+	for (const struct client *c = all.first; c; c = c->next)
+		n += c->open && c->peer.uid == uid ? c->entry.ring_bytes : 0;
+	return n;
+}
 
 static void check(void)
 {
@@ -86,7 +104,7 @@ static void check(void)
 	for (const struct client *c = all.first; c; c = c->next) {
 		must(c->open || (!c->claim_count && c->fd >= 0));
 		must(client_count(&all, c->peer.uid, true) <= policy.clients);
-		must(c->claim_count <= policy.claims);
+		must(claims_of(c->peer.uid) <= policy.claims && ring_bytes_of(c->peer.uid) <= policy.all_ring_bytes);
 		open += c->open;
 		claims += c->claim_count;
 		must(!c->open || fake.clients[c->index].tap == c->entry.tap);
@@ -109,13 +127,12 @@ static uint32_t address(uint32_t what)
 
 static void take_fds(struct client_answer *a)
 {
-	must(a->fd_count == 0 || (a->fd_count == 2 && !a->reply.status));
+	must(a->fd_count == 0 || (a->fd_count == 2 && !a->reply.status && a->reply.cursor));
 	if (!a->fd_count)
 		return;
 	close(a->fds[0]);
-	if (kept[keep_at])
-		close(kept[keep_at]);
-	kept[keep_at] = a->fds[1];
+	close(a->fds[1]);
+	kept[keep_at] = a->reply.cursor;
 	keep_at = (keep_at + 1) % KEPT;
 }
 
@@ -128,20 +145,19 @@ static void message(struct input *in, struct client **who)
 		.ring_bytes = what & 32 ? 1U << (take8(in) & 31) : 0 } };
 	/* The exact bytes: nothing is read behind them. */
 	size_t len = what & 128 ? take8(in) % (sizeof q + 1) : sizeof *q;
-	int attach = what & 16 ? kept[take8(in) % KEPT] : what & 8 ? eventfd(0, EFD_CLOEXEC) : 0;
 	uint8_t *exact = malloc(len + !len);
 	struct client_answer a;
 	bool good;
 
+	if (what & 16)
+		q->cursor = kept[take8(in) % KEPT];
 	if (addresses & 128)
 		q->local_port = htons((uint16_t)(40000 + (ports & 15)));
 	memcpy(exact, q, len);
-	good = client_request(&all, who, exact, len, attach > 0 ? attach : -1, &a);
+	good = client_request(&all, who, exact, len, &a);
 	free(exact);
-	if (what & 8 && !(what & 16))
-		close(attach);
 	must(good == (a.reply.status != -EPROTO) && a.reply.abi == TCPK_ABI && a.reply.status <= 0);
-	must(good || len != sizeof *q || q->abi != TCPK_ABI || q->verb < TCPKD_OPEN || q->verb > TCPKD_LIST);
+	must(good || len != sizeof *q || q->abi != TCPK_ABI || q->verb < TCPKD_OPEN || q->verb > TCPKD_RESUME);
 	take_fds(&a);
 	if (!good) {
 		client_end(&all, *who);
@@ -227,7 +243,7 @@ static void step(struct input *in)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static const char text[] = "allow user 1 ports 1-12,40000-40008\nallow group 1 ports 3-40004\nallow user 2 ports 9\n"
-		"clients 2\nclaims 5\nring 1M\n";
+		"clients 2\nclaims 5\nring 1M\nrings 1500K\n";
 	struct input in = { data, data + len };
 	const unsigned descriptors = fake_descriptors();
 	char said[256];
@@ -246,10 +262,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	}
 	while (all.first)
 		client_end(&all, all.first);
+	bucket_free(&all.opens);
 	check();
-	for (unsigned i = 0; i < KEPT; i++)
-		if (kept[i])
-			close(kept[i]);
 	memset(kept, 0, sizeof kept);
 	must(fake_descriptors() == descriptors);
 	return 0;

@@ -96,9 +96,9 @@ int client_answer(int fd, struct tcpkd_reply *r, int fds[2])
 	return 0;
 }
 
-static int ask(int fd, const struct tcpkd_request *q, int attached, struct tcpkd_reply *r, int fds[2])
+static int ask(int fd, const struct tcpkd_request *q, struct tcpkd_reply *r, int fds[2])
 {
-	int e = client_send(fd, q, sizeof *q, &attached, attached >= 0);
+	int e = client_send(fd, q, sizeof *q, NULL, 0);
 
 	if (!e)
 		e = client_answer(fd, r, fds);
@@ -111,10 +111,10 @@ int client_ask(int fd, enum tcpkd_verb verb, uint32_t local, uint16_t local_port
 		.remote = remote, .remote_port = remote_port };
 	struct tcpkd_reply r;
 
-	return ask(fd, &q, -1, &r, NULL);
+	return ask(fd, &q, &r, NULL);
 }
 
-int client_open(struct bad_client *c, uint32_t ring_bytes, int attached)
+int client_open(struct bad_client *c, uint32_t ring_bytes)
 {
 	const struct tcpkd_request q = { .abi = TCPK_ABI, .verb = TCPKD_OPEN, .ring_bytes = ring_bytes };
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -124,9 +124,10 @@ int client_open(struct bad_client *c, uint32_t ring_bytes, int attached)
 	*c = (struct bad_client){ .helper = client_dial(), .ring = -1, .tap = -1 };
 	if (c->helper < 0)
 		return c->helper;
-	e = ask(c->helper, &q, attached, &r, fds);
-	if (e || attached >= 0)
+	e = ask(c->helper, &q, &r, fds);
+	if (e)
 		return e;
+	c->token = r.cursor;
 	c->ring = fds[0];
 	c->tap = fds[1];
 	c->ring_bytes = r.ring_bytes;
@@ -135,6 +136,19 @@ int client_open(struct bad_client *c, uint32_t ring_bytes, int attached)
 	if (c->consumer == MAP_FAILED || c->producer == MAP_FAILED)
 		die("mmap of the ring");
 	return 0;
+}
+
+int client_resume(uint64_t token)
+{
+	const struct tcpkd_request q = { .abi = TCPK_ABI, .verb = TCPKD_RESUME, .cursor = token };
+	int fd = client_dial(), e = fd;
+	struct tcpkd_reply r;
+
+	if (fd >= 0) {
+		e = ask(fd, &q, &r, NULL);
+		close(fd);
+	}
+	return e;
 }
 
 int client_claim(const struct bad_client *c, uint32_t local, uint16_t port_here)
@@ -147,7 +161,7 @@ struct tcpk_stats client_stats(const struct bad_client *c)
 	const struct tcpkd_request q = { .abi = TCPK_ABI, .verb = TCPKD_COUNT };
 	struct tcpkd_reply r;
 
-	if (ask(c->helper, &q, -1, &r, NULL))
+	if (ask(c->helper, &q, &r, NULL))
 		die("TCPKD_COUNT");
 	return r.stats;
 }
@@ -159,7 +173,7 @@ unsigned client_list(int fd, uint32_t *foreign)
 	unsigned n = 0;
 
 	*foreign = UINT32_MAX;
-	for (; !ask(fd, &q, -1, &r, NULL); n++) {
+	for (; !ask(fd, &q, &r, NULL); n++) {
 		if (r.uid != getuid())
 			*foreign = r.uid;
 		q.cursor = r.cursor;

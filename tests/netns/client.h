@@ -12,6 +12,7 @@
 struct bad_client {
 	int helper, ring, tap;
 	uint32_t ring_bytes;
+	uint64_t token;           /* for client_resume */
 	uint64_t *consumer;       /* where the ring is read up to; a page of its own */
 	const uint64_t *producer; /* where it is written up to; the data are a page behind it */
 };
@@ -27,8 +28,10 @@ int client_send(int fd, const void *message, size_t len, const int *fds, unsigne
 int client_answer(int fd, struct tcpkd_reply *, int fds[2]);
 /* A request and the status of its answer; addresses and ports in network byte order. */
 int client_ask(int fd, enum tcpkd_verb, uint32_t local, uint16_t local_port, uint32_t remote, uint16_t remote_port);
-/* TCPKD_OPEN, with a descriptor attached or -1. The status. */
-int client_open(struct bad_client *, uint32_t ring_bytes, int attached);
+/* TCPKD_OPEN on a connection of its own. The status. */
+int client_open(struct bad_client *, uint32_t ring_bytes);
+/* TCPKD_RESUME on a connection of its own, which is closed then. The status. */
+int client_resume(uint64_t token);
 int client_claim(const struct bad_client *, uint32_t local, uint16_t port_here);
 struct tcpk_stats client_stats(const struct bad_client *);
 /* How many claims the helper lists, and the uid of a foreign one or -1. */

@@ -41,7 +41,7 @@
 static struct bad_client opened(void)
 {
 	struct bad_client c;
-	int e = client_open(&c, 65536, -1);
+	int e = client_open(&c, 65536);
 
 	if (e) {
 		errno = -e;

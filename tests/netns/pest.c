@@ -6,6 +6,10 @@
  *	pest SOCKET hold COUNT		as many connections; waits to be killed
  *	pest SOCKET ask			one connection, asks once: whether it is served
  *	pest SOCKET descriptors		attaches hundreds to each message
+ *	pest SOCKET burst COUNT		while tcpkd is stopped, as many connections that ask to be opened and are closed; waits
+ *					for a byte of standard input, and asks what has been made for them
+ *	pest SOCKET linger		while tcpkd is stopped, attaches those whose last close waits; waits for a byte of
+ *					standard input, asks, and waits to be killed
  *	pest SOCKET death SEED COUNT	as many processes, each killed somewhere in the protocol
  *	pest SOCKET resume PORT		of root, who lends himself to others: claims for user 65533, waits for a byte of
  *					standard input, and claims after another tcpkd has come to be that client
@@ -18,7 +22,7 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
-#include <sched.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +36,7 @@
 #define CROWD 1000
 #define CROWD_MOST 256 /* of one user, as tcpkd has it */
 #define ATTACHED 253   /* the kernel's most */
+#define LINGERERS 300  /* more than one user's connections, and than tcpkd's threads */
 
 static bool is_served(void)
 {
@@ -58,7 +63,7 @@ static bool is_told_off(const void *message, size_t len)
 
 static void garbage(void)
 {
-	static const uint32_t verbs[] = { 0, 7, 8, 255, 256, 0x01000000, UINT32_MAX };
+	static const uint32_t verbs[] = { 0, 8, 9, 255, 256, 0x01000000, UINT32_MAX };
 	static const uint32_t versions[] = { 0, 2, 0x01000000, UINT32_MAX };
 	struct tcpkd_request q = { .abi = TCPK_ABI, .verb = TCPKD_OPEN };
 	union {
@@ -150,13 +155,115 @@ static void descriptors(void)
 	report(is_served(), "after hundreds of descriptors, others are served", "no");
 }
 
+/* ---- linger ---- */
+
+/* A TCP socket whose last close waits for an hour, or the death of this process, which keeps the other end. */
+static int lingering(void)
+{
+	static const char data[65536];
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	const struct linger hour = { .l_onoff = 1, .l_linger = 3600 };
+	socklen_t len = sizeof a;
+	int listener = socket(AF_INET, SOCK_STREAM, 0), fd = socket(AF_INET, SOCK_STREAM, 0), small = 4096;
+
+	if (setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &small, sizeof small) ||
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof small) ||
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &hour, sizeof hour) ||
+		listen(listener, 1) || getsockname(listener, (struct sockaddr *)&a, &len) ||
+		connect(fd, (struct sockaddr *)&a, sizeof a) || accept(listener, NULL, NULL) < 0)
+		die("a TCP connection");
+	while (send(fd, data, sizeof data, MSG_DONTWAIT) > 0)
+		;
+	close(listener);
+	return fd;
+}
+
+/* A message with one of those attached, behind others. Nobody else has it any more when tcpkd, which is stopped, comes
+ * to it. */
+static int send_lingering(unsigned empty, unsigned requests, size_t len)
+{
+	const struct tcpkd_request q = { .abi = TCPK_ABI, .verb = TCPKD_LIST };
+	int fd = client_dial(), tcp = lingering(), e = fd < 0 ? fd : 0;
+
+	for (unsigned i = 0; !e && i < empty + requests; i++)
+		e = client_send(fd, &q, i < empty ? 0 : sizeof q, NULL, 0);
+	if (!e)
+		e = client_send(fd, &q, len, &tcp, 1);
+	if (e)
+		die("a message that lingers");
+	close(tcp);
+	return fd;
+}
+
+static void linger(void)
+{
+	static const struct { unsigned empty, requests; size_t len; bool stays; } kinds[] = {
+		{ 0, 0, sizeof(struct tcpkd_request), true }, { 0, 0, sizeof(struct tcpkd_request), false },
+		{ 0, 0, 3, true }, { 0, 0, 0, true }, { 0, 0, 0, false }, { 2, 0, 5, true }, { 0, 3, 5, true },
+		{ 3, 3, 5, false },
+	};
+
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		int fd = send_lingering(kinds[i].empty, kinds[i].requests, kinds[i].len);
+
+		if (!kinds[i].stays)
+			close(fd);
+	}
+	for (unsigned i = 0; i < LINGERERS; i++)
+		close(send_lingering(0, 0, sizeof(struct tcpkd_request)));
+	puts("ready");
+	getchar();
+	report(!is_served(), "those that are not closed yet are his connections", "he may have more");
+	pause();
+}
+
+/* ---- burst ---- */
+
+/* Devices have rising numbers. */
+static unsigned number_of_tap(void)
+{
+	struct bad_client c;
+	struct ifreq r = { 0 };
+	int e = client_open(&c, 4096);
+
+	for (int i = 0; e == -EAGAIN && i < 50; i++) {
+		nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
+		close(c.helper);
+		e = client_open(&c, 4096);
+	}
+	errno = -e;
+	if (e || ioctl(c.tap, TUNGETIFF, &r))
+		die("a client");
+	return if_nametoindex(r.ifr_name);
+}
+
+static void burst(unsigned count)
+{
+	const struct tcpkd_request q = { .abi = TCPK_ABI, .verb = TCPKD_OPEN, .ring_bytes = 4096 };
+	unsigned before = number_of_tap(), after;
+
+	puts("open");
+	getchar();
+	while (count--) {
+		int fd = client_dial();
+
+		if (client_send(fd, &q, sizeof q, NULL, 0))
+			die("a request");
+		close(fd);
+	}
+	puts("ready");
+	getchar();
+	after = number_of_tap();
+	report(after == before + 1, "nothing is made for the dead", "%u TAPs", after - before - 1);
+}
+
 /* ---- death ---- */
 
 /* A step of the protocol, after each of which it may die. */
 static void step(struct bad_client *c, unsigned i)
 {
 	const uint32_t here = inet_addr("10.99.2.1");
-	struct tcpkd_request q = { .abi = TCPK_ABI, .verb = i % 7 };
+	struct tcpkd_request q = { .abi = TCPK_ABI, .verb = i % 8 };
 	const uint16_t port = (uint16_t)(7000 + rand() % 50);
 	char frame[200] = { 0 };
 
@@ -181,7 +288,7 @@ static void live(unsigned seed)
 	if (rand() % 2)
 		nanosleep(&a_while, NULL);
 	if (rand() % 4)
-		client_open(&c, 4096, -1);
+		client_open(&c, 4096);
 	else
 		c = (struct bad_client){ .helper = client_dial(), .ring = -1, .tap = -1 };
 	for (unsigned i = 0; rand() % 8; i++)
@@ -222,56 +329,33 @@ static void expect(int got, int wanted, const char *what)
 	report(got == wanted, what, "%s", got ? strerror(-got) : "granted");
 }
 
-static int resume(uid_t as, int attached)
+static int resume(uid_t as, uint64_t token)
 {
-	struct bad_client c;
 	int e;
 
 	if (seteuid(as))
 		die("seteuid");
-	e = client_open(&c, 0, attached);
-	if (c.helper >= 0)
-		close(c.helper);
+	e = client_resume(token);
 	if (seteuid(0))
 		die("seteuid");
 	return e;
-}
-
-/* Of the same name, in a namespace of one's own. */
-static int namesake(int tap)
-{
-	struct ifreq r = { 0 };
-	int there = -1, old = open("/proc/self/ns/net", O_RDONLY);
-
-	if (ioctl(tap, TUNGETIFF, &r) || unshare(CLONE_NEWNET))
-		die("unshare");
-	there = open("/dev/net/tun", O_RDWR);
-	r.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
-	if (ioctl(there, TUNSETIFF, &r) || setns(old, CLONE_NEWNET))
-		die("a TAP elsewhere");
-	return there;
 }
 
 static void resuming(uint16_t port)
 {
 	const uid_t victim = 65533, thief = 65534;
 	struct bad_client c;
-	int pair[2];
 
-	if (seteuid(victim) || client_open(&c, 0, -1) || client_claim(&c, 0, port) || seteuid(0) ||
-		socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
+	if (seteuid(victim) || client_open(&c, 0) || client_claim(&c, 0, port) || seteuid(0))
 		die("a client");
-	expect(resume(victim, c.tap), -EINVAL, "one that is served already");
+	expect(resume(victim, c.token), -EINVAL, "one that is served already");
 	puts("ready");
 	getchar();
-	expect(resume(thief, c.tap), -EINVAL, "another user's client, by its TAP");
-	expect(resume(victim, open("/dev/null", O_RDONLY)), -EINVAL, "a file");
-	expect(resume(victim, open("/dev/net/tun", O_RDWR)), -EINVAL, "a TAP without device");
-	expect(resume(victim, pair[0]), -EINVAL, "a socket");
-	expect(resume(victim, c.ring), -EINVAL, "the ring");
-	expect(resume(victim, namesake(c.tap)), -EINVAL, "a TAP of the same name elsewhere");
-	expect(resume(victim, c.tap), 0, "its own");
-	expect(resume(victim, c.tap), -EINVAL, "its own, once more, when it is gone");
+	expect(resume(thief, c.token), -EINVAL, "another user's client, by its secret");
+	expect(resume(victim, 0), -EINVAL, "by no secret");
+	expect(resume(victim, c.token ^ 1), -EINVAL, "by almost its secret");
+	expect(resume(victim, c.token), 0, "its own");
+	expect(resume(victim, c.token), -EINVAL, "its own, once more, when it is gone");
 }
 
 int main(int argc, char **argv)
@@ -292,6 +376,10 @@ int main(int argc, char **argv)
 		report(is_served(), "is served", "no");
 	else if (!strcmp(what, "descriptors"))
 		descriptors();
+	else if (!strcmp(what, "burst") && argc == 4)
+		burst((unsigned)atoi(argv[3]));
+	else if (!strcmp(what, "linger"))
+		linger();
 	else if (!strcmp(what, "death") && argc == 5)
 		death((unsigned)atoi(argv[3]), (unsigned)atoi(argv[4]));
 	else if (!strcmp(what, "resume") && argc == 4)

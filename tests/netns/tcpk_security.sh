@@ -54,14 +54,17 @@ told() {
 	done < <(grep -E '^(ok|bad) ' "$tmp/$1")
 }
 
-# tries WHAT PROGRAM ARGUMENTS...: run by user nobody to its end.
-tries() {
-	local what=$1 program=$2
-	shift 2
-	start "try" near $nobody "$tmp/run_$program" "$socket" "$@"
+# tries_as USER WHAT PROGRAM ARGUMENTS...: run by that user to its end; tries: by nobody.
+tries_as() {
+	local user=$1 what=$2 program=$3
+	shift 3
+	start "try" near $user "$tmp/run_$program" "$socket" "$@"
 	wait "${pids[try]}" || true
 	unset "pids[try]"
 	told try "$what"
+}
+tries() {
+	tries_as "$nobody" "$@"
 }
 
 # gone DEVICE PORT: what a client leaves behind when it has died: nothing.
@@ -163,12 +166,37 @@ for what in garbage unread descriptors; do
 	tries "$what" pest $what
 	check "$what: tcpkd has as many descriptors as before" within 1000 same_as_now
 done
+# Whose close lasts, does not hold up tcpkd.
+kill -STOP "${pids[tcpkd]}"
+stdin=$tmp/tell
+start linger near $nobody "$tmp/run_pest" "$socket" linger
+stdin=/dev/null
+await linger ready
+kill -CONT "${pids[tcpkd]}"
+echo go >&"$tell"
+await linger '^(ok|bad)'
+told linger "linger"
+tries_as "$other" "beside those that linger another user" pest ask
+ended linger KILL
+check "linger: tcpkd has as many descriptors as before" within 10000 same_as_now
+tries "after those that lingered" pest ask
+# The dead are not served.
+stdin=$tmp/tell
+start burst near $nobody "$tmp/run_pest" "$socket" burst 500
+stdin=/dev/null
+await burst open
+kill -STOP "${pids[tcpkd]}"
+printf x >&"$tell"
+await burst ready
+kill -CONT "${pids[tcpkd]}"
+printf x >&"$tell"
+finish burst
+told burst "burst"
+check "burst: tcpkd has as many descriptors as before" within 10000 same_as_now
 start crowd near $nobody "$tmp/run_pest" "$socket" crowd
 await crowd ready
 told crowd "crowd"
-start "try" near $other "$tmp/run_pest" "$socket" ask
-finish "try"
-told "try" "beside a crowd another user"
+tries_as "$other" "beside a crowd another user" pest ask
 ended crowd KILL
 check "crowd: tcpkd has as many descriptors as before" within 1000 same_as_now
 tries "after the crowd" pest ask
@@ -189,7 +217,8 @@ check "without descriptors: tcpkd sleeps" within 5000 sleeps
 ended crowd KILL
 tries "without descriptors, afterwards" pest ask
 prlimit --pid "${pids[tcpkd]}" --nofile="$most:"
-tries "death" pest death "${SEED:-1}" 200
+# Of root, whom tcpkd opens as many as he likes: so that they die in all places.
+tries_as "" "death" pest death "${SEED:-1}" 200
 check "death: tcpkd has as many descriptors as before" within 1000 same_as_now
 
 # The clients are another tcpkd's, and somebody else comes for them.
