@@ -440,6 +440,45 @@ static void test_icmp(void)
 	close(fd);
 }
 
+static void forget_routes(void)
+{
+	MUST(!system("iproute route flush cache"));
+}
+
+/* What a socket that comes now is told. */
+static int route_mtu(void)
+{
+	int fd = tcpk_socket(), mtu;
+
+	MUST(!connect_at(fd, FAR, 9));
+	mtu = get_int(fd, IPPROTO_IP, IP_MTU);
+	close(fd);
+	return mtu;
+}
+
+/* Whoever can send one packet can say that a route is narrow: RFC 5927 section 7. */
+static void test_forged_mtu(void)
+{
+	int fd = tcpk_bound(NEAR, PORT);
+	struct error e;
+
+	put_icmp(ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, 1200, PORT, 8);
+	OK(route_mtu() == WIRE_MTU, "who knows a listener's port does not narrow the route");
+	forget_routes();
+	set_int(fd, IPPROTO_IP, IP_RECVERR, 1);
+	put_icmp(ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, 1200, PORT, 8);
+	OK(get_error(fd, &e) && e.e.ee_errno == EMSGSIZE && e.e.ee_info == 1200, "IP_RECVERR: the listener is told");
+	OK(route_mtu() == WIRE_MTU, "and does not narrow it either");
+	forget_routes();
+	MUST(!connect_at(fd, FAR, 9) && !set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE));
+	get_int(fd, SOL_SOCKET, SO_ERROR);
+	put_icmp(ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, 1200, PORT, 8);
+	OK(get_error(fd, &e) && e.e.ee_errno == EMSGSIZE && e.e.ee_info == 1200, "IP_PMTUDISC_PROBE: it is told");
+	OK(route_mtu() == WIRE_MTU, "and judges by itself: the route stays");
+	close(fd);
+	forget_routes();
+}
+
 static void test_mtu(void)
 {
 	int fd = tcpk_bound(NEAR, PORT);
@@ -468,8 +507,7 @@ static void test_mtu(void)
 	MUST(!connect_at(fd, FAR, 9));
 	OK(get_int(fd, IPPROTO_IP, IP_MTU) == 1200, "the host remembers for the next");
 	close(fd);
-	if (system("iproute route flush cache")) {
-	}
+	forget_routes();
 }
 
 /* ---- IP's and netfilter's part ---- */
@@ -589,6 +627,7 @@ int main(void)
 	test_narrow();
 	test_room();
 	test_icmp();
+	test_forged_mtu();
 	test_mtu();
 	test_fragments();
 	test_tos();
