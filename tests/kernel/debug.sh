@@ -56,7 +56,7 @@ guest() {
 }
 
 build_kernel
-if guest good "$PWD" calls,chains,packets,track,link,storm,transfer; then rc=yes; else rc=no; fi
+if guest good "$PWD" calls,chains,packets,icmp,track,link,storm,transfer; then rc=yes; else rc=no; fi
 echo "# unharmed: $(sum "$D/good.log" | sed 's/ / passed, /') failed"
 check $rc "the tests pass and the kernel has nothing to complain of"
 [ $rc = yes ] || grep -E "^not ok|^# the|$TROUBLE" -A12 "$D/good.log" | head -80 || true
