@@ -132,7 +132,7 @@ void tcpk_icmp(struct net *net, struct sk_buff *skb)
 	if (!pskb_may_pull(skb, w.segment + QUOTE_MIN))
 		return;
 	sk = tcpk_to_sk(tk);
-	tcpk_dawdle();
+	tcpk_dawdle("icmp");
 	if (may_update_mtu(sk, &w))
 		update_mtu(sk, skb, &w);
 	if (tcpk_wants_errors(sk))

@@ -209,7 +209,7 @@ int tcpk_narrow(struct tcpk_sock *tk, const struct tcpk_pair *pair)
 	}
 	if (!err) {
 		become(sk, pair);
-		tcpk_dawdle();
+		tcpk_dawdle("narrow");
 		hlist_add_head_rcu(&tk->narrow, chain);
 		hlist_del_init_rcu(&tk->wide); /* nothing, when it was joined */
 	}
