@@ -93,6 +93,15 @@ static void queue_error(struct sock *sk, struct sk_buff *skb, const struct word 
 		kfree_skb(copy);
 }
 
+/*
+ * The host's view of a path is everybody's. So a port alone, which is easily known, does not change it: whoever says so
+ * must know the connection as well, and the socket leave the judgement to the kernel, as one that probes does not.
+ */
+static bool may_update_mtu(const struct sock *sk, const struct word *w)
+{
+	return w->mtu && tcpk_is_connected(sk) && READ_ONCE(inet_sk(sk)->pmtudisc) != IP_PMTUDISC_PROBE;
+}
+
 static void update_mtu(struct sock *sk, struct sk_buff *skb, const struct word *w)
 {
 	__skb_pull(skb, w->quote);
@@ -123,8 +132,8 @@ void tcpk_icmp(struct net *net, struct sk_buff *skb)
 	if (!pskb_may_pull(skb, w.segment + QUOTE_MIN))
 		return;
 	sk = tcpk_to_sk(tk);
-	tcpk_dawdle();
-	if (w.mtu)
+	tcpk_dawdle("icmp");
+	if (may_update_mtu(sk, &w))
 		update_mtu(sk, skb, &w);
 	if (tcpk_wants_errors(sk))
 		queue_error(sk, skb, &w);

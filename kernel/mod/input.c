@@ -51,7 +51,7 @@ static bool enqueue(struct tcpk_sock *tk, struct sk_buff *skb)
 	unsigned long flags;
 
 	skb_orphan(skb);
-	tcpk_dawdle();
+	tcpk_dawdle("enqueue");
 	spin_lock_irqsave(&sk->sk_receive_queue.lock, flags);
 	is_ours = !sock_flag(sk, SOCK_DEAD) && tcpk_is_for(sk, &tcpk_cb(skb)->pair);
 	if (is_ours)
@@ -169,7 +169,7 @@ static unsigned int tcp_input(struct net *net, struct sk_buff *skb)
 	tk = tcpk_find(net, skb, &pair);
 	if (!tk)
 		return NF_ACCEPT;
-	tcpk_dawdle();
+	tcpk_dawdle("find");
 	deliver(tk, skb, &pair);
 	return NF_STOLEN;
 }

@@ -4,6 +4,7 @@
 
 #include <linux/ktime.h>
 #include <linux/module.h>
+#include <linux/string.h>
 #include <net/netns/generic.h>
 #include <net/protocol.h>
 
@@ -13,14 +14,25 @@ DEFINE_MUTEX(tcpk_mutex); /* see tcpk.h */
 #ifdef TCPK_DELAY
 static unsigned int delay_us;
 module_param(delay_us, uint, 0600);
-MODULE_PARM_DESC(delay_us, "microseconds to spend wherever somebody else may come between; 0: none");
+MODULE_PARM_DESC(delay_us, "microseconds to spend wherever somebody else may come between; 0: none, nor what is left");
 
-void tcpk_dawdle(void)
+static char delay_at[16];
+module_param_string(delay_at, delay_at, sizeof(delay_at), 0600);
+MODULE_PARM_DESC(delay_at, "only there: find, enqueue, icmp, narrow or close; empty: everywhere");
+
+static unsigned int delays;
+module_param(delays, uint, 0400);
+MODULE_PARM_DESC(delays, "how many have begun");
+
+void tcpk_dawdle(const char *place)
 {
 	/* Not udelay(): what it has been calibrated by may be a processor that is emulated. */
-	u64 until = ktime_get_ns() + READ_ONCE(delay_us) * (u64)NSEC_PER_USEC;
+	u64 since = ktime_get_ns();
 
-	while (ktime_get_ns() < until)
+	if (*delay_at && !sysfs_streq(delay_at, place))
+		return;
+	WRITE_ONCE(delays, READ_ONCE(delays) + 1); /* for who wants to come between: tests/kernel/races.c */
+	while (ktime_get_ns() - since < READ_ONCE(delay_us) * (u64)NSEC_PER_USEC)
 		cpu_relax();
 }
 #endif
@@ -50,7 +62,7 @@ static struct pernet_operations net_ops = {
 static void proto_close(struct sock *sk, long timeout)
 {
 	tcpk_release(tcpk_sk(sk));
-	tcpk_dawdle();
+	tcpk_dawdle("close");
 	sk_common_release(sk);
 }
 

@@ -1,32 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
  * Whose packet is it? Two tables: sockets that are connected, by both addresses and ports, which come first; and those
- * that take a local port's packets from anyone. No two of the latter can both be meant, since the kernel's TCP, which
- * port.c asks, lets nobody bind what overlaps.
+ * that take what comes for a local port from anyone, by that and the address, or 0 for all of them. No two of the
+ * latter can both be meant, since the kernel's TCP, which port.c asks, lets nobody bind what overlaps.
+ *
+ * Every TCP packet of a namespace with claims walks three chains, in softirq. What is in a chain only a secret says, so
+ * nobody can choose to have much in one: a chain is as long as there are sockets, divided by TABLE_BITS' 16384, which
+ * are 6 when somebody has descriptors and memory (4 KiB each) for 100,000.
  */
 #include "tcpk.h"
 
-#include <linux/hash.h>
 #include <linux/jhash.h>
 #include <linux/random.h>
 #include <net/netns/hash.h>
 #include <net/route.h>
 
-#define WIDE_BITS 8
-#define NARROW_BITS 12
+#define TABLE_BITS 14
 
-static struct hlist_head wide[1 << WIDE_BITS];
-static struct hlist_head narrow[1 << NARROW_BITS];
-static u32 secret __read_mostly; /* a remote chooses its port: it must not choose its place in the table */
+static struct hlist_head wide[1 << TABLE_BITS];
+static struct hlist_head narrow[1 << TABLE_BITS];
+/* A remote chooses its port, a user his addresses and ports: neither must choose his place in the table. */
+static u32 secret __read_mostly;
 
 void tcpk_table_init(void)
 {
 	secret = get_random_u32();
 }
 
-static struct hlist_head *wide_chain(const struct net *net, __be16 port)
+/* @addr: 0 for all addresses */
+static struct hlist_head *wide_chain(const struct net *net, __be32 addr, __be16 port)
 {
-	return &wide[hash_32((__force u16)port ^ net_hash_mix(net), WIDE_BITS)];
+	u32 hash = jhash_2words((__force u32)addr, (__force u32)port, secret ^ net_hash_mix(net));
+
+	return &wide[hash & ((1 << TABLE_BITS) - 1)];
 }
 
 static struct hlist_head *narrow_chain(const struct net *net, const struct tcpk_pair *pair)
@@ -34,7 +40,7 @@ static struct hlist_head *narrow_chain(const struct net *net, const struct tcpk_
 	u32 ports = (__force u32)pair->local_port << 16 | (__force u32)pair->remote_port;
 	u32 hash = jhash_3words((__force u32)pair->local, (__force u32)pair->remote, ports, secret ^ net_hash_mix(net));
 
-	return &narrow[hash & ((1 << NARROW_BITS) - 1)];
+	return &narrow[hash & ((1 << TABLE_BITS) - 1)];
 }
 
 static bool is_connection(const struct sock *sk, const struct tcpk_pair *pair)
@@ -70,6 +76,21 @@ static bool is_device(const struct sock *sk, const struct sk_buff *skb)
 	return !bound || bound == inet_iif(skb) || bound == inet_sdif(skb);
 }
 
+/* @addr: the packet's, or 0: a socket with all addresses is in that chain, until it is connected and in none. */
+static struct tcpk_sock *find_wide(struct net *net, const struct sk_buff *skb, const struct tcpk_pair *pair,
+				   __be32 addr)
+{
+	struct tcpk_sock *tk;
+
+	hlist_for_each_entry_rcu(tk, wide_chain(net, addr, pair->local_port), wide) {
+		struct sock *sk = tcpk_to_sk(tk);
+
+		if (net_eq(sock_net(sk), net) && is_port(sk, pair) && is_device(sk, skb))
+			return tk;
+	}
+	return NULL;
+}
+
 /**
  * tcpk_find() - the socket that a packet is for
  * @net: the namespace it is in
@@ -88,13 +109,7 @@ struct tcpk_sock *tcpk_find(struct net *net, const struct sk_buff *skb, const st
 		if (net_eq(sock_net(sk), net) && is_connection(sk, pair) && is_device(sk, skb))
 			return tk;
 	}
-	hlist_for_each_entry_rcu(tk, wide_chain(net, pair->local_port), wide) {
-		struct sock *sk = tcpk_to_sk(tk);
-
-		if (net_eq(sock_net(sk), net) && is_port(sk, pair) && is_device(sk, skb))
-			return tk;
-	}
-	return NULL;
+	return find_wide(net, skb, pair, pair->local) ?: find_wide(net, skb, pair, 0);
 }
 
 /* From here on the socket has an address. tcpk_mutex is held. */
@@ -130,7 +145,7 @@ int tcpk_claim(struct tcpk_sock *tk, struct tcpk_port *port)
 	mutex_lock(&tcpk_mutex);
 	err = settle(tk, port);
 	if (!err)
-		hlist_add_head_rcu(&tk->wide, wide_chain(sock_net(tcpk_to_sk(tk)), port->port));
+		hlist_add_head_rcu(&tk->wide, wide_chain(sock_net(tcpk_to_sk(tk)), port->addr, port->port));
 	mutex_unlock(&tcpk_mutex);
 	return err;
 }
@@ -194,7 +209,7 @@ int tcpk_narrow(struct tcpk_sock *tk, const struct tcpk_pair *pair)
 	}
 	if (!err) {
 		become(sk, pair);
-		tcpk_dawdle();
+		tcpk_dawdle("narrow");
 		hlist_add_head_rcu(&tk->narrow, chain);
 		hlist_del_init_rcu(&tk->wide); /* nothing, when it was joined */
 	}

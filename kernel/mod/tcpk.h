@@ -107,9 +107,9 @@ static inline struct tcpk_cb *tcpk_cb(const struct sk_buff *skb)
 
 /* Makes races wide enough to be met: make check-kernel-debug. */
 #ifdef TCPK_DELAY
-void tcpk_dawdle(void);
+void tcpk_dawdle(const char *place);
 #else
-static inline void tcpk_dawdle(void)
+static inline void tcpk_dawdle(const char *place)
 {
 }
 #endif

@@ -67,12 +67,13 @@
  *	whether its checksum is vouched for, and with TCPK_SUPER the size of what it was merged from.
  *	The segment is not checked in any way beyond: the header is whole, data offset at least 5 and within.
  *	EAGAIN. ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EPROTO, EMSGSIZE (the path's MTU shrank: IP_MTU has the new
- *	one), ...: an ICMP error that quotes a packet of ours, once; nothing is closed by it. Whoever quotes ports and
- *	addresses can say so: sequence numbers are the process's to compare, for which it needs the quotation:
+ *	one, unless IP_MTU_DISCOVER is IP_PMTUDISC_PROBE, which leaves the host's routes alone), ...: an ICMP error that
+ *	quotes a packet of ours, once; nothing is closed by it. Whoever quotes ports and addresses can say so: sequence
+ *	numbers are the process's to compare, for which it needs the quotation:
  *	With IP_RECVERR, recvmsg(MSG_ERRQUEUE) gives each error as ip(7) says: the quoted segment, from the TCP header on
  *	and as far as it is quoted; msg_name: whom it was for; struct sock_extended_err, of which ee_info is the MTU and
- *	ee_data the local address (network byte order). Without, a socket that is not connected is told nothing. As many
- *	wait as SO_RCVBUF has room for.
+ *	ee_data the local address (network byte order). Without, a socket that is not connected is told nothing; what
+ *	quotes its packets never changes a route. As many wait as SO_RCVBUF has room for.
  *
  * sendmsg(fd)
  *	One TCP segment, header first; the kernel adds the IP header. The destination is the connected one or msg_name.

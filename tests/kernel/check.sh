@@ -9,7 +9,7 @@ programs=$1
 . tests/kernel/common.sh
 needs qemu-system-x86_64 busybox cpio ip nft modinfo sparse apt-get dpkg-deb
 mkdir -p "$K" "$PACKAGES"
-TESTS=(calls packets track link storm transfer)
+TESTS=(calls chains packets icmp races track link storm transfer)
 passed=0 failed=0 kernels=0
 
 count() { # PASSED FAILED

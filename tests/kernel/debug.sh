@@ -1,7 +1,8 @@
 #!/bin/bash
 # debug.sh PROGRAMS: the guest's tests on a kernel that watches itself, and with bugs planted in the module, each of
 # which must be noticed. The kernel is built once, from Debian's linux-source, in build/kernel-debug; the module with
-# delays wherever somebody else may come between (delay_us). PLANTS=name... plants only these.
+# delays wherever somebody else may come between (delay_us; for races.c at one place, delay_at, until somebody has).
+# PLANTS=name... plants only these.
 set -eu
 cd "$(dirname "$0")/../.."
 programs=$1
@@ -56,7 +57,7 @@ guest() {
 }
 
 build_kernel
-if guest good "$PWD" calls,packets,track,link,storm,transfer; then rc=yes; else rc=no; fi
+if guest good "$PWD" calls,chains,packets,icmp,races,track,link,storm,transfer; then rc=yes; else rc=no; fi
 echo "# unharmed: $(sum "$D/good.log" | sed 's/ / passed, /') failed"
 check $rc "the tests pass and the kernel has nothing to complain of"
 [ $rc = yes ] || grep -E "^not ok|^# the|$TROUBLE" -A12 "$D/good.log" | head -80 || true
