@@ -103,6 +103,7 @@ static int stack_new(struct tcpu_stack **out)
 static bool left_behind(struct tcpu_stack *k)
 {
 	stack_enter(k);
+	stack_catch_up(k);
 	if (!k->gone) {
 		stack_leave(k);
 		return false;

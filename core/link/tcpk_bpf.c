@@ -48,6 +48,8 @@ struct tcpk {
 	struct ring ring;
 	int tap, helper;
 	bool plain;
+	bool gone;      /* the TAP, and all that was claimed */
+	uint64_t asked; /* requests so far: each has its number, and so has its answer */
 	uint64_t token; /* by which another helper knows who this is */
 	struct owed *owed;
 	struct sockaddr_un path;
@@ -80,8 +82,9 @@ static int dial(const struct sockaddr_un *path)
 	return -EPROTONOSUPPORT;
 }
 
-/* Asks, and waits for the answer; fds: two that may come with it, or NULL. -ENETDOWN: there is none. */
-static int ask(int helper, const struct tcpkd_request *q, struct tcpkd_reply *r, int fds[2])
+/* Waits for the next answer; fds: two that may come with it, or NULL. -ENETDOWN: there is no helper any more;
+ * -ETIMEDOUT: it has yet to answer. */
+static int answer(int helper, struct tcpkd_reply *r, int fds[2])
 {
 	union control control;
 	struct iovec in = { r, sizeof *r };
@@ -89,13 +92,11 @@ static int ask(int helper, const struct tcpkd_request *q, struct tcpkd_reply *r,
 	const struct cmsghdr *h;
 	ssize_t n;
 
-	if (send(helper, q, sizeof *q, MSG_NOSIGNAL) < 0)
-		return -ENETDOWN;
 	do
 		n = recvmsg(helper, &m, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
 	if (n != (ssize_t)sizeof *r)
-		return -ENETDOWN;
+		return n < 0 && errno == EAGAIN ? -ETIMEDOUT : -ENETDOWN;
 	if (r->abi != TCPK_ABI)
 		return -EPROTO;
 	h = CMSG_FIRSTHDR(&m);
@@ -105,6 +106,13 @@ static int ask(int helper, const struct tcpkd_request *q, struct tcpkd_reply *r,
 		memcpy(fds, CMSG_DATA(h), 2 * sizeof(int));
 	}
 	return r->status;
+}
+
+static int ask(int helper, const struct tcpkd_request *q, struct tcpkd_reply *r, int fds[2])
+{
+	if (send(helper, q, sizeof *q, MSG_NOSIGNAL) < 0)
+		return errno == EAGAIN ? -ETIMEDOUT : -ENETDOWN;
+	return answer(helper, r, fds);
 }
 
 /* Another helper may have come: it is told who this is. */
@@ -119,21 +127,42 @@ static int dial_again(struct tcpk *t)
 	e = ask(fd, &q, &r, NULL);
 	if (e) {
 		close(fd);
-		return e == -EINVAL ? -ENETDOWN : e; /* it knows nothing of this client */
+		t->gone |= e == -EINVAL; /* it knows nothing of this client, which has neither ring nor TAP any more */
+		return e == -EINVAL ? -ENETDOWN : e;
 	}
 	close(t->helper);
 	t->helper = fd;
 	return 0;
 }
 
-static int request(struct tcpk *t, const struct tcpkd_request *q, struct tcpkd_reply *r)
+static void owe(struct tcpk *t, const struct link_addr *local)
 {
-	int e = ask(t->helper, q, r, NULL);
+	struct owed *o = malloc(sizeof *o);
 
-	if (e != -ENETDOWN)
-		return e;
-	e = dial_again(t);
-	return e ? e : ask(t->helper, q, r, NULL);
+	if (!o)
+		return; /* the address stays taken until the link closes */
+	*o = (struct owed){ .next = t->owed, .local = *local };
+	t->owed = o;
+}
+
+/* An answer that nobody waited for any more comes before that to the next question: what it grants is given back. */
+static int request(struct tcpk *t, struct tcpkd_request *q, struct tcpkd_reply *r)
+{
+	int e;
+
+	q->cursor = ++t->asked;
+	e = ask(t->helper, q, r, NULL);
+	if (e == -ENETDOWN) {
+		e = dial_again(t);
+		if (!e)
+			e = ask(t->helper, q, r, NULL);
+	}
+	while (e != -ENETDOWN && e != -ETIMEDOUT && e != -EPROTO && r->cursor != q->cursor) {
+		if (r->status == 0 && r->local_port)
+			owe(t, &(struct link_addr){ r->local, r->local_port });
+		e = answer(t->helper, r, NULL);
+	}
+	return e == -ETIMEDOUT ? -ENETDOWN : e;
 }
 
 static int ask_about(struct tcpk *t, enum tcpkd_verb verb, const struct link_addr *local,
@@ -178,12 +207,8 @@ static int bpf_claim(struct link *link, struct link_addr *local)
 static void bpf_release(struct link *link, const struct link_addr *local)
 {
 	struct tcpk *t = of(link);
-	struct owed *o = malloc(sizeof *o);
 
-	if (!o)
-		return; /* the address stays taken until the link closes */
-	*o = (struct owed){ .next = t->owed, .local = *local };
-	t->owed = o;
+	owe(t, local);
 	pay(t);
 }
 
@@ -222,6 +247,7 @@ static int bpf_send(struct link *link, const struct link_out *o, unsigned n)
 		if (e == -EAGAIN)
 			break;
 		if (e < 0) { /* the TAP has gone, or memory is short: lost, as on a network */
+			t->gone |= e == -EBADFD;
 			t->stats.refused_out += run;
 			continue;
 		}
@@ -273,6 +299,8 @@ static int bpf_recv(struct link *link, struct link_in *in, unsigned max)
 	uint64_t from = g->at;
 	int n = 0;
 
+	if (t->gone)
+		return -ENETDOWN;
 	free_taken(g);
 	while ((unsigned)n < max && g->at < __atomic_load_n(g->producer, __ATOMIC_ACQUIRE)) {
 		const uint8_t *head = g->data + (g->at & (g->bytes - 1));
@@ -419,7 +447,7 @@ int tcpk_bpf_open(const struct link_tcpk_config *config, struct link **out)
 
 struct link_tcpk_stats tcpk_bpf_stats(struct link *link)
 {
-	const struct tcpkd_request q = { .abi = TCPK_ABI, .verb = TCPKD_COUNT };
+	struct tcpkd_request q = { .abi = TCPK_ABI, .verb = TCPKD_COUNT };
 	struct tcpk *t = of(link);
 	struct tcpkd_reply r;
 

@@ -432,6 +432,8 @@ bool client_request(struct clients *all, struct client **who, const void *messag
 		return false;
 	}
 	e = serve(all, who, &q, a);
+	if (q.verb >= TCPKD_CLAIM && q.verb <= TCPKD_COUNT)
+		a->reply.cursor = q.cursor;
 	a->reply.abi = TCPK_ABI;
 	a->reply.status = e;
 	return true;

@@ -144,6 +144,8 @@
  *	local, local_port: of a claim. -ENOENT.
  * TCPKD_COUNT
  *	The reply has the counts of all that the client claims and has claimed.
+ * TCPKD_CLAIM, TCPKD_NARROW, TCPKD_RELEASE, TCPKD_COUNT
+ *	cursor: any number; the reply has it again. Who did not wait for an answer knows it when it comes.
  * TCPKD_LIST
  *	cursor: 0, or from the reply before. The reply has one claim, and a cursor for the next; -ENOENT: there is none any
  *	more. Root, and who runs the helper, see all claims, others their own user's. Needs no TCPKD_OPEN.

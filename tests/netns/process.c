@@ -111,6 +111,29 @@ static void with_a_child(int listener, unsigned port)
 	close_tcpu(fd);
 }
 
+/* The helper has gone, with all that it knew, and another has come: told by standard input. */
+static void with_another_helper(unsigned port)
+{
+	int fd, other, from;
+
+	puts("waiting");
+	if (getchar() == EOF)
+		die("standard input");
+	fd = tcpk_socket();
+	here.sin_port = htons((uint16_t)port);
+	report(bind_tcpu(fd, &here, sizeof here) && errno == ENETDOWN, "what is lost is told", "%s", strerror(errno));
+	close_tcpu(fd);
+	fd = listening(port);
+	other = tcpk_socket();
+	if (report(!connect_tcpu(other, &here, sizeof here), "and the next socket has all anew", "%s", strerror(errno))) {
+		from = accept_tcpu(fd, NULL, NULL);
+		report(from >= 0 && passes(other, from), "and bytes pass", "%s", strerror(errno));
+		close_tcpu(from);
+	}
+	close_tcpu(other);
+	close_tcpu(fd);
+}
+
 int main(int argc, char **argv)
 {
 	unsigned port = argc == 3 ? (unsigned)atoi(argv[2]) : 0;
@@ -126,5 +149,6 @@ int main(int argc, char **argv)
 	with_the_kernel(listener);
 	with_a_child(listener, port + 1);
 	close_tcpu(listener);
+	with_another_helper(port + 2);
 	return 0;
 }

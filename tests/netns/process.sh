@@ -34,10 +34,22 @@ cp "$bin/process" "$tmp/run_process"
 cp "$xfer" "$tmp/run_xfer"
 
 by_default a
+mkfifo "$tmp/tell"
+exec {tell}<>"$tmp/tell"
+stdin=$tmp/tell
 start process a $nobody "$tmp/run_process" $here 7000
+stdin=/dev/null
+await process waiting
+# Without pins nothing outlives a tcpkd.
+ended tcpkd_a TERM
+helper tcpkd_a a --pins none --policy "$tmp/policy"
+umount $default
+by_default a
+echo >&$tell
 finish process
 for what in 'sockets of a process share a stack' 'and reach each other' 'both ways' "the kernel's TCP reaches them" \
-	'a child has a stack of its own' 'which reaches its parent' 'and ends well'; do
+	'a child has a stack of its own' 'which reaches its parent' 'and ends well' \
+	'what is lost is told' 'and the next socket has all anew' 'and bytes pass'; do
 	check "$what: $(grep "^bad $what" "$tmp/process" || true)" grep -qx "ok $what" "$tmp/process"
 done
 
