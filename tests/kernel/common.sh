@@ -138,6 +138,7 @@ TROUBLE="$TROUBLE|refcount_t:|ODEBUG:|invalid context|unregister_netdevice: wait
 boot() {
 	local kernel=$1 initramfs=$2 log=$3 seconds=$4 memory=$5 pid
 	shift 5
+	: >"$log.raw" # which is looked at before qemu has begun
 	qemu-system-x86_64 -accel tcg,thread=single -cpu max,cx16=off,la57=off -smp 2 \
 		-m "$memory" -nographic -no-reboot -nodefaults -serial stdio -monitor none \
 		-kernel "$kernel" -initrd "$initramfs" \
