@@ -111,8 +111,8 @@ static void with_a_child(int listener, unsigned port)
 	close_tcpu(fd);
 }
 
-/* The helper has gone, with all that it knew, and another has come: told by standard input. */
-static void with_another_helper(unsigned port)
+/* The TAP has gone, and with it all that the helper knew: told by standard input. */
+static void when_all_is_lost(unsigned port)
 {
 	int fd, other, from;
 
@@ -149,6 +149,6 @@ int main(int argc, char **argv)
 	with_the_kernel(listener);
 	with_a_child(listener, port + 1);
 	close_tcpu(listener);
-	with_another_helper(port + 2);
+	when_all_is_lost(port + 2);
 	return 0;
 }
