@@ -154,8 +154,9 @@ static int request(struct tcpk *t, struct tcpkd_request *q, struct tcpkd_reply *
 	e = ask(t->helper, q, r, NULL);
 	if (e == -ENETDOWN) {
 		e = dial_again(t);
-		if (!e)
-			e = ask(t->helper, q, r, NULL);
+		if (e)
+			return e == -ETIMEDOUT ? -ENETDOWN : e;
+		e = ask(t->helper, q, r, NULL);
 	}
 	while (e != -ENETDOWN && e != -ETIMEDOUT && e != -EPROTO && r->cursor != q->cursor) {
 		if (r->status == 0 && r->local_port)
