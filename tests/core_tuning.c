@@ -291,8 +291,8 @@ START_TEST(link_and_configuration_bound_the_growth)
 }
 END_TEST
 
-/* A window that has grown falls to its share of the link when others come, whatever SO_RCVBUF says (_i), and grows again
- * when their peers have ended. */
+/* A window that has grown falls to its share of the link when others come, whatever SO_RCVBUF says (_i), and grows
+ * again when their peers have ended. */
 START_TEST(windows_share_the_link)
 {
 	struct net_config c = long_fat_path();

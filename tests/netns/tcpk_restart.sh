@@ -186,7 +186,8 @@ stdin=/dev/null
 say claim $here 6013
 await claimant "claimed $here 6013"
 refused() { # ARGUMENT...: a tcpkd with the same pins does nothing
-	! at near "$tcpkd" --pins "$pins" "$@" >"$tmp/refused" 2>&1 && grep -q 'another tcpkd has its maps there' "$tmp/refused"
+	! at near "$tcpkd" --pins "$pins" "$@" >"$tmp/refused" 2>&1 &&
+		grep -q 'another tcpkd has its maps there' "$tmp/refused"
 }
 check "tcpkd --remove while one serves" refused --remove
 check "a second one" refused --socket "$tmp/second.sock"
