@@ -117,10 +117,9 @@ static void passed(struct tcb *c, const struct segment *s, uint64_t off, uint32_
 	rcvbuf_pass(&c->rcv, off, n);
 	tcb_took(c, n);
 	c->count.direct_bytes += n;
-	if (n < s->len) { /* a vouched one, of which the sink wanted only the beginning */
-		if (tcb_take_rcvbuf(c) == 0)
-			(void)rcvbuf_keep(&c->rcv, off + n, s->data + n, s->len - n);
-	}
+	/* A vouched one, of which the sink wanted only the beginning. */
+	if (n < s->len && tcb_take_rcvbuf(c) == 0)
+		(void)rcvbuf_keep(&c->rcv, off + n, s->data + n, s->len - n);
 	received(c, s, (uint32_t)(c->rcv.next - before));
 	if (off == before)
 		return;

@@ -128,7 +128,7 @@ static int dial_again(struct tcpk *t)
 	if (e) {
 		close(fd);
 		t->gone |= e == -EINVAL; /* it knows nothing of this client, which has neither ring nor TAP any more */
-		return e == -EINVAL ? -ENETDOWN : e;
+		return e == -EINVAL || e == -ETIMEDOUT ? -ENETDOWN : e;
 	}
 	close(t->helper);
 	t->helper = fd;
@@ -155,7 +155,7 @@ static int request(struct tcpk *t, struct tcpkd_request *q, struct tcpkd_reply *
 	if (e == -ENETDOWN) {
 		e = dial_again(t);
 		if (e)
-			return e == -ETIMEDOUT ? -ENETDOWN : e;
+			return e;
 		e = ask(t->helper, q, r, NULL);
 	}
 	while (e != -ENETDOWN && e != -ETIMEDOUT && e != -EPROTO && r->cursor != q->cursor) {
@@ -389,7 +389,7 @@ const struct link_ops tcpk_bpf_ops = {
 /* The helper's word for what it denies, as the one that opens has it. */
 static int as_opening(int e)
 {
-	return e == -EPERM ? -EACCES : e == -EDQUOT || e == -EAGAIN ? -EMFILE : e;
+	return e == -EPERM ? -EACCES : e == -EDQUOT || e == -EAGAIN ? -EMFILE : e == -ETIMEDOUT ? -ENETDOWN : e;
 }
 
 static int open_client(struct tcpk *t, uint32_t ring_bytes)
@@ -401,11 +401,8 @@ static int open_client(struct tcpk *t, uint32_t ring_bytes)
 	t->helper = dial(&t->path);
 	if (t->helper < 0)
 		return t->helper;
-	e = ask(t->helper, &q, &r, fds);
-	for (unsigned i = 0; e == -EAGAIN && i < AGAIN_MOST; i++) {
+	for (unsigned i = 0; (e = ask(t->helper, &q, &r, fds)) == -EAGAIN && i < AGAIN_MOST; i++)
 		link_host_sleep(NULL, 0, link_host_now_us() + AGAIN_US);
-		e = ask(t->helper, &q, &r, fds);
-	}
 	if (!e) {
 		t->token = r.cursor;
 		t->ring = (struct ring){ .fd = fds[0], .bytes = r.ring_bytes };

@@ -49,13 +49,13 @@ static bool is_sound(struct tcpk *bpf)
 	uint8_t frame[64] = { 0 };
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = sizeof frame, .repeat = 1);
 	uint64_t *consumer = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(bpf->maps.tcpk_probed), 0);
-	int e;
+	int e = consumer == MAP_FAILED ? -errno : 0;
 
-	if (consumer == MAP_FAILED)
-		return false;
-	*consumer = TABLE_PROBE / 4 * 3;
-	e = bpf_prog_test_run_opts(bpf_program__fd(bpf->progs.tcpk_probe), &run);
-	munmap(consumer, page);
+	if (!e) {
+		*consumer = TABLE_PROBE / 4 * 3;
+		e = bpf_prog_test_run_opts(bpf_program__fd(bpf->progs.tcpk_probe), &run);
+		munmap(consumer, page);
+	}
 	if (!e && run.retval == 1)
 		return true;
 	fprintf(stderr, "tcpkd: this kernel's ring buffers are not safe in the hands of programs: %s; CVE-2024-41009 is "
@@ -63,28 +63,33 @@ static bool is_sound(struct tcpk *bpf)
 	return false;
 }
 
-struct table *table_open(const char *pins)
+/* NULL: it says why. */
+static struct tcpk *load(const char *pins)
 {
 	DECLARE_LIBBPF_OPTS(bpf_object_open_opts, options, .pin_root_path = pins ? pins : "/");
+	struct tcpk *bpf = tcpk__open_opts(&options);
+
+	if (bpf && !pins)
+		no_pins(bpf);
+	if (!bpf || tcpk__load(bpf))
+		fprintf(stderr, "tcpkd: the kernel takes the BPF programs not: %s. Needed are Linux 6.1, BTF and CAP_BPF, "
+			"CAP_PERFMON and CAP_NET_ADMIN%s%s\n", strerror(errno),
+			pins ? "; if maps of another version are pinned, remove " : "", pins ? pins : "");
+	else if (is_sound(bpf))
+		return bpf;
+	tcpk__destroy(bpf);
+	return NULL;
+}
+
+struct table *table_open(const char *pins)
+{
 	struct table *t = calloc(1, sizeof *t);
 
 	libbpf_set_print(quiet);
 	if (!t)
 		return NULL;
-	t->bpf = tcpk__open_opts(&options);
-	if (t->bpf && !pins)
-		no_pins(t->bpf);
-	if (!t->bpf || tcpk__load(t->bpf)) {
-		fprintf(stderr, "tcpkd: the kernel takes the BPF programs not: %s. Needed are Linux 6.1, BTF and CAP_BPF, "
-			"CAP_PERFMON and CAP_NET_ADMIN%s%s\n", strerror(errno),
-			pins ? "; if maps of another version are pinned, remove " : "", pins ? pins : "");
-		if (t->bpf)
-			tcpk__destroy(t->bpf);
-		free(t);
-		return NULL;
-	}
-	if (!is_sound(t->bpf)) {
-		tcpk__destroy(t->bpf);
+	t->bpf = load(pins);
+	if (!t->bpf) {
 		free(t);
 		return NULL;
 	}

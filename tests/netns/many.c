@@ -14,6 +14,7 @@
  *	count NAME NUMBER */
 #include "core/link/tcpk.h"
 #include "core/tcpu.h"
+#include "tests/netns/address.h"
 
 #include <argp.h>
 #include <arpa/inet.h>
@@ -63,8 +64,6 @@ static void fail(const char *what)
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-	char *colon = arg ? strchr(arg, ':') : NULL;
-
 	switch (key) {
 	case 'H': o.helper = arg; break;
 	case 'R': o.ring = (uint32_t)atoi(arg); break;
@@ -78,11 +77,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "1 to %d connections", MAX);
 		break;
 	case 'c':
-		if (!colon)
-			argp_error(state, "'%s' is no IP:PORT", arg);
-		*colon = 0;
-		o.address.sin_port = htons((uint16_t)atoi(colon + 1));
-		inet_aton(arg, &o.address.sin_addr);
+		address_read(state, arg, &o.address);
 		o.connects = true;
 		break;
 	default: return ARGP_ERR_UNKNOWN;

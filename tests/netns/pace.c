@@ -10,6 +10,7 @@
 #include "core/cksum.h"
 #include "core/link/tcpk.h"
 #include "core/tcpu.h"
+#include "tests/netns/address.h"
 
 #include <argp.h>
 #include <arpa/inet.h>
@@ -59,8 +60,6 @@ static void fail(const char *what)
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-	char *colon = arg ? strchr(arg, ':') : NULL;
-
 	switch (key) {
 	case 'k': o.kernel = true; break;
 	case 'H': o.helper = arg; break;
@@ -72,11 +71,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'S': o.seam = true; break;
 	case 's': o.spin = true; break;
 	case 'c':
-		if (!colon)
-			argp_error(state, "'%s' is no IP:PORT", arg);
-		*colon = 0;
-		o.address.sin_port = htons((uint16_t)atoi(colon + 1));
-		inet_aton(arg, &o.address.sin_addr);
+		address_read(state, arg, &o.address);
 		o.connects = true;
 		break;
 	default: return ARGP_ERR_UNKNOWN;

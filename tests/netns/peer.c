@@ -10,6 +10,7 @@
 #include "core/link/tcpk.h"
 #include "core/link/tun.h"
 #include "core/tcpu.h"
+#include "tests/netns/address.h"
 
 #include <argp.h>
 #include <arpa/inet.h>
@@ -75,18 +76,6 @@ static void fail(const char *what)
 	exit(1);
 }
 
-static void remote(struct argp_state *state, char *arg)
-{
-	char *colon = strchr(arg, ':');
-
-	if (!colon)
-		argp_error(state, "'%s' is no IP:PORT", arg);
-	*colon = 0;
-	o.remote.sin_port = htons((uint16_t)atoi(colon + 1));
-	if (!inet_aton(arg, &o.remote.sin_addr))
-		argp_error(state, "'%s' is no address", arg);
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct in_addr *ip = key == 'i' ? &o.ip : &o.host_ip;
@@ -108,7 +97,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'l': o.local.sin_port = htons((uint16_t)atoi(arg)); break;
 	case 'n': o.bytes = strtoull(arg, NULL, 10); break;
 	case 'r': o.seed = strtoull(arg, NULL, 10); break;
-	case 'c': remote(state, arg); break;
+	case 'c': address_read(state, arg, &o.remote); break;
 	case 'i':
 	case 'h':
 		if (!inet_aton(arg, ip))
