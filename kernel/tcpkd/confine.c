@@ -63,7 +63,7 @@ int confine_calls(void)
 	if (!e)
 		e = allow_threads(filter);
 	if (!e) /* a look at its limits, no change */
-		e = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, SCMP_A2(SCMP_CMP_EQ, 0));
+		e = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, SCMP_A2(SCMP_CMP_EQ, 0, 0));
 	if (!e)
 		e = seccomp_load(filter);
 	if (filter)
