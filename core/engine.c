@@ -294,6 +294,7 @@ void tcb_drop(struct tcb *c, int error)
 		unlink_from(bucket(e, c), c);
 		e->connections--;
 		e->receiving -= !c->fin_taken;
+		tcb_promise(c);
 		c->hash_next = e->held;
 		e->held = c;
 	}

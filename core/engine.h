@@ -32,8 +32,9 @@ struct tcpu_options {
 	uint32_t sndbuf_bytes;
 	/* Receive buffer; before connect or listen. Set, it stays as it is; not set, it begins with [TCPU_RCVBUF_DEFAULT]
 	 * and grows with what the application takes in a round trip, up to rcvbuf_max; and no further than what its link
-	 * says that may wait there, shared by all connections of the moment whose peers have not ended, but for
-	 * TCPU_RCVBUF_SHARE_MIN each: the window keeps to that, however large the buffer is. */
+	 * says that may wait there (its window_max), which all connections of the moment share: each is promised at most
+	 * three quarters of what the others' peers may not send now, but a quarter of an equal part in any case, and
+	 * TCPU_RCVBUF_SHARE_MIN. The window keeps to that, however large the buffer is. */
 	uint32_t rcvbuf_bytes;
 	uint32_t mss_max;          /* data bytes of a segment, both ways [what the link carries]; before connect or listen */
 	uint32_t syn_retries;      /* timeouts of SYN or SYN,ACK in a row before ETIMEDOUT [7: 3 minutes] */

@@ -146,7 +146,7 @@ static uint32_t usable(const struct tcb *c)
 static uint32_t window(const struct tcb *c)
 {
 	uint32_t most = usable(c), room = min_u32(min_u32(rcvbuf_room(&c->rcv), 0xffffu << c->rcv_scale), most);
-	uint32_t told = seq_gt(c->rcv_adv, c->rcv_nxt) ? c->rcv_adv - c->rcv_nxt : 0;
+	uint32_t told = tcb_rcv_wnd(c);
 
 	if (room < told || room - told < min_u32(most / 2, c->mss))
 		return told;
@@ -169,12 +169,13 @@ void tcb_send(struct tcb *c, uint8_t flags, uint32_t seq, const struct load *loa
 			s.flags |= TH_ECE; /* RFC 3168 6.1.3 */
 	}
 	put_options(c, flags, load ? load->len : 0, &options);
+	if (seq_gt(c->rcv_nxt + (wnd << scale), c->rcv_adv))
+		c->rcv_adv = c->rcv_nxt + (wnd << scale);
+	tcb_promise(c);
 	if (flags & TH_ACK) {
 		if (c->rcv_acked != c->rcv_nxt && c->quick)
 			c->quick--;
 		c->rcv_acked = c->rcv_nxt;
-		if (seq_gt(c->rcv_nxt + (wnd << scale), c->rcv_adv))
-			c->rcv_adv = c->rcv_nxt + (wnd << scale);
 		c->ack_now = false;
 		timer_stop(c, TIMER_DELACK);
 	}

@@ -31,6 +31,7 @@ static void received(struct tcb *c, const struct segment *s, uint32_t n)
 		c->quick = QUICK_MAX;
 	c->got_us = c->engine->now;
 	c->rcv_nxt += n;
+	tcb_promise(c);
 	tuning_came(&c->tuning, n, c->rcv.size, c->engine->now);
 	if (c->timestamps && s->options.has_timestamp)
 		tuning_echo(&c->tuning, s->options.ts_ecr, timestamp_rtt(c, s->options.ts_ecr));
@@ -199,15 +200,10 @@ static void text_again(struct tcb *c, const struct segment *s)
 		rcvbuf_again(&c->rcv, c->rcv.next - back, c->rcv.next - back + min_u32(back, s->len));
 }
 
-static uint32_t rcv_wnd(const struct tcb *c)
-{
-	return seq_gt(c->rcv_adv, c->rcv_nxt) ? c->rcv_adv - c->rcv_nxt : 0;
-}
-
 /* RFC 9293 3.10.7.4, first check */
 static bool acceptable(const struct tcb *c, const struct segment *s)
 {
-	uint32_t wnd = rcv_wnd(c), end = s->seq + segment_length(s);
+	uint32_t wnd = tcb_rcv_wnd(c), end = s->seq + segment_length(s);
 
 	if (wnd == 0 && s->seq == c->rcv_nxt)
 		return true; /* a probe, say */
@@ -220,7 +216,7 @@ static bool acceptable(const struct tcb *c, const struct segment *s)
 /* Cuts an acceptable segment, of which SYN is gone, to what the window holds. */
 static void cut_to_window(struct tcb *c, struct segment *s)
 {
-	uint32_t wnd = rcv_wnd(c), cut;
+	uint32_t wnd = tcb_rcv_wnd(c), cut;
 
 	if (wnd == 0 && s->len) {
 		/* Its ACK, window and a FIN without data count, its data does not. */
@@ -249,7 +245,7 @@ static void cut_to_window(struct tcb *c, struct segment *s)
 static void reset_input(struct tcb *c, const struct segment *s)
 {
 	if (s->seq != c->rcv_nxt) {
-		if (seq_gt(s->seq, c->rcv_nxt) && seq_lt(s->seq, c->rcv_nxt + rcv_wnd(c)))
+		if (seq_gt(s->seq, c->rcv_nxt) && seq_lt(s->seq, c->rcv_nxt + tcb_rcv_wnd(c)))
 			tcb_challenge(c); /* RFC 5961 3.2 */
 		return;
 	}
@@ -326,6 +322,7 @@ static void fin_input(struct tcb *c)
 	c->fin_taken = true;
 	c->engine->receiving--;
 	c->rcv_nxt++;
+	tcb_promise(c);
 	rcvbuf_end(&c->rcv);
 	tcb_give_ranges(c);
 	c->ack_now = true;

@@ -53,7 +53,7 @@ static void send_cookie(struct tcb *l, struct segment *s)
 		syn.ts_ecr = s->options.ts_val;
 	}
 	listening(l)->cookies_at = e->now;
-	struct segment r = { .src = s->dst, .dst = s->src, .ack = s->seq + 1, .wnd = min_u32(c.rcv.size, 0xffff),
+	struct segment r = { .src = s->dst, .dst = s->src, .ack = s->seq + 1, .wnd = tcb_rcv_wnd(&c),
 		.flags = (uint8_t)(TH_SYN | TH_ACK | (c.ecn && c.timestamps ? TH_ECE : 0)),
 		.seq = cookie_make(e->config.secret, s->dst, s->src, s->seq, (uint16_t)min_u32(c.peer_mss, 0xffff), e->now) };
 	segment_send(e, &r, &syn);

@@ -155,11 +155,24 @@ uint32_t tcb_rcvbuf_limit(const struct tcb *c)
 uint32_t tcb_rcvbuf_share(const struct tcb *c)
 {
 	const struct tcpu *e = c->engine;
-	uint32_t most = e->link->window_max;
+	uint64_t most = e->link->window_max, others = e->promised - c->promised;
 
 	if (!most)
 		return UINT32_MAX;
-	return max_u32(most / max_u32(e->receiving, 1), TCPU_RCVBUF_SHARE_MIN);
+	/* Three quarters of what is free, after Choudhury and Hahne, "Dynamic queue length thresholds for shared-memory
+	 * packet switches", 1998: the next one finds some, and all that send come to have the same. What was promised to
+	 * one that rests is not taken back, though, and a few such must not starve the others. */
+	return (uint32_t)max_u64(max_u64(most > others ? (most - others) / 4 * 3 : 0, most / (4 * max_u32(e->receiving, 1))),
+		TCPU_RCVBUF_SHARE_MIN);
+}
+
+void tcb_promise(struct tcb *c)
+{
+	uint32_t now = c->state == TCPU_CLOSED || c->fin_taken ? 0 : tcb_rcv_wnd(c);
+
+	c->engine->promised += now;
+	c->engine->promised -= c->promised;
+	c->promised = now;
 }
 
 void tcb_took(struct tcb *c, uint32_t n)

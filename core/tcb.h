@@ -106,6 +106,7 @@ struct tcb {
 	uint32_t fin_seq;
 	uint32_t irs, rcv_nxt, rcv_adv; /* rcv_adv: right edge of the window that the peer was told of */
 	uint32_t rcv_acked;     /* RCV.NXT as the peer was told last: RFC 7323's Last.ACK.sent */
+	uint32_t promised;      /* of engine.promised */
 	uint64_t heard_us, got_us; /* when the peer was last heard of, and when it last brought bytes in order */
 	struct rcvbuf rcv;
 	struct tuning tuning;
@@ -175,6 +176,7 @@ struct tcpu {
 	struct tcb **table;     /* connections by hash of their addresses */
 	uint32_t table_size, connections, listeners_count;
 	uint32_t receiving;     /* of the connections: those whose peers may still send */
+	uint64_t promised;      /* bytes that these may send now: the sum of what the tcbs promise */
 	struct tcb *listeners;
 	struct tcb *held;       /* closed, but the user holds them */
 	struct tcb *flush;      /* those that want ACK or output at tcpu_flush */
@@ -225,6 +227,7 @@ void tcb_give_ranges(struct tcb *); /* nodes of those of the receive buffer that
 uint32_t tcb_rcvbuf_limit(const struct tcb *);
 /* What of that may wait in the link is for all connections: this one's part of it. */
 uint32_t tcb_rcvbuf_share(const struct tcb *);
+void tcb_promise(struct tcb *); /* RCV.NXT, its window's right edge or its state has changed */
 /* The user has taken n bytes: the receive buffer grows, when that is worthwhile and there is memory. It may move. */
 void tcb_took(struct tcb *, uint32_t n);
 
@@ -375,8 +378,13 @@ static inline uint32_t snd_seq(const struct tcb *c, uint64_t off)
 {
 	return c->snd_una + (uint32_t)(off - c->snd.una);
 }
+static inline uint32_t tcb_rcv_wnd(const struct tcb *c)
+{
+	return seq_gt(c->rcv_adv, c->rcv_nxt) ? c->rcv_adv - c->rcv_nxt : 0;
+}
 static inline uint32_t min_u32(uint32_t a, uint32_t b) { return a < b ? a : b; }
 static inline uint64_t min_u64(uint64_t a, uint64_t b) { return a < b ? a : b; }
 static inline uint32_t max_u32(uint32_t a, uint32_t b) { return a > b ? a : b; }
+static inline uint64_t max_u64(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
 #endif

@@ -40,6 +40,7 @@ void tcb_init(struct tcb *c)
 		c->rcv_scale++;
 	if (!c->options.rcvbuf_bytes)
 		c->rcv.size = min_u32(min_u32(c->rcv.size, TCPU_RCVBUF_DEFAULT), tcb_rcvbuf_share(c));
+	c->rcv_adv = min_u32(min_u32(c->rcv.size, tcb_rcvbuf_share(c)), 0xffff); /* before irs is known: for our SYN */
 	c->scaling = !(k->without & TCPU_NO_SCALE);
 	c->sack = !(k->without & TCPU_NO_SACK);
 	c->timestamps = !(k->without & TCPU_NO_TIMESTAMPS);
@@ -77,7 +78,7 @@ void tcb_syn_received(struct tcb *c, const struct segment *s)
 
 	c->irs = s->seq;
 	c->rcv_nxt = c->rcv_acked = s->seq + 1;
-	c->rcv_adv = c->rcv_nxt + min_u32(c->rcv.size, 0xffff); /* as our SYN tells */
+	c->rcv_adv += c->rcv_nxt;
 	c->peer_mss = o->mss ? max_u32(o->mss, MSS_MIN) : MSS_DEFAULT;
 	/* Of each, both SYNs carry the option, or neither end uses it: RFC 7323 2.2 and 3.2, RFC 2018 section 2. */
 	c->scaling &= o->has_scale;
@@ -540,7 +541,7 @@ void tcpu_info(const struct tcb *c, struct tcpu_info *info)
 	info->cwnd_bytes = c->cc.cwnd;
 	info->ssthresh_bytes = c->cc.ssthresh;
 	info->snd_wnd_bytes = c->snd_wnd;
-	info->rcv_wnd_bytes = seq_gt(c->rcv_adv, c->rcv_nxt) ? c->rcv_adv - c->rcv_nxt : 0;
+	info->rcv_wnd_bytes = tcb_rcv_wnd(c);
 	info->srtt_us = c->srtt;
 	info->rttvar_us = c->rttvar;
 	info->rto_us = c->rto;

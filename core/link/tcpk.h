@@ -22,7 +22,8 @@ struct link_tcpk_config {
 	enum link_tcpk_by by;
 	const char *path;    /* of the helper's socket [TCPKD_PATH] */
 	uint32_t ring_bytes; /* of what came and is not read: the ring, or the kernel's receive buffer for each claim; a power
-			      * of 2, no less than a page [4 MiB] */
+			      * of 2, no less than a page; with less than 8 KiB a connection, what all promise together may be
+			      * more than it holds, and is lost where nobody reads in time [4 MiB] */
 	bool plain;          /* what goes out: no super-packets, and every checksum complete */
 };
 
