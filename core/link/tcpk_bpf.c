@@ -82,29 +82,36 @@ static int dial(const struct sockaddr_un *path)
 	return -EPROTONOSUPPORT;
 }
 
-/* Waits for the next answer; fds: two that may come with it, or NULL. -ENETDOWN: there is no helper any more;
- * -ETIMEDOUT: it has yet to answer. */
+/* The two descriptors that came with an answer. */
+static bool take_two(struct msghdr *m, int fds[2])
+{
+	const struct cmsghdr *h = CMSG_FIRSTHDR(m);
+
+	if (!h || h->cmsg_type != SCM_RIGHTS || h->cmsg_len != CMSG_LEN(2 * sizeof(int)))
+		return false;
+	memcpy(fds, CMSG_DATA(h), 2 * sizeof(int));
+	return true;
+}
+
+/* Waits for the next answer; fds: two that may come with it, the caller's to close whatever it says, or NULL.
+ * -ENETDOWN: there is no helper any more; -ETIMEDOUT: it has yet to answer. */
 static int answer(int helper, struct tcpkd_reply *r, int fds[2])
 {
 	union control control;
 	struct iovec in = { r, sizeof *r };
-	struct msghdr m = { .msg_iov = &in, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
-	const struct cmsghdr *h;
+	struct msghdr m = { .msg_iov = &in, .msg_iovlen = 1, .msg_control = fds ? &control : NULL,
+		.msg_controllen = fds ? sizeof control : 0 };
+	bool two;
 	ssize_t n;
 
 	do
 		n = recvmsg(helper, &m, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
+	two = n >= 0 && fds && take_two(&m, fds);
 	if (n != (ssize_t)sizeof *r)
 		return n < 0 && errno == EAGAIN ? -ETIMEDOUT : -ENETDOWN;
-	if (r->abi != TCPK_ABI)
+	if (r->abi != TCPK_ABI || (fds && r->status == 0 && !two))
 		return -EPROTO;
-	h = CMSG_FIRSTHDR(&m);
-	if (fds && r->status == 0) {
-		if (!h || h->cmsg_type != SCM_RIGHTS || h->cmsg_len != CMSG_LEN(2 * sizeof(int)))
-			return -EPROTO;
-		memcpy(fds, CMSG_DATA(h), 2 * sizeof(int));
-	}
 	return r->status;
 }
 
@@ -396,17 +403,18 @@ static int open_client(struct tcpk *t, uint32_t ring_bytes)
 {
 	const struct tcpkd_request q = { .abi = TCPK_ABI, .verb = TCPKD_OPEN, .ring_bytes = ring_bytes };
 	struct tcpkd_reply r;
-	int fds[2], e;
+	int fds[2] = { -1, -1 }, e;
 
 	t->helper = dial(&t->path);
 	if (t->helper < 0)
 		return t->helper;
 	for (unsigned i = 0; (e = ask(t->helper, &q, &r, fds)) == -EAGAIN && i < AGAIN_MOST; i++)
 		link_host_sleep(NULL, 0, link_host_now_us() + AGAIN_US);
+	t->ring.fd = fds[0];
+	t->tap = fds[1];
 	if (!e) {
 		t->token = r.cursor;
-		t->ring = (struct ring){ .fd = fds[0], .bytes = r.ring_bytes };
-		t->tap = fds[1];
+		t->ring.bytes = r.ring_bytes;
 		e = map(&t->ring);
 		/* Headers and what stands around them count as well: 252 bytes of data fill their part with them. And a batch is
 		 * still there while what was in it is acknowledged. */
