@@ -99,7 +99,8 @@ static void queue_error(struct sock *sk, struct sk_buff *skb, const struct word 
  */
 static bool may_update_mtu(const struct sock *sk, const struct word *w)
 {
-	return w->mtu && tcpk_is_connected(sk) && READ_ONCE(inet_sk(sk)->pmtudisc) != IP_PMTUDISC_PROBE;
+	return w->mtu && tcpk_is_connected(sk) && tcpk_is_for(sk, &w->pair) &&
+	       READ_ONCE(inet_sk(sk)->pmtudisc) != IP_PMTUDISC_PROBE;
 }
 
 static void update_mtu(struct sock *sk, struct sk_buff *skb, const struct word *w)
@@ -133,6 +134,8 @@ void tcpk_icmp(struct net *net, struct sk_buff *skb)
 		return;
 	sk = tcpk_to_sk(tk);
 	tcpk_dawdle("icmp");
+	if (!tcpk_is_for(sk, &w.pair)) /* connected meanwhile */
+		return;
 	if (may_update_mtu(sk, &w))
 		update_mtu(sk, skb, &w);
 	if (tcpk_wants_errors(sk))

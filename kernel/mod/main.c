@@ -18,7 +18,7 @@ MODULE_PARM_DESC(delay_us, "microseconds to spend wherever somebody else may com
 
 static char delay_at[16];
 module_param_string(delay_at, delay_at, sizeof(delay_at), 0600);
-MODULE_PARM_DESC(delay_at, "only there: find, enqueue, icmp, narrow or close; empty: everywhere");
+MODULE_PARM_DESC(delay_at, "only there: look, find, enqueue, icmp, narrow or close; empty: everywhere");
 
 static unsigned int delays;
 module_param(delays, uint, 0400);

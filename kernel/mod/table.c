@@ -59,8 +59,8 @@ static bool is_port(const struct sock *sk, const struct tcpk_pair *pair)
 }
 
 /**
- * tcpk_is_for() - whether a packet may wait in a socket's receive queue
- * @sk: the socket, its receive queue locked
+ * tcpk_is_for() - whether a packet is a socket's
+ * @sk: the socket; while its receive queue is locked, the answer stays so
  * @pair: of the packet
  */
 bool tcpk_is_for(const struct sock *sk, const struct tcpk_pair *pair)
@@ -76,7 +76,7 @@ static bool is_device(const struct sock *sk, const struct sk_buff *skb)
 	return !bound || bound == inet_iif(skb) || bound == inet_sdif(skb);
 }
 
-/* @addr: the packet's, or 0: a socket with all addresses is in that chain, until it is connected and in none. */
+/* @addr: the packet's, or 0: a socket with all addresses is in that chain, also when it is connected and has one. */
 static struct tcpk_sock *find_wide(struct net *net, const struct sk_buff *skb, const struct tcpk_pair *pair,
 				   __be32 addr)
 {
@@ -85,7 +85,7 @@ static struct tcpk_sock *find_wide(struct net *net, const struct sk_buff *skb, c
 	hlist_for_each_entry_rcu(tk, wide_chain(net, addr, pair->local_port), wide) {
 		struct sock *sk = tcpk_to_sk(tk);
 
-		if (net_eq(sock_net(sk), net) && is_port(sk, pair) && is_device(sk, skb))
+		if (net_eq(sock_net(sk), net) && tcpk_is_for(sk, pair) && is_device(sk, skb))
 			return tk;
 	}
 	return NULL;
@@ -109,6 +109,7 @@ struct tcpk_sock *tcpk_find(struct net *net, const struct sk_buff *skb, const st
 		if (net_eq(sock_net(sk), net) && is_connection(sk, pair) && is_device(sk, skb))
 			return tk;
 	}
+	tcpk_dawdle("look");
 	return find_wide(net, skb, pair, pair->local) ?: find_wide(net, skb, pair, 0);
 }
 
@@ -211,7 +212,7 @@ int tcpk_narrow(struct tcpk_sock *tk, const struct tcpk_pair *pair)
 		become(sk, pair);
 		tcpk_dawdle("narrow");
 		hlist_add_head_rcu(&tk->narrow, chain);
-		hlist_del_init_rcu(&tk->wide); /* nothing, when it was joined */
+		/* Who has not seen it there finds it where it was: it stays in its wide chain until the end. */
 	}
 	mutex_unlock(&tcpk_mutex);
 	return err;

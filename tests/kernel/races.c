@@ -144,7 +144,7 @@ static void test_connect(void)
 {
 	struct packet mine = segment_from(9), other = segment_from(10);
 	static struct got g;
-	int kept = 0, strange = 0;
+	int kept = 0, strange = 0, found = 0;
 
 	for (int i = 0; i < ROUNDS; i++) {
 		int fd = tcpk_bound(LO, PORT);
@@ -156,9 +156,14 @@ static void test_connect(void)
 		race(&mine, "enqueue", connect_it, fd);
 		kept += get(fd, &g, 0) == 20 && g.from.sin_port == htons(9);
 		close(fd);
+		fd = tcpk_bound(LO, PORT);
+		race(&mine, "look", connect_it, fd);
+		found += get(fd, &g, 0) == 20 && g.from.sin_port == htons(9);
+		close(fd);
 	}
 	OK(strange == 0, "what others sent is not the connection's, though found before: %d of %d", strange, ROUNDS);
 	OK(kept == ROUNDS, "what its remote sent is: %d of %d", kept, ROUNDS);
+	OK(found == ROUNDS, "also when it was looked for among the connections before: %d of %d", found, ROUNDS);
 }
 
 /* That nobody stands on what is gone the kernel says, if it watches its memory. */
