@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define RING 65536u
-#define MOST 32
+#define MOST 100
 #define TOKEN 77
 
 /* What the helper does; and what it was asked, of which asked[0] opens. */
@@ -27,6 +27,8 @@ static struct {
 	char path[64];
 	int listener;
 	unsigned late;           /* this question is answered together with the next one; 0: none */
+	unsigned last;           /* at this one it closes, and another helper comes; 0: none */
+	unsigned mute_from;      /* from this one on nothing is answered; 0: all is */
 	int status;              /* of the one that opens */
 	uint32_t abi;
 	size_t cut;              /* bytes that answers lack */
@@ -90,9 +92,9 @@ static struct tcpkd_reply answer_to(const struct tcpkd_request *q)
 	return r;
 }
 
-static void *serve(void *unused)
+/* How a helper lives: false when it closes by itself. */
+static bool serve_one(int client)
 {
-	int client = accept4(helper.listener, NULL, NULL, SOCK_CLOEXEC);
 	const struct tcpkd_request *held = NULL;
 	struct tcpkd_request q;
 
@@ -100,6 +102,14 @@ static void *serve(void *unused)
 		struct tcpkd_reply r;
 
 		helper.asked[helper.count] = q;
+		if (helper.last && helper.count == helper.last) {
+			helper.count++;
+			return false;
+		}
+		if (helper.mute_from && helper.count >= helper.mute_from) {
+			helper.count++;
+			continue;
+		}
 		if (helper.mute || (helper.late && helper.count == helper.late)) {
 			held = &helper.asked[helper.count++];
 			continue;
@@ -112,7 +122,17 @@ static void *serve(void *unused)
 		r = answer_to(&q);
 		reply(client, &r, helper.count++ == 0);
 	}
-	close(client);
+	return true;
+}
+
+static void *serve(void *unused)
+{
+	for (bool ended = false; !ended;) {
+		int client = accept4(helper.listener, NULL, NULL, SOCK_CLOEXEC);
+
+		ended = client < 0 || serve_one(client);
+		close(client);
+	}
 	return unused;
 }
 
@@ -137,6 +157,7 @@ static void end(struct link *link)
 {
 	if (link)
 		link->ops->close(link);
+	shutdown(helper.listener, SHUT_RDWR);
 	pthread_join(helper.thread, NULL);
 	close(helper.listener);
 	unlink(helper.path);
@@ -147,6 +168,15 @@ static void assert_asked(unsigned i, enum tcpkd_verb verb, uint16_t port)
 	ck_assert_uint_lt(i, helper.count);
 	ck_assert_uint_eq(helper.asked[i].verb, verb);
 	ck_assert_uint_eq(ntohs(helper.asked[i].local_port), port);
+}
+
+static unsigned count_asked(enum tcpkd_verb verb, uint16_t port)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < helper.count; i++)
+		n += helper.asked[i].verb == verb && ntohs(helper.asked[i].local_port) == port;
+	return n;
 }
 
 static struct link_addr local(uint16_t port)
@@ -215,6 +245,87 @@ START_TEST(late_word_is_not_the_next_answer)
 }
 END_TEST
 
+/* What is released stands behind what comes to be owed meanwhile. */
+START_TEST(grant_that_comes_with_a_release_is_given_back)
+{
+	struct link_addr a = local(1000), any = local(0), c = local(3000);
+	struct link *l;
+
+	helper.late = 2;
+	ck_assert_int_eq(open_client(&l), 0);
+	ck_assert_int_eq(l->ops->claim(l, &a), 0);
+	ck_assert_int_eq(l->ops->claim(l, &any), -ENETDOWN);
+	l->ops->release(l, &a);
+	ck_assert_int_eq(l->ops->claim(l, &c), 0);
+	c = local(3001);
+	ck_assert_int_eq(l->ops->claim(l, &c), 0);
+	end(l);
+	assert_asked(3, TCPKD_RELEASE, 1000);
+	ck_assert_uint_eq(count_asked(TCPKD_RELEASE, 1000), 1);
+	ck_assert_uint_eq(count_asked(TCPKD_RELEASE, 40000), 1);
+}
+END_TEST
+
+/* The address is claimed again before its release has an answer: that was of what was before. */
+START_TEST(what_is_claimed_again_stays)
+{
+	struct link_addr a = local(7010), b = local(1);
+	struct link *l;
+
+	helper.late = 2;
+	ck_assert_int_eq(open_client(&l), 0);
+	ck_assert_int_eq(l->ops->claim(l, &a), 0);
+	l->ops->release(l, &a);
+	ck_assert_int_eq(l->ops->claim(l, &a), 0);
+	ck_assert_int_eq(l->ops->claim(l, &b), 0);
+	end(l);
+	ck_assert_uint_eq(helper.count, 5);
+	assert_asked(2, TCPKD_RELEASE, 7010);
+	assert_asked(3, TCPKD_CLAIM, 7010);
+	assert_asked(4, TCPKD_CLAIM, 1);
+}
+END_TEST
+
+/* A helper that is mute keeps nobody who closes; it is told no more than it may leave unanswered. */
+START_TEST(release_does_not_wait)
+{
+	struct link *l;
+
+	helper.mute_from = 1;
+	ck_assert_int_eq(open_client(&l), 0);
+	for (uint16_t port = 1; port <= 60; port++) {
+		struct link_addr a = local(port);
+
+		l->ops->release(l, &a);
+	}
+	end(l);
+	ck_assert_uint_eq(helper.count, 1 + 32);
+	for (uint16_t port = 1; port <= 32; port++)
+		ck_assert_uint_eq(count_asked(TCPKD_RELEASE, port), 1);
+}
+END_TEST
+
+/* The next helper is told who this is, then what the one before may not have done. */
+START_TEST(another_helper_is_told)
+{
+	struct link_addr a = local(1000), b = local(2000);
+	struct link *l;
+
+	helper.last = 2;
+	ck_assert_int_eq(open_client(&l), 0);
+	ck_assert_int_eq(l->ops->claim(l, &a), 0);
+	l->ops->release(l, &a);
+	ck_assert_int_eq(l->ops->claim(l, &b), 0);
+	end(l);
+	ck_assert_uint_eq(helper.count, 6);
+	assert_asked(2, TCPKD_RELEASE, 1000);
+	assert_asked(3, TCPKD_RESUME, 0);
+	ck_assert_uint_eq(helper.asked[3].cursor, TOKEN);
+	assert_asked(4, TCPKD_RELEASE, 1000);
+	assert_asked(5, TCPKD_CLAIM, 2000);
+}
+END_TEST
+
 static unsigned open_descriptors(void)
 {
 	unsigned n = 0;
@@ -263,6 +374,10 @@ int main(void)
 	tcase_add_test(c, each_question_has_its_answer);
 	tcase_add_test(c, late_grant_is_given_back);
 	tcase_add_test(c, late_word_is_not_the_next_answer);
+	tcase_add_test(c, grant_that_comes_with_a_release_is_given_back);
+	tcase_add_test(c, what_is_claimed_again_stays);
+	tcase_add_test(c, release_does_not_wait);
+	tcase_add_test(c, another_helper_is_told);
 	tcase_add_loop_test(c, helper_that_is_none, 0, 6);
 	suite_add_tcase(s, c);
 	return run_tests(srunner_create(s));

@@ -1,8 +1,8 @@
 /* TCPK by BPF: what kernel/uapi/tcpk.h says of the helper's socket, from the client's side. A ring for what comes,
  * a TAP for what goes, and a socket for all that is rare. */
-#include "core/link/host.h"
 #include "core/link/ip.h"
 #include "core/link/packet.h"
+#include "core/link/tcpk_helper.h"
 #include "core/link/tcpk_ways.h"
 #include "kernel/uapi/tcpk.h"
 
@@ -14,17 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define BEFORE_IP (sizeof(struct virtio_net_hdr) + ETH_HLEN)
 #define BATCH_PART 8 /* of the ring, that one recv gives at most; or else one packet */
 #define WORD 8
-#define ANSWER_SECONDS 5 /* the helper is there, but gives none */
-#define AGAIN_US 100000
-#define AGAIN_MOST 50    /* of a helper that has been asked too often */
 
 /* Linux's Documentation/bpf/ringbuf.rst: pages of one position each, then the data, twice, so that nothing wraps. */
 struct ring {
@@ -36,23 +30,14 @@ struct ring {
 	int fd;
 };
 
-/* An address that the helper is still to be told of. */
-struct owed {
-	struct owed *next;
-	struct link_addr local;
-};
-
 struct tcpk {
 	struct link link;
 	struct link_tcpk_stats stats;
 	struct ring ring;
-	int tap, helper;
+	struct tcpk_helper helper;
+	int tap;
 	bool plain;
-	bool gone;      /* the TAP, and all that was claimed */
-	uint64_t asked; /* requests so far: each has its number, and so has its answer */
-	uint64_t token; /* by which another helper knows who this is */
-	struct owed *owed;
-	struct sockaddr_un path;
+	bool gone; /* the TAP, and all that was claimed */
 };
 
 static struct tcpk *of(const struct link *link)
@@ -60,118 +45,7 @@ static struct tcpk *of(const struct link *link)
 	return (struct tcpk *)link;
 }
 
-/* ---- the helper ---- */
-
-union control {
-	struct cmsghdr align;
-	char room[CMSG_SPACE(2 * sizeof(int))];
-};
-
-static int dial(const struct sockaddr_un *path)
-{
-	struct timeval most = { .tv_sec = ANSWER_SECONDS };
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return -errno;
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof most);
-	if (!connect(fd, (const struct sockaddr *)path, sizeof *path))
-		return fd;
-	close(fd);
-	return -EPROTONOSUPPORT;
-}
-
-/* The two descriptors that came with an answer. */
-static bool take_two(struct msghdr *m, int fds[2])
-{
-	const struct cmsghdr *h = CMSG_FIRSTHDR(m);
-
-	if (!h || h->cmsg_type != SCM_RIGHTS || h->cmsg_len != CMSG_LEN(2 * sizeof(int)))
-		return false;
-	memcpy(fds, CMSG_DATA(h), 2 * sizeof(int));
-	return true;
-}
-
-/* Waits for the next answer; fds: two that may come with it, the caller's to close whatever it says, or NULL.
- * -ENETDOWN: there is no helper any more; -ETIMEDOUT: it has yet to answer. */
-static int answer(int helper, struct tcpkd_reply *r, int fds[2])
-{
-	union control control;
-	struct iovec in = { r, sizeof *r };
-	struct msghdr m = { .msg_iov = &in, .msg_iovlen = 1, .msg_control = fds ? &control : NULL,
-		.msg_controllen = fds ? sizeof control : 0 };
-	bool two;
-	ssize_t n;
-
-	do
-		n = recvmsg(helper, &m, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
-	two = n >= 0 && fds && take_two(&m, fds);
-	if (n != (ssize_t)sizeof *r)
-		return n < 0 && errno == EAGAIN ? -ETIMEDOUT : -ENETDOWN;
-	if (r->abi != TCPK_ABI || (fds && r->status == 0 && !two))
-		return -EPROTO;
-	return r->status;
-}
-
-static int ask(int helper, const struct tcpkd_request *q, struct tcpkd_reply *r, int fds[2])
-{
-	if (send(helper, q, sizeof *q, MSG_NOSIGNAL) < 0)
-		return errno == EAGAIN ? -ETIMEDOUT : -ENETDOWN;
-	return answer(helper, r, fds);
-}
-
-/* Another helper may have come: it is told who this is. */
-static int dial_again(struct tcpk *t)
-{
-	const struct tcpkd_request q = { .abi = TCPK_ABI, .verb = TCPKD_RESUME, .cursor = t->token };
-	struct tcpkd_reply r;
-	int fd = dial(&t->path), e;
-
-	if (fd < 0)
-		return -ENETDOWN;
-	e = ask(fd, &q, &r, NULL);
-	if (e) {
-		close(fd);
-		t->gone |= e == -EINVAL; /* it knows nothing of this client, which has neither ring nor TAP any more */
-		return e == -EINVAL || e == -ETIMEDOUT ? -ENETDOWN : e;
-	}
-	close(t->helper);
-	t->helper = fd;
-	return 0;
-}
-
-static void owe(struct tcpk *t, const struct link_addr *local)
-{
-	struct owed *o = malloc(sizeof *o);
-
-	if (!o)
-		return; /* the address stays taken until the link closes */
-	*o = (struct owed){ .next = t->owed, .local = *local };
-	t->owed = o;
-}
-
-/* An answer that nobody waited for any more comes before that to the next question: what it grants is given back. */
-static int request(struct tcpk *t, struct tcpkd_request *q, struct tcpkd_reply *r)
-{
-	int e;
-
-	q->cursor = ++t->asked;
-	e = ask(t->helper, q, r, NULL);
-	if (e == -ENETDOWN) {
-		e = dial_again(t);
-		if (e)
-			return e;
-		e = ask(t->helper, q, r, NULL);
-	}
-	while (e != -ENETDOWN && e != -ETIMEDOUT && e != -EPROTO && r->cursor != q->cursor) {
-		if (r->status == 0 && r->local_port)
-			owe(t, &(struct link_addr){ r->local, r->local_port });
-		e = answer(t->helper, r, NULL);
-	}
-	return e == -ETIMEDOUT ? -ENETDOWN : e;
-}
+/* ---- addresses ---- */
 
 static int ask_about(struct tcpk *t, enum tcpkd_verb verb, const struct link_addr *local,
 	const struct link_addr *remote, struct tcpkd_reply *r)
@@ -182,42 +56,22 @@ static int ask_about(struct tcpk *t, enum tcpkd_verb verb, const struct link_add
 		q.remote = remote->ip;
 		q.remote_port = remote->port;
 	}
-	return request(t, &q, r);
-}
-
-/* ---- addresses ---- */
-
-static void pay(struct tcpk *t)
-{
-	struct tcpkd_reply r;
-
-	while (t->owed && ask_about(t, TCPKD_RELEASE, &t->owed->local, NULL, &r) != -ENETDOWN) {
-		struct owed *paid = t->owed;
-
-		t->owed = paid->next;
-		free(paid);
-	}
+	return tcpk_helper_ask(&t->helper, &q, r);
 }
 
 static int bpf_claim(struct link *link, struct link_addr *local)
 {
 	struct tcpkd_reply r;
-	int e;
+	int e = ask_about(of(link), TCPKD_CLAIM, local, NULL, &r);
 
-	pay(of(link));
-	e = ask_about(of(link), TCPKD_CLAIM, local, NULL, &r);
 	if (!e)
 		*local = (struct link_addr){ r.local, r.local_port };
 	return e;
 }
 
-/* While there is no helper, it cannot be told. */
 static void bpf_release(struct link *link, const struct link_addr *local)
 {
-	struct tcpk *t = of(link);
-
-	owe(t, local);
-	pay(t);
+	tcpk_helper_release(&of(link)->helper, local);
 }
 
 static int bpf_narrow(struct link *link, const struct link_addr *local, const struct link_addr *remote)
@@ -307,7 +161,7 @@ static int bpf_recv(struct link *link, struct link_in *in, unsigned max)
 	uint64_t from = g->at;
 	int n = 0;
 
-	if (t->gone)
+	if (t->gone || t->helper.gone)
 		return -ENETDOWN;
 	free_taken(g);
 	while ((unsigned)n < max && g->at < __atomic_load_n(g->producer, __ATOMIC_ACQUIRE)) {
@@ -375,16 +229,10 @@ static void bpf_close(struct link *link)
 	struct tcpk *t = of(link);
 
 	/* The helper first: it lets go of what is claimed while the ring still takes it. */
-	close(t->helper);
+	tcpk_helper_close(&t->helper);
 	close(t->tap);
 	unmap(&t->ring);
 	close(t->ring.fd);
-	while (t->owed) {
-		struct owed *o = t->owed;
-
-		t->owed = o->next;
-		free(o);
-	}
 	free(t);
 }
 
@@ -396,24 +244,17 @@ const struct link_ops tcpk_bpf_ops = {
 /* The helper's word for what it denies, as the one that opens has it. */
 static int as_opening(int e)
 {
-	return e == -EPERM ? -EACCES : e == -EDQUOT || e == -EAGAIN ? -EMFILE : e == -ETIMEDOUT ? -ENETDOWN : e;
+	return e == -EPERM ? -EACCES : e == -EDQUOT || e == -EAGAIN ? -EMFILE : e;
 }
 
-static int open_client(struct tcpk *t, uint32_t ring_bytes)
+static int open_client(struct tcpk *t, const char *path, uint32_t ring_bytes)
 {
-	const struct tcpkd_request q = { .abi = TCPK_ABI, .verb = TCPKD_OPEN, .ring_bytes = ring_bytes };
 	struct tcpkd_reply r;
-	int fds[2] = { -1, -1 }, e;
+	int fds[2], e = tcpk_helper_open(&t->helper, path, ring_bytes, &r, fds);
 
-	t->helper = dial(&t->path);
-	if (t->helper < 0)
-		return t->helper;
-	for (unsigned i = 0; (e = ask(t->helper, &q, &r, fds)) == -EAGAIN && i < AGAIN_MOST; i++)
-		link_host_sleep(NULL, 0, link_host_now_us() + AGAIN_US);
 	t->ring.fd = fds[0];
 	t->tap = fds[1];
 	if (!e) {
-		t->token = r.cursor;
 		t->ring.bytes = r.ring_bytes;
 		e = map(&t->ring);
 		/* Headers and what stands around them count as well: 252 bytes of data fill their part with them. And a batch is
@@ -425,24 +266,16 @@ static int open_client(struct tcpk *t, uint32_t ring_bytes)
 
 int tcpk_bpf_open(const struct link_tcpk_config *config, struct link **out)
 {
-	const char *path = config->path ? config->path : TCPKD_PATH;
 	struct tcpk *t = calloc(1, sizeof *t);
 	int e;
 
 	if (!t)
 		return -ENOMEM;
-	t->helper = t->tap = t->ring.fd = -1;
 	t->plain = config->plain;
-	t->path.sun_family = AF_UNIX;
 	t->link = (struct link){ .ops = &tcpk_bpf_ops, .segment_max = IP_PACKET_MAX - IP_HEADER,
 		.train_max = config->plain ? 0 : IP_PACKET_MAX - IP_HEADER,
 		.exclusive = true, .joins = true };
-	if (strlen(path) < sizeof t->path.sun_path) {
-		strcpy(t->path.sun_path, path);
-		e = open_client(t, config->ring_bytes);
-	} else {
-		e = -ENAMETOOLONG;
-	}
+	e = open_client(t, config->path ? config->path : TCPKD_PATH, config->ring_bytes);
 	if (e) {
 		bpf_close(&t->link);
 		return e;
@@ -457,7 +290,7 @@ struct link_tcpk_stats tcpk_bpf_stats(struct link *link)
 	struct tcpk *t = of(link);
 	struct tcpkd_reply r;
 
-	if (!request(t, &q, &r)) {
+	if (!tcpk_helper_ask(&t->helper, &q, &r)) {
 		t->stats.dropped_in = r.stats.in_dropped;
 		t->stats.refused_out = r.stats.out_refused; /* whatever the TAP takes, it is looked at behind it */
 	}
