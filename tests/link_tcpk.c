@@ -170,6 +170,11 @@ static void assert_asked(unsigned i, enum tcpkd_verb verb, uint16_t port)
 	ck_assert_uint_eq(ntohs(helper.asked[i].local_port), port);
 }
 
+static void setup(void)
+{
+	memset(&helper, 0, sizeof helper);
+}
+
 static unsigned count_asked(enum tcpkd_verb verb, uint16_t port)
 {
 	unsigned n = 0;
@@ -371,6 +376,7 @@ int main(void)
 	TCase *c = tcase_create("helper");
 
 	tcase_set_timeout(c, 30);
+	tcase_add_checked_fixture(c, setup, NULL);
 	tcase_add_test(c, each_question_has_its_answer);
 	tcase_add_test(c, late_grant_is_given_back);
 	tcase_add_test(c, late_word_is_not_the_next_answer);
