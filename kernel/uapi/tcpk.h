@@ -160,7 +160,8 @@
  *
  * What is written to the TAP begins with struct virtio_net_hdr (linux/virtio_net.h), then an Ethernet header, which
  * nobody looks at (zeros, but for the type), then IP header, without options, and TCP header. What does not come from a
- * claim of the writer's is dropped and counted. Nothing is ever to be read there.
+ * claim of the writer's, or would be cut into more than TCPK_SEGMENTS packets, is dropped and counted. Nothing is ever to
+ * be read there. EBADFD: the TAP has been taken away, and with it all that was claimed.
  */
 #ifndef _UAPI_TCPK_H
 #define _UAPI_TCPK_H
@@ -203,7 +204,7 @@ struct tcpk_info {
 #define TCPK_FINISH 1 /* whatever the checksum field holds, make the checksum */
 #define TCPK_TOS 2    /* tos below counts, for this one, and not IP_TOS */
 
-#define TCPK_SEGMENTS 128 /* one sendmsg becomes at most so many packets */
+#define TCPK_SEGMENTS 128 /* one sendmsg, or one write to a TAP, becomes at most so many packets */
 
 struct tcpk_offload {
 	__be32 local;       /* the address it leaves from, where the socket has all of them; 0: the socket's, or the route's */
