@@ -101,12 +101,16 @@ START_TEST(adopting)
 	const uint16_t port = five_ports();
 	struct client *c, *old;
 	uint32_t uids;
+	struct device_tap unknown;
 	int connection;
 
 	left_behind(port);
+	ck_assert_int_eq(devices_make_tap(NULL, USER, &unknown), 0);
+	close(unknown.fd);
 	clients_adopt(&all);
 	ck_assert_uint_eq(fake_clients(), 2);
 	ck_assert_uint_eq(fake.claim_count, 3);
+	ck_assert(fake.taps[1] && fake.taps[2] && !fake.taps[unknown.ifindex]);
 	ck_assert(clients_any(&all));
 	for (unsigned i = 0; i < 5; i++)
 		ck_assert_int_eq(kernel_gives(LOCAL, htons((uint16_t)(ntohs(port) + i))), i >= 3);

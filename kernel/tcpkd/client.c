@@ -487,6 +487,7 @@ void clients_adopt(struct clients *all)
 		if (!table_claim(all->table, &k, &counts))
 			adopt_claim(all, &k, counts.client);
 	}
+	devices_sweep(all->devices);
 }
 
 void clients_lose(struct clients *all, uint32_t ifindex)

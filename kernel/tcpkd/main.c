@@ -48,7 +48,8 @@ static const char doc[] = "Lets programs have TCP ports of this host that their 
 	"  rings 256M      of one user together\n"
 	"Without a file: ports from 1024 on for the group tcpk, all for the user that tcpkd runs as.\n"
 	"Below the host's first unprivileged port a policy that names it is what is needed, and nothing else.\n"
-	"\nSIGTERM ends it. Clients that have claims keep them, and the next tcpkd takes them over.\n"
+	"\nSIGTERM ends it. Clients that have claims keep them, and the next tcpkd takes them over; without pins they lose\n"
+	"them, and are told.\n"
 	"\nExample: tcpkd & tcpu status\n"
 	"Exit status: 0 ended by a signal, or removed; 1 failed, and said why; 2 wrong arguments.";
 
@@ -222,15 +223,8 @@ static int serve(struct clients *all, const struct arguments *a)
 	return e;
 }
 
-/* Whatever clients there are, they have nothing any more. */
-static void take_down(struct clients *all)
-{
-	clients_adopt(all);
-	while (all->first)
-		client_end(all, all->first);
-}
-
-/* Who has claims keeps them: nothing is given back, and the programs stay. */
+/* keep: who has claims keeps them, nothing is given back, and the programs stay. Else clients, whoever has served them,
+ * have nothing any more. */
 static void end(struct clients *all, bool keep)
 {
 	devices_close(all->devices, !keep);
@@ -263,10 +257,9 @@ int main(int argc, char **argv)
 		table_close(all.table, true);
 		return FAILED;
 	}
-	if (a.remove)
-		take_down(&all);
-	else
+	if (!a.remove)
 		e = serve(&all, &a);
-	end(&all, !a.remove && pins && clients_any(&all));
+	/* Who could not begin to serve knows nothing of clients. */
+	end(&all, !a.remove && pins && (e || clients_any(&all)));
 	return e ? FAILED : OK;
 }

@@ -78,7 +78,7 @@ kernel_gets_not() {
 	at near timeout 5 socat -u OPEN:/dev/null "TCP:127.0.0.1:1,bind=$1:$2" 2>&1 | grep -q 'Address already in use'
 }
 device() { # how many TAPs there are
-	at near ip -o link show type tun | wc -l
+	taps near | wc -l
 }
 no_device() {
 	[ "$(device)" = 0 ]
@@ -171,7 +171,7 @@ left() {
 	at near tc filter show dev to_far ingress
 	at near tc filter show dev lo ingress
 	ls "$pins"
-	at near ip -o link show type tun
+	taps near
 }
 nothing_left() {
 	[ -z "$(left)" ]
@@ -189,9 +189,17 @@ refused() { # ARGUMENT...: a tcpkd with the same pins does nothing
 	! at near "$tcpkd" --pins "$pins" "$@" >"$tmp/refused" 2>&1 &&
 		grep -q 'another tcpkd has its maps there' "$tmp/refused"
 }
+cannot_serve() {
+	! at near "$tcpkd" --pins "$pins" --socket "$tmp/none/sock" 2>"$tmp/refused"
+}
 check "tcpkd --remove while one serves" refused --remove
 check "a second one" refused --socket "$tmp/second.sock"
 check "and nothing has changed" [ -n "$(left)" ]
+ended tcpkd KILL
+check "a tcpkd that cannot serve fails" cannot_serve
+helper tcpkd near --pins "$pins"
+check "and has left clients what they have" kernel_gets_not $here 6013
+check "and their TAPs" [ "$(device)" = 1 ]
 ended tcpkd KILL
 check "kill: all is left" [ -n "$(left)" ]
 check "tcpkd --remove" at near "$tcpkd" --pins "$pins" --remove
