@@ -232,6 +232,18 @@ echo go >&"$tell"
 finish resume
 told resume "resume"
 
+# Somebody has had a client's port while no tcpkd was there: nobody gets a part of it for that.
+ended tcpkd KILL
+start squatter near $nobody socat -d -d TCP-LISTEN:7060,bind=$here PIPE
+await squatter 'listening on'
+start_helper
+ended squatter KILL
+tries "claims, of what could not be reserved" intruder claims $here
+reserved() {
+	at near timeout 5 socat -u OPEN:/dev/null "TCP:127.0.0.1:9,bind=$here:$1" 2>&1 | grep -q 'Address already in use'
+}
+check "what could not be reserved is, once it is free" within 3000 reserved 7060
+
 ended victim KILL
 ended victim2 KILL
 check "no client, no TAP" within 1000 quiet
@@ -262,6 +274,7 @@ not_let_out() { # WHAT
 }
 tap_gone() { # WHAT
 	check "$1: its TAP is gone" within 1000 quiet
+	not_let_out "$1"
 	check "$1: nothing goes there" grep -q "^tried $1: File descriptor in bad state" "$tmp/inject"
 }
 serve() { # PINS
@@ -298,7 +311,6 @@ for pins in none "$tmp/bpf/tcpkd"; do
 	inject persist
 	ended tcpkd KILL
 	serve "$pins"
-	not_let_out "a TAP that persists, over a restart, pins ${pins##*/}"
 	tap_gone "a TAP that persists, over a restart, pins ${pins##*/}"
 	ended tcpkd TERM
 	not_let_out "a TAP that persists, at the end, pins ${pins##*/}"
@@ -308,7 +320,6 @@ for pins in none "$tmp/bpf/tcpkd"; do
 	inject persist
 	ended tcpkd KILL
 	check "tcpkd --remove, pins ${pins##*/}" at near "$tcpkd" --pins "$pins" --remove
-	not_let_out "a TAP that persists, removed, pins ${pins##*/}"
 	tap_gone "a TAP that persists, removed, pins ${pins##*/}"
 	ended inject KILL
 	serve "$pins"
@@ -318,6 +329,5 @@ ended tcpkd TERM
 serve none
 inject
 ended tcpkd TERM
-not_let_out "SIGTERM, without pins"
 tap_gone "SIGTERM, without pins"
 ended inject KILL
