@@ -28,8 +28,8 @@ enum { OK, FAILED, USAGE };
 static const struct argp_option options[] = {
 	{ "socket", 's', "PATH", 0, "listen here [" TCPKD_PATH "]", 0 },
 	{ "policy", 'p', "FILE", 0, "who may claim what [" POLICY ", where there is one]", 0 },
-	{ "pins", 'b', "DIR", 0, "keep the port table in this folder of a BPF file system, so that the next tcpkd goes on "
-		"with it; or \"none\" [" PINS ", where /sys/fs/bpf is one]", 0 },
+	{ "pins", 'b', "DIR", 0, "keep the port table in this folder of a BPF file system, which is this user's alone, so that "
+		"the next tcpkd goes on with it; or \"none\" [" PINS ", where /sys/fs/bpf is one]", 0 },
 	{ "shortcut", 'c', "VETH", 0, "what leaves by this veth goes to its other end, in another namespace, at once: faster, "
 		"but past queues, tc and what watches this end; may be given more than once", 0 },
 	{ "remove", 'r', NULL, 0, "do not serve: take down what an earlier tcpkd has left", 0 },
@@ -118,34 +118,46 @@ static bool read_policy(struct policy *p, const char *named)
 	return false;
 }
 
-/* The folder for pins, made if it is not there; NULL: none. */
-static const char *find_pins(const char *wanted, bool *bad)
+/* What is wrong with a folder for pins; NULL: nothing. */
+static const char *fault_of(int folder, bool of_anybody)
 {
-	const char *pins = wanted ? wanted : PINS;
 	struct statfs fs;
+	struct stat s;
 
-	*bad = false;
-	if (wanted && !strcmp(wanted, "none"))
-		return NULL;
-	if ((mkdir(pins, 0700) && errno != EEXIST) || statfs(pins, &fs) || (unsigned long)fs.f_type != BPF_FS_MAGIC) {
-		*bad = wanted;
-		fprintf(stderr, "tcpkd: %s is no folder of a BPF file system (mount -t bpf bpf /sys/fs/bpf)%s\n", pins,
-			wanted ? "" : ": clients will not survive another tcpkd");
-		return NULL;
-	}
-	return pins;
+	if (folder < 0 || fstatfs(folder, &fs) || (unsigned long)fs.f_type != BPF_FS_MAGIC)
+		return "is no folder of a BPF file system (mount -t bpf -o mode=0700 bpf /sys/fs/bpf)";
+	/* Who can write there has maps of his own taken for ours; who can read, can lock it. */
+	if (!of_anybody && (fstat(folder, &s) || s.st_uid != geteuid() || s.st_mode & 077))
+		return "must be a folder of this user alone, of mode 0700 (remove it, or choose other --pins)";
+	return NULL;
 }
 
-/* One at a time: what another finds there it takes for its own, and for what nobody serves. Until the process ends. */
-static bool lock_pins(const char *pins)
+/* The folder for pins, made if it is not there; NULL: none. It is one tcpkd's at a time, until the process ends: what
+ * another finds there it takes for its own, and for what nobody serves. */
+static const char *find_pins(const struct arguments *a, bool *bad)
 {
-	int fd = pins ? open(pins, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	const char *pins = a->pins ? a->pins : PINS, *fault;
+	int fd;
 
-	if (!pins || (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB)))
-		return true;
+	*bad = false;
+	if (!strcmp(pins, "none"))
+		return NULL;
+	mkdir(pins, 0700);
+	fd = open(pins, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	fault = fault_of(fd, a->remove);
+	if (fault) {
+		*bad = a->pins;
+		fprintf(stderr, "tcpkd: %s %s%s\n", pins, fault, a->pins ? "" : ": clients will not survive another tcpkd");
+		if (fd >= 0)
+			close(fd);
+		return NULL;
+	}
+	if (!flock(fd, LOCK_EX | LOCK_NB))
+		return pins;
+	*bad = true;
 	fprintf(stderr, "tcpkd: %s: %s\n", pins, errno == EWOULDBLOCK ?
 		"another tcpkd has its maps there; end that one, or choose other --pins" : strerror(errno));
-	return false;
+	return NULL;
 }
 
 static int socket_of(const struct arguments *a)
@@ -245,8 +257,8 @@ int main(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
 	if (!read_policy(&policy, a.policy))
 		return FAILED;
-	pins = find_pins(a.pins, &bad);
-	if (bad || !lock_pins(pins))
+	pins = find_pins(&a, &bad);
+	if (bad)
 		return FAILED;
 	many_descriptors();
 	all.table = table_open(pins);

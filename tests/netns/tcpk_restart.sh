@@ -205,6 +205,28 @@ check "kill: all is left" [ -n "$(left)" ]
 check "tcpkd --remove" at near "$tcpkd" --pins "$pins" --remove
 check "tcpkd --remove: nothing is left: $(left)" nothing_left
 
+# Pins are root's alone: in a BPF file system that is open to all, somebody may have made the folder before.
+chmod 1777 "$tmp/bpf"
+chmod 711 "$tmp"
+nobody="setpriv --reuid=65534 --regid=65534 --clear-groups"
+denies() { # PINS
+	! at near timeout 5 "$tcpkd" --pins "$1" --socket "$tmp/denied.sock" >"$tmp/denied" 2>&1 &&
+		grep -qE 'must be a folder of this user alone|is no folder of' "$tmp/denied"
+}
+$nobody mkdir "$tmp/bpf/foreign"
+start locker near $nobody flock -x "$tmp/bpf/foreign" sleep 300
+check "pins in another user's folder" denies "$tmp/bpf/foreign"
+$nobody ln -s "$pins" "$tmp/bpf/link"
+check "pins by another user's link" denies "$tmp/bpf/link"
+for mode in 720 702 750 705; do
+	mkdir -m "$mode" "$tmp/bpf/mode$mode"
+	check "pins in a folder of mode $mode" denies "$tmp/bpf/mode$mode"
+done
+helper tcpkd near --pins "$pins"
+check "pins in a folder of its own: nobody else removes them" sh -c "! $nobody rm -f '$pins/tcpk_claims' 2>>'$tmp/refused'"
+check "pins in a folder of its own: nobody else locks it" sh -c "! $nobody flock -n '$pins' true 2>>'$tmp/refused'"
+ended tcpkd TERM
+
 # A SYN for a port of nobody's proves that the capture sees an RST.
 ! at far socat -u OPEN:/dev/null TCP:$here:9 2>>"$tmp/refused" || false
 ports() {
