@@ -61,7 +61,7 @@ static void detach(uint32_t ifindex)
 	bpf_tc_detach(&hook, &options);
 }
 
-/* Whether it is a client's TAP, of this tcpkd's or an earlier one's: no name says that for sure. */
+/* Whether a TAP is a client's, of this tcpkd's or an earlier one's: no name says that for sure. */
 static bool is_guarded(uint32_t ifindex)
 {
 	DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_INGRESS);
@@ -442,17 +442,55 @@ int devices_make_tap(struct devices *d, uid_t owner, struct device_tap *tap)
 	return e;
 }
 
+static int on_facts(const struct nlmsghdr *h, void *ctx)
+{
+	return mnl_attr_parse(h, sizeof(struct ifinfomsg), on_link_attribute, ctx);
+}
+
+/* -ENODEV: there is none. */
+static int get_facts(struct devices *d, uint32_t ifindex, struct facts *f)
+{
+	char room[MNL_SOCKET_BUFFER_SIZE], reply[REPLY_BYTES];
+	struct nlmsghdr *h = mnl_nlmsg_put_header(room);
+	struct ifinfomsg *m;
+	ssize_t n;
+
+	*f = (struct facts){ .tap = false };
+	h->nlmsg_type = RTM_GETLINK;
+	h->nlmsg_flags = NLM_F_REQUEST;
+	h->nlmsg_seq = ++d->sequence;
+	m = mnl_nlmsg_put_extra_header(h, sizeof *m);
+	m->ifi_index = (int)ifindex;
+	if (mnl_socket_sendto(d->calls, h, h->nlmsg_len) < 0)
+		return -errno;
+	n = mnl_socket_recvfrom(d->calls, reply, sizeof reply);
+	return n < 0 || mnl_cb_run(reply, (size_t)n, d->sequence, mnl_socket_get_portid(d->calls), on_facts, f) < 0 ?
+		-errno : 0;
+}
+
+bool devices_has_tap(struct devices *d, uint32_t ifindex)
+{
+	struct facts f;
+	int e = get_facts(d, ifindex, &f);
+
+	if (e)
+		return e != -ENODEV;
+	return f.tap && is_guarded(ifindex) && !f.persists; /* one that persists may have nobody any more */
+}
+
 void devices_delete(struct devices *d, uint32_t ifindex)
 {
 	char room[MNL_SOCKET_BUFFER_SIZE];
 	struct nlmsghdr *h = mnl_nlmsg_put_header(room);
 	struct ifinfomsg *m;
+	struct facts f;
 
+	if (!is_guarded(ifindex) || get_facts(d, ifindex, &f) || !f.tap) /* it has gone by itself, mostly */
+		return;
 	h->nlmsg_type = RTM_DELLINK;
 	m = mnl_nlmsg_put_extra_header(h, sizeof *m);
 	m->ifi_index = (int)ifindex;
-	if (is_guarded(ifindex)) /* it has gone by itself, mostly */
-		call(d, h, NULL);
+	call(d, h, NULL);
 }
 
 void devices_sweep(struct devices *d)
@@ -464,30 +502,4 @@ void devices_sweep(struct devices *d)
 			devices_delete(d, i->if_index);
 	if (all)
 		if_freenameindex(all);
-}
-
-static int on_facts(const struct nlmsghdr *h, void *ctx)
-{
-	return mnl_attr_parse(h, sizeof(struct ifinfomsg), on_link_attribute, ctx);
-}
-
-bool devices_has_tap(struct devices *d, uint32_t ifindex)
-{
-	char room[MNL_SOCKET_BUFFER_SIZE], reply[REPLY_BYTES];
-	struct nlmsghdr *h = mnl_nlmsg_put_header(room);
-	struct ifinfomsg *m;
-	struct facts f = { 0 };
-	ssize_t n;
-
-	h->nlmsg_type = RTM_GETLINK;
-	h->nlmsg_flags = NLM_F_REQUEST;
-	h->nlmsg_seq = ++d->sequence;
-	m = mnl_nlmsg_put_extra_header(h, sizeof *m);
-	m->ifi_index = (int)ifindex;
-	if (mnl_socket_sendto(d->calls, h, h->nlmsg_len) < 0)
-		return false;
-	n = mnl_socket_recvfrom(d->calls, reply, sizeof reply);
-	if (n < 0 || mnl_cb_run(reply, (size_t)n, d->sequence, mnl_socket_get_portid(d->calls), on_facts, &f) < 0)
-		return false;
-	return is_guarded(ifindex) && !f.persists; /* one that persists may have nobody any more */
 }

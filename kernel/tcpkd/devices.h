@@ -40,7 +40,7 @@ int devices_make_tap(struct devices *, uid_t owner, struct device_tap *);
 void devices_delete(struct devices *, uint32_t ifindex);
 /* Deletes those that the table does not know. */
 void devices_sweep(struct devices *);
-/* Whether there is such a TAP of a process that lives. */
+/* Whether there is such a TAP of a process that lives; true, too, where that cannot be found out. */
 bool devices_has_tap(struct devices *, uint32_t ifindex);
 
 #endif

@@ -225,7 +225,10 @@ done
 helper tcpkd near --pins "$pins"
 check "pins in a folder of its own: nobody else removes them" sh -c "! $nobody rm -f '$pins/tcpk_claims' 2>>'$tmp/refused'"
 check "pins in a folder of its own: nobody else locks it" sh -c "! $nobody flock -n '$pins' true 2>>'$tmp/refused'"
-ended tcpkd TERM
+ended tcpkd KILL
+chown 65534 "$pins"
+check "tcpkd --remove by root, of what another user's tcpkd has left" at near "$tcpkd" --pins "$pins" --remove
+check "and nothing is left: $(left)" nothing_left
 
 # A SYN for a port of nobody's proves that the capture sees an RST.
 ! at far socat -u OPEN:/dev/null TCP:$here:9 2>>"$tmp/refused" || false
