@@ -28,8 +28,8 @@ enum { OK, FAILED, USAGE };
 static const struct argp_option options[] = {
 	{ "socket", 's', "PATH", 0, "listen here [" TCPKD_PATH "]", 0 },
 	{ "policy", 'p', "FILE", 0, "who may claim what [" POLICY ", where there is one]", 0 },
-	{ "pins", 'b', "DIR", 0, "keep the port table in this folder of a BPF file system, which is this user's alone, so that "
-		"the next tcpkd goes on with it; or \"none\" [" PINS ", where /sys/fs/bpf is one]", 0 },
+	{ "pins", 'b', "DIR", 0, "keep the port table in this folder of a BPF file system, which is this user's alone, so "
+		"that the next tcpkd goes on with it; or \"none\" [" PINS ", where /sys/fs/bpf is one]", 0 },
 	{ "shortcut", 'c', "VETH", 0, "what leaves by this veth goes to its other end, in another namespace, at once: faster, "
 		"but past queues, tc and what watches this end; may be given more than once", 0 },
 	{ "remove", 'r', NULL, 0, "do not serve: take down what an earlier tcpkd has left", 0 },
@@ -48,8 +48,8 @@ static const char doc[] = "Lets programs have TCP ports of this host that their 
 	"  rings 256M      of one user together\n"
 	"Without a file: ports from 1024 on for the group tcpk, all for the user that tcpkd runs as.\n"
 	"Below the host's first unprivileged port a policy that names it is what is needed, and nothing else.\n"
-	"\nSIGTERM ends it. Clients that have claims keep them, and the next tcpkd takes them over; without pins they lose\n"
-	"them, and are told.\n"
+	"\nSIGTERM ends it. Clients that have claims keep them, and the next tcpkd takes them over; without pins they "
+	"lose them, and are told.\n"
 	"\nExample: tcpkd & tcpu status\n"
 	"Exit status: 0 ended by a signal, or removed; 1 failed, and said why; 2 wrong arguments.";
 

@@ -162,8 +162,8 @@
  *
  * What is written to the TAP begins with struct virtio_net_hdr (linux/virtio_net.h), then an Ethernet header, which
  * nobody looks at (zeros, but for the type), then IP header, without options, and TCP header. What does not come from a
- * claim of the writer's, or would be cut into more than TCPK_SEGMENTS packets, is dropped and counted. Nothing is ever to
- * be read there. EBADFD: the TAP has been taken away, and with it all that was claimed.
+ * claim of the writer's, or would be cut into more than TCPK_SEGMENTS packets, is dropped and counted. Nothing is ever
+ * to be read there. EBADFD: the TAP has been taken away, and with it all that was claimed.
  */
 #ifndef _UAPI_TCPK_H
 #define _UAPI_TCPK_H

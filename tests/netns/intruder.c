@@ -134,9 +134,10 @@ static void try_lengths(const struct bad_client *c, const struct forgery *usual)
 	all_refused(c, f.name, before, taken);
 }
 
-/* One write becomes so many packets. Each begins with the mark, for the name is as long as makes that so. */
-static void try_cut(const struct bad_client *c, const struct forgery *usual, uint32_t packets, bool may, const char *what)
+/* One write becomes so many packets, each of which has the mark and this name, just as long, as its data. */
+static void try_cut(const struct bad_client *c, const struct forgery *usual, uint32_t packets, const char *what)
 {
+	bool may = packets <= TCPK_SEGMENTS;
 	const struct forgery f = { .name = "random", .data_len = packets * CUT };
 	const struct virtio_net_hdr v = { .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
 		.hdr_len = ETH_HLEN + 40, .gso_size = CUT, .csum_start = CSUM_START, .csum_offset = CSUM_OFFSET };
@@ -226,8 +227,8 @@ static void wire_to(const struct bad_client *c, const char *src, const char *dst
 		try_one(c, &forgeries[i], &usual);
 	try_checksums(c, &usual);
 	try_lengths(c, &usual);
-	try_cut(c, &usual, TCPK_SEGMENTS, true, "as many packets of one as may be");
-	try_cut(c, &usual, TCPK_SEGMENTS + 1, false, "more packets of one");
+	try_cut(c, &usual, TCPK_SEGMENTS, "as many packets of one as may be");
+	try_cut(c, &usual, TCPK_SEGMENTS + 1, "more packets of one");
 	try_headers(c, &usual);
 	try_own(c, last, &usual);
 }

@@ -223,8 +223,11 @@ for mode in 720 702 750 705; do
 	check "pins in a folder of mode $mode" denies "$tmp/bpf/mode$mode"
 done
 helper tcpkd near --pins "$pins"
-check "pins in a folder of its own: nobody else removes them" sh -c "! $nobody rm -f '$pins/tcpk_claims' 2>>'$tmp/refused'"
-check "pins in a folder of its own: nobody else locks it" sh -c "! $nobody flock -n '$pins' true 2>>'$tmp/refused'"
+cannot() {
+	! $nobody "$@" 2>>"$tmp/refused"
+}
+check "pins in a folder of its own: nobody else removes them" cannot rm -f "$pins/tcpk_claims"
+check "pins in a folder of its own: nobody else locks it" cannot flock -n "$pins" true
 ended tcpkd KILL
 chown 65534 "$pins"
 check "tcpkd --remove by root, of what another user's tcpkd has left" at near "$tcpkd" --pins "$pins" --remove
