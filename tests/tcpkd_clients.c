@@ -101,12 +101,16 @@ START_TEST(adopting)
 	const uint16_t port = five_ports();
 	struct client *c, *old;
 	uint32_t uids;
+	struct device_tap unknown;
 	int connection;
 
 	left_behind(port);
+	ck_assert_int_eq(devices_make_tap(NULL, USER, &unknown), 0);
+	close(unknown.fd);
 	clients_adopt(&all);
 	ck_assert_uint_eq(fake_clients(), 2);
 	ck_assert_uint_eq(fake.claim_count, 3);
+	ck_assert(fake.taps[1] && fake.taps[2] && !fake.taps[unknown.ifindex]);
 	ck_assert(clients_any(&all));
 	for (unsigned i = 0; i < 5; i++)
 		ck_assert_int_eq(kernel_gives(LOCAL, htons((uint16_t)(ntohs(port) + i))), i >= 3);
@@ -162,10 +166,52 @@ START_TEST(adopting_too_late)
 	ck_assert_uint_eq(fake.claim_count, 3);
 	c = connected(USER);
 	ck_assert_int_eq(resume(&c, 100), 0);
+	ck_assert_uint_eq(all.lost, 1);
 	ck_assert_int_eq(release(c, port), 0);
+	ck_assert_uint_eq(all.lost, 0);
 	ck_assert(!kernel_gives(LOCAL, port));
 	close(fd);
 	ck_assert_uint_eq(count(c).in_segs, 3);
+}
+END_TEST
+
+/* Until it has its port again, nobody else gets a part of it: that would be looked up first. */
+START_TEST(reserving_again)
+{
+	const uint16_t port = five_ports();
+	const uint32_t beside = htonl(INADDR_LOOPBACK + 1);
+	const struct table_key k = { .local_port = port };
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = LOCAL, .sin_port = port };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct device_tap tap;
+	struct client *c;
+
+	ck_assert_int_eq(devices_make_tap(NULL, USER, &tap), 0);
+	close(tap.fd);
+	fake.clients[0] = (struct table_client){ .tap = tap.ifindex, .uid = USER, .ring_bytes = 4096, .token = 100 };
+	ck_assert_int_eq(table_add_claim(NULL, &k, &(struct table_claim){ .client = 0 }), 0);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+	clients_adopt(&all);
+	ck_assert_uint_eq(all.lost, 1);
+	c = opened(OTHER);
+	policy.rules[1].from = policy.rules[1].to = ntohs(port);
+	for (int i = 0; i < 2; i++) {
+		ck_assert(kernel_gives(beside, port));
+		ck_assert_int_eq(claim(c, beside, port), -EADDRINUSE);
+		ck_assert_int_eq(claim(c, beside, 0), -EADDRINUSE);
+		ck_assert_uint_eq(fake.claim_count, 1);
+		if (i == 0) {
+			ck_assert_uint_eq(clients_sweep(&all), 2); /* a client, and what it has lost */
+			close(fd);
+		}
+	}
+	ck_assert_uint_eq(clients_sweep(&all), 1);
+	ck_assert_uint_eq(all.lost, 0);
+	ck_assert(!kernel_gives(beside, port));
+	c = connected(USER);
+	ck_assert_int_eq(resume(&c, 100), 0);
+	ck_assert_int_eq(ask(c, (struct tcpkd_request){ .verb = TCPKD_RELEASE, .local_port = port }), 0);
+	ck_assert(kernel_gives(LOCAL, port));
 }
 END_TEST
 
@@ -224,6 +270,7 @@ int main(void)
 	tcase_add_test(tc, listing);
 	tcase_add_test(tc, adopting);
 	tcase_add_test(tc, adopting_too_late);
+	tcase_add_test(tc, reserving_again);
 	tcase_add_test(tc, sweeping);
 	tcase_add_test(tc, ends);
 	suite_add_tcase(suite, tc);

@@ -184,6 +184,18 @@ void devices_delete(struct devices *d, uint32_t ifindex)
 	fake.taps[ifindex] = false;
 }
 
+void devices_sweep(struct devices *d)
+{
+	for (unsigned tap = 1; tap <= fake.last_tap; tap++) {
+		unsigned i = 0;
+
+		while (i < TABLE_CLIENTS && fake.clients[i].tap != tap)
+			i++;
+		if (fake.taps[tap] && i == TABLE_CLIENTS)
+			devices_delete(d, tap);
+	}
+}
+
 bool devices_has_tap(struct devices *d, uint32_t ifindex)
 {
 	(void)d;

@@ -421,6 +421,12 @@ static __always_inline bool is_sum_in_place(struct __sk_buff *ctx)
 	return head + start == data + ETH_HLEN + IP_HEADER && offset == TCP_CHECKSUM;
 }
 
+/* One write becomes no more packets than by the module: the kernel cuts them in one go, while the processor waits. */
+static __always_inline bool is_cut_in_few(struct __sk_buff *skb, __u8 tcp_header)
+{
+	return !skb->gso_size || skb->len - ETH_HLEN - IP_HEADER - tcp_header <= TCPK_SEGMENTS * skb->gso_size;
+}
+
 SEC("tc")
 int tcpk_out(struct __sk_buff *skb)
 {
@@ -445,7 +451,7 @@ int tcpk_out(struct __sk_buff *skb)
 	    bpf_ntohs(ip.tot_len) + ETH_HLEN != skb->len || skb->len < ETH_HLEN + IP_HEADER + TCP_HEADER ||
 	    !get(skb, ETH_HLEN + IP_HEADER, ports, sizeof ports) ||
 	    !get(skb, ETH_HLEN + IP_HEADER + 12, &offset, 1) || skb->vlan_present || !is_unicast(ip.daddr) ||
-	    !is_sum_in_place(skb))
+	    !is_sum_in_place(skb) || !is_cut_in_few(skb, (offset >> 4) * 4))
 		goto refuse;
 	k = (struct table_key){ ip.saddr, ip.daddr, ports[0], ports[1] };
 	c = find(&k);

@@ -68,12 +68,15 @@ bool tcpk_is_for(const struct sock *sk, const struct tcpk_pair *pair)
 	return tcpk_is_connected(sk) ? is_connection(sk, pair) : is_port(sk, pair);
 }
 
-/* SO_BINDTODEVICE: the device it came by, or the one that this is a slave of. */
+/*
+ * SO_BINDTODEVICE: the device it came by. What came by a VRF is the kernel's TCP's: that has ports of its own there,
+ * which port.c's socket does not keep from anybody.
+ */
 static bool is_device(const struct sock *sk, const struct sk_buff *skb)
 {
 	int bound = READ_ONCE(sk->sk_bound_dev_if);
 
-	return !bound || bound == inet_iif(skb) || bound == inet_sdif(skb);
+	return !inet_sdif(skb) && (!bound || bound == inet_iif(skb));
 }
 
 /* @addr: the packet's, or 0: a socket with all addresses is in that chain, also when it is connected and has one. */

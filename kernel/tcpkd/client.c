@@ -57,6 +57,8 @@ static void drop_claim(struct clients *all, struct client *c, unsigned i)
 	table_remove_claim(all->table, &claim->key);
 	if (claim->reserved >= 0)
 		close(claim->reserved);
+	else
+		all->lost--;
 	*claim = c->claims[--c->claim_count];
 }
 
@@ -144,13 +146,38 @@ static int reserve(uint32_t ip, uint16_t *port)
 	return -errno;
 }
 
+/* Whether a claim is of that, too, and has lost its reservation: the kernel's TCP knows nothing of it then, and of two
+ * that are of one packet the one with the address would have it. */
+static bool is_lost(const struct clients *all, uint32_t ip, uint16_t port)
+{
+	for (const struct client *c = all->lost ? all->first : NULL; c; c = c->next)
+		for (unsigned i = 0; i < c->claim_count; i++) {
+			const struct table_key *k = &c->claims[i].key;
+
+			if (c->claims[i].reserved < 0 && k->local_port == port && (!ip || !k->local || k->local == ip))
+				return true;
+		}
+	return false;
+}
+
+/* The same, unless somebody has claimed it. */
+static int reserve_new(const struct clients *all, uint32_t ip, uint16_t *port)
+{
+	int fd = reserve(ip, port);
+
+	if (fd < 0 || !is_lost(all, ip, *port))
+		return fd;
+	close(fd);
+	return -EADDRINUSE;
+}
+
 /* Any port, of those that the policy allows: mostly the kernel's choice is one. */
 static int reserve_any(const struct clients *all, const struct client *c, uint32_t ip, uint16_t *port)
 {
 	int fd = reserve(ip, port);
 	uint32_t number = ntohs(*port) * 40503U;
 
-	if (fd < 0 || policy_allows(all->policy, &c->peer, ntohs(*port)))
+	if (fd < 0 || (policy_allows(all->policy, &c->peer, ntohs(*port)) && !is_lost(all, ip, *port)))
 		return fd;
 	close(fd);
 	fd = -EPERM;
@@ -158,7 +185,7 @@ static int reserve_any(const struct clients *all, const struct client *c, uint32
 		*port = htons(policy_port(all->policy, &c->peer, number + tries));
 		if (!*port)
 			return -EPERM;
-		fd = reserve(ip, port);
+		fd = reserve_new(all, ip, port);
 	}
 	return fd;
 }
@@ -207,7 +234,7 @@ static int claim(struct clients *all, struct client *c, const struct tcpkd_reque
 		return -EPERM;
 	if (q->local && !table_is_local(all->table, q->local))
 		return -EADDRNOTAVAIL;
-	new.reserved = q->local_port ? reserve(q->local, &new.key.local_port) :
+	new.reserved = q->local_port ? reserve_new(all, q->local, &new.key.local_port) :
 		reserve_any(all, c, q->local, &new.key.local_port);
 	if (new.reserved < 0)
 		return new.reserved;
@@ -454,10 +481,12 @@ static void adopt_claim(struct clients *all, const struct table_key *k, uint32_t
 		return;
 	}
 	found.reserved = reserve(k->local, &found.key.local_port);
-	if (found.reserved < 0)
-		fprintf(stderr, "tcpkd: port %u of %s is a client's and could not be reserved again: %s\n",
-			ntohs(k->local_port), inet_ntop(AF_INET, &k->local, text, sizeof text),
+	if (found.reserved < 0) {
+		all->lost++;
+		fprintf(stderr, "tcpkd: port %u of %s is a client's and could not be reserved again, which is tried until it "
+			"can: %s\n", ntohs(k->local_port), inet_ntop(AF_INET, &k->local, text, sizeof text),
 			strerror(-found.reserved));
+	}
 	c->claims[c->claim_count++] = found;
 }
 
@@ -487,6 +516,7 @@ void clients_adopt(struct clients *all)
 		if (!table_claim(all->table, &k, &counts))
 			adopt_claim(all, &k, counts.client);
 	}
+	devices_sweep(all->devices);
 }
 
 void clients_lose(struct clients *all, uint32_t ifindex)
@@ -497,6 +527,19 @@ void clients_lose(struct clients *all, uint32_t ifindex)
 		c = c->next;
 	if (c)
 		client_end(all, c);
+}
+
+static void reserve_lost(struct clients *all)
+{
+	for (struct client *c = all->lost ? all->first : NULL; c; c = c->next)
+		for (unsigned i = 0; i < c->claim_count; i++) {
+			struct claim *claim = &c->claims[i];
+
+			if (claim->reserved >= 0)
+				continue;
+			claim->reserved = reserve(claim->key.local, &claim->key.local_port);
+			all->lost -= claim->reserved >= 0;
+		}
 }
 
 unsigned clients_sweep(struct clients *all)
@@ -512,5 +555,6 @@ unsigned clients_sweep(struct clients *all)
 		else
 			client_end(all, c);
 	}
-	return left;
+	reserve_lost(all);
+	return left + all->lost;
 }

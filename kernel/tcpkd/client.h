@@ -15,8 +15,8 @@
 
 struct claim {
 	struct table_key key;
-	int reserved; /* a socket, bound and never listening: the kernel's TCP gives the port to nobody; -1: somebody was
-		       * quicker while no tcpkd was there */
+	int reserved; /* a socket, bound and never listening: the kernel's TCP gives the port to nobody; negative: somebody
+		       * was quicker while no tcpkd was there */
 };
 
 struct client {
@@ -37,6 +37,7 @@ struct clients {
 	const struct policy *policy;
 	uid_t self;
 	struct client *first;
+	unsigned lost;        /* claims that somebody else has reserved */
 	struct bucket *opens; /* how many of each user's are due */
 	uint64_t now_us;      /* CLOCK_MONOTONIC, as of the request */
 };
@@ -63,7 +64,8 @@ bool client_request(struct clients *, struct client **who, const void *message, 
 void clients_adopt(struct clients *);
 /* A device has gone: whose TAP it was, ends. */
 void clients_lose(struct clients *, uint32_t ifindex);
-/* Ends what was adopted and has nobody any more. Returns how many are left. */
+/* Ends what was adopted and has nobody any more, and reserves what could not be reserved again. Returns how many are
+ * left, of both. */
 unsigned clients_sweep(struct clients *);
 bool clients_any(const struct clients *);
 

@@ -18,8 +18,11 @@
 #include <unistd.h>
 
 #define TAP_NAME "tcpk%d"
-#define PRIORITY 253 /* of our filters; and their handle */
-#define HANDLE 253
+#define OWN_NAME "tcpkd"
+/* Priorities of our filters, and their handles. What looks at a client's TAP stands before what looks at all devices,
+ * and lets nothing on to that: whatever that is attached to, and taken off. */
+#define GUARD 252
+#define LOOK 253
 #define REPLY_BYTES 32768
 #define LOOKS 100 /* at what changes all the time */
 #define VNET_HEADER 10 /* struct virtio_net_hdr */
@@ -31,6 +34,7 @@ struct devices {
 	const struct shortcuts *shortcuts;
 	enum told told[SHORTCUTS_MAX]; /* of each */
 	struct mnl_socket *events, *calls;
+	int own; /* a TUN device that is never up: nobody else can have its name here, whose end is ours */
 	uint32_t sequence;
 	void (*gone)(void *, uint32_t);
 	void *ctx;
@@ -40,9 +44,10 @@ struct devices {
 
 static int attach(const struct devices *d, uint32_t ifindex, enum bpf_tc_attach_point point, enum table_program which)
 {
+	uint32_t place = which == TABLE_IN ? LOOK : GUARD;
 	DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = point);
-	DECLARE_LIBBPF_OPTS(bpf_tc_opts, options, .prog_fd = table_program(d->table, which), .handle = HANDLE,
-		.priority = PRIORITY, .flags = BPF_TC_F_REPLACE);
+	DECLARE_LIBBPF_OPTS(bpf_tc_opts, options, .prog_fd = table_program(d->table, which), .handle = place,
+		.priority = place, .flags = BPF_TC_F_REPLACE);
 	int e = bpf_tc_hook_create(&hook); /* which may be there, somebody else's too */
 
 	return e && e != -EEXIST ? e : bpf_tc_attach(&hook, &options);
@@ -51,9 +56,18 @@ static int attach(const struct devices *d, uint32_t ifindex, enum bpf_tc_attach_
 static void detach(uint32_t ifindex)
 {
 	DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_INGRESS);
-	DECLARE_LIBBPF_OPTS(bpf_tc_opts, options, .handle = HANDLE, .priority = PRIORITY);
+	DECLARE_LIBBPF_OPTS(bpf_tc_opts, options, .handle = LOOK, .priority = LOOK);
 
 	bpf_tc_detach(&hook, &options);
+}
+
+/* Whether a TAP is a client's, of this tcpkd's or an earlier one's: no name says that for sure. */
+static bool is_guarded(uint32_t ifindex)
+{
+	DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_INGRESS);
+	DECLARE_LIBBPF_OPTS(bpf_tc_opts, options, .handle = GUARD, .priority = GUARD);
+
+	return !bpf_tc_query(&hook, &options);
 }
 
 /* ---- rtnetlink ---- */
@@ -139,15 +153,11 @@ static int on_link_attribute(const struct nlattr *a, void *ctx)
 	return MNL_CB_OK;
 }
 
-/* A client's: it has programs of its own. */
-static bool is_ours(const struct facts *f)
-{
-	return f->tap && !strncmp(f->name, TAP_NAME, strlen(TAP_NAME) - 2);
-}
-
 static void attach_to(struct devices *d, uint32_t ifindex, const struct facts *f)
 {
-	int e = is_ours(f) ? 0 : attach(d, ifindex, BPF_TC_INGRESS, TABLE_IN);
+	/* Nothing comes to the program from a client's TAP, which changes as often as its owner likes. */
+	bool in_vain = f->tap && !strncmp(f->name, TAP_NAME, strlen(TAP_NAME) - 2);
+	int e = in_vain ? 0 : attach(d, ifindex, BPF_TC_INGRESS, TABLE_IN);
 
 	if (e && e != -ENODEV)
 		fprintf(stderr, "tcpkd: %s: packets for claimed ports that come by it are not taken: %s\n", f->name,
@@ -342,6 +352,16 @@ static int open_loopback(struct devices *d)
 	return set(d, if_nametoindex("lo"), 0, settings, sizeof settings);
 }
 
+/* One tcpkd for all devices of a network namespace: a device's name there is one's alone, until that one has ended, and
+ * no user without privilege can take it. */
+static int take_all(struct devices *d)
+{
+	struct ifreq r = { .ifr_name = OWN_NAME, .ifr_flags = IFF_TUN | IFF_NO_PI };
+
+	d->own = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+	return d->own < 0 || ioctl(d->own, TUNSETIFF, &r) ? -errno : 0;
+}
+
 struct devices *devices_open(struct table *table, const struct shortcuts *shortcuts, void (*gone)(void *, uint32_t),
 	void *ctx)
 {
@@ -349,7 +369,7 @@ struct devices *devices_open(struct table *table, const struct shortcuts *shortc
 	int e = d ? 0 : -ENOMEM;
 
 	if (!e) {
-		*d = (struct devices){ .table = table, .shortcuts = shortcuts, .gone = gone, .ctx = ctx };
+		*d = (struct devices){ .table = table, .shortcuts = shortcuts, .own = -1, .gone = gone, .ctx = ctx };
 		d->events = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
 		d->calls = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
 		if (!d->events || !d->calls || mnl_socket_bind(d->calls, 0, MNL_SOCKET_AUTOPID) ||
@@ -357,12 +377,17 @@ struct devices *devices_open(struct table *table, const struct shortcuts *shortc
 			e = -errno;
 	}
 	if (!e)
+		e = take_all(d);
+	if (!e)
 		e = open_loopback(d);
 	if (!e)
 		e = look(d);
 	if (!e)
 		return d;
-	fprintf(stderr, "tcpkd: the devices of this host: %s; CAP_NET_ADMIN is needed\n", strerror(-e));
+	if (e == -EBUSY)
+		fprintf(stderr, "tcpkd: another tcpkd has the devices of this network namespace; end that one\n");
+	else
+		fprintf(stderr, "tcpkd: the devices of this host: %s; CAP_NET_ADMIN and /dev/net/tun are needed\n", strerror(-e));
 	if (d)
 		devices_close(d, false);
 	return NULL;
@@ -373,8 +398,10 @@ void devices_close(struct devices *d, bool detach_all)
 	struct if_nameindex *all = if_nameindex();
 
 	for (struct if_nameindex *i = all; i && i->if_index; i++) {
-		if (detach_all)
+		if (detach_all) {
+			devices_delete(d, i->if_index);
 			detach(i->if_index);
+		}
 		table_set_shortcut(d->table, i->if_index, false); /* nobody looks any more whether it may be one */
 	}
 	if (all)
@@ -383,6 +410,8 @@ void devices_close(struct devices *d, bool detach_all)
 		mnl_socket_close(d->events);
 	if (d->calls)
 		mnl_socket_close(d->calls);
+	if (d->own >= 0)
+		close(d->own);
 	free(d);
 }
 
@@ -413,40 +442,64 @@ int devices_make_tap(struct devices *d, uid_t owner, struct device_tap *tap)
 	return e;
 }
 
-void devices_delete(struct devices *d, uint32_t ifindex)
-{
-	char room[MNL_SOCKET_BUFFER_SIZE];
-	struct nlmsghdr *h = mnl_nlmsg_put_header(room);
-	struct ifinfomsg *m;
-
-	h->nlmsg_type = RTM_DELLINK;
-	m = mnl_nlmsg_put_extra_header(h, sizeof *m);
-	m->ifi_index = (int)ifindex;
-	call(d, h, NULL); /* it has gone by itself, mostly */
-}
-
 static int on_facts(const struct nlmsghdr *h, void *ctx)
 {
 	return mnl_attr_parse(h, sizeof(struct ifinfomsg), on_link_attribute, ctx);
 }
 
-bool devices_has_tap(struct devices *d, uint32_t ifindex)
+/* -ENODEV: there is none. */
+static int get_facts(struct devices *d, uint32_t ifindex, struct facts *f)
 {
 	char room[MNL_SOCKET_BUFFER_SIZE], reply[REPLY_BYTES];
 	struct nlmsghdr *h = mnl_nlmsg_put_header(room);
 	struct ifinfomsg *m;
-	struct facts f = { 0 };
 	ssize_t n;
 
+	*f = (struct facts){ .tap = false };
 	h->nlmsg_type = RTM_GETLINK;
 	h->nlmsg_flags = NLM_F_REQUEST;
 	h->nlmsg_seq = ++d->sequence;
 	m = mnl_nlmsg_put_extra_header(h, sizeof *m);
 	m->ifi_index = (int)ifindex;
 	if (mnl_socket_sendto(d->calls, h, h->nlmsg_len) < 0)
-		return false;
+		return -errno;
 	n = mnl_socket_recvfrom(d->calls, reply, sizeof reply);
-	if (n < 0 || mnl_cb_run(reply, (size_t)n, d->sequence, mnl_socket_get_portid(d->calls), on_facts, &f) < 0)
-		return false;
-	return is_ours(&f) && !f.persists; /* one that persists may have nobody any more */
+	return n < 0 || mnl_cb_run(reply, (size_t)n, d->sequence, mnl_socket_get_portid(d->calls), on_facts, f) < 0 ?
+		-errno : 0;
+}
+
+bool devices_has_tap(struct devices *d, uint32_t ifindex)
+{
+	struct facts f;
+	int e = get_facts(d, ifindex, &f);
+
+	if (e)
+		return e != -ENODEV;
+	return f.tap && is_guarded(ifindex) && !f.persists; /* one that persists may have nobody any more */
+}
+
+void devices_delete(struct devices *d, uint32_t ifindex)
+{
+	char room[MNL_SOCKET_BUFFER_SIZE];
+	struct nlmsghdr *h = mnl_nlmsg_put_header(room);
+	struct ifinfomsg *m;
+	struct facts f;
+
+	if (!is_guarded(ifindex) || get_facts(d, ifindex, &f) || !f.tap) /* it has gone by itself, mostly */
+		return;
+	h->nlmsg_type = RTM_DELLINK;
+	m = mnl_nlmsg_put_extra_header(h, sizeof *m);
+	m->ifi_index = (int)ifindex;
+	call(d, h, NULL);
+}
+
+void devices_sweep(struct devices *d)
+{
+	struct if_nameindex *all = if_nameindex();
+
+	for (struct if_nameindex *i = all; i && i->if_index; i++)
+		if (!table_has_tap(d->table, i->if_index))
+			devices_delete(d, i->if_index);
+	if (all)
+		if_freenameindex(all);
 }

@@ -19,12 +19,13 @@ struct shortcuts {
 };
 
 /* Attaches the program for what comes in to all devices that there are, and fills in the addresses. Keeps doing so:
- * devices_turn. gone is called with each device that has gone. Needs CAP_NET_ADMIN. Prints what is wrong; NULL. */
+ * devices_turn. gone is called with each device that has gone. Needs CAP_NET_ADMIN, and that there is no other in this
+ * network namespace. Prints what is wrong; NULL. */
 struct devices *devices_open(struct table *, const struct shortcuts *, void (*gone)(void *, uint32_t ifindex), void *);
 /* Polls readable when devices_turn has something to do. */
 int devices_fd(const struct devices *);
 void devices_turn(struct devices *);
-/* detach: takes the program off all devices. */
+/* detach: takes the program off all devices, and deletes clients' TAPs, whoever has made them. */
 void devices_close(struct devices *, bool detach);
 
 struct device_tap {
@@ -35,8 +36,11 @@ struct device_tap {
 
 /* A TAP whose owner can send by it what tcpk_out lets out, once the table knows it; and hears nothing. */
 int devices_make_tap(struct devices *, uid_t owner, struct device_tap *);
+/* Nothing, unless it is such a TAP. */
 void devices_delete(struct devices *, uint32_t ifindex);
-/* Whether there is such a TAP of a process that lives. */
+/* Deletes those that the table does not know. */
+void devices_sweep(struct devices *);
+/* Whether there is such a TAP of a process that lives; true, too, where that cannot be found out. */
 bool devices_has_tap(struct devices *, uint32_t ifindex);
 
 #endif

@@ -28,8 +28,8 @@ enum { OK, FAILED, USAGE };
 static const struct argp_option options[] = {
 	{ "socket", 's', "PATH", 0, "listen here [" TCPKD_PATH "]", 0 },
 	{ "policy", 'p', "FILE", 0, "who may claim what [" POLICY ", where there is one]", 0 },
-	{ "pins", 'b', "DIR", 0, "keep the port table in this folder of a BPF file system, so that the next tcpkd goes on "
-		"with it; or \"none\" [" PINS ", where /sys/fs/bpf is one]", 0 },
+	{ "pins", 'b', "DIR", 0, "keep the port table in this folder of a BPF file system, which is this user's alone, so "
+		"that the next tcpkd goes on with it; or \"none\" [" PINS ", where /sys/fs/bpf is one]", 0 },
 	{ "shortcut", 'c', "VETH", 0, "what leaves by this veth goes to its other end, in another namespace, at once: faster, "
 		"but past queues, tc and what watches this end; may be given more than once", 0 },
 	{ "remove", 'r', NULL, 0, "do not serve: take down what an earlier tcpkd has left", 0 },
@@ -48,7 +48,8 @@ static const char doc[] = "Lets programs have TCP ports of this host that their 
 	"  rings 256M      of one user together\n"
 	"Without a file: ports from 1024 on for the group tcpk, all for the user that tcpkd runs as.\n"
 	"Below the host's first unprivileged port a policy that names it is what is needed, and nothing else.\n"
-	"\nSIGTERM ends it. Clients that have claims keep them, and the next tcpkd takes them over.\n"
+	"\nSIGTERM ends it. Clients that have claims keep them, and the next tcpkd takes them over; without pins they "
+	"lose them, and are told.\n"
 	"\nExample: tcpkd & tcpu status\n"
 	"Exit status: 0 ended by a signal, or removed; 1 failed, and said why; 2 wrong arguments.";
 
@@ -117,34 +118,46 @@ static bool read_policy(struct policy *p, const char *named)
 	return false;
 }
 
-/* The folder for pins, made if it is not there; NULL: none. */
-static const char *find_pins(const char *wanted, bool *bad)
+/* What is wrong with a folder for pins; NULL: nothing. */
+static const char *fault_of(int folder, bool of_anybody)
 {
-	const char *pins = wanted ? wanted : PINS;
 	struct statfs fs;
+	struct stat s;
 
-	*bad = false;
-	if (wanted && !strcmp(wanted, "none"))
-		return NULL;
-	if ((mkdir(pins, 0700) && errno != EEXIST) || statfs(pins, &fs) || (unsigned long)fs.f_type != BPF_FS_MAGIC) {
-		*bad = wanted;
-		fprintf(stderr, "tcpkd: %s is no folder of a BPF file system (mount -t bpf bpf /sys/fs/bpf)%s\n", pins,
-			wanted ? "" : ": clients will not survive another tcpkd");
-		return NULL;
-	}
-	return pins;
+	if (folder < 0 || fstatfs(folder, &fs) || (unsigned long)fs.f_type != BPF_FS_MAGIC)
+		return "is no folder of a BPF file system (mount -t bpf -o mode=0700 bpf /sys/fs/bpf)";
+	/* Who can write there has maps of his own taken for ours; who can read, can lock it. */
+	if (!of_anybody && (fstat(folder, &s) || s.st_uid != geteuid() || s.st_mode & 077))
+		return "must be a folder of this user alone, of mode 0700 (remove it, or choose other --pins)";
+	return NULL;
 }
 
-/* One at a time: what another finds there it takes for its own, and for what nobody serves. Until the process ends. */
-static bool lock_pins(const char *pins)
+/* The folder for pins, made if it is not there; NULL: none. It is one tcpkd's at a time, until the process ends: what
+ * another finds there it takes for its own, and for what nobody serves. */
+static const char *find_pins(const struct arguments *a, bool *bad)
 {
-	int fd = pins ? open(pins, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	const char *pins = a->pins ? a->pins : PINS, *fault;
+	int fd;
 
-	if (!pins || (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB)))
-		return true;
+	*bad = false;
+	if (!strcmp(pins, "none"))
+		return NULL;
+	mkdir(pins, 0700);
+	fd = open(pins, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	fault = fault_of(fd, a->remove);
+	if (fault) {
+		*bad = a->pins;
+		fprintf(stderr, "tcpkd: %s %s%s\n", pins, fault, a->pins ? "" : ": clients will not survive another tcpkd");
+		if (fd >= 0)
+			close(fd);
+		return NULL;
+	}
+	if (!flock(fd, LOCK_EX | LOCK_NB))
+		return pins;
+	*bad = true;
 	fprintf(stderr, "tcpkd: %s: %s\n", pins, errno == EWOULDBLOCK ?
 		"another tcpkd has its maps there; end that one, or choose other --pins" : strerror(errno));
-	return false;
+	return NULL;
 }
 
 static int socket_of(const struct arguments *a)
@@ -222,15 +235,8 @@ static int serve(struct clients *all, const struct arguments *a)
 	return e;
 }
 
-/* Whatever clients there are, they have nothing any more. */
-static void take_down(struct clients *all)
-{
-	clients_adopt(all);
-	while (all->first)
-		client_end(all, all->first);
-}
-
-/* Who has claims keeps them: nothing is given back, and the programs stay. */
+/* keep: who has claims keeps them, nothing is given back, and the programs stay. Else clients, whoever has served them,
+ * have nothing any more. */
 static void end(struct clients *all, bool keep)
 {
 	devices_close(all->devices, !keep);
@@ -251,8 +257,8 @@ int main(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
 	if (!read_policy(&policy, a.policy))
 		return FAILED;
-	pins = find_pins(a.pins, &bad);
-	if (bad || !lock_pins(pins))
+	pins = find_pins(&a, &bad);
+	if (bad)
 		return FAILED;
 	many_descriptors();
 	all.table = table_open(pins);
@@ -263,10 +269,9 @@ int main(int argc, char **argv)
 		table_close(all.table, true);
 		return FAILED;
 	}
-	if (a.remove)
-		take_down(&all);
-	else
+	if (!a.remove)
 		e = serve(&all, &a);
-	end(&all, !a.remove && pins && clients_any(&all));
+	/* Who could not begin to serve knows nothing of clients. */
+	end(&all, !a.remove && pins && (e || clients_any(&all)));
 	return e ? FAILED : OK;
 }

@@ -160,6 +160,13 @@ int table_client(const struct table *t, uint32_t index, struct table_client *c)
 	return e ? e : c->tap ? 0 : -ENOENT;
 }
 
+bool table_has_tap(const struct table *t, uint32_t ifindex)
+{
+	uint32_t index;
+
+	return !bpf_map_lookup_elem(t->taps, &ifindex, &index);
+}
+
 /* ---- claims ---- */
 
 static void count(struct table *t, uint16_t port_as_it_stands, int by)

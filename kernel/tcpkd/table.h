@@ -26,6 +26,7 @@ int table_add_client(struct table *, uint32_t index, const struct table_client *
 void table_remove_client(struct table *, uint32_t index);
 /* -ENOENT: there is none. */
 int table_client(const struct table *, uint32_t index, struct table_client *);
+bool table_has_tap(const struct table *, uint32_t ifindex);
 
 /* -EEXIST: it is taken. */
 int table_add_claim(struct table *, const struct table_key *, const struct table_claim *);

@@ -22,7 +22,9 @@
  *	                   none above the host's first             CAP_PERFMON); then none; who may claim what is its
  *	                   unprivileged port                       policy (users, port ranges)
  *	where packets      LOCAL_IN hook, after IP reassembly and  tc ingress of each device, before netfilter: no
- *	are taken          netfilter's input rules                 reassembly (fragments stay with the kernel's TCP)
+ *	are taken          netfilter's input rules                 reassembly (fragments for a claim are dropped), and
+ *	                                                           before NAT of netfilter
+ *	VRF                what comes by one is the kernel's       not known: a claim has what comes for it by any device
  *	packets come       copied by recvmsg; one system call for  copied once into a ring that the process has mapped
  *	                   each, or recvmmsg                       read-only; no system call for each
  *	packets leave      sendmsg: one segment, or one large one  write to a TAP descriptor with a virtio-net header:
@@ -104,8 +106,8 @@
  *	TCPK_STATS         struct tcpk_stats x     counts of this socket; what was merged or is cut counts as one
  *	level SOL_SOCKET: SO_RCVBUF bounds what waits (more is dropped and counted: the window that TCPU advertises must
  *	not exceed half of what getsockopt gives: the kernel counts its own memory, too), SO_SNDBUF, SO_RCVTIMEO,
- *	SO_SNDTIMEO, SO_ERROR, SO_BINDTODEVICE (the port is reserved on all devices), SO_MARK, SO_ATTACH_FILTER (which
- *	sees the segment) as for UDP.
+ *	SO_SNDTIMEO, SO_ERROR, SO_BINDTODEVICE (the port is reserved on all devices; what comes by a VRF is the kernel's
+ *	TCP's), SO_MARK, SO_ATTACH_FILTER (which sees the segment) as for UDP.
  *	level IPPROTO_IP: IP_TOS, IP_TTL, IP_MTU (connected), IP_MTU_DISCOVER, IP_RECVERR as for UDP. ENOPROTOOPT for the
  *	rest.
  *
@@ -160,7 +162,8 @@
  *
  * What is written to the TAP begins with struct virtio_net_hdr (linux/virtio_net.h), then an Ethernet header, which
  * nobody looks at (zeros, but for the type), then IP header, without options, and TCP header. What does not come from a
- * claim of the writer's is dropped and counted. Nothing is ever to be read there.
+ * claim of the writer's, or would be cut into more than TCPK_SEGMENTS packets, is dropped and counted. Nothing is ever
+ * to be read there. EBADFD: the TAP has been taken away, and with it all that was claimed.
  */
 #ifndef _UAPI_TCPK_H
 #define _UAPI_TCPK_H
@@ -203,7 +206,7 @@ struct tcpk_info {
 #define TCPK_FINISH 1 /* whatever the checksum field holds, make the checksum */
 #define TCPK_TOS 2    /* tos below counts, for this one, and not IP_TOS */
 
-#define TCPK_SEGMENTS 128 /* one sendmsg becomes at most so many packets */
+#define TCPK_SEGMENTS 128 /* one sendmsg, or one write to a TAP, becomes at most so many packets */
 
 struct tcpk_offload {
 	__be32 local;       /* the address it leaves from, where the socket has all of them; 0: the socket's, or the route's */

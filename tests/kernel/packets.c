@@ -6,6 +6,8 @@
 #include <arpa/inet.h>
 #include <linux/filter.h>
 #include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -413,6 +415,32 @@ static void test_device(void)
 	close(fd);
 }
 
+/* A VRF has ports of its own, which nobody has reserved for us. */
+static void test_vrf(void)
+{
+	int fd = tcpk_bound(INADDR_ANY, PORT), bound = tcpk_socket(), service = socket(AF_INET, SOCK_STREAM, 0);
+	struct segment s = from_far(9, PORT, TH_SYN, 0);
+
+	if (system("iproute link add red type vrf table 10 && iproute link set red up && iproute link set tun0 master red")) {
+		printf("# no VRF\n");
+		return;
+	}
+	MUST(!setsockopt(bound, SOL_SOCKET, SO_BINDTODEVICE, "red", 4) && !bind_at(bound, 0, PORT + 1));
+	OK(resets(&s), "VRF: what comes by one is the kernel's");
+	s.dport = PORT + 1;
+	OK(resets(&s), "VRF: for a socket of that device, too");
+	s.dport = PORT;
+	MUST(!setsockopt(service, SOL_SOCKET, SO_BINDTODEVICE, "red", 4) && !bind_at(service, INADDR_ANY, PORT) &&
+		!listen(service, 1));
+	segment_put(wire, &s);
+	OK(wire_get(wire, &p, 500) && wire_tcp(&p)->syn && wire_tcp(&p)->ack, "VRF: a service that is bound to it answers");
+	FAILS(get(fd, &g, 0), EAGAIN, "VRF: and nobody else has it");
+	MUST(!system("iproute link del red"));
+	close(service);
+	close(bound);
+	close(fd);
+}
+
 static void test_filter(void)
 {
 	int fd = tcpk_bound(NEAR, PORT), none = 0;
@@ -460,6 +488,7 @@ int main(void)
 	test_tos();
 	test_wild();
 	test_device();
+	test_vrf();
 	test_filter();
 	test_poll();
 	return tap_end();

@@ -6,6 +6,9 @@
  *	intruder SOCKET claims HERE PORT...	claims what it may not; ports: which the kernel's TCP has
  *	intruder SOCKET table PINS		changes the table
  *	intruder SOCKET tap			does to its TAP what it may, and waits to be killed
+ *	intruder SOCKET inject HERE [persist]	for each line of standard input sends one datagram by its TAP, from an address
+ *						that is not this host's to HERE's UDP port 9999, which bears the line; persist:
+ *						the TAP is to outlive it
  *	intruder SOCKET hold PORT		claims it, and waits to be killed
  *	intruder SOCKET scribble PORT		writes nonsense where its ring is read up to, until it is killed
  *
@@ -36,7 +39,7 @@
 #define FAR_PORT 9
 #define CSUM_START (ETH_HLEN + 20)
 #define CSUM_OFFSET 16
-
+#define CUT 16 /* bytes of data of each packet */
 
 static struct bad_client opened(void)
 {
@@ -131,6 +134,23 @@ static void try_lengths(const struct bad_client *c, const struct forgery *usual)
 	all_refused(c, f.name, before, taken);
 }
 
+/* One write becomes so many packets, each of which has the mark and this name, just as long, as its data. */
+static void try_cut(const struct bad_client *c, const struct forgery *usual, uint32_t packets, const char *what)
+{
+	bool may = packets <= TCPK_SEGMENTS;
+	const struct forgery f = { .name = "random", .data_len = packets * CUT };
+	const struct virtio_net_hdr v = { .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
+		.hdr_len = ETH_HLEN + 40, .gso_size = CUT, .csum_start = CSUM_START, .csum_offset = CSUM_OFFSET };
+	struct tcpk_stats before = client_stats(c), after;
+	uint8_t frame[FORGE_MAX];
+
+	put(c, &v, frame, forge(frame, &f, usual));
+	after = client_stats(c);
+	report(after.out_segs - before.out_segs == may && after.out_refused - before.out_refused == !may, what,
+		"%llu sent, %llu refused", (unsigned long long)(after.out_segs - before.out_segs),
+		(unsigned long long)(after.out_refused - before.out_refused));
+}
+
 /* Any virtio-net header, before packets that may be sent: whatever comes of it has the intruder's own address. */
 static void try_headers(const struct bad_client *c, const struct forgery *usual)
 {
@@ -207,6 +227,8 @@ static void wire_to(const struct bad_client *c, const char *src, const char *dst
 		try_one(c, &forgeries[i], &usual);
 	try_checksums(c, &usual);
 	try_lengths(c, &usual);
+	try_cut(c, &usual, TCPK_SEGMENTS, "as many packets of one as may be");
+	try_cut(c, &usual, TCPK_SEGMENTS + 1, "more packets of one");
 	try_headers(c, &usual);
 	try_own(c, last, &usual);
 }
@@ -334,16 +356,24 @@ static void table(char **argv)
 
 /* ---- the TAP ---- */
 
+static struct ifreq tell_device(const struct bad_client *c)
+{
+	struct ifreq r = { 0 };
+
+	ioctl(c->tap, TUNGETIFF, &r);
+	printf("device %s\n", r.ifr_name);
+	return r;
+}
+
 static void tap(void)
 {
 	struct bad_client c = opened();
 	int large = 64, one = 1;
-	struct ifreq r = { 0 };
+	struct ifreq r;
 
 	if (client_claim(&c, 0, CLAIMED))
 		die("a claim");
-	ioctl(c.tap, TUNGETIFF, &r);
-	printf("device %s\n", r.ifr_name);
+	r = tell_device(&c);
 	ioctl(c.tap, TUNSETOWNER, 0);
 	ioctl(c.tap, TUNSETVNETHDRSZ, &large);
 	ioctl(c.tap, TUNSETOFFLOAD, 0x7f);
@@ -361,6 +391,28 @@ static void tap(void)
 	report(ioctl(c.tap, SIOCSIFFLAGS, &(struct ifreq){ .ifr_name = "lo" }) < 0, "loopback down", "granted");
 	puts("ready");
 	pause();
+}
+
+static void inject(const char *here, bool persist)
+{
+	struct bad_client c = opened();
+	char line[64];
+
+	if (client_claim(&c, 0, CLAIMED_ANY) || (persist && ioctl(c.tap, TUNSETPERSIST, 1)))
+		die("a claim");
+	tell_device(&c);
+	puts("ready");
+	while (fgets(line, sizeof line, stdin)) {
+		const struct virtio_net_hdr v = { 0 };
+		const struct forgery f = { .name = strtok(line, "\n"), .src = "10.99.2.77", .dst = here, .sport = 53,
+			.dport = 9999, .protocol = IPPROTO_UDP, .mac = { 255, 255, 255, 255, 255, 255 } };
+		uint8_t frame[FORGE_MAX];
+		size_t len = forge(frame, &f, &f);
+		uint16_t udp_len = htons((uint16_t)(len - ETH_HLEN - 20));
+
+		memcpy(frame + ETH_HLEN + 24, &udp_len, sizeof udp_len);
+		printf("tried %s: %s\n", f.name, put(&c, &v, frame, len) ? "taken" : strerror(errno));
+	}
 }
 
 static void scribble(char **argv)
@@ -402,6 +454,8 @@ int main(int argc, char **argv)
 		table(argv + 3);
 	else if (!strcmp(what, "tap"))
 		tap();
+	else if (!strcmp(what, "inject") && (argc == 4 || argc == 5))
+		inject(argv[3], argc == 5);
 	else if (!strcmp(what, "scribble") && argc == 4)
 		scribble(argv + 3);
 	else if (!strcmp(what, "hold") && argc == 4)

@@ -35,7 +35,7 @@ static unsigned taps(void)
 	unsigned n = 0;
 
 	for (struct if_nameindex *i = all; i->if_index; i++)
-		n += !strncmp(i->if_name, "tcpk", 4);
+		n += !strncmp(i->if_name, "tcpk", 4) && strcmp(i->if_name, "tcpkd") != 0;
 	if_freenameindex(all);
 	return n;
 }

@@ -41,7 +41,7 @@ start process a $nobody "$tmp/run_process" $here 7000
 stdin=/dev/null
 await process waiting
 # Somebody takes its TAP away, and with it all that tcpkd knows of it.
-at a ip link del "$(at a ip -o link show type tun | sed -n 's/^[0-9]*: \([^:@]*\).*/\1/p')"
+at a ip link del "$(taps a)"
 echo >&$tell
 finish process
 for what in 'sockets of a process share a stack' 'and reach each other' 'both ways' "the kernel's TCP reaches them" \

@@ -78,7 +78,7 @@ kernel_gets_not() {
 	at near timeout 5 socat -u OPEN:/dev/null "TCP:127.0.0.1:1,bind=$1:$2" 2>&1 | grep -q 'Address already in use'
 }
 device() { # how many TAPs there are
-	at near ip -o link show type tun | wc -l
+	taps near | wc -l
 }
 no_device() {
 	[ "$(device)" = 0 ]
@@ -171,7 +171,7 @@ left() {
 	at near tc filter show dev to_far ingress
 	at near tc filter show dev lo ingress
 	ls "$pins"
-	at near ip -o link show type tun
+	taps near
 }
 nothing_left() {
 	[ -z "$(left)" ]
@@ -189,13 +189,49 @@ refused() { # ARGUMENT...: a tcpkd with the same pins does nothing
 	! at near "$tcpkd" --pins "$pins" "$@" >"$tmp/refused" 2>&1 &&
 		grep -q 'another tcpkd has its maps there' "$tmp/refused"
 }
+cannot_serve() {
+	! at near "$tcpkd" --pins "$pins" --socket "$tmp/none/sock" 2>"$tmp/refused"
+}
 check "tcpkd --remove while one serves" refused --remove
 check "a second one" refused --socket "$tmp/second.sock"
 check "and nothing has changed" [ -n "$(left)" ]
 ended tcpkd KILL
+check "a tcpkd that cannot serve fails" cannot_serve
+helper tcpkd near --pins "$pins"
+check "and has left clients what they have" kernel_gets_not $here 6013
+check "and their TAPs" [ "$(device)" = 1 ]
+ended tcpkd KILL
 check "kill: all is left" [ -n "$(left)" ]
 check "tcpkd --remove" at near "$tcpkd" --pins "$pins" --remove
 check "tcpkd --remove: nothing is left: $(left)" nothing_left
+
+# Pins are root's alone: in a BPF file system that is open to all, somebody may have made the folder before.
+chmod 1777 "$tmp/bpf"
+chmod 711 "$tmp"
+nobody="setpriv --reuid=65534 --regid=65534 --clear-groups"
+denies() { # PINS
+	! at near timeout 5 "$tcpkd" --pins "$1" --socket "$tmp/denied.sock" >"$tmp/denied" 2>&1 &&
+		grep -qE 'must be a folder of this user alone|is no folder of' "$tmp/denied"
+}
+$nobody mkdir "$tmp/bpf/foreign"
+start locker near $nobody flock -x "$tmp/bpf/foreign" sleep 300
+check "pins in another user's folder" denies "$tmp/bpf/foreign"
+$nobody ln -s "$pins" "$tmp/bpf/link"
+check "pins by another user's link" denies "$tmp/bpf/link"
+for mode in 720 702 750 705; do
+	mkdir -m "$mode" "$tmp/bpf/mode$mode"
+	check "pins in a folder of mode $mode" denies "$tmp/bpf/mode$mode"
+done
+helper tcpkd near --pins "$pins"
+cannot() {
+	! $nobody "$@" 2>>"$tmp/refused"
+}
+check "pins in a folder of its own: nobody else removes them" cannot rm -f "$pins/tcpk_claims"
+check "pins in a folder of its own: nobody else locks it" cannot flock -n "$pins" true
+ended tcpkd KILL
+chown 65534 "$pins"
+check "tcpkd --remove by root, of what another user's tcpkd has left" at near "$tcpkd" --pins "$pins" --remove
+check "and nothing is left: $(left)" nothing_left
 
 # A SYN for a port of nobody's proves that the capture sees an RST.
 ! at far socat -u OPEN:/dev/null TCP:$here:9 2>>"$tmp/refused" || false

@@ -75,7 +75,7 @@ gone() {
 	! at near ip link show "$1" >/dev/null 2>&1 && kernel_can_bind "$2"
 }
 quiet() { # nobody has a TAP
-	[ -z "$(at near ip -o link show type tun)" ]
+	[ -z "$(taps near)" ]
 }
 descriptors_at_first=$(descriptors tcpkd)
 same_descriptors() {
@@ -232,8 +232,102 @@ echo go >&"$tell"
 finish resume
 told resume "resume"
 
+# Somebody has had a client's port while no tcpkd was there: nobody gets a part of it for that.
+ended tcpkd KILL
+start squatter near $nobody socat -d -d TCP-LISTEN:7060,bind=$here PIPE
+await squatter 'listening on'
+start_helper
+ended squatter KILL
+tries "claims, of what could not be reserved" intruder claims $here
+reserved() {
+	at near timeout 5 socat -u OPEN:/dev/null "TCP:127.0.0.1:9,bind=$here:$1" 2>&1 | grep -q 'Address already in use'
+}
+check "what could not be reserved is, once it is free" within 3000 reserved 7060
+
 ended victim KILL
 ended victim2 KILL
 check "no client, no TAP" within 1000 quiet
 check "as many descriptors as at first" within 1000 same_descriptors
 transfer "after all that" near $here "--tcpk --helper $socket --send 1000000" far "--kernel --send 1000000"
+
+# Whatever becomes of tcpkd, a TAP lets out nothing that is not its client's; and goes where nobody watches it any more.
+at near sysctl -q net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0
+start ears near socat -u UDP-RECV:9999,bind=$here OPEN:"$tmp/heard",creat,append
+inject() { # [persist]
+	stdin=$tmp/tell
+	start inject near $nobody "$tmp/run_intruder" "$socket" inject $here "$@"
+	stdin=/dev/null
+	await inject ready
+	device=$(said inject device)
+}
+hears() {
+	echo honest | at far socat -u - UDP:$here:9999
+	grep -aq honest "$tmp/heard"
+}
+# After an honest one, which comes by another device, the forged one has come, too, if it does.
+not_let_out() { # WHAT
+	: >"$tmp/heard"
+	echo "$1" >&"$tell"
+	await inject "^tried $1: "
+	check "$1: what is not forged comes" within 5000 hears
+	check "$1: what is forged does not" sh -c "! grep -aq 'intruder:$1;' '$tmp/heard'"
+}
+tap_gone() { # WHAT
+	check "$1: its TAP is gone" within 1000 quiet
+	not_let_out "$1"
+	check "$1: nothing goes there" grep -q "^tried $1: File descriptor in bad state" "$tmp/inject"
+}
+serve() { # PINS
+	helper tcpkd near --pins "$1" --policy "$tmp/policy"
+}
+guarded() { # DEVICE
+	at near tc filter show dev "$1" ingress | grep -q "$2"
+}
+
+inject
+not_let_out "while tcpkd serves"
+at near ip link set "$device" name renamed
+tries "a TAP with another name: meanwhile" pest ask
+not_let_out "a TAP with another name"
+ended tcpkd KILL
+serve "$tmp/bpf/tcpkd"
+not_let_out "a TAP with another name, over a restart"
+check "a TAP with another name is its client's still" [ "$(taps near)" = renamed ]
+
+# Another tcpkd touches nothing.
+beside() {
+	! at near timeout 5 "$tcpkd" "$@" >"$tmp/beside" 2>&1 && grep -q 'another tcpkd' "$tmp/beside"
+}
+check "tcpkd --remove without pins while one serves" beside --pins none --remove
+check "a second tcpkd, with other pins" beside --pins "$tmp/bpf/other" --socket "$tmp/other.sock"
+check "and the devices are served" guarded to_far tcpk_in
+not_let_out "beside another tcpkd"
+ended inject KILL
+check "a TAP with another name goes with its client" within 1000 quiet
+
+for pins in none "$tmp/bpf/tcpkd"; do
+	ended tcpkd KILL
+	serve "$pins"
+	inject persist
+	ended tcpkd KILL
+	serve "$pins"
+	tap_gone "a TAP that persists, over a restart, pins ${pins##*/}"
+	ended tcpkd TERM
+	not_let_out "a TAP that persists, at the end, pins ${pins##*/}"
+	ended inject KILL
+
+	serve "$pins"
+	inject persist
+	ended tcpkd KILL
+	check "tcpkd --remove, pins ${pins##*/}" at near "$tcpkd" --pins "$pins" --remove
+	tap_gone "a TAP that persists, removed, pins ${pins##*/}"
+	ended inject KILL
+	serve "$pins"
+done
+
+ended tcpkd TERM
+serve none
+inject
+ended tcpkd TERM
+tap_gone "SIGTERM, without pins"
+ended inject KILL

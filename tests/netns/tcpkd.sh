@@ -61,6 +61,11 @@ helper() {
 	fi
 }
 
+# taps NAMESPACE: the clients' there, by name. tcpkd has a TUN device, too.
+taps() {
+	at "$1" ip -o link show type tun | sed -nE 's/^[0-9]+: ([^:@]*).*/\1/p' | grep -vx tcpkd || true
+}
+
 # ended NAME SIGNAL: ends it.
 ended() {
 	kill "-$2" "${pids[$1]}"
