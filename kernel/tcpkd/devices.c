@@ -444,9 +444,9 @@ bool devices_has_tap(struct devices *d, uint32_t ifindex)
 	m = mnl_nlmsg_put_extra_header(h, sizeof *m);
 	m->ifi_index = (int)ifindex;
 	if (mnl_socket_sendto(d->calls, h, h->nlmsg_len) < 0)
-		return false;
+		return true;
 	n = mnl_socket_recvfrom(d->calls, reply, sizeof reply);
 	if (n < 0 || mnl_cb_run(reply, (size_t)n, d->sequence, mnl_socket_get_portid(d->calls), on_facts, &f) < 0)
-		return false;
+		return errno != ENODEV;
 	return is_ours(&f) && !f.persists; /* one that persists may have nobody any more */
 }

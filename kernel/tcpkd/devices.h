@@ -36,7 +36,7 @@ struct device_tap {
 /* A TAP whose owner can send by it what tcpk_out lets out, once the table knows it; and hears nothing. */
 int devices_make_tap(struct devices *, uid_t owner, struct device_tap *);
 void devices_delete(struct devices *, uint32_t ifindex);
-/* Whether there is such a TAP of a process that lives. */
+/* Whether there is such a TAP of a process that lives; true, too, where that cannot be found out. */
 bool devices_has_tap(struct devices *, uint32_t ifindex);
 
 #endif
