@@ -275,7 +275,8 @@ told hoard "hoard"
 
 # Those that do not come back to the tcpkd that there is, cost it little.
 cost() { # ticks for a thousand connections that ask
-	local before=$(used)
+	local before
+	before=$(used)
 	tries_as "" "a thousand times root" pest ask 1000
 	cost=$(($(used) - before))
 }
