@@ -54,6 +54,8 @@ static inline void teardown(void)
 	fake.removed = NULL;
 	while (all.first)
 		client_end(&all, all.first);
+	while (clients_finish(&all))
+		;
 	bucket_free(&all.opens);
 	ck_assert_uint_eq(fake.claim_count, 0);
 	ck_assert_uint_eq(fake_clients(), 0);
@@ -90,7 +92,7 @@ static inline struct client *connected(uid_t uid)
 {
 	const gid_t group = 77;
 	struct policy_peer peer = { .uid = uid, .groups = &group, .group_count = 1, .pid = (pid_t)uid + 100 };
-	struct client *c = client_new(&all, open("/dev/null", O_RDONLY | O_CLOEXEC), &peer);
+	struct client *c = client_new(&all, fake_connection(), &peer);
 
 	ck_assert_ptr_nonnull(c);
 	return c;

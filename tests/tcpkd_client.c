@@ -90,13 +90,13 @@ START_TEST(who_may_open)
 
 	ck_assert_int_eq(open_it(connected(2000)), -EPERM);
 	did("", 0);
-	ck_assert_int_eq(open_it(client_new(&all, open("/dev/null", O_RDONLY | O_CLOEXEC), &member)), 0);
+	ck_assert_int_eq(open_it(client_new(&all, fake_connection(), &member)), 0);
 	/* So many of one user's, and others all the same. */
 	for (int i = 0; i < 3; i++)
 		opened(USER);
 	ck_assert_int_eq(open_it(connected(USER)), -EDQUOT);
-	ck_assert_uint_eq(client_count(&all, USER, true), 3);
-	ck_assert_uint_eq(client_count(&all, USER, false), 4);
+	ck_assert_uint_eq(clients_share(&all, USER).open, 3);
+	ck_assert_uint_eq(clients_share(&all, USER).connections, 4);
 	opened(OTHER);
 	client_end(&all, all.first->next->next); /* the last of USER's that is open */
 	opened(USER);
@@ -137,6 +137,31 @@ START_TEST(how_often)
 		client_end(&all, opened(USER));
 	}
 	ck_assert_int_eq(open_it(connected(USER)), -EAGAIN);
+}
+END_TEST
+
+/* A large ring is as many times as dear. */
+START_TEST(how_large)
+{
+	struct tcpkd_request q = { .verb = TCPKD_OPEN, .ring_bytes = 8 << 20 };
+	struct bucket *one = NULL;
+
+	for (int i = 0; i < BUCKET_AT_ONCE / 2; i++) {
+		ck_assert_int_eq(ask(connected(USER), q), 0);
+		client_end(&all, all.first);
+	}
+	q.ring_bytes = 4096;
+	ck_assert_int_eq(ask(connected(USER), q), -EAGAIN);
+	all.now_us += BUCKET_EACH_US;
+	q.ring_bytes = 8 << 20;
+	ck_assert_int_eq(ask(all.first, q), -EAGAIN);
+	all.now_us += BUCKET_EACH_US;
+	ck_assert_int_eq(ask(all.first, q), 0);
+	/* There is nothing that nobody may ever have. */
+	ck_assert(bucket_take(&one, USER, BUCKET_AT_ONCE + 1, 0));
+	ck_assert(!bucket_take(&one, USER, 1, BUCKET_EACH_US - 1));
+	ck_assert(bucket_take(&one, USER, 1, BUCKET_EACH_US));
+	bucket_free(&one);
 }
 END_TEST
 
@@ -278,6 +303,33 @@ START_TEST(quotas_of_a_user)
 	ck_assert_int_eq(ask(connected(OTHER), q), 0);
 	client_end(&all, c);
 	ck_assert_int_eq(ask(all.first->next, q), 0);
+}
+END_TEST
+
+/* The rings that somebody keeps are his who has opened them. */
+START_TEST(kept_rings)
+{
+	struct tcpkd_request q = { .verb = TCPKD_OPEN, .ring_bytes = 8 << 20 };
+	struct client *c;
+
+	fake.kept = true;
+	for (int i = 0; i < 2; i++) {
+		c = connected(USER);
+		ck_assert_int_eq(ask(c, q), 0);
+		client_end(&all, c);
+	}
+	ck_assert_int_eq(ask(connected(USER), q), -EDQUOT);
+	q.ring_bytes = 4096;
+	ck_assert_int_eq(ask(all.first, q), 0);
+	/* That makes three, which is what he may have, however small they are. */
+	ck_assert_int_eq(ask(connected(USER), q), -EDQUOT);
+	ck_assert_int_eq(ask(connected(OTHER), q), 0);
+	fake.kept = false;
+	memset(fake.rings, 0, sizeof fake.rings);
+	ck_assert_int_eq(ask(connected(USER), q), 0);
+	let_fail("table_rings_of", -ENOMEM);
+	ck_assert_int_eq(ask(connected(USER), q), -ENOMEM);
+	let_fail(NULL, 0);
 }
 END_TEST
 
@@ -496,12 +548,14 @@ int main(void)
 	tcase_add_test(tc, rings);
 	tcase_add_test(tc, who_may_open);
 	tcase_add_test(tc, how_often);
+	tcase_add_test(tc, how_large);
 	tcase_add_test(tc, no_place);
 	tcase_add_loop_test(tc, opening_fails, 0, 2);
 	tcase_add_test(tc, claiming);
 	tcase_add_test(tc, claims_of_the_kernel);
 	tcase_add_test(tc, claims_denied);
 	tcase_add_test(tc, quotas_of_a_user);
+	tcase_add_test(tc, kept_rings);
 	tcase_add_test(tc, descriptors_kept_back);
 	tcase_add_test(tc, any_port);
 	tcase_add_loop_test(tc, claiming_fails, 0, 3);

@@ -114,8 +114,8 @@ START_TEST(adopting)
 	ck_assert(clients_any(&all));
 	for (unsigned i = 0; i < 5; i++)
 		ck_assert_int_eq(kernel_gives(LOCAL, htons((uint16_t)(ntohs(port) + i))), i >= 3);
-	ck_assert_uint_eq(client_count(&all, USER, true), 1);
-	ck_assert_uint_eq(client_count(&all, USER, false), 0);
+	ck_assert_uint_eq(clients_share(&all, USER).open, 1);
+	ck_assert_uint_eq(clients_share(&all, USER).connections, 0);
 	ck_assert_uint_eq(clients_sweep(&all), 2);
 	/* As anybody's, but for the pid. */
 	c = connected(OTHER);
@@ -138,7 +138,7 @@ START_TEST(adopting)
 	ck_assert_uint_eq(last.reply.ring_bytes, 4096);
 	ck_assert_ptr_ne(c, old);
 	ck_assert_int_eq(c->fd, connection);
-	ck_assert_uint_eq(client_count(&all, USER, false), 1);
+	ck_assert_uint_eq(clients_share(&all, USER).connections, 1);
 	ck_assert_uint_eq(count(c).in_segs, 3);
 	ck_assert_int_eq(open_it(c), -EISCONN);
 	ck_assert_int_eq(resume(&c, 101), -EISCONN);
@@ -256,8 +256,41 @@ START_TEST(ends)
 	ck_assert_ptr_null(all.first->next);
 	ck_assert_uint_eq(fake.claim_count, 0);
 	ck_assert(!clients_any(&all));
+	ck_assert(!strstr(fake.log, "-client"));
+	clients_finish(&all);
 	ck_assert(strstr(fake.log, "-client 0 -tap 2 "));
 	ck_assert_uint_eq(fake_descriptors(), descriptors + 1);
+}
+END_TEST
+
+/* What others wait for goes at once, the rest one by one; until then, whose it was has it. */
+START_TEST(leaving)
+{
+	struct client *c[3];
+	uint16_t port;
+
+	for (int i = 0; i < 3; i++)
+		c[i] = opened(USER);
+	port = claimed(c[0]);
+	fake.log[0] = 0;
+	ck_assert_int_eq(open_it(connected(USER)), -EDQUOT);
+	for (int i = 0; i < 3; i++)
+		client_leave(&all, c[i]);
+	did("-claim 127.0.0.1:% ", port);
+	ck_assert(kernel_gives(LOCAL, port));
+	ck_assert(!clients_any(&all));
+	ck_assert_uint_eq(fake_descriptors(), descriptors + 1);
+	ck_assert_int_eq(open_it(all.first), -EAGAIN);
+	ck_assert(clients_finish(&all));
+	did("-client 2 -tap 3 ", 0);
+	ck_assert_int_eq(open_it(all.first), 0);
+	did("+tap 4 +client 2 ", 0);
+	ck_assert(clients_finish(&all));
+	ck_assert(!clients_finish(&all));
+	did("-client 1 -tap 2 -client 0 -tap 1 ", 0);
+	ck_assert(!clients_finish(&all));
+	client_leave(&all, connected(OTHER)); /* which has nothing */
+	ck_assert_ptr_null(all.leaving);
 }
 END_TEST
 
@@ -273,6 +306,7 @@ int main(void)
 	tcase_add_test(tc, reserving_again);
 	tcase_add_test(tc, sweeping);
 	tcase_add_test(tc, ends);
+	tcase_add_test(tc, leaving);
 	suite_add_tcase(suite, tc);
 	return run_tests(srunner_create(suite));
 }

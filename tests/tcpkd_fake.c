@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define DESCRIPTORS 128
@@ -25,6 +26,16 @@ unsigned fake_clients(void)
 	for (uint32_t i = 0; i < TABLE_CLIENTS; i++)
 		n += fake.clients[i].tap > 0;
 	return n;
+}
+
+int fake_connection(void)
+{
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
+		return -1;
+	close(fds[1]);
+	return fds[0];
 }
 
 unsigned fake_descriptors(void)
@@ -70,13 +81,39 @@ int table_add_client(struct table *t, uint32_t index, const struct table_client 
 		return fake.error;
 	note("+client %u ", index);
 	fake.clients[index] = *c;
+	for (unsigned i = 0; i < FAKE_RINGS; i++)
+		if (!fake.rings[i].ring_bytes) {
+			fake.rings[i] = *c;
+			break;
+		}
 	return eventfd(0, EFD_CLOEXEC);
+}
+
+/* The one of that client, by its TAP. */
+static void lose_ring(uint32_t tap)
+{
+	for (unsigned i = 0; i < FAKE_RINGS && tap; i++)
+		if (fake.rings[i].tap == tap)
+			fake.rings[i] = (struct table_client){ 0 };
+}
+
+int table_rings_of(struct table *t, uid_t uid, struct table_rings *r)
+{
+	(void)t;
+	*r = (struct table_rings){ 0 };
+	for (unsigned i = 0; i < FAKE_RINGS; i++) {
+		r->count += fake.rings[i].ring_bytes && fake.rings[i].uid == uid;
+		r->bytes += fake.rings[i].uid == uid ? fake.rings[i].ring_bytes : 0;
+	}
+	return fails(__func__) ? fake.error : 0;
 }
 
 void table_remove_client(struct table *t, uint32_t index)
 {
 	(void)t;
 	note("-client %u ", index);
+	if (!fake.kept)
+		lose_ring(fake.clients[index].tap);
 	fake.clients[index] = (struct table_client){ 0 };
 }
 

@@ -9,6 +9,7 @@
 
 #define FAKE_CLAIMS 512
 #define FAKE_TAPS 64
+#define FAKE_RINGS 64
 
 struct fake {
 	/* What has changed the table since the log was emptied, in order: "+tap 1 +client 0 +claim 127.0.0.1:80 ". */
@@ -25,6 +26,8 @@ struct fake {
 		struct table_claim counts;
 	} claims[FAKE_CLAIMS];
 	unsigned claim_count, room;         /* of room, at most FAKE_CLAIMS */
+	struct table_client rings[FAKE_RINGS]; /* that are there; bytes 0: none */
+	bool kept;                          /* who has gone keeps his ring */
 	bool taps[FAKE_TAPS];               /* alive, by ifindex; 0 is none */
 	unsigned last_tap;
 };
@@ -36,6 +39,8 @@ void fake_begin(void);
 /* NULL: there is none. */
 struct table_claim *fake_find(const struct table_key *);
 unsigned fake_clients(void);
+/* A client's, of which the other end has gone. */
+int fake_connection(void);
 /* For the fuzz target, too: how many descriptors this process has. */
 unsigned fake_descriptors(void);
 

@@ -30,6 +30,13 @@ struct table_claim {
 	__u64 in_segs, in_bytes, in_dropped, out_segs, out_bytes;
 };
 
+/* A ring's memory is there as long as anybody has it, its client or not. */
+struct table_ring {
+	__u32 uid;
+	__u32 bytes;
+	__u32 seen; /* set where it is there */
+};
+
 struct table_client {
 	__u32 tap; /* ifindex; 0: there is no such client */
 	__u32 uid;

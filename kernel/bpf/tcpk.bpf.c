@@ -40,6 +40,12 @@ struct sk_buff {
 	__u8 ip_summed : 2;
 	unsigned char *head, *data;
 } __attribute__((preserve_access_index));
+struct bpf_map {
+	__u32 id;
+} __attribute__((preserve_access_index));
+struct bpf_iter__bpf_map {
+	struct bpf_map *map;
+} __attribute__((preserve_access_index));
 #define NULL ((void *)0)
 
 /* Set before loading. */
@@ -81,6 +87,15 @@ struct {
 		__uint(max_entries, 4096);
 	});
 } tcpk_rings SEC(".maps");
+
+/* All rings that have been made and may still be there, by their maps' ids. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TABLE_CLIENTS);
+	__type(key, __u32);
+	__type(value, struct table_ring);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} tcpk_made SEC(".maps");
 
 /* A TAP's ifindex to its client. */
 struct {
@@ -502,6 +517,23 @@ int tcpk_probe(struct __sk_buff *skb)
 		bpf_ringbuf_discard(two, BPF_RB_NO_WAKEUP);
 	bpf_ringbuf_discard(one, BPF_RB_NO_WAKEUP);
 	return two ? 2 : 1;
+}
+
+/* Called with each map that there is in the kernel. */
+SEC("iter/bpf_map")
+int tcpk_see(struct bpf_iter__bpf_map *each)
+{
+	struct bpf_map *map = each->map;
+	struct table_ring *ring;
+	__u32 id;
+
+	if (!map) /* the end */
+		return 0;
+	id = map->id;
+	ring = bpf_map_lookup_elem(&tcpk_made, &id);
+	if (ring)
+		ring->seen = 1;
+	return 0;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

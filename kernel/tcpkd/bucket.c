@@ -28,8 +28,9 @@ static struct bucket *find(struct bucket **all, uid_t uid, uint64_t now_us)
 	return found;
 }
 
-bool bucket_take(struct bucket **all, uid_t uid, uint64_t now_us)
+bool bucket_take(struct bucket **all, uid_t uid, unsigned much, uint64_t now_us)
 {
+	uint64_t us = (much < BUCKET_AT_ONCE ? much : BUCKET_AT_ONCE) * BUCKET_EACH_US;
 	struct bucket *b = find(all, uid, now_us);
 
 	if (!b) {
@@ -39,9 +40,9 @@ bool bucket_take(struct bucket **all, uid_t uid, uint64_t now_us)
 		*b = (struct bucket){ .next = *all, .uid = uid, .full_us = now_us };
 		*all = b;
 	}
-	if (b->full_us + BUCKET_EACH_US > now_us + BUCKET_AT_ONCE * BUCKET_EACH_US)
+	if (b->full_us + us > now_us + BUCKET_AT_ONCE * BUCKET_EACH_US)
 		return false;
-	b->full_us += BUCKET_EACH_US;
+	b->full_us += us;
 	return true;
 }
 

@@ -33,6 +33,7 @@ struct client *client_new(struct clients *all, int fd, const struct policy_peer 
 		memcpy(groups, peer->groups, peer->group_count * sizeof *groups);
 	*c = (struct client){ .next = all->first, .fd = fd, .peer = *peer };
 	c->peer.groups = groups;
+	c->stranger = !clients_trust(all, peer->uid) && !policy_knows(all->policy, &c->peer);
 	all->first = c;
 	return c;
 }
@@ -62,7 +63,14 @@ static void drop_claim(struct clients *all, struct client *c, unsigned i)
 	*claim = c->claims[--c->claim_count];
 }
 
-void client_end(struct clients *all, struct client *c)
+static void client_free(struct client *c)
+{
+	free((gid_t *)c->peer.groups);
+	free(c->claims);
+	free(c);
+}
+
+void client_leave(struct clients *all, struct client *c)
 {
 	struct client **at = &all->first;
 
@@ -71,24 +79,50 @@ void client_end(struct clients *all, struct client *c)
 	*at = c->next;
 	while (c->claim_count)
 		drop_claim(all, c, c->claim_count - 1);
-	if (c->open) {
-		table_remove_client(all->table, c->index);
-		devices_delete(all->devices, c->entry.tap);
-	}
 	if (c->fd >= 0)
-		connection_end(c->fd, c->peer.uid);
-	free((gid_t *)c->peer.groups);
-	free(c->claims);
-	free(c);
+		connection_end(c->fd, c->peer.uid, all->epoll);
+	if (!c->open) {
+		client_free(c);
+		return;
+	}
+	c->next = all->leaving;
+	all->leaving = c;
 }
 
-unsigned client_count(const struct clients *all, uid_t uid, bool open)
+bool clients_finish(struct clients *all)
 {
-	unsigned n = open ? 0 : connection_count(uid);
+	struct client *c = all->leaving;
 
-	for (const struct client *c = all->first; c; c = c->next)
-		n += c->peer.uid == uid && (open ? c->open : c->fd >= 0);
-	return n;
+	if (!c)
+		return false;
+	all->leaving = c->next;
+	table_remove_client(all->table, c->index);
+	devices_delete(all->devices, c->entry.tap);
+	client_free(c);
+	return all->leaving;
+}
+
+void client_end(struct clients *all, struct client *c)
+{
+	bool open = c->open;
+
+	client_leave(all, c);
+	if (open)
+		clients_finish(all);
+}
+
+struct client_share clients_share(const struct clients *all, uid_t uid)
+{
+	struct client_share s = { .connections = connection_count(uid) };
+
+	for (const struct client *c = all->first; c; c = c->next) {
+		if (c->peer.uid != uid)
+			continue;
+		s.connections += c->fd >= 0;
+		s.open += c->open;
+		s.claims += c->claim_count;
+	}
+	return s;
 }
 
 bool clients_any(const struct clients *all)
@@ -99,9 +133,9 @@ bool clients_any(const struct clients *all)
 	return false;
 }
 
-static bool is_privileged(const struct clients *all, const struct client *c)
+bool clients_trust(const struct clients *all, uid_t uid)
 {
-	return c->peer.uid == 0 || c->peer.uid == all->self;
+	return uid == 0 || uid == all->self;
 }
 
 /* Some descriptors are kept for connections, so that nobody's claims keep others out; which the kernel numbers from the
@@ -211,15 +245,6 @@ static int as_told(int e)
 	return e == -EEXIST ? -EADDRINUSE : e == -E2BIG ? -EDQUOT : e;
 }
 
-static unsigned claims_of(const struct clients *all, uid_t uid)
-{
-	unsigned n = 0;
-
-	for (const struct client *c = all->first; c; c = c->next)
-		n += c->peer.uid == uid ? c->claim_count : 0;
-	return n;
-}
-
 static int claim(struct clients *all, struct client *c, const struct tcpkd_request *q, struct tcpkd_reply *r)
 {
 	const struct table_claim fresh = { .client = c->index };
@@ -228,7 +253,7 @@ static int claim(struct clients *all, struct client *c, const struct tcpkd_reque
 
 	if (e)
 		return e;
-	if (claims_of(all, c->peer.uid) >= all->policy->claims)
+	if (clients_share(all, c->peer.uid).claims >= all->policy->claims)
 		return -EDQUOT;
 	if (q->local_port && !policy_allows(all->policy, &c->peer, ntohs(q->local_port)))
 		return -EPERM;
@@ -301,13 +326,26 @@ static int free_index(const struct clients *all, uint32_t *index)
 	return -EDQUOT;
 }
 
-static uint64_t ring_bytes_of(const struct clients *all, uid_t uid)
+static bool leaves(const struct clients *all, uid_t uid)
 {
-	uint64_t n = 0;
+	const struct client *c = all->leaving;
 
-	for (const struct client *c = all->first; c; c = c->next)
-		n += c->peer.uid == uid ? c->entry.ring_bytes : 0;
-	return n;
+	while (c && c->peer.uid != uid)
+		c = c->next;
+	return c;
+}
+
+/* Whether that user may have one ring more. What a client leaves behind, and some process keeps, is his as well. */
+static int has_room_for(const struct clients *all, uid_t uid, uint32_t bytes)
+{
+	struct table_rings has;
+	int e = table_rings_of(all->table, uid, &has);
+
+	if (e)
+		return e;
+	if (has.count < all->policy->clients && has.bytes + bytes <= all->policy->all_ring_bytes)
+		return 0;
+	return leaves(all, uid) ? -EAGAIN : -EDQUOT;
 }
 
 /* By which its client is known again; 0 is none's. */
@@ -332,11 +370,12 @@ static int open_new(struct clients *all, struct client *c, const struct tcpkd_re
 		return -EPERM;
 	if (bytes & (bytes - 1) || bytes < (uint32_t)sysconf(_SC_PAGESIZE) || bytes > most)
 		return -EINVAL;
-	if (client_count(all, c->peer.uid, true) >= all->policy->clients ||
-		ring_bytes_of(all, c->peer.uid) + bytes > all->policy->all_ring_bytes)
-		return -EDQUOT;
-	/* What follows, and undoing it, takes a hundred times as long as anything else. */
-	if (!is_privileged(all, c) && !bucket_take(&all->opens, c->peer.uid, all->now_us))
+	e = has_room_for(all, c->peer.uid, bytes);
+	if (e)
+		return e;
+	/* What follows, and undoing it, takes a hundred times as long as anything else, and more with large rings. */
+	if (!clients_trust(all, c->peer.uid) &&
+		!bucket_take(&all->opens, c->peer.uid, 1 + (bytes - 1) / RING_DEFAULT, all->now_us))
 		return -EAGAIN;
 	e = free_index(all, &c->index);
 	if (!e)
@@ -353,7 +392,7 @@ static int open_new(struct clients *all, struct client *c, const struct tcpkd_re
 	if (ring < 0) {
 		close(tap.fd);
 		c->entry = (struct table_client){ 0 };
-		return ring;
+		return as_told(ring);
 	}
 	c->open = true;
 	*a = (struct client_answer){ .reply = { .ring_bytes = bytes, .cursor = c->entry.token },
@@ -373,6 +412,7 @@ static int resume(struct clients *all, struct client **who, uint64_t token, stru
 		return -EINVAL;
 	free((gid_t *)old->peer.groups);
 	old->peer = (*who)->peer;
+	old->stranger = (*who)->stranger;
 	old->entry.pid = (uint32_t)old->peer.pid;
 	old->fd = (*who)->fd;
 	(*who)->peer.groups = NULL;
@@ -401,7 +441,7 @@ static void tell_counts(const struct clients *all, const struct client *c, struc
 /* cursor: how many claims, of all that there are, have been told or are not to be. */
 static int tell_next(const struct clients *all, const struct client *who, uint64_t cursor, struct tcpkd_reply *r)
 {
-	bool all_of_them = is_privileged(all, who);
+	bool all_of_them = clients_trust(all, who->peer.uid);
 	uint64_t before = 0;
 
 	for (const struct client *c = all->first; c; c = c->next) {
@@ -526,7 +566,7 @@ void clients_lose(struct clients *all, uint32_t ifindex)
 	while (c && !(c->open && c->entry.tap == ifindex))
 		c = c->next;
 	if (c)
-		client_end(all, c);
+		client_leave(all, c);
 }
 
 static void reserve_lost(struct clients *all)
@@ -553,7 +593,7 @@ unsigned clients_sweep(struct clients *all)
 		if (devices_has_tap(all->devices, c->entry.tap))
 			left++;
 		else
-			client_end(all, c);
+			client_leave(all, c);
 	}
 	reserve_lost(all);
 	return left + all->lost;

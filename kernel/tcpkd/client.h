@@ -23,6 +23,7 @@ struct client {
 	struct client *next;
 	int fd; /* the connection; -1: adopted */
 	struct policy_peer peer;
+	bool stranger; /* the policy knows nothing of it */
 	bool open;
 	uint32_t index;
 	struct table_client entry;
@@ -36,8 +37,10 @@ struct clients {
 	struct devices *devices;
 	const struct policy *policy;
 	uid_t self;
+	int epoll; /* that connections are watched by */
 	struct client *first;
 	unsigned lost;        /* claims that somebody else has reserved */
+	struct client *leaving; /* those whose place and TAP are not given back yet */
 	struct bucket *opens; /* how many of each user's are due */
 	uint64_t now_us;      /* CLOCK_MONOTONIC, as of the request */
 };
@@ -46,8 +49,17 @@ struct clients {
 struct client *client_new(struct clients *, int fd, const struct policy_peer *);
 /* Gives back all that it has, and closes its connection. */
 void client_end(struct clients *, struct client *);
-/* How many connections, those that are being closed among them, or open clients of that user there are. */
-unsigned client_count(const struct clients *, uid_t, bool open);
+/* The same, but for what takes as long as a hundred requests, its place and its TAP: that is left to clients_finish. */
+void client_leave(struct clients *, struct client *);
+/* Gives that back for one of those that leave. Whether there are more. */
+bool clients_finish(struct clients *);
+
+/* What a user has together: connections, those that are being closed among them, open clients, and claims. */
+struct client_share {
+	unsigned connections, open, claims;
+};
+struct client_share clients_share(const struct clients *, uid_t);
+bool clients_trust(const struct clients *, uid_t); /* root, and who runs the helper */
 
 /* What the client is to be sent: fds, of which fd_count are to be attached and closed then. */
 struct client_answer {

@@ -49,8 +49,8 @@ int confine_calls(void)
 		SCMP_SYS(restart_syscall), SCMP_SYS(rseq), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn),
 		SCMP_SYS(sched_getaffinity), SCMP_SYS(sendmsg), SCMP_SYS(sendto), SCMP_SYS(set_robust_list),
 		SCMP_SYS(setsockopt), SCMP_SYS(shutdown), SCMP_SYS(sigaltstack), SCMP_SYS(socket),
-		SCMP_SYS(stat), SCMP_SYS(statfs), SCMP_SYS(sysinfo), SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(write),
-		SCMP_SYS(writev),
+		SCMP_SYS(stat), SCMP_SYS(statfs), SCMP_SYS(sysinfo), SCMP_SYS(timer_create), SCMP_SYS(timer_delete),
+		SCMP_SYS(timer_settime), SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(write), SCMP_SYS(writev),
 	};
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	int e = filter ? 0 : -ENOMEM;

@@ -42,7 +42,7 @@ static const char doc[] = "Lets programs have TCP ports of this host that their 
 	"  allow user alice ports 80,443,8000-8999\n"
 	"  allow group tcpk ports 1024-65535\n"
 	"  allow anyone ports 20000-20099\n"
-	"  clients 64      at a time, of one user\n"
+	"  clients 64      at a time, of one user; whose ring somebody keeps, counts\n"
 	"  claims 4096     at a time, of one user\n"
 	"  ring 64M        the largest\n"
 	"  rings 256M      of one user together\n"

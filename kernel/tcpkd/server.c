@@ -16,6 +16,7 @@
 #define EVENTS 64
 #define GROUPS 65536 /* NGROUPS_MAX */
 #define SWEEP_MS 1000
+#define FULL_MS 100
 #define MESSAGE_MAX (2 * sizeof(struct tcpkd_request)) /* what is longer is seen to be */
 
 /* ---- listening ---- */
@@ -82,30 +83,39 @@ static int know(int fd, struct policy_peer *peer, gid_t **groups)
 	return 0;
 }
 
-static unsigned connections(const struct clients *all)
+/* Of those whom the policy knows, or of strangers. */
+static unsigned connections(const struct clients *all, bool strangers)
 {
 	unsigned n = 0;
 
 	for (const struct client *c = all->first; c; c = c->next)
-		n += c->fd >= 0;
+		n += c->fd >= 0 && c->stranger == strangers;
 	return n;
 }
 
+/* For c, which is counted already. Who has few finds room beside those who have many; of strangers there may be as many
+ * as somebody has numbers of users. */
+static bool has_room_for(const struct clients *all, const struct client *c)
+{
+	unsigned own = clients_share(all, c->peer.uid).connections;
+	unsigned most = c->stranger ? SERVER_CONNECTIONS_OF_STRANGERS : SERVER_CONNECTIONS;
+
+	return own <= SERVER_CONNECTIONS_OF_USER &&
+	       (clients_trust(all, c->peer.uid) || own + connections(all, c->stranger) <= most);
+}
+
 /* Too many of one user's hold up nobody else. */
-static void take_connection(struct clients *all, int epoll, int fd)
+static void take_connection(struct clients *all, int fd)
 {
 	struct policy_peer peer = { 0 };
 	gid_t *groups = NULL;
-	struct client *c = NULL;
+	struct client *c = know(fd, &peer, &groups) ? NULL : client_new(all, fd, &peer);
 
-	if (!know(fd, &peer, &groups) && connections(all) < SERVER_CONNECTIONS &&
-		client_count(all, peer.uid, false) < SERVER_CONNECTIONS_OF_USER)
-		c = client_new(all, fd, &peer);
 	free(groups);
 	if (!c)
-		connection_end(fd, peer.uid);
-	else if (watch(epoll, fd))
-		client_end(all, c);
+		connection_end(fd, peer.uid, all->epoll);
+	else if (!has_room_for(all, c) || watch(all->epoll, fd))
+		client_leave(all, c);
 }
 
 static struct client *by_fd(const struct clients *all, int fd)
@@ -158,48 +168,47 @@ static uint64_t now_us(void)
  * descriptors: to take them would be to close them. */
 static void serve(struct clients *all, struct client *c)
 {
+	enum connection_next next = connection_hung_up(c->fd) ? CONNECTION_LOADED : connection_next(c->fd);
 	char message[MESSAGE_MAX];
 	struct client_answer a;
 	ssize_t n;
 	bool good;
 
-	if (connection_hung_up(c->fd) || connection_is_loaded(c->fd)) {
-		client_end(all, c);
+	if (next == CONNECTION_EMPTY)
 		return;
-	}
-	n = recv(c->fd, message, sizeof message, MSG_DONTWAIT);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
+	n = next == CONNECTION_PLAIN ? recv(c->fd, message, sizeof message, MSG_DONTWAIT) : -1;
 	all->now_us = now_us();
 	good = n > 0 && client_request(all, &c, message, (size_t)n, &a);
 	if (n <= 0 || !answer(c->fd, &a) || !good)
-		client_end(all, c);
+		client_leave(all, c);
 }
 
-/* false: there are no descriptors, or no memory, for more; they wait. */
-static bool accept_all(struct clients *all, int epoll, int listen_fd)
+/* false: there are no descriptors, or no memory, for more, or too many are to be closed; they wait. */
+static bool accept_all(struct clients *all, int listen_fd)
 {
-	for (unsigned i = 0; i < EVENTS; i++) {
+	unsigned i = 0;
+
+	for (; i < EVENTS && connection_has_room(); i++) {
 		int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
+		if (fd < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED))
+			return true;
 		if (fd < 0)
-			return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED ||
-			       epoll_ctl(epoll, EPOLL_CTL_DEL, listen_fd, NULL);
-		take_connection(all, epoll, fd);
+			break;
+		take_connection(all, fd);
 	}
-	return true;
+	return i == EVENTS || epoll_ctl(all->epoll, EPOLL_CTL_DEL, listen_fd, NULL);
 }
 
 /* What came, by descriptor: one that was closed in this turn is nobody's, or somebody's who has asked for nothing. Who
  * waits for a connection has one before anything dear is done. */
-static bool turn(struct clients *all, int epoll, int listen_fd, int stop_fd, const struct epoll_event *ev, int n,
-	bool *full)
+static bool turn(struct clients *all, int listen_fd, int stop_fd, const struct epoll_event *ev, int n, bool *full)
 {
 	bool stop = false;
 
 	for (int i = 0; i < n; i++)
 		if (ev[i].data.fd == listen_fd)
-			*full = !accept_all(all, epoll, listen_fd);
+			*full = !accept_all(all, listen_fd);
 	for (int i = 0; i < n; i++) {
 		int fd = ev[i].data.fd;
 		struct client *c = by_fd(all, fd);
@@ -214,32 +223,48 @@ static bool turn(struct clients *all, int epoll, int listen_fd, int stop_fd, con
 	return !stop;
 }
 
-int server_run(struct clients *all, int listen_fd, int stop_fd)
+/* One of those that leave a turn: who has gone holds nobody up. */
+static int run(struct clients *all, int listen_fd, int stop_fd)
 {
 	struct epoll_event ev[EVENTS];
-	int epoll = epoll_create1(EPOLL_CLOEXEC), e = epoll < 0 ? -errno : 0, n;
-	unsigned adopted = 1;
-	bool full = false;
+	uint64_t swept_us = now_us();
+	unsigned adopted = clients_sweep(all);
+	bool full = false, leaving = false;
 
-	if (!e)
-		e = watch(epoll, listen_fd);
-	if (!e)
-		e = watch(epoll, stop_fd);
-	if (!e)
-		e = watch(epoll, devices_fd(all->devices));
-	while (!e) {
-		n = epoll_wait(epoll, ev, EVENTS, adopted || full ? SWEEP_MS : -1);
+	for (;;) {
+		int n = epoll_wait(all->epoll, ev, EVENTS, leaving ? 0 : full ? FULL_MS : adopted ? SWEEP_MS : -1);
+
 		if (n < 0 && errno != EINTR)
-			e = -errno;
-		if (full && !watch(epoll, listen_fd)) /* those that wait are looked for again */
+			return -errno;
+		if (full && !watch(all->epoll, listen_fd)) /* those that wait are looked for again */
 			full = false;
-		if (n > 0 && !turn(all, epoll, listen_fd, stop_fd, ev, n, &full))
-			break;
-		if (adopted)
+		if (n > 0 && !turn(all, listen_fd, stop_fd, ev, n, &full))
+			return 0;
+		if (adopted && now_us() >= swept_us + SWEEP_MS * 1000) {
 			adopted = clients_sweep(all);
+			swept_us = now_us();
+		}
+		leaving = clients_finish(all);
 	}
-	if (epoll >= 0)
-		close(epoll);
+}
+
+int server_run(struct clients *all, int listen_fd, int stop_fd)
+{
+	int e;
+
+	connection_refuse_descriptors(listen_fd);
+	all->epoll = epoll_create1(EPOLL_CLOEXEC);
+	e = all->epoll < 0 ? -errno : watch(all->epoll, listen_fd);
+	if (!e)
+		e = watch(all->epoll, stop_fd);
+	if (!e)
+		e = watch(all->epoll, devices_fd(all->devices));
+	if (!e)
+		e = run(all, listen_fd, stop_fd);
+	while (clients_finish(all))
+		;
+	if (all->epoll >= 0)
+		close(all->epoll);
 	bucket_free(&all->opens);
 	return e;
 }

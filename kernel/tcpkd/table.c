@@ -13,7 +13,7 @@
 
 struct table {
 	struct tcpk *bpf;
-	int claims, ports, clients, rings, taps, locals, shortcuts; /* maps */
+	int claims, ports, clients, rings, made, taps, locals, shortcuts; /* maps */
 	uint32_t counts[65536]; /* claims of each port, by the port as it stands in a header */
 };
 
@@ -71,9 +71,9 @@ static struct tcpk *load(const char *pins)
 
 	if (bpf && !pins)
 		no_pins(bpf);
-	if (!bpf || tcpk__load(bpf))
-		fprintf(stderr, "tcpkd: the kernel takes the BPF programs not: %s. Needed are Linux 6.1, BTF and CAP_BPF, "
-			"CAP_PERFMON and CAP_NET_ADMIN%s%s\n", strerror(errno),
+	if (!bpf || tcpk__load(bpf) || !(bpf->links.tcpk_see = bpf_program__attach_iter(bpf->progs.tcpk_see, NULL)))
+		fprintf(stderr, "tcpkd: the kernel takes the BPF programs not: %s. Needed are Linux 6.1, BTF, "
+			"CONFIG_BPF_EVENTS, and CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN%s%s\n", strerror(errno),
 			pins ? "; if maps of another version are pinned, remove " : "", pins ? pins : "");
 	else if (is_sound(bpf))
 		return bpf;
@@ -97,6 +97,7 @@ struct table *table_open(const char *pins)
 	t->ports = bpf_map__fd(t->bpf->maps.tcpk_ports);
 	t->clients = bpf_map__fd(t->bpf->maps.tcpk_clients);
 	t->rings = bpf_map__fd(t->bpf->maps.tcpk_rings);
+	t->made = bpf_map__fd(t->bpf->maps.tcpk_made);
 	t->taps = bpf_map__fd(t->bpf->maps.tcpk_taps);
 	t->locals = bpf_map__fd(t->bpf->maps.tcpk_locals);
 	t->shortcuts = bpf_map__fd(t->bpf->maps.tcpk_shortcuts);
@@ -123,13 +124,26 @@ int table_program(const struct table *t, enum table_program which)
 
 /* ---- clients ---- */
 
+/* Before anybody has it. */
+static int note_ring(struct table *t, int ring, const struct table_client *c)
+{
+	const struct table_ring made = { .uid = c->uid, .bytes = c->ring_bytes };
+	struct bpf_map_info info = { 0 };
+	uint32_t len = sizeof info;
+	int e = bpf_obj_get_info_by_fd(ring, &info, &len);
+
+	return e ? e : bpf_map_update_elem(t->made, &info.id, &made, BPF_ANY);
+}
+
 int table_add_client(struct table *t, uint32_t index, const struct table_client *c)
 {
 	int ring = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "tcpk_ring", 0, 0, c->ring_bytes, NULL), e;
 
 	if (ring < 0)
 		return ring;
-	e = bpf_map_update_elem(t->rings, &index, &ring, BPF_ANY);
+	e = note_ring(t, ring, c);
+	if (!e)
+		e = bpf_map_update_elem(t->rings, &index, &ring, BPF_ANY);
 	if (!e)
 		e = bpf_map_update_elem(t->clients, &index, c, BPF_ANY);
 	if (!e)
@@ -165,6 +179,46 @@ bool table_has_tap(const struct table *t, uint32_t ifindex)
 	uint32_t index;
 
 	return !bpf_map_lookup_elem(t->taps, &ifindex, &index);
+}
+
+/* tcpk_see sees all that are there. */
+static int see_rings(struct table *t)
+{
+	int fd = bpf_iter_create(bpf_link__fd(t->bpf->links.tcpk_see)), e = fd < 0 ? fd : -EAGAIN;
+	char none;
+
+	while (e == -EAGAIN)
+		e = read(fd, &none, sizeof none) < 0 ? -errno : 0;
+	if (fd >= 0)
+		close(fd);
+	return e;
+}
+
+int table_rings_of(struct table *t, uid_t uid, struct table_rings *rings)
+{
+	struct table_ring ring;
+	uint32_t id, next;
+	int e = see_rings(t);
+
+	*rings = (struct table_rings){ 0 };
+	if (e)
+		return e;
+	for (e = bpf_map_get_next_key(t->made, NULL, &id); !e; id = next) {
+		e = bpf_map_get_next_key(t->made, &id, &next);
+		if (bpf_map_lookup_elem(t->made, &id, &ring))
+			continue;
+		if (!ring.seen) {
+			bpf_map_delete_elem(t->made, &id);
+			continue;
+		}
+		ring.seen = 0; /* until the next look */
+		bpf_map_update_elem(t->made, &id, &ring, BPF_EXIST);
+		if (ring.uid == uid) {
+			rings->count++;
+			rings->bytes += ring.bytes;
+		}
+	}
+	return 0;
 }
 
 /* ---- claims ---- */

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct table;
 
@@ -21,12 +22,20 @@ struct table *table_open(const char *pins);
 void table_close(struct table *, bool keep);
 int table_program(const struct table *, enum table_program);
 
-/* A client's place; its ring of so many bytes is made. Returns the ring's descriptor, the caller's to close. */
+/* A client's place; its ring of so many bytes is made. Returns the ring's descriptor, the caller's to close. -E2BIG:
+ * too many rings are there. */
 int table_add_client(struct table *, uint32_t index, const struct table_client *);
 void table_remove_client(struct table *, uint32_t index);
 /* -ENOENT: there is none. */
 int table_client(const struct table *, uint32_t index, struct table_client *);
 bool table_has_tap(const struct table *, uint32_t ifindex);
+
+/* A user's rings that are there: as long as a process has the descriptor of one, or its memory mapped. */
+struct table_rings {
+	unsigned count;
+	uint64_t bytes;
+};
+int table_rings_of(struct table *, uid_t, struct table_rings *);
 
 /* -EEXIST: it is taken. */
 int table_add_claim(struct table *, const struct table_key *, const struct table_claim *);

@@ -127,8 +127,9 @@
  *	gets. ring_bytes: a power of 2 of pages, 0 for the default; the reply says how many there are. cursor in the reply:
  *	the client's secret, for TCPKD_RESUME.
  *	-EPERM: the policy has nothing for this user. -EDQUOT: more clients, or more bytes of rings, than it allows
- *	one user. -EINVAL: ring_bytes.
- *	-EAGAIN: too many of this user's at once: ask again, a tenth of a second later. -EISCONN: open already.
+ *	one user; a ring counts for both as long as any process has its descriptor or its memory mapped. -EINVAL: ring_bytes.
+ *	-EAGAIN: too many of this user's at once, or too large ones: ask again, a tenth of a second later. -EISCONN: open
+ *	already.
  * TCPKD_RESUME
  *	cursor: a client's secret. That client, whose helper had gone, to the one that is there now: what the connection
  *	claims from then on is the client's, with all that it had. Nothing has been lost meanwhile but the reservations,
@@ -153,8 +154,9 @@
  *	more. Root, and who runs the helper, see all claims, others their own user's. Needs no TCPKD_OPEN.
  * Anything else
  *	-EPROTO, and the connection is closed. -ENOTCONN: TCPKD_OPEN comes first.
- *	No request has descriptors attached, and none is served whose sender has shut down or closed the connection: either
- *	ends it without an answer.
+ *	No request has descriptors attached (from Linux 6.16 on, sendmsg fails with EPERM), and none is served whose sender
+ *	has shut down or closed the connection: either ends it without an answer. So does having more connections than there
+ *	are left for others, or 256; users of whom the policy knows nothing have 64 together.
  *
  * The ring is a BPF ring buffer (Documentation/bpf/ringbuf.rst of Linux): the descriptor maps the consumer's position,
  * a page that may be written, at offset 0, and behind it, for reading, the producer's position and twice the data. It

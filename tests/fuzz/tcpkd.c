@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -79,15 +78,6 @@ static struct client *connections[CLIENTS];
 static uint64_t kept[KEPT]; /* tokens, of clients that may be no more */
 static unsigned keep_at;
 
-static unsigned claims_of(uid_t uid)
-{
-	unsigned n = 0;
-
-	for (const struct client *c = all.first; c; c = c->next)
-		n += c->peer.uid == uid ? c->claim_count : 0;
-	return n;
-}
-
 static uint64_t ring_bytes_of(uid_t uid)
 {
 	uint64_t n = 0;
@@ -103,8 +93,9 @@ static void check(void)
 
 	for (const struct client *c = all.first; c; c = c->next) {
 		must(c->open || (!c->claim_count && c->fd >= 0));
-		must(client_count(&all, c->peer.uid, true) <= policy.clients);
-		must(claims_of(c->peer.uid) <= policy.claims && ring_bytes_of(c->peer.uid) <= policy.all_ring_bytes);
+		must(clients_share(&all, c->peer.uid).open <= policy.clients);
+		must(clients_share(&all, c->peer.uid).claims <= policy.claims);
+		must(ring_bytes_of(c->peer.uid) <= policy.all_ring_bytes);
 		open += c->open;
 		claims += c->claim_count;
 		must(!c->open || fake.clients[c->index].tap == c->entry.tap);
@@ -117,6 +108,8 @@ static void check(void)
 				bound[at->reserved].sin_addr.s_addr == at->key.local);
 		}
 	}
+	for (const struct client *c = all.leaving; c; c = c->next)
+		open++;
 	must(claims == fake.claim_count && open == fake_clients());
 }
 
@@ -170,7 +163,7 @@ static void come(struct client **who, uint32_t what)
 	const gid_t group = what >> 2 & 1;
 	const struct policy_peer peer = { .uid = what & 3, .groups = &group, .group_count = 1, .pid = 1 };
 
-	*who = client_new(&all, eventfd(0, EFD_CLOEXEC), &peer);
+	*who = client_new(&all, fake_connection(), &peer);
 	must(*who);
 }
 
@@ -190,6 +183,13 @@ static void restart(void)
 		free(c);
 	}
 	all.first = NULL;
+	for (struct client *c = all.leaving, *next; c; c = next) {
+		next = c->next;
+		free((gid_t *)c->peer.groups);
+		free(c->claims);
+		free(c);
+	}
+	all.leaving = NULL;
 	memset(connections, 0, sizeof connections);
 	clients_adopt(&all);
 }
@@ -259,7 +259,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	while (in.at < in.end) {
 		step(&in);
 		check();
+		clients_finish(&all);
 	}
+	while (clients_finish(&all))
+		;
 	while (all.first)
 		client_end(&all, all.first);
 	bucket_free(&all.opens);

@@ -39,7 +39,7 @@ end() {
 	local status=$? pid
 	set +e # what fails here must not keep the rest from going
 	for pid in "${pids[@]}"; do
-		kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
+		kill "$pid" 2>/dev/null && kill -CONT "$pid" && wait "$pid" 2>/dev/null
 	done
 	for name in "${namespaces[@]}"; do
 		ip netns del "$name"

@@ -322,7 +322,7 @@ static void refused(int e, const char *what)
 
 static void table(char **argv)
 {
-	static const char *const maps[] = { "claims", "ports", "clients", "rings", "taps", "locals" };
+	static const char *const maps[] = { "claims", "ports", "clients", "rings", "made", "taps", "locals" };
 	struct bad_client c = opened();
 	uint64_t key = 0, value = 0;
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);

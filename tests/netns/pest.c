@@ -4,12 +4,21 @@
  *	pest SOCKET unread		asks, and does not listen to answers
  *	pest SOCKET crowd		a thousand connections; waits to be killed
  *	pest SOCKET hold COUNT		as many connections; waits to be killed
- *	pest SOCKET ask			one connection, asks once: whether it is served
+ *	pest SOCKET crowds UID COUNT	of root: a crowd of each of as many users, from that number on; waits to be killed
+ *	pest SOCKET ask COUNT		as many connections, one by one, that ask: whether they are served
+ *	pest SOCKET refused		attaches a descriptor where the kernel can refuse them
  *	pest SOCKET descriptors		attaches hundreds to each message
  *	pest SOCKET burst COUNT		while tcpkd is stopped, as many connections that ask to be opened and are closed; waits
  *					for a byte of standard input, and asks what has been made for them
  *	pest SOCKET linger		while tcpkd is stopped, attaches those whose last close waits; waits for a byte of
  *					standard input, asks, and waits to be killed
+ *	pest SOCKET flood COUNT		as many that linger, and as many connections after them that are closed with a
+ *					descriptor in them; waits to be killed
+ *	pest SOCKET leave COUNT		as many clients; waits for a byte of standard input, while tcpkd is stopped, and ends
+ *					them all but for their TAPs: whether another is served before all these are gone
+ *	pest SOCKET hoard BYTES EACH	rings that stay when their clients have gone, of EACH: whether they are more than
+ *					BYTES; waits for a byte of standard input, and tries once more, with them and without
+ *	pest SOCKET open COUNT		as many clients; waits to be killed
  *	pest SOCKET death SEED COUNT	as many processes, each killed somewhere in the protocol
  *	pest SOCKET resume PORT		of root, who lends himself to others: claims for user 65533, waits for a byte of
  *					standard input, and claims after another tcpkd has come to be that client
@@ -28,13 +37,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define CROWD 1000
 #define CROWD_MOST 256 /* of one user, as tcpkd has it */
+#define CLIENTS 64
+#define PASSRIGHTS 83  /* SO_PASSRIGHTS, of Linux 6.16 */
 #define ATTACHED 253   /* the kernel's most */
 #define LINGERERS 300  /* more than one user's connections, and than tcpkd's threads */
 
@@ -133,6 +147,43 @@ static void hold(unsigned count)
 	pause();
 }
 
+static void crowds(uid_t first, unsigned count)
+{
+	int ready[2];
+	char done;
+
+	if (pipe(ready))
+		die("pipe");
+	for (unsigned i = 0; i < count; i++) {
+		if (fork())
+			continue;
+		if (prctl(PR_SET_PDEATHSIG, SIGKILL) || setgid(first + i) || setuid(first + i) ||
+			prctl(PR_SET_PDEATHSIG, SIGKILL))
+			die("another user");
+		for (unsigned n = 0; n < CROWD_MOST; n++)
+			client_dial();
+		write(ready[1], "", 1);
+		pause();
+	}
+	while (count--)
+		if (read(ready[0], &done, 1) != 1)
+			die("a crowd");
+	puts("ready");
+	pause();
+}
+
+static void refused(void)
+{
+	const struct tcpkd_request q = { .abi = TCPK_ABI, .verb = TCPKD_LIST };
+	int fd = client_dial(), on, e = client_send(fd, &q, sizeof q, &fd, 1);
+	socklen_t len = sizeof on;
+
+	if (getsockopt(fd, SOL_SOCKET, PASSRIGHTS, &on, &len))
+		report(!e, "a descriptor that the kernel does not refuse", "%s", strerror(-e));
+	else
+		report(e == -EPERM, "a descriptor is refused", "%s", e ? strerror(-e) : "sent");
+}
+
 static void descriptors(void)
 {
 	struct tcpkd_request q = { .abi = TCPK_ABI };
@@ -178,8 +229,24 @@ static int lingering(void)
 	return fd;
 }
 
-/* A message with one of those attached, behind others. Nobody else has it any more when tcpkd, which is stopped, comes
- * to it. */
+static void nothing(int signal)
+{
+	(void)signal;
+}
+
+/* Where tcpkd was quicker it is the last close, and would wait for us. */
+static void close_soon(int tcp)
+{
+	const struct itimerval soon = { { 0, 1000 }, { 0, 1000 } }, never = { 0 };
+
+	signal(SIGALRM, nothing);
+	setitimer(ITIMER_REAL, &soon, NULL);
+	close(tcp);
+	setitimer(ITIMER_REAL, &never, NULL);
+}
+
+/* A message with one of those attached, behind others, where tcpkd has not ended it before. Nobody else has it any more
+ * when tcpkd, if it is stopped, comes to it. */
 static int send_lingering(unsigned empty, unsigned requests, size_t len)
 {
 	const struct tcpkd_request q = { .abi = TCPK_ABI, .verb = TCPKD_LIST };
@@ -189,9 +256,9 @@ static int send_lingering(unsigned empty, unsigned requests, size_t len)
 		e = client_send(fd, &q, i < empty ? 0 : sizeof q, NULL, 0);
 	if (!e)
 		e = client_send(fd, &q, len, &tcp, 1);
-	if (e)
+	if (e && e != -EPIPE && e != -ECONNRESET)
 		die("a message that lingers");
-	close(tcp);
+	close_soon(tcp);
 	return fd;
 }
 
@@ -202,6 +269,7 @@ static void linger(void)
 		{ 0, 0, 3, true }, { 0, 0, 0, true }, { 0, 0, 0, false }, { 2, 0, 5, true }, { 0, 3, 5, true },
 		{ 3, 3, 5, false },
 	};
+	bool served = false;
 
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
 		int fd = send_lingering(kinds[i].empty, kinds[i].requests, kinds[i].len);
@@ -213,24 +281,53 @@ static void linger(void)
 		close(send_lingering(0, 0, sizeof(struct tcpkd_request)));
 	puts("ready");
 	getchar();
-	report(!is_served(), "those that are not closed yet are his connections", "he may have more");
+	for (int i = 0; i < 500 && !served; i++) {
+		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+		served = is_served();
+	}
+	report(served, "he is served when they are closed", "no");
+	pause();
+}
+
+static void flood(unsigned count)
+{
+	const struct tcpkd_request q = { .abi = TCPK_ABI, .verb = TCPKD_LIST };
+	int null = open("/dev/null", O_RDONLY);
+
+	for (unsigned i = 0; i < LINGERERS; i++)
+		close(send_lingering(0, 0, sizeof q));
+	while (count--) {
+		int fd = client_dial(), e = fd < 0 ? fd : client_send(fd, &q, sizeof q, &null, 1);
+
+		if (e && e != -EPIPE && e != -ECONNRESET)
+			break;
+		close(fd);
+	}
+	puts("ready");
 	pause();
 }
 
 /* ---- burst ---- */
+
+static int open_patiently(struct bad_client *c, uint32_t ring_bytes)
+{
+	int e = client_open(c, ring_bytes);
+
+	for (int i = 0; e == -EAGAIN && i < 50; i++) {
+		nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
+		close(c->helper);
+		e = client_open(c, ring_bytes);
+	}
+	return e;
+}
 
 /* Devices have rising numbers. */
 static unsigned number_of_tap(void)
 {
 	struct bad_client c;
 	struct ifreq r = { 0 };
-	int e = client_open(&c, 4096);
+	int e = open_patiently(&c, 4096);
 
-	for (int i = 0; e == -EAGAIN && i < 50; i++) {
-		nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
-		close(c.helper);
-		e = client_open(&c, 4096);
-	}
 	errno = -e;
 	if (e || ioctl(c.tap, TUNGETIFF, &r))
 		die("a client");
@@ -255,6 +352,97 @@ static void burst(unsigned count)
 	getchar();
 	after = number_of_tap();
 	report(after == before + 1, "nothing is made for the dead", "%u TAPs", after - before - 1);
+}
+
+/* ---- clients that are kept, and some of which is ---- */
+
+static struct bad_client clients[CLIENTS];
+
+static void open_all(unsigned count)
+{
+	for (unsigned i = 0; i < count && i < CLIENTS; i++) {
+		int e = open_patiently(&clients[i], 4096);
+
+		errno = -e;
+		if (e)
+			die("a client");
+	}
+	puts("open");
+}
+
+static void open_and_wait(unsigned count)
+{
+	open_all(count);
+	pause();
+}
+
+static unsigned living_taps(unsigned count)
+{
+	struct ifreq r = { 0 };
+	unsigned n = 0;
+
+	while (count--)
+		n += !ioctl(clients[count].tap, TUNGETIFF, &r);
+	return n;
+}
+
+static void leave(unsigned count)
+{
+	bool served;
+	unsigned living;
+
+	open_all(count);
+	getchar();
+	for (unsigned i = 0; i < count; i++)
+		close(clients[i].helper);
+	puts("gone");
+	served = is_served();
+	living = living_taps(count);
+	report(served && living, "who comes is served before all who leave have gone", "%u of %u have not", living, count);
+	for (unsigned i = 0; i < 1000 && living_taps(count); i++)
+		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+	report(!living_taps(count), "then all of them go", "%u have not", living_taps(count));
+}
+
+/* Some by the descriptor, some by what is mapped. */
+static void unmap_ring(const struct bad_client *c)
+{
+	munmap((void *)c->producer, (size_t)sysconf(_SC_PAGESIZE) + 2 * (size_t)c->ring_bytes);
+	munmap(c->consumer, (size_t)sysconf(_SC_PAGESIZE));
+}
+
+static void keep_ring(const struct bad_client *c, bool mapped)
+{
+	close(c->helper);
+	close(c->tap);
+	if (mapped)
+		close(c->ring);
+	else
+		unmap_ring(c);
+}
+
+static void hoard(unsigned bytes, unsigned each)
+{
+	struct bad_client c;
+	unsigned n = 0;
+	int e = 0;
+
+	for (; n < 2 * bytes / each && n < CLIENTS; n++) {
+		e = open_patiently(&clients[n], each);
+		if (e)
+			break;
+		keep_ring(&clients[n], n % 2);
+	}
+	report(e == -EDQUOT && n == bytes / each, "rings that stay are counted", "%u MiB, %s", n * (each >> 20),
+		strerror(-e));
+	puts("ready");
+	getchar();
+	e = open_patiently(&c, 4096);
+	report(e == -EDQUOT, "over another helper, too", "%s", strerror(-e));
+	close(clients[0].ring);
+	unmap_ring(&clients[1]);
+	e = open_patiently(&c, each);
+	report(!e, "what is given back may be had again", "%s", strerror(-e));
 }
 
 /* ---- death ---- */
@@ -358,33 +546,40 @@ static void resuming(uint16_t port)
 	expect(resume(victim, c.token), -EINVAL, "its own, once more, when it is gone");
 }
 
+static void ask(unsigned count)
+{
+	unsigned served = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		served += is_served();
+	report(served == count, "is served", "%u times of %u", served, count);
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 2 ? argv[2] : "";
+	const unsigned number = argc > 3 ? (unsigned)atoi(argv[3]) : 0, second = argc > 4 ? (unsigned)atoi(argv[4]) : 0;
+	static const struct { const char *what; void (*act)(void); } plain[] = { { "garbage", garbage },
+		{ "unread", unread }, { "crowd", crowd }, { "refused", refused }, { "descriptors", descriptors },
+		{ "linger", linger } };
+	static const struct { const char *what; void (*act)(unsigned); } of_one[] = { { "hold", hold }, { "ask", ask },
+		{ "burst", burst }, { "flood", flood }, { "leave", leave }, { "open", open_and_wait } };
+	static const struct { const char *what; void (*act)(unsigned, unsigned); } of_two[] = { { "crowds", crowds },
+		{ "death", death }, { "hoard", hoard } };
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	client_path = argc > 1 ? argv[1] : "";
-	if (!strcmp(what, "garbage"))
-		garbage();
-	else if (!strcmp(what, "unread"))
-		unread();
-	else if (!strcmp(what, "crowd"))
-		crowd();
-	else if (!strcmp(what, "hold") && argc == 4)
-		hold((unsigned)atoi(argv[3]));
-	else if (!strcmp(what, "ask"))
-		report(is_served(), "is served", "no");
-	else if (!strcmp(what, "descriptors"))
-		descriptors();
-	else if (!strcmp(what, "burst") && argc == 4)
-		burst((unsigned)atoi(argv[3]));
-	else if (!strcmp(what, "linger"))
-		linger();
-	else if (!strcmp(what, "death") && argc == 5)
-		death((unsigned)atoi(argv[3]), (unsigned)atoi(argv[4]));
-	else if (!strcmp(what, "resume") && argc == 4)
-		resuming((uint16_t)atoi(argv[3]));
-	else
+	for (size_t i = 0; argc == 3 && i < sizeof plain / sizeof *plain; i++)
+		if (!strcmp(what, plain[i].what))
+			return plain[i].act(), 0;
+	for (size_t i = 0; argc == 4 && i < sizeof of_one / sizeof *of_one; i++)
+		if (!strcmp(what, of_one[i].what))
+			return of_one[i].act(number), 0;
+	for (size_t i = 0; argc == 5 && i < sizeof of_two / sizeof *of_two; i++)
+		if (!strcmp(what, of_two[i].what))
+			return of_two[i].act(number, second), 0;
+	if (argc != 4 || strcmp(what, "resume"))
 		die("arguments");
+	resuming((uint16_t)number);
 	return 0;
 }

@@ -29,9 +29,19 @@ cat >"$tmp/policy" <<END
 allow user 65534 ports 7000-7099
 allow user 65533 ports 7050-7199
 allow user 0 ports 1024-65535
+ring 16M
+rings 64M
 END
+for user in {200001..200008}; do
+	echo "allow user $user ports 7190-7199"
+done >>"$tmp/policy"
 mkfifo "$tmp/tell" # what a program is told that waits
 exec {tell}<>"$tmp/tell"
+# As on a kernel that cannot refuse descriptors; the one that there is has its turn at the end.
+newer=$tcpkd
+tcpkd=$tmp/older_tcpkd
+printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$bin/older" "$newer" >"$tcpkd"
+chmod 755 "$tcpkd"
 start_helper() {
 	helper tcpkd near --pins "$tmp/bpf/tcpkd" --policy "$tmp/policy"
 }
@@ -44,6 +54,7 @@ as() {
 }
 nobody=$(as 65534)
 other=$(as 65533)
+stranger=$(as 65532)
 
 # told NAME WHAT: one check for each `ok` and `bad` that it has said.
 told() {
@@ -176,10 +187,31 @@ kill -CONT "${pids[tcpkd]}"
 echo go >&"$tell"
 await linger '^(ok|bad)'
 told linger "linger"
-tries_as "$other" "beside those that linger another user" pest ask
+tries_as "$other" "beside those that linger another user" pest ask 1
 ended linger KILL
 check "linger: tcpkd has as many descriptors as before" within 10000 same_as_now
-tries "after those that lingered" pest ask
+tries "after those that lingered" pest ask 1
+# With so many that it would take all descriptors, if those that are to be closed were kept.
+most=$(prlimit --pid "${pids[tcpkd]}" --nofile --output SOFT --raw --noheadings)
+prlimit --pid "${pids[tcpkd]}" --nofile=$((descriptors_now + 700)):
+start flood near $stranger "$tmp/run_pest" "$socket" flood 2000
+await flood ready
+tries_as "" "beside a flood root" pest ask 1
+tries_as "$other" "beside a flood another user" pest ask 1
+check "flood: tcpkd has as many descriptors as before" within 10000 same_as_now
+ended flood KILL
+prlimit --pid "${pids[tcpkd]}" --nofile="$most:"
+# Who leaves holds nobody up.
+stdin=$tmp/tell
+start leave near $nobody "$tmp/run_pest" "$socket" leave 30
+stdin=/dev/null
+await leave open
+kill -STOP "${pids[tcpkd]}"
+echo go >&"$tell"
+await leave gone
+kill -CONT "${pids[tcpkd]}"
+finish leave
+told leave "leave"
 # The dead are not served.
 stdin=$tmp/tell
 start burst near $nobody "$tmp/run_pest" "$socket" burst 500
@@ -196,10 +228,19 @@ check "burst: tcpkd has as many descriptors as before" within 10000 same_as_now
 start crowd near $nobody "$tmp/run_pest" "$socket" crowd
 await crowd ready
 told crowd "crowd"
-tries_as "$other" "beside a crowd another user" pest ask
+tries_as "$other" "beside a crowd another user" pest ask 1
 ended crowd KILL
 check "crowd: tcpkd has as many descriptors as before" within 1000 same_as_now
-tries "after the crowd" pest ask
+tries "after the crowd" pest ask 1
+# Of many users, whom the policy knows or not.
+for first in 200001 300001; do
+	start crowds near "$tmp/run_pest" "$socket" crowds $first 8
+	await crowds ready
+	tries_as "" "beside crowds of users from $first on root" pest ask 1
+	tries_as "$other" "beside crowds of users from $first on another user" pest ask 1
+	ended crowds KILL
+	check "crowds: tcpkd has as many descriptors as before" within 5000 same_as_now
+done
 
 # No descriptor for one more: he waits, and tcpkd does not look for him all the time.
 most=$(prlimit --pid "${pids[tcpkd]}" --nofile --output SOFT --raw --noheadings)
@@ -215,11 +256,43 @@ sleeps() {
 }
 check "without descriptors: tcpkd sleeps" within 5000 sleeps
 ended crowd KILL
-tries "without descriptors, afterwards" pest ask
+tries "without descriptors, afterwards" pest ask 1
 prlimit --pid "${pids[tcpkd]}" --nofile="$most:"
 # Of root, whom tcpkd opens as many as he likes: so that they die in all places.
 tries_as "" "death" pest death "${SEED:-1}" 200
 check "death: tcpkd has as many descriptors as before" within 1000 same_as_now
+
+# Rings that stay when their clients have gone, and one tcpkd, too.
+stdin=$tmp/tell
+start hoard near $nobody "$tmp/run_pest" "$socket" hoard $((64 << 20)) $((16 << 20))
+stdin=/dev/null
+await hoard ready
+ended tcpkd KILL
+start_helper
+echo go >&"$tell"
+finish hoard
+told hoard "hoard"
+
+# Those that do not come back to the tcpkd that there is, cost it little.
+cost() { # ticks for a thousand connections that ask
+	local before
+	before=$(used)
+	tries_as "" "a thousand times root" pest ask 1000
+	cost=$(($(used) - before))
+}
+used() {
+	awk '{ print $14 + $15 }' "/proc/${pids[tcpkd]}/stat"
+}
+cost
+alone=$cost
+start open near $nobody "$tmp/run_pest" "$socket" open 30
+await open open
+ended tcpkd KILL
+start_helper
+cost
+check "beside clients that do not come back: $cost ticks, without $alone" [ "$cost" -lt $((3 * alone + 20)) ]
+echo "beside clients that do not come back: $cost ticks, without $alone"
+ended open KILL
 
 # The clients are another tcpkd's, and somebody else comes for them.
 stdin=$tmp/tell
@@ -248,6 +321,12 @@ ended victim KILL
 ended victim2 KILL
 check "no client, no TAP" within 1000 quiet
 check "as many descriptors as at first" within 1000 same_descriptors
+
+# A kernel that can refuse descriptors, if this is one.
+ended tcpkd TERM
+tcpkd=$newer
+start_helper
+tries "by this kernel" pest refused
 transfer "after all that" near $here "--tcpk --helper $socket --send 1000000" far "--kernel --send 1000000"
 
 # Whatever becomes of tcpkd, a TAP lets out nothing that is not its client's; and goes where nobody watches it any more.
