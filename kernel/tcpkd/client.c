@@ -1,6 +1,7 @@
 #include "kernel/tcpkd/client.h"
 
 #include "kernel/tcpkd/connection.h"
+#include "kernel/tcpkd/reservation.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -9,13 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define RING_DEFAULT (4U << 20)
 #define TRIES 256 /* of ports that may be taken */
-#define KEPT_BACK 64
 
 /* ---- their coming and going ---- */
 
@@ -138,15 +137,6 @@ bool clients_trust(const struct clients *all, uid_t uid)
 	return uid == 0 || uid == all->self;
 }
 
-/* Some descriptors are kept for connections, so that nobody's claims keep others out; which the kernel numbers from the
- * lowest that is free. */
-static bool is_kept_back(int fd)
-{
-	struct rlimit most;
-
-	return !getrlimit(RLIMIT_NOFILE, &most) && (rlim_t)fd + KEPT_BACK >= most.rlim_cur;
-}
-
 /* ---- claims ---- */
 
 static struct claim *find(const struct client *c, const struct tcpkd_request *q)
@@ -155,29 +145,6 @@ static struct claim *find(const struct client *c, const struct tcpkd_request *q)
 		if (c->claims[i].key.local == q->local && c->claims[i].key.local_port == q->local_port)
 			return &c->claims[i];
 	return NULL;
-}
-
-/* Takes an address and port, or any port for 0, from the kernel's TCP, so that it gives them to nobody else. */
-static int reserve(uint32_t ip, uint16_t *port)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = ip, .sin_port = *port };
-	socklen_t len = sizeof a;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (fd >= 0 && is_kept_back(fd)) {
-		close(fd);
-		return -EDQUOT;
-	}
-	if (fd >= 0 && !bind(fd, (struct sockaddr *)&a, sizeof a) && !getsockname(fd, (struct sockaddr *)&a, &len)) {
-		*port = a.sin_port;
-		return fd;
-	}
-	if (fd >= 0) {
-		int e = errno;
-		close(fd);
-		errno = e;
-	}
-	return -errno;
 }
 
 /* Whether a claim is of that, too, and has lost its reservation: the kernel's TCP knows nothing of it then, and of two
@@ -197,7 +164,7 @@ static bool is_lost(const struct clients *all, uint32_t ip, uint16_t port)
 /* The same, unless somebody has claimed it. */
 static int reserve_new(const struct clients *all, uint32_t ip, uint16_t *port)
 {
-	int fd = reserve(ip, port);
+	int fd = reservation_make(ip, port);
 
 	if (fd < 0 || !is_lost(all, ip, *port))
 		return fd;
@@ -208,7 +175,7 @@ static int reserve_new(const struct clients *all, uint32_t ip, uint16_t *port)
 /* Any port, of those that the policy allows: mostly the kernel's choice is one. */
 static int reserve_any(const struct clients *all, const struct client *c, uint32_t ip, uint16_t *port)
 {
-	int fd = reserve(ip, port);
+	int fd = reservation_make(ip, port);
 	uint32_t number = ntohs(*port) * 40503U;
 
 	if (fd < 0 || (policy_allows(all->policy, &c->peer, ntohs(*port)) && !is_lost(all, ip, *port)))
@@ -380,7 +347,7 @@ static int open_new(struct clients *all, struct client *c, const struct tcpkd_re
 	e = free_index(all, &c->index);
 	if (!e)
 		e = devices_make_tap(all->devices, c->peer.uid, &tap);
-	if (!e && is_kept_back(tap.fd)) {
+	if (!e && reservation_is_kept_back(tap.fd)) {
 		close(tap.fd);
 		e = -EDQUOT;
 	}
@@ -508,11 +475,19 @@ bool client_request(struct clients *all, struct client **who, const void *messag
 
 /* ---- from before ---- */
 
+static void tell(const struct claim *c)
+{
+	char text[INET_ADDRSTRLEN];
+
+	fprintf(stderr, "tcpkd: port %u of %s is a client's and %s%s\n", ntohs(c->key.local_port),
+		inet_ntop(AF_INET, &c->key.local, text, sizeof text), c->reserved >= 0 ? "reserved again" :
+		"could not be reserved again, which is tried until it can: ", c->reserved >= 0 ? "" : strerror(-c->reserved));
+}
+
 static void adopt_claim(struct clients *all, const struct table_key *k, uint32_t index)
 {
 	struct claim found = { .key = *k };
 	struct client *c = all->first;
-	char text[INET_ADDRSTRLEN];
 
 	while (c && c->index != index)
 		c = c->next;
@@ -520,12 +495,10 @@ static void adopt_claim(struct clients *all, const struct table_key *k, uint32_t
 		table_remove_claim(all->table, k);
 		return;
 	}
-	found.reserved = reserve(k->local, &found.key.local_port);
+	found.reserved = reservation_make(k->local, &found.key.local_port);
 	if (found.reserved < 0) {
 		all->lost++;
-		fprintf(stderr, "tcpkd: port %u of %s is a client's and could not be reserved again, which is tried until it "
-			"can: %s\n", ntohs(k->local_port), inet_ntop(AF_INET, &k->local, text, sizeof text),
-			strerror(-found.reserved));
+		tell(&found);
 	}
 	c->claims[c->claim_count++] = found;
 }
@@ -577,8 +550,11 @@ static void reserve_lost(struct clients *all)
 
 			if (claim->reserved >= 0)
 				continue;
-			claim->reserved = reserve(claim->key.local, &claim->key.local_port);
-			all->lost -= claim->reserved >= 0;
+			claim->reserved = reservation_make(claim->key.local, &claim->key.local_port);
+			if (claim->reserved < 0)
+				continue;
+			all->lost--;
+			tell(claim);
 		}
 }
 

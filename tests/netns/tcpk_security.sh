@@ -312,10 +312,9 @@ await squatter 'listening on'
 start_helper
 ended squatter KILL
 tries "claims, of what could not be reserved" intruder claims $here
-reserved() {
-	at near timeout 5 socat -u OPEN:/dev/null "TCP:127.0.0.1:9,bind=$here:$1" 2>&1 | grep -q 'Address already in use'
-}
-check "what could not be reserved is, once it is free" within 3000 reserved 7060
+await tcpkd 'port 7060 of 0.0.0.0 is a client.s and reserved again'
+at near timeout 5 socat -u OPEN:/dev/null "TCP:127.0.0.1:9,bind=$here:7060" >"$tmp/bound" 2>&1 || true
+check "what could not be reserved is, once it is free" grep -q 'Address already in use' "$tmp/bound"
 
 ended victim KILL
 ended victim2 KILL
@@ -366,7 +365,7 @@ guarded() { # DEVICE
 inject
 not_let_out "while tcpkd serves"
 at near ip link set "$device" name renamed
-tries "a TAP with another name: meanwhile" pest ask
+tries "a TAP with another name: meanwhile" pest ask 1
 not_let_out "a TAP with another name"
 ended tcpkd KILL
 serve "$tmp/bpf/tcpkd"
