@@ -368,7 +368,8 @@ $(TESTS): $(B)/tests/%: $(B)/tests/%.o $(TESTS_O) $(TOOLS_O) $(LIB)
 # Parts of tcpkd, without its maps and devices: tests/tcpkd_fake.c has others in their place.
 TCPKD_POLICY_O := $(call object,$(KERNEL_RL_C))
 TCPKD_CONNECTION_O := $(call object,kernel/tcpkd/connection.c)
-TCPKD_CLIENT_O := $(call object,kernel/tcpkd/client.c kernel/tcpkd/bucket.c kernel/tcpkd/reservation.c) $(TCPKD_CONNECTION_O) $(TCPKD_POLICY_O)
+TCPKD_CLIENT_O := $(call object,kernel/tcpkd/client.c kernel/tcpkd/bucket.c kernel/tcpkd/reservation.c) \
+	$(TCPKD_CONNECTION_O) $(TCPKD_POLICY_O)
 $(B)/tests/tcpkd_policy: $(TCPKD_POLICY_O)
 $(B)/tests/tcpkd_client $(B)/tests/tcpkd_clients: $(TCPKD_CLIENT_O)
 $(B)/tests/tcpkd_connection: $(TCPKD_CONNECTION_O)

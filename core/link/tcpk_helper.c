@@ -55,8 +55,8 @@ static bool take_two(struct msghdr *m, int fds[2])
 	return true;
 }
 
-/* The next answer, whatever it says: 0. fds: two that may come with it, or NULL. -ENETDOWN: there is no helper any more;
- * -ETIMEDOUT: it has yet to answer, or, with MSG_DONTWAIT, has said nothing more. */
+/* The next answer, whatever it says: 0. fds: two that may come with it, or NULL. -ENETDOWN: there is no helper any
+ * more; -ETIMEDOUT: it has yet to answer, or, with MSG_DONTWAIT, has said nothing more. */
 static int hear(int fd, struct tcpkd_reply *r, int fds[2], int flags)
 {
 	union control control;

@@ -1,5 +1,5 @@
-/* tcpkd, as its client sees it: a socket on which each question has one answer, in order (kernel/uapi/tcpk.h). Private to
- * core/link/.
+/* tcpkd, as its client sees it: a socket on which each question has one answer, in order (kernel/uapi/tcpk.h). Private
+ * to core/link/.
  *
  * Who releases an address does not wait for the answer; who asks does, for a few seconds. What was asked goes on
  * meanwhile: an answer that nobody waits for any more is passed over by its number, and what it grants is given back. A
@@ -25,12 +25,12 @@ struct tcpk_helper {
 	struct sockaddr_un path;
 };
 
-/* fds: ring and TAP, the caller's to close whatever this returns; -1: it did not come to that. *reply is the helper's. 0,
- * its refusal, or -ENAMETOOLONG; -EPROTONOSUPPORT: there is none; -ENETDOWN: it is there, and does not answer; -EPROTO:
- * of another version; else as connect(2). */
+/* fds: ring and TAP, the caller's to close whatever this returns; -1: it did not come to that. *reply is the helper's.
+ * 0, its refusal, or -ENAMETOOLONG; -EPROTONOSUPPORT: there is none; -ENETDOWN: it is there, and does not answer;
+ * -EPROTO: of another version; else as connect(2). */
 int tcpk_helper_open(struct tcpk_helper *, const char *path, uint32_t ring_bytes, struct tcpkd_reply *, int fds[2]);
-/* Asks, and waits for the answer. What is to be released comes first. 0, the helper's refusal, or -ENETDOWN: there is no
- * answer. */
+/* Asks, and waits for the answer. What is to be released comes first. 0, the helper's refusal, or -ENETDOWN: there is
+ * no answer. */
 int tcpk_helper_ask(struct tcpk_helper *, struct tcpkd_request *, struct tcpkd_reply *);
 /* Does not wait for a helper that is there: where it cannot be told now, it is told later. */
 void tcpk_helper_release(struct tcpk_helper *, const struct link_addr *);

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The socket, close-on-exec; *port 0: any, which is then in it. Both in the network's order. -EADDRINUSE, -EADDRNOTAVAIL;
- * -EDQUOT: it would be of the descriptors that are kept back. */
+/* The socket, close-on-exec; *port 0: any, which is then in it. Both in the network's order. -EADDRINUSE,
+ * -EADDRNOTAVAIL; -EDQUOT: it would be of the descriptors that are kept back. */
 int reservation_make(uint32_t ip, uint16_t *port);
 /* Some descriptors are kept for connections, so that nobody's claims keep others out; which the kernel numbers from the
  * lowest that is free. Whether this is one. */

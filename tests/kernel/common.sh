@@ -116,7 +116,8 @@ make_guest() {
 	# Busybox's shell has an ip of its own, and iproute2's wants to be called so.
 	printf '#!/bin/sh\nexec %s "$@"\n' "$(command -v ip)" >"$root/bin/iproute"
 	chmod +x "$root/bin/iproute"
-	[ -z "$release" ] || put_modules "$root" "$release" tun veth vrf nf_tables nft_ct nft_numgen nf_conntrack nf_defrag_ipv4
+	[ -z "$release" ] || put_modules "$root" "$release" tun veth vrf nf_tables nft_ct nft_numgen nf_conntrack \
+		nf_defrag_ipv4
 	cp "$module" "$root/tcpk.ko"
 	cp tests/kernel/init "$root/init"
 	cp tests/kernel/*.nft "$root/tests/"

@@ -197,7 +197,8 @@ many() {
 	finish receiver
 	check "$what: all has come" [ "$(said sender sent)" = "$(said receiver received)" ]
 	# Each is promised TCPU_RCVBUF_SHARE_MIN in any case: so many may be too many for the ring, and TCP repairs it.
-	[ $(($2 * 8192)) -gt "$3" ] || check "$what: $(counted receiver dropped_in) dropped" [ "$(counted receiver dropped_in)" = 0 ]
+	[ $(($2 * 8192)) -gt "$3" ] ||
+		check "$what: $(counted receiver dropped_in) dropped" [ "$(counted receiver dropped_in)" = 0 ]
 }
 for size in on off; do
 	offloads $size
