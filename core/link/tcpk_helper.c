@@ -107,30 +107,20 @@ static void owe(struct tcpk_helper *h, const struct link_addr *local)
 	h->owed = o;
 }
 
-static void forget(struct tcpk_helper *h, bool (*which)(const struct tcpk_helper *, const struct tcpk_owed *))
+static void forget_answered(struct tcpk_helper *h)
 {
 	struct tcpk_owed **at = &h->owed;
 
 	while (*at) {
 		struct tcpk_owed *o = *at;
 
-		if (!which(h, o)) {
+		if (!o->number || o->number > h->answered) {
 			at = &o->next;
 			continue;
 		}
 		*at = o->next;
 		free(o);
 	}
-}
-
-static bool is_answered(const struct tcpk_helper *h, const struct tcpk_owed *o)
-{
-	return o->number && o->number <= h->answered;
-}
-
-static bool is_any(const struct tcpk_helper *h, const struct tcpk_owed *o)
-{
-	return h && o;
 }
 
 /* The next answer. What it grants nobody waits for, unless it is that of the question `number`. */
@@ -141,21 +131,32 @@ static int hear_next(struct tcpk_helper *h, struct tcpkd_reply *r, uint64_t numb
 	if (e)
 		return e;
 	h->answered = r->cursor;
-	forget(h, is_answered);
+	forget_answered(h);
 	if (r->cursor != number && r->status == 0 && r->local_port)
 		owe(h, &(struct link_addr){ r->local, r->local_port });
 	return 0;
+}
+
+/* All that has been answered. -ETIMEDOUT, mostly: as hear. */
+static int hear_all(struct tcpk_helper *h)
+{
+	struct tcpkd_reply r;
+	int e;
+
+	do
+		e = hear_next(h, &r, 0, MSG_DONTWAIT);
+	while (!e);
+	return e;
 }
 
 /* Another helper may have come. What the one before had been asked it may not have done. */
 static int dial_again(struct tcpk_helper *h)
 {
 	const struct tcpkd_request q = { .abi = TCPK_ABI, .verb = TCPKD_RESUME, .cursor = h->token };
-	struct tcpkd_reply r, late;
+	struct tcpkd_reply r;
 	int fd = dial(&h->path), e = fd < 0 ? -ENETDOWN : ask_alone(fd, &q, &r, NULL);
 
-	while (!hear_next(h, &late, 0, MSG_DONTWAIT))
-		;
+	(void)hear_all(h);
 	h->again_us = e ? link_host_now_us() + ANSWER_SECONDS * SECOND_US : 0;
 	if (e) {
 		if (fd >= 0)
@@ -185,10 +186,8 @@ static int pay(struct tcpk_helper *h, bool waits)
 {
 	struct tcpk_owed *o;
 	struct tcpkd_reply r;
-	int e;
+	int e = hear_all(h);
 
-	while (!(e = hear_next(h, &r, 0, MSG_DONTWAIT)))
-		;
 	for (e = e == -ETIMEDOUT ? 0 : e; !e && (o = first_unasked(h));) {
 		struct tcpkd_request q = { .abi = TCPK_ABI, .verb = TCPKD_RELEASE, .local = o->local.ip,
 			.local_port = o->local.port, .cursor = h->asked + 1 };
@@ -260,7 +259,8 @@ int tcpk_helper_open(struct tcpk_helper *h, const char *path, uint32_t ring_byte
 		return h->fd;
 	for (unsigned i = 0; (e = ask_alone(h->fd, &q, r, fds)) == -EAGAIN && i < AGAIN_MOST; i++)
 		link_host_sleep(NULL, 0, link_host_now_us() + AGAIN_US);
-	h->token = r->cursor;
+	if (!e)
+		h->token = r->cursor;
 	return e;
 }
 
@@ -268,5 +268,10 @@ void tcpk_helper_close(struct tcpk_helper *h)
 {
 	if (h->fd >= 0)
 		close(h->fd);
-	forget(h, is_any);
+	while (h->owed) {
+		struct tcpk_owed *o = h->owed;
+
+		h->owed = o->next;
+		free(o);
+	}
 }

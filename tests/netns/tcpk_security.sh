@@ -201,26 +201,24 @@ tries_as "$other" "beside a flood another user" pest ask 1
 check "flood: tcpkd has as many descriptors as before" within 10000 same_as_now
 ended flood KILL
 prlimit --pid "${pids[tcpkd]}" --nofile="$most:"
+# while_stopped PEST SAYS ARGUMENTS...: when it has opened, it is told to go on, and tcpkd stands still until it says
+# that.
+while_stopped() {
+	stdin=$tmp/tell
+	start "$1" near $nobody "$tmp/run_pest" "$socket" "$1" "${@:3}"
+	stdin=/dev/null
+	await "$1" open
+	kill -STOP "${pids[tcpkd]}"
+	printf x >&"$tell"
+	await "$1" "$2"
+	kill -CONT "${pids[tcpkd]}"
+}
 # Who leaves holds nobody up.
-stdin=$tmp/tell
-start leave near $nobody "$tmp/run_pest" "$socket" leave 30
-stdin=/dev/null
-await leave open
-kill -STOP "${pids[tcpkd]}"
-echo go >&"$tell"
-await leave gone
-kill -CONT "${pids[tcpkd]}"
+while_stopped leave gone 30
 finish leave
 told leave "leave"
 # The dead are not served.
-stdin=$tmp/tell
-start burst near $nobody "$tmp/run_pest" "$socket" burst 500
-stdin=/dev/null
-await burst open
-kill -STOP "${pids[tcpkd]}"
-printf x >&"$tell"
-await burst ready
-kill -CONT "${pids[tcpkd]}"
+while_stopped burst ready 500
 printf x >&"$tell"
 finish burst
 told burst "burst"
