@@ -82,6 +82,7 @@ local laws = require "gen.laws"
 local pair = require "gen.pair"
 local layout = require "gen.layout"
 local move = require "gen.move"
+local trace = require "gen.trace"
 
 local M = {}
 
@@ -119,87 +120,7 @@ local LAYOUTS = {
 }
 local UNKEYED = { pair = true, recode = true, stuff = true, tap = true, pad = true }
 
--- Graphs ---------------------------------------------------------------------------------------------------------
-
--- What a function is given is a shape: a list of { word = name, half = whether its upper half is 0 }, { words = name,
--- n = how many } and { plain = value }.
--- n = nil stands for no table at all but a word. Fills the shape with what take(name) gives.
-local function arguments(shape, take)
-	local list = {}
-	for k, item in ipairs(shape) do
-		if item.word then
-			list[k] = take(item.word, item.half)
-		elseif item.words then
-			list[k] = {}
-			for j = 1, item.n do list[k][j] = take(item.words .. "." .. j) end
-		elseif item.params then
-			list[k] = {}
-			for _, p in ipairs(item.params) do
-				list[k][p.name] = {}
-				for j = 1, p.words do list[k][p.name][j] = take(p.name .. "." .. j) end
-			end
-		else
-			list[k] = item.plain
-		end
-	end
-	return list
-end
-
--- The graph of that function of the stage. results(v) makes the list of words of what it returns.
-local function trace(d, name, bits, shape, results)
-	local domain = graph.new(bits)
-	local g = { bits = bits, inputs = {}, scope = domain.scope }
-	local given = arguments(shape, function(word, half)
-		local input, handle = domain.input(word)
-		input.half = half
-		g.inputs[#g.inputs + 1] = input
-		return handle
-	end)
-	ops.with(domain, function()
-		sandbox.run(d.file, d.line(name), function(...) g.results = results(d.fields[name](...)) end,
-			unpack(given, 1, #shape))
-	end)
-	-- Calls the function itself with these words.
-	function g.call(words)
-		local k = 0
-		return results(d.fields[name](unpack(arguments(shape, function()
-			k = k + 1
-			return words[k]
-		end), 1, #shape)))
-	end
-	g.field, g.file, g.line = name, d.file, d.line(name)
-	local line = not (d.fields.insecure or d.fields.public) and graph.find(g.scope, "lookup")
-	if line then
-		sandbox.fail(d.file, line, "lookup() in %s, expected none where its time may tell a secret; compute it, or say "
-			.. "public = true or insecure = true", name)
-	end
-	return g
-end
-
--- What makes the list of words of what a function returns: one word, or a table of n.
-local function one(name)
-	return function(v) return { ops.word(v, string.format("what %s returns", name)) } end
-end
-local function many(name, n)
-	return function(v) return ops.tuple(v, string.format("what %s returns", name), n) end
-end
-local function word_or_words(name, n) return n and many(name, n) or one(name) end
-
-local function item(name, n) return n and { words = name, n = n } or { word = name } end
-
--- choose() has no meaning for a vector of words.
-local function no_choice(d, g)
-	local line = graph.find(g.scope, "choose")
-	if line then
-		sandbox.fail(d.file, line, "choose() in %s, expected none in what vectors do; data must not decide here",
-			g.field)
-	end
-	line = d.fields.kind ~= "map" and graph.find(g.scope, "lookup")
-	if line then
-		sandbox.fail(d.file, line, "lookup() in %s, expected none in what vectors do, but in a map; compute it", g.field)
-	end
-	return g
-end
+local one, many, word_or_words, item = trace.one, trace.many, trace.word_or_words, trace.item
 
 -- Kinds ----------------------------------------------------------------------------------------------------------
 
@@ -237,11 +158,11 @@ local function check_keyed(d, bits, must)
 		field.fail(d, missing, "field '%s' is missing, expected params and begin together; add it", missing)
 	end
 	check_params(d, bits)
-	d.begin = trace(d, "begin", bits, { { params = d.params } }, many "begin")
+	d.begin = trace.of(d, "begin", bits, { { params = d.params } }, many "begin")
 	laws.agree(d, d.begin)
 	d.state_words = #d.begin.results
 	if d.fields.expand then
-		d.expand = trace(d, "expand", bits, { { params = d.params } }, many "expand")
+		d.expand = trace.of(d, "expand", bits, { { params = d.params } }, many "expand")
 		laws.agree(d, d.expand)
 		d.expand_words = #d.expand.results
 		d.state_words = d.state_words + d.expand_words
@@ -303,7 +224,7 @@ function check.map(d)
 	local n = d.words > 1 and d.words or nil
 	local shape = { item("w", n), { word = "i" }, { words = "s", n = d.state_words } }
 	local function way(name)
-		return check_moves(d, no_choice(d, trace(d, name, d.bits, shape, word_or_words(name, n))))
+		return check_moves(d, trace.no_choice(d, trace.of(d, name, d.bits, shape, word_or_words(name, n))))
 	end
 	d.apply = way "apply"
 	if d.moves and not (graph.is_identity(d.apply) and f.unit == 1) then
@@ -318,24 +239,15 @@ function check.map(d)
 	laws.map(d)
 end
 
--- The graph of that function for a k or n, made once.
-local function family(d, name, make)
-	local graphs = {}
-	return function(k)
-		graphs[k] = graphs[k] or no_choice(d, make(k))
-		return graphs[k]
-	end
-end
-
 local function trace_finish(d, acc, state)
 	local shape = { acc, state, d.pair and { word = "a" }, d.pair and { word = "n" } }
-	d.finish = trace(d, "finish", d.bits, shape, word_or_words("finish", d.value_words > 1 and d.value_words or nil))
+	d.finish = trace.of(d, "finish", d.bits, shape, word_or_words("finish", d.value_words > 1 and d.value_words or nil))
 end
 
 local function trace_last(d, acc, state, w)
 	local graphs = {}
 	function d.last(n)
-		graphs[n] = graphs[n] or trace(d, "last", d.bits, { acc, w, { plain = n }, state },
+		graphs[n] = graphs[n] or trace.of(d, "last", d.bits, { acc, w, { plain = n }, state },
 			word_or_words("last", d.acc_words))
 		return graphs[n]
 	end
@@ -357,7 +269,7 @@ local function check_fold_tail(d, acc, state, w)
 		if d.acc_words or f.unit > 8 or d.value_words > 1 or f.init ~= nil then
 			field.fail(d, "tail", "tail is \"zero\" of a fold of several words or with init, expected \"last\"; describe last()")
 		end
-		d.join = trace(d, "join", 64, { { word = "a" }, { word = "b" }, { word = "len_a" } }, one "join")
+		d.join = trace.of(d, "join", 64, { { word = "a" }, { word = "b" }, { word = "len_a" } }, one "join")
 	else
 		trace_last(d, acc, state, w)
 	end
@@ -407,8 +319,8 @@ function check.fold(d)
 	local w = item("w", d.words > 1 and d.words or nil)
 	w.half = f.unit == 4
 	local results = d.acc_words
-	d.step = family(d, "step", function(k)
-		return trace(d, "step", d.bits, { acc, w, { plain = k }, state }, word_or_words("step", results))
+	d.step = trace.family(d, "step", function(k)
+		return trace.of(d, "step", d.bits, { acc, w, { plain = k }, state }, word_or_words("step", results))
 	end)
 	if f.steps then
 		if d.words > 1 then
@@ -416,15 +328,15 @@ function check.fold(d)
 		end
 		local of = {}
 		function d.steps(k, n)
-			of[n] = of[n] or family(d, "steps", function(distance)
-				return trace(d, "steps", d.bits, { acc, { words = "w", n = n }, { plain = distance }, state },
+			of[n] = of[n] or trace.family(d, "steps", function(distance)
+				return trace.of(d, "steps", d.bits, { acc, { words = "w", n = n }, { plain = distance }, state },
 					word_or_words("steps", results))
 			end)
 			return of[n](k)
 		end
 	end
-	d.merge = family(d, "merge", function(k)
-		return trace(d, "merge", d.bits, { item("a", results), item("b", results), { plain = k }, state },
+	d.merge = trace.family(d, "merge", function(k)
+		return trace.of(d, "merge", d.bits, { item("a", results), item("b", results), { plain = k }, state },
 			word_or_words("merge", results))
 	end)
 	trace_finish(d, acc, state)
@@ -444,15 +356,15 @@ function check.hash(d)
 	end
 	check_keyed(d, 128)
 	local state = { words = "s", n = d.state_words }
-	d.init = trace(d, "init", 128, { state }, many "init")
+	d.init = trace.of(d, "init", 128, { state }, many "init")
 	d.acc_words, d.zero = #d.init.results, {}
 	if d.acc_words < 1 or d.acc_words > 4 then
 		field.fail(d, "init", "init returns %d words, expected 1 to 4; fold to fewer", d.acc_words)
 	end
 	for k = 1, d.acc_words do d.zero[k] = 0 end
 	local acc = item("acc", d.acc_words)
-	d.step = family(d, "step", function()
-		return trace(d, "step", 128, { acc, item("w", 4), state }, many("step", d.acc_words))
+	d.step = trace.family(d, "step", function()
+		return trace.of(d, "step", 128, { acc, item("w", 4), state }, many("step", d.acc_words))
 	end)
 	trace_finish(d, acc, state)
 	for _, g in ipairs { d.init, d.step(1), d.finish } do laws.agree(d, g) end
@@ -475,7 +387,7 @@ function check.stream(d)
 		field.fail(d, "unit", "unit is %d, expected %d of words of %d bits; correct it", d.fields.unit, unit, d.bits)
 	end
 	check_keyed(d, d.bits, true)
-	d.block = no_choice(d, trace(d, "block", d.bits, { { words = "s", n = d.state_words }, { word = "i" } },
+	d.block = trace.no_choice(d, trace.of(d, "block", d.bits, { { words = "s", n = d.state_words }, { word = "i" } },
 		d.bits == 128 and one "block" or many("block", M.BLOCK_WORDS)))
 	laws.agree(d, d.block)
 end
@@ -484,7 +396,7 @@ function check.reframe(d)
 	field.check_integer(d, "every", 1, 65536, "bytes")
 	d.every, d.bits = d.fields.every, 32
 	check_keyed(d, 32)
-	d.mark = trace(d, "mark", 32, { { word = "i" }, { words = "s", n = d.state_words } }, many "mark")
+	d.mark = trace.of(d, "mark", 32, { { word = "i" }, { words = "s", n = d.state_words } }, many "mark")
 	d.size = 4 * #d.mark.results
 	if d.size < 4 or d.size > 64 then
 		field.fail(d, "mark", "mark returns %d words, expected 1 to 16; make it that long", d.size / 4)
@@ -510,13 +422,13 @@ function check.recode(d)
 				f.from > 1 and "describe" or "remove")
 		end
 	end
-	d.apply = no_choice(d, trace(d, "apply", 32, { { word = "w" } }, one "apply"))
-	d.inverse = no_choice(d, trace(d, "inverse", 32, { { word = "w" } }, many("inverse", 2)))
+	d.apply = trace.no_choice(d, trace.of(d, "apply", 32, { { word = "w" } }, one "apply"))
+	d.inverse = trace.no_choice(d, trace.of(d, "inverse", 32, { { word = "w" } }, many("inverse", 2)))
 	d.last = {}
 	for n = 1, f.from - 1 do
-		d.last[n] = trace(d, "last", 32, { { word = "w" }, { plain = n } }, one "last")
+		d.last[n] = trace.of(d, "last", 32, { { word = "w" }, { plain = n } }, one "last")
 	end
-	d.unlast = f.unlast and trace(d, "unlast", 32, { { word = "w" } }, many("unlast", 3))
+	d.unlast = f.unlast and trace.of(d, "unlast", 32, { { word = "w" } }, many("unlast", 3))
 	laws.recode(d)
 end
 

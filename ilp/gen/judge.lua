@@ -6,6 +6,7 @@
 -- them piece by piece, a shorter one where marks come in or go out, nothing being kept between two pieces but what a
 -- machine carries, the last bytes machine by machine: all that comes out, bytes and values, is then what comes out
 -- when each machine has all of the data before the next begins.
+local octets = require "gen.bytes"
 local oracle = require "gen.oracle"
 
 local M = {}
@@ -36,9 +37,9 @@ local function bytes_of(n, seed)
 	return bytes
 end
 
-local part, append = oracle.part, oracle.append
+local part, append = octets.part, octets.append
 
-local function equal(a, b) return #a == #b and oracle.shared(a, b) == #a end
+local function equal(a, b) return #a == #b and octets.shared(a, b) == #a end
 
 -- The machines from first to last, piece by piece: the bytes that come out and the values of folds.
 local function in_pieces(machines, first, last, bytes, piece)

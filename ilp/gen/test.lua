@@ -10,6 +10,7 @@
 --		those of the ADU before, the others, the values' bytes
 --	u32 damages, each: u32 ADU, u32 place, u8 what is xored to the byte there (0: the bytes end there),
 --		u8 whether it is noticed
+local octets = require "gen.bytes"
 local oracle = require "gen.oracle"
 local text = require "gen.text"
 
@@ -131,8 +132,8 @@ local function kept(inputs, all, chain, values, order)
 	local function back(bytes)
 		local wire, sent = oracle.run(send, bytes)
 		local data, came = oracle.run(recv, wire)
-		for name, bytes_ in pairs(sent) do
-			if oracle.shared(bytes_, came[name]) < #bytes_ then return data, false end
+		for name, value in pairs(sent) do
+			if octets.shared(value, came[name]) < #value then return data, false end
 		end
 		return data, true
 	end
@@ -142,13 +143,13 @@ local function kept(inputs, all, chain, values, order)
 		longest = math.min(longest, #inputs[k], #inputs[count + k])
 	end
 	local function add(from, n, to)
-		local whole = oracle.part(inputs[to], 1, n)
-		local data, same = back(oracle.part(inputs[from], 1, n))
-		if #data == n and oracle.shared(data, whole) == n and (from == to or same) then list[#list + 1] = { from, n, to } end
+		local whole = octets.part(inputs[to], 1, n)
+		local data, same = back(octets.part(inputs[from], 1, n))
+		if #data == n and octets.shared(data, whole) == n and (from == to or same) then list[#list + 1] = { from, n, to } end
 	end
 	for _, adu in ipairs(all) do
 		local k = adu[1]
-		local n = #back(oracle.part(inputs[k], 1, adu[2]))
+		local n = #back(octets.part(inputs[k], 1, adu[2]))
 		if n <= longest and not seen[k .. " " .. n] then
 			seen[k .. " " .. n] = true
 			add(k, n, k)
@@ -177,12 +178,12 @@ function M.vectors(chain, order, extent)
 	local all, sent, before = adus(extent, next), {}, {}
 	if loses(chain) then longest, all = kept(inputs, all, chain, values, order) end
 	put(u32(longest) .. u16(#inputs))
-	for _, input in ipairs(inputs) do put(string_of(oracle.part(input, 1, longest))) end
+	for _, input in ipairs(inputs) do put(string_of(octets.part(input, 1, longest))) end
 	put(u32(#all))
 	for k, adu in ipairs(all) do
 		local input = inputs[adu[1]]
 		local wire, folded = oracle.run(send, fill(adu[2], function(i) return input[i] end))
-		local shared = oracle.shared(before, wire)
+		local shared = octets.shared(before, wire)
 		put(u16(adu[1] - 1) .. u16((adu[3] or adu[1]) - 1) .. u32(adu[2]))
 		put(u32(#wire) .. u32(shared) .. string_of(wire, shared + 1))
 		for _, stage in ipairs(list) do put(string_of(folded[stage.name])) end
