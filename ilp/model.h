@@ -7,7 +7,7 @@
  *
  * As a file, it is text, of whole numbers, in lines, in this order:
  *	tcpu-model 1
- *	abi 6                                  ILP_ABI
+ *	abi 8                                  ILP_ABI
  *	cpu AuthenticAMD b00f21 AMD EPYC       of whom it is: all of these must be the reader's;
  *	isa avx512
  *	compiler gcc 12.2.0                    ILP_COMPILER, of the loops

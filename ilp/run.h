@@ -17,7 +17,7 @@
 #endif
 
 /* What is declared here, as a number: loops that were made for another are not run. */
-#define ILP_ABI 7
+#define ILP_ABI 8
 
 /* Who compiles what includes this: "gcc 12.2.0". */
 #define ILP_TEXT_OF(x) #x
@@ -187,6 +187,7 @@ struct ilp_param {
 	const char *name; /* "chacha20.key" */
 	uint16_t offset, size;
 	bool expanded; /* what is expanded once for a key is made from it, among others: another value makes that stale */
+	bool secret;   /* nothing of it stays behind, and no time tells it */
 };
 
 /* What a fold has come to, once the ADU has ended: size bytes, as they are sent, ILP_VALUE_MAX at most. */

@@ -132,12 +132,9 @@ static int prepare(const struct point *p, struct room *r, unsigned i, uint8_t cl
 
 	memset(state, 0, r->state_size);
 	((struct ilp_state *)state)->row = 1 + p->isa;
-	for (const struct ilp_param *param = c->params; param && param->name; param++) {
-		const char *dot = strrchr(param->name, '.');
-
-		if (!dot || strcmp(dot, ".sink") != 0) /* a tap's is a function */
+	for (const struct ilp_param *param = c->params; param && param->name; param++)
+		if (param->secret)
 			fill(state + param->offset, param->size, all, random);
-	}
 	fill(r->plain, p->bytes, all, random);
 	r->len[i] = p->bytes;
 	if (p->direction == ILP_SEND) {
@@ -345,7 +342,7 @@ static size_t no_loop(void *state, uint8_t *dst, const uint8_t *src, size_t n, u
 }
 
 static const struct ilp_param planted_params[] = {
-	{ "planted.key", offsetof(struct planted_state, key), 16, false }, { NULL, 0, 0, false }
+	{ "planted.key", offsetof(struct planted_state, key), 16, false, true }, { NULL, 0, 0, false, false }
 };
 static const struct ilp_way planted_ways[ILP_SCHEDULES] = {
 	[ILP_FUSED] = { .name = "fused", .loops = "planted", .loop = { [ILP_SCALAR] = no_loop } }

@@ -3,6 +3,7 @@
 -- and the one without chooses.
 local expression = require "gen.expression"
 local fold = require "gen.fold"
+local frame = require "gen.frame"
 local isa_table = require "gen.isa"
 local pipe = require "gen.pipe"
 local stack = require "gen.stack"
@@ -166,6 +167,7 @@ local function emit_begin_row(t, plan, isa, name)
 	end
 	for _, stage in ipairs(plan.folds) do fold.emit_begin(t, stage, isa) end
 	for _, stage in ipairs(plan.chain.stages) do
+		if stage.kind == "reframe" then frame.emit_begin(t, stage) end
 		-- Who sets parameters without looking sets no function.
 		if stage.kind == "tap" then t:line("__builtin_memset(&s->%s_params, 0, 16);", stage.name) end
 		if stage.kind == "stuff" then t:line("__builtin_memset(s->%s_run, 0, %d);", stage.name, stage.run + 2) end

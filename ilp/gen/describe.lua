@@ -20,7 +20,7 @@
 --	         unit all bytes pass.)
 --	         moves = true with unit 1 and apply the identity: here the data goes to its destination
 --	fold     computes a value of the data, of `size` bytes. zero is the accumulator that adds nothing: a 64-bit word,
---	         or a table of such; init, that with which the data begins [zero]. step(acc, w, k, s) is acc with one unit
+--	         or a table of such; init, that with which the data begins [zero]; or init(s), which gives it. step(acc, w, k, s) is acc with one unit
 --	         more (4 bytes: w below 2^32; 8; 16: two words), which stands k units behind its last one; merge(a, b, k, s)
 --	         is a, then b, which ends k units later; both with k a plain number, a power of 2 up to 128 / unit (units of
 --	         16 bytes: 32). steps(acc, w, k, s), where it is less work: acc with #w units more (2, 4, 8), each k units
@@ -29,7 +29,8 @@
 --	         "memory" for as the machine has them). With word = 128, units are one such word, and so are accumulators.
 --	         tail = "zero": an incomplete last unit counts as if zeros followed, and units in any order, without params;
 --	         then join(a, b, len_a) is the value of len_a bytes that came to a followed by such that came to b.
---	         tail = "last": last(acc, w, n, s) takes the last n bytes, which zeros follow in w
+--	         tail = "last": last(acc, w, n, s) takes the last n bytes, which zeros follow in w. tail = "any": likewise,
+--	         and it is right anywhere, not at the end only: the data may be cut where it is no unit
 --	hash     a fold whose units, of 64 bytes, are folded one after another: init(s) is the accumulator with which the
 --	         data begins, step(acc, w, s) that with one unit more, four words of 128 bits; finish(acc, s), size and order
 --	         as of a fold. The data is filled up with a bit that is 1, zeros, and 64 bits, in that order, of how many
@@ -42,8 +43,9 @@
 --	         nonce and a counter of zeros is `zero`. most: bytes of data before the counter comes round; of more, end
 --	         says EFBIG. lengths(a, n) is the unit that ends what is authenticated: a bits that are associated with
 --	         the data, and n of it
---	reframe  puts mark(i, s), words of 32 bits as memory is to hold them, before each run i of `every` bytes. Its
---	         inverse takes them out and compares them
+--	reframe  puts mark(i, s), words of 32 bits as memory is to hold them, before each run i of `every` bytes; the first
+--	         behind first(s) bytes of data [0], `every` at most, a multiple of align [1]. Its inverse takes them out and
+--	         compares them
 --	recode   makes `to` bytes of `from`, 1 to 4 of each. apply(w) is given and returns a word of 32 bits that holds these
 --	         as memory does, zeros behind them; inverse(w) returns { word, bad }, bad being 0 where apply makes such.
 --	         Where `from` is more than 1, last(w, n) has the last n bytes of the data, fewer than that; and unlast(w), of
@@ -97,15 +99,16 @@ local FIELDS = {
 	map = { unit = "number", word = { 8, 16, 32, 64, optional = true }, apply = "function",
 		inverse = { "self", false, "function" }, moves = { true, false, optional = true }, tail = { "pass", "whole" } },
 	fold = { unit = { 4, 8, 16 }, word = { 64, 128, optional = true }, zero = { "number", "table" },
-		init = { "number", "table", optional = true }, step = "function", steps = { "function", optional = true },
+		init = { "number", "table", "function", optional = true }, step = "function", steps = { "function", optional = true },
 		merge = "function",
-		finish = "function", size = { 2, 4, 8, 16 }, order = { "big", "little", "memory" }, tail = { "zero", "last" },
+		finish = "function", size = { 2, 4, 8, 16 }, order = { "big", "little", "memory" }, tail = { "zero", "last", "any" },
 		join = { "function", optional = true }, last = { "function", optional = true } },
 	pair = pair.FIELDS,
 	hash = { unit = { 64 }, init = "function", step = "function", finish = "function", size = { 16, 32 },
 		order = { "big", "little" }, before = { "number", optional = true } },
 	stream = { unit = { 16, 64 }, word = { 32, 128, optional = true }, block = "function" },
-	reframe = { every = "number", mark = "function" },
+	reframe = { every = "number", mark = "function", first = { "function", optional = true },
+		align = { "number", optional = true } },
 	recode = { from = "number", to = "number", apply = "function", inverse = "function",
 		last = { "function", optional = true }, unlast = { "function", optional = true } },
 	stuff = { run = "number" },
@@ -257,6 +260,7 @@ local function check_fold_tail(d, acc, state, w)
 	local f = d.fields
 	local needs = f.tail == "zero" and "join" or "last"
 	local other = f.tail == "zero" and "last" or "join"
+	d.anywhere = f.tail ~= "last"
 	if not f[needs] or f[other] then
 		field.fail(d, f[needs] and other or needs, "tail is %q, expected %s() and no %s() with it; correct one of them",
 			f.tail, needs, other)
@@ -303,8 +307,8 @@ function check.fold(d)
 	local f = d.fields
 	d.acc_words = type(f.zero) == "table" and field.check_list(d, "zero", f.zero) or nil
 	d.zero = check_words(d, "zero")
-	d.init = f.init == nil and d.zero or check_words(d, "init")
-	if #d.init ~= #d.zero or #d.zero < 1 or #d.zero > 8 then
+	d.init = f.init == nil and d.zero or type(f.init) ~= "function" and check_words(d, "init") or nil
+	if d.init and #d.init ~= #d.zero or #d.zero < 1 or #d.zero > 8 then
 		field.fail(d, "init", "zero has %d words and init %d, expected the same, 1 to 8; correct one of them", #d.zero,
 			#d.init)
 	end
@@ -316,6 +320,7 @@ function check.fold(d)
 	d.words = f.unit * 8 > d.bits and 2 or 1
 	check_keyed(d, d.bits)
 	local acc, state = item("acc", d.acc_words), { words = "s", n = d.state_words }
+	d.init = d.init or trace.of(d, "init", d.bits, { state }, word_or_words("init", d.acc_words))
 	local w = item("w", d.words > 1 and d.words or nil)
 	w.half = f.unit == 4
 	local results = d.acc_words
@@ -393,15 +398,25 @@ function check.stream(d)
 end
 
 function check.reframe(d)
+	local f = d.fields
 	field.check_integer(d, "every", 1, 65536, "bytes")
-	d.every, d.bits = d.fields.every, 32
+	d.every, d.bits = f.every, 32
 	check_keyed(d, 32)
-	d.mark = trace.of(d, "mark", 32, { { word = "i" }, { words = "s", n = d.state_words } }, many "mark")
+	local state = { words = "s", n = d.state_words }
+	d.mark = trace.of(d, "mark", 32, { { word = "i" }, state }, many "mark")
 	d.size = 4 * #d.mark.results
 	if d.size < 4 or d.size > 64 then
 		field.fail(d, "mark", "mark returns %d words, expected 1 to 16; make it that long", d.size / 4)
 	end
 	laws.agree(d, d.mark)
+	if f.first then
+		d.align = f.align or 1
+		if f.align then field.check_integer(d, "align", 1, d.every, "bytes") end
+		d.first = trace.of(d, "first", 32, { state }, one "first")
+		laws.first(d)
+	elseif f.align then
+		field.fail(d, "align", "align is there without first, expected both; add first, or remove align")
+	end
 end
 
 function check.recode(d)

@@ -93,7 +93,7 @@ local function emit_tiled(t, inner, way, segment)
 	t:line("")
 	if segment.cuts then
 		t:open("for (size_t i = 0, m; i < n; i += m) {")
-		t:line("m = n - i < tile ? n - i : tile - %s(at + i + tile);", frame.over(way.direction, segment))
+		t:line("m = n - i < tile ? n - i : tile - %s(s, at + i + tile);", frame.over(way.direction, segment))
 	else
 		t:open("for (size_t i = 0; i < n; i += tile) {")
 		t:line("const size_t m = n - i < tile ? n - i : tile;")
@@ -257,11 +257,11 @@ local function emit_params(t, plan)
 	t:open("static const struct ilp_param params[] = {")
 	for _, stage in ipairs(plan.chain.stages) do
 		for _, p in ipairs(stage.params and state.params(stage) or {}) do
-			t:line("{ \"%s.%s\", offsetof(struct chain, %s_params.%s), %d, %s },", stage.name, p.name, stage.name, p.name,
-				p.size, adu.is_expanded(plan, stage, p.name))
+			t:line("{ \"%s.%s\", offsetof(struct chain, %s_params.%s), %d, %s, %s },", stage.name, p.name, stage.name, p.name,
+				p.size, adu.is_expanded(plan, stage, p.name), stage.begin ~= nil and not stage.fields.public)
 		end
 	end
-	t:line("{ NULL, 0, 0, false },")
+	t:line("{ NULL, 0, 0, false, false },")
 	t:close(";")
 	t:open("static const struct ilp_value values[] = {")
 	for _, stage in ipairs(plan.folds) do

@@ -267,29 +267,29 @@ end
 
 function M.value_call(stage, isa, to) return string.format("%s(s, %s)", function_name(stage, "value", isa), to) end
 
-function M.emit_begin(t, stage, isa)
-	if stage.serial then
-		local T, _, row = number(stage, isa)
-		local names = {}
-		for k = 1, stage.state_words do
-			names[k] = state_word(stage, T, "s->" .. stage.name .. "_state", k - 1)
-		end
-		t:open("{")
-		for k, w in ipairs(expression.emit(t, stage.init, names, T, "t", row)) do
-			t:line("const %s a%d = %s;", T, k, w)
-			t:line("STORE(s->%s + %d, a%d);", stage.name, k - 1, k)
-		end
-		t:home()
-		t:close()
-		t:line("s->%s_len[0] = %d, s->%s_len[1] = 0;", stage.name, stage.before, stage.name)
-		return
+-- What the data begins with, of the state.
+local function emit_init(t, stage, isa)
+	local T, _, row = number(stage, isa)
+	local names = {}
+	for k = 1, stage.state_words do names[k] = state_word(stage, T, "s->" .. stage.name .. "_state", k - 1) end
+	t:open("{")
+	for k, w in ipairs(expression.emit(t, stage.init, names, T, "t", row)) do
+		t:line("const %s a%d = %s;", T, k, w)
+		t:line("STORE(s->%s + %d, a%d);", stage.name, k - 1, k)
 	end
+	t:home()
+	t:close()
+end
+
+function M.emit_begin(t, stage, isa)
 	if not M.in_order(stage) then
 		t:line("s->%s = %s_nothing();", stage.name, stage.name)
-		return
+	elseif stage.init.results then
+		emit_init(t, stage, isa)
+	else
+		for k, w in ipairs(stage.init) do t:line("s->%s[%d] = %dull;", stage.name, k - 1, w) end
 	end
-	for k, w in ipairs(stage.init) do t:line("s->%s[%d] = %dull;", stage.name, k - 1, w) end
-	if stage.pair then t:line("s->%s_len[0] = s->%s_len[1] = 0;", stage.name, stage.name) end
+	if counted(stage) then t:line("s->%s_len[0] = %d, s->%s_len[1] = 0;", stage.name, stage.before or 0, stage.name) end
 end
 
 -- Loops ------------------------------------------------------------------------------------------------------------
@@ -313,15 +313,15 @@ function M.close(t, stage)
 	end
 end
 
--- One unit, in words of 64 bits, or the place in memory of that of 128.
-function M.scalar_step(t, stage, isa, words)
+-- One unit, in words of 64 bits, or the place in memory of that of 128; or, if `rest` is not nil, so many bytes of one.
+function M.scalar_step(t, stage, isa, words, rest)
 	if quads(stage) then
 		local T, loaded = number(stage, isa), {}
 		for k, w in ipairs(words) do loaded[k] = string.format("LOAD(%s, %s)", T, w) end
 		words = loaded
 	end
-	t:line("%s(%s_acc, %s%s);", function_name(stage, "step", isa), stage.name, table.concat(words, ", "),
-		M.state_argument(stage))
+	t:line("%s(%s_acc, %s%s%s);", function_name(stage, rest and "last" or "step", isa), stage.name,
+		table.concat(words, ", "), rest and ", " .. rest or "", M.state_argument(stage))
 end
 
 -- Additions of both halves of a 64-bit lane need no mask: the lane is added whole, modulo 2^64, beside its upper

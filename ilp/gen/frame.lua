@@ -29,26 +29,45 @@ function M.emit_functions(t, stage)
 	t:endfunc()
 end
 
--- The place behind a frame of what stands at that place before it.
-function M.behind(step, at)
-	local stage = step.stage
-	if step.kind == "behead" then return string.format("(%s > %d ? %s - %d : 0)", at, stage.size, at, stage.size) end
-	if step.kind == "insert" then
-		return string.format("(%s + (%s + %d) / %d * %d)", at, at, stage.every - 1, stage.every, stage.size)
-	end
-	local period = stage.every + stage.size
-	return string.format("(%s / %d * %d + (%s %% %d > %d ? %s %% %d - %d : 0))", at, period, stage.every, at, period,
-		stage.size, at, period, stage.size)
+-- C of how many bytes of data come before the first mark, where that is not none.
+local function first_of(stage) return string.format("s->%s_first", stage.name) end
+
+function M.emit_begin(t, stage)
+	if not stage.first then return end
+	local names = {}
+	for k = 1, stage.state_words do names[k] = string.format("s->%s_state[%d]", stage.name, k - 1) end
+	t:open("{")
+	t:line("%s = %s;", first_of(stage), expression.emit(t, stage.first, names, "uint32_t", "t")[1])
+	t:home()
+	t:close()
 end
 
--- Of a segment whose units are shifted (plan.lua): over(p), how many bytes p is behind the last place of the input at
+-- The place behind a frame of what stands at that place before it.
+function M.behind(step, at)
+	local stage, from = step.stage, at
+	if step.kind == "behead" then return string.format("(%s > %d ? %s - %d : 0)", at, stage.size, at, stage.size) end
+	if stage.first then from = string.format("(%s - %s)", at, first_of(stage)) end
+	local behind
+	if step.kind == "insert" then
+		behind = string.format("%s + (%s + %d) / %d * %d", at, from, stage.every - 1, stage.every, stage.size)
+	else
+		local period = stage.every + stage.size
+		behind = string.format("%s - %s / %d * %d - (%s %% %d < %d ? %s %% %d : %d)", at, from, period, stage.size, from,
+			period, stage.size, from, period, stage.size)
+	end
+	if not stage.first then return "(" .. behind .. ")" end
+	return string.format("(%s > %s ? %s : %s)", at, first_of(stage), behind, at)
+end
+
+-- Of a segment whose units are shifted (plan.lua): over(s, p), how many bytes p is behind the last place of the input at
 -- which it may be cut.
 function M.over(direction, segment) return string.format("%s_%d_over", direction, segment.number) end
 
 function M.emit_over(t, direction, segment)
 	if not segment.cuts then return end
-	t:func(string.format("static inline size_t %s(uint64_t p)", M.over(direction, segment)))
+	t:func(string.format("static inline size_t %s(const struct chain *s, uint64_t p)", M.over(direction, segment)))
 	t:line("size_t over = 0;")
+	t:line("(void)s;")
 	for _, cut in ipairs(segment.cuts) do
 		if cut.unit > 1 then
 			t:open("{")
@@ -128,14 +147,25 @@ local function emit_advance(t, loop, m)
 	t:line("%s;", table.concat(list, ", "))
 end
 
+-- Declares `marks`, how many there are up to the byte at that place, and `left`, how many bytes from there to the next
+-- one; `period` bytes are from one to another.
+local function emit_marks(t, stage, at, period)
+	if stage.first then
+		t:line("const uint64_t first = %s, marks = %s < first ? 0 : (%s - first) / %d + 1;", first_of(stage), at, at, period)
+	else
+		t:line("const uint64_t marks = %s / %d + 1;", at, period)
+	end
+	t:line("const size_t left = (size_t)(%smarks * %d - %s);", stage.first and "first + " or "", period, at)
+end
+
 local function emit_insert(t, loop, p, isa)
 	local stage, at, at1 = p.frame.stage, at_name(loop, p.frame), at_name(loop, p.frame, 1)
-	t:line("const size_t run = (size_t)(%s %% %d), m = n < %d - run ? n : %d - run;", at, stage.every, stage.every,
-		stage.every)
-	t:line("const uint64_t %s = %s + (%s / %d + 1) * %d;", at1, at, at, stage.every, stage.size)
-	t:open("if (run == 0) {")
+	emit_marks(t, stage, at, stage.every)
+	t:line("const size_t m = n < left ? n : left;")
+	t:line("const uint64_t %s = %s + marks * %d;", at1, at, stage.size)
+	t:open("if (left == %d%s) {", stage.every, stage.first and " && marks > 0" or "")
 	t:line("uint8_t mark[%d];", stage.size)
-	t:line("%s_mark(s, (uint32_t)(%s / %d), mark);", stage.name, at, stage.every)
+	t:line("%s_mark(s, (uint32_t)(marks - 1), mark);", stage.name)
 	if p.after and p.after.writes then
 		run(t, p.after, isa_table.ends_of(isa, t.by_row),
 			{ at = string.format("%s - %d", at1, stage.size), src = "mark", n = stage.size }, stage.size, stage.size)
@@ -171,17 +201,17 @@ end
 local function emit_remove(t, loop, p, isa)
 	local stage, at, at1 = p.frame.stage, at_name(loop, p.frame), at_name(loop, p.frame, 1)
 	local period = stage.every + stage.size
-	t:line("const size_t run = (size_t)(%s %% %d);", at, period)
-	t:open("if (run < %d) {", stage.size)
-	t:line("const size_t m = n < %d - run ? n : %d - run;", stage.size, stage.size)
+	emit_marks(t, stage, at, period)
+	t:open("if (left > %d) {", stage.every)
+	t:line("const size_t m = n < left - %d ? n : left - %d;", stage.every, stage.every)
 	t:line("uint8_t mark[%d];", stage.size)
-	t:line("%s_mark(s, (uint32_t)(%s / %d), mark);", stage.name, at, period)
+	t:line("%s_mark(s, (uint32_t)(marks - 1), mark);", stage.name)
 	emit_taken(t, loop, p, isa, stage.size, function(bytes)
-		return string.format("s->ilp.bad |= ilp_differ(%s, mark + run, m)", bytes)
+		return string.format("s->ilp.bad |= ilp_differ(%s, mark + (%d - left), m)", bytes, period)
 	end)
 	t:close()
-	t:line("const size_t m = n < %d - run ? n : %d - run;", period, period)
-	t:line("const uint64_t %s = %s / %d * %d + run - %d;", at1, at, period, stage.every, stage.size)
+	t:line("const size_t m = n < left ? n : left;")
+	t:line("const uint64_t %s = %s - marks * %d;", at1, at, stage.size)
 	emit_body(t, p, isa, "m")
 	if not p.body or not loops.uses(p.body, at1) then t:line("(void)%s;", at1) end
 end

@@ -95,12 +95,12 @@ local function inputs(machines, bytes)
 	return list, values
 end
 
--- Whether machines first … last are one loop on all of the trials, which are what inputs() gives.
-local function try_loop(machines, first, last, trials)
+-- Whether machines first … last are one loop on all of the trials, which have them, and what inputs() gives.
+local function try_loop(first, last, trials)
 	for _, piece in ipairs(PIECES) do
 		local good = true
 		for _, t in ipairs(trials) do
-			local out, values = in_pieces(machines, first, last, t.list[first], piece)
+			local out, values = in_pieces(t.machines, first, last, t.list[first], piece)
 			good = equal(out, t.list[last + 1])
 			for name, v in pairs(values) do good = good and equal(v, t.values[name]) end
 			if not good then break end
@@ -111,9 +111,9 @@ local function try_loop(machines, first, last, trials)
 end
 
 -- The same, tried once for each row of stages; what stands before them does not matter, but for the data it leaves.
-local function is_loop(machines, first, last, trials, known)
+local function is_loop(first, last, trials, known)
 	if first == last then return true end
-	local names, others, apart = {}, 0, false
+	local machines, names, others, apart = trials[1].machines, {}, 0, false
 	for k = first, last do
 		names[#names + 1] = machines[k].label
 		apart, others = apart or machines[k].apart, others + (machines[k].moves and 0 or 1)
@@ -121,12 +121,12 @@ local function is_loop(machines, first, last, trials, known)
 	-- What is apart has the data for itself: beside it there can be what does nothing to them.
 	if apart then return others == 1 end
 	local key = table.concat(names, " ")
-	if known[key] == nil then known[key] = try_loop(machines, first, last, trials) end
+	if known[key] == nil then known[key] = try_loop(first, last, trials) end
 	return known[key]
 end
 
-local function parameters(chain)
-	local values, next = {}, random(77)
+local function parameters(chain, next)
+	local values = {}
 	for _, stage in ipairs(chain.stages) do
 		for _, p in ipairs(stage.fields.params or {}) do
 			local bytes = {}
@@ -135,6 +135,33 @@ local function parameters(chain)
 		end
 	end
 	return values
+end
+
+-- Lengths of data on which it is tried: short ones, at which every stage must work, and some that have many pieces.
+local SHORT, LONG = 34, { 211, 250, 283 }
+local DRAWS = 2000 -- of parameters, at most
+
+-- Parameters, two sets of them if there are marks that begin somewhere: where data is tried, and at no larger multiple
+-- than they may, or what is wrong only there would not be seen; and at once.
+local function trial_parameters(chain, order)
+	local next, marked, list = random(77), false, {}
+	for _, stage in ipairs(chain.stages) do marked = marked or stage.first ~= nil end
+	if not marked then return { parameters(chain, next) } end
+	local function begins(values, at_once)
+		for k, m in ipairs(oracle.machines(chain, "send", values, order)) do
+			local align = chain.stages[k].align
+			if align and at_once and m.first > 0 then return false end
+			if align and not at_once and (m.first > SHORT or m.first / align % 2 ~= 1) then return false end
+		end
+		return true
+	end
+	for set, at_once in ipairs { false, true } do
+		for _ = 1, DRAWS do
+			list[set] = parameters(chain, next)
+			if begins(list[set], at_once) then break end
+		end
+	end
+	return list
 end
 
 -- Whether it can be undone: a stage that has no way back, or whose way back gives something else.
@@ -153,42 +180,40 @@ local function undone(chain, values, order, sent, data)
 	return not bad and equal(back, data)
 end
 
--- Lengths of data on which it is tried: short ones, at which every stage must work, and some that have many pieces.
-local SHORT, LONG = 34, { 211, 250, 283 }
-
 -- The fewest loops that the machines can be grouped in, one after another.
-local function fewest(machines, trials, known)
-	local least = { [0] = 0 }
-	for last = 1, #machines do
+local function fewest(trials, known)
+	local least, count = { [0] = 0 }, #trials[1].machines
+	for last = 1, count do
 		for first = last, 1, -1 do
-			if (not least[last] or least[first - 1] + 1 < least[last]) and is_loop(machines, first, last, trials, known) then
+			if (not least[last] or least[first - 1] + 1 < least[last]) and is_loop(first, last, trials, known) then
 				least[last] = least[first - 1] + 1
 			end
 		end
 	end
-	return least[#machines]
+	return least[count]
 end
 
 -- { illegal = true, why }, or { send = loops, recv = loops }. known: what was found out before, for the next calls; a
 -- table that is empty at first.
 function M.judge(chain, order, known)
-	local values = parameters(chain)
-	local send = oracle.machines(chain, "send", values, order)
 	local trials = { send = {}, recv = {} }
-	for n = 0, SHORT do
-		local data = bytes_of(n, 100 + n)
-		local list, bad = inputs(send, data)
-		if not list then return { illegal = true, why = bad } end
-		if not undone(chain, values, order, list[#list], data) then return { illegal = true, why = "cannot be undone" } end
+	for _, values in ipairs(trial_parameters(chain, order)) do
+		local send = oracle.machines(chain, "send", values, order)
+		for n = 0, SHORT do
+			local data = bytes_of(n, 100 + n)
+			local list, bad = inputs(send, data)
+			if not list then return { illegal = true, why = bad } end
+			if not undone(chain, values, order, list[#list], data) then return { illegal = true, why = "cannot be undone" } end
+		end
+		local recv = oracle.machines(chain, "recv", values, order)
+		for _, n in ipairs(LONG) do
+			local list, folded = inputs(send, bytes_of(n, n))
+			table.insert(trials.send, { machines = send, list = list, values = folded })
+			list, folded = inputs(recv, list[#list])
+			table.insert(trials.recv, { machines = recv, list = list, values = folded })
+		end
 	end
-	local recv = oracle.machines(chain, "recv", values, order)
-	for _, n in ipairs(LONG) do
-		local list, folded = inputs(send, bytes_of(n, n))
-		table.insert(trials.send, { list = list, values = folded })
-		list, folded = inputs(recv, list[#list])
-		table.insert(trials.recv, { list = list, values = folded })
-	end
-	return { send = fewest(send, trials.send, known), recv = fewest(recv, trials.recv, known) }
+	return { send = fewest(trials.send, known), recv = fewest(trials.recv, known) }
 end
 
 return M

@@ -1,6 +1,7 @@
 -- The laws that a description must obey for loops to be made from it, tried on numbers: its functions come to what
 -- their graphs come to, so that nothing but word operations decides; inverse undoes apply; a fold comes to the same
 -- however its units are shared among accumulators, and its data cut and joined.
+local octets = require "gen.bytes"
 local sandbox = require "gen.sandbox"
 local ops = require "gen.ops"
 local number = require "gen.number"
@@ -101,18 +102,23 @@ local function times(w, n)
 	return words
 end
 
+-- What begin makes of words(j) for the j-th of the parameters' words, each a list of n.
+local function state_of(d, domain, n, words)
+	if d.state_words == 0 then return {} end
+	local params = {}
+	for j = 1, #d.begin.inputs do params[j] = words(j) end
+	local state = d.expand and graph.evaluate(d.expand, domain, params, n) or {}
+	for _, w in ipairs(graph.evaluate(d.begin, domain, params, n)) do state[#state + 1] = w end
+	return state
+end
+
 -- A function of lists of words, each list one input's, that tries a graph on those and on a state: what begin makes of
 -- some parameters.
 local function trial(d, domain)
-	local state, next = {}, generator(7)
-	if d.state_words > 0 then
-		local params = {}
-		for k = 1, #d.begin.inputs do params[k] = { domain.word(next()) } end
-		state = d.expand and graph.evaluate(d.expand, domain, params, 1) or {}
-		for _, w in ipairs(graph.evaluate(d.begin, domain, params, 1)) do state[#state + 1] = w end
-	end
+	local next = generator(7)
+	local state = state_of(d, domain, 1, function() return { domain.word(next()) } end)
 	return function(g, inputs)
-		local all, n = { unpack(inputs) }, #inputs[1]
+		local all, n = { unpack(inputs) }, inputs[1] and #inputs[1] or 1
 		for _, w in ipairs(state) do all[#all + 1] = times(w[1], n) end
 		return graph.evaluate(g, domain, all, n)
 	end
@@ -145,6 +151,23 @@ function M.map(d)
 					"inverse makes 0x%s of apply's 0x%s, expected 0x%s again; correct either", hex(here[j][k]),
 					hex(there[j][k]), hex(all[j][k]))
 			end
+		end
+	end
+end
+
+-- The first mark stands where it may, whatever the parameters are.
+function M.first(d)
+	M.agree(d, d.first)
+	local domain, words = number.new(32, "little"), words_of(d, 32)
+	local state = state_of(d, domain, #words, function(j)
+		local list = {}
+		for k = 1, #words do list[k] = words[(k * j) % #words + 1] end
+		return list
+	end)
+	for _, first in ipairs(graph.evaluate(d.first, domain, state, #words)[1]) do
+		if first > d.every or first % d.align ~= 0 then
+			sandbox.fail(d.file, d.line "first", "first gives %d bytes, expected a multiple of %d up to %d; correct it, or align",
+				first, d.align, d.every)
 		end
 	end
 end
@@ -209,13 +232,14 @@ local function fold_trial(d)
 	function t.step(acc, w, k) return run(d.step(k), both(acc, w)) end
 	function t.steps(acc, w, k) return run(d.steps(k, #w), both(acc, w)) end
 	function t.merge(a, b, k) return run(d.merge(k), both(a, b)) end
+	function t.last(acc, w, n) return run(d.last(n), both(acc, w)) end
 	function t.finish(acc) return run(d.finish, acc) end
 	-- n of them, of which the last has what the data begins with, if that is wanted.
 	function t.accumulators(n, begins)
-		local acc = {}
+		local acc, initial = {}, d.init.results and run(d.init, {})
 		for j, z in ipairs(d.zero) do
 			acc[j] = times(domain.word(z), n)
-			if begins then acc[j][n] = domain.word(d.init[j]) end
+			if begins then acc[j][n] = initial and initial[j][1] or domain.word(d.init[j]) end
 		end
 		return acc
 	end
@@ -276,12 +300,33 @@ local function joins(d)
 	end)
 end
 
+-- Data comes to the same wherever it is cut.
+local function cuts(d, t)
+	local next, bytes, size = generator(5), {}, math.min(d.unit, d.bits / 8)
+	for i = 1, 3 * d.unit + 1 do bytes[i] = next() % 256 end
+	-- The accumulator after those from one place to another.
+	local function fold(acc, from, to)
+		for i = from, to, d.unit do
+			local unit, w = octets.part(bytes, i, math.min(i + d.unit - 1, to)), {}
+			for j = 1, d.words do w[j] = { t.word(octets.load(unit, size * (j - 1) + 1, size, "little")) } end
+			acc = #unit == d.unit and t.step(acc, w, 1) or t.last(acc, w, #unit)
+		end
+		return acc
+	end
+	local initial = t.accumulators(1, true)
+	local want = t.finish(fold(initial, 1, #bytes))
+	for cut = 1, d.unit + 1 do
+		same(d, "last", t.finish(fold(fold(initial, 1, cut), cut + 1, #bytes)), want, "%d bytes cut off %d", cut, #bytes)
+	end
+end
+
 function M.fold(d)
 	for _, k in ipairs { 1, 8 } do
 		M.agree(d, d.step(k))
 		M.agree(d, d.merge(k))
 	end
 	M.agree(d, d.finish)
+	if d.init.results then M.agree(d, d.init) end
 	local t, next, units = fold_trial(d), generator(11), {}
 	for j = 1, d.words do units[j] = {} end
 	for k = 1, 32 do
@@ -307,6 +352,7 @@ function M.fold(d)
 		joins(d)
 	else
 		for _, n in ipairs { 1, d.unit / 2, d.unit - 1 } do M.agree(d, d.last(n)) end
+		if d.anywhere then cuts(d, t) end
 	end
 end
 

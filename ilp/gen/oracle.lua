@@ -201,8 +201,12 @@ end
 -- What it begins with.
 local function initial_of(stage, order, state)
 	local f = stage.fields
-	if stage.serial then
-		return within(stage, "init", stage.bits, order, function() return ops.tuple(f.init(state), "what init returns") end)
+	if type(f.init) == "function" then
+		return within(stage, "init", stage.bits, order, function()
+			local initial = f.init(state)
+			if not stage.acc_words then return ops.word(initial, "what init returns") end
+			return ops.tuple(initial, "what init returns", stage.acc_words)
+		end)
 	end
 	local initial = f.init == nil and f.zero or f.init
 	return type(initial) == "number" and number.new(stage.bits, order).word(initial) or initial
@@ -337,31 +341,38 @@ function MACHINE.reframe(stage, direction, env)
 		return marks[i]
 	end
 	local size = #mark(0)
+	m.first = f.first and within(stage, "first", 32, env.order, function()
+		return ops.word(f.first(state), "what first returns")
+	end) or 0
+	local period = direction == "send" and every or every + size
+	-- The mark at that place or the last one before it, and how far back it begins; nil, and how far the first one is.
+	local function mark_at(place)
+		if place < m.first then return nil, m.first - place end
+		local back = (place - m.first) % period
+		return mark((place - m.first - back) / period), back
+	end
+	function m.before(at)
+		local it, back = mark_at(at)
+		return direction == "send" and it and back == 0 and it or {}
+	end
 	function m.piece(bytes, at)
 		local out = {}
 		for i = 1, #bytes do
-			local place = at + i - 1
-			if direction == "send" then
-				if place % every == 0 then append(out, mark(place / every)) end
+			local it, back = mark_at(at + i - 1)
+			if direction == "send" then append(out, m.before(at + i - 1)) end
+			if direction == "send" or not it or back >= size then
 				out[#out + 1] = bytes[i]
-			else
-				local run, within_run = math.floor(place / (every + size)), place % (every + size)
-				if within_run >= size then
-					out[#out + 1] = bytes[i]
-				elseif bytes[i] ~= mark(run)[within_run + 1] then
-					m.bad = "another mark"
-				end
+			elseif bytes[i] ~= it[back + 1] then
+				m.bad = "another mark"
 			end
 		end
 		return out
 	end
 	m.finish = m.piece
-	local period = direction == "send" and every or every + size
 	function m.together(at)
-		local here = at % period
-		return direction == "recv" and here < size and size - here or period - here
+		local it, back = mark_at(at)
+		return not it and back or (direction == "recv" and back < size and size or period) - back
 	end
-	function m.before(at) return direction == "send" and at % every == 0 and mark(at / every) or {} end
 	return m
 end
 

@@ -80,7 +80,7 @@ local function fold_of(d, cipher, find, trace)
 	local part, made = copy(base), base.fields
 	part.name, part.standard = d.name .. "_tag", d.standard
 	part.pair = { cipher = cipher, name = d.name, zero = d.fields.zero, before = d.fields.before, most = d.fields.most }
-	part.params, part.fields = {}, copy(made)
+	part.params, part.fields, part.anywhere = {}, copy(made), false
 	part.fields.params = nil -- none that a caller sets
 	for k, p in ipairs(base.params) do
 		part.params[k] = copy(p)

@@ -48,7 +48,7 @@ local function emit_ready(t, direction, segment, n)
 	local unit, hold = segment.unit, segment.hold
 	if segment.cuts then
 		t:line("size_t ready = %s > %d ? %s - %d : 0;", n, hold, n, hold)
-		t:line("ready -= %s(at + ready);", frame.over(direction, segment))
+		t:line("ready -= %s(s, at + ready);", frame.over(direction, segment))
 	elseif hold > 0 then
 		t:line("const size_t ready = %s > %d ? (%s - %d) / %d * %d : 0;", n, hold, n, hold, unit, unit)
 	else
@@ -62,7 +62,7 @@ local function emit_waiting(t, direction, segment, len, held)
 	t:open("if (%s > 0) {", len)
 	if segment.cuts then
 		t:line("size_t whole = %s;", len)
-		t:line("while (%s(at + whole) > 0)", frame.over(direction, segment))
+		t:line("while (%s(s, at + whole) > 0)", frame.over(direction, segment))
 		t:line("\twhole++;")
 	else
 		t:line("const size_t whole = (%s + %dul) / %d * %d;", len, unit - 1, unit, unit)
@@ -155,7 +155,7 @@ end
 -- A fold over all of n bytes at `from`, which the data, or what is associated with it, ends with.
 function M.emit_fold(t, step, isa, from)
 	local stage, unit = step.stage, step.stage.unit
-	if not fold.in_order(stage) then
+	if stage.anywhere then
 		t:line("%s;", call(step, isa, { src = from }))
 		return
 	end

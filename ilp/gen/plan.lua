@@ -35,7 +35,7 @@ local function new_step(stage, kind, name)
 	local step = { stage = stage, kind = kind, name = name or stage.name }
 	step.looped = not AT_END[kind]
 	-- Bytes at whose multiples the data may be cut for it.
-	step.grain = (kind == "map" or kind == "fold" and not stage.join) and stage.unit or 1
+	step.grain = (kind == "map" or kind == "fold" and not stage.anywhere) and stage.unit or 1
 	step.resizes = kind == "recode" or kind == "stuff"
 	step.reframes = kind == "insert" or kind == "remove" or kind == "behead"
 	step.moves = kind == "map" and stage.moves
@@ -222,6 +222,10 @@ local function straddle(frame, unit, group, from)
 		return string.format("units of %d bytes of '%s' straddle the %d bytes that '%s' has %s", grain, unit.name,
 			stage.size, stage.name, stage.every and "at every " .. stage.every or "before the data")
 	end
+	if stage.align and stage.align % grain ~= 0 then
+		return string.format("units of %d bytes of '%s' straddle the first mark of '%s', which may be at any multiple of %d",
+			grain, unit.name, stage.name, stage.align)
+	end
 	-- What stands before the data has one end, where a unit begins whatever comes between.
 	for k = stage.every and from + 1 or #group + 1, #group do
 		local between = group[k]
@@ -323,7 +327,7 @@ local function segment_of(steps, number, direction)
 	s.entry = {}
 	for _, step in ipairs(direction == "recv" and number == 1 and s.held > 0 and steps or {}) do
 		if step.changes or step.reframes or not step.looped then break end
-		if step.asked and step.grain == 1 then s.entry[#s.entry + 1] = step end
+		if step.asked and step.stage.join then s.entry[#s.entry + 1] = step end
 	end
 	return s
 end

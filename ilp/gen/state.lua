@@ -60,6 +60,7 @@ local function members(plan)
 		if stage.kind == "tap" then
 			put(16, 1, "struct {", "\tuint8_t sink[16];", string.format("} %s_params;", stage.name))
 		end
+		if stage.first then put(4, 4, string.format("uint32_t %s_first;", stage.name)) end
 		if stage.kind == "stuff" then
 			put(stage.run + 2, 1, string.format("uint8_t %s_run[%d];", stage.name, stage.run + 2))
 		end

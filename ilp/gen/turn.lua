@@ -310,9 +310,17 @@ local function piece_map(t, loop, step, piece, rest)
 	end
 end
 
+-- Zeros in the place of what is behind the data's last bytes.
+local function piece_mask(t, piece, rest)
+	if piece.plain then t:line("x &= %s(%s, %s);", prelude.use "FIRST_BYTES", piece.T, rest)
+	else t:line("__builtin_memset(x.b + (%s), 0, %d - (%s));", rest, piece.bytes, rest) end
+end
+
 local function piece_fold(t, step, isa, piece, rest, masked)
 	local stage = step.stage
 	local bits = math.min(stage.unit * 8, stage.bits)
+	local cut = rest and stage.anywhere and not stage.join -- within a unit, perhaps
+	if cut and masked then piece_mask(t, piece, rest) end
 	for u = 0, piece.bytes / stage.unit - 1 do
 		local from = u * stage.unit
 		if rest and from > 0 then t:line("if (%s > %d)", rest, from) end
@@ -325,7 +333,15 @@ local function piece_fold(t, step, isa, piece, rest, masked)
 				from > 0 and " - " .. from or "", stage.unit)
 			words[1] = string.format("%s & %s(%s, here)", words[1], prelude.use "FIRST_BYTES", T)
 		end
-		fold.scalar_step(t, stage, isa, words)
+		local last, left = from + stage.unit == piece.bytes, from > 0 and string.format("%s - %d", rest, from) or rest
+		if cut and not last then t:open("if (%s < %d) {", rest, from + stage.unit) end
+		if cut then fold.scalar_step(t, stage, isa, words, left) end
+		if cut and not last then
+			t:close(" else {")
+			t.depth = t.depth + 1
+		end
+		if not (cut and last) then fold.scalar_step(t, stage, isa, words) end
+		if cut and not last then t:close() end
 		t:close()
 	end
 end

@@ -123,7 +123,7 @@ static void prepare(struct ilp_any *state, uint8_t *src, size_t *n, size_t data)
 
 	memset(state, 0, sizeof *state);
 	for (const struct ilp_param *p = task.chain->params; p->name; p++) {
-		fill(key, p->size, (uint64_t)which * 77 + 5 + p->offset);
+		fill(key, p->size, (uint64_t)(p->secret ? which : 0) * 77 + 5 + p->offset);
 		ilp_set(task.chain, state, p->name, key, p->size);
 	}
 	fill(plain, data, (uint64_t)which * 99 + 7);

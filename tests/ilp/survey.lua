@@ -25,7 +25,7 @@ local test = require "gen.test"
 local main = require "gen.main"
 
 -- Stages, of which so many at most make a chain: those that share loops; those that do not, beside some that do; and
--- pairs, of words of 32 and of 128 bits; and a hash.
+-- pairs, of words of 32 and of 128 bits; and a hash; and marks that begin anywhere, beside a fold that is cut anywhere.
 local LISTS = {
 	{ most = 4, "xdr_u32", "xdr_u64", "guid", "chacha20", "inet_checksum", { "adler32", at = "tail" },
 		{ "turned", at = "tail" }, { "fletcher32", at = "head" }, "pkcs7_pad", "mark12", "pairs12" },
@@ -36,6 +36,8 @@ local LISTS = {
 	{ most = 2, "aes128_gcm", "xdr_u32", "ghash", "aes128_ctr", { "adler32", at = "tail" }, "cobs" },
 	{ most = 3, { "hmac_sha256", at = "tail" }, "aes128_ctr", "chacha20", "guid", "mark12", "pkcs7_pad",
 		{ "fletcher32", at = "head" } },
+	{ most = 3, "phase16", { "crc32c", at = "tail" }, "xdr_u32", "xdr_u64", "guid", "pkcs7_pad", "mark12",
+		{ "adler32", at = "tail" }, { "fletcher32", at = "head" } },
 }
 
 local known, tried = {}, {}

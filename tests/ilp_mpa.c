@@ -1,0 +1,214 @@
+/* FPDUs (RFC 5044), whose data chains mark, convert, copy and sum in one loop and whose CRC covers the marks: against
+ * plain code that lays a stream out byte by byte, wherever in it an FPDU begins. Every way and instruction set that this
+ * CPU has. */
+#include "ilp/ilp.h"
+#include "tests/run.h"
+
+#include <check.h>
+#include <endian.h>
+#include <string.h>
+
+#define LONGEST 2600
+#define ROOM (2 * LONGEST + 4096)
+
+static uint8_t data[LONGEST], tmp[8 * ROOM];
+
+static void fill(void)
+{
+	uint64_t x = 5044;
+
+	for (size_t i = 0; i < LONGEST; i++) {
+		x = x * 6364136223846793005u + 1442695040888963407u;
+		data[i] = (uint8_t)(x >> 56);
+	}
+}
+
+/* RFC 3720 (12.1), bit by bit: c is the CRC of what came before, 0 of nothing. */
+static uint32_t crc(uint32_t c, const uint8_t *p, size_t n)
+{
+	c = ~c;
+	for (size_t i = 0; i < n; i++) {
+		c ^= p[i];
+		for (int k = 0; k < 8; k++)
+			c = c >> 1 ^ (c & 1 ? 0x82f63b78 : 0);
+	}
+	return ~c;
+}
+
+/* A stretch of the stream: bytes from place `at` on, marked where the stream is, for an FPDU that begins at `fpdu`. */
+struct stretch {
+	uint8_t bytes[ROOM];
+	size_t n, at, fpdu;
+	bool marked;
+};
+
+static void put(struct stretch *s, const uint8_t *from, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (s->marked && (s->at + s->n) % 512 == 0) { /* RFC 5044 (4.3) */
+			const size_t place = s->at + s->n;
+			const uint32_t mark = htobe32(place < s->fpdu ? 0 : (uint32_t)(place - s->fpdu) & 0xffff);
+			memcpy(s->bytes + s->n, &mark, 4);
+			s->n += 4;
+		}
+		s->bytes[s->n++] = from[i];
+	}
+}
+
+static void convert(uint8_t *to, const uint8_t *from, size_t n)
+{
+	memcpy(to, from, n);
+	for (size_t i = 0; i + 4 <= n; i += 4) {
+		uint32_t w;
+		memcpy(&w, from + i, 4);
+		w = htobe32(w);
+		memcpy(to + i, &w, 4);
+	}
+}
+
+/* An FPDU: its header, of 20 bytes, and data, which come to these parameters and that CRC. */
+struct fpdu {
+	struct stretch header, body;
+	uint32_t place, base, before, crc; /* as they are set, and read */
+	size_t n;
+};
+
+static void lay_out(struct fpdu *f, bool converted, bool marked, size_t at, size_t n)
+{
+	static uint8_t words[LONGEST];
+	const size_t fpdu = at + (marked && at % 512 == 0 ? 4 : 0); /* what is there belongs to the FPDU, which follows */
+
+	f->header = (struct stretch){ .at = at, .fpdu = fpdu, .marked = marked };
+	put(&f->header, data, 20);
+	f->body = (struct stretch){ .at = at + f->header.n, .fpdu = fpdu, .marked = marked };
+	if (converted)
+		convert(words, data + 20, n);
+	put(&f->body, converted ? words : data + 20, n);
+	f->place = htole32((uint32_t)f->body.at);
+	f->base = htole32((uint32_t)(f->body.at - fpdu));
+	const uint32_t before = crc(0, f->header.bytes, f->header.n);
+	f->before = htole32(before);
+	f->crc = htole32(crc(before, f->body.bytes, f->body.n));
+	f->n = n;
+}
+
+static void begin(const struct ilp_chain *c, struct ilp_any *s, const struct fpdu *f)
+{
+	memset(s, 0, sizeof *s);
+	if (f->body.marked) {
+		ck_assert_int_eq(ilp_set(c, s, "mpa_marker.place", &f->place, 4), 0);
+		ck_assert_int_eq(ilp_set(c, s, "mpa_marker.base", &f->base, 4), 0);
+	}
+	ck_assert_int_eq(ilp_set(c, s, "crc32c.before", &f->before, 4), 0);
+	c->begin(s);
+}
+
+/* Runs it, cut somewhere; returns what end() says, or the bytes that came out. */
+static int run(const struct ilp_chain *c, enum ilp_direction d, ilp_loop *loop, struct ilp_any *s, const struct fpdu *f,
+	uint8_t *dst, const uint8_t *src, size_t n, size_t cut)
+{
+	begin(c, s, f);
+	size_t out = loop(s, dst, src, cut, tmp);
+	out += loop(s, dst + out, src + cut, n - cut, tmp);
+	const int more = c->end[d](s, dst + out);
+	return more < 0 ? more : (int)out + more;
+}
+
+static unsigned compare(const struct ilp_chain *c, const struct fpdu *f)
+{
+	static uint8_t got[ROOM];
+	unsigned tried = 0;
+	struct ilp_any s;
+	uint32_t value;
+
+	for (enum ilp_direction d = 0; d < ILP_DIRECTIONS; d++)
+		for (unsigned w = 0; w < c->way_count[d]; w++)
+			for (enum ilp_isa isa = 0; isa < ILP_ISAS; isa++) {
+				ilp_loop *loop = c->ways[d][w].loop[isa];
+				const bool send = d == ILP_SEND;
+				const uint8_t *from = send ? data + 20 : f->body.bytes, *to = send ? f->body.bytes : data + 20;
+				const size_t n = send ? f->n : f->body.n, len = send ? f->body.n : f->n;
+				if (!loop || !ilp_isa_here(isa))
+					continue;
+				const size_t cut = (tried++ * 37 + f->place) % (n + 1);
+				ck_assert_int_eq(run(c, d, loop, &s, f, got, from, n, cut), (int)len);
+				ck_assert_msg(memcmp(got, to, len) == 0, "%s, %s %s %s, %zu bytes at %u, cut at %zu", c->name,
+					send ? "send" : "recv", c->ways[d][w].name, ilp_isa_name(isa), n, f->place, cut);
+				ck_assert_int_eq(ilp_value(c, &s, "crc32c", &value, 4), 0);
+				ck_assert_msg(value == f->crc, "%s, %s %s %s, %zu bytes at %u, cut at %zu: CRC %08x", c->name,
+					send ? "send" : "recv", c->ways[d][w].name, ilp_isa_name(isa), n, f->place, cut, value);
+			}
+	return tried;
+}
+
+static const struct {
+	const char *name;
+	bool converted, marked;
+} chains[] = {
+	{ "crc32c_copy_sum", false, false },
+	{ "xdr_crc32c_copy_sum", true, false },
+	{ "marker_crc32c_copy_sum", false, true },
+	{ "xdr_marker_crc32c_copy_sum", true, true },
+};
+
+/* Wherever in the stream it begins, and of lengths of which some end at a mark. */
+START_TEST(everywhere)
+{
+	static const size_t lengths[] = { 0, 1, 3, 4, 5, 16, 100, 487, 488, 492, 508, 509, 1000, 1422, 2500 };
+	const struct ilp_chain *c = ilp_find(chains[_i].name);
+	static struct fpdu f;
+	unsigned tried = 0;
+
+	ck_assert_ptr_nonnull(c);
+	ck_assert(c->way_count[ILP_SEND] > 3);
+	for (size_t at = 0; at < 512; at += 4)
+		for (size_t k = 0; k < sizeof lengths / sizeof lengths[0]; k++) {
+			lay_out(&f, chains[_i].converted, chains[_i].marked, at, lengths[k]);
+			tried += compare(c, &f);
+		}
+	ck_assert_uint_gt(tried, 128 * 15 * 8);
+	/* Places count modulo 2^32, distances of marks modulo 2^16. */
+	lay_out(&f, chains[_i].converted, chains[_i].marked, 0x1fffffff4, 2000);
+	compare(c, &f);
+}
+END_TEST
+
+/* A mark that points elsewhere is refused, even if the CRC is made to fit; a byte of data is not, and the CRC tells. */
+START_TEST(lies)
+{
+	const struct ilp_chain *c = ilp_find("marker_crc32c_copy_sum");
+	ilp_loop *in = ilp_pick(c, ILP_RECV, ILP_FUSED);
+	static uint8_t got[ROOM];
+	static struct fpdu f;
+	struct ilp_any s;
+	unsigned marks = 0;
+	uint32_t value;
+
+	lay_out(&f, false, true, 300, 1400);
+	for (size_t i = 0; i < f.body.n; i++) {
+		const bool mark = (f.body.at + i) % 512 < 4;
+		f.body.bytes[i] ^= (uint8_t)(1 << i % 8);
+		const int n = run(c, ILP_RECV, in, &s, &f, got, f.body.bytes, f.body.n, i);
+		ck_assert_int_eq(n, mark ? -ILP_EBADMSG : (int)f.n);
+		ck_assert_int_eq(ilp_value(c, &s, "crc32c", &value, 4), 0);
+		ck_assert_uint_ne(value, f.crc);
+		ck_assert_uint_eq(le32toh(value), crc(le32toh(f.before), f.body.bytes, f.body.n));
+		f.body.bytes[i] ^= (uint8_t)(1 << i % 8);
+		marks += mark;
+	}
+	ck_assert_uint_eq(marks, 3 * 4);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *all = suite_create("ilp mpa");
+	TCase *t = tcase_create("mpa");
+
+	fill();
+	tcase_set_timeout(t, 300);
+	tcase_add_loop_test(t, everywhere, 0, (int)(sizeof chains / sizeof chains[0]));
+	tcase_add_test(t, lies);
+	suite_add_tcase(all, t);
+	return run_tests(srunner_create(all));
+}
