@@ -147,25 +147,25 @@ local function emit_advance(t, loop, m)
 	t:line("%s;", table.concat(list, ", "))
 end
 
--- Declares `marks`, how many there are up to the byte at that place, and `left`, how many bytes from there to the next
+-- Declares k, how many marks there are up to the byte at that place, and `rest`, how many bytes from there to the next
 -- one; `period` bytes are from one to another.
 local function emit_marks(t, stage, at, period)
 	if stage.first then
-		t:line("const uint64_t first = %s, marks = %s < first ? 0 : (%s - first) / %d + 1;", first_of(stage), at, at, period)
+		t:line("const uint64_t lead = %s, k = %s < lead ? 0 : (%s - lead) / %d + 1;", first_of(stage), at, at, period)
 	else
-		t:line("const uint64_t marks = %s / %d + 1;", at, period)
+		t:line("const uint64_t k = %s / %d + 1;", at, period)
 	end
-	t:line("const size_t left = (size_t)(%smarks * %d - %s);", stage.first and "first + " or "", period, at)
+	t:line("const size_t rest = (size_t)(%sk * %d - %s);", stage.first and "lead + " or "", period, at)
 end
 
 local function emit_insert(t, loop, p, isa)
 	local stage, at, at1 = p.frame.stage, at_name(loop, p.frame), at_name(loop, p.frame, 1)
 	emit_marks(t, stage, at, stage.every)
-	t:line("const size_t m = n < left ? n : left;")
-	t:line("const uint64_t %s = %s + marks * %d;", at1, at, stage.size)
-	t:open("if (left == %d%s) {", stage.every, stage.first and " && marks > 0" or "")
+	t:line("const size_t m = n < rest ? n : rest;")
+	t:line("const uint64_t %s = %s + k * %d;", at1, at, stage.size)
+	t:open("if (rest == %d%s) {", stage.every, stage.first and " && k > 0" or "")
 	t:line("uint8_t mark[%d];", stage.size)
-	t:line("%s_mark(s, (uint32_t)(marks - 1), mark);", stage.name)
+	t:line("%s_mark(s, (uint32_t)(k - 1), mark);", stage.name)
 	if p.after and p.after.writes then
 		run(t, p.after, isa_table.ends_of(isa, t.by_row),
 			{ at = string.format("%s - %d", at1, stage.size), src = "mark", n = stage.size }, stage.size, stage.size)
@@ -202,16 +202,16 @@ local function emit_remove(t, loop, p, isa)
 	local stage, at, at1 = p.frame.stage, at_name(loop, p.frame), at_name(loop, p.frame, 1)
 	local period = stage.every + stage.size
 	emit_marks(t, stage, at, period)
-	t:open("if (left > %d) {", stage.every)
-	t:line("const size_t m = n < left - %d ? n : left - %d;", stage.every, stage.every)
+	t:open("if (rest > %d) {", stage.every)
+	t:line("const size_t m = n < rest - %d ? n : rest - %d;", stage.every, stage.every)
 	t:line("uint8_t mark[%d];", stage.size)
-	t:line("%s_mark(s, (uint32_t)(marks - 1), mark);", stage.name)
+	t:line("%s_mark(s, (uint32_t)(k - 1), mark);", stage.name)
 	emit_taken(t, loop, p, isa, stage.size, function(bytes)
-		return string.format("s->ilp.bad |= ilp_differ(%s, mark + (%d - left), m)", bytes, period)
+		return string.format("s->ilp.bad |= ilp_differ(%s, mark + (%d - rest), m)", bytes, period)
 	end)
 	t:close()
-	t:line("const size_t m = n < left ? n : left;")
-	t:line("const uint64_t %s = %s - marks * %d;", at1, at, stage.size)
+	t:line("const size_t m = n < rest ? n : rest;")
+	t:line("const uint64_t %s = %s - k * %d;", at1, at, stage.size)
 	emit_body(t, p, isa, "m")
 	if not p.body or not loops.uses(p.body, at1) then t:line("(void)%s;", at1) end
 end

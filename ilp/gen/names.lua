@@ -21,9 +21,8 @@ local WORDS = set [[
 	uint8_t uint16_t uint32_t uint64_t int8_t int16_t int32_t int64_t size_t ssize_t ptrdiff_t wchar_t max_align_t
 	intmax_t uintmax_t intptr_t uintptr_t offsetof
 
-	abi acc all arm_neon at bad begin below block chain copy_bytes done dst elif end fill first from growth half held
-	compiler held_len here ilp immintrin inplace keeps keyed last lead left len len_a loop made main mark marks more name
-	need
+	abi acc all arm_neon at bad begin below block chain copy_bytes done dst elif end fill from growth half held
+	compiler held_len here ilp immintrin inplace keeps keyed last lead len len_a loop made main mark more name need
 	other out pad params pos ready recv rest room run schedule scratch send src stages state state_size strip sum take
 	taken target tile tmp to turn union unit unused used value values want way_count ways whole work wrong always_inline
 	noinline vector_size define defined endif ifndef include
