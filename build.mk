@@ -415,6 +415,8 @@ FUZZ_XDR := $(B)/fuzz/xdr $(B)/tests/fuzz/xdr
 $(FUZZ_XDR): $(call object,ilp/xdr/get.c ilp/xdr/print.c ilp/xdr/words.c ilp/ilp.c core/cksum.c \
 		$(GEN)/xdr_copy.c $(GEN)/xdr64_copy.c) $(XDR)/types.a
 $(B)/fuzz/policy $(B)/tests/fuzz/policy: $(TCPKD_POLICY_O)
+$(B)/fuzz/alf_wire $(B)/tests/fuzz/alf_wire: \
+	$(call object,build/ragel/alf/control.c build/ragel/alf/mpa.c build/ragel/alf/segment.c)
 FUZZ_TCPKD := $(B)/fuzz/tcpkd $(B)/tests/fuzz/tcpkd
 $(FUZZ_TCPKD): $(TCPKD_CLIENT_O) $(call object,tests/tcpkd_fake.c)
 $(FUZZ_TCPKD): private FUZZ_LIBS = -Wl,--wrap=bind,--wrap=getsockname,--wrap=close

@@ -266,6 +266,53 @@ local files = {
 	zero = "\0struct a\0b { };",
 }
 
+-- ---- tests/fuzz/alf_wire.c: a request (0), a reply (1) or a segment (2) ----
+local function frame(reply, flags, private)
+	return bytes(reply) .. (reply == 1 and "MPA ID Rep Frame" or "MPA ID Req Frame") ..
+		bytes(flags, 1, math.floor(#private / 256), #private % 256) .. private
+end
+local hello = "ALF1" .. be32(0, 1048576, 0, 4194304)
+local function adu(name, total, at)
+	return bytes(2, 0x01, 7, #name) .. be32(total):sub(2) .. be32(0, 3, at)
+end
+local function first(name, total, flags, deadline)
+	return adu(name, math.min(total, 0xffffff), 0) .. be32(total) ..
+		bytes(flags, 9, math.floor(deadline / 256), deadline % 256) .. name .. ("\0"):rep(-#name % 4)
+end
+local function control(code, payload) return bytes(2, 0x41, code, 0, 0, 0, 0) .. be32(1, 1, 0) .. payload end
+local wires = {
+	request = frame(0, 0xc0, hello .. "name of the service"),
+	reply = frame(1, 0x40, hello),
+	rejected = frame(1, 0x20, "no room"),
+	foreign = frame(0, 0xff, ""),
+	most = frame(0, 0, ("p"):rep(512)),
+	too_much = frame(0, 0, ("p"):rep(513)),
+	revision = bytes(0) .. "MPA ID Req Frame" .. bytes(0, 2, 0, 0),
+	wrong_way = bytes(1) .. frame(0, 0, ""):sub(2),
+	hello_cut = frame(0, 0, hello:sub(1, -2)),
+	first = first("picture", 100, 1, 40) .. "data",
+	first_unnamed = first("", 0, 0, 0),
+	first_long = first(("n"):rep(64), 2 ^ 32 - 1, 3, 65535) .. "data",
+	first_flags = first("a", 1, 4, 0),
+	first_padding = first("a", 1, 0, 0):sub(1, -2) .. "\1",
+	first_total = adu("", 5, 0) .. be32(6, 0),
+	second = adu("picture", 100, 56) .. "more data",
+	in_preface = adu("picture", 100, 12),
+	name_too_long = adu(("n"):rep(65), 100, 0),
+	message_0 = bytes(2, 0x41, 0x43, 0, 0, 0, 0) .. be32(0, 0, 0),
+	rfc5044 = bytes(2, 0x41, 0x43, 0, 0, 0, 0) .. be32(0, 1, 0) .. ("\0"):rep(24),
+	queue = bytes(2, 0x41, 0, 0, 0, 0, 0) .. be32(2, 1, 0),
+	tagged = bytes(2, 0xc1, 0x80) .. be32(77, 1, 4096) .. "placed",
+	tagged_flags = bytes(2, 0x81, 1) .. be32(77, 0, 0),
+	credit = control(1, be32(1, 2)),
+	dropped = control(2, be32(3) .. bytes(2, 0, 0, 0)),
+	stop = control(3, be32(3) .. bytes(3, 0, 0, 0)),
+	stop_superseded = control(3, be32(3) .. bytes(2, 0, 0, 0)),
+	control_cut = control(2, be32(3) .. bytes(1, 0, 0)),
+	control_unknown = control(4, be32(0, 0)),
+	control_in_pieces = bytes(2, 0x01, 1, 0, 0, 0, 0) .. be32(1, 1, 0, 0, 0),
+}
+
 -- ---- the corpus ----
 local function read(path)
 	local file = io.open(path, "rb")
@@ -276,7 +323,7 @@ end
 
 local passed, failed = 0, 0
 for folder, seeds in pairs { segment = segments, option = options_of, icmp = words, ip = packets, script = scripts,
-	xdr = encodings, xdr_file = files } do
+	xdr = encodings, xdr_file = files, alf_wire = wires } do
 	for name, text in pairs(seeds) do
 		local path = corpus .. folder .. "/" .. name
 		if arg[1] == "--write" then
