@@ -1,6 +1,15 @@
 /* A bad road between two network namespaces: what comes out of a TUN device in one goes into a TUN device in the other,
  * unless it is lost, and perhaps twice, late, out of order or damaged. Every choice comes from a seed; only time is
- * real. Says `ready` when both devices are there, and in the end, after SIGTERM, what it did: `count NAME NUMBER`. */
+ * real. Says `ready` when both devices are there, and in the end, after SIGTERM, what it did: `count NAME NUMBER`.
+ *
+ * With --adus it also says of each packet with bytes of ADUs in it (delay.h) what became of them, and when:
+ *
+ *	lost ADU FIRST LAST US		FIRST and LAST: units of eight bytes
+ *	carried ADU FIRST LAST US
+ *
+ * and a seed means the same whoever carries them: the k-th packet that begins in the n-th ADU is lost, or is not. */
+#include "tests/netns/delay.h"
+
 #include <argp.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -25,6 +34,7 @@
 static struct options {
 	const char *here, *there, *namespace;
 	double loss, duplicate, reorder, corrupt;
+	bool adus;
 	uint64_t delay_us, reorder_us, seed;
 } o = { .reorder_us = 3000 };
 
@@ -39,6 +49,7 @@ static const struct argp_option known[] = {
 	{ "delay", 't', "US", 0, "microseconds, all of them", 0 },
 	{ "by", 'y', "US", 0, "[3000]", 0 },
 	{ "seed", 's', "NUMBER", 0, "of all choices", 0 },
+	{ "adus", 'u', 0, 0, "say what becomes of them", 0 },
 	{ 0 },
 };
 
@@ -56,6 +67,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 't': o.delay_us = strtoull(arg, NULL, 10); break;
 	case 'y': o.reorder_us = strtoull(arg, NULL, 10); break;
 	case 's': o.seed = strtoull(arg, NULL, 10); break;
+	case 'u': o.adus = true; break;
 	default: return ARGP_ERR_UNKNOWN;
 	}
 	return 0;
@@ -78,26 +90,55 @@ static int device(const char *name)
 	return fd;
 }
 
-static uint64_t now_us(void)
+/* splitmix64: each call another number of the generator that has this state. */
+static uint64_t next_number(uint64_t *state)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
-static uint64_t random_number(void) /* splitmix64 */
-{
-	uint64_t z = o.seed += 0x9e3779b97f4a7c15;
+	uint64_t z = *state += 0x9e3779b97f4a7c15;
 
 	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
 	z = (z ^ z >> 27) * 0x94d049bb133111eb;
 	return z ^ z >> 31;
 }
 
+static uint64_t choices; /* the generator of all but the losses of ADUs */
+
+static uint64_t random_number(void)
+{
+	return next_number(&choices);
+}
+
+static bool happens(uint64_t number, double p)
+{
+	return (double)(number >> 11) < p * 0x1p53;
+}
+
 static bool chance(double p)
 {
-	return (double)(random_number() >> 11) < p * 0x1p53;
+	return happens(random_number(), p);
+}
+
+/* Whether this packet is to be lost: one of ADUs by seed, ADU, and how many began in that before it, so that nothing
+ * else that is sent changes it. */
+static bool loses(const uint8_t *bytes, size_t len)
+{
+	static uint16_t begun[DELAY_ADUS];
+	struct delay_stretch s;
+	uint64_t state;
+	size_t at = 0;
+
+	if (!o.adus || !delay_find(bytes, len, &at, &s) || s.adu >= DELAY_ADUS)
+		return chance(o.loss);
+	state = o.seed << 32 | s.adu << 16 | begun[s.adu]++;
+	return happens(next_number(&state), o.loss);
+}
+
+static void tell(const char *what, const uint8_t *bytes, size_t len)
+{
+	struct delay_stretch s;
+	uint64_t now_us = delay_now_us();
+
+	for (size_t at = 0; o.adus && delay_find(bytes, len, &at, &s);)
+		printf("%s %u %u %u %llu\n", what, s.adu, s.first, s.last, (unsigned long long)now_us);
 }
 
 /* Packets under way, by the time of their arrival. */
@@ -140,6 +181,7 @@ static void arrive(void)
 {
 	struct packet *p = first;
 
+	tell("carried", p->bytes, p->len);
 	/* A device that is down, or full, loses it. */
 	if (write(p->fd, p->bytes, p->len) == (ssize_t)p->len)
 		counts.carried++;
@@ -154,12 +196,13 @@ static bool carry(int from, int to)
 {
 	static uint8_t bytes[PACKET_MAX];
 	ssize_t n = read(from, bytes, sizeof bytes);
-	uint64_t due_us = now_us() + o.delay_us;
+	uint64_t due_us = delay_now_us() + o.delay_us;
 	bool twice;
 
 	if (n <= 0)
 		return false;
-	if (chance(o.loss)) {
+	if (loses(bytes, (size_t)n)) {
+		tell("lost", bytes, (size_t)n);
 		counts.lost++;
 		return true;
 	}
@@ -196,6 +239,7 @@ int main(int argc, char **argv)
 	int space;
 
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
+	choices = o.seed;
 	signal(SIGTERM, stop);
 	fds[0] = (struct pollfd){ .fd = device(o.here), .events = POLLIN };
 	snprintf(path, sizeof path, "/run/netns/%s", o.namespace);
@@ -206,7 +250,7 @@ int main(int argc, char **argv)
 	puts("ready");
 	fflush(stdout);
 	while (!over) {
-		uint64_t now = now_us(), wait = first ? first->due_us > now ? first->due_us - now : 0 : NEVER;
+		uint64_t now = delay_now_us(), wait = first ? first->due_us > now ? first->due_us - now : 0 : NEVER;
 		struct timespec t = { (time_t)(wait / 1000000), (long)(wait % 1000000 * 1000) };
 
 		if (ppoll(fds, 2, wait == NEVER ? NULL : &t, NULL) < 0 && errno != EINTR)
@@ -215,7 +259,7 @@ int main(int argc, char **argv)
 			continue;
 		for (int i = 0; i < 64 && carry(fds[1].fd, fds[0].fd); i++)
 			continue;
-		for (now = now_us(); first && first->due_us <= now;)
+		for (now = delay_now_us(); first && first->due_us <= now;)
 			arrive();
 	}
 	printf("count carried %lu\ncount loss %lu\ncount duplicate %lu\ncount reorder %lu\ncount corrupt %lu\n"
