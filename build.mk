@@ -34,22 +34,22 @@ NEED_BUILD := gcc libc6-dev pkg-config ragel luajit libluajit-5.1-dev libjansson
 	liborc-0.4-dev clang bpftool libbpf-dev libmnl-dev libseccomp-dev libcap-ng-dev libsystemd-dev
 # For tests that only root's processes may run: the others skip them.
 NEED_ROOT  := iproute2 socat curl busybox-static tshark ethtool nftables iperf3
-NEED_CHECK := $(NEED_BUILD) clang check liblwip-dev libsodium-dev valgrind llvm rpcsvc-proto libnsl-dev \
+NEED_TESTS := check liblwip-dev libsodium-dev libusrsctp-dev valgrind
+NEED_CHECK := $(NEED_BUILD) $(NEED_TESTS) clang llvm rpcsvc-proto libnsl-dev \
 	$(if $(filter 0,$(shell id -u)),$(NEED_ROOT))
 NEED_DEMO  := $(NEED_BUILD) check gnuplot-nox
 NEED_CROSS := $(NEED_BUILD)
 NEED_FUZZ  := $(NEED_BUILD) clang libclang-rt-14-dev
 NEED_NET   := gcc libc6-dev pkg-config clang libbpf-dev bpftool iproute2 ethtool $(filter clang,$(CC))
-NEED_LINT  := $(NEED_BUILD) check clang clang-tidy shellcheck lua-check liblwip-dev libsodium-dev valgrind \
-	libbpf-dev bpftool
+NEED_LINT  := $(NEED_BUILD) $(NEED_TESTS) clang clang-tidy shellcheck lua-check libbpf-dev bpftool
 need = @tools/need.sh
-# random.lua writes descriptions for random.sh.
-TESTS_LUA := $(filter-out tests/ilp/random.lua,$(wildcard tests/*/*.lua))
+# random.lua writes descriptions for random.sh, delay.lua judges for delay.sh.
+TESTS_LUA := $(filter-out tests/ilp/random.lua tests/netns/delay.lua,$(wildcard tests/*/*.lua))
 TESTS_SH := $(wildcard tests/*.sh) tests/ilp/survey.sh tests/ilp/random.sh \
 	$(filter-out %/common.sh %/tcpkd.sh %/tcpk_foreign.sh %/race.sh %/pace.sh,$(wildcard tests/netns/*.sh))
 
 .PHONY: help all tests demo check check-asan check-cross check-net fuzz mutants prove survey random aead
-.PHONY: xdr-differential packetdrill losstable race pace bench lint clean
+.PHONY: xdr-differential packetdrill losstable race pace delay bench lint clean
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  CC=gcc|clang chooses the compiler, V=1 shows the commands, FILE=path is what demo sends,"
@@ -60,7 +60,7 @@ all: ## the library, the command tcpu and the examples, in build/gcc (the defaul
 	@$(BUILD) programs
 
 tests: ## all of that and the test programs, without running them
-	$(need) $(NEED_BUILD) check liblwip-dev libsodium-dev valgrind
+	$(need) $(NEED_BUILD) $(NEED_TESTS)
 	@$(BUILD) tests
 
 demo: ## fuse, check, measure, and send a file: under a minute
@@ -150,6 +150,10 @@ race: tests ## seconds of transfers over bad roads, by Linux and by TCPU in turn
 pace: tests ## how fast TCPU by TCPK is beside the kernel's TCP (root; five minutes; ROUNDS=7)
 	$(need) $(NEED_ROOT)
 	@B=build/$(notdir $(CC)) tests/netns/pace.sh
+
+delay: tests ## how long ADUs wait for others' holes, by what carries them (root; ADUS=2000 ROUNDS=3; 16 minutes)
+	$(need) $(NEED_ROOT)
+	@ADUS=$(or $(ADUS),2000) ROUNDS=$(or $(ROUNDS),3) B=build/$(notdir $(CC)) tests/netns/delay.sh
 
 bench: all ## ns per byte and per call of every chain, schedule and direction
 	@build/$(notdir $(CC))/bin/tcpu bench
@@ -375,6 +379,7 @@ $(B)/tests/tcpkd_client $(B)/tests/tcpkd_clients: $(TCPKD_CLIENT_O)
 $(B)/tests/tcpkd_connection: $(TCPKD_CONNECTION_O)
 $(B)/tests/tcpkd_confine: $(call object,kernel/tcpkd/confine.c)
 $(B)/tests/tcpkd_confine: LDLIBS_ += $(if $(CROSS),,$(shell pkg-config --libs libseccomp libcap-ng))
+$(B)/tests/netns/delay_sctp: LDLIBS_ += $(if $(CROSS),,$(shell pkg-config --libs usrsctp))
 $(B)/tests/netns/older: LDLIBS_ += $(if $(CROSS),,$(shell pkg-config --libs libseccomp))
 $(GEN_TESTS): $(B)/tests/%: $(B)/gen/%.o $(filter $(B)/tests/ilp/%,$(TESTS_O)) $(LIB)
 	$(call say,LD)

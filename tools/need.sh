@@ -13,6 +13,7 @@ here() {
 	check) pkg-config --exists check ;;
 	liblwip-dev) pkg-config --exists lwip ;;
 	libsodium-dev) pkg-config --exists libsodium ;;
+	libusrsctp-dev) pkg-config --exists usrsctp ;;
 	libbpf-dev) pkg-config --exists libbpf ;;
 	bpftool) PATH=$PATH:/usr/sbin:/sbin command -v bpftool ;;
 	gnuplot-nox) command -v gnuplot ;;
