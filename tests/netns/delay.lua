@@ -91,7 +91,7 @@ local function judge(run)
 		if came < latest then r.overtook = r.overtook + 1 end
 		latest = math.max(latest, came)
 	end
-	assert(run.lost > 0 or r.held + r.overtook == 0, run.way .. ": something waited, though nothing was lost")
+	assert(run.lost > 0 or r.held + r.overtook == 0, run.way .. ": something waited, though the road lost nothing")
 	r.unhit = #unhit
 	r.held_percent = #unhit > 0 and 100 * r.held / #unhit or 0
 	r.unhit_p50_ms, r.unhit_p99_ms, r.unhit_max_ms = ms(unhit, 50), ms(unhit, 99), ms(unhit, 100)

@@ -11,7 +11,8 @@
 #
 #	[ADUS=n [ROUNDS=n] [EVERY=us] [LOSS=percent] [DELAY=us]] tests/netns/delay.sh
 #
-# Without ADUS it is the test. DELAY is one way's, EVERY=0 means as fast as it goes.
+# Without ADUS it is the test. DELAY is one way's. EVERY=0 means as fast as it goes, which usrsctp's UDP sockets do not
+# hold: they lose.
 set -eu
 # shellcheck source=tests/netns/common.sh
 . "$(dirname "$0")/common.sh"
