@@ -6,9 +6,10 @@
 -- A JSON object for each run, then a table of the ways: the median of their runs, and [least .. most].
 --
 -- An ADU is *hit* when the road lost a packet with bytes of it, and *whole* when the last byte of it came to the other
--- end. It was *held* when it was whole, but delivered only after an earlier one had become so, too, and more than a
--- millisecond later, which is more than a receiver needs. So what was held waited for another's hole: a machine that is
--- busy, or a sender that may not send yet, makes none of it. How long ADUs *waited* when they were whole is told, too.
+-- end. It was *held* when an earlier one became whole after it, but was delivered before it, and it was whole for more
+-- than a millisecond by then: a receiver may choose among what it has. So what was held waited for another's hole: a
+-- machine that is busy, or a sender that may not send yet, makes none of it. How long ADUs *waited*, whole, is told,
+-- too.
 local UNITS = 1024
 local HELD_US = 1000
 local WINDOW = 1000 -- no earlier ADU is looked at that is further back
@@ -52,12 +53,11 @@ local function read(path)
 	return run
 end
 
--- Whether ADU n was delivered only after an earlier one was whole that was not when it was.
 local function held(run, n)
 	local whole, came = run.whole[n], run.came[n]
 	if came - whole <= HELD_US then return false end
 	for m = n - 1, math.max(n - WINDOW, 0), -1 do
-		if run.whole[m] > whole and run.whole[m] < came then return true end
+		if run.whole[m] > whole and run.came[m] <= came then return true end
 	end
 	return false
 end
@@ -111,18 +111,20 @@ local function json(r)
 	return string.format('{"way": "%s", %s}', r.way, table.concat(fields, ", "))
 end
 
+local function short(x) return string.format(x >= 100 and "%.0f" or "%.3g", x) end
+
 local function median(results, field)
 	local v = {}
 	for i, r in ipairs(results) do v[i] = r[field] end
 	table.sort(v)
-	local middle = (v[math.ceil(#v / 2)] + v[math.floor(#v / 2) + 1]) / 2
-	return string.format(#v > 1 and "%.4g [%.4g .. %.4g]" or "%.4g", middle, v[1], v[#v])
+	local middle = short((v[math.ceil(#v / 2)] + v[math.floor(#v / 2) + 1]) / 2)
+	return #v > 1 and string.format("%s [%s .. %s]", middle, short(v[1]), short(v[#v])) or middle
 end
 
 local columns = {
-	{ "hit", "hit" }, { "held, % of unhit", "held_percent" }, { "delay of unhit: p50, ms", "unhit_p50_ms" },
-	{ "p99", "unhit_p99_ms" }, { "most", "unhit_max_ms" }, { "waited, whole: p99, ms", "waited_p99_ms" },
-	{ "most", "waited_max_ms" }, { "p99 of all, ms", "all_p99_ms" }, { "KB/s", "kb_per_s" },
+	{ "hit", "hit" }, { "held, % of unhit", "held_percent" }, { "unhit: p50, ms", "unhit_p50_ms" },
+	{ "p99", "unhit_p99_ms" }, { "most", "unhit_max_ms" }, { "waited: p99, ms", "waited_p99_ms" },
+	{ "most", "waited_max_ms" }, { "all: p99, ms", "all_p99_ms" }, { "KB/s", "kb_per_s" },
 }
 
 local ways, results = {}, {}
