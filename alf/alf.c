@@ -1,120 +1,189 @@
-/* Opening, profiles, nonces, closing. The ways of the bytes: alf/send.c and alf/receive.c. */
+/* Profiles, opening, closing. */
 #include "alf/conn.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* No piece is longer: FPDUs have a 16-bit length, and so has IP. Loops run over a piece at a time. */
-#define PIECE_MAX 65536
+#define PIECE_MAX 65536 /* bytes of an FPDU at most, and of IP's: loops run over no more at a time */
+#define GROWTH 4096     /* markers of such a piece, a tag, and what chains hold */
 
-/* The key stream's first block of each ADU is left for a one-time key (RFC 8439 section 2.6). */
-#define COUNTER_FIRST 1u
-#define CHACHA20_MAX ((uint64_t)(UINT32_MAX - COUNTER_FIRST) * 64)
-
-bool alf_takes(const struct ilp_chain *chain)
+static const struct ilp_chain *named(const char *prefix, const char *middle)
 {
-	if (!chain->sum || !chain->keeps)
-		return false;
-	for (const struct ilp_param *p = chain->params; p && p->name; p++)
-		if (strncmp(p->name, "chacha20.", 9) != 0)
-			return false;
-	return true;
+	char name[128];
+
+	snprintf(name, sizeof name, "%s%s", prefix, middle);
+	return ilp_find(name);
 }
 
-/* Nothing changes when it fails. */
-static int set_profile(struct alf *a, const struct alf_profile *p)
+/* "copy" and "xdr_copy" name the last stages but one; what comes in between stands before them. */
+int alf_family(const char *name, struct alf_chains *out)
 {
-	bool keyed;
-	size_t out, in;
-	uint8_t *scratch;
+	size_t n = strlen(name);
+	char before[64];
 
-	if (!p->chain || !alf_takes(p->chain) || p->schedule < 0 || p->schedule >= ILP_SCHEDULES)
-		return -EINVAL;
-	keyed = ilp_find_param(p->chain, "chacha20.key");
-	if (!p->key == keyed || !p->iv == keyed)
-		return -EINVAL;
-	out = ilp_scratch(p->chain, ILP_SEND, p->schedule, PIECE_MAX);
-	in = ilp_scratch(p->chain, ILP_RECV, p->schedule, PIECE_MAX);
-	scratch = malloc(in > out ? in : out);
-	if (!scratch && (in || out))
-		return -ENOMEM;
+	if (n < 4 || n >= sizeof before || strcmp(name + n - 4, "copy") != 0)
+		return -ENOENT;
+	memcpy(before, name, n - 4);
+	before[n - 4] = 0;
+	out->plain = named(before, "copy_sum");
+	out->crc = named(before, "crc32c_copy_sum");
+	out->marker = named(before, "marker_crc32c_copy_sum");
+	return out->plain && out->crc && out->marker ? 0 : -ENOENT;
+}
 
-	free(a->scratch);
-	a->scratch = scratch;
-	a->chain = p->chain;
-	a->framer = p->framer ? p->framer : &alf_ddp;
-	for (enum ilp_direction d = 0; d < ILP_DIRECTIONS; d++)
-		a->loop[d] = ilp_pick(p->chain, d, p->schedule);
-	a->adu_max = p->adu_max ? p->adu_max : UINT64_MAX;
-	a->initiator = p->initiator;
-	a->keyed = keyed;
-	if (keyed) {
-		memcpy(a->key, p->key, sizeof a->key);
-		memcpy(a->iv, p->iv, sizeof a->iv);
-	}
+static void complete(struct alf_profile *p)
+{
+	const uint32_t all = (1U << ADU_EVENTS) - 1;
+
+	p->framer = p->framer ? p->framer : &alf_mpa;
+	if (!p->chain.plain && !p->chain.crc && !p->chain.marker)
+		alf_family("copy", &p->chain);
+	p->rekey_after = p->rekey_after ? p->rekey_after : 1U << 24;
+	p->adu_max = p->adu_max ? p->adu_max : 16U << 20;
+	p->credit = p->credit ? p->credit : 2 * (p->adu_max + ADU_COST);
+	p->quantum = p->quantum ? p->quantum : 16U << 10;
+	if (!p->wanted)
+		p->wanted = all & ~(1U << ADU_PLACED) & ~(1U << (p->ordered ? ADU_COMPLETE : ADU_DELIVERED));
+}
+
+static int check(struct alf *a)
+{
+	const struct alf_profile *p = &a->profile;
+	const struct ilp_chain *const chains[] = { p->chain.plain, p->chain.crc, p->chain.marker };
+	int e = 0;
+
+	if (p->private_len > ALF_PRIVATE_MAX || p->schedule < 0 || p->schedule >= ILP_SCHEDULES ||
+		p->adu_max > UINT64_MAX / 4 || p->credit < p->adu_max + ADU_COST)
+		return -EINVAL;
+	for (int i = 0; i < 3 && !e; i++)
+		e = chains[i] ? alf_way_of(&a->way[i], chains[i], p->schedule, i == 2, i > 0) : p->framer->start ? -EINVAL : 0;
+	if (e || !a->way[0].chain)
+		return -EINVAL;
+	for (int i = 1; i < 3; i++)
+		if (a->way[i].chain && !a->way[i].key != !a->way[0].key)
+			return -EINVAL;
+	a->key_len = a->way[0].key ? (uint8_t)a->way[0].key->size : 0;
+	a->seal = a->key_len ? 16 : 0;
+	if (!p->key == !!a->key_len || !p->iv == !!a->key_len || a->key_len > sizeof a->out.key.key)
+		return -EINVAL;
 	return 0;
 }
 
-struct alf *alf_open(int fd, const struct alf_profile *profile)
+static int memory(struct alf *a)
+{
+	size_t most = 0;
+
+	for (int i = 0; i < 3; i++)
+		for (enum ilp_direction d = 0; d < ILP_DIRECTIONS && a->way[i].chain; d++) {
+			size_t n = ilp_scratch(a->way[i].chain, d, a->profile.schedule, PIECE_MAX + GROWTH);
+			most = n > most ? n : most;
+		}
+	a->scratch = most ? malloc(most) : NULL;
+	a->aside = malloc(PIECE_MAX + GROWTH);
+	return (most && !a->scratch) || !a->aside ? -ENOMEM : 0;
+}
+
+static void keep_secrets(struct alf *a)
+{
+	struct alf_profile *p = &a->profile;
+
+	if (p->private_len)
+		memcpy(a->private_data, p->private_data, p->private_len);
+	if (a->key_len) {
+		memcpy(a->out.key.key, p->key, a->key_len);
+		memcpy(a->in.key.key, p->key, a->key_len);
+		memcpy(a->iv, p->iv, sizeof a->iv);
+	}
+	p->key = p->iv = NULL;
+	p->private_data = NULL;
+}
+
+struct alf *alf_new(const struct alf_profile *profile)
 {
 	struct alf *a = aligned_alloc(_Alignof(struct alf), sizeof *a);
-	int r;
+	int e;
 
 	if (!a)
 		return NULL;
 	memset(a, 0, sizeof *a);
-	a->fd = fd;
-	r = set_profile(a, profile);
-	if (r < 0) {
-		free(a);
-		errno = -r;
+	a->fd = -1;
+	a->profile = *profile;
+	complete(&a->profile);
+	a->framer = a->profile.framer;
+	e = check(a);
+	if (!e)
+		e = memory(a);
+	if (e) {
+		alf_free(a);
+		errno = -e;
 		return NULL;
 	}
-	alf_send_init(a);
-	alf_receive_init(a);
+	keep_secrets(a);
+	a->next_out = 1;
+	a->next_in = 2;
+	alf_out_init(a);
+	alf_in_init(a);
+	if (!a->framer->start) {
+		a->out.credit = a->in.peer_max = UINT64_MAX;
+		a->out.started = a->in.open = true;
+		alf_opened(a);
+	}
 	return a;
 }
 
-int alf_profile(struct alf *a, const struct alf_profile *profile)
-{
-	int r = a->tx.busy || !alf_receive_idle(a) ? -EBUSY : set_profile(a, profile);
-
-	if (r == 0)
-		return 0;
-	errno = -r;
-	return -1;
-}
-
-void alf_close(struct alf *a)
+void alf_free(struct alf *a)
 {
 	if (!a)
 		return;
+	alf_out_free(a);
+	alf_in_free(a);
 	free(a->scratch);
+	free(a->aside);
+	free(a->in.stream);
 	ilp_wipe(a, sizeof *a);
 	free(a);
 }
 
-/* The nonce of RFC 8439 (2.3: 96 bits, never twice under a key): the connection's iv, with the direction in its first
- * byte and the ADU's number in its last four changed, so no two ADUs of a connection share one. */
-void alf_begin(const struct alf *a, void *state, uint32_t number, bool from_initiator)
+void alf_fail(struct alf *a, int error)
 {
-	const uint32_t counter = COUNTER_FIRST;
-	uint8_t nonce[12];
-
-	if (a->keyed) {
-		memcpy(nonce, a->iv, sizeof nonce);
-		nonce[0] ^= from_initiator ? 0x80 : 0;
-		for (int i = 0; i < 4; i++)
-			nonce[8 + i] ^= (uint8_t)(number >> (24 - 8 * i));
-		ilp_set(a->chain, state, "chacha20.key", a->key, sizeof a->key);
-		ilp_set(a->chain, state, "chacha20.nonce", nonce, sizeof nonce);
-		ilp_set(a->chain, state, "chacha20.counter", &counter, sizeof counter);
-	}
-	a->chain->begin(state);
+	if (a->error)
+		return;
+	a->error = error;
+	a->in.sink.done = true;
+	alf_tell(a, &a->self, ADU_ERROR, error);
 }
 
-uint64_t alf_chain_max(const struct alf *a)
+void alf_opened(struct alf *a)
 {
-	return a->keyed ? CHACHA20_MAX : UINT64_MAX;
+	struct adu_out *adu, *next;
+
+	if (!a->out.started || !a->in.open || a->in.way)
+		return;
+	a->in.way = &a->way[a->in.markers ? 2 : a->in.crc ? 1 : 0];
+	a->out.way = &a->way[a->out.markers ? 2 : a->in.crc ? 1 : 0];
+	a->out.open = a->profile.initiator || !a->framer->start;
+	a->out.greeting = a->profile.initiator;
+	alf_tell(a, &a->self, ADU_OPENED, 0);
+	for (int p = 0; p < ADU_PRIORITIES; p++)
+		for (adu = a->out.queue[p].first; adu; adu = next) {
+			next = adu->next;
+			if (!adu->tagged && adu->total > a->in.peer_max)
+				alf_drop(a, adu, CONTROL_CANCELLED, EMSGSIZE);
+		}
+}
+
+bool alf_peer(const struct alf *a, struct alf_peer *p)
+{
+	if (!a->in.open)
+		return false;
+	*p = (struct alf_peer){ .adu_max = a->in.peer_max, .private_data = a->in.private_data,
+		.private_len = a->in.private_len, .markers = a->out.markers, .crc = a->in.crc };
+	return true;
+}
+
+void alf_stats(const struct alf *a, struct alf_stats *s)
+{
+	*s = a->stats;
 }

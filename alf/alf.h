@@ -1,8 +1,16 @@
-/* ALF: application data units over TCPU. An ADU that goes in whole comes out whole: it is cut into framed
- * pieces that are aligned with TCP's segments, and the chain's loop runs inside send and receive, straight into
- * the retransmission buffer and straight out of the packet buffer.
+/* ALF: application data units over TCPU. An ADU is what the application can use by itself; it keeps its boundaries, is
+ * delivered when it is whole, be it over another ADU's hole, and is recovered as the application wants. The chain's
+ * loop runs inside TCP: straight into the retransmission buffer, and out of the packet buffer to where the bytes belong.
  *
- * Clark and Tennenhouse, SIGCOMM '90; RFC 5041 (DDP), RFC 5044 (MPA). */
+ * On the wire it is MPA (RFC 5044) with DDP (RFC 5041), which Wireshark knows; other framers plug in, for peers that
+ * speak something else, and deliver in the order of the stream.
+ *
+ * What plain TCP makes impossible: what has a sequence number is delivered to the peer's TCP, or the connection ends.
+ * So an ADU that is cancelled, superseded or past its deadline saves the bytes that were not sent yet, and no others; a
+ * late byte is still repaired, and takes part of cwnd; and without markers (or with a framer other than MPA) boundaries
+ * cannot be found over a hole, so that all behind it waits.
+ *
+ * Clark and Tennenhouse, SIGCOMM '90; RFC 5041, RFC 5044; RFC 8446 (nonces). */
 #ifndef ALF_ALF_H
 #define ALF_ALF_H
 
@@ -13,63 +21,204 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 struct alf;        /* a connection that carries ADUs */
-struct alf_framer; /* alf/framer.h: how pieces are framed on the wire */
+struct alf_framer; /* alf/framer.h: how pieces of ADUs are framed on the wire */
 
-extern const struct alf_framer alf_ddp; /* untagged DDP in MPA, no markers, CRC unused: the default */
+extern const struct alf_framer alf_mpa;    /* untagged and tagged DDP in MPA: the default */
+extern const struct alf_framer alf_record; /* record marking, RFC 5531 section 11: ONC RPC over TCP */
+extern const struct alf_framer alf_cobs;   /* zeros are stuffed away, a zero ends an ADU (Cheshire and Baker, 1999) */
+extern const struct alf_framer alf_plain;  /* no boundaries: a peer that wants a stream of bytes */
 
-/* How data is manipulated. Both ends must agree on chain, key, iv and framer; how is the application's business. */
-struct alf_profile {
-	const struct ilp_chain *chain;    /* one that alf_takes() */
-	enum ilp_schedule schedule;       /* ILP_FUSED, or a twin to compare with; each end its own */
-	const uint8_t *key;               /* 32 bytes when the chain has chacha20, else NULL; copied */
-	const uint8_t *iv;                /* 12 bytes, never used before with this key; copied */
-	bool initiator;                   /* exactly one end: keeps the two directions' nonces apart */
-	const struct alf_framer *framer;  /* NULL: alf_ddp */
-	uint64_t adu_max;                 /* bytes: a peer that sends a longer ADU does wrong; 0: no limit */
-};
-/* Whether ADUs may go through the chain: it has a sum on the wire's side, keeps lengths, and wants no keys but those of
- * chacha20. */
-bool alf_takes(const struct ilp_chain *);
+/* ---- what an ADU says of itself ---- */
 
 #define ADU_NAME_MAX 64
-struct adu_attr {
-	uint8_t name[ADU_NAME_MAX]; /* the application's: where the ADU belongs. Sent in clear, before the data */
-	uint8_t name_len;
-	uint8_t type;               /* the application's; in clear too */
-	uint32_t number;            /* set by the library when it receives: of its direction, from 1 */
+#define ADU_PRIORITIES 8
+#define ADU_DEADLINE_MAX 65534 /* milliseconds */
+
+enum adu_recovery {
+	ADU_KEEP,      /* TCP keeps the bytes until they are acknowledged */
+	ADU_RECOMPUTE, /* nobody keeps them: what is lost, alf_hooks.regenerate makes again, the same bytes */
+	ADU_TOLERATE,  /* worth nothing after its deadline */
+	ADU_SUPERSEDE, /* worth nothing after adu_supersede */
 };
 
-/* The nonce of an ADU is iv xor (direction, number), so that no two ADUs of a connection share one, whatever profiles
- * it has; the key stream's first block is left unused. Nothing authenticates the data: whoever can change bytes on the
- * way and TCP's checksum with them changes plaintext. */
+struct adu_attr {
+	uint8_t name[ADU_NAME_MAX]; /* the application's: where the ADU belongs. In clear, authenticated */
+	uint8_t name_len;
+	uint8_t type;               /* the application's; in clear, authenticated */
+	uint8_t priority;           /* 0 to ADU_PRIORITIES - 1, the most urgent */
+	uint8_t recovery;           /* enum adu_recovery */
+	uint32_t deadline_ms;       /* from adu_send on, 0: none, ADU_DEADLINE_MAX at most. What is not sent then never is
+				     * (ADU_EXPIRED). The receiver counts from the first byte's arrival: what is not whole
+				     * then is late (KEEP, RECOMPUTE) or lost (TOLERATE, SUPERSEDE) */
+	bool late;                  /* set by the library: it was whole after its deadline only */
+};
 
-/* Over a connected descriptor of TCPU, which stays the caller's. One user at a time. NULL with errno: EINVAL (key or
- * iv missing or not wanted, no chain, chain without sum), ENOMEM. */
+/* ---- profiles ---- */
+
+/* What happens to the data, by what was negotiated: the same stages, without and with CRC32C, and with markers. Each
+ * has a sum on the wire's side. */
+struct alf_chains {
+	const struct ilp_chain *plain, *crc, *marker;
+};
+/* The built-in ones: PLAIN_sum, PLAIN_crc32c..., e.g. of "copy": copy_sum, crc32c_copy_sum, marker_crc32c_copy_sum; of
+ * "xdr_copy": xdr_copy_sum, xdr_crc32c_copy_sum, xdr_marker_crc32c_copy_sum. -ENOENT: there is none of that name. */
+int alf_family(const char *name, struct alf_chains *);
+
+/* Where bytes of an ADU belong. */
+struct adu_where {
+	uint64_t id;      /* the ADU's handle; 0: placed by STag */
+	uint32_t stag;    /* of bytes that are placed by STag */
+	uint64_t offset;  /* of the first byte in the ADU, or in what the STag stands for */
+	size_t len;       /* bytes */
+	uint64_t total;   /* the whole ADU */
+	bool named;       /* attr is known: not before the ADU's first piece has come, but for the type */
+	const struct adu_attr *attr;
+};
+
+/* Calls out of the library. None of them may call into it or into TCP. */
+struct alf_hooks {
+	/* Where the bytes land: fills to[0..max), whose lengths together are where->len, and returns how many. 0: the
+	 * library's own memory will do; -EAGAIN: to be asked again when the name is known; -ECANCELED: the ADU is of no
+	 * use, the rest of it is dropped and the peer told. The memory is borrowed until the ADU is complete, lost or
+	 * dropped, and undefined until it is placed; it may not be read before. NULL: the library's memory. */
+	int (*place)(void *ctx, const struct adu_where *where, struct iovec *to, int max);
+	/* Makes len bytes of an ADU sent with ADU_RECOMPUTE again, from offset on, the same as they were. false: it
+	 * cannot, and the connection ends with ESTALE. */
+	bool (*regenerate)(void *ctx, uint64_t id, const struct adu_attr *, uint64_t offset, void *to, size_t len);
+	void *ctx;
+};
+
+struct alf_profile {
+	const struct alf_framer *framer; /* NULL: alf_mpa */
+	struct alf_chains chain;         /* NULLs: those of "copy" */
+	enum ilp_schedule schedule;      /* ILP_FUSED, or a twin to compare with; each end its own */
+	bool initiator;                  /* exactly one end: sends MPA's request, and keeps both directions' nonces apart */
+	bool markers, crc;               /* MPA: wants markers in what the peer sends; wants CRC32C in both directions */
+	bool ordered;                    /* ADUs are delivered in the order in which they began */
+	/* Of a chain with AEAD (RFC 5116): the key (copied), 16 or 32 bytes, fresh for this connection, and an IV of 12 bytes.
+	 * How both ends agree on them is the application's business. */
+	const uint8_t *key, *iv;
+	uint64_t rekey_after;            /* FPDUs sealed with a key before the next, derived from it, takes over [2^24] */
+	uint32_t forgeries_max;          /* FPDUs that do not authenticate: one more ends the connection; each loses its
+					  * ADU [0] */
+	uint64_t adu_max;                /* bytes: the peer is told; a longer ADU is its error [16 MiB] */
+	uint64_t credit;                 /* bytes of ADUs that may be under way to us or wait here unreleased, ADU_COST more
+					  * each [2 * (adu_max + ADU_COST)] */
+	uint32_t quantum;                /* bytes that an ADU sends before another of its priority has its turn [16 KiB] */
+	uint32_t wanted;                 /* which events are queued: 1 << enum adu_event_kind each [all but PLACED, DELIVERED;
+					  * where ordered DELIVERED instead of COMPLETE] */
+	const void *private_data;        /* MPA: the application's, for the peer, copied; ALF_PRIVATE_MAX bytes at most */
+	uint16_t private_len;
+	struct alf_hooks hooks;
+	const char *congestion;          /* TCP's congestion control; NULL: as it is */
+	bool quickack;                   /* no ACK is delayed */
+};
+#define ALF_PRIVATE_MAX 492
+#define ADU_COST 256 /* bytes of credit that an ADU costs beside its own: what its books take */
+
+/* Over a connected descriptor of TCPU, which stays the caller's; nothing may have been sent on it. One thread at a time.
+ * Sets TCP_NODELAY and TCP_NOTSENT_LOWAT. The start-up frames are exchanged inside the calls that follow. NULL with
+ * errno: EINVAL (a chain that does not fit framer or options; key or iv missing, or not wanted; private data too long;
+ * out of range), ENOENT (congestion), ENOMEM. */
 struct alf *alf_open(int fd, const struct alf_profile *);
-/* Changes the profile from the next ADU on, in both directions; both ends do it at the same ADU of either. 0; or -1
- * with errno, and nothing has changed: EBUSY: an ADU is half way in or out; EINVAL, ENOMEM. */
-int alf_profile(struct alf *, const struct alf_profile *);
-/* Wipes keys and frees. The descriptor stays open. NULL is fine. */
+/* What is queued and not sent is dropped. Wipes keys and frees. The descriptor stays open. NULL is fine. */
 void alf_close(struct alf *);
+/* What the peer said at its start. false: it has not yet. private_data lives as long as the connection. */
+struct alf_peer {
+	uint64_t adu_max;         /* UINT64_MAX: it did not say */
+	const void *private_data;
+	uint16_t private_len;
+	bool markers, crc;        /* in what goes to the peer; in both directions */
+};
+bool alf_peer(const struct alf *, struct alf_peer *);
 
-/* Sends one ADU, all or nothing: waits for room and returns len when all of it is in the retransmission buffer (data
- * is the caller's again). It leaves at once: the end of an ADU is a push. attr may be NULL. -1 with errno:
- * EAGAIN, EINTR	the descriptor does not wait, a timeout ran out, a signal came. What is in stays in: the next
- *			adu_send must be the same once more, and goes on; another is EINVAL
- * EMSGSIZE		longer than framer or cipher can count, or the name, or a unit of the chain, does not fit into a
- *			segment; nothing was sent
- * EOVERFLOW		2^32 - 1 ADUs were sent: another would repeat a nonce
- * others		as send_tcpu; the connection is unusable, and further calls get EPIPE */
-ssize_t adu_send(struct alf *, const void *data, size_t len, const struct adu_attr *attr);
-/* Receives one ADU into buf and returns its length; 0 with attr->number 0 (and only then) at the end of the stream.
- * attr and need may be NULL. Until adu_recv has returned it, buf's content is undefined. -1 with errno:
- * EAGAIN, EINTR	not whole yet: call again with the same buf, which holds what has come; another, or less room,
- *			is EINVAL
- * EMSGSIZE		longer than cap. Nothing is lost: call again with *need bytes. attr says which ADU it is
- * EBADMSG		the peer's framing is wrong, its ADU longer than adu_max, or the stream ended inside an ADU
- * others		as recv_tcpu. After these two, the connection is unusable, and further calls get the same */
-ssize_t adu_recv(struct alf *, void *buf, size_t cap, struct adu_attr *attr, size_t *need);
+/* ---- sending ---- */
+
+/* Sends one ADU, all or nothing. Waits until all of it is in the retransmission buffer, and data is the caller's again;
+ * with O_NONBLOCK it is queued instead, and data is the library's until one of the events ADU_SENT, ADU_EXPIRED,
+ * ADU_CANCELLED and ADU_ERROR. Returns the handle, which is never used again. attr may be NULL. -1 with errno:
+ * EMSGSIZE		longer than the peer's limit, or than framer or cipher can count, or (RECOMPUTE) than
+ *			ADU_RECOMPUTE_MAX pieces; nothing was sent
+ * EINVAL		an attribute out of range; RECOMPUTE without regenerate, or with a framer other than MPA
+ * EAGAIN, EINTR	(waiting) SO_SNDTIMEO, a signal: what is not sent is dropped, and the peer told
+ * ETIME		its deadline has passed before it was sent
+ * ENOMEM, EOVERFLOW	2^32 - 1 ADUs were sent
+ * others		as send_tcpu; the connection is unusable */
+int64_t adu_send(struct alf *, const void *data, size_t len, const struct adu_attr *attr);
+int64_t adu_sendv(struct alf *, const struct iovec *pieces, int n, const struct adu_attr *attr);
+/* An ADU that is larger than memory: *id 0 begins one of total bytes; then part by part in order, *id as it was set.
+ * As adu_send for each part; the last one ends it. EINVAL: more than total. With O_NONBLOCK, EAGAIN: the part before is
+ * under way still. Returns len. */
+ssize_t adu_send_part(struct alf *, int64_t *id, uint64_t total, const void *part, size_t len, const struct adu_attr *attr);
+/* Puts bytes where the peer exposes them: tagged DDP. They are no ADU to the peer, which is told nothing but that they
+ * are placed; what comes after them says what they were for. Otherwise as adu_send; attr: priority, deadline, recovery. */
+int64_t adu_put(struct alf *, uint32_t stag, uint64_t to, const void *data, size_t len, const struct adu_attr *attr);
+/* Drops what was not sent yet of an ADU; the peer drops what it has of it. ENOENT: all of it was sent, or it never was. */
+int adu_cancel(struct alf *, int64_t id);
+/* The same, and sends another in its place in the queue. As adu_send; an old one that was sent already is no error. */
+int64_t adu_supersede(struct alf *, int64_t old, const void *data, size_t len, const struct adu_attr *attr);
+
+/* ---- receiving ---- */
+
+/* Lets the peer put bytes to base[0..len) by that STag; base NULL: hooks.place says where. EEXIST, EINVAL, ENOMEM. */
+int adu_expose(struct alf *, uint32_t stag, void *base, uint64_t len);
+/* No longer. ENOENT. */
+int adu_hide(struct alf *, uint32_t stag);
+/* Receives one ADU into buf, and releases it; returns its length; 0 with *id 0 (and only then) at the end of the stream.
+ * attr, id and need may be NULL. -1 with errno:
+ * EAGAIN, EINTR	none is whole
+ * EMSGSIZE		longer than cap. Nothing is lost: call again with *need bytes
+ * EBADMSG		the peer's framing is wrong, its ADU is longer than adu_max, it was not authentic, or the stream ended
+ *			inside an ADU
+ * others		as recv_tcpu. After these, the connection is unusable, and further calls get the same */
+ssize_t adu_recv(struct alf *, void *buf, size_t cap, struct adu_attr *attr, int64_t *id, size_t *need);
+
+/* ---- events ---- */
+
+enum adu_event_kind {
+	ADU_OPENED,       /* the peer's start-up frame has come */
+	ADU_PLACED,       /* bytes [offset, offset + len) of an ADU, or by an STag, are in their place */
+	ADU_COMPLETE,     /* all of an ADU is, though others before it may not be; data [0, len) may be read until adu_release */
+	ADU_DELIVERED,    /* and all that began before it are complete, or will never be */
+	ADU_LOST,         /* it will not be completed: error says why */
+	ADU_SENT,         /* all of it is TCP's: data is the application's again */
+	ADU_ACKNOWLEDGED, /* the peer's TCP has all of it */
+	ADU_EXPIRED,      /* its deadline passed before all was sent */
+	ADU_CANCELLED,    /* by adu_cancel or adu_supersede, or (error ECANCELED) since the peer did not want it */
+	ADU_CREDIT,       /* the peer takes more: what waited for that goes on */
+	ADU_ENDED,        /* the peer sends no more ADUs */
+	ADU_ERROR,        /* the connection is unusable: error */
+	ADU_EVENTS
+};
+struct adu_event {
+	enum adu_event_kind kind;
+	int error;           /* a positive errno: LOST: ECANCELED, EEXIST (superseded), ETIME, EBADMSG; ERROR */
+	int64_t id;          /* the ADU's handle; 0: of none */
+	uint32_t stag;       /* PLACED: where id is 0 */
+	uint64_t offset, len;
+	const void *data;    /* COMPLETE, DELIVERED: NULL if hooks.place said where */
+	struct adu_attr attr;
+};
+const char *adu_event_name(enum adu_event_kind);
+/* The next event. timeout_ms as poll(2)'s; it moves what can be moved both ways. 1; 0: none in that time; -1 with errno:
+ * EINTR, or the connection's after ADU_ERROR was told. Beside poll_tcpu: call it until 0, then poll the descriptor
+ * for POLLIN, and POLLOUT where adu_pending() says so, for adu_timeout() milliseconds. */
+int adu_next(struct alf *, struct adu_event *, int timeout_ms);
+bool adu_pending(const struct alf *);
+int adu_timeout(const struct alf *);
+/* Done with an ADU: its memory is the library's, and the peer has its credit back. ENOENT. */
+int adu_release(struct alf *, int64_t id);
+
+/* What happened, for tests and measurement. */
+struct alf_stats {
+	uint64_t adus_sent, adus_complete, adus_over_hole; /* the last: complete while something before them was missing */
+	uint64_t fpdus_out, fpdus_in, fpdus_direct;        /* the last: by the loop straight from the packet buffer */
+	uint64_t regenerated, forgeries, rekeys;
+	uint64_t bytes_held, bytes_held_max;               /* of the library's memory for ADUs that come */
+};
+void alf_stats(const struct alf *, struct alf_stats *);
 
 #endif

@@ -1,71 +1,270 @@
-/* A connection that carries ADUs, from the inside: what alf/alf.c, alf/send.c and alf/receive.c share. */
+/* A connection that carries ADUs, from the inside: what the files of alf/ share. It knows neither descriptors nor
+ * clocks: those who drive an engine themselves hand out.source and in.sink to TCP, and tell the time. */
 #ifndef ALF_CONN_H
 #define ALF_CONN_H
 
+#include "alf/control.h"
 #include "alf/framer.h"
+#include "alf/mpa.h"
+#include "core/ranges.h"
 
-/* The way out. An ADU that is half way in (busy) is finished by calling adu_send again. */
-struct alf_tx {
-	struct seam_source source;
-	bool busy;
-	int error;             /* a positive errno: nothing more can be sent */
-	const uint8_t *data;   /* the application's */
-	size_t len, done;      /* bytes of data; done of them stand in the retransmission buffer */
-	struct alf_piece piece; /* the next one */
+/* A set of ranges whose memory grows. */
+struct alf_ranges {
+	struct ranges set;
+	void *memory;
+};
+int alf_ranges_add(struct alf_ranges *, uint64_t begin, uint64_t end); /* -ENOMEM */
+/* Whether [begin, end) touches one. */
+static inline bool alf_ranges_meet(const struct alf_ranges *r, uint64_t begin, uint64_t end)
+{
+	struct range met;
+
+	return r->set.count && ranges_meet(&r->set, begin, end, &met);
+}
+void alf_ranges_free(struct alf_ranges *);
+
+/* ---- events ---- */
+
+/* What has something to tell: the connection, an ADU that goes, one that comes, a region. */
+struct alf_news {
+	enum { NEWS_SELF, NEWS_OUT, NEWS_IN, NEWS_REGION } of;
+	struct alf_news *next;
+	bool queued, last; /* nothing comes after what it has to tell: it is freed then */
+	uint32_t kinds;    /* 1 << enum adu_event_kind */
+	int error;
+};
+
+/* ---- the chain ---- */
+
+/* A chain with what a framer sets and asks for: looked up once. */
+struct alf_way {
+	const struct ilp_chain *chain;
+	ilp_loop *loop[ILP_DIRECTIONS];
+	const struct ilp_param *key, *nonce, *place, *base, *before;
+	bool crc; /* it has a value crc32c */
+};
+
+/* One FPDU's, or one ADU's, way through the chain. The state keeps a key that was expanded. */
+struct alf_run_state {
+	const struct alf_way *way;
+	uint64_t generation; /* of the key that it holds, and 1 more; 0: none */
 	struct ilp_any state;
 };
 
-/* The way in: what a bad checksum must undo. Plain data; alf_rx_copy() takes and restores snapshots. */
-struct alf_rx {
-	enum { RX_HEADER, RX_DATA, RX_TRAILER } step;
-	bool begun, whole;     /* the current ADU: its first header is in; its last trailer is in */
-	uint32_t left;         /* bytes still to come in this step (data, trailer) */
-	uint64_t in, out;      /* bytes of the ADU taken; written to the application's buffer */
-	struct alf_piece piece; /* the current one, or what must come next */
-	struct alf_parser parser;
-	struct ilp_any state;  /* last: only the chain's part of it is copied */
+struct alf_key {
+	uint8_t key[32];
+	uint64_t generation, sealed; /* sealed: FPDUs with it */
+	uint64_t from;               /* offset of the stream where it was seen first */
+};
+
+/* What makes a nonce differ from all others, beside the number. */
+enum { NONCE_INITIATOR = 0x80, NONCE_TAGGED = 0x40, NONCE_CONTROL = 0x20, NONCE_REKEY = 0x10 };
+
+/* ---- out ---- */
+
+struct adu_out {
+	struct alf_news news;
+	struct adu_out *next, *prev; /* in the one list that it is in */
+	int64_t id;
+	struct adu_attr attr;
+	const struct iovec *piece;   /* what of the application's data is still to go: the first one from `in_piece` on */
+	struct iovec own;            /* the only piece, where there is one */
+	size_t in_piece;
+	uint64_t total, done, here;  /* bytes of data; written to TCP's buffer; given by the application */
+	uint64_t end;                /* offset of the stream behind what was written */
+	uint64_t deadline_us;        /* TCPU_NEVER: none */
+	uint32_t msn;                /* 0: it has not begun */
+	uint32_t turn;               /* bytes of this turn */
+	bool begun, tagged, parted, waited; /* waited: a call waits for it, and tells by itself */
+	enum { OUT_QUEUED, OUT_SENT, OUT_DROPPED } state;
+	enum control_reason reason;
+	uint32_t stag;
+	uint64_t to;
+};
+
+struct adu_list {
+	struct adu_out *first, *last;
+};
+
+struct alf_out {
+	struct seam_source source;
+	struct adu_list queue[ADU_PRIORITIES], sent, told; /* to go; until TCP's peer has them; dropped, to be told */
+	uint32_t queued, timed;      /* in queue; of them with a deadline */
+	uint32_t msn[2];             /* the next one, by enum ddp_queue */
+	uint64_t credit, used;       /* cumulative: granted by the peer; begun */
+	struct adu_in *stops;        /* ADUs of the peer's of which we want no more, to be told */
+	uint16_t start_done;         /* bytes of the start-up frame that were written */
+	bool greeting;               /* the first message is due: until it has come, the peer sends none (RFC 5044 7.1.2) */
+	bool no_credit;              /* an ADU waits for it */
+	bool started, open, markers; /* the start-up frame is out; frames may go; with markers */
+	uint64_t origin;             /* offset of the stream where frames begin */
+	const struct alf_way *way;
+	struct alf_run_state run;
+	struct alf_key key;
+};
+
+/* ---- in ---- */
+
+struct adu_in {
+	struct alf_news news;
+	struct adu_in *next;          /* in the hash */
+	struct adu_in *newer, *older; /* all, by id */
+	int64_t id;
+	uint32_t msn;
+	bool unknown;                 /* gone before it began: its total is */
+	bool named, whole, gone;      /* the first piece has come; all has; nobody wants it, what comes of it is dropped */
+	bool delivered, released, stopping;
+	struct adu_in *stop_next;     /* stopping */
+	enum control_reason reason;
+	uint8_t *data;                /* the library's; NULL: hooks.place said where */
+	uint64_t total, got, cost;    /* bytes; cost: of credit, not given back yet */
+	uint64_t until;               /* gone: the offset of the stream behind which nothing of it comes */
+	uint64_t deadline_us;
+	struct adu_attr attr;
+	struct alf_ranges placed, fresh; /* what has come; of it, what nobody was told of */
+};
+
+struct alf_region {
+	struct alf_news news;
+	struct alf_region *next;
+	uint32_t stag;
+	uint8_t *base;
+	uint64_t len;
+	struct alf_ranges fresh;
+};
+
+#define ALF_PIECES_MAX 16
+/* What a frame has done: while its segment is not checked, it can be undone. */
+struct alf_done {
+	struct adu_in *adu;
+	struct alf_region *region;
+	bool created, control, names; /* the ADU is new; it is a message; attr has come with it */
+	struct adu_attr attr;
+	struct iovec to[ALF_PIECES_MAX]; /* where its bytes went */
+	int pieces;
+	uint64_t offset, len;
+	uint64_t at;             /* of the stream */
+	struct alf_control told;
+};
+#define ALF_DONE_MAX 16
+
+struct alf_in {
+	struct seam_sink sink;
+	uint64_t next;           /* offset of the stream up to which all was taken, */
+	struct alf_ranges over;  /* and what was over holes */
+	struct alf_done done[ALF_DONE_MAX];
+	unsigned done_count;
+	bool open, ended, full;  /* the start-up frame has come; the stream has ended; no credit for what comes next */
+	bool markers, crc, hello;
+	uint64_t origin;         /* offset of the stream where frames begin */
+	uint64_t peer_max;
+	uint16_t private_len;
+	uint8_t private_data[MPA_PRIVATE_MAX];
+	struct adu_in *hash[64], *newest, *oldest;
+	struct alf_ranges finished; /* MSNs less 1 */
+	uint32_t low;               /* all up to this MSN are finished */
+	uint32_t timed, gone;       /* ADUs with a deadline that are not whole; that nobody wants */
+	uint64_t begun, returned, told; /* cumulative credit: of ADUs begun; given back; of that, what the peer knows */
+	struct alf_region *regions;
+	const struct alf_way *way;
+	struct alf_run_state run;
+	struct alf_key key, before; /* before: the one that came before it */
+	struct alf_stream *stream;
 };
 
 struct alf {
-	int fd;
-	const struct ilp_chain *chain;
+	struct alf_profile profile;
 	const struct alf_framer *framer;
-	ilp_loop *loop[ILP_DIRECTIONS];
-	uint8_t *scratch;
-	uint64_t adu_max;
-	bool keyed, initiator;
-	uint8_t key[32], iv[12];
-
-	struct alf_tx tx;
-
-	struct seam_sink sink;
-	struct alf_rx rx, saved;
-	int rx_error;          /* a positive errno: nothing more can be received */
-	bool too_big;          /* the ADU that begins has no room in buf */
-	uint8_t *buf;          /* the application's */
-	size_t cap;
+	struct alf_way way[3];     /* plain, crc, marker */
+	uint8_t key_len, iv[12], seal; /* bytes; seal: of the tag behind the data, 0: no AEAD */
+	uint8_t *scratch, *aside;  /* for loops; for data that goes to several places */
+	uint8_t private_data[ALF_PRIVATE_MAX];
+	uint64_t now_us;
+	int fd;
+	uint64_t acked;            /* offset of the stream that goes */
+	int error;                 /* a positive errno: the connection is unusable */
+	struct alf_news self, *news, *news_last;
+	int64_t next_out, next_in; /* handles: odd, even */
+	struct alf_out out;
+	struct alf_in in;
+	struct alf_stats stats;
 };
 
-/* The seam's side of a connection: set once by alf_open. */
-void alf_send_init(struct alf *);
-void alf_receive_init(struct alf *);
-/* The calls but for the waiting, for those who drive an engine themselves. begin: then hand tx.source to TCP until
- * !tx.busy, or hand sink to TCP until rx.whole, too_big or rx_error. 0 or a negative errno. */
-int alf_send_begin(struct alf *, const void *data, size_t len, const struct adu_attr *);
-int alf_receive_begin(struct alf *, void *buf, size_t cap);
-/* Nothing of the next ADU has come. */
-bool alf_receive_idle(const struct alf *);
-/* The ADU is whole: what adu_recv returns. */
-ssize_t alf_receive_end(struct alf *, struct adu_attr *);
+/* alf.c */
+struct alf *alf_new(const struct alf_profile *); /* NULL with errno, as alf_open */
+void alf_free(struct alf *);
+void alf_fail(struct alf *, int error);          /* the first error stays */
+void alf_opened(struct alf *);                   /* MPA's frames were exchanged, or there are none */
 
-/* Begins the chain for an ADU of one direction. from_initiator: who sends it. */
-void alf_begin(const struct alf *, void *state, uint32_t number, bool from_initiator);
-/* Bytes of ADU that the chain can take. */
-uint64_t alf_chain_max(const struct alf *);
+/* news.c */
+void alf_tell(struct alf *, struct alf_news *, enum adu_event_kind, int error);
+void alf_untell(struct alf *, struct alf_news *);
+bool alf_event(struct alf *, struct adu_event *);
 
-static inline void alf_rx_copy(const struct alf *a, struct alf_rx *to, const struct alf_rx *from)
-{
-	__builtin_memcpy(to, from, offsetof(struct alf_rx, state) + a->chain->state_size);
-}
+/* out.c: the calls but for the waiting. A handle, or a negative errno. like: what the ADU is to be. */
+void alf_out_init(struct alf *);
+int64_t alf_queue(struct alf *, const struct adu_out *like, struct adu_out **out);
+int alf_drop(struct alf *, struct adu_out *, enum control_reason, int error);
+struct adu_out *alf_out_find(const struct alf *, int64_t id);
+bool alf_wants_out(struct alf *);                /* source.fill would write something */
+void alf_acked(struct alf *, uint64_t off);      /* the peer's TCP has all before off */
+void alf_out_free(struct alf *);
+void alf_out_tick(struct alf *);
+uint64_t alf_out_deadline(const struct alf *);
+void alf_list_add(struct adu_list *, struct adu_out *);
+void alf_list_remove(struct adu_list *, struct adu_out *);
+/* Runs the loop over the ADU's next n bytes. Returns what it wrote. */
+size_t alf_loop_out(struct alf *, struct adu_out *, uint8_t *dst, size_t n);
+/* How many of so many bytes that are left go into a piece with room for that many. */
+size_t alf_cut(const struct ilp_chain *, uint64_t offset, uint64_t left, size_t room);
+/* The control message that is due. false: none is. */
+bool alf_control_due(const struct alf *);
+void alf_control_next(struct alf *, struct alf_control *);
+
+/* in.c */
+void alf_in_init(struct alf *);
+void alf_in_free(struct alf *);
+int alf_in_end(struct alf *);                    /* the stream is over. -EBADMSG: inside an ADU */
+void alf_run_read(const struct alf_run *, uint64_t off, void *to, size_t n);
+/* Bytes of the run in one piece of memory from off on, n at most. */
+size_t alf_run_piece(const struct alf_run *, uint64_t off, size_t n, const uint8_t **at);
+struct alf_done *alf_done_next(struct alf *, uint64_t at); /* NULL: no more than so many in a segment */
+
+/* books.c: ADUs that come */
+struct adu_in *alf_in_find(const struct alf *, int64_t id);
+struct adu_in *alf_in_of(const struct alf *, uint32_t msn);
+/* A new one, for its first frame, of a total that is known. NULL with *error -ENOMEM, -EBADMSG, or -EAGAIN: no credit. */
+struct adu_in *alf_in_new(struct alf *, uint32_t msn, uint64_t total, bool in_order, int *error);
+/* Where done->len bytes from done->offset on belong: sets done->to. 0; -EAGAIN, -EBADMSG, -ENOMEM, -ECANCELED. */
+int alf_place(struct alf *, struct alf_done *);
+void alf_placed(struct alf *, const struct alf_done *);
+void alf_unplaced(struct alf *, struct alf_done *);
+/* It will not be whole. until: no byte of it comes behind that offset of the stream, as far as is known (UINT64_MAX).
+ * stop: the peer is told, for that reason; 0: it knows. */
+void alf_lose(struct alf *, struct adu_in *, int error, uint64_t until, enum control_reason stop);
+void alf_skipped(struct alf *, struct adu_in *, uint64_t len); /* bytes of one that is gone have come */
+void alf_heard(struct alf *, const struct alf_control *, uint64_t at);
+void alf_give_back(struct alf *, struct adu_in *);
+void alf_forget(struct alf *, struct adu_in *);
+void alf_passed(struct alf *);                   /* in.next has moved */
+
+/* Time has passed: deadlines. When it must be told again; TCPU_NEVER. */
+void alf_tick(struct alf *, uint64_t now_us);
+uint64_t alf_deadline(const struct alf *);
+
+/* chain.c */
+int alf_way_of(struct alf_way *, const struct ilp_chain *, enum ilp_schedule, bool markers, bool crc);
+/* Begins the chain for a frame or an ADU. */
+struct alf_begin {
+	const struct alf_key *key;
+	uint8_t what;        /* NONCE_...: with number the nonce */
+	uint64_t number;
+	uint32_t place, base; /* where its first byte stands: in the stream of frames; from the frame's first byte on */
+	uint32_t before;     /* CRC32C of what comes before it */
+};
+void alf_chain_begin(const struct alf *, struct alf_run_state *, const struct alf_way *, const struct alf_begin *);
+/* CRC32C of what came before the data, and it. */
+uint32_t alf_chain_crc(const struct alf_run_state *);
+void alf_rekey(const struct alf *, struct alf_key *, bool out, uint64_t from);
 
 #endif

@@ -1,29 +1,37 @@
-/* What alf/fpdu.rl reads and alf/ddp.c means: the fields before the data of an FPDU. */
+/* Where things stand in a stream of FPDUs (RFC 5044 section 4). Positions count its bytes, markers included, from the
+ * first one behind the start-up frame. */
 #ifndef ALF_FPDU_H
 #define ALF_FPDU_H
 
-#include "alf/alf.h"
+#include "alf/framer.h"
 
-#define FPDU_DDP_HEADER 18 /* bytes of ULPDU: RFC 5041 section 4.3 */
+#define FPDU_LENGTH 2    /* bytes of ULPDU_Length */
+#define FPDU_CRC 4
+#define FPDU_MARKER 4    /* bytes of a marker; */
+#define FPDU_EVERY 512   /* so far from one to the next (4.3) */
+#define FPDU_ULPDU_MAX 65535
 
-struct fpdu {
-	int state;       /* the machine's; 0 before the first byte */
-	bool whole, error;
-	bool last;       /* L */
-	uint8_t type, name_len, name[ADU_NAME_MAX];
-	uint16_t ulpdu_length;
-	uint32_t field;  /* the big-endian number that is being read */
-	uint32_t msn, mo, total;
-	uint32_t seen;   /* bytes of the name and its padding */
-};
-
-/* Bytes at the front of a message, counted by MO: the total and the name, padded to a multiple of 4. */
-static inline uint32_t fpdu_preface(uint8_t name_len)
+/* Bytes of an FPDU, markers not counted, whose ULPDU has so many. */
+static inline uint32_t fpdu_content(uint32_t ulpdu)
 {
-	return 4 + (name_len + 3u) / 4 * 4;
+	return (FPDU_LENGTH + ulpdu + 3) / 4 * 4 + FPDU_CRC;
 }
 
-/* Advances *data. 1: all fields are in; 0: wants more; -EBADMSG: a field that no sender of ours writes. */
-int fpdu_read(struct fpdu *, const uint8_t **data, const uint8_t *end);
+/* The position behind n bytes that stand at position pos and behind, and the markers in between. A marker stands before
+ * the byte that would have its position. */
+static inline uint64_t fpdu_behind(bool markers, uint64_t pos, uint64_t n)
+{
+	uint64_t before = -pos % FPDU_EVERY; /* bytes until the next marker */
+
+	if (!markers || n <= before)
+		return pos + n;
+	return pos + n + (1 + (n - before - 1) / (FPDU_EVERY - FPDU_MARKER)) * FPDU_MARKER;
+}
+
+/* alf/framer.h: start and put are in alf/fpdu_out.c, the others in alf/fpdu_in.c. */
+size_t fpdu_start(struct alf *, uint64_t off, uint8_t *dst, size_t cap);
+size_t fpdu_put(struct alf *, struct adu_out *, uint64_t off, uint8_t *dst, size_t cap, uint16_t *sum);
+uint64_t fpdu_find(const struct alf *, const struct alf_run *);
+ssize_t fpdu_take(struct alf *, const struct alf_run *, uint64_t off, uint16_t *sum, uint64_t *skip);
 
 #endif

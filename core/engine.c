@@ -26,6 +26,7 @@ void options_complete(struct tcpu_options *o, const struct tcpu_options *default
 	DEFAULT(quickack);
 	DEFAULT(cork);
 	DEFAULT(pacing_max_bps);
+	DEFAULT(notsent_bytes);
 #undef DEFAULT
 	if (!o->congestion[0])
 		memcpy(o->congestion, defaults->congestion, sizeof o->congestion);

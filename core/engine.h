@@ -45,6 +45,9 @@ struct tcpu_options {
 	uint64_t keep_idle_us;     /* RFC 1122 4.2.3.6: silence before the first keepalive probe [2 h] */
 	uint64_t keep_interval_us; /* between probes [75 s] */
 	uint64_t pacing_max_bps;   /* bytes a second; only with tcpu_config.pacing [no limit] */
+	/* A source is asked for no more than the windows let go at once and so many bytes beyond, but a whole segment: what
+	 * is decided late may still overtake what was decided early. As Linux's TCP_NOTSENT_LOWAT [no limit] */
+	uint32_t notsent_bytes;
 	bool keepalive;
 	bool nodelay;              /* Nagle's rule (RFC 9293 3.7.4) does not hold */
 	bool quickack;             /* no ACK is delayed */
@@ -143,6 +146,8 @@ ssize_t tcpu_send(struct tcb *, const struct seam_source *source, unsigned how);
 /* Gives what waits in the receive buffer to the sink. Returns the bytes taken; 0: end of stream;
  * -EAGAIN: nothing there, or the sink declined; or the connection's error once. */
 ssize_t tcpu_recv(struct tcb *, struct seam_sink *sink);
+/* The stream's offset up to which the peer has acknowledged all. */
+uint64_t tcpu_acked(const struct tcb *);
 /* As recv(2) with MSG_PEEK: copies at most len bytes of what waits, and leaves it there. Results as tcpu_recv. */
 ssize_t tcpu_peek(struct tcb *, void *buffer, size_t len);
 /* Installs the sink that in-order segments go to straight from the packet buffer; NULL takes it away. */

@@ -120,7 +120,7 @@ static void passed(struct tcb *c, const struct segment *s, uint64_t off, uint32_
 	c->count.direct_bytes += n;
 	/* A vouched one, of which the sink wanted only the beginning. */
 	if (n < s->len && tcb_take_rcvbuf(c) == 0)
-		(void)rcvbuf_keep(&c->rcv, off + n, s->data + n, s->len - n);
+		c->news = rcvbuf_keep(&c->rcv, off + n, s->data + n, s->len - n);
 	received(c, s, (uint32_t)(c->rcv.next - before));
 	if (off == before)
 		return;
@@ -302,8 +302,10 @@ static void text_input(struct tcb *c, const struct segment *s)
 		c->ack_now = true; /* RFC 5681 4.2: a hole is filled */
 	if (memory && !in_order)
 		tcb_take_range(c, &c->rcv.over);
-	if (memory && rcvbuf_keep(&c->rcv, off, s->data, s->len))
+	if (memory && rcvbuf_keep(&c->rcv, off, s->data, s->len)) {
+		c->news = true;
 		received(c, s, (uint32_t)(c->rcv.next - before));
+	}
 	if (!in_order)
 		show(c, off);
 	if (c->rcv.over.node && !c->rcv.over.count)

@@ -109,19 +109,26 @@ void rcvbuf_end(struct rcvbuf *b)
 		ranges_pop(&b->over);
 }
 
-uint32_t rcvbuf_peek(const struct rcvbuf *b, const uint8_t **data)
+bool rcvbuf_in_order(const struct rcvbuf *b, struct range *r)
 {
-	uint64_t n = b->next - b->read;
 	struct range first;
 
-	if (n == 0)
-		return 0;
-	if (ranges_first(&b->gone, &first) && first.begin - b->read < n)
-		n = first.begin - b->read;
-	uint32_t at = (uint32_t)(b->read % b->size);
+	*r = (struct range){ b->read, b->next };
+	if (ranges_first(&b->gone, &first) && first.begin < r->end)
+		r->end = first.begin;
+	return r->begin < r->end;
+}
 
+uint32_t rcvbuf_peek(const struct rcvbuf *b, const uint8_t **data)
+{
+	struct range r;
+	uint32_t at;
+
+	if (!rcvbuf_in_order(b, &r))
+		return 0;
+	at = (uint32_t)(r.begin % b->size);
 	*data = b->ring + at;
-	return (uint32_t)(b->size - at < n ? b->size - at : n);
+	return (uint32_t)(b->size - at < r.end - r.begin ? b->size - at : r.end - r.begin);
 }
 
 void rcvbuf_look(struct rcvbuf *copy)

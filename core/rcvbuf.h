@@ -40,7 +40,9 @@ void rcvbuf_again(struct rcvbuf *, uint64_t begin, uint64_t end);
 uint32_t rcvbuf_blocks(struct rcvbuf *, struct range *out, uint32_t n);
 /* The stream ends at next: what came behind it is not its. */
 void rcvbuf_end(struct rcvbuf *);
-/* Bytes that wait in order, as one piece of memory (the ring's end cuts it); 0: none. */
+/* What waits in order, up to what the user has already. false: nothing. */
+bool rcvbuf_in_order(const struct rcvbuf *, struct range *);
+/* The same as one piece of memory (the ring's end cuts it); 0: none. */
 uint32_t rcvbuf_peek(const struct rcvbuf *, const uint8_t **data);
 /* Of a copy: it ends before what the user has already, and may be read without a change to what it was copied from. */
 void rcvbuf_look(struct rcvbuf *copy);

@@ -45,9 +45,11 @@ struct seam_sink {
 	 * puts its state back and wipes what it wrote. */
 	void (*settle)(void *ctx, uint64_t off, size_t n, bool good);
 	/* NULL: the sink wants the stream in order. Else drain is called for segments over a hole, too, with off somewhere
-	 * behind what was missing, all or nothing even where sum is NULL; and of what it declines there, or what comes cut
-	 * otherwise, show has a look: bytes that wait in one piece over a hole, from off on, and are known to be good. The
-	 * end of TCP's ring may cut them in two. It may take some from their midst: true, [*begin, *end) are the ones.
+	 * behind what was missing, all or nothing even where sum is NULL; and of what it declines, or what comes cut
+	 * otherwise, show has a look: bytes that wait in one piece, from off on, and are known to be good. The end of TCP's
+	 * ring may cut them in two. It may take some: true, [*begin, *end) are the ones, which no settle follows: over a
+	 * hole from their midst, in order from off. Which of the two it is, the sink knows by what it has taken: off is in
+	 * order if all before was taken, and with done set it must take nothing.
 	 * Whatever was taken over a hole is not drained again when the hole is filled: what follows it is next. */
 	bool (*show)(void *ctx, uint64_t off, const uint8_t *const data[2], const uint32_t len[2], uint64_t *begin,
 		uint64_t *end);

@@ -111,6 +111,8 @@ struct tcb {
 	struct rcvbuf rcv;
 	struct tuning tuning;
 	struct seam_sink *sink;
+	bool shows;             /* the sink that had a look last has show, */
+	bool news;              /* and since then something came that it has not seen */
 
 	/* RFC 7323 section 4, 5 */
 	uint32_t ts_offset, ts_recent;
@@ -283,6 +285,8 @@ void tcb_output(struct tcb *);
 bool tcb_cut(struct tcb *, uint64_t off);
 /* Data bytes that leave with one header, at most: whole segments, cut behind the link. */
 uint32_t tcb_train(const struct tcb *);
+/* What a source wrote now would leave at once, or as the next after what tcpu_options says may wait. */
+bool tcb_sends_soon(const struct tcb *);
 /* Bytes of new data that cwnd has let go since the last output: Nagle may still hold the last of them. */
 uint32_t tcb_earned(const struct tcb *);
 bool tcb_may_send_new(const struct tcb *); /* there is something new, and the peer's window lets it go */

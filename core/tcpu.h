@@ -112,7 +112,7 @@ int ioctl_tcpu(int fd, unsigned long request, int *arg);
  *   TCPK's ring. Its descriptors are not for the system's poll and epoll else, unless O_NONBLOCK or TCPU_THREAD is set;
  *   poll_tcpu is right).
  * IPPROTO_TCP: TCP_NODELAY, TCP_CORK, TCP_MAXSEG, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_USER_TIMEOUT,
- *   TCP_LINGER2, TCP_SYNCNT, TCP_QUICKACK, TCP_CONGESTION, TCP_INFO (get; struct tcp_info as far as there is
+ *   TCP_LINGER2, TCP_SYNCNT, TCP_QUICKACK, TCP_NOTSENT_LOWAT, TCP_CONGESTION, TCP_INFO (get; struct tcp_info as far as there is
  *   something to say, the rest 0).
  * IPPROTO_TCPK: TCPU_THREAD (on or off, for the whole stack; it is never on by itself).
  * Set on a listener, an option counts for what it accepts. SO_SNDBUF after the first send, SO_RCVBUF and TCP_MAXSEG
@@ -134,6 +134,14 @@ int info_tcpu(int fd, struct tcpu_info *info);
  * as recv_tcpu, without MSG_PEEK. */
 ssize_t fill_tcpu(int fd, const struct seam_source *source, int flags);
 ssize_t drain_tcpu(int fd, struct seam_sink *sink, int flags);
+/* Both at once, for who does not know which comes first: waits until source (NULL: nothing is to go) was asked for
+ * something and gave it, sink has taken something, or acknowledgments have come behind *acked, which it moves (NULL: no
+ * matter); at most until until_us of now_tcpu's clock (0: does not wait). What source gives leaves at once. Returns how
+ * it was, EXCHANGE_...; -1: EAGAIN, EINTR, or as send_tcpu and recv_tcpu. */
+enum { EXCHANGE_OUT = 1, EXCHANGE_IN = 2, EXCHANGE_ACKED = 4, EXCHANGE_END = 8 /* of the peer's stream */ };
+int exchange_tcpu(int fd, const struct seam_source *source, struct seam_sink *sink, uint64_t *acked, uint64_t until_us);
+/* CLOCK_MONOTONIC in microseconds. */
+uint64_t now_tcpu(void);
 
 /* ---- stacks ---- */
 

@@ -254,7 +254,7 @@ static bool waits_for_link(struct tcb *c)
 /* Whether tcpu_send takes bytes in, whatever the source. */
 static bool has_room(struct tcb *c)
 {
-	if (waits_for_link(c))
+	if (waits_for_link(c) || !tcb_sends_soon(c))
 		return false;
 	if (!c->snd.count)
 		return true; /* or there is no memory, which the call says */
@@ -293,7 +293,7 @@ ssize_t tcpu_send(struct tcb *c, const struct seam_source *source, unsigned how)
 		return c->snd.count ? -EAGAIN : -ENOMEM;
 	/* Each goes out while it is in the cache; but the last one only when it is known to be the last, for PSH. */
 	c->filling = true;
-	while ((n = fill_span(c, source, how & TCPU_SEND_NOW || c->options.nodelay))) {
+	while (tcb_sends_soon(c) && (n = fill_span(c, source, how & TCPU_SEND_NOW || c->options.nodelay))) {
 		taken += (ssize_t)n;
 		tcb_output(c);
 	}
@@ -305,28 +305,50 @@ ssize_t tcpu_send(struct tcb *c, const struct seam_source *source, unsigned how)
 	return taken || has_room(c) ? taken : -EAGAIN;
 }
 
+/* The next bytes in order, to a sink: in one piece of memory, or, where it has show, all that wait. Returns how many
+ * it took. */
+static uint32_t give(struct tcb *c, struct seam_sink *sink)
+{
+	const uint8_t *data[2];
+	uint32_t len[2], n;
+	struct range r, taken;
+
+	if (sink->show) {
+		if (!rcvbuf_in_order(&c->rcv, &r))
+			return 0;
+		rcvbuf_pieces(&c->rcv, &r, data, len);
+		return sink->show(sink->ctx, r.begin, data, len, &taken.begin, &taken.end) ?
+			(uint32_t)(taken.end - r.begin) : 0;
+	}
+	len[0] = rcvbuf_peek(&c->rcv, data);
+	n = len[0] ? (uint32_t)sink->drain(sink->ctx, c->rcv.read, data[0], len[0], NULL) : 0;
+	if (n)
+		sink->settle(sink->ctx, c->rcv.read, n, true);
+	return n;
+}
+
 ssize_t tcpu_recv(struct tcb *c, struct seam_sink *sink)
 {
 	const uint8_t *data;
 	ssize_t taken = 0;
-	uint32_t len;
+	uint32_t n;
 
 	if (c->state == TCPU_LISTEN)
 		return -ENOTCONN;
-	while (!sink->done && (len = rcvbuf_peek(&c->rcv, &data))) {
-		size_t n = sink->drain(sink->ctx, c->rcv.read, data, len, NULL);
-		if (n == 0)
-			break;
-		sink->settle(sink->ctx, c->rcv.read, n, true);
-		rcvbuf_consume(&c->rcv, (uint32_t)n);
-		taken += (ssize_t)n;
+	c->shows = sink->show;
+	c->news = false;
+	while (!sink->done && (n = give(c, sink))) {
+		rcvbuf_consume(&c->rcv, n);
+		taken += n;
 	}
+	c->news |= sink->done;
 	if (taken) {
 		tcb_took(c, (uint32_t)taken);
 		tcb_window_opened(c);
 		return taken;
 	}
-	if (rcvbuf_peek(&c->rcv, &data))
+	/* Of what a sink with show leaves at the end, no more will come. */
+	if (rcvbuf_peek(&c->rcv, &data) && (sink->done || !c->shows || !c->fin_taken))
 		return -EAGAIN;
 	if (c->error)
 		return take_error(c);
@@ -358,6 +380,11 @@ ssize_t tcpu_peek(struct tcb *c, void *buffer, size_t len)
 	return c->fin_taken || c->state == TCPU_CLOSED ? 0 : -EAGAIN;
 }
 
+uint64_t tcpu_acked(const struct tcb *c)
+{
+	return c->snd.una;
+}
+
 void tcpu_sink(struct tcb *c, struct seam_sink *sink)
 {
 	c->sink = sink;
@@ -387,6 +414,7 @@ int tcpu_set_options(struct tcb *c, const struct tcpu_options *options)
 	o.cork = options->cork;
 	o.user_timeout_us = options->user_timeout_us;
 	o.pacing_max_bps = options->pacing_max_bps;
+	o.notsent_bytes = options->notsent_bytes;
 	if (c->snd.ring)
 		o.sndbuf_bytes = c->options.sndbuf_bytes;
 	o.rcvbuf_bytes = c->options.rcvbuf_bytes;
@@ -498,7 +526,7 @@ unsigned tcpu_ready(struct tcb *c)
 
 	if (c->state == TCPU_LISTEN)
 		return listening(c)->complete.first ? TCPU_IN : 0;
-	if (rcvbuf_peek(&c->rcv, &data) || c->fin_taken || c->state == TCPU_CLOSED)
+	if ((c->shows ? c->news : rcvbuf_peek(&c->rcv, &data) != 0) || c->fin_taken || c->state == TCPU_CLOSED)
 		ready |= TCPU_IN;
 	if ((can_send(c) && has_room(c)) || c->fin_queued || c->state == TCPU_CLOSED)
 		ready |= TCPU_OUT; /* to be written to, or to fail at once */

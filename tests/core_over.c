@@ -75,11 +75,11 @@ static bool show(void *ctx, uint64_t off, const uint8_t *const data[2], const ui
 	uint64_t *end)
 {
 	(void)ctx;
-	uint32_t all = len[0] + len[1], skip = rnd(&dice, all), n = 1 + rnd(&dice, all - skip);
+	uint32_t all = len[0] + len[1], skip = off == sink.next ? 0 : rnd(&dice, all), n = 1 + rnd(&dice, all - skip);
 
 	for (uint32_t i = 0; i < all; i++)
 		must((i < len[0] ? data[0][i] : data[1][i - len[0]]) == bytes[off + i] && !sink.got[off + i]);
-	if (rnd(&dice, 2))
+	if (off != sink.next && rnd(&dice, 2))
 		return false;
 	for (uint32_t i = skip; i < skip + n; i++)
 		take(off + i, i < len[0] ? data[0] + i : data[1] + i - len[0], 1);
@@ -107,7 +107,8 @@ static void app(struct net *n, int peer, void *ctx)
 {
 	struct tcb *from = ctx;
 
-	(void)n;
+	if (sink.count < TOTAL)
+		n->app_wake_us = n->now_us + 100 * NET_MS;
 	if (peer == 0 && source.done < TOTAL)
 		tcpu_send(from, &source.seam, 0);
 	if (peer == 1 && to && rnd(&dice, 3))

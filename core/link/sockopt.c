@@ -35,6 +35,7 @@ static const struct number numbers[] = {
 	{ IPPROTO_TCP, TCP_NODELAY, FLAG, false, AT(nodelay), INT_MIN, INT_MAX, 1 },
 	{ IPPROTO_TCP, TCP_CORK, FLAG, false, AT(cork), INT_MIN, INT_MAX, 1 },
 	{ IPPROTO_TCP, TCP_QUICKACK, FLAG, false, AT(quickack), INT_MIN, INT_MAX, 1 },
+	{ IPPROTO_TCP, TCP_NOTSENT_LOWAT, COUNT, true, AT(notsent_bytes), 0, INT_MAX, 1 },
 	{ IPPROTO_TCP, TCP_MAXSEG, COUNT, true, AT(mss_max), 88, 65535, 1 },
 	{ IPPROTO_TCP, TCP_SYNCNT, COUNT, false, AT(syn_retries), 1, 127, 1 },
 	{ IPPROTO_TCP, TCP_KEEPIDLE, TIME, false, AT(keep_idle_us), 1, 32767, SECONDS },

@@ -118,14 +118,31 @@ static void counted_settle(void *ctx, uint64_t off, size_t n, bool good)
 	c->call.seam.done = c->inner->done;
 }
 
-static ssize_t drain(struct sock *s, struct seam_sink *sink, size_t room, int flags)
+static bool counted_show(void *ctx, uint64_t off, const uint8_t *const data[2], const uint32_t len[2], uint64_t *begin,
+	uint64_t *end)
 {
-	struct counted_sink counted = {
-		.call = { .seam = { .drain = counted_drain, .settle = counted_settle, .ctx = &counted,
-				    .done = sink->done },
-			  .room = flags & MSG_WAITALL ? SIZE_MAX : room },
+	struct counted_sink *c = ctx;
+	bool took = c->inner->show(c->inner->ctx, off, data, len, begin, end);
+
+	if (took)
+		c->call.taken += *end - *begin;
+	c->call.seam.done = c->inner->done;
+	return took;
+}
+
+static void counted_sink(struct counted_sink *c, struct seam_sink *sink, size_t room)
+{
+	*c = (struct counted_sink){
+		.call = { .seam = { .drain = counted_drain, .settle = counted_settle, .ctx = c,
+				    .show = sink->show ? counted_show : NULL, .done = sink->done },
+			  .room = room },
 		.inner = sink,
 	};
+}
+
+static ssize_t drain(struct sock *s, struct seam_sink *sink, size_t room, int flags)
+{
+	struct counted_sink counted;
 	struct call_sink *c = &counted.call;
 	uint64_t until_us = sock_until(s, s->recv_timeout_us, flags);
 	bool all = flags & MSG_WAITALL;
@@ -133,6 +150,7 @@ static ssize_t drain(struct sock *s, struct seam_sink *sink, size_t room, int fl
 
 	if (e)
 		return e;
+	counted_sink(&counted, sink, all ? SIZE_MAX : room);
 	while (!s->read_shut) {
 		ssize_t n = tcpu_recv(s->tcb, &c->seam);
 
@@ -159,6 +177,65 @@ ssize_t drain_tcpu(int fd, struct seam_sink *sink, int flags)
 
 	return s ? sock_leave(s, drain(s, sink, SIZE_MAX, flags)) : -1;
 }
+
+/* ---- both ---- */
+
+static int give(struct sock *s, const struct seam_source *source)
+{
+	ssize_t n = source ? tcpu_send(s->tcb, source, TCPU_SEND_NOW) : 0;
+
+	return n > 0 ? EXCHANGE_OUT : n == -EAGAIN ? 0 : (int)n;
+}
+
+static int take(struct sock *s, struct counted_sink *c)
+{
+	ssize_t n = s->read_shut ? 0 : tcpu_recv(s->tcb, &c->call.seam);
+
+	if (n < 0 && n != -EAGAIN)
+		return (int)n;
+	return (c->call.taken ? EXCHANGE_IN : 0) | (n == 0 ? EXCHANGE_END : 0);
+}
+
+static int exchange(struct sock *s, const struct seam_source *source, struct seam_sink *sink, uint64_t *acked,
+	uint64_t until_us)
+{
+	unsigned want = TCPU_IN | (source ? TCPU_OUT : 0U);
+	struct counted_sink c;
+	int e = refused(s), out, how;
+
+	counted_sink(&c, sink, SIZE_MAX);
+	while (!e) {
+		out = give(s, source);
+		how = out < 0 ? out : take(s, &c);
+		if (how < 0 && !c.call.taken)
+			return how;
+		if (how < 0)
+			s->error = (uint8_t)-how; /* for the next call */
+		how = how < 0 ? EXCHANGE_IN : how | out;
+		if (acked && *acked < tcpu_acked(s->tcb)) {
+			*acked = tcpu_acked(s->tcb);
+			how |= EXCHANGE_ACKED;
+		}
+		if (how)
+			return how;
+		e = sock_wait(s, want, until_us, &c.call);
+	}
+	return c.call.taken ? EXCHANGE_IN : e;
+}
+
+int exchange_tcpu(int fd, const struct seam_source *source, struct seam_sink *sink, uint64_t *acked, uint64_t until_us)
+{
+	struct sock *s = sock_enter(fd);
+
+	return s ? (int)sock_leave(s, exchange(s, source, sink, acked, until_us)) : -1;
+}
+
+uint64_t now_tcpu(void)
+{
+	return link_host_now_us();
+}
+
+/* ---- a look ---- */
 
 /* What is there; what has come may still lie in the link. With MSG_WAITALL, more than fits is not waited for. */
 static ssize_t peek(struct sock *s, void *buffer, size_t length, int flags)

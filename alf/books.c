@@ -1,0 +1,428 @@
+/* The books of ADUs that come: which have begun, where their bytes belong, which are whole. */
+#include "alf/conn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HOLES_MAX 4096       /* ranges of an ADU that came over holes */
+#define AHEAD_MAX (1U << 20) /* MSNs behind the oldest ADU that is not finished */
+
+static struct adu_in **bucket(struct alf *a, uint32_t msn)
+{
+	return &a->in.hash[msn % (sizeof a->in.hash / sizeof *a->in.hash)];
+}
+
+struct adu_in *alf_in_of(const struct alf *a, uint32_t msn)
+{
+	struct adu_in *adu = *bucket((struct alf *)a, msn);
+
+	while (adu && adu->msn != msn)
+		adu = adu->next;
+	return adu;
+}
+
+struct adu_in *alf_in_find(const struct alf *a, int64_t id)
+{
+	struct adu_in *adu = a->in.oldest;
+
+	while (adu && adu->id != id)
+		adu = adu->newer;
+	return adu;
+}
+
+/* ---- credit ---- */
+
+/* So much of its credit is the peer's again. */
+static void give(struct alf *a, struct adu_in *adu, uint64_t bytes)
+{
+	bytes = bytes < adu->cost ? bytes : adu->cost;
+	adu->cost -= bytes;
+	a->in.returned += bytes;
+	a->in.full = false;
+}
+
+void alf_give_back(struct alf *a, struct adu_in *adu)
+{
+	give(a, adu, adu->cost);
+}
+
+/* ---- beginning and ending ---- */
+
+/* Its MSN is one that may begin now. */
+static bool may_begin(const struct alf *a, uint32_t msn, bool in_order)
+{
+	if (msn <= a->in.low || msn - a->in.low > AHEAD_MAX || alf_ranges_meet(&a->in.finished, msn - 1, msn))
+		return false;
+	/* MSNs are given as ADUs begin, so where nothing is missing, the one before has. */
+	return !in_order || msn - 1 <= a->in.low || alf_in_of(a, msn - 1) ||
+	       alf_ranges_meet(&a->in.finished, msn - 2, msn - 1);
+}
+
+struct adu_in *alf_in_new(struct alf *a, uint32_t msn, uint64_t total, bool in_order, int *error)
+{
+	uint64_t out = a->in.begun - a->in.returned, told = a->in.begun - a->in.told, cost = total + ADU_COST;
+	struct adu_in *adu;
+
+	*error = -EBADMSG;
+	if (total > a->profile.adu_max || !may_begin(a, msn, in_order))
+		return NULL;
+	if (a->in.hello && told + cost > a->profile.credit)
+		return NULL; /* it knows better */
+	if (out + cost > a->profile.credit) {
+		a->in.full = true;
+		*error = -EAGAIN;
+		return NULL;
+	}
+	*error = -ENOMEM;
+	adu = calloc(1, sizeof *adu);
+	if (!adu)
+		return NULL;
+	adu->news.of = NEWS_IN;
+	adu->id = a->next_in;
+	a->next_in += 2;
+	adu->msn = msn;
+	adu->total = total;
+	adu->cost = cost;
+	adu->deadline_us = TCPU_NEVER;
+	a->in.begun += cost;
+	adu->next = *bucket(a, msn);
+	*bucket(a, msn) = adu;
+	adu->older = a->in.newest;
+	*(a->in.newest ? &a->in.newest->newer : &a->in.oldest) = adu;
+	a->in.newest = adu;
+	return adu;
+}
+
+static void drop_data(struct alf *a, struct adu_in *adu)
+{
+	if (adu->data) {
+		ilp_wipe(adu->data, adu->total);
+		a->stats.bytes_held -= adu->total;
+	}
+	free(adu->data);
+	adu->data = NULL;
+	alf_ranges_free(&adu->fresh);
+}
+
+static void unstop(struct alf *a, struct adu_in *adu)
+{
+	struct adu_in **at = &a->out.stops;
+
+	if (!adu->stopping)
+		return;
+	while (*at != adu)
+		at = &(*at)->stop_next;
+	*at = adu->stop_next;
+}
+
+void alf_forget(struct alf *a, struct adu_in *adu)
+{
+	struct adu_in **at = bucket(a, adu->msn);
+
+	alf_give_back(a, adu);
+	alf_untell(a, &adu->news);
+	unstop(a, adu);
+	a->in.timed -= adu->deadline_us != TCPU_NEVER;
+	while (*at != adu)
+		at = &(*at)->next;
+	*at = adu->next;
+	*(adu->older ? &adu->older->newer : &a->in.oldest) = adu->newer;
+	*(adu->newer ? &adu->newer->older : &a->in.newest) = adu->older;
+	drop_data(a, adu);
+	alf_ranges_free(&adu->placed);
+	free(adu);
+}
+
+void alf_in_free(struct alf *a)
+{
+	while (a->in.oldest)
+		alf_forget(a, a->in.oldest);
+	while (a->in.regions) {
+		struct alf_region *r = a->in.regions;
+		a->in.regions = r->next;
+		alf_ranges_free(&r->fresh);
+		free(r);
+	}
+	alf_ranges_free(&a->in.over);
+	alf_ranges_free(&a->in.finished);
+}
+
+/* Nothing more of it comes, or of what comes nothing counts: those that waited for it to be delivered may be. */
+static void finished(struct alf *a, const struct adu_in *adu)
+{
+	struct range first;
+
+	if (alf_ranges_add(&a->in.finished, adu->msn - 1, adu->msn) < 0)
+		alf_fail(a, ENOMEM);
+	if (!ranges_first(&a->in.finished.set, &first) || first.begin)
+		return;
+	for (; a->in.low < first.end; a->in.low++) {
+		struct adu_in *next = alf_in_of(a, a->in.low + 1);
+		if (!next || !next->whole || next->released)
+			continue;
+		next->delivered = true;
+		alf_tell(a, &next->news, ADU_DELIVERED, 0);
+	}
+}
+
+static void not_timed(struct alf *a, struct adu_in *adu)
+{
+	a->in.timed -= adu->deadline_us != TCPU_NEVER;
+	adu->deadline_us = TCPU_NEVER;
+}
+
+static void completed(struct alf *a, struct adu_in *adu)
+{
+	adu->whole = true;
+	not_timed(a, adu);
+	alf_ranges_free(&adu->placed);
+	a->stats.adus_complete++;
+	a->stats.adus_over_hole += adu->msn != a->in.low + 1 || a->in.over.set.count;
+	alf_tell(a, &adu->news, ADU_COMPLETE, 0);
+	finished(a, adu);
+}
+
+void alf_lose(struct alf *a, struct adu_in *adu, int error, uint64_t until, enum control_reason stop)
+{
+	if (adu->whole)
+		return;
+	adu->until = until;
+	if (adu->gone)
+		return;
+	adu->gone = true;
+	a->in.gone++;
+	not_timed(a, adu);
+	drop_data(a, adu);
+	if (stop && a->in.hello) {
+		adu->stopping = true;
+		adu->reason = stop;
+		adu->stop_next = a->out.stops;
+		a->out.stops = adu;
+	}
+	alf_tell(a, &adu->news, ADU_LOST, error);
+	finished(a, adu);
+}
+
+void alf_skipped(struct alf *a, struct adu_in *adu, uint64_t len)
+{
+	(void)a;
+	adu->got += len;
+	if (adu->got >= adu->total)
+		adu->until = 0;
+}
+
+void alf_passed(struct alf *a)
+{
+	struct adu_in *adu, *newer;
+
+	if (!a->in.gone)
+		return;
+	for (adu = a->in.oldest; adu; adu = newer) {
+		newer = adu->newer;
+		if (!adu->gone || a->in.next < adu->until)
+			continue;
+		a->in.gone--;
+		if (adu->news.queued)
+			adu->news.last = true;
+		else
+			alf_forget(a, adu);
+	}
+}
+
+/* ---- placing ---- */
+
+static int place_region(struct alf *a, struct alf_done *d)
+{
+	const struct alf_region *r = d->region;
+	const struct adu_where where = { .stag = r->stag, .offset = d->offset, .len = d->len, .total = r->len };
+
+	if (r->base) {
+		d->to[0] = (struct iovec){ r->base + d->offset, d->len };
+		d->pieces = d->len != 0;
+		return 0;
+	}
+	d->pieces = d->len ? a->profile.hooks.place(a->profile.hooks.ctx, &where, d->to, ALF_PIECES_MAX) : 0;
+	return d->len && d->pieces <= 0 ? -EBADMSG : 0;
+}
+
+static int ask(struct alf *a, struct alf_done *d)
+{
+	const struct adu_in *adu = d->adu;
+	const struct adu_where where = { .id = (uint64_t)adu->id, .offset = d->offset, .len = d->len, .total = adu->total,
+		.named = adu->named || d->names, .attr = d->names ? &d->attr : &adu->attr };
+	uint64_t sum = 0;
+	int n = a->profile.hooks.place(a->profile.hooks.ctx, &where, d->to, ALF_PIECES_MAX);
+
+	for (int i = 0; i < n; i++)
+		sum += d->to[i].iov_len;
+	if (n > 0 && sum != d->len)
+		return -EINVAL; /* the application's mistake */
+	return n == -EAGAIN && where.named ? 0 : n;
+}
+
+int alf_place(struct alf *a, struct alf_done *d)
+{
+	struct adu_in *adu = d->adu;
+	int n = 0;
+
+	if (d->region)
+		return place_region(a, d);
+	if (adu->whole || alf_ranges_meet(&adu->placed, d->offset, d->offset + d->len) || adu->placed.set.count > HOLES_MAX)
+		return -EBADMSG;
+	if (!d->len)
+		return 0;
+	if (!adu->data && a->profile.hooks.place)
+		n = ask(a, d);
+	if (n < 0)
+		return n;
+	d->pieces = n;
+	if (n)
+		return 0;
+	if (!adu->data) {
+		adu->data = malloc(adu->total);
+		if (!adu->data)
+			return -ENOMEM;
+		a->stats.bytes_held += adu->total;
+		if (a->stats.bytes_held > a->stats.bytes_held_max)
+			a->stats.bytes_held_max = a->stats.bytes_held;
+	}
+	d->to[0] = (struct iovec){ adu->data + d->offset, d->len };
+	d->pieces = 1;
+	return 0;
+}
+
+static void placed(struct alf *a, struct alf_news *news, struct alf_ranges *fresh, const struct alf_done *d)
+{
+	if (!d->len || !(a->profile.wanted & 1U << ADU_PLACED))
+		return;
+	if (alf_ranges_add(fresh, d->offset, d->offset + d->len) < 0)
+		alf_fail(a, ENOMEM);
+	else
+		alf_tell(a, news, ADU_PLACED, 0);
+}
+
+static void named(struct alf *a, struct adu_in *adu, const struct adu_attr *attr)
+{
+	adu->named = true;
+	adu->attr = *attr;
+	if (!attr->deadline_ms)
+		return;
+	adu->deadline_us = a->now_us + attr->deadline_ms * 1000ULL;
+	a->in.timed++;
+}
+
+void alf_placed(struct alf *a, const struct alf_done *d)
+{
+	struct adu_in *adu = d->adu;
+
+	if (d->control)
+		alf_heard(a, &d->told, d->at);
+	if (d->region)
+		placed(a, &d->region->news, &d->region->fresh, d);
+	if (!adu)
+		return;
+	if (adu->gone) {
+		alf_skipped(a, adu, d->len);
+		return;
+	}
+	if (d->len && alf_ranges_meet(&adu->placed, d->offset, d->offset + d->len)) {
+		alf_fail(a, EBADMSG); /* by another piece of the same segment */
+		return;
+	}
+	if (d->len && alf_ranges_add(&adu->placed, d->offset, d->offset + d->len) < 0)
+		alf_fail(a, ENOMEM);
+	if (d->names)
+		named(a, adu, &d->attr);
+	adu->got += d->len;
+	if (!adu->data)
+		give(a, adu, d->len); /* it takes none of our memory */
+	placed(a, &adu->news, &adu->fresh, d);
+	if (adu->named && adu->got == adu->total)
+		completed(a, adu);
+}
+
+/* The frame never came. */
+void alf_unplaced(struct alf *a, struct alf_done *d)
+{
+	struct adu_in *adu = d->adu;
+
+	for (int i = 0; i < d->pieces; i++)
+		ilp_wipe(d->to[i].iov_base, d->to[i].iov_len);
+	if (!d->created)
+		return;
+	a->in.begun -= adu->cost;
+	adu->cost = 0;
+	alf_forget(a, adu);
+}
+
+/* ---- what the peer says ---- */
+
+static int error_of(enum control_reason reason)
+{
+	return reason == CONTROL_EXPIRED ? ETIME : reason == CONTROL_SUPERSEDED ? EEXIST : ECANCELED;
+}
+
+static void dropped(struct alf *a, const struct alf_control *c, uint64_t at)
+{
+	struct adu_in *adu = alf_in_of(a, c->msn);
+	int e;
+
+	/* What was sent of it may be missing still. How much it cost, that will tell. */
+	if (!adu)
+		adu = alf_in_new(a, c->msn, 0, false, &e);
+	if (!adu)
+		return;
+	adu->unknown |= !adu->total && !adu->named;
+	alf_lose(a, adu, error_of(c->reason), at, 0);
+}
+
+static void stopped(struct alf *a, const struct alf_control *c)
+{
+	for (int p = 0; p < ADU_PRIORITIES; p++)
+		for (struct adu_out *adu = a->out.queue[p].first; adu; adu = adu->next)
+			if (adu->begun && !adu->tagged && adu->msn == c->msn) {
+				alf_drop(a, adu, c->reason, ECANCELED);
+				return;
+			}
+}
+
+void alf_heard(struct alf *a, const struct alf_control *c, uint64_t at)
+{
+	if (c->code == CONTROL_DROPPED)
+		dropped(a, c, at);
+	else if (c->code == CONTROL_STOP)
+		stopped(a, c);
+	if (c->code != CONTROL_CREDIT || c->limit <= a->out.credit)
+		return;
+	a->out.credit = c->limit;
+	if (a->out.no_credit)
+		alf_tell(a, &a->self, ADU_CREDIT, 0);
+}
+
+/* ---- deadlines ---- */
+
+void alf_tick(struct alf *a, uint64_t now_us)
+{
+	a->now_us = now_us;
+	alf_out_tick(a);
+	for (struct adu_in *adu = a->in.oldest; adu && a->in.timed; adu = adu->newer) {
+		if (adu->deadline_us > now_us)
+			continue;
+		if (adu->attr.recovery >= ADU_TOLERATE) {
+			alf_lose(a, adu, ETIME, UINT64_MAX, CONTROL_EXPIRED);
+		} else {
+			adu->attr.late = true;
+			not_timed(a, adu);
+		}
+	}
+}
+
+uint64_t alf_deadline(const struct alf *a)
+{
+	uint64_t first = alf_out_deadline(a);
+
+	for (const struct adu_in *adu = a->in.oldest; adu && a->in.timed; adu = adu->newer)
+		first = adu->deadline_us < first ? adu->deadline_us : first;
+	return first;
+}

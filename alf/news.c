@@ -1,0 +1,119 @@
+/* Events: each ADU, region and connection is in the queue once, with all that it has to tell. So the queue needs no
+ * memory of its own, and cannot overflow. */
+#include "alf/conn.h"
+
+#include <stdlib.h>
+
+const char *adu_event_name(enum adu_event_kind kind)
+{
+	static const char *const names[] = { "opened", "placed", "complete", "delivered", "lost", "sent", "acknowledged",
+		"expired", "cancelled", "credit", "ended", "error" };
+
+	_Static_assert(sizeof names / sizeof *names == ADU_EVENTS, "each kind has a name");
+	return kind < ADU_EVENTS ? names[kind] : "?";
+}
+
+void alf_tell(struct alf *a, struct alf_news *n, enum adu_event_kind kind, int error)
+{
+	if (!(a->profile.wanted & 1U << kind))
+		return;
+	n->kinds |= 1U << kind;
+	n->error = error ? error : n->error;
+	if (n->queued)
+		return;
+	n->queued = true;
+	n->next = NULL;
+	if (a->news_last)
+		a->news_last->next = n;
+	else
+		a->news = n;
+	a->news_last = n;
+}
+
+void alf_untell(struct alf *a, struct alf_news *n)
+{
+	struct alf_news **at = &a->news, *before = NULL;
+
+	n->kinds = 0;
+	if (!n->queued)
+		return;
+	while (*at != n) {
+		before = *at;
+		at = &before->next;
+	}
+	*at = n->next;
+	if (a->news_last == n)
+		a->news_last = before;
+	n->queued = false;
+}
+
+#define OF(type, n) ((struct type *)((char *)(n) - offsetof(struct type, news)))
+
+/* The next range that was placed; false: all were told. */
+static bool next_placed(struct alf_ranges *fresh, struct adu_event *e)
+{
+	struct range r;
+
+	if (!ranges_first(&fresh->set, &r))
+		return false;
+	ranges_pop(&fresh->set);
+	e->offset = r.begin;
+	e->len = r.end - r.begin;
+	return fresh->set.count;
+}
+
+static bool tell_in(struct adu_in *adu, struct adu_event *e)
+{
+	e->id = adu->id;
+	e->attr = adu->attr;
+	e->len = adu->total;
+	if (e->kind == ADU_COMPLETE || e->kind == ADU_DELIVERED)
+		e->data = adu->data;
+	return e->kind == ADU_PLACED && next_placed(&adu->fresh, e);
+}
+
+static bool tell_out(const struct adu_out *adu, struct adu_event *e)
+{
+	e->id = adu->id;
+	e->attr = adu->attr;
+	e->len = adu->total;
+	return false;
+}
+
+static bool tell_region(struct alf_region *r, struct adu_event *e)
+{
+	e->stag = r->stag;
+	return next_placed(&r->fresh, e);
+}
+
+static void all_told(struct alf *a, struct alf_news *n)
+{
+	alf_untell(a, n);
+	if (!n->last)
+		return;
+	if (n->of == NEWS_OUT)
+		free(OF(adu_out, n));
+	else if (n->of == NEWS_IN)
+		alf_forget(a, OF(adu_in, n));
+}
+
+bool alf_event(struct alf *a, struct adu_event *e)
+{
+	struct alf_news *n = a->news;
+	bool more = false;
+
+	if (!n)
+		return false;
+	*e = (struct adu_event){ .kind = (enum adu_event_kind)__builtin_ctz(n->kinds), .error = n->error };
+	if (n->of == NEWS_IN)
+		more = tell_in(OF(adu_in, n), e);
+	else if (n->of == NEWS_OUT)
+		more = tell_out(OF(adu_out, n), e);
+	else if (n->of == NEWS_REGION)
+		more = tell_region(OF(alf_region, n), e);
+	if (!more)
+		n->kinds &= ~(1U << e->kind);
+	if (!n->kinds)
+		all_told(a, n);
+	return true;
+}

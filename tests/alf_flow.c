@@ -1,0 +1,134 @@
+#include "tests/alf_flow.h"
+
+#include "core/cksum.h"
+
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool same_sum(uint16_t a, uint16_t b)
+{
+	return a == b || (a == 0 && b == 0xffff) || (a == 0xffff && b == 0);
+}
+
+size_t flow_pull(struct flow *f, struct alf *a, size_t cap)
+{
+	size_t from = f->len, n;
+	uint16_t sum;
+
+	while (alf_wants_out(a)) {
+		/* Of its own, so that who writes too much is seen. */
+		uint8_t *dst = malloc(cap);
+		n = a->out.source.fill(a->out.source.ctx, f->len, dst, cap, &sum);
+		ck_assert_uint_le(n, cap);
+		ck_assert_uint_le(f->len + n, FLOW_MAX);
+		if (n && !same_sum(sum, tcpu_sum(dst, n)))
+			ck_abort_msg("a segment's sum is %04x, expected %04x", sum, tcpu_sum(dst, n));
+		memcpy(f->bytes + f->len, dst, n);
+		free(dst);
+		if (!n)
+			break;
+		f->len += n;
+		ck_assert_uint_lt(f->segments, FLOW_SEGMENTS);
+		f->ends[f->segments++] = f->len;
+	}
+	return f->len - from;
+}
+
+void flow_show(struct flow *f, struct alf *a)
+{
+	const uint8_t *data[2] = { f->bytes + f->shown, NULL };
+	uint32_t len[2] = { (uint32_t)(f->len - f->shown), 0 };
+	uint64_t begin, end;
+
+	if (!len[0] || !a->in.sink.show(a->in.sink.ctx, f->shown, data, len, &begin, &end))
+		return;
+	ck_assert_uint_eq(begin, f->shown);
+	f->shown = end;
+}
+
+void flow_cross(struct flow_pair *p, size_t cap)
+{
+	size_t n;
+
+	do {
+		n = 0;
+		for (int i = 0; i < 2; i++) {
+			n += flow_pull(&p->flow[i], p->end[i], cap);
+			flow_show(&p->flow[i], p->end[!i]);
+		}
+	} while (n);
+}
+
+void flow_open(struct flow_pair *p, const struct alf_profile *a, const struct alf_profile *b)
+{
+	struct alf_profile profile[2] = { *a, *b };
+	struct adu_event e;
+
+	for (int i = 0; i < 2; i++) {
+		p->flow[i].len = p->flow[i].shown = 0;
+		p->flow[i].segments = 0;
+		profile[i].initiator = i == 0;
+		p->end[i] = alf_new(&profile[i]);
+		ck_assert_msg(p->end[i], "alf_new: %s", strerror(errno));
+	}
+	flow_cross(p, 1460);
+	for (int i = 0; i < 2; i++)
+		while (alf_event(p->end[i], &e))
+			ck_assert_msg(e.kind == ADU_OPENED, "%s: %s", adu_event_name(e.kind), strerror(e.error));
+}
+
+void flow_close(struct flow_pair *p)
+{
+	alf_free(p->end[0]);
+	alf_free(p->end[1]);
+}
+
+void flow_fill(void *dst, size_t len, uint64_t seed)
+{
+	uint8_t *at = dst;
+
+	for (size_t i = 0; i < len; i++)
+		at[i] = (uint8_t)(((i + 1) * 0x9e3779b97f4a7c15 + seed * 0xd1342543de82ef95) >> 56);
+}
+
+struct adu_event flow_expect(struct alf *a, enum adu_event_kind kind)
+{
+	struct adu_event e;
+
+	ck_assert_msg(alf_event(a, &e), "no event, expected %s", adu_event_name(kind));
+	ck_assert_msg(e.kind == kind, "event %s (%s), expected %s", adu_event_name(e.kind), strerror(e.error),
+		adu_event_name(kind));
+	return e;
+}
+
+void flow_expect_nothing(struct alf *a)
+{
+	struct adu_event e;
+
+	if (alf_event(a, &e))
+		ck_abort_msg("event %s (%s), expected none", adu_event_name(e.kind), strerror(e.error));
+}
+
+int64_t flow_send(struct alf *a, const void *data, size_t len, const struct adu_attr *attr)
+{
+	struct adu_out like = { .own = { (void *)(uintptr_t)data, len }, .total = len, .here = len };
+
+	if (attr)
+		like.attr = *attr;
+	return alf_queue(a, &like, NULL);
+}
+
+struct alf_profile flow_profile(unsigned kind)
+{
+	static const char *const families[] = { "copy", "xdr_copy", "aes128_gcm_copy", "aes256_gcm_copy",
+		"chacha20_poly1305_copy" };
+	static const uint8_t key[32] = "a key for tests, of 32 bytes...", iv[12] = "twelve bytes";
+	struct alf_profile p = { .markers = true, .crc = true, .schedule = ILP_FUSED };
+
+	ck_assert_int_eq(alf_family(families[kind], &p.chain), 0);
+	p.key = kind >= 2 ? key : NULL;
+	p.iv = kind >= 2 ? iv : NULL;
+	return p;
+}
