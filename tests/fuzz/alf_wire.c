@@ -117,6 +117,7 @@ static void check_preface(struct wire *w, const uint8_t *data, size_t len)
 	if (r <= 0)
 		return;
 	must(ddp_total(w->preface.total) == w->segment.total && w->preface.name_len == w->segment.name_len);
+	must(w->preface.recovery <= 3);
 	must(ddp_preface_write(&w->preface, again) == (size_t)r);
 	must(!memcmp(again, data, (size_t)r));
 }
