@@ -19,7 +19,7 @@ static const char doc[] =
 	"\n"
 	"  head -c 32 /dev/urandom > key\n"
 	"  xfer recv --listen 0.0.0.0:2650 --key key incoming/\n"
-	"  xfer send --key key --chain xdr_chacha20_copy_sum image.iso host.example:2650\n"
+	"  xfer send --key key image.iso host.example:2650\n"
 	"\n"
 	"Exit status:\n"
 	"  0  the file is whole at the other end\n"
@@ -35,8 +35,8 @@ enum { LISTEN = 256, KEY, CHAIN, SCHEDULE, ONCE, JSON, ADU, TIMEOUT, TCPK };
 
 static const struct argp_option both[] = {
 	{ "key", KEY, "FILE", 0, "encipher with this key: 32 bytes, or 64 hexadecimal digits", 0 },
-	{ "chain", CHAIN, "NAME", 0, "the chain of data manipulations; `list' lists them. send: copy_sum, or with a key "
-	  "chacha20_copy_sum; recv: whatever the sender uses", 0 },
+	{ "chain", CHAIN, "NAME", 0, "the chain of data manipulations, the same at both ends; `list' lists them (" CHAIN_CLEAR
+	  ", or with a key " CHAIN_KEYED ")", 0 },
 	{ "schedule", SCHEDULE, "HOW", 0, "fused (the default), layered, tiled or streaming, at this end", 0 },
 	{ "json", JSON, NULL, 0, "say how it went as JSON on standard output", 0 },
 	{ "timeout", TIMEOUT, "SECONDS", 0, "give up when the peer is silent for so long (30)", 0 },
@@ -89,17 +89,34 @@ static uint32_t number(struct argp_state *state, const char *text, uint32_t low,
 	return (uint32_t)n;
 }
 
-static const struct ilp_chain *chain(struct argp_state *state, const char *name)
+/* The families that there are: for each plain chain of that name, with what the others add. */
+static void list_chains(FILE *to)
 {
-	const struct ilp_chain *found = ilp_find(name);
+	struct alf_chains found;
 
-	if (found && alf_takes(found))
-		return found;
-	for (const struct ilp_chain *const *c = ilp_chains; *c; c++)
-		if (alf_takes(*c))
-			fprintf(strcmp(name, "list") ? stderr : stdout, "%-24s %s\n", (*c)->name, (*c)->stages);
-	if (!strcmp(name, "list"))
+	for (const struct ilp_chain *const *c = ilp_chains; *c; c++) {
+		char name[CHAIN_NAME_MAX];
+		size_t n = strlen((*c)->name);
+		if (n < 4 || n - 4 >= sizeof name || strcmp((*c)->name + n - 4, "_sum") != 0)
+			continue;
+		memcpy(name, (*c)->name, n - 4);
+		name[n - 4] = 0;
+		if (alf_family(name, &found) == 0)
+			fprintf(to, "%-24s %s\n", name, found.marker->stages);
+	}
+}
+
+static const char *chain(struct argp_state *state, const char *name)
+{
+	struct alf_chains found;
+
+	if (!strcmp(name, "list")) {
+		list_chains(stdout);
 		exit(0);
+	}
+	if (strlen(name) < CHAIN_NAME_MAX && alf_family(name, &found) == 0)
+		return name;
+	list_chains(stderr);
 	argp_error(state, "%s: no chain that ADUs may go through has that name; expected one of the list above", name);
 	return NULL;
 }
@@ -137,10 +154,8 @@ static error_t parse_both(int key, char *arg, struct argp_state *state)
 		o->tcpk = true;
 		return 0;
 	case ARGP_KEY_END:
-		if (o->chain && peer_ciphers(o->chain) && !o->key_file)
-			argp_error(state, "chain %s enciphers: it needs a --key", o->chain->name);
-		if (o->chain && !peer_ciphers(o->chain) && o->key_file)
-			argp_error(state, "chain %s does not encipher: leave out --key, or take another", o->chain->name);
+		if (!o->chain)
+			o->chain = o->key_file ? CHAIN_KEYED : CHAIN_CLEAR;
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -250,7 +265,8 @@ int main(int argc, char **argv)
 	}
 	if (o.key_file)
 		s = key_read(o.key_file, o.key);
-	o.keyed = o.key_file;
+	if (s == OK && alf_family(o.chain, &o.chains))
+		s = complain(FAILED, "built without the chain %s", o.chain);
 	signals();
 	if (s == OK)
 		s = o.receive ? receive_files(&o) : send_file(&o);

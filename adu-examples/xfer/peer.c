@@ -1,6 +1,7 @@
 /* The other end of a transfer: ADUs to it and from it, and patience that ends. */
 #include "adu-examples/xfer/xfer.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -24,38 +25,66 @@ static enum status broken(struct peer *p)
 	return complain(FAILED, "the connection broke: %s", strerror(errno));
 }
 
-bool peer_ciphers(const struct ilp_chain *chain)
+static enum status open_alf(struct peer *p)
 {
-	return ilp_find_param(chain, "chacha20.key");
-}
-
-enum status peer_change(struct peer *p, const struct ilp_chain *chain, const uint8_t iv[12])
-{
-	bool keyed = peer_ciphers(chain);
+	const struct options *o = p->options;
+	struct greeting mine = { .magic = MAGIC, .version = htobe32(VERSION) };
 	struct alf_profile profile = {
-		.chain = chain,
-		.schedule = p->options->schedule,
-		.key = keyed ? p->options->key : NULL,
-		.iv = keyed ? iv : NULL,
+		.chain = o->chains,
+		.schedule = o->schedule,
 		.initiator = p->initiator,
+		.markers = true,
+		.crc = true,
 		.adu_max = ADU_LARGEST,
+		.wanted = 1U << ADU_OPENED | 1U << ADU_COMPLETE | 1U << ADU_ERROR | 1U << ADU_ENDED,
+		.private_data = &mine,
+		.private_len = sizeof mine,
 	};
 
-	if (p->alf)
-		return alf_profile(p->alf, &profile) ? complain(FAILED, "chain %s: %s", chain->name, strerror(errno)) : OK;
+	snprintf(mine.chain, sizeof mine.chain, "%s", o->chain);
 	p->alf = alf_open(p->fd, &profile);
-	return p->alf ? OK : complain(FAILED, "chain %s: %s", chain->name, strerror(errno));
+	return p->alf ? OK : complain(FAILED, "chain %s: %s", o->chain, strerror(errno));
+}
+
+/* Each end says by itself what keeps them from talking: there is no chain yet that both know. */
+static enum status greeted(struct peer *p)
+{
+	struct alf_peer said;
+	struct greeting g;
+
+	if (!alf_peer(p->alf, &said) || said.private_len != sizeof g)
+		return complain(FAILED, "the peer does not speak xfer");
+	memcpy(&g, said.private_data, sizeof g);
+	if (memcmp(g.magic, MAGIC, sizeof g.magic) != 0)
+		return complain(FAILED, "the peer does not speak xfer");
+	if (be32toh(g.version) != VERSION)
+		return complain(FAILED, "the other end has another version of xfer");
+	g.chain[peer_legible(g.chain, sizeof g.chain - 1)] = 0;
+	if (strcmp(g.chain, p->options->chain) != 0)
+		return complain(FAILED, "the other end's chain is %s, here it is %s: give both the same --chain", g.chain,
+				p->options->chain);
+	return OK;
 }
 
 enum status peer_open(struct peer *p, const struct options *o, int fd, bool initiator)
 {
 	struct timeval patience = { .tv_sec = o->timeout_s };
-	const struct ilp_chain *clear = ilp_find(CLEAR_CHAIN);
+	struct adu_event e;
+	enum status s;
+	int r;
 
 	*p = (struct peer){ .options = o, .fd = fd, .initiator = initiator };
 	setsockopt_tcpu(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
 	setsockopt_tcpu(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-	return clear ? peer_change(p, clear, NULL) : complain(FAILED, "built without the chain " CLEAR_CHAIN);
+	s = open_alf(p);
+	if (s != OK)
+		return s;
+	r = adu_next(p->alf, &e, (int)o->timeout_s * 1000);
+	if (r == 0)
+		errno = EAGAIN;
+	else if (r > 0 && e.kind == ADU_ERROR)
+		errno = e.error;
+	return r > 0 && e.kind == ADU_OPENED ? greeted(p) : broken(p);
 }
 
 void peer_close(struct peer *p)
@@ -129,26 +158,27 @@ static enum status told(const struct adu_attr *attr, const char *text, size_t le
 enum status peer_recv(struct peer *p, void *buf, size_t cap, struct adu_attr *attr, size_t *len)
 {
 	struct tcpu_info before = { 0 };
+	int64_t id;
 	ssize_t n;
 
 	info_tcpu(p->fd, &before);
-	while ((n = adu_recv(p->alf, buf, cap, attr, NULL)) < 0) {
+	while ((n = adu_recv(p->alf, buf, cap, attr, &id, NULL)) < 0) {
 		if (errno == EMSGSIZE)
 			return complain(FAILED, "the peer sends an ADU that is too large here");
 		if (!moves(p, &before))
 			return broken(p);
 	}
 	*len = (size_t)n;
-	if (attr->number == 0)
+	if (id == 0)
 		return complain(FAILED, "the peer went away");
 	if (attr->type == (p->options->receive ? GIVE_UP : ANSWER))
 		return told(attr, buf, *len);
 	return OK;
 }
 
-bool peer_speaks(const struct peer *p)
+bool peer_speaks(struct peer *p)
 {
-	struct pollfd poll = { .fd = p->fd, .events = POLLIN };
+	struct adu_event e;
 
-	return poll_tcpu(&poll, 1, 0) > 0;
+	return adu_next(p->alf, &e, 0) != 0;
 }

@@ -59,7 +59,7 @@ void progress_add(struct progress *p, size_t bytes)
 	}
 }
 
-void progress_end(struct progress *p, const struct peer *peer, const struct ilp_chain *chain, bool whole)
+void progress_end(struct progress *p, const struct peer *peer, bool whole)
 {
 	struct tcpu_info info = { 0 };
 	double s = seconds(p), direct;
@@ -74,13 +74,13 @@ void progress_end(struct progress *p, const struct peer *peer, const struct ilp_
 		printf("{\"role\": \"%s\", \"bytes\": %" PRIu64 ", \"seconds\": %.6f, \"bytes_per_second\": %.0f, "
 		       "\"adus\": %" PRIu64 ", \"chain\": \"%s\", \"schedule\": \"%s\", \"direct_share\": %.4f, "
 		       "\"segments_out\": %" PRIu64 ", \"segments_in\": %" PRIu64 ", \"retransmits\": %" PRIu64 "}\n",
-		       peer->options->receive ? "recv" : "send", p->done, s, (double)p->done / s, p->adus, chain->name,
+		       peer->options->receive ? "recv" : "send", p->done, s, (double)p->done / s, p->adus, peer->options->chain,
 		       ilp_schedule_name(peer->options->schedule), direct, info.segments_out, info.segments_in,
 		       info.retransmits);
 		fflush(stdout);
 	} else {
 		fprintf(stderr, "%s %s: %" PRIu64 " bytes in %.3f s, %.1f MB/s, %" PRIu64 " ADUs through %s, %s\n", p->verb,
-			p->name, p->done, s, (double)p->done / 1e6 / s, p->adus, chain->name,
+			p->name, p->done, s, (double)p->done / 1e6 / s, p->adus, peer->options->chain,
 			ilp_schedule_name(peer->options->schedule));
 	}
 }

@@ -20,7 +20,6 @@
 
 struct incoming {
 	const struct options *o;
-	const struct ilp_chain *chain;
 	struct peer peer;
 	struct progress progress;
 	struct hello hello; /* numbers in the host's order */
@@ -63,52 +62,14 @@ static enum status read_hello(struct incoming *x)
 
 	if (s != OK)
 		return s;
-	if (attr.type != HELLO || len != sizeof *h || memcmp(h->magic, MAGIC, sizeof h->magic) != 0)
+	if (attr.type != HELLO || len != sizeof *h)
 		return refuse(x, FAILED, "the peer does not speak xfer");
-	if (be32toh(h->version) != VERSION)
-		return refuse(x, FAILED, "the sender has another version of xfer");
 	h->adu_bytes = be32toh(h->adu_bytes);
 	h->size = be64toh(h->size);
 	h->mode = be32toh(h->mode) & 0777;
-	h->chain[peer_legible(h->chain, sizeof h->chain - 1)] = 0;
 	h->name[sizeof h->name - 1] = 0;
 	if (h->adu_bytes < ADU_MIN || h->adu_bytes > ADU_LARGEST || h->size > INT64_MAX || h->size / h->adu_bytes >= ADUS_MAX)
 		return refuse(x, FAILED, "ADUs of that size, or so many, are not taken here");
-	return OK;
-}
-
-static enum status choose_chain(struct incoming *x)
-{
-	char text[TEXT_MAX];
-
-	x->chain = ilp_find(x->hello.chain);
-	if (!x->chain || (x->o->chain && x->chain != x->o->chain)) {
-		snprintf(text, sizeof text, "the sender's chain is %s, here it %s%s", x->hello.chain,
-			 x->chain ? "must be " : "does not exist", x->chain ? x->o->chain->name : "");
-		return refuse(x, FAILED, text);
-	}
-	if (peer_ciphers(x->chain) && !x->o->keyed)
-		return refuse(x, FAILED, "the sender enciphers, and the receiver was given no --key");
-	if (!peer_ciphers(x->chain) && x->o->keyed)
-		return refuse(x, FAILED, "the receiver was given a --key, and the sender does not encipher");
-	return OK;
-}
-
-static enum status check_key(struct incoming *x)
-{
-	char text[sizeof CHECK_TEXT] = "";
-	struct adu_attr attr;
-	size_t len;
-	enum status s = peer_change(&x->peer, x->chain, x->hello.iv);
-
-	if (s == OK)
-		s = peer_recv(&x->peer, text, sizeof text, &attr, &len);
-	if (s != OK)
-		return s;
-	if (attr.type != CHECK || len != sizeof CHECK_TEXT)
-		return refuse(x, FAILED, "the peer does not speak xfer");
-	if (memcmp(text, CHECK_TEXT, sizeof CHECK_TEXT) != 0)
-		return refuse(x, WRONG_KEY, "the key is wrong: the sender's is another");
 	return OK;
 }
 
@@ -222,12 +183,6 @@ static enum status transfer(struct incoming *x)
 	enum status s = read_hello(x);
 
 	if (s == OK)
-		s = choose_chain(x);
-	if (s == OK)
-		s = peer_tell(&x->peer, OK, "");
-	if (s == OK)
-		s = check_key(x);
-	if (s == OK)
 		s = open_temporary(x);
 	if (s != OK)
 		return s;
@@ -241,7 +196,7 @@ static enum status transfer(struct incoming *x)
 	x->progress.name = x->path;
 	x->progress.size = x->hello.size;
 	s = take_all(x);
-	progress_end(&x->progress, &x->peer, x->chain, s == OK);
+	progress_end(&x->progress, &x->peer, s == OK);
 	return s;
 }
 

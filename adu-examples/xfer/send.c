@@ -9,13 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 struct outgoing {
 	const struct options *o;
-	const struct ilp_chain *chain;
 	int file;
 	struct stat stat;
 	struct peer peer;
@@ -80,7 +78,6 @@ static enum status answer(struct outgoing *x)
 static enum status agree(struct outgoing *x)
 {
 	struct hello hello = {
-		.version = htobe32(VERSION),
 		.adu_bytes = htobe32(x->o->adu_bytes),
 		.size = htobe64((uint64_t)x->stat.st_size),
 		.mode = htobe32(x->stat.st_mode & 0777),
@@ -88,18 +85,8 @@ static enum status agree(struct outgoing *x)
 	const char *slash = strrchr(x->o->file, '/');
 	enum status s;
 
-	if (getrandom(hello.iv, sizeof hello.iv, 0) != sizeof hello.iv)
-		return complain(FAILED, "getrandom: %s", strerror(errno));
-	memcpy(hello.magic, MAGIC, sizeof hello.magic);
-	snprintf(hello.chain, sizeof hello.chain, "%s", x->chain->name);
 	snprintf(hello.name, sizeof hello.name, "%s", slash ? slash + 1 : x->o->file);
 	s = peer_send(&x->peer, HELLO, NULL, 0, &hello, sizeof hello);
-	if (s == OK)
-		s = answer(x);
-	if (s == OK)
-		s = peer_change(&x->peer, x->chain, hello.iv);
-	if (s == OK)
-		s = peer_send(&x->peer, CHECK, NULL, 0, CHECK_TEXT, sizeof CHECK_TEXT);
 	return s == OK ? answer(x) : s;
 }
 
@@ -174,19 +161,17 @@ static enum status transfer(struct outgoing *x)
 	s = send_data(x);
 	if (s == OK)
 		s = finish(x);
-	progress_end(&x->progress, &x->peer, x->chain, s == OK);
+	progress_end(&x->progress, &x->peer, s == OK);
 	free(x->buf);
 	return s;
 }
 
 enum status send_file(const struct options *o)
 {
-	struct outgoing x = { .o = o, .chain = o->chain };
+	struct outgoing x = { .o = o };
 	enum status s;
 	int fd;
 
-	if (!x.chain)
-		x.chain = ilp_find(o->keyed ? "chacha20_copy_sum" : CLEAR_CHAIN);
 	s = open_file(&x);
 	/* A transfer's time is the user's: from here, where nobody has been asked yet, to the receiver's last answer. */
 	progress_begin(&x.progress, "sent", o->file, (uint64_t)x.stat.st_size);

@@ -1,11 +1,9 @@
 /* xfer: a real file, sent as ADUs named (file, offset), written at its offsets at the other end.
  *
  *	sender                                             receiver
- *	HELLO  size, mode, name, chain, iv, ADU size  -->          chain copy_sum: in clear
+ *	start-up frames of MPA: struct greeting       <->          each sees by itself whether they can talk
+ *	HELLO  size, mode, name, ADU size             -->
  *	                                              <--  ANSWER  0, or why not
- *	                      both change to the chain that HELLO names, with the key
- *	CHECK  a known text                           -->          the right key makes it legible
- *	                                              <--  ANSWER  0, or that the key is wrong
  *	DATA   name: the offset, 8 bytes              -->          as many as it takes
  *	END    ADUs sent, digest                      -->
  *	                                              <--  ANSWER  0: the file is whole and has its name
@@ -34,25 +32,28 @@ enum status {
 	INTERRUPTED = 130,
 };
 
-enum adu_type { HELLO = 1, ANSWER, CHECK, DATA, END, GIVE_UP };
+enum adu_type { HELLO = 1, ANSWER, DATA, END, GIVE_UP };
 
 #define ADU_MIN 4096u
 #define ADU_LARGEST (16u << 20)
 #define MAGIC "TCPUxfer"
-#define CLEAR_CHAIN "copy_sum"
-#define CHECK_TEXT "is this the key that we agreed?"
+#define CHAIN_CLEAR "copy"
+#define CHAIN_KEYED "aes256_gcm_copy"
+#define CHAIN_NAME_MAX 48
 #define TEXT_MAX 256
 
 /* On the wire as they stand: big-endian, without gaps. */
-struct hello {
+struct greeting {
 	char magic[8];
-	uint32_t version, adu_bytes;
-	uint64_t size;
-	uint32_t mode;
-	uint8_t iv[12];
-	char chain[32], name[256]; /* end with 0 */
+	uint32_t version;
+	char chain[CHAIN_NAME_MAX]; /* ends with 0 */
 };
-#define VERSION 1
+#define VERSION 2
+struct hello {
+	uint32_t adu_bytes, mode;
+	uint64_t size;
+	char name[256]; /* ends with 0 */
+};
 
 #define PARTING_S 2 /* how long one tries to part in peace */
 
@@ -65,12 +66,12 @@ struct end {
 struct options {
 	bool receive, once, json, tcpk;
 	const char *file, *key_file;
-	const struct ilp_chain *chain; /* NULL: sender: by key; receiver: what the sender wants */
+	const char *chain; /* a family's name, alf_family */
+	struct alf_chains chains;
 	enum ilp_schedule schedule;
 	struct sockaddr_in address;
 	uint32_t adu_bytes;
 	unsigned timeout_s;
-	bool keyed;
 	uint8_t key[32];
 };
 
@@ -96,10 +97,8 @@ uint64_t digest(uint64_t offset, const void *data, size_t len);
 
 /* peer.c. Sockets: -1 with errno. Those that return a status have complained, unless it is OK. */
 int peer_socket(const struct options *);
-bool peer_ciphers(const struct ilp_chain *);
+/* Until both ends have greeted one another, and agree. */
 enum status peer_open(struct peer *, const struct options *, int fd, bool initiator);
-/* Changes to another chain, from the next ADU on. iv is wanted when it has a cipher. */
-enum status peer_change(struct peer *, const struct ilp_chain *, const uint8_t iv[12]);
 void peer_close(struct peer *);
 enum status peer_send(struct peer *, enum adu_type, const void *name, uint8_t name_len, const void *data,
 		      size_t len);
@@ -111,7 +110,7 @@ enum status peer_tell(struct peer *, enum status, const char *text);
 /* How much of a text from afar can be shown: no control characters, no escape sequences. */
 size_t peer_legible(const char *text, size_t len);
 /* Whether the peer has something to say now. */
-bool peer_speaks(const struct peer *);
+bool peer_speaks(struct peer *);
 
 /* progress.c: a bar on stderr if that is a terminal, and the last word. */
 struct progress {
@@ -122,7 +121,7 @@ struct progress {
 void progress_begin(struct progress *, const char *verb, const char *name, uint64_t size);
 void progress_add(struct progress *, size_t bytes);
 /* whole: also says how much it was, as text on stderr or as JSON on stdout. */
-void progress_end(struct progress *, const struct peer *, const struct ilp_chain *, bool whole);
+void progress_end(struct progress *, const struct peer *, bool whole);
 
 /* `xfer: ...` on stderr. Returns status. */
 __attribute__((format(printf, 2, 3))) enum status complain(enum status, const char *format, ...);
