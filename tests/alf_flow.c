@@ -61,7 +61,7 @@ void flow_cross(struct flow_pair *p, size_t cap)
 	} while (n);
 }
 
-void flow_open(struct flow_pair *p, const struct alf_profile *a, const struct alf_profile *b)
+void flow_pair_open(struct flow_pair *p, const struct alf_profile *a, const struct alf_profile *b)
 {
 	struct alf_profile profile[2] = { *a, *b };
 	struct adu_event e;

@@ -25,7 +25,7 @@ struct flow_pair {
 	struct flow flow[2]; /* of each */
 };
 /* Opens both, as those profiles say; initiator is set. Start-up frames, and each end's first message, have crossed. */
-void flow_open(struct flow_pair *, const struct alf_profile *a, const struct alf_profile *b);
+void flow_pair_open(struct flow_pair *, const struct alf_profile *a, const struct alf_profile *b);
 /* Both ways until nothing more is to go. */
 void flow_cross(struct flow_pair *, size_t cap);
 void flow_close(struct flow_pair *);

@@ -23,7 +23,7 @@ static uint64_t prepare(unsigned kind, unsigned adus, size_t cap)
 	struct alf_profile p = flow_profile(kind);
 	struct adu_attr attr = { .name = "name", .name_len = 4 };
 
-	flow_open(&pair, &p, &p);
+	flow_pair_open(&pair, &p, &p);
 	for (unsigned i = 0; i < adus; i++) {
 		attr.type = (uint8_t)i;
 		flow_fill(bytes[i], sizes[i], i);
