@@ -162,7 +162,8 @@ void alf_opened(struct alf *a)
 	if (!a->out.started || !a->in.open || a->in.way)
 		return;
 	a->in.way = &a->way[a->in.markers ? 2 : a->in.crc ? 1 : 0];
-	a->out.way = &a->way[a->out.markers ? 2 : a->in.crc ? 1 : 0];
+	/* What may have to be made again is checked by its CRC, whether the peer wants one or not. */
+	a->out.way = &a->way[a->out.markers ? 2 : a->in.crc || a->profile.hooks.regenerate ? 1 : 0];
 	a->out.open = a->profile.initiator || !a->framer->start;
 	a->out.greeting = a->profile.initiator;
 	alf_tell(a, &a->self, ADU_OPENED, 0);

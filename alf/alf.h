@@ -85,8 +85,10 @@ struct alf_hooks {
 	 * use, the rest of it is dropped and the peer told. The memory is borrowed until the ADU is complete, lost or
 	 * dropped, and undefined until it is placed; it may not be read before. NULL: the library's memory. */
 	int (*place)(void *ctx, const struct adu_where *where, struct iovec *to, int max);
-	/* Makes len bytes of an ADU sent with ADU_RECOMPUTE again, from offset on, the same as they were. false: it
-	 * cannot, and the connection ends with ESTALE. */
+	/* Makes len bytes of an ADU sent with ADU_RECOMPUTE again, from offset on, the same as they were: what is made is
+	 * checked against 48 bits that are kept of each frame, tag and CRC32C folded. false, or other bytes: the connection
+	 * ends with ESTALE, and nothing of that was sent. It is called inside any call on the connection's stack, until the
+	 * ADU is acknowledged: by the thread that makes it. */
 	bool (*regenerate)(void *ctx, uint64_t id, const struct adu_attr *, uint64_t offset, void *to, size_t len);
 	void *ctx;
 };
@@ -140,8 +142,8 @@ bool alf_peer(const struct alf *, struct alf_peer *);
 /* Sends one ADU, all or nothing. Waits until all of it is in the retransmission buffer, and data is the caller's again;
  * with O_NONBLOCK it is queued instead, and data is the library's until one of the events ADU_SENT, ADU_EXPIRED,
  * ADU_CANCELLED and ADU_ERROR. Returns the handle, which is never used again. attr may be NULL. -1 with errno:
- * EMSGSIZE		longer than the peer's limit, or than framer or cipher can count, or (RECOMPUTE) than
- *			ADU_RECOMPUTE_MAX pieces; nothing was sent
+ * EMSGSIZE		longer than the peer's limit, or than framer or cipher can count (RECOMPUTE: 2^32 - 1); nothing was
+ *			sent
  * EINVAL		an attribute out of range; RECOMPUTE without regenerate, or with a framer other than MPA
  * EAGAIN, EINTR	(waiting) SO_SNDTIMEO, a signal: what is not sent is dropped, and the peer told
  * ETIME		its deadline has passed before it was sent

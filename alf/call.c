@@ -21,6 +21,7 @@ struct alf *alf_open(int fd, const struct alf_profile *profile)
 	if ((cc && setsockopt_tcpu(fd, IPPROTO_TCP, TCP_CONGESTION, cc, (socklen_t)strlen(cc))) ||
 		setsockopt_tcpu(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) ||
 		setsockopt_tcpu(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &one, sizeof one) ||
+		source_tcpu(fd, &a->out.source) ||
 		(profile->quickack && setsockopt_tcpu(fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof one))) {
 		int e = errno;
 		alf_free(a);
@@ -32,6 +33,8 @@ struct alf *alf_open(int fd, const struct alf_profile *profile)
 
 void alf_close(struct alf *a)
 {
+	if (a)
+		source_tcpu(a->fd, NULL);
 	alf_free(a);
 }
 

@@ -75,6 +75,7 @@ struct adu_out {
 	uint64_t deadline_us;        /* TCPU_NEVER: none */
 	uint32_t msn;                /* 0: it has not begun */
 	uint32_t turn;               /* bytes of this turn */
+	uint32_t again;              /* its place in alf_out.again; AGAIN_NONE */
 	bool begun, tagged, parted, waited; /* waited: a call waits for it, and tells by itself */
 	enum { OUT_QUEUED, OUT_SENT, OUT_DROPPED } state;
 	enum control_reason reason;
@@ -85,6 +86,20 @@ struct adu_out {
 struct adu_list {
 	struct adu_out *first, *last;
 };
+
+/* All that is kept of an ADU with ADU_RECOMPUTE once it was sent, until the peer has it. */
+struct adu_again {
+	int64_t id;
+	uint64_t to, end;        /* TO, of tagged ones; offset of the stream behind it, UINT64_MAX: it is under way */
+	uint32_t total, msn, stag;
+	uint32_t next;           /* the next one that was begun, or is free; AGAIN_NONE */
+	uint16_t deadline_ms;
+	uint8_t type, priority, name_len;
+	bool tagged;
+	uint8_t name[ADU_NAME_MAX];
+};
+_Static_assert(sizeof(struct adu_again) <= 128, "what is kept of an ADU that can be made again");
+#define AGAIN_NONE UINT32_MAX
 
 struct alf_out {
 	struct seam_source source;
@@ -100,7 +115,9 @@ struct alf_out {
 	uint64_t origin;             /* offset of the stream where frames begin */
 	const struct alf_way *way;
 	struct alf_run_state run;
-	struct alf_key key;
+	struct alf_key key, before;  /* before: the one that came before it */
+	struct adu_again *again;     /* a table: begun ones in a list, free ones in another */
+	uint32_t again_max, again_first, again_last, again_free;
 };
 
 /* ---- in ---- */
@@ -220,6 +237,13 @@ size_t alf_cut(const struct ilp_chain *, uint64_t offset, uint64_t left, size_t 
 /* The control message that is due. false: none is. */
 bool alf_control_due(const struct alf *);
 void alf_control_next(struct alf *, struct alf_control *);
+
+/* again.c: ADUs that are made again. A place in the table, for one that begins; AGAIN_NONE: no memory. */
+uint32_t alf_again_new(struct alf *, const struct adu_out *);
+void alf_again_acked(struct alf *, uint64_t off);
+/* The regenerated data of a piece: len bytes from offset on, of the ADU at that place of the table, in alf.aside. false:
+ * the application has not made them. */
+bool alf_again_data(struct alf *, uint32_t place, uint64_t offset, size_t len);
 
 /* in.c */
 void alf_in_init(struct alf *);

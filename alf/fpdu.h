@@ -31,6 +31,7 @@ static inline uint64_t fpdu_behind(bool markers, uint64_t pos, uint64_t n)
 /* alf/framer.h: start and put are in alf/fpdu_out.c, the others in alf/fpdu_in.c. */
 size_t fpdu_start(struct alf *, uint64_t off, uint8_t *dst, size_t cap);
 size_t fpdu_put(struct alf *, struct adu_out *, uint64_t off, uint8_t *dst, size_t cap, uint16_t *sum);
+bool fpdu_again(struct alf *, const struct seam_note *, uint64_t off, uint8_t *dst, size_t len);
 uint64_t fpdu_find(const struct alf *, const struct alf_run *);
 ssize_t fpdu_take(struct alf *, const struct alf_run *, uint64_t off, uint16_t *sum, uint64_t *skip);
 

@@ -455,6 +455,7 @@ const struct alf_framer alf_mpa = {
 	.controls = true,
 	.start = fpdu_start,
 	.put = fpdu_put,
+	.again = fpdu_again,
 	.find = fpdu_find,
 	.take = fpdu_take,
 };

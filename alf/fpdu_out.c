@@ -61,7 +61,11 @@ struct plan {
 	struct ddp_preface preface;
 	bool first;          /* with a preface */
 	uint8_t message[CONTROL_LEN];
+	const uint8_t *from; /* the data, if it is no ADU's that goes for the first time */
+	const struct alf_key *key;
+	uint64_t check;      /* of what was written */
 	size_t head, data;   /* bytes before the data; of data */
+	uint64_t offset;     /* of the data in the ADU */
 	uint64_t number;     /* for the nonce */
 	uint8_t what;
 };
@@ -97,6 +101,7 @@ static void plan_message(struct alf *a, struct plan *p)
 	p->seg = (struct ddp_segment){ .type = (uint8_t)c.code, .queue = DDP_CONTROL, .last = true,
 		.msn = a->out.msn[DDP_CONTROL]++ };
 	p->data = control_write(&c, p->message);
+	p->from = p->message;
 	p->head = FPDU_LENGTH + DDP_UNTAGGED;
 	p->what = NONCE_CONTROL | (a->profile.initiator ? NONCE_INITIATOR : 0);
 	p->number = (uint64_t)p->seg.msn << 32;
@@ -125,9 +130,9 @@ static size_t data(struct alf *a, struct adu_out *adu, const struct plan *p, uin
 {
 	struct alf_run_state *run = &a->out.run;
 
-	if (adu)
+	if (!p->from)
 		return alf_loop_out(a, adu, dst, p->data);
-	return run->way->loop[ILP_SEND](&run->state, dst, p->message, p->data, a->scratch);
+	return run->way->loop[ILP_SEND](&run->state, dst, p->from, p->data, a->scratch);
 }
 
 static size_t write_frame(struct alf *a, struct adu_out *adu, struct plan *p, struct writer *w, uint16_t *sum)
@@ -137,9 +142,9 @@ static size_t write_frame(struct alf *a, struct adu_out *adu, struct plan *p, st
 	const struct ilp_chain *chain = a->out.way->chain;
 	uint32_t ulpdu = (uint32_t)(p->head - FPDU_LENGTH + p->data + a->seal), crc;
 	uint8_t head[FPDU_LENGTH + DDP_UNTAGGED + DDP_PREFACE_MAX], *at, *tail;
-	struct alf_begin begin = { .key = &a->out.key, .what = p->what, .number = p->number };
+	struct alf_begin begin = { .key = p->key, .what = p->what, .number = p->number };
 
-	p->seg.key_phase = a->out.key.generation & 1;
+	p->seg.key_phase = p->key->generation & 1;
 	at = put16(head, (uint16_t)ulpdu);
 	at += ddp_write(&p->seg, at);
 	if (p->first)
@@ -164,15 +169,29 @@ static size_t write_frame(struct alf *a, struct adu_out *adu, struct plan *p, st
 	mark(w); /* (4.4) it is counted */
 	crc = a->out.way->crc ? htole32(alf_crc32c(crc, tail, (size_t)(w->at - tail))) : 0;
 	memcpy(w->at, &crc, sizeof crc);
+	/* Of the tag as well, where there is one: who knows what was sent cannot make other bytes that agree. */
+	memcpy(&p->check, tail - sizeof p->check, sizeof p->check);
+	p->check ^= (uint64_t)crc << 32 | crc;
 	w->at += sizeof crc;
 	*sum = tcpu_sum_join(*sum, tcpu_sum(tail, (size_t)(w->at - tail)), (size_t)(tail - w->dst));
 	return (size_t)(w->at - w->dst);
+}
+
+enum { NOTE_FIRST = 1, NOTE_PHASE = 2, NOTE_SHIFT = 2 };
+
+/* What TCP keeps of a frame in the place of its bytes: how it was cut, and 48 bits of check. */
+static void note(struct alf *a, const struct adu_out *adu, const struct plan *p)
+{
+	a->out.source.note = (struct seam_note){ { adu->again << NOTE_SHIFT | (p->first ? NOTE_FIRST : 0U) |
+		(p->seg.key_phase ? NOTE_PHASE : 0U), (uint32_t)p->offset,
+		(uint32_t)p->data << 16 | (uint16_t)(p->check >> 32), (uint32_t)p->check } };
 }
 
 size_t fpdu_put(struct alf *a, struct adu_out *adu, uint64_t off, uint8_t *dst, size_t cap, uint16_t *sum)
 {
 	struct writer w = { .dst = dst, .at = dst, .pos = off - a->out.origin, .markers = a->out.markers };
 	struct plan p = { 0 };
+	size_t n;
 
 	w.begin = w.pos + (w.markers && w.pos % FPDU_EVERY == 0 ? FPDU_MARKER : 0);
 	if (!adu && content(&w, cap) < (size_t)FPDU_LENGTH + DDP_UNTAGGED + CONTROL_LEN + a->seal + FPDU_CRC)
@@ -184,11 +203,42 @@ size_t fpdu_put(struct alf *a, struct adu_out *adu, uint64_t off, uint8_t *dst, 
 	if (adu && !fit(a, adu, &w, cap, &p))
 		return 0;
 	if (a->seal && a->out.key.sealed++ == a->profile.rekey_after) {
+		a->out.before = a->out.key;
 		alf_rekey(a, &a->out.key, true, off);
 		a->out.key.sealed = 1;
 		a->stats.rekeys++;
 	}
-	return write_frame(a, adu, &p, &w, sum);
+	p.key = &a->out.key;
+	p.offset = adu ? adu->done : 0;
+	n = write_frame(a, adu, &p, &w, sum);
+	if (adu && adu->again != AGAIN_NONE)
+		note(a, adu, &p);
+	return n;
+}
+
+/* ---- again ---- */
+
+bool fpdu_again(struct alf *a, const struct seam_note *n, uint64_t off, uint8_t *dst, size_t len)
+{
+	const uint32_t place = n->word[0] >> NOTE_SHIFT;
+	const struct adu_again *r = &a->out.again[place];
+	struct adu_out adu = { .id = r->id, .total = r->total, .done = n->word[1], .msn = r->msn, .stag = r->stag, .to = r->to,
+		.tagged = r->tagged, .begun = !(n->word[0] & NOTE_FIRST) };
+	struct writer w = { .dst = dst, .at = dst, .pos = off - a->out.origin, .markers = a->out.markers };
+	struct plan p = { 0 };
+	uint16_t sum;
+
+	adu.attr = (struct adu_attr){ .type = r->type, .priority = r->priority, .recovery = ADU_RECOMPUTE,
+		.name_len = r->name_len, .deadline_ms = r->deadline_ms };
+	memcpy(adu.attr.name, r->name, r->name_len);
+	plan_adu(a, &adu, off, &p);
+	p.data = n->word[2] >> 16;
+	p.seg.last = adu.done + p.data == adu.total;
+	p.key = !(n->word[0] & NOTE_PHASE) == !(a->out.key.generation & 1) ? &a->out.key : &a->out.before;
+	p.from = a->aside;
+	w.begin = w.pos + (w.markers && w.pos % FPDU_EVERY == 0 ? FPDU_MARKER : 0);
+	return alf_again_data(a, place, adu.done, p.data) && write_frame(a, &adu, &p, &w, &sum) == len &&
+	       (uint16_t)(p.check >> 32) == (uint16_t)n->word[2] && (uint32_t)p.check == n->word[3];
 }
 
 size_t fpdu_start(struct alf *a, uint64_t off, uint8_t *dst, size_t cap)

@@ -29,6 +29,8 @@ struct alf_framer {
 	/* Writes the ADU's next frame (NULL: the control message that is due) at dst, which is the stream's offset off, and
 	 * moves the ADU on. Returns its bytes, with their sum; 0: not even the smallest fits into cap bytes. */
 	size_t (*put)(struct alf *, struct adu_out *, uint64_t off, uint8_t *dst, size_t cap, uint16_t *sum);
+	/* Writes a frame again whose bytes were not kept (core/seam.h: again). NULL: it keeps all. */
+	bool (*again)(struct alf *, const struct seam_note *, uint64_t off, uint8_t *dst, size_t len);
 	/* The offset of the first frame that begins in a run over a hole, for certain. UINT64_MAX: none is known to.
 	 * NULL: the framer knows none over holes. */
 	uint64_t (*find)(const struct alf *, const struct alf_run *);

@@ -86,6 +86,7 @@ void alf_out_free(struct alf *a)
 		free_list(a, &a->out.queue[p]);
 	free_list(a, &a->out.sent);
 	free_list(a, &a->out.told);
+	free(a->out.again);
 }
 
 /* ---- credit ---- */
@@ -105,6 +106,8 @@ static bool has_credit(const struct alf *a, const struct adu_out *adu)
 int alf_drop(struct alf *a, struct adu_out *adu, enum control_reason reason, int error)
 {
 	leave_queue(a, adu);
+	if (adu->again != AGAIN_NONE)
+		a->out.again[adu->again].end = adu->end;
 	adu->state = OUT_DROPPED;
 	adu->reason = reason;
 	if (!adu->waited)
@@ -213,6 +216,9 @@ static void begin(struct alf *a, struct adu_out *adu)
 static void advanced(struct alf *a, struct adu_out *adu, size_t n, uint64_t end)
 {
 	adu->end = end;
+	a->out.source.forget = adu->again != AGAIN_NONE;
+	if (adu->again != AGAIN_NONE && adu->done == adu->total)
+		a->out.again[adu->again].end = end;
 	adu->turn += (uint32_t)n;
 	if (adu->done == adu->total) {
 		leave_queue(a, adu);
@@ -245,6 +251,14 @@ static size_t put(struct alf *a, uint64_t off, uint8_t *dst, size_t cap, bool fi
 		return 0;
 	if (adu && !adu->begun && !adu->tagged)
 		adu->msn = a->out.msn[0];
+	/* Alone in its segment, or TCP could not forget it by itself. */
+	if (adu && adu->attr.recovery == ADU_RECOMPUTE && !first)
+		return 0;
+	if (adu && adu->attr.recovery == ADU_RECOMPUTE && adu->again == AGAIN_NONE) {
+		adu->again = alf_again_new(a, adu);
+		if (adu->again == AGAIN_NONE)
+			return 0;
+	}
 	n = a->framer->put(a, adu, off, dst, cap, sum);
 	a->stats.fpdus_out += n != 0;
 	if (adu && n && !adu->begun)
@@ -264,11 +278,12 @@ static size_t fill(void *ctx, uint64_t off, uint8_t *dst, size_t cap, uint16_t *
 
 	if (!alf_wants_out(a))
 		return 0;
+	a->out.source.forget = false;
 	if (!a->out.started && a->framer->start) {
 		n = a->framer->start(a, off, dst, cap);
 		all = tcpu_sum(dst, n);
 	}
-	while (a->out.open && n < cap && (k = put(a, off + n, dst + n, cap - n, !n, &one))) {
+	while (a->out.open && n < cap && !a->out.source.forget && (k = put(a, off + n, dst + n, cap - n, !n, &one))) {
 		all = tcpu_sum_join(all, one, n);
 		n += k;
 	}
@@ -277,9 +292,17 @@ static size_t fill(void *ctx, uint64_t off, uint8_t *dst, size_t cap, uint16_t *
 	return n;
 }
 
+static bool again(void *ctx, const struct seam_note *note, uint64_t off, uint8_t *dst, size_t len)
+{
+	struct alf *a = ctx;
+
+	return a->framer->again(a, note, off, dst, len);
+}
+
 void alf_out_init(struct alf *a)
 {
-	a->out.source = (struct seam_source){ .fill = fill, .ctx = a, .record = true };
+	a->out.source = (struct seam_source){ .fill = fill, .ctx = a, .record = true, .again = again };
+	a->out.again_first = a->out.again_last = a->out.again_free = AGAIN_NONE;
 	a->out.msn[0] = a->out.msn[1] = 1;
 }
 
@@ -300,6 +323,10 @@ static int check(const struct alf *a, const struct adu_out *like)
 		return -EMSGSIZE;
 	if (like->tagged && like->total > UINT64_MAX - like->to)
 		return -EMSGSIZE;
+	if (t->recovery == ADU_RECOMPUTE && (!a->profile.hooks.regenerate || !a->framer->again || like->parted))
+		return -EINVAL;
+	if (t->recovery == ADU_RECOMPUTE && like->total > UINT32_MAX)
+		return -EMSGSIZE;
 	if (!a->out.msn[0])
 		return -EOVERFLOW; /* another would repeat a nonce */
 	return 0;
@@ -316,6 +343,7 @@ int64_t alf_queue(struct alf *a, const struct adu_out *like, struct adu_out **ou
 	adu->news = (struct alf_news){ .of = NEWS_OUT };
 	if (!adu->piece)
 		adu->piece = &adu->own;
+	adu->again = AGAIN_NONE;
 	adu->id = a->next_out;
 	a->next_out += 2;
 	adu->deadline_us = adu->attr.deadline_ms ? a->now_us + adu->attr.deadline_ms * 1000ULL : TCPU_NEVER;
@@ -331,6 +359,7 @@ void alf_acked(struct alf *a, uint64_t off)
 {
 	struct adu_out *adu;
 
+	alf_again_acked(a, off);
 	while ((adu = a->out.sent.first) && adu->end <= off) {
 		alf_list_remove(&a->out.sent, adu);
 		alf_tell(a, &adu->news, ADU_ACKNOWLEDGED, 0);

@@ -91,7 +91,8 @@ static void new_ack(struct tcb *c, uint32_t ack, struct news *n)
 	c->soft_error = 0;
 	c->mtu_said = 0; /* RFC 5927 7.2: progress refutes it */
 	c->retries = 0; /* but rto stays backed off until a round trip is measured: RFC 6298 section 3 */
-	timer_stop(c, TIMER_USER); /* there was progress: it begins anew */
+	if (!c->stale)
+		timer_stop(c, TIMER_USER); /* there was progress: it begins anew */
 	timer_user(c);
 	c->output_wanted = true;
 }

@@ -103,6 +103,7 @@ void tcpu_free(struct tcpu *e)
 		c->detached = true;
 		tcb_drop(c, 0);
 	}
+	memory_give(e, e->again, e->again ? UINT16_MAX : 0);
 	memory_give(e, e->few_spans, SPANS_FEW * sizeof(struct span));
 	memory_give(e, e->heap, e->heap_max * sizeof(struct tcb *));
 	memory_give(e, e->table, e->table_size * sizeof(struct tcb *));

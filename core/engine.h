@@ -143,6 +143,9 @@ int tcpu_set_options(struct tcb *, const struct tcpu_options *);
  * says that more follows at once: a segment that is not full waits for it. */
 enum { TCPU_SEND_NOW = 1, TCPU_SEND_MORE = 2 };
 ssize_t tcpu_send(struct tcb *, const struct seam_source *source, unsigned how);
+/* Who makes bytes again that need not be kept (struct seam_source: again), from now on until the connection is closed:
+ * inside any call that drives the engine. NULL: nobody; the connection ends with ESTALE if what was forgotten is lost. */
+void tcpu_source(struct tcb *, const struct seam_source *source);
 /* Gives what waits in the receive buffer to the sink. Returns the bytes taken; 0: end of stream;
  * -EAGAIN: nothing there, or the sink declined; or the connection's error once. */
 ssize_t tcpu_recv(struct tcb *, struct seam_sink *sink);

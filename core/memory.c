@@ -47,9 +47,13 @@ int tcb_take_sndbuf(struct tcb *c)
 int tcb_take_spans(struct tcb *c)
 {
 	struct tcpu *e = c->engine;
-	uint32_t old_max = c->snd.span_max, most = sndbuf_spans_max(c->snd.size), max = old_max ? most : SPANS_FEW;
+	uint32_t old_max = c->snd.span_max, of_ring = sndbuf_spans_max(c->snd.size), most = of_ring, max = SPANS_FEW;
 	struct span *old = c->snd.span, *table = NULL;
 
+	if (c->snd.hollow) /* what is under way is no longer what the ring holds */
+		most = max_u32(most, sndbuf_spans_max(e->config.sndbuf_max));
+	if (old_max)
+		max = max_u32(of_ring, min_u32(2 * old_max, most));
 	if (!sndbuf_table_full(&c->snd) || old_max >= most)
 		return 0;
 	if (!old_max) {
@@ -207,7 +211,7 @@ void memory_give_buffers(struct tcb *c)
 	/* Segments that wait for the link may stand in this memory. */
 	batch_send(c->engine);
 	c->engine->batch = 0;
-	c->snd.count = c->snd.sent = 0;
+	c->snd.count = c->snd.sent = c->snd.hollow = 0;
 	tcb_give_spans(c);
 	c->rcv.over.count = c->rcv.gone.count = 0;
 	tcb_give_ranges(c);

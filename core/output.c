@@ -89,7 +89,38 @@ static bool ends_piece(const struct tcb *c, const struct span *s)
 	return s->off % piece + s->len >= piece;
 }
 
-static void send_span(struct tcb *c, struct span *s)
+/* It is lost, and nobody has it any more. The user's timer ends the connection, which may be in the middle of anything. */
+static const uint8_t *stale(struct tcb *c)
+{
+	c->stale = true;
+	timer_set(c, TIMER_USER, c->engine->now);
+	return NULL;
+}
+
+/* The bytes of a span, which stay where they are until the batch has gone. NULL: not now, or never. */
+static const uint8_t *bytes_of(struct tcb *c, const struct span *s)
+{
+	struct tcpu *e = c->engine;
+	const struct seam_source *source = c->source;
+
+	if (!s->hollow)
+		return sndbuf_data(&c->snd, s);
+	batch_send(e); /* which may hold those that were made before */
+	if (e->batch || c->stale)
+		return NULL;
+	if (!e->again)
+		e->again = memory_take(e, UINT16_MAX);
+	if (!e->again)
+		return NULL;
+	if (!source || !source->again(source->ctx, &s->note, s->off - s->into, e->again, s->whole))
+		return stale(c);
+	if (s->summed && tcpu_sum(e->again + s->into, s->len) % 0xffff != s->sum % 0xffff)
+		return stale(c);
+	return e->again + s->into;
+}
+
+/* false: its bytes are not to be had. */
+static bool send_span(struct tcb *c, struct span *s)
 {
 	bool again = s->state != SPAN_UNSENT, last = s->off + s->len == c->snd.end, fin = fin_at(c, s->off + s->len);
 	uint32_t seq = snd_seq(c, s->off), len = s->len;
@@ -98,9 +129,13 @@ static void send_span(struct tcb *c, struct span *s)
 	uint8_t flags = (uint8_t)(TH_ACK | (push ? TH_PSH : 0) | (fin ? TH_FIN : 0));
 	/* The first sending, and the header that stands before it, may still wait for a link that is full. */
 	/* A train's checksum is of no use: whoever cuts it finishes those of its segments. */
-	struct load load = { .data = sndbuf_data(&c->snd, s), .headroom = again ? NULL : sndbuf_headroom(&c->snd, s),
-		.len = len, .segment_len = len > c->mss ? c->mss : 0, .sum = len > c->mss ? 0 : sndbuf_sum(&c->snd, s),
-		.ect = c->ecn && !again };
+	struct load load = { .data = bytes_of(c, s), .headroom = again ? NULL : sndbuf_headroom(&c->snd, s),
+		.len = len, .segment_len = len > c->mss ? c->mss : 0, .ect = c->ecn && !again };
+
+	if (!load.data)
+		return false;
+	if (len <= c->mss)
+		load.sum = s->hollow && !s->summed ? tcpu_sum(load.data, len) : sndbuf_sum(&c->snd, s);
 
 	if (c->ecn_cwr && !again) {
 		flags |= TH_CWR; /* RFC 3168 6.1.2 */
@@ -111,6 +146,7 @@ static void send_span(struct tcb *c, struct span *s)
 	after_sending(c, seq + len + fin, len, again);
 	if (again && seq == c->snd_una)
 		timer_rto_start(c); /* as Linux: its timer runs from when it left, not from an ACK before that */
+	return true;
 }
 
 static void send_fin(struct tcb *c)
@@ -247,10 +283,7 @@ static bool retransmit(struct tcb *c)
 	if (!s || c->frto || seq_gt(snd_seq(c, s->off + min_u32(s->len, c->mss)), c->snd_una + c->snd_wnd))
 		return false;
 	s = cut(c, s, c->mss);
-	if (!s || !cwnd_allows(c, s->len))
-		return false;
-	send_span(c, s);
-	return true;
+	return s && cwnd_allows(c, s->len) && send_span(c, s);
 }
 
 static bool send_new(struct tcb *c)
@@ -272,10 +305,7 @@ static bool send_new(struct tcb *c)
 		return false;
 	}
 	s = cut(c, s, len);
-	if (!s)
-		return false;
-	send_span(c, s);
-	return true;
+	return s && send_span(c, s);
 }
 
 bool tcb_sends_soon(const struct tcb *c)
@@ -343,7 +373,9 @@ void tcb_send_probe(struct tcb *c)
 	if (!s)
 		return;
 	load.len = min_u32(load.len, s->len);
-	load.data = sndbuf_data(&c->snd, s);
+	load.data = bytes_of(c, s);
+	if (!load.data)
+		return;
 	load.sum = tcpu_sum(load.data, load.len);
 	tcb_send(c, TH_ACK, c->snd_una, &load);
 	if (seq_lt(c->snd_max, c->snd_una + load.len))

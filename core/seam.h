@@ -21,6 +21,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct seam_note {
+	uint32_t word[4];
+};
+
 struct seam_source {
 	/* Write the next bytes of the stream, which begin at offset off, to dst; at most cap of them.
 	 * Returns how many were written; 0 says that there are no more for now. When sum is not NULL,
@@ -31,6 +35,12 @@ struct seam_source {
 	 * and cap is then always the connection's whole effective MSS. Without it, short fills join the
 	 * unsent end of what is buffered. */
 	bool record;
+	/* Of records, where not NULL (and tcpu_source names this source): fill may set forget, and note as it likes. TCP then
+	 * keeps the note instead of the bytes once these were sent, and has them made again if they are lost: all len of them,
+	 * which begin at off, at dst. They must be the same. false: they cannot be, and the connection ends with ESTALE. */
+	bool (*again)(void *ctx, const struct seam_note *note, uint64_t off, uint8_t *dst, size_t len);
+	bool forget;
+	struct seam_note note;
 };
 
 struct seam_sink {

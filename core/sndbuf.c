@@ -42,7 +42,7 @@ static uint32_t index_of(const struct sndbuf *b, const struct span *s)
 /* Where the used part of the ring begins. */
 static uint32_t head(const struct sndbuf *b)
 {
-	const struct span *s = at(b, 0);
+	const struct span *s = at(b, b->hollow);
 
 	return s->pos - (s->headed ? b->headroom : 0);
 }
@@ -51,7 +51,7 @@ static uint32_t head(const struct sndbuf *b)
  * ring's begin. */
 static uint32_t room(const struct sndbuf *b, uint32_t need, uint32_t *tail)
 {
-	if (b->count == 0) {
+	if (b->count == b->hollow) {
 		*tail = 0;
 		return b->size;
 	}
@@ -85,12 +85,28 @@ uint8_t *sndbuf_reserve(struct sndbuf *b, uint32_t want, uint32_t *cap)
 	return b->ring + b->reserved;
 }
 
-void sndbuf_commit(struct sndbuf *b, uint32_t n, uint16_t sum, bool record, bool push)
+struct span *sndbuf_commit(struct sndbuf *b, uint32_t n, uint16_t sum, bool record, bool push)
 {
+	struct span *s = at(b, b->count);
+
+	*s = (struct span){ .off = b->end, .pos = b->reserved, .len = n, .sum = sum, .summed = true, .headed = true,
+		.record = record, .push = push, .older = SPAN_NONE, .newer = SPAN_NONE };
 	b->count++;
-	*at(b, b->count - 1) = (struct span){ .off = b->end, .pos = b->reserved, .len = n, .sum = sum, .summed = true,
-		.headed = true, .record = record, .push = push, .older = SPAN_NONE, .newer = SPAN_NONE };
 	b->end += n;
+	return s;
+}
+
+bool sndbuf_forget(struct sndbuf *b)
+{
+	uint32_t before = b->hollow;
+
+	while (b->hollow < b->sent && at(b, b->hollow)->forget) {
+		struct span *s = at(b, b->hollow++);
+
+		s->hollow = true;
+		s->headed = false;
+	}
+	return b->hollow != before;
 }
 
 uint8_t *sndbuf_extend(struct sndbuf *b, uint32_t len_max, uint32_t *cap)
@@ -142,7 +158,7 @@ struct span *sndbuf_behind(const struct sndbuf *b, const struct span *s)
 
 const uint8_t *sndbuf_data(const struct sndbuf *b, const struct span *s)
 {
-	return b->ring + s->pos;
+	return s->hollow ? NULL : b->ring + s->pos;
 }
 
 uint8_t *sndbuf_headroom(const struct sndbuf *b, const struct span *s)
@@ -223,10 +239,13 @@ bool sndbuf_cut(struct sndbuf *b, struct span *s, uint32_t len)
 	rest->off += len;
 	rest->pos += len;
 	rest->len -= len;
+	rest->into += (uint16_t)len;
 	rest->headed = rest->summed = s->summed = false;
 	s->len = len;
 	if (i < b->sent)
 		b->sent++;
+	if (i < b->hollow)
+		b->hollow++;
 	if (s->state == SPAN_FLIGHT)
 		list_add(b, (uint32_t)(s - b->span), rest);
 	return true;
@@ -264,6 +283,8 @@ void sndbuf_grow(struct sndbuf *b, uint8_t *ring, uint32_t size)
 		struct span *s = at(b, i);
 		uint32_t pos = tail + (s->headed ? b->headroom : 0);
 
+		if (s->hollow)
+			continue;
 		memcpy(ring + pos, b->ring + s->pos, s->len);
 		s->pos = pos;
 		tail = pos + s->len;
@@ -444,6 +465,7 @@ void sndbuf_ack(struct sndbuf *b, uint64_t off, void (*got)(void *ctx, const str
 		leave_list(b, s);
 		b->sent -= s->state != SPAN_UNSENT;
 		b->lost -= b->lost != 0;
+		b->hollow -= b->hollow != 0;
 		b->first = (b->first + 1) & (b->span_max - 1);
 		b->count--;
 	}
@@ -455,6 +477,7 @@ void sndbuf_ack(struct sndbuf *b, uint64_t off, void (*got)(void *ctx, const str
 		b->sacked_bytes -= s->state == SPAN_SACKED ? n : 0;
 		s->off += n;
 		s->pos += n;
+		s->into += (uint16_t)n;
 		s->len -= n;
 		s->headed = s->summed = false;
 	}

@@ -11,6 +11,8 @@
 #ifndef CORE_SNDBUF_H
 #define CORE_SNDBUF_H
 
+#include "core/seam.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -36,6 +38,10 @@ struct span {
 	bool record;      /* nothing may be appended */
 	bool push;        /* Nagle's rule does not hold it back */
 	bool again;       /* it was sent more than once */
+	bool forget;      /* once it was sent, nobody needs its bytes: they can be made again */
+	bool hollow;      /* they are not here any more */
+	uint16_t into, whole; /* forget: it is a part of a record: so many bytes into it; of so many */
+	struct seam_note note; /* forget: the source's */
 };
 #define SPAN_NONE UINT32_MAX
 
@@ -48,6 +54,7 @@ struct sndbuf {
 	uint32_t span_max;       /* places in the table: a power of two, or 0 */
 	uint32_t first, count;   /* spans in use: first, first + 1, ... modulo span_max */
 	uint32_t sent;           /* of them: how many from the first on were sent */
+	uint32_t hollow;         /* and how many have no bytes in the ring any more */
 	uint32_t headroom;       /* bytes */
 	uint32_t reserved;       /* where in the ring the next span's bytes go, once sndbuf_reserve has said so */
 	uint64_t una, end;       /* offsets: first byte not acknowledged; behind the last byte written */
@@ -73,8 +80,11 @@ bool sndbuf_has_room(const struct sndbuf *, uint32_t want);
 
 /* Where the next bytes may be written: at most *cap of them, at least want unless NULL and *cap 0 are returned. */
 uint8_t *sndbuf_reserve(struct sndbuf *, uint32_t want, uint32_t *cap);
-/* The n bytes at the reserved place become a span. */
-void sndbuf_commit(struct sndbuf *, uint32_t n, uint16_t sum, bool record, bool push);
+/* The n bytes at the reserved place become a span, which is returned. */
+struct span *sndbuf_commit(struct sndbuf *, uint32_t n, uint16_t sum, bool record, bool push);
+/* Nobody reads any more what was sent: gives up the room of what need not be kept, from the first span on as far as
+ * that goes. Whether there was any. */
+bool sndbuf_forget(struct sndbuf *);
 /* Where bytes may be appended to the last span, which is unsent and stays within len_max. */
 uint8_t *sndbuf_extend(struct sndbuf *, uint32_t len_max, uint32_t *cap);
 void sndbuf_extended(struct sndbuf *, uint32_t n, uint16_t sum, bool push);
@@ -92,10 +102,11 @@ struct span *sndbuf_behind(const struct sndbuf *, const struct span *);
 /* Cuts a span, SACKed ones excepted: it keeps its first len bytes, and the rest is one of its own behind it. false: no
  * room in the table. Other spans' addresses change. */
 bool sndbuf_cut(struct sndbuf *, struct span *, uint32_t len);
+/* NULL: it is hollow. */
 const uint8_t *sndbuf_data(const struct sndbuf *, const struct span *);
 /* Where a header of the buffer's headroom may stand, so that the data follows at once; NULL: nowhere. */
 uint8_t *sndbuf_headroom(const struct sndbuf *, const struct span *);
-/* The sum of its bytes; computed only where the source's is of no use any more. */
+/* The sum of its bytes, which are here; computed only where the source's is of no use any more. */
 uint16_t sndbuf_sum(struct sndbuf *, struct span *);
 
 /* ---- scoreboard ---- */

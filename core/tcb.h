@@ -111,6 +111,8 @@ struct tcb {
 	struct rcvbuf rcv;
 	struct tuning tuning;
 	struct seam_sink *sink;
+	const struct seam_source *source; /* who makes again what was forgotten; NULL: nobody */
+	bool stale;             /* what was lost could not be made again */
 	bool shows;             /* the sink that had a look last has show, */
 	bool news;              /* and since then something came that it has not seen */
 
@@ -189,6 +191,7 @@ struct tcpu {
 	uint64_t retry;         /* when a full link is tried again; TCPU_NEVER: it was not full */
 	uint32_t batch;
 	struct link_out out[BATCH];
+	uint8_t *again;   /* UINT16_MAX bytes, for what is made again; NULL: nothing was yet */
 	uint8_t header[BATCH][HEADER_MAX]; /* of segments whose header cannot stand before their data */
 };
 
@@ -285,6 +288,8 @@ void tcb_output(struct tcb *);
 bool tcb_cut(struct tcb *, uint64_t off);
 /* Data bytes that leave with one header, at most: whole segments, cut behind the link. */
 uint32_t tcb_train(const struct tcb *);
+/* Takes the error that waits, negative; 0: none. */
+int tcb_take_error(struct tcb *);
 /* What a source wrote now would leave at once, or as the next after what tcpu_options says may wait. */
 bool tcb_sends_soon(const struct tcb *);
 /* Bytes of new data that cwnd has let go since the last output: Nagle may still hold the last of them. */

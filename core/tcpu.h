@@ -138,6 +138,9 @@ ssize_t drain_tcpu(int fd, struct seam_sink *sink, int flags);
  * something and gave it, sink has taken something, or acknowledgments have come behind *acked, which it moves (NULL: no
  * matter); at most until until_us of now_tcpu's clock (0: does not wait). What source gives leaves at once. Returns how
  * it was, EXCHANGE_...; -1: EAGAIN, EINTR, or as send_tcpu and recv_tcpu. */
+/* tcpu_source (core/engine.h) of its connection: source->again is called inside any call that drives the stack, by
+ * whatever thread. 0; ENOTCONN. */
+int source_tcpu(int fd, const struct seam_source *source);
 enum { EXCHANGE_OUT = 1, EXCHANGE_IN = 2, EXCHANGE_ACKED = 4, EXCHANGE_END = 8 /* of the peer's stream */ };
 int exchange_tcpu(int fd, const struct seam_source *source, struct seam_sink *sink, uint64_t *acked, uint64_t until_us);
 /* CLOCK_MONOTONIC in microseconds. */

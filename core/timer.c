@@ -96,6 +96,8 @@ void timer_keep(struct tcb *c)
 
 void timer_user(struct tcb *c)
 {
+	if (c->stale)
+		return; /* it ends the connection */
 	if (!c->options.user_timeout_us || (c->snd_una == c->snd_nxt && c->snd.una == c->snd.end))
 		timer_stop(c, TIMER_USER);
 	else if (c->timer[TIMER_USER] == TCPU_NEVER)
@@ -110,6 +112,10 @@ static bool is_opening(const struct tcb *c)
 /* RFC 9293 3.9.2.2: what the network has said is a better reason than silence. */
 static void timed_out(struct tcb *c)
 {
+	if (c->stale)
+		tcb_send_rst(c); /* the peer waits for what nobody has */
+	if (c->stale)
+		return tcb_drop(c, ESTALE);
 	tcb_drop(c, c->soft_error ? c->soft_error : ETIMEDOUT);
 }
 

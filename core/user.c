@@ -213,9 +213,17 @@ static uint32_t span_room(const struct tcb *c, bool record)
 	return !record && train <= c->snd.size / TRAINS_MIN ? train : c->mss;
 }
 
+/* Room by what was sent and need not be kept. */
+static bool forget(struct tcb *c)
+{
+	batch_send(c->engine); /* the link may still have to read it */
+	return !c->engine->batch && sndbuf_forget(&c->snd);
+}
+
 /* The next bytes of the source become a span, or a part of the last one. Returns how many; 0: no more. */
 static size_t fill_span(struct tcb *c, const struct seam_source *source, bool push)
 {
+	struct span *s;
 	uint16_t sum = 0;
 	uint32_t cap;
 	size_t n;
@@ -231,13 +239,19 @@ static size_t fill_span(struct tcb *c, const struct seam_source *source, bool pu
 	if (tcb_take_spans(c) < 0)
 		return 0;
 	dst = sndbuf_reserve(&c->snd, span_room(c, source->record), &cap);
+	if (!dst && forget(c))
+		dst = sndbuf_reserve(&c->snd, span_room(c, source->record), &cap);
 	if (!dst && tcb_grow_sndbuf(c))
 		dst = sndbuf_reserve(&c->snd, span_room(c, source->record), &cap);
 	if (!dst)
 		return 0;
 	n = source->fill(source->ctx, c->snd.end, dst, cap < most ? cap - cap % c->mss : most, &sum);
-	if (n)
-		sndbuf_commit(&c->snd, (uint32_t)n, sum, source->record, push || source->record);
+	if (!n)
+		return 0;
+	s = sndbuf_commit(&c->snd, (uint32_t)n, sum, source->record, push || source->record);
+	s->forget = source == c->source && source->forget && n <= UINT16_MAX;
+	s->whole = (uint16_t)n;
+	s->note = source->note;
 	return n;
 }
 
@@ -259,12 +273,12 @@ static bool has_room(struct tcb *c)
 	if (!c->snd.count)
 		return true; /* or there is no memory, which the call says */
 	/* Without memory for a larger table the next ACK makes room. */
-	return tcb_take_spans(c) == 0 && (tcb_may_grow_sndbuf(c) ||
-		(!sndbuf_table_full(&c->snd) && sndbuf_has_room(&c->snd, span_room(c, false))));
+	return tcb_take_spans(c) == 0 && (tcb_may_grow_sndbuf(c) || (!sndbuf_table_full(&c->snd) &&
+		(sndbuf_has_room(&c->snd, span_room(c, false)) || (forget(c) && sndbuf_has_room(&c->snd, span_room(c, false))))));
 }
 
 /* Takes the error that waits; 0: none. */
-static int take_error(struct tcb *c)
+int tcb_take_error(struct tcb *c)
 {
 	int error = c->error;
 
@@ -276,7 +290,7 @@ ssize_t tcpu_send(struct tcb *c, const struct seam_source *source, unsigned how)
 {
 	ssize_t taken = 0;
 	size_t n;
-	int error = take_error(c);
+	int error = tcb_take_error(c);
 
 	if (error)
 		return error;
@@ -305,91 +319,14 @@ ssize_t tcpu_send(struct tcb *c, const struct seam_source *source, unsigned how)
 	return taken || has_room(c) ? taken : -EAGAIN;
 }
 
-/* The next bytes in order, to a sink: in one piece of memory, or, where it has show, all that wait. Returns how many
- * it took. */
-static uint32_t give(struct tcb *c, struct seam_sink *sink)
+void tcpu_source(struct tcb *c, const struct seam_source *source)
 {
-	const uint8_t *data[2];
-	uint32_t len[2], n;
-	struct range r, taken;
-
-	if (sink->show) {
-		if (!rcvbuf_in_order(&c->rcv, &r))
-			return 0;
-		rcvbuf_pieces(&c->rcv, &r, data, len);
-		return sink->show(sink->ctx, r.begin, data, len, &taken.begin, &taken.end) ?
-			(uint32_t)(taken.end - r.begin) : 0;
-	}
-	len[0] = rcvbuf_peek(&c->rcv, data);
-	n = len[0] ? (uint32_t)sink->drain(sink->ctx, c->rcv.read, data[0], len[0], NULL) : 0;
-	if (n)
-		sink->settle(sink->ctx, c->rcv.read, n, true);
-	return n;
-}
-
-ssize_t tcpu_recv(struct tcb *c, struct seam_sink *sink)
-{
-	const uint8_t *data;
-	ssize_t taken = 0;
-	uint32_t n;
-
-	if (c->state == TCPU_LISTEN)
-		return -ENOTCONN;
-	c->shows = sink->show;
-	c->news = false;
-	while (!sink->done && (n = give(c, sink))) {
-		rcvbuf_consume(&c->rcv, n);
-		taken += n;
-	}
-	c->news |= sink->done;
-	if (taken) {
-		tcb_took(c, (uint32_t)taken);
-		tcb_window_opened(c);
-		return taken;
-	}
-	/* Of what a sink with show leaves at the end, no more will come. */
-	if (rcvbuf_peek(&c->rcv, &data) && (sink->done || !c->shows || !c->fin_taken))
-		return -EAGAIN;
-	if (c->error)
-		return take_error(c);
-	if (c->fin_taken || c->state == TCPU_CLOSED)
-		return 0;
-	return -EAGAIN;
-}
-
-ssize_t tcpu_peek(struct tcb *c, void *buffer, size_t len)
-{
-	struct rcvbuf at = c->rcv;
-	const uint8_t *data;
-	ssize_t taken = 0;
-	uint32_t n;
-
-	if (c->state == TCPU_LISTEN)
-		return -ENOTCONN;
-	rcvbuf_look(&at);
-	while ((size_t)taken < len && (n = rcvbuf_peek(&at, &data))) {
-		n = len - (size_t)taken < n ? (uint32_t)(len - (size_t)taken) : n;
-		memcpy((uint8_t *)buffer + taken, data, n);
-		rcvbuf_consume(&at, n);
-		taken += n;
-	}
-	if (taken || (len == 0 && rcvbuf_peek(&at, &data)))
-		return taken;
-	if (c->error)
-		return take_error(c);
-	return c->fin_taken || c->state == TCPU_CLOSED ? 0 : -EAGAIN;
+	c->source = source;
 }
 
 uint64_t tcpu_acked(const struct tcb *c)
 {
 	return c->snd.una;
-}
-
-void tcpu_sink(struct tcb *c, struct seam_sink *sink)
-{
-	c->sink = sink;
-	if (sink && sink->show)
-		tcb_show(c);
 }
 
 void tcpu_options(const struct tcb *c, struct tcpu_options *out)
@@ -488,6 +425,7 @@ void tcpu_close(struct tcb *c)
 	const uint8_t *data;
 
 	c->sink = NULL;
+	c->source = NULL;
 	tcb_detach(c);
 	if (c->state == TCPU_LISTEN) {
 		close_listener(c);
@@ -539,7 +477,7 @@ unsigned tcpu_ready(struct tcb *c)
 
 int tcpu_error(struct tcb *c)
 {
-	return -take_error(c);
+	return -tcb_take_error(c);
 }
 
 const char *tcpu_state_name(enum tcpu_state state)

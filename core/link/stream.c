@@ -230,6 +230,16 @@ int exchange_tcpu(int fd, const struct seam_source *source, struct seam_sink *si
 	return s ? (int)sock_leave(s, exchange(s, source, sink, acked, until_us)) : -1;
 }
 
+int source_tcpu(int fd, const struct seam_source *source)
+{
+	struct sock *s = sock_enter(fd);
+	int e = s && (!s->tcb || s->listening) ? -ENOTCONN : 0;
+
+	if (s && !e)
+		tcpu_source(s->tcb, source);
+	return s ? (int)sock_leave(s, e) : -1;
+}
+
 uint64_t now_tcpu(void)
 {
 	return link_host_now_us();
