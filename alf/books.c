@@ -40,6 +40,7 @@ static void give(struct alf *a, struct adu_in *adu, uint64_t bytes)
 	adu->cost -= bytes;
 	a->in.returned += bytes;
 	a->in.full = false;
+	a->in.sink.done = a->error;
 }
 
 void alf_give_back(struct alf *a, struct adu_in *adu)
@@ -70,7 +71,7 @@ struct adu_in *alf_in_new(struct alf *a, uint32_t msn, uint64_t total, bool in_o
 	if (a->in.hello && told + cost > a->profile.credit)
 		return NULL; /* it knows better */
 	if (out + cost > a->profile.credit) {
-		a->in.full = true;
+		a->in.full = a->in.sink.done = true;
 		*error = -EAGAIN;
 		return NULL;
 	}

@@ -277,10 +277,14 @@ int adu_timeout(const struct alf *a)
 int adu_release(struct alf *a, int64_t id)
 {
 	struct adu_in *adu = alf_in_find(a, id);
+	bool full;
 
 	if (!adu || !adu->whole)
 		return (int)fail(-ENOENT);
+	full = a->in.full;
 	alf_forget(a, adu);
+	if (full && !a->error)
+		move(a, 0); /* what TCP keeps for want of credit */
 	push(a);
 	return 0;
 }

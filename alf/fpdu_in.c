@@ -36,7 +36,7 @@ static bool is_marker(const struct alf *a, const struct alf_run *run, uint64_t p
 	uint8_t m[FPDU_MARKER];
 
 	read_at(a, run, pos, m, sizeof m);
-	return get32(m) == (pos < begin ? 0 : (uint16_t)(pos - begin));
+	return get16(m + 2) == (pos < begin ? 0 : (uint16_t)(pos - begin)); /* RFC 5044 (4.3): the others are ignored */
 }
 
 /* n bytes at pos, without the markers among them. Returns the position behind, 0: a marker lies. */
@@ -435,8 +435,8 @@ uint64_t fpdu_find(const struct alf *a, const struct alf_run *run)
 	for (; at + FPDU_MARKER <= end; at += FPDU_EVERY) {
 		uint64_t begin;
 		read_at(a, run, at, m, sizeof m);
-		back = get32(m);
-		if (back > at || back % 4 || back > UINT16_MAX)
+		back = get16(m + 2);
+		if (back > at || back % 4)
 			return UINT64_MAX; /* whoever comes to it in order says what is wrong */
 		begin = at - back;
 		/* A marker in front of ULPDU_Length is the frame's. */

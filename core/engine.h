@@ -147,7 +147,8 @@ ssize_t tcpu_send(struct tcb *, const struct seam_source *source, unsigned how);
  * inside any call that drives the engine. NULL: nobody; the connection ends with ESTALE if what was forgotten is lost. */
 void tcpu_source(struct tcb *, const struct seam_source *source);
 /* Gives what waits in the receive buffer to the sink. Returns the bytes taken; 0: end of stream;
- * -EAGAIN: nothing there, or the sink declined; or the connection's error once. */
+ * -EAGAIN: nothing there, or the sink declined; -EMSGSIZE: the buffer is full, and that is not enough for a sink with
+ * show; or the connection's error once. */
 ssize_t tcpu_recv(struct tcb *, struct seam_sink *sink);
 /* The stream's offset up to which the peer has acknowledged all. */
 uint64_t tcpu_acked(const struct tcb *);

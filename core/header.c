@@ -148,6 +148,9 @@ static uint32_t window(const struct tcb *c)
 	uint32_t most = usable(c), room = min_u32(min_u32(rcvbuf_room(&c->rcv), 0xffffu << c->rcv_scale), most);
 	uint32_t told = tcb_rcv_wnd(c);
 
+	/* Who waits for more in one piece takes nothing before that. */
+	if (room > told && c->shows && !c->news && c->rcv.next > c->rcv.read)
+		return room;
 	if (room < told || room - told < min_u32(most / 2, c->mss))
 		return told;
 	return room;
@@ -227,7 +230,9 @@ void tcb_window_opened(struct tcb *c)
 {
 	if (!is_synchronized(c) || c->fin_taken)
 		return;
-	if (seq_geq(c->rcv_nxt + window(c), c->rcv_adv + min_u32(usable(c) / 2, 2 * c->mss))) {
+	uint32_t edge = c->rcv_nxt + window(c);
+
+	if (seq_geq(edge, c->rcv_adv + min_u32(usable(c) / 2, 2 * c->mss)) || (seq_gt(edge, c->rcv_adv) && !tcb_rcv_wnd(c))) {
 		c->ack_now = true;
 		tcb_flush_later(c);
 	}

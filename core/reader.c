@@ -40,12 +40,15 @@ ssize_t tcpu_recv(struct tcb *c, struct seam_sink *sink)
 		rcvbuf_consume(&c->rcv, n);
 		taken += n;
 	}
-	c->news |= sink->done;
 	if (taken) {
 		tcb_took(c, (uint32_t)taken);
 		tcb_window_opened(c);
 		return taken;
 	}
+	if (c->shows && !sink->done && !rcvbuf_room(&c->rcv))
+		return -EMSGSIZE;
+	if (c->shows)
+		tcb_window_opened(c); /* it waits for what the peer may think too little to send */
 	/* Of what a sink with show leaves at the end, no more will come. */
 	if (rcvbuf_peek(&c->rcv, &data) && (sink->done || !c->shows || !c->fin_taken))
 		return -EAGAIN;

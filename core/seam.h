@@ -32,7 +32,7 @@ struct seam_source {
 	size_t (*fill)(void *ctx, uint64_t off, uint8_t *dst, size_t cap, uint16_t *sum);
 	void *ctx;
 	/* Each fill is a record (a framed piece of an ADU): it gets a span, and so a segment, of its own,
-	 * and cap is then always the connection's whole effective MSS. Without it, short fills join the
+	 * and cap is then always the connection's whole effective MSS, or half of the peer's window. Without it, short fills join the
 	 * unsent end of what is buffered. */
 	bool record;
 	/* Of records, where not NULL (and tcpu_source names this source): fill may set forget, and note as it likes. TCP then

@@ -213,6 +213,12 @@ static uint32_t span_room(const struct tcb *c, bool record)
 	return !record && train <= c->snd.size / TRAINS_MIN ? train : c->mss;
 }
 
+/* Half of a window, or the peer, which may be unable to take a part of one, had room for one at a time only. */
+static uint32_t record_max(const struct tcb *c)
+{
+	return max_u32(min_u32(c->mss, c->max_snd_wnd / 2), MSS_MIN);
+}
+
 /* Room by what was sent and need not be kept. */
 static bool forget(struct tcb *c)
 {
@@ -227,7 +233,7 @@ static size_t fill_span(struct tcb *c, const struct seam_source *source, bool pu
 	uint16_t sum = 0;
 	uint32_t cap;
 	size_t n;
-	uint32_t most = source->record ? c->mss : tcb_train(c);
+	uint32_t most = source->record ? record_max(c) : tcb_train(c);
 	uint8_t *dst = source->record ? NULL : sndbuf_extend(&c->snd, most, &cap);
 
 	if (dst) {

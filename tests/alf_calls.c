@@ -1,0 +1,337 @@
+/* The calls of alf/alf.h over real descriptors of TCPU on loopback: waiting, not waiting, refusing, ending. */
+#include "tests/alf_flow.h"
+#include "tests/run.h"
+
+#include <arpa/inet.h>
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BIG 3000000
+
+static uint8_t data[BIG], buf[BIG];
+
+/* Two connected descriptors with drivers of their own, which do not wait. */
+static void connected(int fd[2])
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof at;
+	int listener = socket_tcpu(AF_INET, SOCK_STREAM, 0), small = 65536;
+
+	ck_assert_int_ge(listener, 0);
+	ck_assert_int_eq(bind_tcpu(listener, &at, sizeof at), 0);
+	ck_assert_int_eq(setsockopt_tcpu(listener, SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
+	ck_assert_int_eq(listen_tcpu(listener, 1), 0);
+	ck_assert_int_eq(getsockname_tcpu(listener, &at, &len), 0);
+	fd[0] = socket_tcpu(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	ck_assert_int_ge(fd[0], 0);
+	ck_assert_int_eq(connect_tcpu(fd[0], &at, sizeof at), -1);
+	ck_assert_int_eq(errno, EINPROGRESS);
+	fcntl_tcpu(listener, F_SETFL, O_NONBLOCK);
+	while ((fd[1] = accept_tcpu(listener, NULL, NULL)) < 0) {
+		struct pollfd both[2] = { { .fd = fd[0], .events = POLLOUT }, { .fd = listener, .events = POLLIN } };
+		ck_assert_int_eq(errno, EAGAIN);
+		poll_tcpu(both, 2, 100);
+	}
+	ck_assert(connect_tcpu(fd[0], &at, sizeof at) == 0 || errno == EISCONN);
+	close_tcpu(listener);
+	ck_assert_int_eq(fcntl_tcpu(fd[1], F_SETFL, O_NONBLOCK), 0);
+}
+
+static void open_ends(const int fd[2], struct alf *end[2])
+{
+	for (int i = 0; i < 2; i++) {
+		struct alf_profile p = flow_profile(1);
+		p.initiator = i == 0;
+		end[i] = alf_open(fd[i], &p);
+		ck_assert_ptr_nonnull(end[i]);
+	}
+	flow_fill(data, sizeof data, 3);
+}
+
+static void close_ends(const int fd[2], struct alf *end[2])
+{
+	for (int i = 0; i < 2; i++) {
+		alf_close(end[i]);
+		close_tcpu(fd[i]);
+	}
+}
+
+/* Both ends in one thread, so neither may ever wait. */
+START_TEST(without_waiting)
+{
+	static const size_t sizes[] = { 0, 1, 5000, BIG, 0, 77, BIG - 3 };
+	enum { ADUS = sizeof sizes / sizeof *sizes };
+	struct alf *end[2];
+	unsigned sent = 0, received = 0;
+	struct adu_event e;
+	int fd[2];
+
+	connected(fd);
+	open_ends(fd, end);
+	for (unsigned i = 0; i < ADUS; i++) {
+		struct adu_attr attr = { .name = "x", .name_len = 1, .type = (uint8_t)i };
+		ck_assert_int_gt(adu_send(end[0], data, sizes[i], &attr), 0);
+	}
+	while (sent < ADUS || received < ADUS) {
+		struct pollfd poll[2] = { { .fd = fd[0], .events = POLLIN }, { .fd = fd[1], .events = POLLIN } };
+		while (adu_next(end[0], &e, 0) == 1)
+			sent += e.kind == ADU_SENT;
+		while (adu_next(end[1], &e, 0) == 1) {
+			if (e.kind != ADU_COMPLETE)
+				continue;
+			ck_assert_uint_eq(e.len, sizes[e.attr.type]);
+			ck_assert(!e.len || !memcmp(e.data, data, e.len));
+			ck_assert_int_eq(adu_release(end[1], e.id), 0);
+			ck_assert_int_eq(adu_release(end[1], e.id), -1);
+			ck_assert_int_eq(errno, ENOENT);
+			received++;
+		}
+		for (int i = 0; i < 2; i++)
+			if (adu_pending(end[i]))
+				poll[i].events |= POLLOUT;
+		if (sent < ADUS || received < ADUS)
+			ck_assert_int_gt(poll_tcpu(poll, 2, 5000), 0);
+	}
+	close_ends(fd, end);
+}
+END_TEST
+
+struct receiver {
+	struct alf *alf;
+	int fd;
+	unsigned count;
+	ssize_t len[64];
+	uint64_t digest[64];
+	int error;
+};
+
+static uint64_t digest(const uint8_t *from, size_t len)
+{
+	uint64_t d = len;
+
+	for (size_t i = 0; i < len; i++)
+		d = (d ^ from[i]) * 0x100000001b3;
+	return d;
+}
+
+static void *receive(void *arg)
+{
+	struct receiver *r = arg;
+	int64_t id = 1;
+
+	for (;;) {
+		ssize_t n = adu_recv(r->alf, buf, sizeof buf, NULL, &id, NULL);
+		if (n < 0) {
+			r->error = errno;
+			break;
+		}
+		if (n == 0 && id == 0)
+			break;
+		r->len[r->count] = n;
+		r->digest[r->count++] = digest(buf, (size_t)n);
+	}
+	return NULL;
+}
+
+static void wait_here(int fd)
+{
+	ck_assert_int_eq(fcntl_tcpu(fd, F_SETFL, 0), 0);
+}
+
+/* Whole, in pieces of memory, part by part; then the end. */
+START_TEST(waiting)
+{
+	struct iovec pieces[3] = { { data, 1000 }, { data + 1000, 0 }, { data + 1000, 50000 } };
+	struct receiver r = { 0 };
+	struct alf *end[2];
+	pthread_t thread;
+	int64_t id = 0;
+	int fd[2];
+
+	connected(fd);
+	open_ends(fd, end);
+	wait_here(fd[0]);
+	wait_here(fd[1]);
+	r.alf = end[1];
+	ck_assert_int_eq(pthread_create(&thread, NULL, receive, &r), 0);
+	ck_assert_int_gt(adu_send(end[0], data, BIG, NULL), 0);
+	ck_assert_int_gt(adu_send(end[0], data, 0, NULL), 0);
+	ck_assert_int_gt(adu_sendv(end[0], pieces, 3, NULL), 0);
+	for (size_t at = 0; at < 1000000; at += 40000)
+		ck_assert_int_eq(adu_send_part(end[0], &id, 1000000, data + at, 40000, NULL), 40000);
+	ck_assert_int_eq(adu_send_part(end[0], &id, 1000000, data, 4, NULL), -1);
+	ck_assert_int_eq(errno, ENOENT);
+	shutdown_tcpu(fd[0], SHUT_WR);
+	pthread_join(thread, NULL);
+	ck_assert_int_eq(r.error, 0);
+	ck_assert_uint_eq(r.count, 4);
+	ck_assert_int_eq(r.len[0], BIG);
+	ck_assert_uint_eq(r.digest[0], digest(data, BIG));
+	ck_assert_int_eq(r.len[1], 0);
+	ck_assert_int_eq(r.len[2], 51000);
+	ck_assert_uint_eq(r.digest[2], digest(data, 51000));
+	ck_assert_int_eq(r.len[3], 1000000);
+	ck_assert_uint_eq(r.digest[3], digest(data, 1000000));
+	close_ends(fd, end);
+}
+END_TEST
+
+/* A stream that ends inside an ADU is no end. */
+START_TEST(cut_off)
+{
+	struct receiver r = { 0 };
+	struct alf *end[2];
+	pthread_t thread;
+	int64_t id = 0;
+	int fd[2];
+
+	connected(fd);
+	open_ends(fd, end);
+	wait_here(fd[0]);
+	wait_here(fd[1]);
+	r.alf = end[1];
+	ck_assert_int_eq(pthread_create(&thread, NULL, receive, &r), 0);
+	ck_assert_int_eq(adu_send_part(end[0], &id, 1000000, data, 40000, NULL), 40000);
+	shutdown_tcpu(fd[0], SHUT_WR);
+	pthread_join(thread, NULL);
+	ck_assert_int_eq(r.error, EBADMSG);
+	ck_assert_int_eq(adu_recv(end[1], buf, sizeof buf, NULL, NULL, NULL), -1);
+	ck_assert_int_eq(errno, EBADMSG);
+	close_ends(fd, end);
+}
+END_TEST
+
+/* Larger than there is room: asked again, nothing is lost. */
+START_TEST(no_room)
+{
+	struct adu_attr attr;
+	struct alf *end[2];
+	size_t need = 0;
+	ssize_t n;
+	int fd[2];
+
+	connected(fd);
+	open_ends(fd, end);
+	ck_assert_int_eq(adu_recv(end[1], buf, 10, NULL, NULL, &need), -1);
+	ck_assert_int_eq(errno, EAGAIN);
+	ck_assert_int_gt(adu_send(end[0], data, 1000, &(struct adu_attr){ .type = 5 }), 0);
+	while ((n = adu_recv(end[1], buf, 10, &attr, NULL, &need)) < 0 && errno == EAGAIN) {
+		struct adu_event e;
+		adu_next(end[0], &e, 10);
+	}
+	ck_assert_int_eq(n, -1);
+	ck_assert_int_eq(errno, EMSGSIZE);
+	ck_assert_uint_eq(need, 1000);
+	ck_assert_int_eq(attr.type, 5);
+	ck_assert_int_eq(adu_recv(end[1], buf, need, &attr, NULL, NULL), 1000);
+	ck_assert_mem_eq(buf, data, 1000);
+	close_ends(fd, end);
+}
+END_TEST
+
+/* Nobody answers: a wait ends when it was told to; what was not sent is dropped. */
+START_TEST(patience)
+{
+	struct timeval soon = { .tv_usec = 30000 };
+	struct alf *end[2];
+	int fd[2];
+
+	connected(fd);
+	open_ends(fd, end);
+	wait_here(fd[0]);
+	setsockopt_tcpu(fd[0], SOL_SOCKET, SO_SNDTIMEO, &soon, sizeof soon);
+	setsockopt_tcpu(fd[0], SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof soon);
+	ck_assert_int_eq(adu_send(end[0], data, 1000, NULL), -1);
+	ck_assert_int_eq(errno, EAGAIN);
+	ck_assert_uint_eq(end[0]->out.queued, 0);
+	ck_assert_int_eq(adu_recv(end[0], buf, 10, NULL, NULL, NULL), -1);
+	ck_assert_int_eq(errno, EAGAIN);
+	/* A deadline comes first. */
+	ck_assert_int_eq(adu_send(end[0], data, 1000, &(struct adu_attr){ .deadline_ms = 5 }), -1);
+	ck_assert_int_eq(errno, ETIME);
+	close_ends(fd, end);
+}
+END_TEST
+
+START_TEST(refused_profiles)
+{
+	const struct alf_profile good = flow_profile(0);
+	struct alf_profile p;
+	int fd[2];
+
+	connected(fd);
+#define REFUSED(what, why) do { p = good; what; errno = 0; ck_assert_ptr_null(alf_open(fd[0], &p)); \
+	ck_assert_int_eq(errno, why); } while (0)
+	REFUSED(p.key = data, EINVAL);
+	REFUSED(p.chain.crc = p.chain.plain, EINVAL);
+	REFUSED(p.chain.marker = NULL, EINVAL);
+	REFUSED(p.chain.plain = ilp_find("chacha20_copy_sum"), EINVAL);
+	REFUSED(p.private_len = ALF_PRIVATE_MAX + 1, EINVAL);
+	REFUSED(p.adu_max = 1000; p.credit = 1000, EINVAL);
+	REFUSED(p.congestion = "nonesuch", ENOENT);
+	REFUSED(p.schedule = ILP_SCHEDULES, EINVAL);
+	p = good;
+	ck_assert_ptr_null(alf_open(-1, &p));
+	ck_assert_int_eq(errno, EBADF);
+	ck_assert_int_eq(alf_family("nonesuch_copy", &p.chain), -ENOENT);
+	ck_assert_int_eq(alf_family("x", &p.chain), -ENOENT);
+	close_tcpu(fd[0]);
+	close_tcpu(fd[1]);
+}
+END_TEST
+
+/* What the peer said at its start, the application's own words among it. */
+START_TEST(greetings)
+{
+	struct alf_profile p = flow_profile(0);
+	struct alf *end[2];
+	struct alf_peer peer;
+	struct adu_event e;
+	int fd[2];
+
+	connected(fd);
+	p.private_data = "who is there";
+	p.private_len = 12;
+	p.adu_max = 4711;
+	for (int i = 0; i < 2; i++) {
+		p.initiator = i == 0;
+		p.crc = p.markers = i == 0;
+		end[i] = alf_open(fd[i], &p);
+		ck_assert_ptr_nonnull(end[i]);
+		ck_assert(!alf_peer(end[i], &peer));
+	}
+	ck_assert_int_eq(adu_next(end[0], &e, 0), 0);
+	ck_assert_int_eq(adu_next(end[1], &e, 5000), 1);
+	ck_assert_int_eq(e.kind, ADU_OPENED);
+	ck_assert_int_eq(adu_next(end[0], &e, 5000), 1);
+	ck_assert_int_eq(e.kind, ADU_OPENED);
+	for (int i = 0; i < 2; i++) {
+		ck_assert(alf_peer(end[i], &peer));
+		ck_assert_uint_eq(peer.adu_max, 4711);
+		ck_assert_uint_eq(peer.private_len, 12);
+		ck_assert_mem_eq(peer.private_data, "who is there", 12);
+		ck_assert(peer.crc && peer.markers == (i == 1));
+	}
+	close_ends(fd, end);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("alf_calls");
+	TCase *tc = tcase_create("calls");
+
+	tcase_add_test(tc, without_waiting);
+	tcase_add_test(tc, waiting);
+	tcase_add_test(tc, cut_off);
+	tcase_add_test(tc, no_room);
+	tcase_add_test(tc, patience);
+	tcase_add_test(tc, refused_profiles);
+	tcase_add_test(tc, greetings);
+	suite_add_tcase(suite, tc);
+	return run_tests(srunner_create(suite));
+}
