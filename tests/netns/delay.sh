@@ -23,6 +23,8 @@ runs=()
 # Ways: a name, whether ADUs overtake each other (yes, no, or may), a program (delay.h), and its options.
 ways=(
 	'kernel TCP, record marking:no:delay_tcp:'
+	'TCPU, in order:no:delay_tcpu:--ordered'
+	'TCPU, over holes:yes:delay_tcpu:'
 	'SCTP, one stream:no:delay_sctp:--ordered'
 	'SCTP, unordered:may:delay_sctp:'
 	'SCTP, unordered, 64 streams:yes:delay_sctp:--streams 64'
