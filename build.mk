@@ -143,6 +143,9 @@ packetdrill: ## the adapter for packetdrill's --so_filename: build/gcc/packetdri
 losstable: tests ## write tests/loss-table.txt anew: throughput by loss and buffer
 	@build/$(notdir $(CC))/tests/loss_table refresh
 
+adutable: tests ## write tests/adu-table.txt anew: how long ADUs wait for each other's holes
+	@build/$(notdir $(CC))/tests/adu_table refresh
+
 race: tests ## seconds of transfers over bad roads, by Linux and by TCPU in turn (root; two minutes)
 	$(need) $(NEED_ROOT)
 	@CC=$(CC) B=build/$(notdir $(CC)) tests/netns/race.sh
@@ -422,6 +425,9 @@ $(FUZZ_XDR): $(call object,ilp/xdr/get.c ilp/xdr/print.c ilp/xdr/words.c ilp/ilp
 $(B)/fuzz/policy $(B)/tests/fuzz/policy: $(TCPKD_POLICY_O)
 $(B)/fuzz/alf_wire $(B)/tests/fuzz/alf_wire: \
 	$(call object,build/ragel/alf/control.c build/ragel/alf/mpa.c build/ragel/alf/segment.c)
+FUZZ_ALF := $(B)/fuzz/alf $(B)/tests/fuzz/alf
+$(FUZZ_ALF): $(LIB)
+$(FUZZ_ALF): private FUZZ_LIBS = $(LDLIBS_)
 FUZZ_TCPKD := $(B)/fuzz/tcpkd $(B)/tests/fuzz/tcpkd
 $(FUZZ_TCPKD): $(TCPKD_CLIENT_O) $(call object,tests/tcpkd_fake.c)
 $(FUZZ_TCPKD): private FUZZ_LIBS = -Wl,--wrap=bind,--wrap=getsockname,--wrap=close

@@ -5,14 +5,10 @@
  *
  * One direction, 1 MiB, sixteen seeds to a cell; the path takes 10 ms each way and 100 Mbit/s. A disturbed path beside
  * its loss reorders and duplicates 5 % of the packets and corrupts 1 %. */
-#include "tests/run.h"
 #include "tests/sim_net.h"
+#include "tests/table.h"
 
 #include <check.h>
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define TABLE "tests/loss-table.txt"
 #define TRANSFER (1U << 20)
@@ -112,68 +108,7 @@ static void write_table(FILE *f)
 	}
 }
 
-static char *file_text(const char *path)
-{
-	FILE *f = fopen(path, "r");
-	char *text = calloc(1, 10000);
-
-	ck_assert_msg(f && text, "%s: %s: run this in the project's root", path, strerror(errno));
-	ck_assert_uint_lt(fread(text, 1, 10000, f), 10000);
-	fclose(f);
-	return text;
-}
-
-/* Cells that differ, with their lines. Returns how many lines do. */
-static unsigned compare(char *was, char *is)
-{
-	char *was_at, *is_at, *old = strtok_r(was, "\n", &was_at), *new = strtok_r(is, "\n", &is_at);
-	unsigned different = 0;
-
-	while (old || new) {
-		if (!old || !new || strcmp(old, new) != 0) {
-			printf("- %s\n+ %s\n", old ? old : "", new ? new : "");
-			different++;
-		}
-		old = old ? strtok_r(NULL, "\n", &was_at) : NULL;
-		new = new ? strtok_r(NULL, "\n", &is_at) : NULL;
-	}
-	return different;
-}
-
-START_TEST(table)
-{
-	char *was, *is = NULL;
-	size_t len;
-	FILE *f = open_memstream(&is, &len);
-
-	write_table(f);
-	fclose(f);
-	was = file_text(TABLE);
-	ck_assert_msg(compare(was, is) == 0, "%s is not what comes out; `make losstable` writes it anew", TABLE);
-	free(was);
-	free(is);
-}
-END_TEST
-
-START_TEST(refresh)
-{
-	FILE *f = fopen(TABLE, "w");
-
-	ck_assert_msg(f, "%s: %s: run this in the project's root", TABLE, strerror(errno));
-	write_table(f);
-	ck_assert(!ferror(f) && fclose(f) == 0);
-}
-END_TEST
-
 int main(int argc, char **argv)
 {
-	bool writes = argc > 1 && !strcmp(argv[1], "refresh");
-	Suite *suite = suite_create("loss_table");
-	TCase *tc = tcase_create("table");
-	SRunner *runner = srunner_create(suite);
-
-	suite_add_tcase(suite, tc);
-	tcase_set_timeout(tc, 120);
-	tcase_add_test(tc, writes ? refresh : table);
-	return run_tests(runner);
+	return table_main("loss_table", TABLE, "make losstable", write_table, argc, argv);
 }

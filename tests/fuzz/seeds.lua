@@ -313,6 +313,30 @@ local wires = {
 	control_in_pieces = bytes(2, 0x01, 1, 0, 0, 0, 0) .. be32(1, 1, 0, 0, 0),
 }
 
+-- ---- tests/fuzz/alf.c: options, frames, 255, segments ----
+local function alf_frame(kind, f, data)
+	local zero = f.mo or f.tagged
+	return bytes(kind, f.tagged or 0, f.last or 1, 5, f.name or 4, f.control and 0 or 1, f.recovery or 0, 1) ..
+		bytes(f.deadline or 0, math.floor((f.total or #data) / 256), (f.total or #data) % 256, f.msn or 1,
+		math.floor((f.mo or 0) / 256), (f.mo or 0) % 256, f.stag or 1, math.floor((f.to or 0) / 256), (f.to or 0) % 256,
+		zero and 1 or 0, #data) .. data
+end
+local one = alf_frame(0, {}, "hello, world")
+local long = ("0123456789"):rep(6)
+local halves = alf_frame(0, { total = 120, last = 0 }, long) .. alf_frame(0, { mo = 72, total = 120 }, long)
+local receiving = {
+	one = bytes(3) .. one .. bytes(255),
+	halves = bytes(1) .. halves .. bytes(255),
+	swapped = bytes(1) .. halves .. bytes(255, 0x0c, 0, 90, 0, 200, 0xcc, 0, 0, 0, 100),
+	tagged = bytes(8) .. alf_frame(0, { tagged = 1, to = 100 }, long) .. bytes(255),
+	beyond = bytes(8) .. alf_frame(0, { tagged = 1, to = 2980 }, long) .. bytes(255),
+	control = bytes(2) .. alf_frame(0, { control = true, name = 0, total = 0 }, ("\0"):rep(8)) .. bytes(255),
+	lies = bytes(1) .. one .. alf_frame(32, { msn = 2 }, long) .. bytes(255),
+	late = bytes(2) .. alf_frame(0, { total = 120, last = 0, recovery = 2, deadline = 9 }, long) ..
+		bytes(255, 0x5f, 1, 0, 0, 0),
+	ordered = bytes(5) .. one .. alf_frame(0, { msn = 2 }, long) .. bytes(255, 0xcc, 0, 70, 0, 80),
+}
+
 -- ---- the corpus ----
 local function read(path)
 	local file = io.open(path, "rb")
@@ -323,7 +347,7 @@ end
 
 local passed, failed = 0, 0
 for folder, seeds in pairs { segment = segments, option = options_of, icmp = words, ip = packets, script = scripts,
-	xdr = encodings, xdr_file = files, alf_wire = wires } do
+	xdr = encodings, xdr_file = files, alf_wire = wires, alf = receiving } do
 	for name, text in pairs(seeds) do
 		local path = corpus .. folder .. "/" .. name
 		if arg[1] == "--write" then
