@@ -314,12 +314,12 @@ local wires = {
 }
 
 -- ---- tests/fuzz/alf.c: options, frames, 255, segments ----
-local function alf_frame(kind, f, data)
+local function alf_frame(kind, f, bytes_of)
 	local zero = f.mo or f.tagged
 	return bytes(kind, f.tagged or 0, f.last or 1, 5, f.name or 4, f.control and 0 or 1, f.recovery or 0, 1) ..
-		bytes(f.deadline or 0, math.floor((f.total or #data) / 256), (f.total or #data) % 256, f.msn or 1,
+		bytes(f.deadline or 0, math.floor((f.total or #bytes_of) / 256), (f.total or #bytes_of) % 256, f.msn or 1,
 		math.floor((f.mo or 0) / 256), (f.mo or 0) % 256, f.stag or 1, math.floor((f.to or 0) / 256), (f.to or 0) % 256,
-		zero and 1 or 0, #data) .. data
+		zero and 1 or 0, #bytes_of) .. bytes_of
 end
 local one = alf_frame(0, {}, "hello, world")
 local long = ("0123456789"):rep(6)
