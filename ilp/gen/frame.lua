@@ -59,8 +59,8 @@ function M.behind(step, at)
 	return string.format("(%s > %s ? %s : %s)", at, first_of(stage), behind, at)
 end
 
--- Of a segment whose units are shifted (plan.lua): over(s, p), how many bytes p is behind the last place of the input at
--- which it may be cut.
+-- Of a segment whose units are shifted (plan.lua): over(s, p), how many bytes p is behind the last place of the input
+-- at which it may be cut.
 function M.over(direction, segment) return string.format("%s_%d_over", direction, segment.number) end
 
 function M.emit_over(t, direction, segment)
