@@ -23,11 +23,11 @@
 --	         or a table of such; init, that with which the data begins [zero]; or init(s), which gives it.
 --	         step(acc, w, k, s) is acc with one unit more (4 bytes: w below 2^32; 8; 16: two words), which stands k units
 --	         behind its last one; merge(a, b, k, s) is a, then b, which ends k units later; both with k a plain number, a
---	         power of 2 up to 128 / unit (units of 16 bytes: 32). steps(acc, w, k, s), where it is less work: acc with #w
---	         units more (2, 4, 8), each k units behind the one before. finish(acc, s) gives the value: a word, or two of 8
---	         bytes; finish(acc, s, w), of the authenticator of a pair, with a last unit w before. order: how its bytes are
---	         sent ("big", "little", or "memory" for as the machine has them). With word = 128, units are one such word,
---	         and so are accumulators.
+--	         power of 2 up to 128 / unit (units of 16 bytes: 32). steps(acc, w, k, s), where it is less work: acc with
+--	         #w units more (2, 4, 8), each k units behind the one before. finish(acc, s) gives the value: a word, or two of
+--	         8 bytes; finish(acc, s, w), of the authenticator of a pair, with a last unit w before. order: how its bytes
+--	         are sent ("big", "little", or "memory" for as the machine has them). With word = 128, units are one such
+--	         word, and so are accumulators.
 --	         tail = "zero": an incomplete last unit counts as if zeros followed, and units in any order, without params;
 --	         then join(a, b, len_a) is the value of len_a bytes that came to a followed by such that came to b.
 --	         tail = "last": last(acc, w, n, s) takes the last n bytes, which zeros follow in w. tail = "any": likewise,
