@@ -165,6 +165,10 @@ do
 		change(reframe, "align = 8", "align = 0"))
 	stage_mistake("an align of what begins at once", 6, "align is there without first",
 		change(reframe, "\tfirst = function(s) return and_(s[1], 8) end,\n", ""))
+	for heed, name in pairs { ["{ 255 }"] = "short", ["{ 1, 2, 3, 4, 5, 6, 7, 256 }"] = "wide" } do
+		stage_mistake("a mark's bits, too " .. name, 6, "heed is no list of 8 numbers from 0 to 255",
+			change(reframe, "\talign = 8", "\theed = " .. heed .. ", align = 8"))
+	end
 	stage_mistake("data decides the first mark", 10, "first gives 0x8 for the word",
 		"local t = { [99] = 8 }\n" .. change(reframe, "and_(s[1], 8)", "t[s[1]] or and_(s[1], 8)"))
 	stage_mistake("a last that is right at the end only", 12, "1 bytes cut off 25:",
