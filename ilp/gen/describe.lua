@@ -25,9 +25,9 @@
 --	         behind its last one; merge(a, b, k, s) is a, then b, which ends k units later; both with k a plain number, a
 --	         power of 2 up to 128 / unit (units of 16 bytes: 32). steps(acc, w, k, s), where it is less work: acc with
 --	         #w units more (2, 4, 8), each k units behind the one before. finish(acc, s) gives the value: a word, or two
---	         of 8 bytes; finish(acc, s, w), of the authenticator of a pair, with a last unit w before. order: how its bytes
---	         are sent ("big", "little", or "memory" for as the machine has them). With word = 128, units are one such
---	         word, and so are accumulators.
+--	         of 8 bytes; finish(acc, s, w), of the authenticator of a pair, with a last unit w before. order: how its
+--	         bytes are sent ("big", "little", or "memory" for as the machine has them). With word = 128, units are one
+--	         such word, and so are accumulators.
 --	         tail = "zero": an incomplete last unit counts as if zeros followed, and units in any order, without params;
 --	         then join(a, b, len_a) is the value of len_a bytes that came to a followed by such that came to b.
 --	         tail = "last": last(acc, w, n, s) takes the last n bytes, which zeros follow in w. tail = "any": likewise,
@@ -424,6 +424,9 @@ function check.reframe(d)
 	end
 	laws.agree(d, d.mark)
 	d.heed = f.heed and check_bytes(d, "heed", d.size)
+	if f.first and d.state_words > 0 and not f.public then
+		field.fail(d, "first", "first is made of secrets, expected public = true: where marks stand, time tells; add it")
+	end
 	if f.first then
 		d.align = f.align or 1
 		if f.align then field.check_integer(d, "align", 1, d.every, "bytes") end

@@ -145,7 +145,7 @@ end
 -- Marks that begin somewhere, folds that are cut anywhere and begin as the state says.
 do
 	local reframe = 'return stage {\n\tname = "probe",\n\tstandard = "none",\n\tkind = "reframe",\n\tevery = 16,\n'
-		.. '\talign = 8,\n\tparams = { { "key", 4 } },\n\tbegin = function(p) return { p.key[1] } end,\n'
+		.. '\talign = 8,\n\tparams = { { "key", 4 } }, public = true,\n\tbegin = function(p) return { p.key[1] } end,\n'
 		.. "\tfirst = function(s) return and_(s[1], 8) end,\n\tmark = function(i, s) return { i, s[1] } end,\n}\n"
 	local cut = 'return stage {\n\tname = "probe",\n\tstandard = "none",\n\tkind = "fold",\n\tunit = 8,\n\ttail = "any",\n'
 		.. "\tzero = 0,\n\tinit = function() return 7 end,\n\tstep = function(acc, w) return xor(acc, sum(w)) end,\n"
@@ -169,6 +169,8 @@ do
 		stage_mistake("a mark's bits, too " .. name, 6, "heed is no list of 8 numbers from 0 to 255",
 			change(reframe, "\talign = 8", "\theed = " .. heed .. ", align = 8"))
 	end
+	stage_mistake("a first mark that tells of a key", 9, "first is made of secrets",
+		change(reframe, " public = true,", ""))
 	stage_mistake("data decides the first mark", 10, "first gives 0x8 for the word",
 		"local t = { [99] = 8 }\n" .. change(reframe, "and_(s[1], 8)", "t[s[1]] or and_(s[1], 8)"))
 	stage_mistake("a last that is right at the end only", 12, "1 bytes cut off 25:",

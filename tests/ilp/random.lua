@@ -279,7 +279,9 @@ function make.phase(R, name)
 	local marks = join(one_of(R, { 1, 1, 2, 4 }), function() return expression(R, names, 32, 2, true) end)
 	local most = 1 -- of that many bytes
 	while 2 * most + 1 <= every / align do most = 2 * most + 1 end
-	return stage(name, "reframe", both(keyed(R, 32, count), { "every = " .. every, "align = " .. align,
+	local key = keyed(R, 32, count)
+	key[2] = "public = true" -- or its place would tell
+	return stage(name, "reframe", both(key, { "every = " .. every, "align = " .. align,
 		func("first", "s", string.format("mul(and_(%s, %d), %d)", expression(R, words("s", count), 32, 1, false), most,
 			align)),
 		func("mark", "i, s", "{ " .. marks .. " }") })), {}
