@@ -369,6 +369,16 @@ static inline unsigned ilp_differ(const uint8_t *a, const uint8_t *b, size_t n)
 	return (unsigned)(differ >> 32 | differ);
 }
 
+/* Likewise in the bits of a mask. */
+static inline unsigned ilp_differ_in(const uint8_t *a, const uint8_t *b, const uint8_t *mask, size_t n)
+{
+	unsigned differ = 0;
+
+	for (size_t i = 0; i < n; i++)
+		differ |= (unsigned)((a[i] ^ b[i]) & mask[i]);
+	return differ;
+}
+
 /* What was found, told: the one branch by what is secret, in a function by itself (tests/constant.supp). */
 static __attribute__((noinline, unused)) int ilp_told(unsigned bad)
 {

@@ -1,17 +1,21 @@
-/* FPDUs (RFC 5044), whose data chains mark, convert, copy and sum in one loop and whose CRC covers the marks: against
- * plain code that lays a stream out byte by byte, wherever in it an FPDU begins. Every way and instruction set that this
- * CPU has. */
+/* FPDUs (RFC 5044), whose data chains mark, convert or encipher, copy and sum, and whose CRC covers the marks: against
+ * plain code that lays a stream out byte by byte, wherever in it an FPDU begins, and OpenSSL. Every way and instruction
+ * set that this CPU has. */
 #include "ilp/ilp.h"
 #include "tests/run.h"
 
 #include <check.h>
 #include <endian.h>
+#include <openssl/evp.h>
 #include <string.h>
 
 #define LONGEST 2600
 #define ROOM (2 * LONGEST + 4096)
+#define HEADER 20
+#define TAG 16
 
 static uint8_t data[LONGEST], tmp[8 * ROOM];
+static const uint8_t key[32] = "no secret at all, for any cipher", nonce[12] = "once is best";
 
 static void fill(void)
 {
@@ -66,24 +70,53 @@ static void convert(uint8_t *to, const uint8_t *from, size_t n)
 	}
 }
 
-/* An FPDU: its header, of 20 bytes, and data, which come to these parameters and that CRC. */
+/* What a chain does before the marks. */
+struct kind {
+	const char *chain;
+	bool marked, converted;
+	const char *pair, *cipher; /* what it is called in the chain, and by OpenSSL; or NULL */
+};
+
+/* The header is authenticated with the data, and the tag goes behind that. Returns how many bytes come out. */
+static size_t encipher(const struct kind *k, uint8_t *to, const uint8_t *from, size_t n)
+{
+	EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, k->cipher, NULL);
+	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+	int len;
+
+	ck_assert(EVP_EncryptInit_ex2(ctx, cipher, key, nonce, NULL) && EVP_EncryptUpdate(ctx, NULL, &len, data, HEADER) &&
+		EVP_EncryptUpdate(ctx, to, &len, from, (int)n) && EVP_EncryptFinal_ex(ctx, to + n, &len) &&
+		EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG, to + n));
+	EVP_CIPHER_CTX_free(ctx);
+	EVP_CIPHER_free(cipher);
+	return n + TAG;
+}
+
+/* An FPDU: its header and data, which come to these parameters and that CRC. */
 struct fpdu {
+	const struct kind *kind;
 	struct stretch header, body;
 	uint32_t place, base, before, crc; /* as they are set, and read */
 	size_t n;
 };
 
-static void lay_out(struct fpdu *f, bool converted, bool marked, size_t at, size_t n)
+static void lay_out(struct fpdu *f, const struct kind *k, size_t at, size_t n)
 {
-	static uint8_t words[LONGEST];
-	const size_t fpdu = at + (marked && at % 512 == 0 ? 4 : 0); /* what is there belongs to the FPDU, which follows */
+	static uint8_t made[LONGEST + TAG];
+	const size_t fpdu = at + (k->marked && at % 512 == 0 ? 4 : 0); /* the mark there is its own */
+	size_t len = n;
 
-	f->header = (struct stretch){ .at = at, .fpdu = fpdu, .marked = marked };
-	put(&f->header, data, 20);
-	f->body = (struct stretch){ .at = at + f->header.n, .fpdu = fpdu, .marked = marked };
-	if (converted)
-		convert(words, data + 20, n);
-	put(&f->body, converted ? words : data + 20, n);
+	f->kind = k;
+	f->header = (struct stretch){ .at = at, .fpdu = fpdu, .marked = k->marked };
+	put(&f->header, data, HEADER);
+	f->body = (struct stretch){ .at = at + f->header.n, .fpdu = fpdu, .marked = k->marked };
+	if (k->cipher)
+		len = encipher(k, made, data + HEADER, n);
+	else if (k->converted)
+		convert(made, data + HEADER, n);
+	else
+		memcpy(made, data + HEADER, n);
+	put(&f->body, made, len);
 	f->place = htole32((uint32_t)f->body.at);
 	f->base = htole32((uint32_t)(f->body.at - fpdu));
 	const uint32_t before = crc(0, f->header.bytes, f->header.n);
@@ -92,15 +125,31 @@ static void lay_out(struct fpdu *f, bool converted, bool marked, size_t at, size
 	f->n = n;
 }
 
+static void set(const struct ilp_chain *c, struct ilp_any *s, const char *stage, const char *name, const void *value)
+{
+	char full[64];
+
+	snprintf(full, sizeof full, "%s.%s", stage, name);
+	const struct ilp_param *p = ilp_find_param(c, full);
+	ck_assert_ptr_nonnull(p);
+	ilp_put(p, s, value);
+}
+
 static void begin(const struct ilp_chain *c, struct ilp_any *s, const struct fpdu *f)
 {
 	memset(s, 0, sizeof *s);
-	if (f->body.marked) {
+	if (f->kind->pair) {
+		set(c, s, f->kind->pair, "key", key);
+		set(c, s, f->kind->pair, "nonce", nonce);
+	}
+	if (f->kind->marked) {
 		ck_assert_int_eq(ilp_set(c, s, "mpa_marker.place", &f->place, 4), 0);
 		ck_assert_int_eq(ilp_set(c, s, "mpa_marker.base", &f->base, 4), 0);
 	}
 	ck_assert_int_eq(ilp_set(c, s, "crc32c.before", &f->before, 4), 0);
 	c->begin(s);
+	if (c->associate)
+		c->associate(s, data, HEADER);
 }
 
 /* Runs it, cut somewhere; returns what end() says, or the bytes that came out. */
@@ -126,7 +175,7 @@ static unsigned compare(const struct ilp_chain *c, const struct fpdu *f)
 			for (enum ilp_isa isa = 0; isa < ILP_ISAS; isa++) {
 				ilp_loop *loop = c->ways[d][w].loop[isa];
 				const bool send = d == ILP_SEND;
-				const uint8_t *from = send ? data + 20 : f->body.bytes, *to = send ? f->body.bytes : data + 20;
+				const uint8_t *from = send ? data + HEADER : f->body.bytes, *to = send ? f->body.bytes : data + HEADER;
 				const size_t n = send ? f->n : f->body.n, len = send ? f->body.n : f->n;
 				if (!loop || !ilp_isa_here(isa))
 					continue;
@@ -141,62 +190,70 @@ static unsigned compare(const struct ilp_chain *c, const struct fpdu *f)
 	return tried;
 }
 
-static const struct {
-	const char *name;
-	bool converted, marked;
-} chains[] = {
-	{ "crc32c_copy_sum", false, false },
-	{ "xdr_crc32c_copy_sum", true, false },
-	{ "marker_crc32c_copy_sum", false, true },
-	{ "xdr_marker_crc32c_copy_sum", true, true },
+static const struct kind kinds[] = {
+	{ "crc32c_copy_sum", false, false, NULL, NULL },
+	{ "xdr_crc32c_copy_sum", false, true, NULL, NULL },
+	{ "marker_crc32c_copy_sum", true, false, NULL, NULL },
+	{ "xdr_marker_crc32c_copy_sum", true, true, NULL, NULL },
+	{ "aes128_gcm_crc32c_copy_sum", false, false, "aes128_gcm", "AES-128-GCM" },
+	{ "aes256_gcm_crc32c_copy_sum", false, false, "aes256_gcm", "AES-256-GCM" },
+	{ "chacha20_poly1305_crc32c_copy_sum", false, false, "chacha20_poly1305", "ChaCha20-Poly1305" },
+	{ "aes128_gcm_marker_crc32c_copy_sum", true, false, "aes128_gcm", "AES-128-GCM" },
+	{ "aes256_gcm_marker_crc32c_copy_sum", true, false, "aes256_gcm", "AES-256-GCM" },
+	{ "chacha20_poly1305_marker_crc32c_copy_sum", true, false, "chacha20_poly1305", "ChaCha20-Poly1305" },
 };
+#define KINDS ((int)(sizeof kinds / sizeof kinds[0]))
 
 /* Wherever in the stream it begins, and of lengths of which some end at a mark. */
 START_TEST(everywhere)
 {
 	static const size_t lengths[] = { 0, 1, 3, 4, 5, 16, 100, 487, 488, 492, 508, 509, 1000, 1422, 2500 };
-	const struct ilp_chain *c = ilp_find(chains[_i].name);
+	const struct ilp_chain *c = ilp_find(kinds[_i].chain);
 	static struct fpdu f;
 	unsigned tried = 0;
 
 	ck_assert_ptr_nonnull(c);
 	ck_assert(c->way_count[ILP_SEND] > 3);
-	for (size_t at = 0; at < 512; at += 4)
+	for (size_t at = 0; at < 512; at += kinds[_i].pair ? 20 : 4)
 		for (size_t k = 0; k < sizeof lengths / sizeof lengths[0]; k++) {
-			lay_out(&f, chains[_i].converted, chains[_i].marked, at, lengths[k]);
+			lay_out(&f, &kinds[_i], at, lengths[k]);
 			tried += compare(c, &f);
 		}
-	ck_assert_uint_gt(tried, 128 * 15 * 8);
+	ck_assert_uint_gt(tried, 26 * 15 * 8);
 	/* Places count modulo 2^32, distances of marks modulo 2^16. */
-	lay_out(&f, chains[_i].converted, chains[_i].marked, 0x1fffffff4, 2000);
+	lay_out(&f, &kinds[_i], 0x1fffffff4, 2000);
 	compare(c, &f);
 }
 END_TEST
 
-/* A mark that points elsewhere is refused, even if the CRC is made to fit; a byte of data is not, and the CRC tells. */
+/* Marks that point elsewhere are refused, even if the CRC is made to fit, but not for bits that RFC 5044 (4.3) says are
+ * ignored; and so is what is forged. Of all bytes the CRC tells, whatever else is wrong. */
 START_TEST(lies)
 {
-	const struct ilp_chain *c = ilp_find("marker_crc32c_copy_sum");
+	const struct ilp_chain *c = ilp_find(kinds[_i].chain);
 	ilp_loop *in = ilp_pick(c, ILP_RECV, ILP_FUSED);
+	static const uint8_t heeded[4] = { 0, 0, 0xff, 0xfc };
 	static uint8_t got[ROOM];
 	static struct fpdu f;
 	struct ilp_any s;
 	unsigned marks = 0;
 	uint32_t value;
 
-	lay_out(&f, false, true, 300, 1400);
+	lay_out(&f, &kinds[_i], 300, 1400);
 	for (size_t i = 0; i < f.body.n; i++) {
-		const bool mark = (f.body.at + i) % 512 < 4;
-		f.body.bytes[i] ^= (uint8_t)(1 << i % 8);
+		const bool mark = f.kind->marked && (f.body.at + i) % 512 < 4;
+		const uint8_t flip = (uint8_t)(1 << i % 8);
+		f.body.bytes[i] ^= flip;
 		const int n = run(c, ILP_RECV, in, &s, &f, got, f.body.bytes, f.body.n, i);
-		ck_assert_int_eq(n, mark ? -ILP_EBADMSG : (int)f.n);
+		const bool bad = mark ? flip & heeded[(f.body.at + i) % 512] : f.kind->pair != NULL;
+		ck_assert_int_eq(n, bad ? -ILP_EBADMSG : (int)f.n);
 		ck_assert_int_eq(ilp_value(c, &s, "crc32c", &value, 4), 0);
 		ck_assert_uint_ne(value, f.crc);
 		ck_assert_uint_eq(le32toh(value), crc(le32toh(f.before), f.body.bytes, f.body.n));
-		f.body.bytes[i] ^= (uint8_t)(1 << i % 8);
+		f.body.bytes[i] ^= flip;
 		marks += mark;
 	}
-	ck_assert_uint_eq(marks, 3 * 4);
+	ck_assert_uint_eq(marks, f.kind->marked ? 3 * 4 : 0);
 }
 END_TEST
 
@@ -207,8 +264,8 @@ int main(void)
 
 	fill();
 	tcase_set_timeout(t, 300);
-	tcase_add_loop_test(t, everywhere, 0, (int)(sizeof chains / sizeof chains[0]));
-	tcase_add_test(t, lies);
+	tcase_add_loop_test(t, everywhere, 0, KINDS);
+	tcase_add_loop_test(t, lies, 0, KINDS);
 	suite_add_tcase(all, t);
 	return run_tests(srunner_create(all));
 }

@@ -20,13 +20,14 @@
 --	         unit all bytes pass.)
 --	         moves = true with unit 1 and apply the identity: here the data goes to its destination
 --	fold     computes a value of the data, of `size` bytes. zero is the accumulator that adds nothing: a 64-bit word,
---	         or a table of such; init, that with which the data begins [zero]; or init(s), which gives it. step(acc, w, k, s) is acc with one unit
---	         more (4 bytes: w below 2^32; 8; 16: two words), which stands k units behind its last one; merge(a, b, k, s)
---	         is a, then b, which ends k units later; both with k a plain number, a power of 2 up to 128 / unit (units of
---	         16 bytes: 32). steps(acc, w, k, s), where it is less work: acc with #w units more (2, 4, 8), each k units
---	         behind the one before. finish(acc, s) gives the value: a word, or two of 8 bytes; finish(acc, s, w), of the
---	         authenticator of a pair, with a last unit w before. order: how its bytes are sent ("big", "little", or
---	         "memory" for as the machine has them). With word = 128, units are one such word, and so are accumulators.
+--	         or a table of such; init, that with which the data begins [zero]; or init(s), which gives it.
+--	         step(acc, w, k, s) is acc with one unit more (4 bytes: w below 2^32; 8; 16: two words), which stands k units
+--	         behind its last one; merge(a, b, k, s) is a, then b, which ends k units later; both with k a plain number, a
+--	         power of 2 up to 128 / unit (units of 16 bytes: 32). steps(acc, w, k, s), where it is less work: acc with
+--	         #w units more (2, 4, 8), each k units behind the one before. finish(acc, s) gives the value: a word, or two
+--	         of 8 bytes; finish(acc, s, w), of the authenticator of a pair, with a last unit w before. order: how its
+--	         bytes are sent ("big", "little", or "memory" for as the machine has them). With word = 128, units are one
+--	         such word, and so are accumulators.
 --	         tail = "zero": an incomplete last unit counts as if zeros followed, and units in any order, without params;
 --	         then join(a, b, len_a) is the value of len_a bytes that came to a followed by such that came to b.
 --	         tail = "last": last(acc, w, n, s) takes the last n bytes, which zeros follow in w. tail = "any": likewise,
@@ -45,7 +46,7 @@
 --	         the data, and n of it
 --	reframe  puts mark(i, s), words of 32 bits as memory is to hold them, before each run i of `every` bytes; the first
 --	         behind first(s) bytes of data [0], `every` at most, a multiple of align [1]. Its inverse takes them out and
---	         compares them
+--	         compares them, in those bits of each byte that heed says [all], a list of bytes
 --	recode   makes `to` bytes of `from`, 1 to 4 of each. apply(w) is given and returns a word of 32 bits that holds these
 --	         as memory does, zeros behind them; inverse(w) returns { word, bad }, bad being 0 where apply makes such.
 --	         Where `from` is more than 1, last(w, n) has the last n bytes of the data, fewer than that; and unlast(w), of
@@ -108,7 +109,7 @@ local FIELDS = {
 		order = { "big", "little" }, before = { "number", optional = true } },
 	stream = { unit = { 16, 64 }, word = { 32, 128, optional = true }, block = "function" },
 	reframe = { every = "number", mark = "function", first = { "function", optional = true },
-		align = { "number", optional = true } },
+		align = { "number", optional = true }, heed = { "table", optional = true } },
 	recode = { from = "number", to = "number", apply = "function", inverse = "function",
 		last = { "function", optional = true }, unlast = { "function", optional = true } },
 	stuff = { run = "number" },
@@ -397,6 +398,19 @@ function check.stream(d)
 	laws.agree(d, d.block)
 end
 
+-- A list of so many bytes.
+local function check_bytes(d, name, count)
+	local list, good = d.fields[name], true
+	for k = 1, math.max(count, field.check_list(d, name, list)) do
+		local byte = list[k]
+		good = good and k <= count and type(byte) == "number" and byte % 1 == 0 and byte >= 0 and byte < 256
+	end
+	if not good then
+		field.fail(d, name, "%s is no list of %d numbers from 0 to 255, expected one; correct it", name, count)
+	end
+	return list
+end
+
 function check.reframe(d)
 	local f = d.fields
 	field.check_integer(d, "every", 1, 65536, "bytes")
@@ -409,6 +423,10 @@ function check.reframe(d)
 		field.fail(d, "mark", "mark returns %d words, expected 1 to 16; make it that long", d.size / 4)
 	end
 	laws.agree(d, d.mark)
+	d.heed = f.heed and check_bytes(d, "heed", d.size)
+	if f.first and d.state_words > 0 and not f.public then
+		field.fail(d, "first", "first is made of secrets, expected public = true: where marks stand, time tells; add it")
+	end
 	if f.first then
 		d.align = f.align or 1
 		if f.align then field.check_integer(d, "align", 1, d.every, "bytes") end

@@ -10,8 +10,11 @@ local M = {}
 local loops -- loop.lua, whose loops stand within the drivers, and which calls us for those with frames
 function M.loops(module) loops = module end
 
--- The bytes of mark i, once for a chain.
+-- The bytes of mark i, and what of them is compared, once for a chain.
 function M.emit_functions(t, stage)
+	if stage.heed then
+		t:line("static const uint8_t %s_heed[%d] = { %s };", stage.name, stage.size, table.concat(stage.heed, ", "))
+	end
 	local names = { "i" }
 	for k = 1, stage.state_words do names[k + 1] = string.format("s->%s_state[%d]", stage.name, k - 1) end
 	local used = expression.used_inputs(stage.mark)
@@ -59,8 +62,8 @@ function M.behind(step, at)
 	return string.format("(%s > %s ? %s : %s)", at, first_of(stage), behind, at)
 end
 
--- Of a segment whose units are shifted (plan.lua): over(s, p), how many bytes p is behind the last place of the input at
--- which it may be cut.
+-- Of a segment whose units are shifted (plan.lua): over(s, p), how many bytes p is behind the last place of the input
+-- at which it may be cut.
 function M.over(direction, segment) return string.format("%s_%d_over", direction, segment.number) end
 
 function M.emit_over(t, direction, segment)
@@ -207,7 +210,9 @@ local function emit_remove(t, loop, p, isa)
 	t:line("uint8_t mark[%d];", stage.size)
 	t:line("%s_mark(s, (uint32_t)(k - 1), mark);", stage.name)
 	emit_taken(t, loop, p, isa, stage.size, function(bytes)
-		return string.format("s->ilp.bad |= ilp_differ(%s, mark + (%d - rest), m)", bytes, period)
+		local place = string.format("(%d - rest)", period)
+		if not stage.heed then return string.format("s->ilp.bad |= ilp_differ(%s, mark + %s, m)", bytes, place) end
+		return string.format("s->ilp.bad |= ilp_differ_in(%s, mark + %s, %s_heed + %s, m)", bytes, place, stage.name, place)
 	end)
 	t:close()
 	t:line("const size_t m = n < rest ? n : rest;")

@@ -166,8 +166,8 @@ function M.first(d)
 	end)
 	for _, first in ipairs(graph.evaluate(d.first, domain, state, #words)[1]) do
 		if first > d.every or first % d.align ~= 0 then
-			sandbox.fail(d.file, d.line "first", "first gives %d bytes, expected a multiple of %d up to %d; correct it, or align",
-				first, d.align, d.every)
+			sandbox.fail(d.file, d.line "first", "first gives %d bytes, expected a multiple of %d up to %d; correct it, or "
+				.. "align", first, d.align, d.every)
 		end
 	end
 end

@@ -362,7 +362,7 @@ function MACHINE.reframe(stage, direction, env)
 			if direction == "send" then append(out, m.before(at + i - 1)) end
 			if direction == "send" or not it or back >= size then
 				out[#out + 1] = bytes[i]
-			elseif bytes[i] ~= it[back + 1] then
+			elseif bit.band(bit.bxor(bytes[i], it[back + 1]), f.heed and f.heed[back + 1] or 255) ~= 0 then
 				m.bad = "another mark"
 			end
 		end

@@ -42,6 +42,11 @@ function M.params(stage)
 	return list
 end
 
+-- So many words in C. Those of 128 bits are not aligned alike on all machines by themselves.
+local function words(bits, name, count)
+	return string.format("%s%s %s[%d];", bits == 128 and "_Alignas(16) " or "", isa_table.type(4, bits), name, count)
+end
+
 -- The members behind struct ilp_state: { lines, size, align }.
 local function members(plan)
 	local list = {}
@@ -54,7 +59,7 @@ local function members(plan)
 		lines[#lines + 1] = string.format("} %s_params;", stage.name)
 		if bytes > 0 then put(bytes, 1, unpack(lines)) end
 		put(stage.state_words * stage.state_bits / 8, stage.state_bits / 8,
-			string.format("%s %s_state[%d];", isa_table.type(4, stage.state_bits), stage.name, stage.state_words))
+			words(stage.state_bits, stage.name .. "_state", stage.state_words))
 	end
 	for _, stage in ipairs(plan.chain.stages) do
 		if stage.kind == "tap" then
@@ -66,9 +71,9 @@ local function members(plan)
 		end
 	end
 	for _, stage in ipairs(plan.folds) do
-		local words, size = #stage.zero, stage.bits / 8
+		local count, size = #stage.zero, stage.bits / 8
 		if stage.join then put(16, 8, string.format("struct ilp_fold %s;", stage.name))
-		else put(size * words, size, string.format("%s %s[%d];", isa_table.type(4, stage.bits), stage.name, words)) end
+		else put(size * count, size, words(stage.bits, stage.name, count)) end
 		if stage.pair or stage.serial then put(16, 8, string.format("uint64_t %s_len[2];", stage.name)) end
 	end
 	M.each_compared(plan, function(stage)

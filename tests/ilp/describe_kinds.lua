@@ -142,6 +142,52 @@ for _, list in ipairs { "recode", "stuff" } do
 		'return chain {\n\tname = "c",\n\tstages = { "probe" },\n\tinplace = true,\n}\n')
 end
 
+-- Marks that begin somewhere, folds that are cut anywhere and begin as the state says.
+do
+	local reframe = 'return stage {\n\tname = "probe",\n\tstandard = "none",\n\tkind = "reframe",\n\tevery = 16,\n'
+		.. '\talign = 8,\n\tparams = { { "key", 4 } }, public = true,\n\tbegin = function(p) return { p.key[1] } end,\n'
+		.. "\tfirst = function(s) return and_(s[1], 8) end,\n\tmark = function(i, s) return { i, s[1] } end,\n}\n"
+	local cut = 'return stage {\n\tname = "probe",\n\tstandard = "none",\n\tkind = "fold",\n\tunit = 8,\n\ttail = "any",\n'
+		.. "\tzero = 0,\n\tinit = function() return 7 end,\n\tstep = function(acc, w) return xor(acc, sum(w)) end,\n"
+		.. "\tmerge = function(a, b) return xor(a, b) end,\n\tlast = function(acc, w) return xor(acc, sum(w)) end,\n"
+		.. '\tfinish = function(acc) return acc end,\n\tsize = 8,\n\torder = "big",\n}\n'
+	local sum = "local function sum(w) for k = 1, 3 do w = xor(w, rotl(w, 4 * 2 ^ k)) end return and_(w, 255) end\n"
+	local function broken(text, from, to) return sum .. change(text, from, to) end
+	for name, text in pairs { marks = reframe, fold = sum .. cut } do
+		write("stages/probe.lua", text)
+		write("chains/c.lua", chain '"probe", "copy"')
+		common.is_right(name .. " as they should be")
+	end
+	stage_mistake("a first mark too far", 9, "first gives 24 bytes, expected a multiple of 8 up to 16",
+		change(reframe, "and_(s[1], 8)", "and_(s[1], 24)"))
+	stage_mistake("a first mark at no multiple", 9, "first gives", change(reframe, "and_(s[1], 8)", "and_(s[1], 12)"))
+	stage_mistake("an align of nothing", 6, "align is 0, expected bytes from 1 to 16",
+		change(reframe, "align = 8", "align = 0"))
+	stage_mistake("an align of what begins at once", 6, "align is there without first",
+		change(reframe, "\tfirst = function(s) return and_(s[1], 8) end,\n", ""))
+	for heed, name in pairs { ["{ 255 }"] = "short", ["{ 1, 2, 3, 4, 5, 6, 7, 256 }"] = "wide" } do
+		stage_mistake("a mark's bits, too " .. name, 6, "heed is no list of 8 numbers from 0 to 255",
+			change(reframe, "\talign = 8", "\theed = " .. heed .. ", align = 8"))
+	end
+	stage_mistake("a first mark that tells of a key", 9, "first is made of secrets",
+		change(reframe, " public = true,", ""))
+	stage_mistake("data decides the first mark", 10, "first gives 0x8 for the word",
+		"local t = { [99] = 8 }\n" .. change(reframe, "and_(s[1], 8)", "t[s[1]] or and_(s[1], 8)"))
+	stage_mistake("a last that is right at the end only", 12, "1 bytes cut off 25:",
+		broken(cut, "last = function(acc, w) return", "last = function(acc, w) acc = rotl(acc, 1) return"))
+	stage_mistake("a beginning of two words", 9, "what init returns is a table",
+		broken(cut, "return 7", "return { 7, 7 }"))
+	stage_mistake("a beginning that is no word", 9, "what init returns is nothing", broken(cut, "return 7", "return"))
+	stage_mistake("what earlier calls left decides a beginning", 10, "init gives 0x",
+		"local n = 0\n" .. broken(cut, "return 7", "n = n + 1 return n"))
+	write("stages/probe.lua", change(change(reframe, "align = 8", "align = 4"), "and_(s[1], 8)", "and_(s[1], 12)"))
+	write("chains/c.lua", chain '"xdr_u64", "probe", "copy"')
+	local _, page = main.explain(common.root .. "/chains/c.lua")
+	local why = page and page.directions[1].reasons[1]
+	check(why and why:find("units of 8 bytes of 'xdr_u64' straddle the first mark of 'probe', which may be at any "
+		.. "multiple of 4", 1, true), "first marks that tear words", why)
+end
+
 -- Units that only far apart come together.
 do
 	write("stages/probe.lua", layout('"12"', '"236"'))

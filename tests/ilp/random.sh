@@ -47,7 +47,7 @@ kept() {
 2344 3960729265 secrets of several keys that begin makes
 EOF
 }
-FEW='1 6' LATER='1001 1006' LATEST='2001 2006' ZEROS='3015 3019' NOW='4001 4004' # and these
+FEW='1 6' LATER='1001 1006' LATEST='2001 2006' ZEROS='3015 3019' NOW='4001 4004' CUT='5001 5006' # and these
 
 usage() {
 	cat <<'EOF'
@@ -233,7 +233,8 @@ elif [ ${#range[@]} != 0 ]; then
 	mapfile -t seeds < <(seq "${range[@]}")
 else
 	# shellcheck disable=SC2086 # two numbers each
-	mapfile -t seeds < <(kept | cut -d ' ' -f 1 && seq $FEW && seq $LATER && seq $LATEST && seq $ZEROS && seq $NOW)
+	mapfile -t seeds < <(kept | cut -d ' ' -f 1 && seq $FEW && seq $LATER && seq $LATEST && seq $ZEROS && seq $NOW &&
+		seq $CUT)
 fi
 [ ${#seeds[@]} -gt 0 ] || bad "'${range[*]}': expected FROM no larger than TO"
 mapfile -t units < <(printf '%s\n' "${seeds[@]}" | xargs -n 16)

@@ -16,7 +16,9 @@ end
 -- The functions of a C text: bodies by name.
 local function functions(text)
 	local bodies = {}
-	for head, body in text:gmatch("\n([%w_][^\n;]*%))\n({\n.-\n})") do bodies[head:match("([%w_]+)%(")] = body end
+	for head, body in text:gmatch("\n([%w_][^\n;]*%))\n({\n.-\n})") do
+		bodies[head:gsub("__attribute__%b()", ""):match("([%w_]+)%(")] = body
+	end
 	return bodies
 end
 
