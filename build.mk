@@ -33,7 +33,7 @@ BUILD = $(MAKE) INNER=1 $(JOBS)
 NEED_BUILD := gcc libc6-dev pkg-config ragel luajit libluajit-5.1-dev libjansson-dev libssl-dev libtirpc-dev \
 	liborc-0.4-dev clang bpftool libbpf-dev libmnl-dev libseccomp-dev libcap-ng-dev libsystemd-dev
 # For tests that only root's processes may run: the others skip them.
-NEED_ROOT  := iproute2 socat curl busybox-static tshark ethtool nftables iperf3
+NEED_ROOT  := iproute2 socat curl busybox-static tshark ethtool nftables iperf3 rpcbind
 NEED_TESTS := check liblwip-dev libsodium-dev libusrsctp-dev valgrind
 NEED_CHECK := $(NEED_BUILD) $(NEED_TESTS) clang llvm rpcsvc-proto libnsl-dev \
 	$(if $(filter 0,$(shell id -u)),$(NEED_ROOT))
@@ -294,10 +294,11 @@ PLATFORM_BPF := build/bpf/tests/platform
 PLATFORM_SKEL := $(patsubst tests/platform/%.bpf.c,$(PLATFORM_BPF)/%.skel.h,$(wildcard tests/platform/*.bpf.c))
 
 XDR := $(B)/xdr
+EXAMPLES_XDR := $(foreach e,$(EXAMPLES),$(if $(wildcard adu-examples/$(e)/*.x),$(B)/xdr-$(e)))
 .PHONY: programs tests gen-tests cross-tests fuzzers packetdrill platform lint FORCE
-lint: $(LIB_C) $(RL_C) $(TESTS_RL_C) $(XDR)/types.a $(PLATFORM_SKEL) $(TCPKD_SKEL)
-	$(Q)tools/lint.sh '-std=gnu17 $(CPPFLAGS_) $(LWIP_CPPFLAGS) -I$(XDR) -isystem $(PLATFORM_BPF) \
-		-isystem $(dir $(TCPKD_SKEL))'
+lint: $(LIB_C) $(RL_C) $(TESTS_RL_C) $(XDR)/types.a $(EXAMPLES_XDR:%=%/all.a) $(PLATFORM_SKEL) $(TCPKD_SKEL)
+	$(Q)tools/lint.sh '-std=gnu17 $(CPPFLAGS_) $(LWIP_CPPFLAGS) -I$(XDR) $(EXAMPLES_XDR:%=-I%) \
+		-isystem $(PLATFORM_BPF) -isystem $(dir $(TCPKD_SKEL))'
 
 programs: $(LIB) $(PROGRAMS)
 gen-tests: $(LIB) $(GEN_TESTS)
@@ -358,12 +359,31 @@ $(B)/ilp/compile.o: ilp/run.h ilp/quad.h
 $(TOOLS_MAINS:tools/%.c=$(B)/bin/%): $(B)/bin/%: $(B)/tools/%.o $(TOOLS_O) $(LIB)
 	$(call say,LD)
 	$(link)
+# What tcpu xdr makes of those files, by these options, as an archive beside it.
+XDR_BY := $(if $(FUZZ),build/$(notdir $(CC)),$(B))/bin/tcpu
+XDR_MADE_BY := $(wildcard ilp/xdr/*.lua ilp/xdr/*.x ilp/gen/*.lua) ilp/xdr/code.h ilp/xdr.h $(XDR_BY)
+define xdr
+$(Q)rm -rf $(@D) && for x in $(1); do $(XDR_BY) xdr $(2) -o $(@D) $$x || exit; done
+$(Q)for c in $(@D)/*.c; do case $$c in */xdr_*) flags='$(LOOP_CFLAGS)' ;; *) flags= ;; esac; \
+	$(CC) $(CPPFLAGS_) $(CPPFLAGS) $(CFLAGS_) $(CFLAGS) $$flags -c -o $${c%.c}.o $$c || exit; done
+$(Q)ar rcs $@ $(@D)/*.o
+endef
 define example
 $(B)/bin/$(1): $(call object,$(wildcard adu-examples/$(1)/*.c)) $(LIB)
 	$$(call say,LD)
 	$$(link)
 endef
 $(foreach e,$(EXAMPLES),$(eval $(call example,$(e))))
+# An example with files in XDR's language: their C is in $(B)/xdr-NAME, where it finds the headers.
+define example_xdr
+$(B)/xdr-$(1)/all.a: $(wildcard adu-examples/$(1)/*.x) $(XDR_MADE_BY)
+	$$(call say,XDR)
+	$$(call xdr,$(wildcard adu-examples/$(1)/*.x),)
+$(call object,$(wildcard adu-examples/$(1)/*.c)): $(B)/xdr-$(1)/all.a
+$(call object,$(wildcard adu-examples/$(1)/*.c)): private CPPFLAGS_ += -I$(B)/xdr-$(1)
+$(B)/bin/$(1): private LDLIBS += $(B)/xdr-$(1)/all.a $(LIB)
+endef
+$(foreach x,$(EXAMPLES_XDR),$(eval $(call example_xdr,$(x:$(B)/xdr-%=%))))
 $(B)/bin/tcpkd: $(call object,$(TCPKD_C))
 	$(call say,LD)
 	$(link)
@@ -398,14 +418,9 @@ $(FIX_SECRETS): $(B)/tests/ilp/secrets.o $(call object,$(FIX_C)) $(LIB)
 	$(link)
 
 # What tcpu xdr makes of the files of tests/xdr.
-XDR_BY := $(if $(FUZZ),build/$(notdir $(CC)),$(B))/bin/tcpu
-$(XDR)/types.a: $(wildcard tests/xdr/*.x ilp/xdr/*.lua ilp/xdr/*.x ilp/gen/*.lua) ilp/xdr/code.h ilp/xdr.h $(XDR_BY)
+$(XDR)/types.a: $(wildcard tests/xdr/*.x) $(XDR_MADE_BY)
 	$(call say,XDR)
-	$(Q)rm -rf $(XDR) && for x in standard ledger; do \
-		$(XDR_BY) xdr --dialect stellar --random -o $(XDR) tests/xdr/$$x.x || exit; done
-	$(Q)for c in $(XDR)/*.c; do case $$c in */xdr_*) flags='$(LOOP_CFLAGS)' ;; *) flags= ;; esac; \
-		$(CC) $(CPPFLAGS_) $(CPPFLAGS) $(CFLAGS_) $(CFLAGS) $$flags -c -o $${c%.c}.o $$c || exit; done
-	$(Q)ar rcs $@ $(XDR)/*.o
+	$(call xdr,tests/xdr/standard.x tests/xdr/ledger.x,--dialect stellar --random)
 XDR_TESTS := $(B)/tests/ilp_xdr $(B)/tests/ilp_xdr_limits
 $(XDR_TESTS:%=%.o): $(XDR)/types.a
 $(XDR_TESTS:%=%.o): private CPPFLAGS_ += -I$(XDR)
@@ -425,9 +440,11 @@ $(FUZZ_XDR): $(call object,ilp/xdr/get.c ilp/xdr/print.c ilp/xdr/words.c ilp/ilp
 $(B)/fuzz/policy $(B)/tests/fuzz/policy: $(TCPKD_POLICY_O)
 $(B)/fuzz/alf_wire $(B)/tests/fuzz/alf_wire: \
 	$(call object,build/ragel/alf/control.c build/ragel/alf/mpa.c build/ragel/alf/segment.c)
-FUZZ_ALF := $(B)/fuzz/alf $(B)/tests/fuzz/alf
-$(FUZZ_ALF): $(LIB)
-$(FUZZ_ALF): private FUZZ_LIBS = $(LDLIBS_)
+# All of alf/ but the calls over a descriptor, and the chains that the target lists.
+FUZZ_ALF := $(foreach t,alf alf_stream,$(B)/fuzz/$(t) $(B)/tests/fuzz/$(t))
+$(FUZZ_ALF): $(call object,$(filter-out alf/call.c,$(wildcard alf/*.c)) \
+	build/ragel/alf/control.c build/ragel/alf/mpa.c build/ragel/alf/segment.c ilp/ilp.c \
+	$(foreach c,copy_sum crc32c_copy_sum marker_crc32c_copy_sum,$(GEN)/$(c).c $(GEN)/xdr_$(c).c))
 FUZZ_TCPKD := $(B)/fuzz/tcpkd $(B)/tests/fuzz/tcpkd
 $(FUZZ_TCPKD): $(TCPKD_CLIENT_O) $(call object,tests/tcpkd_fake.c)
 $(FUZZ_TCPKD): private FUZZ_LIBS = -Wl,--wrap=bind,--wrap=getsockname,--wrap=close

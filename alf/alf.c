@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PIECE_MAX 65536 /* bytes of an FPDU at most, and of IP's: loops run over no more at a time */
-#define GROWTH 4096     /* markers of such a piece, a tag, and what chains hold */
+#define GROWTH 4096 /* markers of such a piece, a tag, and what chains hold */
 
 static const struct ilp_chain *named(const char *prefix, const char *middle)
 {
@@ -39,7 +38,7 @@ static void complete(struct alf_profile *p)
 
 	p->framer = p->framer ? p->framer : &alf_mpa;
 	if (!p->chain.plain && !p->chain.crc && !p->chain.marker)
-		alf_family("copy", &p->chain);
+		alf_family(p->framer->family ? p->framer->family : "copy", &p->chain);
 	p->rekey_after = p->rekey_after ? p->rekey_after : 1U << 24;
 	p->adu_max = p->adu_max ? p->adu_max : 16U << 20;
 	p->credit = p->credit ? p->credit : 2 * (p->adu_max + ADU_COST);
@@ -48,17 +47,25 @@ static void complete(struct alf_profile *p)
 		p->wanted = all & ~(1U << ADU_PLACED) & ~(1U << (p->ordered ? ADU_COMPLETE : ADU_DELIVERED));
 }
 
+/* What the framer asks of a chain; one without frames takes the plain one alone. */
+static bool fits(const struct alf_framer *framer, const struct ilp_chain *chain, bool markers)
+{
+	return framer->fits ? framer->fits(chain) : chain->associate || markers || chain->keeps;
+}
+
 static int check(struct alf *a)
 {
 	const struct alf_profile *p = &a->profile;
 	const struct ilp_chain *const chains[] = { p->chain.plain, p->chain.crc, p->chain.marker };
+	const int count = p->framer->stream ? 1 : 3;
 	int e = 0;
 
 	if (p->private_len > ALF_PRIVATE_MAX || p->schedule < 0 || p->schedule >= ILP_SCHEDULES ||
 		p->adu_max > UINT64_MAX / 4 || p->credit < p->adu_max + ADU_COST)
 		return -EINVAL;
-	for (int i = 0; i < 3 && !e; i++)
-		e = chains[i] ? alf_way_of(&a->way[i], chains[i], p->schedule, i == 2, i > 0) : p->framer->start ? -EINVAL : 0;
+	for (int i = 0; i < count && !e; i++)
+		e = chains[i] && fits(p->framer, chains[i], i == 2) ?
+			alf_way_of(&a->way[i], chains[i], p->schedule, i == 2, i > 0) : -EINVAL;
 	if (e || !a->way[0].chain)
 		return -EINVAL;
 	for (int i = 1; i < 3; i++)
@@ -77,11 +84,11 @@ static int memory(struct alf *a)
 
 	for (int i = 0; i < 3; i++)
 		for (enum ilp_direction d = 0; d < ILP_DIRECTIONS && a->way[i].chain; d++) {
-			size_t n = ilp_scratch(a->way[i].chain, d, a->profile.schedule, PIECE_MAX + GROWTH);
+			size_t n = ilp_scratch(a->way[i].chain, d, a->profile.schedule, ALF_PIECE_MAX + GROWTH);
 			most = n > most ? n : most;
 		}
 	a->scratch = most ? malloc(most) : NULL;
-	a->aside = malloc(PIECE_MAX + GROWTH);
+	a->aside = malloc(ALF_PIECE_MAX + GROWTH);
 	return (most && !a->scratch) || !a->aside ? -ENOMEM : 0;
 }
 
@@ -141,7 +148,6 @@ void alf_free(struct alf *a)
 	alf_in_free(a);
 	free(a->scratch);
 	free(a->aside);
-	free(a->in.stream);
 	ilp_wipe(a, sizeof *a);
 	free(a);
 }
@@ -163,7 +169,7 @@ void alf_opened(struct alf *a)
 		return;
 	a->in.way = &a->way[a->in.markers ? 2 : a->in.crc ? 1 : 0];
 	/* What may have to be made again is checked by its CRC, whether the peer wants one or not. */
-	a->out.way = &a->way[a->out.markers ? 2 : a->in.crc || a->profile.hooks.regenerate ? 1 : 0];
+	a->out.way = &a->way[a->out.markers ? 2 : a->in.crc || (a->framer->again && a->profile.hooks.regenerate) ? 1 : 0];
 	a->out.open = a->profile.initiator || !a->framer->start;
 	a->out.greeting = a->profile.initiator;
 	alf_tell(a, &a->self, ADU_OPENED, 0);

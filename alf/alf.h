@@ -27,9 +27,17 @@ struct alf;        /* a connection that carries ADUs */
 struct alf_framer; /* alf/framer.h: how pieces of ADUs are framed on the wire */
 
 extern const struct alf_framer alf_mpa;    /* untagged and tagged DDP in MPA: the default */
+/* For peers that speak something else. Of an ADU nothing but its data goes on the wire, so one with a name or a type is
+ * refused, and attributes are zeros at the receiver; how long it will be is not known before it ends. ADUs do not mix: by
+ * priority goes the next one, once that which has begun is finished. So what has begun can be neither cancelled nor
+ * superseded, nor does it expire; while its next part is missing (adu_send_part) nothing goes, and if a call gives it up
+ * (EAGAIN, EINTR), the connection is unusable (ECONNABORTED). A chain with AEAD is refused, of alf_chains plain alone
+ * counts, and nobody is told of credit: TCP's window holds the peer. */
 extern const struct alf_framer alf_record; /* record marking, RFC 5531 section 11: ONC RPC over TCP */
-extern const struct alf_framer alf_cobs;   /* zeros are stuffed away, a zero ends an ADU (Cheshire and Baker, 1999) */
-extern const struct alf_framer alf_plain;  /* no boundaries: a peer that wants a stream of bytes */
+extern const struct alf_framer alf_cobs;   /* a zero ends an ADU, zeros in it are stuffed away by the chain, which must have
+					    * the stage cobs (Cheshire and Baker, 1999) [cobs_copy_sum] */
+extern const struct alf_framer alf_plain;  /* a stream of bytes: what comes is handed out as it comes, in ADUs of 1 to adu_max
+					    * bytes, whose boundaries mean nothing. The chain's unit must be a byte */
 
 /* ---- what an ADU says of itself ---- */
 
@@ -73,7 +81,7 @@ struct adu_where {
 	uint32_t stag;    /* of bytes that are placed by STag */
 	uint64_t offset;  /* of the first byte in the ADU, or in what the STag stands for */
 	size_t len;       /* bytes */
-	uint64_t total;   /* the whole ADU */
+	uint64_t total;   /* the whole ADU; UINT64_MAX: nobody knows yet */
 	bool named;       /* attr is known: not before the ADU's first piece has come, but for the type */
 	const struct adu_attr *attr;
 };
@@ -142,9 +150,10 @@ bool alf_peer(const struct alf *, struct alf_peer *);
 /* Sends one ADU, all or nothing. Waits until all of it is in the retransmission buffer, and data is the caller's again;
  * with O_NONBLOCK it is queued instead, and data is the library's until one of the events ADU_SENT, ADU_EXPIRED,
  * ADU_CANCELLED and ADU_ERROR. Returns the handle, which is never used again. attr may be NULL. -1 with errno:
- * EMSGSIZE		longer than the peer's limit, or than framer or cipher can count (RECOMPUTE: 2^32 - 1); nothing was
- *			sent
- * EINVAL		an attribute out of range; RECOMPUTE without regenerate, or with a framer other than MPA
+ * EMSGSIZE		longer than the peer's limit, or than framer or cipher can count (RECOMPUTE: 2^32 - 1); empty, with
+ *			alf_plain; nothing was sent
+ * EINVAL		an attribute out of range; name or type with a framer that sends none; RECOMPUTE without regenerate,
+ *			or with a framer other than MPA
  * EAGAIN, EINTR	(waiting) SO_SNDTIMEO, a signal: what is not sent is dropped, and the peer told
  * ETIME		its deadline has passed before it was sent
  * ENOMEM, EOVERFLOW	2^32 - 1 ADUs were sent
@@ -158,7 +167,8 @@ ssize_t adu_send_part(struct alf *, int64_t *id, uint64_t total, const void *par
 /* Puts bytes where the peer exposes them: tagged DDP. They are no ADU to the peer, which is told nothing but that they
  * are placed; what comes after them says what they were for. Otherwise as adu_send; attr: priority, deadline, recovery. */
 int64_t adu_put(struct alf *, uint32_t stag, uint64_t to, const void *data, size_t len, const struct adu_attr *attr);
-/* Drops what was not sent yet of an ADU; the peer drops what it has of it. ENOENT: all of it was sent, or it never was. */
+/* Drops what was not sent yet of an ADU; the peer drops what it has of it. ENOENT: all of it was sent, or it never was;
+ * EBUSY: it has begun, and the framer cannot stop within it. */
 int adu_cancel(struct alf *, int64_t id);
 /* The same, and sends another in its place in the queue. As adu_send; an old one that was sent already is no error. */
 int64_t adu_supersede(struct alf *, int64_t old, const void *data, size_t len, const struct adu_attr *attr);

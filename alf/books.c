@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define HOLES_MAX 4096       /* ranges of an ADU that came over holes */
+#define ROOM_MIN 1024        /* bytes of the library's memory that an ADU of unknown length begins with */
 #define AHEAD_MAX (1U << 20) /* MSNs behind the oldest ADU that is not finished */
 
 static struct adu_in **bucket(struct alf *a, uint32_t msn)
@@ -62,11 +63,12 @@ static bool may_begin(const struct alf *a, uint32_t msn, bool in_order)
 
 struct adu_in *alf_in_new(struct alf *a, uint32_t msn, uint64_t total, bool in_order, int *error)
 {
-	uint64_t out = a->in.begun - a->in.returned, told = a->in.begun - a->in.told, cost = total + ADU_COST;
+	uint64_t out = a->in.begun - a->in.returned, told = a->in.begun - a->in.told;
+	uint64_t cost = ADU_COST + (total == UINT64_MAX ? 0 : total);
 	struct adu_in *adu;
 
 	*error = -EBADMSG;
-	if (total > a->profile.adu_max || !may_begin(a, msn, in_order))
+	if (cost > a->profile.adu_max + ADU_COST || !may_begin(a, msn, in_order))
 		return NULL;
 	if (a->in.hello && told + cost > a->profile.credit)
 		return NULL; /* it knows better */
@@ -98,11 +100,12 @@ struct adu_in *alf_in_new(struct alf *a, uint32_t msn, uint64_t total, bool in_o
 static void drop_data(struct alf *a, struct adu_in *adu)
 {
 	if (adu->data) {
-		ilp_wipe(adu->data, adu->total);
-		a->stats.bytes_held -= adu->total;
+		ilp_wipe(adu->data, adu->room);
+		a->stats.bytes_held -= adu->room;
 	}
 	free(adu->data);
 	adu->data = NULL;
+	adu->room = 0;
 	alf_ranges_free(&adu->fresh);
 }
 
@@ -262,6 +265,48 @@ static int ask(struct alf *a, struct alf_done *d)
 	return n == -EAGAIN && where.named ? 0 : n;
 }
 
+/* Bytes of memory for an ADU of which no more than the first `end` bytes are known, as the credit allows. 0: there is
+ * none for these. */
+static uint64_t grown(const struct alf *a, const struct adu_in *adu, uint64_t end)
+{
+	uint64_t room = adu->room < ROOM_MIN / 2 ? ROOM_MIN : 2 * adu->room;
+	const uint64_t most = adu->room + a->profile.credit - (a->in.begun - a->in.returned);
+
+	room = room < end ? end : room;
+	room = room > a->profile.adu_max ? a->profile.adu_max : room;
+	room = room > most ? most : room;
+	return room < end ? 0 : room;
+}
+
+/* Sees to it that the library's memory holds the ADU's first `end` bytes. */
+static int hold(struct alf *a, struct adu_in *adu, uint64_t end)
+{
+	uint64_t room = adu->total;
+	uint8_t *data;
+
+	if (end <= adu->room)
+		return 0;
+	if (adu->total == UINT64_MAX) {
+		room = grown(a, adu, end);
+		a->in.full |= !room;
+		if (!room)
+			return -EAGAIN;
+	}
+	data = realloc(adu->data, room);
+	if (!data)
+		return -ENOMEM;
+	if (adu->total == UINT64_MAX) {
+		adu->cost += room - adu->room;
+		a->in.begun += room - adu->room;
+	}
+	a->stats.bytes_held += room - adu->room;
+	if (a->stats.bytes_held > a->stats.bytes_held_max)
+		a->stats.bytes_held_max = a->stats.bytes_held;
+	adu->data = data;
+	adu->room = room;
+	return 0;
+}
+
 int alf_place(struct alf *a, struct alf_done *d)
 {
 	struct adu_in *adu = d->adu;
@@ -269,6 +314,8 @@ int alf_place(struct alf *a, struct alf_done *d)
 
 	if (d->region)
 		return place_region(a, d);
+	if (adu->total == UINT64_MAX && d->offset + d->len > a->profile.adu_max)
+		return -EBADMSG;
 	if (adu->whole || alf_ranges_meet(&adu->placed, d->offset, d->offset + d->len) || adu->placed.set.count > HOLES_MAX)
 		return -EBADMSG;
 	if (!d->len)
@@ -280,14 +327,9 @@ int alf_place(struct alf *a, struct alf_done *d)
 	d->pieces = n;
 	if (n)
 		return 0;
-	if (!adu->data) {
-		adu->data = malloc(adu->total);
-		if (!adu->data)
-			return -ENOMEM;
-		a->stats.bytes_held += adu->total;
-		if (a->stats.bytes_held > a->stats.bytes_held_max)
-			a->stats.bytes_held_max = a->stats.bytes_held;
-	}
+	n = hold(a, adu, d->offset + d->len);
+	if (n < 0)
+		return n;
 	d->to[0] = (struct iovec){ adu->data + d->offset, d->len };
 	d->pieces = 1;
 	return 0;
@@ -316,6 +358,7 @@ static void named(struct alf *a, struct adu_in *adu, const struct adu_attr *attr
 void alf_placed(struct alf *a, const struct alf_done *d)
 {
 	struct adu_in *adu = d->adu;
+	const bool known = adu && adu->total != UINT64_MAX;
 
 	if (d->control)
 		alf_heard(a, &d->told, d->at);
@@ -323,6 +366,8 @@ void alf_placed(struct alf *a, const struct alf_done *d)
 		placed(a, &d->region->news, &d->region->fresh, d);
 	if (!adu)
 		return;
+	if (d->last)
+		adu->total = adu->got + d->len;
 	if (adu->gone) {
 		alf_skipped(a, adu, d->len);
 		return;
@@ -336,7 +381,7 @@ void alf_placed(struct alf *a, const struct alf_done *d)
 	if (d->names)
 		named(a, adu, &d->attr);
 	adu->got += d->len;
-	if (!adu->data)
+	if (!adu->data && known)
 		give(a, adu, d->len); /* it takes none of our memory */
 	placed(a, &adu->news, &adu->fresh, d);
 	if (adu->named && adu->got == adu->total)

@@ -61,6 +61,8 @@ static int move(struct alf *a, uint64_t until_us)
 		return -errno;
 	a->acked = acked;
 	alf_acked(a, acked);
+	if (how & EXCHANGE_END && !(how & EXCHANGE_IN) && a->in.full)
+		return -EAGAIN; /* more has come, and waits for credit */
 	if (how & EXCHANGE_END && !(how & EXCHANGE_IN))
 		alf_in_end(a);
 	return a->error ? -a->error : 0;
@@ -104,7 +106,7 @@ static int64_t sent(struct alf *a, struct adu_out *adu)
 	const uint64_t until_us = until(a, SO_SNDTIMEO);
 	int e = 0;
 
-	while (adu->state == OUT_QUEUED && adu->done < adu->here && !e)
+	while (adu->state == OUT_QUEUED && (adu->done < adu->here || adu->here == adu->total) && !e)
 		e = move(a, until_us);
 	if (adu->state == OUT_QUEUED && e)
 		alf_drop(a, adu, CONTROL_CANCELLED, -e);
@@ -226,6 +228,8 @@ int adu_cancel(struct alf *a, int64_t id)
 
 	if (!adu)
 		return (int)fail(-ENOENT);
+	if (adu == a->out.under_way)
+		return (int)fail(-EBUSY);
 	alf_drop(a, adu, CONTROL_CANCELLED, ECANCELED);
 	push(a);
 	return 0;
@@ -235,7 +239,7 @@ int64_t adu_supersede(struct alf *a, int64_t old, const void *data, size_t len, 
 {
 	struct adu_out *adu = alf_out_find(a, old);
 
-	if (adu)
+	if (adu && adu != a->out.under_way)
 		alf_drop(a, adu, CONTROL_SUPERSEDED, EEXIST);
 	return adu_send(a, data, len, attr);
 }

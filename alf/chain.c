@@ -46,8 +46,6 @@ int alf_way_of(struct alf_way *w, const struct ilp_chain *c, enum ilp_schedule s
 		return -EINVAL;
 	if (c->associate && (!w->key || !w->nonce || w->nonce->size != 12))
 		return -EINVAL;
-	if (!c->associate && !markers && !c->keeps)
-		return -EINVAL;
 	for (enum ilp_direction d = 0; d < ILP_DIRECTIONS; d++)
 		w->loop[d] = ilp_pick(c, d, schedule);
 	return 0;

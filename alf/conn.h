@@ -6,6 +6,7 @@
 #include "alf/control.h"
 #include "alf/framer.h"
 #include "alf/mpa.h"
+#include "alf/stream.h"
 #include "core/ranges.h"
 
 /* A set of ranges whose memory grows. */
@@ -107,6 +108,7 @@ struct alf_out {
 	uint32_t queued, timed;      /* in queue; of them with a deadline */
 	uint32_t msn[2];             /* the next one, by enum ddp_queue */
 	uint64_t credit, used;       /* cumulative: granted by the peer; begun */
+	struct adu_out *under_way;   /* the one that must end before another begins; NULL: none must */
 	struct adu_in *stops;        /* ADUs of the peer's of which we want no more, to be told */
 	uint16_t start_done;         /* bytes of the start-up frame that were written */
 	bool greeting;               /* the first message is due: until it has come, the peer sends none (RFC 5044 7.1.2) */
@@ -134,7 +136,9 @@ struct adu_in {
 	struct adu_in *stop_next;     /* stopping */
 	enum control_reason reason;
 	uint8_t *data;                /* the library's; NULL: hooks.place said where */
-	uint64_t total, got, cost;    /* bytes; cost: of credit, not given back yet */
+	uint64_t room;                /* bytes of it */
+	uint64_t total, got, cost;    /* bytes; total UINT64_MAX: it has not ended, and nobody knows; cost: of credit, not
+				       * given back yet */
 	uint64_t until;               /* gone: the offset of the stream behind which nothing of it comes */
 	uint64_t deadline_us;
 	struct adu_attr attr;
@@ -155,7 +159,7 @@ struct alf_region {
 struct alf_done {
 	struct adu_in *adu;
 	struct alf_region *region;
-	bool created, control, names; /* the ADU is new; it is a message; attr has come with it */
+	bool created, control, names, last; /* the ADU is new; it is a message; attr has come with it; its length is known now */
 	struct adu_attr attr;
 	struct iovec to[ALF_PIECES_MAX]; /* where its bytes went */
 	int pieces;
@@ -186,7 +190,6 @@ struct alf_in {
 	const struct alf_way *way;
 	struct alf_run_state run;
 	struct alf_key key, before; /* before: the one that came before it */
-	struct alf_stream *stream;
 };
 
 struct alf {
@@ -204,10 +207,12 @@ struct alf {
 	int64_t next_out, next_in; /* handles: odd, even */
 	struct alf_out out;
 	struct alf_in in;
+	struct alf_stream stream;
 	struct alf_stats stats;
 };
 
 /* alf.c */
+#define ALF_PIECE_MAX 65536 /* bytes of an FPDU at most, and of IP's: loops run over no more at a time */
 struct alf *alf_new(const struct alf_profile *); /* NULL with errno, as alf_open */
 void alf_free(struct alf *);
 void alf_fail(struct alf *, int error);          /* the first error stays */
@@ -253,11 +258,12 @@ void alf_run_read(const struct alf_run *, uint64_t off, void *to, size_t n);
 /* Bytes of the run in one piece of memory from off on, n at most. */
 size_t alf_run_piece(const struct alf_run *, uint64_t off, size_t n, const uint8_t **at);
 struct alf_done *alf_done_next(struct alf *, uint64_t at); /* NULL: no more than so many in a segment */
+void alf_scatter(const struct alf_done *, const uint8_t *from);
 
 /* books.c: ADUs that come */
 struct adu_in *alf_in_find(const struct alf *, int64_t id);
 struct adu_in *alf_in_of(const struct alf *, uint32_t msn);
-/* A new one, for its first frame, of a total that is known. NULL with *error -ENOMEM, -EBADMSG, or -EAGAIN: no credit. */
+/* A new one, for its first frame. NULL with *error -ENOMEM, -EBADMSG, or -EAGAIN: no credit. */
 struct adu_in *alf_in_new(struct alf *, uint32_t msn, uint64_t total, bool in_order, int *error);
 /* Where done->len bytes from done->offset on belong: sets done->to. 0; -EAGAIN, -EBADMSG, -ENOMEM, -ECANCELED. */
 int alf_place(struct alf *, struct alf_done *);

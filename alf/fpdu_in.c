@@ -209,14 +209,6 @@ static int place(struct alf *a, const struct alf_run *run, const struct fpdu *f,
 
 /* ---- through the chain ---- */
 
-static void scatter(const struct alf_done *d, const uint8_t *from)
-{
-	for (int i = 0; i < d->pieces; i++) {
-		memcpy(d->to[i].iov_base, from, d->to[i].iov_len);
-		from += d->to[i].iov_len;
-	}
-}
-
 /* The key with which it was sealed; *next: it is one that takes over with this frame, if it is authentic. */
 static const struct alf_key *key_of(struct alf *a, const struct fpdu *f, struct alf_key *next)
 {
@@ -334,7 +326,7 @@ static ssize_t take_placed(struct alf *a, const struct alf_run *run, const struc
 		verdict = FPDU_WRONG;
 	if (verdict == FPDU_GOOD) {
 		if (d->pieces > 1)
-			scatter(d, a->aside);
+			alf_scatter(d, a->aside);
 		new_key(a, &next);
 	}
 	if (dst == a->aside)

@@ -1,8 +1,8 @@
 /* The place where framers plug in: how ADUs look on the wire.
  *
  * alf/out.c chooses whose turn it is and alf/in.c keeps the books of the stream; a framer writes frames and takes them,
- * with what alf/conn.h offers: the chain, and where the bytes belong. alf/fpdu.c is the default one, alf/stream.c what
- * framers without frames over holes share. */
+ * with what alf/conn.h offers: the chain, and where the bytes belong. alf/fpdu_out.c and
+ * alf/fpdu_in.c are the default one, alf/stream.c is what framers without frames over holes share. */
 #ifndef ALF_FRAMER_H
 #define ALF_FRAMER_H
 
@@ -24,6 +24,11 @@ struct alf_framer {
 	uint64_t adu_max; /* bytes: the longest ADU that it can count */
 	bool tagged;      /* it can place bytes by STag */
 	bool controls;    /* it has messages of its own: limits, credit, what is dropped */
+	bool stream;      /* ADUs stand one behind the other, as data and nothing else: no name or type goes with them, one
+			   * that has begun is finished before another begins, and of a profile's chains the plain one counts */
+	const char *family; /* of the chains where the profile has none; NULL: "copy" */
+	/* Whether it can do with that chain. NULL: one that keeps the length, or seals. */
+	bool (*fits)(const struct ilp_chain *);
 	/* Writes what comes before all frames, if that is due, at most cap bytes. NULL: nothing does. */
 	size_t (*start)(struct alf *, uint64_t off, uint8_t *dst, size_t cap);
 	/* Writes the ADU's next frame (NULL: the control message that is due) at dst, which is the stream's offset off, and

@@ -36,6 +36,14 @@ size_t alf_run_piece(const struct alf_run *run, uint64_t off, size_t n, const ui
 	return left < n ? left : n;
 }
 
+void alf_scatter(const struct alf_done *d, const uint8_t *from)
+{
+	for (int i = 0; i < d->pieces; i++) {
+		memcpy(d->to[i].iov_base, from, d->to[i].iov_len);
+		from += d->to[i].iov_len;
+	}
+}
+
 static uint64_t end_of(const struct alf_run *run)
 {
 	return run->off + run->len[0] + run->len[1];
@@ -50,7 +58,7 @@ struct alf_done *alf_done_next(struct alf *a, uint64_t at)
 	a->in.done_count++;
 	d->adu = NULL;
 	d->region = NULL;
-	d->created = d->control = d->names = false;
+	d->created = d->control = d->names = d->last = false;
 	d->pieces = 0;
 	d->at = at;
 	return d;

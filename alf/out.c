@@ -105,6 +105,10 @@ static bool has_credit(const struct alf *a, const struct adu_out *adu)
 
 int alf_drop(struct alf *a, struct adu_out *adu, enum control_reason reason, int error)
 {
+	if (adu == a->out.under_way) { /* the stream ends within it */
+		a->out.under_way = NULL;
+		alf_fail(a, ECONNABORTED);
+	}
 	leave_queue(a, adu);
 	if (adu->again != AGAIN_NONE)
 		a->out.again[adu->again].end = adu->end;
@@ -183,6 +187,8 @@ static struct adu_out *choose(struct alf *a)
 {
 	bool blocked = false;
 
+	if (a->out.under_way)
+		return ready(a, a->out.under_way, &blocked) ? a->out.under_way : NULL;
 	for (int p = ADU_PRIORITIES - 1; p >= 0; p--) {
 		struct adu_out *adu = a->out.queue[p].first, *next;
 		for (; adu; adu = next) {
@@ -210,6 +216,11 @@ static void begin(struct alf *a, struct adu_out *adu)
 	a->out.used += cost(adu);
 	if (!adu->tagged)
 		a->out.msn[0]++;
+	if (!a->framer->stream)
+		return;
+	a->out.under_way = adu;
+	a->out.timed -= adu->deadline_us != TCPU_NEVER;
+	adu->deadline_us = TCPU_NEVER;
 }
 
 /* A frame of it was written. */
@@ -221,6 +232,7 @@ static void advanced(struct alf *a, struct adu_out *adu, size_t n, uint64_t end)
 		a->out.again[adu->again].end = end;
 	adu->turn += (uint32_t)n;
 	if (adu->done == adu->total) {
+		a->out.under_way = NULL;
 		leave_queue(a, adu);
 		adu->state = OUT_SENT;
 		a->stats.adus_sent++;
@@ -241,7 +253,8 @@ static void advanced(struct alf *a, struct adu_out *adu, size_t n, uint64_t end)
 static size_t put(struct alf *a, uint64_t off, uint8_t *dst, size_t cap, bool first, uint16_t *sum)
 {
 	struct adu_out *adu = alf_control_due(a) ? NULL : choose(a);
-	bool control = !adu && alf_control_due(a);
+	bool control = !adu && alf_control_due(a), moved;
+	uint64_t done = adu ? adu->done : 0;
 	size_t n;
 
 	if (!adu && !control)
@@ -261,9 +274,10 @@ static size_t put(struct alf *a, uint64_t off, uint8_t *dst, size_t cap, bool fi
 	}
 	n = a->framer->put(a, adu, off, dst, cap, sum);
 	a->stats.fpdus_out += n != 0;
-	if (adu && n && !adu->begun)
+	moved = adu && (n || adu->done != done); /* the chain may hold all of a part back */
+	if (moved && !adu->begun)
 		begin(a, adu);
-	if (adu && n)
+	if (moved)
 		advanced(a, adu, n, off + n);
 	else if (adu && first)
 		alf_drop(a, adu, CONTROL_CANCELLED, EMSGSIZE); /* a segment cannot hold header and name */
@@ -315,6 +329,8 @@ static int check(const struct alf *a, const struct adu_out *like)
 	if (a->error)
 		return -a->error;
 	if (like->tagged && !a->framer->tagged)
+		return -EINVAL;
+	if (a->framer->stream && (t->name_len || t->type))
 		return -EINVAL;
 	if (t->name_len > ADU_NAME_MAX || t->priority >= ADU_PRIORITIES || t->recovery > ADU_SUPERSEDE ||
 		t->deadline_ms > ADU_DEADLINE_MAX)

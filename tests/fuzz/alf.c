@@ -12,6 +12,13 @@
 
 #include <string.h>
 
+/* The chains that a profile may ask for here. */
+extern const struct ilp_chain ilp_chain_copy_sum, ilp_chain_crc32c_copy_sum, ilp_chain_marker_crc32c_copy_sum,
+	ilp_chain_xdr_copy_sum, ilp_chain_xdr_crc32c_copy_sum, ilp_chain_xdr_marker_crc32c_copy_sum;
+const struct ilp_chain *const ilp_chains[] = { &ilp_chain_copy_sum, &ilp_chain_crc32c_copy_sum,
+	&ilp_chain_marker_crc32c_copy_sum, &ilp_chain_xdr_copy_sum, &ilp_chain_xdr_crc32c_copy_sum,
+	&ilp_chain_xdr_marker_crc32c_copy_sum, NULL };
+
 #define STREAM 16000
 #define ADU_MOST 5000
 #define CREDIT 12000
