@@ -73,7 +73,9 @@ static int check(struct alf *a)
 			return -EINVAL;
 	a->key_len = a->way[0].key ? (uint8_t)a->way[0].key->size : 0;
 	a->seal = a->key_len ? 16 : 0;
-	if (!p->key == !!a->key_len || !p->iv == !!a->key_len || a->key_len > sizeof a->out.key.key)
+	if (!p->key != !p->iv || a->key_len > sizeof a->out.key.key)
+		return -EINVAL;
+	if (a->key_len ? !p->key == !(p->hooks.key && p->framer->start) : p->key != NULL)
 		return -EINVAL;
 	return 0;
 }
@@ -98,7 +100,7 @@ static void keep_secrets(struct alf *a)
 
 	if (p->private_len)
 		memcpy(a->private_data, p->private_data, p->private_len);
-	if (a->key_len) {
+	if (p->key) {
 		memcpy(a->out.key.key, p->key, a->key_len);
 		memcpy(a->in.key.key, p->key, a->key_len);
 		memcpy(a->iv, p->iv, sizeof a->iv);
@@ -159,6 +161,19 @@ void alf_fail(struct alf *a, int error)
 	a->error = error;
 	a->in.sink.done = true;
 	alf_tell(a, &a->self, ADU_ERROR, error);
+}
+
+bool alf_agree(struct alf *a)
+{
+	const struct alf_hooks *h = &a->profile.hooks;
+	struct alf_peer peer;
+
+	if (!a->key_len || !h->key)
+		return true;
+	if (!alf_peer(a, &peer) || !h->key(h->ctx, &peer, a->out.key.key, a->iv))
+		return false;
+	a->in.key = a->out.key;
+	return true;
 }
 
 void alf_opened(struct alf *a)

@@ -86,6 +86,14 @@ struct adu_where {
 	const struct adu_attr *attr;
 };
 
+/* What the peer said at its start. private_data lives as long as the connection. */
+struct alf_peer {
+	uint64_t adu_max;         /* UINT64_MAX: it did not say */
+	const void *private_data;
+	uint16_t private_len;
+	bool markers, crc;        /* in what goes to the peer; in both directions */
+};
+
 /* Calls out of the library. None of them may call into it or into TCP. */
 struct alf_hooks {
 	/* Where the bytes land: fills to[0..max), whose lengths together are where->len, and returns how many. 0: the
@@ -98,6 +106,9 @@ struct alf_hooks {
 	 * ends with ESTALE, and nothing of that was sent. It is called inside any call on the connection's stack, until the
 	 * ADU is acknowledged: by the thread that makes it. */
 	bool (*regenerate)(void *ctx, uint64_t id, const struct adu_attr *, uint64_t offset, void *to, size_t len);
+	/* The connection's key and IV, where the profile has none: once, when the peer's start-up frame has come. Salts in
+	 * both ends' private data make them fresh. false: the connection ends with EACCES. */
+	bool (*key)(void *ctx, const struct alf_peer *, uint8_t *key, uint8_t iv[12]);
 	void *ctx;
 };
 
@@ -108,8 +119,8 @@ struct alf_profile {
 	bool initiator;                  /* exactly one end: sends MPA's request, and keeps both directions' nonces apart */
 	bool markers, crc;               /* MPA: wants markers in what the peer sends; wants CRC32C in both directions */
 	bool ordered;                    /* ADUs are delivered in the order in which they began */
-	/* Of a chain with AEAD (RFC 5116): the key (copied), 16 or 32 bytes, fresh for this connection, and an IV of 12 bytes.
-	 * How both ends agree on them is the application's business. */
+	/* Of a chain with AEAD (RFC 5116): the key (copied), 16 or 32 bytes, fresh for this connection, and an IV of 12 bytes;
+	 * NULLs: hooks.key. How both ends agree on them is the application's business. */
 	const uint8_t *key, *iv;
 	uint64_t rekey_after;            /* FPDUs sealed with a key before the next, derived from it, takes over [2^24] */
 	uint32_t forgeries_max;          /* FPDUs that do not authenticate: one more ends the connection; each loses its
@@ -136,13 +147,7 @@ struct alf_profile {
 struct alf *alf_open(int fd, const struct alf_profile *);
 /* What is queued and not sent is dropped. Wipes keys and frees. The descriptor stays open. NULL is fine. */
 void alf_close(struct alf *);
-/* What the peer said at its start. false: it has not yet. private_data lives as long as the connection. */
-struct alf_peer {
-	uint64_t adu_max;         /* UINT64_MAX: it did not say */
-	const void *private_data;
-	uint16_t private_len;
-	bool markers, crc;        /* in what goes to the peer; in both directions */
-};
+/* false: it has not said it yet. */
 bool alf_peer(const struct alf *, struct alf_peer *);
 
 /* ---- sending ---- */

@@ -216,6 +216,7 @@ struct alf {
 struct alf *alf_new(const struct alf_profile *); /* NULL with errno, as alf_open */
 void alf_free(struct alf *);
 void alf_fail(struct alf *, int error);          /* the first error stays */
+bool alf_agree(struct alf *);                    /* on a key, if hooks.key is to say it; in.open is set */
 void alf_opened(struct alf *);                   /* MPA's frames were exchanged, or there are none */
 
 /* news.c */

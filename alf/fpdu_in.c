@@ -379,6 +379,8 @@ static ssize_t take_start(struct alf *a, const struct alf_run *run, uint64_t off
 	a->in.crc = a->profile.crc || s.crc;
 	a->in.origin = off + (uint64_t)k;
 	a->in.open = true;
+	if (!alf_agree(a))
+		return -EACCES;
 	alf_opened(a);
 	return k;
 }

@@ -242,6 +242,81 @@ START_TEST(some_are_borne)
 }
 END_TEST
 
+/* ---- keys that both ends make ---- */
+
+static unsigned asked;
+
+/* Of the salts of both; the initiator's first. */
+static bool make_key(void *ctx, const struct alf_peer *peer, uint8_t *to, uint8_t iv_to[12])
+{
+	const char *mine = ctx, *first = *mine == 'a' ? mine : peer->private_data;
+
+	asked++;
+	if (peer->private_len != 4)
+		return false;
+	memset(to, 0, 32);
+	memcpy(to, first, 4);
+	memcpy(to + 4, first == mine ? peer->private_data : mine, 4);
+	memcpy(iv_to, iv, 12);
+	return true;
+}
+
+static struct alf_profile salted(const char *salt, uint16_t len)
+{
+	return (struct alf_profile){ .chain = watch_chains, .schedule = ILP_FUSED, .crc = true, .private_data = salt,
+		.private_len = len, .hooks = { .key = make_key, .ctx = (void *)(uintptr_t)salt } };
+}
+
+START_TEST(key_of_both_salts)
+{
+	struct alf_profile p = salted("a123", 4), q = salted("b456", 4);
+	static uint8_t data[900];
+	struct adu_event e;
+	bool whole = false;
+
+	asked = 0;
+	flow_fill(data, sizeof data, 1);
+	flow_pair_open(&pair, &p, &q);
+	ck_assert_uint_eq(asked, 2);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_mem_eq(pair.end[i]->out.key.key, "a123b456", 8);
+		ck_assert_mem_eq(pair.end[i]->in.key.key, "a123b456", 8);
+	}
+	flow_send(pair.end[0], data, sizeof data, NULL);
+	flow_pull(&pair.flow[0], pair.end[0], 1460);
+	flow_show(&pair.flow[0], pair.end[1]);
+	while (alf_event(pair.end[1], &e))
+		if (e.kind == ADU_COMPLETE)
+			whole = !memcmp(e.data, data, sizeof data);
+	ck_assert(whole);
+	flow_close(&pair);
+}
+END_TEST
+
+START_TEST(no_key)
+{
+	struct alf_profile p = salted("a123", 3), q = salted("b456", 4);
+	struct alf *a = alf_new((p.initiator = true, &p)), *b = alf_new(&q);
+
+	ck_assert(a && b);
+	pair = (struct flow_pair){ .end = { a, b } };
+	flow_pull(&pair.flow[0], a, 1460);
+	flow_show(&pair.flow[0], b);
+	ck_assert_int_eq(b->error, EACCES);
+	ck_assert(!alf_wants_out(b));
+	flow_close(&pair);
+	/* Either a key or who makes it. */
+	p.key = key;
+	p.iv = iv;
+	ck_assert_ptr_null(alf_new(&p));
+	p.hooks.key = NULL;
+	p.iv = NULL;
+	ck_assert_ptr_null(alf_new(&p));
+	p.key = NULL;
+	ck_assert_ptr_null(alf_new(&p));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("seal");
@@ -250,6 +325,10 @@ int main(void)
 	property_add(tc, no_nonce_twice, 40);
 	property_add(tc, keys_change, 30);
 	tcase_add_test(tc, a_million);
+	suite_add_tcase(suite, tc);
+	tc = tcase_create("keys");
+	tcase_add_test(tc, key_of_both_salts);
+	tcase_add_test(tc, no_key);
 	suite_add_tcase(suite, tc);
 	tc = tcase_create("forgeries");
 	tcase_add_loop_test(tc, every_bit, 0, FLOW_KINDS);

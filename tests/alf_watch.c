@@ -240,7 +240,7 @@ static size_t in_marked(void *s, uint8_t *d, const uint8_t *f, size_t n, uint8_t
 static int end_plain(void *s, uint8_t *d) { return end_out(s, d, false); }
 static int end_marked(void *s, uint8_t *d) { return end_out(s, d, true); }
 
-#define PARAM(what, field) { what, offsetof(struct watch, field), sizeof(((struct watch *)0)->field), false }
+#define PARAM(what, field) { what, offsetof(struct watch, field), sizeof(((struct watch *)0)->field), false, false }
 static const struct ilp_param plain_params[] = { PARAM("watch.key", key), PARAM("watch.nonce", nonce), { 0 } };
 static const struct ilp_param crc_params[] = { PARAM("watch.key", key), PARAM("watch.nonce", nonce),
 	PARAM("crc32c.before", before), { 0 } };

@@ -11,22 +11,25 @@
 volatile sig_atomic_t interrupted;
 
 static const char doc[] =
-	"Sends a file from one process to another, as application data units over a TCP in user space, through one fused "
-	"loop.\v"
+	"Sends a file or a tree from one process to another, as application data units over a TCP in user space, "
+	"through one fused loop, straight to their places. Started again, it goes on where it was interrupted.\v"
 	"Examples:\n"
 	"  xfer recv --once copy.iso &\n"
 	"  xfer send image.iso 127.0.0.1\n"
+	"\n"
+	"  xfer recv --once incoming/ &\n"
+	"  xfer send photos 127.0.0.1     # the tree incoming/photos\n"
 	"\n"
 	"  head -c 32 /dev/urandom > key\n"
 	"  xfer recv --listen 0.0.0.0:2650 --key key incoming/\n"
 	"  xfer send --key key image.iso host.example:2650\n"
 	"\n"
 	"Exit status:\n"
-	"  0  the file is whole at the other end\n"
+	"  0  all files are whole at the other end\n"
 	"  1  the transfer failed\n"
 	"  2  wrong usage\n"
 	"  3  nobody answers at HOST:PORT\n"
-	"  4  FILE or the key's file cannot be read\n"
+	"  4  FILE, something in the tree, or the key's file cannot be read or sent, or changed meanwhile\n"
 	"  5  OUT cannot be written: disk full, no permission\n"
 	"  6  the keys of the two ends differ\n"
 	"  130  interrupted\n";
@@ -35,8 +38,8 @@ enum { LISTEN = 256, KEY, CHAIN, SCHEDULE, ONCE, JSON, ADU, TIMEOUT, TCPK };
 
 static const struct argp_option both[] = {
 	{ "key", KEY, "FILE", 0, "encipher with this key: 32 bytes, or 64 hexadecimal digits", 0 },
-	{ "chain", CHAIN, "NAME", 0, "the chain of data manipulations, the same at both ends; `list' lists them (" CHAIN_CLEAR
-	  ", or with a key " CHAIN_KEYED ")", 0 },
+	{ "chain", CHAIN, "NAME", 0, "the chain of data manipulations, the same at both ends; `list' lists them ("
+	  CHAIN_CLEAR ", or with a key " CHAIN_KEYED ")", 0 },
 	{ "schedule", SCHEDULE, "HOW", 0, "fused (the default), layered, tiled or streaming, at this end", 0 },
 	{ "json", JSON, NULL, 0, "say how it went as JSON on standard output", 0 },
 	{ "timeout", TIMEOUT, "SECONDS", 0, "give up when the peer is silent for so long (30)", 0 },
@@ -45,7 +48,7 @@ static const struct argp_option both[] = {
 };
 
 static const struct argp_option sending[] = {
-	{ "adu", ADU, "BYTES", 0, "size of an ADU; K and M are known (256K)", 0 },
+	{ "adu", ADU, "BYTES", 0, "size of an ADU, of what is resumed a piece; K and M are known (256K)", 0 },
 	{ 0 },
 };
 
@@ -171,7 +174,7 @@ static error_t parse_send(int key, char *arg, struct argp_state *state)
 		state->child_inputs[0] = o;
 		return 0;
 	case ADU:
-		o->adu_bytes = number(state, arg, ADU_MIN, ADU_LARGEST);
+		o->piece_bytes = number(state, arg, PIECE_MIN, PIECE_MAX);
 		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num == 0)
@@ -220,10 +223,11 @@ static error_t parse_recv(int key, char *arg, struct argp_state *state)
 
 static const struct argp argp_both = { both, parse_both, NULL, NULL, NULL, NULL, NULL };
 static const struct argp_child children[] = { { &argp_both, 0, NULL, 0 }, { 0 } };
-static const struct argp argp_send = { sending, parse_send, "FILE HOST[:PORT]", doc, children, NULL, NULL };
+static const struct argp argp_send = { sending, parse_send, "FILE|TREE HOST[:PORT]", doc, children, NULL,
+				       NULL };
 static const struct argp argp_recv = { receiving, parse_recv, "OUT", doc, children, NULL, NULL };
-static const struct argp argp_top = { NULL, NULL, "send [OPTION...] FILE HOST[:PORT]\nrecv [OPTION...] OUT", doc, NULL,
-				      NULL, NULL };
+static const struct argp argp_top = { NULL, NULL, "send [OPTION...] FILE|TREE HOST[:PORT]\nrecv [OPTION...] OUT",
+				      doc, NULL, NULL, NULL };
 
 static void on_signal(int signal)
 {
@@ -246,7 +250,7 @@ static void signals(void)
 
 int main(int argc, char **argv)
 {
-	struct options o = { .adu_bytes = 256u << 10, .timeout_s = 30, .schedule = ILP_FUSED };
+	struct options o = { .piece_bytes = 256U << 10, .timeout_s = 30, .schedule = ILP_FUSED };
 	char name[] = "xfer send"; /* as usage and errors name it */
 	enum status s = OK;
 
@@ -269,7 +273,7 @@ int main(int argc, char **argv)
 		s = complain(FAILED, "built without the chain %s", o.chain);
 	signals();
 	if (s == OK)
-		s = o.receive ? receive_files(&o) : send_file(&o);
+		s = o.receive ? receive_files(&o) : send_files(&o);
 	ilp_wipe(&o, sizeof o);
 	return (int)s;
 }

@@ -8,9 +8,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#define ALIVE_US 1000000
+
 int peer_socket(const struct options *o)
 {
 	return socket_tcpu(AF_INET, SOCK_STREAM, o->tcpk ? IPPROTO_TCPK : 0);
+}
+
+enum status peer_nonsense(void)
+{
+	return complain(FAILED, "the peer does not speak xfer");
 }
 
 static enum status broken(struct peer *p)
@@ -22,23 +29,30 @@ static enum status broken(struct peer *p)
 		return complain(FAILED, "the peer has been silent for %u s", p->options->timeout_s);
 	if (errno == EBADMSG)
 		return complain(FAILED, "the peer went away, or does not speak xfer");
+	if (errno == ESTALE)
+		return complain(UNREADABLE, "a file changed while it was sent: what was lost cannot be read again");
 	return complain(FAILED, "the connection broke: %s", strerror(errno));
 }
 
-static enum status open_alf(struct peer *p)
+static enum status open_alf(struct peer *p, const struct alf_hooks *hooks)
 {
 	const struct options *o = p->options;
 	struct greeting mine = { .magic = MAGIC, .version = htobe32(VERSION) };
 	struct alf_profile profile = {
 		.chain = o->chains,
 		.schedule = o->schedule,
-		.initiator = p->initiator,
-		.markers = true,
+		.initiator = !o->receive,
+		.markers = o->receive, /* where the bytes come: there they are placed over holes */
 		.crc = true,
-		.adu_max = ADU_LARGEST,
-		.wanted = 1U << ADU_OPENED | 1U << ADU_COMPLETE | 1U << ADU_ERROR | 1U << ADU_ENDED,
+		.ordered = true,
+		.adu_max = MESSAGE_MAX,
+		/* What may wait for its turn at the other end: so none waits for credit. */
+		.credit = 2 * ENTRIES_MAX * (MESSAGE_MAX + ADU_COST),
+		.wanted = 1U << ADU_OPENED | 1U << ADU_PLACED | 1U << ADU_DELIVERED | 1U << ADU_ACKNOWLEDGED |
+			1U << ADU_ENDED | 1U << ADU_ERROR,
 		.private_data = &mine,
 		.private_len = sizeof mine,
+		.hooks = *hooks,
 	};
 
 	snprintf(mine.chain, sizeof mine.chain, "%s", o->chain);
@@ -53,38 +67,32 @@ static enum status greeted(struct peer *p)
 	struct greeting g;
 
 	if (!alf_peer(p->alf, &said) || said.private_len != sizeof g)
-		return complain(FAILED, "the peer does not speak xfer");
+		return peer_nonsense();
 	memcpy(&g, said.private_data, sizeof g);
 	if (memcmp(g.magic, MAGIC, sizeof g.magic) != 0)
-		return complain(FAILED, "the peer does not speak xfer");
+		return peer_nonsense();
 	if (be32toh(g.version) != VERSION)
 		return complain(FAILED, "the other end has another version of xfer");
-	g.chain[peer_legible(g.chain, sizeof g.chain - 1)] = 0;
+	g.chain[legible(g.chain, sizeof g.chain - 1)] = 0;
 	if (strcmp(g.chain, p->options->chain) != 0)
-		return complain(FAILED, "the other end's chain is %s, here it is %s: give both the same --chain", g.chain,
-				p->options->chain);
+		return complain(FAILED, "the other end's chain is %s, here it is %s: give both the same --chain",
+				g.chain, p->options->chain);
 	return OK;
 }
 
-enum status peer_open(struct peer *p, const struct options *o, int fd, bool initiator)
+enum status peer_open(struct peer *p, const struct options *o, int fd, const struct alf_hooks *hooks)
 {
 	struct timeval patience = { .tv_sec = o->timeout_s };
 	struct adu_event e;
 	enum status s;
-	int r;
 
-	*p = (struct peer){ .options = o, .fd = fd, .initiator = initiator };
+	*p = (struct peer){ .options = o, .fd = fd };
 	setsockopt_tcpu(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
 	setsockopt_tcpu(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-	s = open_alf(p);
-	if (s != OK)
-		return s;
-	r = adu_next(p->alf, &e, (int)o->timeout_s * 1000);
-	if (r == 0)
-		errno = EAGAIN;
-	else if (r > 0 && e.kind == ADU_ERROR)
-		errno = e.error;
-	return r > 0 && e.kind == ADU_OPENED ? greeted(p) : broken(p);
+	s = open_alf(p, hooks);
+	if (s == OK)
+		s = peer_next(p, &e, true);
+	return s == OK ? greeted(p) : s;
 }
 
 void peer_close(struct peer *p)
@@ -97,88 +105,95 @@ void peer_close(struct peer *p)
 	close_tcpu(p->fd);
 }
 
-/* A call ran out of time, though perhaps not because the peer is silent: an ADU is large, the path may be slow. */
-static bool moves(const struct peer *p, struct tcpu_info *before)
-{
-	struct tcpu_info now;
+/* ---- what it says ---- */
 
-	if (interrupted || (errno != EAGAIN && errno != EINTR) || info_tcpu(p->fd, &now))
-		return false;
-	if (errno == EAGAIN && now.acked_bytes == before->acked_bytes && now.received_bytes == before->received_bytes)
-		return false;
-	*before = now;
-	return true;
+/* That it gives up, or not, in its words where they can be read. */
+static enum status told(const struct adu_event *e)
+{
+	enum status status = e->attr.name_len == 1 ? e->attr.name[0] : FAILED;
+	size_t len = e->len < TEXT_MAX ? (size_t)e->len : TEXT_MAX;
+
+	if (status == OK)
+		return OK;
+	/* Of all statuses only this one is the same at both ends. */
+	return complain(status == UNWRITABLE ? UNWRITABLE : FAILED, "the other end gives up: %.*s",
+			(int)legible(e->data, len), (const char *)e->data);
 }
 
-enum status peer_send(struct peer *p, enum adu_type type, const void *name, uint8_t name_len, const void *data,
-		      size_t len)
+static bool tells(const struct peer *p, const struct adu_event *e)
 {
-	struct adu_attr attr = { .type = (uint8_t)type, .name_len = name_len };
-	struct tcpu_info before = { 0 };
+	return e->kind == ADU_DELIVERED && e->attr.type == (p->options->receive ? GIVE_UP : ANSWER);
+}
 
-	if (name_len)
-		memcpy(attr.name, name, name_len);
-	info_tcpu(p->fd, &before);
-	while (adu_send(p->alf, data, len, &attr) < 0)
-		if (!moves(p, &before))
+enum status peer_next(struct peer *p, struct adu_event *e, bool wait)
+{
+	for (;;) {
+		int r = interrupted ? -1 : adu_next(p->alf, e, wait ? (int)p->options->timeout_s * 1000 : 0);
+		if (r == 0 && !wait) {
+			e->kind = ADU_EVENTS;
+			return OK;
+		}
+		if (r == 0)
+			errno = EAGAIN;
+		if (r > 0 && e->kind == ADU_ERROR) {
+			errno = e->error;
+			r = -1;
+		}
+		if (r <= 0)
 			return broken(p);
-	return OK;
+		if (e->kind == ADU_ENDED)
+			return complain(FAILED, "the peer went away");
+		if (tells(p, e))
+			return told(e);
+		if (e->kind != ADU_DELIVERED || e->attr.type != ALIVE)
+			return OK;
+		adu_release(p->alf, e->id);
+	}
+}
+
+/* A call failed. Perhaps the peer has said why. */
+static enum status why(struct peer *p)
+{
+	struct adu_event e;
+	int error = errno;
+
+	while (!interrupted && adu_next(p->alf, &e, 0) > 0)
+		if (tells(p, &e))
+			return told(&e);
+	errno = error;
+	return broken(p);
+}
+
+/* ---- what it is told ---- */
+
+enum status peer_send(struct peer *p, enum adu_type type, const void *data, size_t len)
+{
+	struct adu_attr attr = { .type = (uint8_t)type };
+
+	return adu_send(p->alf, data, len, &attr) < 0 ? why(p) : OK;
+}
+
+enum status peer_put(struct peer *p, uint32_t stag, uint64_t to, const void *data, size_t len,
+		     const struct adu_attr *attr)
+{
+	return adu_put(p->alf, stag, to, data, len, attr) < 0 ? why(p) : OK;
 }
 
 enum status peer_tell(struct peer *p, enum status status, const char *text)
 {
-	uint8_t name = (uint8_t)status;
+	struct adu_attr attr = { .type = p->options->receive ? ANSWER : GIVE_UP, .name = { (uint8_t)status },
+				 .name_len = 1 };
 
-	return peer_send(p, p->options->receive ? ANSWER : GIVE_UP, &name, 1, text, strlen(text));
+	return adu_send(p->alf, text, strlen(text), &attr) < 0 ? why(p) : OK;
 }
 
-size_t peer_legible(const char *text, size_t len)
+void peer_alive(struct peer *p)
 {
-	size_t n = 0;
+	struct adu_attr attr = { .type = ALIVE };
+	uint64_t now_us = now_tcpu();
 
-	while (n < len && (uint8_t)text[n] >= ' ' && text[n] != 0x7f)
-		n++;
-	return n;
-}
-
-/* What the peer told, in its words where they can be read. */
-static enum status told(const struct adu_attr *attr, const char *text, size_t len)
-{
-	enum status status = attr->name_len == 1 ? attr->name[0] : FAILED;
-
-	if (status == OK)
-		return OK;
-	if (status == WRONG_KEY)
-		return complain(status, "the key is wrong: the receiver's is another");
-	/* Of all statuses that are left only this one is the same at both ends. */
-	return complain(status == UNWRITABLE ? UNWRITABLE : FAILED, "the other end gives up: %.*s",
-			(int)peer_legible(text, len), text);
-}
-
-enum status peer_recv(struct peer *p, void *buf, size_t cap, struct adu_attr *attr, size_t *len)
-{
-	struct tcpu_info before = { 0 };
-	int64_t id;
-	ssize_t n;
-
-	info_tcpu(p->fd, &before);
-	while ((n = adu_recv(p->alf, buf, cap, attr, &id, NULL)) < 0) {
-		if (errno == EMSGSIZE)
-			return complain(FAILED, "the peer sends an ADU that is too large here");
-		if (!moves(p, &before))
-			return broken(p);
-	}
-	*len = (size_t)n;
-	if (id == 0)
-		return complain(FAILED, "the peer went away");
-	if (attr->type == (p->options->receive ? GIVE_UP : ANSWER))
-		return told(attr, buf, *len);
-	return OK;
-}
-
-bool peer_speaks(struct peer *p)
-{
-	struct adu_event e;
-
-	return adu_next(p->alf, &e, 0) != 0;
+	if (now_us - p->spoke_us < ALIVE_US)
+		return;
+	p->spoke_us = now_us;
+	adu_send(p->alf, NULL, 0, &attr); /* what is wrong, the next call says */
 }

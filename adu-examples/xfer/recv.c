@@ -1,207 +1,257 @@
-/* The receiver. ADUs are written at their offsets into a file of another name beside the final one, and that gets
- * its name only when every ADU has come exactly once and the digest is right. It is written by pwrite and not
- * mapped, and its blocks are asked for first: a full disk is an answer then, not SIGBUS, and mostly an early one.
- * SIGKILL leaves the temporary file: .NAME.xxxxxx. */
+/* The receiver. Entries come in the order in which they were sent; their bytes are where they belong when TCP has
+ * them, be it over holes. A transfer that breaks leaves what is whole of each file, for the next one to go on with. */
+#include "adu-examples/xfer/bytes.h"
 #include "adu-examples/xfer/xfer.h"
 
 #include <arpa/inet.h>
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ADUS_MAX (1u << 30)   /* 128 MiB to remember which have come */
-#define PARTING_BYTES (2 * ADU_LARGEST) /* what a sender may have under way when it learns that it is over */
+#define PARTING_BYTES (32U << 20) /* what a sender may have under way when it learns that it is over */
 
-struct incoming {
+struct receiver {
 	const struct options *o;
 	struct peer peer;
 	struct progress progress;
-	struct hello hello; /* numbers in the host's order */
-	int file;
-	char *path, *temporary;
-	uint8_t *buf, *seen; /* an ADU; a bit for each */
-	uint64_t adus, digest;
+	struct incoming in[ENTRIES_MAX]; /* by number % ENTRIES_MAX */
+	uint32_t next, open;             /* the next entry's number; entries under way */
+	int base;                        /* the directory where all goes */
+	char *name;                      /* a file's there; NULL: as the sender has it */
+	bool spoiled, finished;          /* spoiled: what has come is wrong; finished: BYE */
 };
 
 /* Says no, here and there. */
-static enum status refuse(struct incoming *x, enum status status, const char *text)
+static enum status refuse(struct receiver *x, enum status status, const char *text)
 {
 	complain(status, "%s", text);
 	peer_tell(&x->peer, status, text);
 	return status;
 }
 
-static enum status refuse_errno(struct incoming *x, const char *what)
+static enum status refuse_error(struct receiver *x, const char *path, int e)
 {
 	char text[TEXT_MAX];
+	const char *what = strerror(-e);
 
-	snprintf(text, sizeof text, "%.150s: %s", what, strerror(errno));
+	if (e == -EINVAL)
+		what = "no file can have the name that the sender gives";
+	if (e == -EBUSY)
+		what = "another transfer writes it";
+	snprintf(text, sizeof text, "%.150s: %s", shown(path), what);
 	return refuse(x, UNWRITABLE, text);
 }
 
-static bool name_is_plain(const char *name)
+static enum status nonsense(struct receiver *x)
 {
-	size_t len = strlen(name);
-
-	return len && peer_legible(name, len) == len && !strchr(name, '/') && strcmp(name, ".") != 0 &&
-	       strcmp(name, "..") != 0;
+	return refuse(x, FAILED, "the peer does not speak xfer");
 }
 
-static enum status read_hello(struct incoming *x)
-{
-	struct hello *h = &x->hello;
-	struct adu_attr attr;
-	size_t len;
-	enum status s = peer_recv(&x->peer, h, sizeof *h, &attr, &len);
+/* ---- places ---- */
 
-	if (s != OK)
-		return s;
-	if (attr.type != HELLO || len != sizeof *h)
-		return refuse(x, FAILED, "the peer does not speak xfer");
-	h->adu_bytes = be32toh(h->adu_bytes);
-	h->size = be64toh(h->size);
-	h->mode = be32toh(h->mode) & 0777;
-	h->name[sizeof h->name - 1] = 0;
-	if (h->adu_bytes < ADU_MIN || h->adu_bytes > ADU_LARGEST || h->size > INT64_MAX || h->size / h->adu_bytes >= ADUS_MAX)
-		return refuse(x, FAILED, "ADUs of that size, or so many, are not taken here");
-	return OK;
+static struct incoming *find(struct receiver *x, uint32_t number)
+{
+	struct incoming *f = &x->in[number % ENTRIES_MAX];
+
+	return f->used && f->entry.number == number ? f : NULL;
 }
 
-/* The final path and the temporary one beside it. */
-static enum status open_temporary(struct incoming *x)
+/* Hook: straight into the file. */
+static int place(void *ctx, const struct adu_where *where, struct iovec *to, int max)
 {
-	struct stat st;
-	char *a = strdup(x->o->file), *b = strdup(x->o->file);
-	const char *dir = dirname(a), *name = basename(b);
-	int r;
+	struct incoming *f = where->id ? NULL : find(ctx, where->stag - 1);
+	uint8_t *at = f ? incoming_place(f, where->offset, where->len) : NULL;
 
-	if (stat(x->o->file, &st) == 0 && S_ISDIR(st.st_mode)) {
-		dir = x->o->file;
-		name = x->hello.name;
-	}
-	r = name_is_plain(name) ? asprintf(&x->path, "%s/%s", dir, name) : -1;
-	if (r >= 0)
-		r = asprintf(&x->temporary, "%s/.%.200s.XXXXXX", dir, name);
-	free(a);
-	free(b);
-	if (r < 0)
-		return refuse(x, FAILED, "no file can have the name that the sender gives");
-	x->file = mkostemp(x->temporary, O_CLOEXEC);
-	if (x->file < 0) {
-		enum status s = refuse_errno(x, x->temporary);
-		free(x->temporary);
-		x->temporary = NULL;
-		return s;
-	}
-	if (x->hello.size && fallocate(x->file, 0, 0, (off_t)x->hello.size) && errno != EOPNOTSUPP)
-		return refuse_errno(x, x->path);
-	return OK;
+	(void)max;
+	*to = (struct iovec){ at, where->len };
+	return at != NULL;
 }
 
-static uint64_t adus_expected(const struct hello *h)
+static enum status tell_number(struct receiver *x, enum adu_type type, uint32_t number)
 {
-	return (h->size + h->adu_bytes - 1) / h->adu_bytes;
+	uint8_t message[4];
+
+	put32(message, number);
+	return peer_send(&x->peer, type, message, sizeof message);
 }
 
-/* An ADU of the file: at a place of its own, with all the bytes that belong there, for the first time. */
-static enum status take_data(struct incoming *x, const struct adu_attr *attr, size_t len)
+static enum status done(struct receiver *x, struct incoming *f)
 {
-	const struct hello *h = &x->hello;
-	uint64_t offset = 0, i, want;
+	uint32_t number = f->entry.number;
 
-	memcpy(&offset, attr->name, sizeof offset);
-	offset = be64toh(offset);
-	i = offset / h->adu_bytes;
-	want = h->size - offset < h->adu_bytes ? h->size - offset : h->adu_bytes;
-	if (attr->name_len != sizeof offset || offset >= h->size || offset % h->adu_bytes || len != want ||
-	    x->seen[i / 8] & 1 << i % 8)
-		return refuse(x, FAILED, "an ADU came twice, or has no place in the file");
-	for (size_t done = 0; done < len;) {
-		ssize_t n = pwrite(x->file, x->buf + done, len - done, (off_t)(offset + done));
-		if (n < 0 && errno == EINTR && !interrupted)
-			continue;
-		if (n < 0)
-			return refuse_errno(x, x->path);
-		done += (size_t)n;
-	}
-	x->seen[i / 8] |= (uint8_t)(1 << i % 8);
-	x->digest += digest(offset, x->buf, len);
-	x->adus++;
-	progress_add(&x->progress, len);
-	return OK;
+	if (f->entry.size)
+		adu_hide(x->peer.alf, number + 1);
+	x->progress.files++;
+	x->progress.adus += f->pieces - f->pieces_there;
+	incoming_close(f, false);
+	x->open--;
+	return tell_number(x, DONE, number);
 }
 
-static enum status take_end(struct incoming *x, size_t len)
+static enum status finish_if_whole(struct receiver *x, struct incoming *f)
 {
-	struct end end;
-	int file = x->file;
+	int e;
 
-	if (len != sizeof end)
-		return refuse(x, FAILED, "the peer does not speak xfer");
-	memcpy(&end, x->buf, sizeof end);
-	if (x->adus != adus_expected(&x->hello) || be64toh(end.adus) != x->adus)
-		return refuse(x, FAILED, "ADUs are missing");
-	if (be64toh(end.digest) != x->digest)
+	if (!incoming_is_whole(f))
+		return OK;
+	e = incoming_finish(f);
+	if (e == -EBADMSG) {
+		x->spoiled = true;
 		return refuse(x, FAILED, "what came is not what was sent: the digests differ");
-	if (fchmod(file, x->hello.mode))
-		return refuse_errno(x, x->path);
-	x->file = -1;
-	if (close(file) || rename(x->temporary, x->path))
-		return refuse_errno(x, x->path);
-	free(x->temporary);
-	x->temporary = NULL;
-	return peer_tell(&x->peer, OK, "");
-}
-
-static enum status take_all(struct incoming *x)
-{
-	struct adu_attr attr;
-	size_t len;
-
-	for (;;) {
-		enum status s = peer_recv(&x->peer, x->buf, x->hello.adu_bytes, &attr, &len);
-		if (interrupted)
-			return refuse(x, INTERRUPTED, "interrupted");
-		if (s != OK)
-			return s;
-		if (attr.type == END)
-			return take_end(x, len);
-		s = attr.type == DATA ? take_data(x, &attr, len) : refuse(x, FAILED, "the peer does not speak xfer");
-		if (s != OK)
-			return s;
 	}
+	return e ? refuse_error(x, f->entry.path, e) : done(x, f);
 }
 
-static enum status transfer(struct incoming *x)
+static enum status take_placed(struct receiver *x, const struct adu_event *e)
 {
-	enum status s = read_hello(x);
+	struct incoming *f = find(x, e->stag - 1);
 
-	if (s == OK)
-		s = open_temporary(x);
-	if (s != OK)
-		return s;
-	x->buf = malloc(x->hello.adu_bytes);
-	x->seen = calloc(adus_expected(&x->hello) / 8 + 1, 1);
-	if (!x->buf || !x->seen)
-		return refuse(x, FAILED, strerror(ENOMEM));
-	s = peer_tell(&x->peer, OK, "");
-	if (s != OK)
-		return s;
-	x->progress.name = x->path;
-	x->progress.size = x->hello.size;
-	s = take_all(x);
-	progress_end(&x->progress, &x->peer, s == OK);
+	if (!f || incoming_placed(f, e->offset, e->len))
+		return nonsense(x);
+	progress_add(&x->progress, e->len);
+	return finish_if_whole(x, f);
+}
+
+/* ---- entries ---- */
+
+/* What is there already, for the sender to compare. */
+static enum status want(struct receiver *x, struct incoming *f)
+{
+	uint8_t message[MESSAGE_MAX];
+	struct spans s;
+	int e;
+
+	incoming_spans(f, &s);
+	e = digest_pieces(&x->peer, f->file, &f->entry, &s, &f->digest);
+	if (e)
+		return refuse_error(x, f->entry.path, e);
+	f->there = spans_bytes(&s, &f->entry);
+	f->pieces_there = f->whole;
+	return peer_send(&x->peer, WANT, message, want_write(f->entry.number, &s, f->digest, message));
+}
+
+static enum status take_file(struct receiver *x, struct incoming *f)
+{
+	int e = incoming_open(f, x->base, x->name ? x->name : f->entry.path);
+
+	x->open += f->used;
+	if (!e && f->entry.size && adu_expose(x->peer.alf, f->entry.number + 1, NULL, f->entry.size))
+		e = -errno;
+	return e ? refuse_error(x, f->entry.path, e) : want(x, f);
+}
+
+static enum status take_directory(struct receiver *x, const struct entry *e)
+{
+	struct target t;
+	int error = target_open(&t, x->base, e->path);
+
+	if (!error) {
+		error = e->kind == KIND_SETTLE ? target_settle(&t, e) : target_make_directory(&t, e->mode);
+		target_close(&t);
+	}
+	/* What was made after we were told of all that is in it, and is not here, is not settled either. */
+	if (error && !(e->kind == KIND_SETTLE && error == -ENOENT))
+		return refuse_error(x, e->path, error);
+	return tell_number(x, DONE, e->number);
+}
+
+static enum status take_entry(struct receiver *x, const uint8_t *data, size_t len)
+{
+	struct incoming *f = &x->in[x->next % ENTRIES_MAX];
+	struct entry e;
+
+	if (f->used || !entry_read(&e, data, len) || e.number != x->next)
+		return nonsense(x);
+	x->next++;
+	if (x->name && (e.kind != KIND_FILE || strchr(e.path, '/') || e.number))
+		return refuse(x, UNWRITABLE, "a tree needs a directory to be in, which is there already");
+	if (e.kind != KIND_FILE)
+		return take_directory(x, &e);
+	*f = (struct incoming){ .entry = e };
+	return take_file(x, f);
+}
+
+static enum status take_end(struct receiver *x, struct incoming *f, const uint8_t *data, size_t len)
+{
+	if (f->ended || !end_read(&f->right, data, len))
+		return nonsense(x);
+	f->ended = true;
+	x->progress.resumed += f->there; /* the sender agrees */
+	progress_add(&x->progress, f->there);
+	return finish_if_whole(x, f);
+}
+
+static enum status take_fresh(struct receiver *x, struct incoming *f)
+{
+	int e = incoming_fresh(f);
+
+	return e ? refuse_error(x, f->entry.path, e) : want(x, f);
+}
+
+/* ---- the connection ---- */
+
+static enum status take_adu(struct receiver *x, const struct adu_event *e)
+{
+	struct incoming *f;
+	uint32_t number;
+
+	if (e->attr.type == HELLO && e->len == 8) {
+		x->progress.size = get64(e->data);
+		return OK;
+	}
+	if (e->attr.type == ENTRY)
+		return take_entry(x, e->data, e->len);
+	if (e->attr.type == BYE && !x->open) {
+		x->finished = true;
+		return peer_tell(&x->peer, OK, "");
+	}
+	f = number_read(&number, e->data, e->len) ? find(x, number) : NULL;
+	if (f && e->attr.type == END)
+		return take_end(x, f, e->data, e->len);
+	return f && e->attr.type == FRESH ? take_fresh(x, f) : nonsense(x);
+}
+
+static enum status take_all(struct receiver *x)
+{
+	enum status s = OK;
+
+	while (s == OK && !x->finished) {
+		struct adu_event e = { .kind = ADU_EVENTS };
+		s = peer_next(&x->peer, &e, true);
+		if (s == INTERRUPTED)
+			peer_tell(&x->peer, INTERRUPTED, "interrupted");
+		if (s == OK && e.kind == ADU_PLACED && !e.id)
+			s = take_placed(x, &e);
+		if (e.kind != ADU_DELIVERED)
+			continue;
+		if (s == OK)
+			s = take_adu(x, &e);
+		adu_release(x->peer.alf, e.id);
+	}
 	return s;
 }
 
+/* OUT is a directory, or a name in one. */
+static enum status open_base(struct receiver *x)
+{
+	char *a = strdup(x->o->file), *b = strdup(x->o->file);
+	struct stat st;
+	bool inside = stat(x->o->file, &st) == 0 && S_ISDIR(st.st_mode);
+	const char *dir = inside ? x->o->file : dirname(a);
+
+	x->name = inside ? NULL : strdup(basename(b));
+	x->base = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(a);
+	free(b);
+	return x->base < 0 ? refuse_error(x, x->o->file, -errno) : OK;
+}
+
 /* What was said must be read before unread bytes make TCP reset the connection: the sender is heard out. */
-static void part(struct incoming *x)
+static void part(struct receiver *x)
 {
 	struct timeval patience = { .tv_sec = PARTING_S };
 	ssize_t n;
@@ -218,27 +268,36 @@ static void part(struct incoming *x)
 	}
 }
 
+static void close_all(struct receiver *x, bool keep)
+{
+	for (uint32_t i = 0; i < ENTRIES_MAX; i++)
+		if (incoming_close(&x->in[i], keep))
+			complain(OK, "%s: what has come is kept, for a transfer that goes on with it",
+				 shown(x->name ? x->name : x->in[i].entry.path));
+}
+
 static enum status receive_one(const struct options *o, int fd)
 {
-	struct incoming x = { .o = o, .file = -1 };
+	static struct receiver x; /* large */
+	const struct alf_hooks hooks = { .place = place, .ctx = &x };
 	enum status s;
 
-	/* From the connection to the last answer; the name and the size are told on the way. */
+	x = (struct receiver){ .o = o, .base = -1 };
+	/* From the connection to the last answer; the size is told on the way. */
 	progress_begin(&x.progress, "received", o->file, 0);
-	s = peer_open(&x.peer, o, fd, false);
+	s = peer_open(&x.peer, o, fd, &hooks);
 	if (s == OK)
-		s = transfer(&x);
-	if (x.file >= 0)
-		close(x.file);
-	if (x.temporary)
-		unlink(x.temporary);
+		s = open_base(&x);
+	if (s == OK)
+		s = take_all(&x);
+	progress_end(&x.progress, &x.peer, s == OK);
+	close_all(&x, s != UNWRITABLE && !x.spoiled);
 	if (s != OK)
 		part(&x);
 	peer_close(&x.peer);
-	free(x.temporary);
-	free(x.path);
-	free(x.buf);
-	free(x.seen);
+	if (x.base >= 0)
+		close(x.base);
+	free(x.name);
 	return s;
 }
 
@@ -260,11 +319,23 @@ static enum status listen_on(const struct options *o, int *fd)
 	return complain(OK, "listening on %s:%u", name, ntohs(local.sin_port));
 }
 
+/* Of a mapped file. What is whole may be gone on with, as after SIGKILL. */
+static void on_bus(int signal)
+{
+	static const char text[] = "xfer: the disk failed, or somebody cut a file that is being received\n";
+	ssize_t n = write(2, text, sizeof text - 1);
+
+	(void)signal;
+	(void)n;
+	_exit(UNWRITABLE);
+}
+
 enum status receive_files(const struct options *o)
 {
 	int fd, connection;
 	enum status s = listen_on(o, &fd);
 
+	signal(SIGBUS, on_bus);
 	while (s == OK && !interrupted) {
 		connection = accept_tcpu(fd, NULL, NULL);
 		if (connection < 0 && errno == EINTR)

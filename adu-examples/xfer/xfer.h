@@ -1,67 +1,65 @@
-/* xfer: a real file, sent as ADUs named (file, offset), written at its offsets at the other end.
+/* xfer: files and trees, put at their places in the other end's files by tagged DDP, in whatever order they come.
  *
  *	sender                                             receiver
  *	start-up frames of MPA: struct greeting       <->          each sees by itself whether they can talk
- *	HELLO  size, mode, name, ADU size             -->
- *	                                              <--  ANSWER  0, or why not
- *	DATA   name: the offset, 8 bytes              -->          as many as it takes
- *	END    ADUs sent, digest                      -->
- *	                                              <--  ANSWER  0: the file is whole and has its name
+ *	HELLO  bytes in all                           -->
+ *	ENTRY  a file, a directory (wire.c)           -->          many, before the first is DONE
+ *	                                              <--  WANT    pieces that are here, and their digest
+ *	[FRESH the file has others there              -->
+ *	                                              <--  WANT    no piece is here ]
+ *	bytes of the others by STag: number + 1       -->          placed in order or not
+ *	END    digest of the whole file               -->
+ *	                                              <--  DONE    it is whole, and has its name
+ *	BYE    all are DONE                           -->
+ *	                                              <--  ANSWER  0
  *
  * An ANSWER with a status may come at any time, and so may the sender's GIVE_UP. The status is the one byte of the
- * ADU's name, which is never enciphered: it is an exit status, below, and the data says it in words.
+ * ADU's name: it is an exit status, below, and the data says it in words. ALIVE says that an end is busy.
  *
- * The digest is that of the file as it was read: the sum over the ADUs of digest.c, order being no matter. With the
- * offsets, each of which must come exactly once, it finds what goes wrong between one disk and the other. It is no
- * protection against attackers, and neither is the cipher without authentication. */
+ * A file goes in pieces of the same size but for the last. The sender keeps none of them for TCP: what is lost is read
+ * from the file again (ADU_RECOMPUTE). The receiver's digest of a piece is made when it is whole. It finds what goes
+ * wrong between one disk and the other, a file that changes meanwhile, and what an earlier transfer left here that is
+ * another file's; it is no protection against attackers. */
 #ifndef XFER_H
 #define XFER_H
 
 #include "alf/alf.h"
 
+#include <limits.h>
 #include <signal.h>
+#include <time.h>
 
 enum status {
 	OK = 0,
 	FAILED = 1,      /* the connection or the transfer */
 	USAGE = 2,
 	ABSENT = 3,      /* nobody answers there */
-	UNREADABLE = 4,  /* the file to send, or the key's */
+	UNREADABLE = 4,  /* the file to send, something in the tree, or the key's file */
 	UNWRITABLE = 5,  /* the file to write: disk full, no permission, too large */
 	WRONG_KEY = 6,
 	INTERRUPTED = 130,
 };
 
-enum adu_type { HELLO = 1, ANSWER, DATA, END, GIVE_UP };
+enum adu_type { HELLO = 1, ENTRY, WANT, FRESH, END, DONE, BYE, ANSWER, GIVE_UP, ALIVE };
 
-#define ADU_MIN 4096u
-#define ADU_LARGEST (16u << 20)
 #define MAGIC "TCPUxfer"
+#define VERSION 2
 #define CHAIN_CLEAR "copy"
 #define CHAIN_KEYED "aes256_gcm_copy"
 #define CHAIN_NAME_MAX 48
-#define TEXT_MAX 256
-
-/* On the wire as they stand: big-endian, without gaps. */
+/* What each end says of itself, in MPA's private data: on the wire as it stands, big-endian. */
 struct greeting {
 	char magic[8];
 	uint32_t version;
 	char chain[CHAIN_NAME_MAX]; /* ends with 0 */
 };
-#define VERSION 2
-struct hello {
-	uint32_t adu_bytes, mode;
-	uint64_t size;
-	char name[256]; /* ends with 0 */
-};
 
-#define PARTING_S 2 /* how long one tries to part in peace */
-
-struct end {
-	uint64_t adus, digest;
-};
-
-#define NO_TCPK "this host has no TCPK (kernel/uapi/tcpk.h): leave out --tcpk, and UDP carries the segments"
+#define TEXT_MAX 256
+#define PIECE_MIN 4096U
+#define PIECE_MAX (16U << 20)
+#define PIECES_MAX (1U << 28)  /* of a file: a GiB to remember what is missing of each */
+#define ENTRIES_MAX 64         /* that are not DONE: so a small file does not wait for the one before */
+#define MESSAGE_MAX (24U << 10) /* bytes of the longest ADU that is no piece: WANT */
 
 struct options {
 	bool receive, once, json, tcpk;
@@ -70,56 +68,191 @@ struct options {
 	struct alf_chains chains;
 	enum ilp_schedule schedule;
 	struct sockaddr_in address;
-	uint32_t adu_bytes;
+	uint32_t piece_bytes;
 	unsigned timeout_s;
 	uint8_t key[32];
-};
-
-/* The other end. */
-struct peer {
-	const struct options *options;
-	int fd;
-	struct alf *alf;
-	bool initiator, broken;
 };
 
 /* Set by SIGINT, SIGTERM and SIGHUP; the calls of TCPU return then. */
 extern volatile sig_atomic_t interrupted;
 
-enum status send_file(const struct options *);
+enum status send_files(const struct options *);
 enum status receive_files(const struct options *);
 
 /* key.c: 32 bytes or 64 hex digits. Complains. */
 enum status key_read(const char *file, uint8_t key[32]);
 
-/* digest.c */
-uint64_t digest(uint64_t offset, const void *data, size_t len);
+/* ---- wire.c: messages. What is read is a peer's, or of a file that anybody may have written. ---- */
 
-/* peer.c. Sockets: -1 with errno. Those that return a status have complained, unless it is OK. */
-int peer_socket(const struct options *);
+enum kind {
+	KIND_FILE = 1,
+	KIND_DIRECTORY, /* to be made, before what is in it */
+	KIND_SETTLE,    /* a directory's mode and time, when nothing more comes into it */
+};
+
+struct entry {
+	uint32_t number; /* from 0 */
+	enum kind kind;
+	uint32_t mode, piece_bytes; /* 0777 of the mode */
+	uint64_t size;
+	struct timespec mtime;
+	char path[PATH_MAX]; /* relative, of the tree's name on; any bytes but 0 */
+};
+/* Pieces [first, first + count). */
+struct span {
+	uint32_t first, count;
+};
+#define SPANS_MAX 2048
+struct spans {
+	uint32_t n;
+	struct span of[SPANS_MAX]; /* in order, none empty, none touching the next */
+};
+
+/* They return the bytes of the message, or whether it is one. */
+size_t entry_write(const struct entry *, uint8_t to[MESSAGE_MAX]);
+bool entry_read(struct entry *, const uint8_t *from, size_t len);
+size_t want_write(uint32_t number, const struct spans *, uint64_t digest, uint8_t to[MESSAGE_MAX]);
+/* The file that it is about comes first: */
+bool number_read(uint32_t *number, const uint8_t *from, size_t len);
+bool want_read(struct spans *, uint64_t *digest, uint32_t pieces, const uint8_t *from, size_t len);
+/* NUMBER and a digest: END. */
+size_t end_write(uint32_t number, uint64_t digest, uint8_t to[12]);
+bool end_read(uint64_t *digest, const uint8_t *from, size_t len);
+/* How much of a text from afar can be shown: no control characters, no escape sequences. */
+size_t legible(const char *text, size_t len);
+/* The same of a name, with others in place of what cannot. */
+const char *shown(const char *name);
+
+/* ---- peer.c: the other end. Those that return a status have complained, unless it is OK. ---- */
+
+#define PARTING_S 2 /* how long one tries to part in peace */
+#define NO_TCPK "this host has no TCPK (kernel/uapi/tcpk.h): leave out --tcpk, and UDP carries the segments"
+
+struct peer {
+	const struct options *options;
+	int fd;
+	struct alf *alf;
+	bool broken;
+	uint64_t spoke_us; /* when it was told last that we live */
+};
+
+int peer_socket(const struct options *); /* -1 with errno */
 /* Until both ends have greeted one another, and agree. */
-enum status peer_open(struct peer *, const struct options *, int fd, bool initiator);
+enum status peer_open(struct peer *, const struct options *, int fd, const struct alf_hooks *);
 void peer_close(struct peer *);
-enum status peer_send(struct peer *, enum adu_type, const void *name, uint8_t name_len, const void *data,
-		      size_t len);
-/* The next ADU and its length. An ADU of type answer (the sender's: GIVE_UP, the receiver's: ANSWER) with a status
- * other than OK is said on stderr and becomes the result. */
-enum status peer_recv(struct peer *, void *buf, size_t cap, struct adu_attr *, size_t *len);
+enum status peer_send(struct peer *, enum adu_type, const void *data, size_t len);
+enum status peer_put(struct peer *, uint32_t stag, uint64_t to, const void *data, size_t len, const struct adu_attr *);
+/* The next event; without waiting, kind is ADU_EVENTS where there is none. That the peer gives up is said on stderr and
+ * becomes the result, and so does its end. An ADU is to be released (adu_release). */
+enum status peer_next(struct peer *, struct adu_event *, bool wait);
 /* Tells the peer, as ANSWER or GIVE_UP. */
 enum status peer_tell(struct peer *, enum status, const char *text);
-/* How much of a text from afar can be shown: no control characters, no escape sequences. */
-size_t peer_legible(const char *text, size_t len);
-/* Whether the peer has something to say now. */
-bool peer_speaks(struct peer *);
+/* For who computes for long: tells it now and then, so that it keeps waiting. */
+void peer_alive(struct peer *);
+enum status peer_nonsense(void);
 
-/* progress.c: a bar on stderr if that is a terminal, and the last word. */
+/* ---- digest.c ---- */
+
+uint64_t digest(uint64_t offset, const void *data, size_t len);
+
+/* ---- pieces.c ---- */
+
+uint32_t pieces_of(const struct entry *);
+size_t piece_length(const struct entry *, uint32_t piece);
+bool spans_sound(const struct spans *, uint32_t pieces);
+uint64_t spans_bytes(const struct spans *, const struct entry *);
+/* Reads all of len bytes. -errno; -ENODATA: the file is shorter. */
+int read_piece(int file, void *to, uint64_t offset, size_t len);
+/* The digests of those pieces of the file, summed up. As read_piece. */
+int digest_pieces(struct peer *, int file, const struct entry *, const struct spans *, uint64_t *sum);
+
+/* ---- walk.c: what there is to send ---- */
+
+struct walk {
+	const char *root;
+	char *real;
+	void *fts;
+	size_t skip;     /* bytes of a path before the tree's name */
+	bool settling;   /* directories, once more */
+	bool left_out;   /* something could not be sent */
+	uint64_t bytes;  /* of all files */
+	int single;      /* the only file; -1 */
+};
+struct walk_item {
+	struct entry entry;
+	char path[PATH_MAX]; /* here */
+	int file;            /* of a file: the caller's; else -1 */
+};
+enum status walk_open(struct walk *, const char *root);
+/* false: there is nothing more, until walk_settle: then directories come once more. */
+bool walk_next(struct walk *, struct walk_item *);
+void walk_settle(struct walk *);
+void walk_close(struct walk *);
+
+/* ---- target.c: names at the receiver. -errno ---- */
+
+struct target {
+	int dir;
+	char name[NAME_MAX + 1], part[NAME_MAX + 1], map[NAME_MAX + 1], fresh[NAME_MAX + 1];
+};
+/* A name that is one: not "", ".", "..", nor of what is left of transfers. */
+bool target_name_is_sound(const char *name, size_t len);
+bool target_is_left(const char *name);
+/* path below base, whose directories are there already. -EINVAL: it is none. */
+int target_open(struct target *, int base, const char *path);
+void target_close(struct target *);
+int target_make_directory(const struct target *, uint32_t mode);
+int target_settle(const struct target *, const struct entry *);
+/* What an earlier transfer left, or an empty file: its descriptor, locked. -EBUSY: another transfer has it. */
+int target_part(const struct target *);
+void target_drop(const struct target *);
+
+/* ---- map.c: what of a file that is not whole is there ---- */
+
+/* false: there is none, or it is of another file or another size of pieces. */
+bool map_read(const struct target *, const struct entry *, struct spans *);
+int map_write(const struct target *, const struct entry *, const struct spans *);
+
+/* ---- incoming.c: a file that comes ---- */
+
+struct incoming {
+	bool used, kept;        /* kept: what has the name already seems to be it */
+	bool ended;             /* END has come */
+	struct entry entry;
+	struct target target;
+	int file;
+	uint8_t *bytes;         /* the file, mapped */
+	uint32_t *missing;      /* bytes, of each piece */
+	uint32_t pieces, whole; /* whole: how many are */
+	uint64_t digest, right; /* of whole ones; of all, as END has it */
+	uint64_t unmapped;      /* bytes that came since the map was written */
+	uint64_t there;         /* bytes that the sender was told to be here, */
+	uint32_t pieces_there;  /* and their pieces */
+};
+int incoming_open(struct incoming *, int base, const char *path);
+/* Nothing that is there counts. */
+int incoming_fresh(struct incoming *);
+/* The pieces that are whole, as many as can be told. */
+void incoming_spans(const struct incoming *, struct spans *);
+/* Where such bytes go; NULL: nowhere. */
+uint8_t *incoming_place(const struct incoming *, uint64_t offset, size_t len);
+/* They are there. -EBADMSG: they were before. */
+int incoming_placed(struct incoming *, uint64_t offset, uint64_t len);
+bool incoming_is_whole(const struct incoming *);
+/* Gives it its name. -EBADMSG: the digest is wrong. */
+int incoming_finish(struct incoming *);
+/* keep: what is whole may be gone on with. Returns whether something was left for that. */
+bool incoming_close(struct incoming *, bool keep);
+
+/* ---- progress.c: a bar on stderr if that is a terminal, and the last word ---- */
+
 struct progress {
 	const char *verb, *name;
-	uint64_t size, done, adus, start_ns, drawn_ns;
+	uint64_t size, done, resumed, adus, files, start_ns, drawn_ns; /* resumed: bytes that were there */
 	bool bar;
 };
 void progress_begin(struct progress *, const char *verb, const char *name, uint64_t size);
-void progress_add(struct progress *, size_t bytes);
+void progress_add(struct progress *, uint64_t bytes);
 /* whole: also says how much it was, as text on stderr or as JSON on stdout. */
 void progress_end(struct progress *, const struct peer *, bool whole);
 
