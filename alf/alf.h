@@ -82,7 +82,7 @@ struct adu_where {
 	uint64_t offset;  /* of the first byte in the ADU, or in what the STag stands for */
 	size_t len;       /* bytes */
 	uint64_t total;   /* the whole ADU; UINT64_MAX: nobody knows yet */
-	bool named;       /* attr is known: not before the ADU's first piece has come, but for the type */
+	bool named;       /* attr is known: not before the first piece of the ADU has come */
 	const struct adu_attr *attr;
 };
 

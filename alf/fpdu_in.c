@@ -140,9 +140,7 @@ static bool agrees(const struct adu_in *adu, const struct fpdu *f, uint64_t offs
 {
 	if (f->seg.total != ddp_total(adu->total) || (f->first && f->preface.total != adu->total))
 		return false;
-	if (f->seg.type != adu->attr.type || f->seg.name_len != adu->attr.name_len)
-		return false;
-	return offset <= adu->total && f->plain <= adu->total - offset &&
+	return f->seg.name_len == adu->attr.name_len && offset <= adu->total && f->plain <= adu->total - offset &&
 	       f->seg.last == (offset + f->plain == adu->total);
 }
 
@@ -165,7 +163,6 @@ static int begin_adu(struct alf *a, const struct alf_run *run, const struct fpdu
 		d->adu->cost += total;
 		a->in.begun += total;
 	}
-	d->adu->attr.type = f->seg.type;
 	d->adu->attr.name_len = f->seg.name_len;
 	return 0;
 }
@@ -173,7 +170,7 @@ static int begin_adu(struct alf *a, const struct alf_run *run, const struct fpdu
 static void take_attr(const struct fpdu *f, struct alf_done *d)
 {
 	d->names = true;
-	d->attr = (struct adu_attr){ .type = f->seg.type, .name_len = f->seg.name_len, .priority = f->preface.priority,
+	d->attr = (struct adu_attr){ .type = f->preface.type, .name_len = f->seg.name_len, .priority = f->preface.priority,
 		.recovery = f->preface.recovery, .deadline_ms = f->preface.deadline_ms };
 	memcpy(d->attr.name, f->preface.name, f->seg.name_len);
 }
@@ -322,7 +319,7 @@ static ssize_t take_placed(struct alf *a, const struct alf_run *run, const struc
 		*sum = sum_of(a, run, f);
 	if (verdict == FPDU_GOOD && !tail_is_right(a, run, f))
 		verdict = FPDU_WRONG;
-	if (verdict == FPDU_GOOD && d->control && control_read(&d->told, f->seg.type, a->aside, f->plain) < 0)
+	if (verdict == FPDU_GOOD && d->control && control_read(&d->told, f->seg.code, a->aside, f->plain) < 0)
 		verdict = FPDU_WRONG;
 	if (verdict == FPDU_GOOD) {
 		if (d->pieces > 1)

@@ -84,10 +84,10 @@ static void plan_adu(const struct alf *a, const struct adu_out *adu, uint64_t of
 		return;
 	}
 	p->first = !adu->begun;
-	p->seg = (struct ddp_segment){ .type = t->type, .name_len = t->name_len, .total = ddp_total(adu->total),
+	p->seg = (struct ddp_segment){ .name_len = t->name_len, .total = ddp_total(adu->total),
 		.queue = DDP_ADUS, .msn = adu->msn };
 	p->seg.mo = p->first ? 0 : (uint32_t)(ddp_preface_len(t->name_len) + adu->done);
-	p->preface = (struct ddp_preface){ .total = (uint32_t)adu->total, .recovery = t->recovery, .priority = t->priority,
+	p->preface = (struct ddp_preface){ .total = (uint32_t)adu->total, .type = t->type, .recovery = t->recovery, .priority = t->priority,
 		.deadline_ms = (uint16_t)t->deadline_ms, .name_len = t->name_len, .name = t->name };
 	p->head = FPDU_LENGTH + DDP_UNTAGGED + (p->first ? ddp_preface_len(t->name_len) : 0);
 	p->number = (uint64_t)p->seg.msn << 32 | p->seg.mo;
@@ -98,7 +98,7 @@ static void plan_message(struct alf *a, struct plan *p)
 	struct alf_control c;
 
 	alf_control_next(a, &c);
-	p->seg = (struct ddp_segment){ .type = (uint8_t)c.code, .queue = DDP_CONTROL, .last = true,
+	p->seg = (struct ddp_segment){ .code = (uint8_t)c.code, .queue = DDP_CONTROL, .last = true,
 		.msn = a->out.msn[DDP_CONTROL]++ };
 	p->data = control_write(&c, p->message);
 	p->from = p->message;

@@ -3,19 +3,19 @@
  *
  *	 0                   1                   2                   3
  *	 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
- *	                                +-+-+-------+---+---------------+
- *	                     untagged:  |0|L| Rsvd  | 1 |     type      |
- *	+-+-------------+---------------+-+-+-------+---+---------------+
- *	|K| name length |        total: of the whole ADU, in bytes      |
- *	+-+-------------+-----------------------------------------------+
+ *	                                +-+-+-------+---+---+-+-+-------+
+ *	                     untagged:  |0|L| Rsvd  | 1 | 1 |0|K|   3   |
+ *	+---------------+---------------+-+-+-------+---+---+-+-+-------+
+ *	|  name length  |        total: of the whole ADU, in bytes      |
+ *	+---------------+-----------------------------------------------+
  *	|             Queue Number: 0: ADUs, 1: control                 |
  *	|          Message Sequence Number: from 1 in each queue        |
  *	|       Message Offset: of this piece, the preface counted      |
  *	+---------------------------------------------------------------+
  *
- *	                                +-+-+-------+---+-+-------------+
- *	                       tagged:  |1|L| Rsvd  | 1 |K|      0      |
- *	+-------------------------------+-+-+-------+---+-+-------------+
+ *	                                +-+-+-------+---+---+-+-+-------+
+ *	                       tagged:  |1|L| Rsvd  | 1 | 1 |0|K|   0   |
+ *	+-------------------------------+-+-+-------+---+---+-+-+-------+
  *	|                     Steering Tag                              |
  *	|                Tagged Offset: 64 bits                         |
  *	+---------------------------------------------------------------+
@@ -24,15 +24,16 @@
  *
  *	+---------------------------------------------------------------+
  *	|             total: of the whole ADU, in bytes                 |
- *	+-----------+---+---------------+-------------------------------+
- *	|     0     | r |   priority    |      deadline, in ms          |
- *	+-----------+---+---------------+-------------------------------+
+ *	+-+-----+---+---+---------------+-------------------------------+
+ *	|0| prio| 0 | r |     type      |      deadline, in ms          |
+ *	+-+-----+---+---+---------------+-------------------------------+
  *	|          name, padded with zeros to a multiple of 4           |
  *	+---------------------------------------------------------------+
  *
- * Ours is what RFC 5041 leaves to the user of DDP: type, K, name length and total in RsvdULP, the same in each piece of
- * an ADU, so that one that comes before the first can be placed at its Message Offset less the preface; and the
- * preface, which is data to DDP. Message Offsets count bytes as the application has them, whatever a chain makes of
+ * Ours is what RFC 5041 leaves to the user of DDP: K, name length and total in RsvdULP, the same in each piece of an
+ * ADU, so that one that comes before the first can be placed at its Message Offset less the preface; and the preface,
+ * which is data to DDP. RsvdULP's first byte is as RDMAP (RFC 5040) has it in a Send and a Write: who looks on, and
+ * knows RDMAP, finds nothing wrong. Of a message on the control queue its code stands in the place of the name length. Message Offsets count bytes as the application has them, whatever a chain makes of
  * them on the wire. */
 #ifndef ALF_SEGMENT_H
 #define ALF_SEGMENT_H
@@ -50,8 +51,8 @@ struct ddp_segment {
 	bool tagged;       /* stag and to count; else what stands above them */
 	bool last;         /* L: of its message */
 	bool key_phase;    /* K: which of two keys in turn the sender used */
-	uint8_t type;      /* the application's, of an ADU; or alf/control.h's code */
-	uint8_t name_len;  /* bytes, at most ADU_NAME_MAX */
+	uint8_t name_len;  /* of an ADU: bytes, at most ADU_NAME_MAX */
+	uint8_t code;      /* of a message: alf/control.h's */
 	uint32_t total;    /* as ddp_total() has it */
 	enum ddp_queue queue;
 	uint32_t msn, mo;
@@ -76,7 +77,8 @@ int ddp_read(struct ddp_segment *, const uint8_t *data, size_t len);
 struct ddp_preface {
 	uint32_t total;       /* bytes */
 	uint8_t recovery;     /* what the sender does about losses: 0 keep, 1 recompute, 2 tolerate, 3 supersede */
-	uint8_t priority;
+	uint8_t priority;     /* below ADU_PRIORITIES */
+	uint8_t type;         /* the application's */
 	uint16_t deadline_ms; /* from the leaving of its first byte on; 0: none; 65535: that or more */
 	uint8_t name_len;     /* bytes, at most ADU_NAME_MAX */
 	const uint8_t *name;

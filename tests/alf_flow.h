@@ -39,7 +39,7 @@ void flow_expect_nothing(struct alf *);
 int64_t flow_send(struct alf *, const void *data, size_t len, const struct adu_attr *);
 
 /* Profiles of tests: all markers and CRC; the family and key of the i-th kind: copy, xdr_copy, and the AEADs. */
-#define FLOW_KINDS 2
+#define FLOW_KINDS 5
 struct alf_profile flow_profile(unsigned kind);
 
 #endif

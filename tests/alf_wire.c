@@ -218,17 +218,17 @@ END_TEST
 
 /* ---- DDP ---- */
 
-static const char adu_text[] = "41" "42" "80" "000010" "00000000" "00000007" "00000064";
-static const char first_text[] = "01" "42" "40" "ffffff" "00000000" "ffffffff" "00000000";
-static const char control_text[] = "41" "03" "80" "000000" "00000001" "00000001" "00000000";
-static const char tagged_text[] = "c1" "80" "01020304" "1112131415161718";
+static const char adu_text[] = "41" "53" "00" "000010" "00000000" "00000007" "00000064";
+static const char first_text[] = "01" "43" "40" "ffffff" "00000000" "ffffffff" "00000000";
+static const char control_text[] = "41" "53" "03" "000000" "00000001" "00000001" "00000000";
+static const char tagged_text[] = "c1" "50" "01020304" "1112131415161718";
 
 START_TEST(segments_as_drawn)
 {
 	static const struct ddp_segment segments[] = {
-		{ .last = true, .key_phase = true, .type = 0x42, .total = 16, .msn = 7, .mo = 100 },
-		{ .type = 0x42, .name_len = 64, .total = DDP_TOTAL_LONG, .msn = UINT32_MAX },
-		{ .last = true, .key_phase = true, .type = 3, .queue = DDP_CONTROL, .msn = 1 },
+		{ .last = true, .key_phase = true, .total = 16, .msn = 7, .mo = 100 },
+		{ .name_len = 64, .total = DDP_TOTAL_LONG, .msn = UINT32_MAX },
+		{ .last = true, .key_phase = true, .code = 3, .queue = DDP_CONTROL, .msn = 1 },
 		{ .tagged = true, .last = true, .key_phase = true, .stag = 0x01020304, .to = 0x1112131415161718 },
 	};
 	static const char *const texts[] = { adu_text, first_text, control_text, tagged_text };
@@ -255,11 +255,11 @@ static struct ddp_segment any_segment(struct random *r)
 		s.to = any64(r);
 		return s;
 	}
-	s.type = (uint8_t)rnd(r, 256);
 	s.msn = any32(r) | 1u << rnd(r, 32);
 	s.queue = rnd(r, 2);
 	if (s.queue == DDP_CONTROL) {
 		s.last = true;
+		s.code = (uint8_t)rnd(r, 256);
 		return s;
 	}
 	s.name_len = (uint8_t)rnd(r, ADU_NAME_MAX + 1);
@@ -272,7 +272,7 @@ static struct ddp_segment any_segment(struct random *r)
 
 static bool same_segment(const struct ddp_segment *a, const struct ddp_segment *b)
 {
-	return a->tagged == b->tagged && a->last == b->last && a->key_phase == b->key_phase && a->type == b->type &&
+	return a->tagged == b->tagged && a->last == b->last && a->key_phase == b->key_phase && a->code == b->code &&
 		a->name_len == b->name_len && a->total == b->total && a->queue == b->queue && a->msn == b->msn &&
 		a->mo == b->mo && a->stag == b->stag && a->to == b->to;
 }
@@ -296,11 +296,11 @@ START_TEST(segment_every_byte)
 {
 	/* How many values of each byte are right. */
 	static const struct { const char *text; unsigned right[DDP_UNTAGGED]; } headers[] = {
-		/* L and Rsvd; K and 0 to 64; MSN 0 is not; nor are offsets within a preface of 8 bytes, or 72 */
-		{ adu_text, { 32, 256, 130, 256, 256, 256, 1, 1, 1, 1, 256, 256, 256, 255, 256, 256, 256, 249 } },
-		{ first_text, { 32, 256, 130, 256, 256, 256, 1, 1, 1, 1, 256, 256, 256, 256, 256, 256, 256, 185 } },
+		/* L and Rsvd; K; 0 to 64; MSN 0 is not; nor are offsets within a preface of 8 bytes, or 72 */
+		{ adu_text, { 32, 2, 65, 256, 256, 256, 1, 1, 1, 1, 256, 256, 256, 255, 256, 256, 256, 249 } },
+		{ first_text, { 32, 2, 65, 256, 256, 256, 1, 1, 1, 1, 256, 256, 256, 256, 256, 256, 256, 185 } },
 		/* Rsvd; K; it would do as an ADU too */
-		{ control_text, { 16, 256, 2, 1, 1, 1, 1, 1, 1, 2, 256, 256, 256, 255, 1, 1, 1, 1 } },
+		{ control_text, { 16, 2, 256, 1, 1, 1, 1, 1, 1, 2, 256, 256, 256, 255, 1, 1, 1, 1 } },
 		{ tagged_text, { 32, 2, 256, 256, 256, 256, 256, 256, 256, 256, 256, 256, 256, 256 } },
 	};
 	struct wire w = { 0 };
@@ -331,11 +331,11 @@ START_TEST(offset_within_preface)
 }
 END_TEST
 
-static const char preface_text[] = "01020304" "03" "81" "fffe" "6e616d6565000000";
+static const char preface_text[] = "01020304" "73" "81" "fffe" "6e616d6565000000";
 
 START_TEST(prefaces_as_drawn)
 {
-	struct ddp_preface f = { .total = 0x01020304, .recovery = 3, .priority = 0x81, .deadline_ms = 0xfffe,
+	struct ddp_preface f = { .total = 0x01020304, .recovery = 3, .priority = 7, .type = 0x81, .deadline_ms = 0xfffe,
 		.name_len = 5, .name = (const uint8_t *)"namee" };
 	uint8_t got[ROOM], want[ROOM];
 
@@ -355,7 +355,7 @@ START_TEST(preface_round)
 	struct random r = random_seed(_i);
 	uint8_t name[ADU_NAME_MAX], bytes[ROOM];
 	struct ddp_preface f = { .total = any32(&r), .recovery = (uint8_t)rnd(&r, 4),
-		.priority = (uint8_t)rnd(&r, 256), .deadline_ms = (uint16_t)rnd(&r, 65536),
+		.priority = (uint8_t)rnd(&r, ADU_PRIORITIES), .type = (uint8_t)rnd(&r, 256), .deadline_ms = (uint16_t)rnd(&r, 65536),
 		.name_len = (uint8_t)rnd(&r, ADU_NAME_MAX + 1), .name = name }, *got;
 	struct wire w = { .segment = { .name_len = f.name_len, .total = ddp_total(f.total), .msn = 1 } };
 	size_t len;
@@ -366,7 +366,7 @@ START_TEST(preface_round)
 	all_cuts(preface, &w, bytes, len);
 	preface(&w, bytes, len);
 	got = &w.preface;
-	must(got->total == f.total && got->recovery == f.recovery && got->priority == f.priority);
+	must(got->total == f.total && got->recovery == f.recovery && got->priority == f.priority && got->type == f.type);
 	must(got->deadline_ms == f.deadline_ms && got->name_len == f.name_len && got->name == bytes + 8);
 	must(!memcmp(got->name, name, f.name_len));
 }
@@ -381,7 +381,7 @@ START_TEST(preface_every_byte)
 	bytes[0] = _i ? 0 : 1;
 	for (size_t at = 0; at < n; at++) {
 		/* A total that the header has whole; or more than it can have: of the first byte all but 0. */
-		unsigned right = at < 4 ? (_i ? 1 : at ? 256 : 255) : at == 4 ? 4 : at < 13 ? 256 : 1;
+		unsigned right = at < 4 ? (_i ? 1 : at ? 256 : 255) : at == 4 ? 32 : at < 13 ? 256 : 1;
 		unsigned count = taken(preface, &w, bytes, n, at, at < 4 ? n - 1 : at);
 		ck_assert_msg(count == right, "byte %zu: %u values are taken", at, count);
 	}
@@ -505,7 +505,7 @@ START_TEST(crc_rfc5044)
 		{ "", "002a" "414300000000" "00000000" "00000002" "00000000", "00000014", { 0x84, 0x92, 0x58, 0x98 } },
 	};
 	static const uint8_t data[24];
-	struct ddp_segment want = { .last = true, .type = 0x43 };
+	struct ddp_segment want = { .last = true };
 	struct wire w = { 0 };
 	uint8_t bytes[ROOM];
 

@@ -102,8 +102,8 @@ static void check_control(const struct ddp_segment *s, const uint8_t *data, size
 
 	must(copy);
 	memcpy(copy + 1, data, len);
-	if (control_read(&c, s->type, copy + 1, len) == 0) {
-		must(len == CONTROL_LEN && c.code == s->type && control_write(&c, again) == len);
+	if (control_read(&c, s->code, copy + 1, len) == 0) {
+		must(len == CONTROL_LEN && c.code == s->code && control_write(&c, again) == len);
 		must(!memcmp(again, data, len));
 	}
 	free(copy);

@@ -273,13 +273,13 @@ local function frame(reply, flags, private)
 end
 local hello = "ALF1" .. be32(0, 1048576, 0, 4194304)
 local function adu(name, total, at)
-	return bytes(2, 0x01, 7, #name) .. be32(total):sub(2) .. be32(0, 3, at)
+	return bytes(2, 0x01, 0x43, #name) .. be32(total):sub(2) .. be32(0, 3, at)
 end
 local function first(name, total, flags, deadline)
 	return adu(name, math.min(total, 0xffffff), 0) .. be32(total) ..
-		bytes(flags, 9, math.floor(deadline / 256), deadline % 256) .. name .. ("\0"):rep(-#name % 4)
+		bytes(0x20 + flags, 9, math.floor(deadline / 256), deadline % 256) .. name .. ("\0"):rep(-#name % 4)
 end
-local function control(code, payload) return bytes(2, 0x41, code, 0, 0, 0, 0) .. be32(1, 1, 0) .. payload end
+local function control(code, payload) return bytes(2, 0x41, 0x43, code, 0, 0, 0) .. be32(1, 1, 0) .. payload end
 local wires = {
 	request = frame(0, 0xc0, hello .. "name of the service"),
 	reply = frame(1, 0x40, hello),
@@ -301,22 +301,22 @@ local wires = {
 	name_too_long = adu(("n"):rep(65), 100, 0),
 	message_0 = bytes(2, 0x41, 0x43, 0, 0, 0, 0) .. be32(0, 0, 0),
 	rfc5044 = bytes(2, 0x41, 0x43, 0, 0, 0, 0) .. be32(0, 1, 0) .. ("\0"):rep(24),
-	queue = bytes(2, 0x41, 0, 0, 0, 0, 0) .. be32(2, 1, 0),
-	tagged = bytes(2, 0xc1, 0x80) .. be32(77, 1, 4096) .. "placed",
-	tagged_flags = bytes(2, 0x81, 1) .. be32(77, 0, 0),
+	queue = bytes(2, 0x41, 0x43, 0, 0, 0, 0) .. be32(2, 1, 0),
+	tagged = bytes(2, 0xc1, 0x50) .. be32(77, 1, 4096) .. "placed",
+	tagged_flags = bytes(2, 0x81, 0x41) .. be32(77, 0, 0),
 	credit = control(1, be32(1, 2)),
 	dropped = control(2, be32(3) .. bytes(2, 0, 0, 0)),
 	stop = control(3, be32(3) .. bytes(3, 0, 0, 0)),
 	stop_superseded = control(3, be32(3) .. bytes(2, 0, 0, 0)),
 	control_cut = control(2, be32(3) .. bytes(1, 0, 0)),
 	control_unknown = control(4, be32(0, 0)),
-	control_in_pieces = bytes(2, 0x01, 1, 0, 0, 0, 0) .. be32(1, 1, 0, 0, 0),
+	control_in_pieces = bytes(2, 0x01, 0x43, 1, 0, 0, 0) .. be32(1, 1, 0, 0, 0),
 }
 
 -- ---- tests/fuzz/alf.c: options, frames, 255, segments ----
 local function alf_frame(kind, f, bytes_of)
 	local zero = f.mo or f.tagged
-	return bytes(kind, f.tagged or 0, f.last or 1, 5, f.name or 4, f.control and 0 or 1, f.recovery or 0, 1) ..
+	return bytes(kind, f.tagged or 0, f.last or 1, f.control and 1 or 5, f.name or 4, f.control and 0 or 1, f.recovery or 0, 1) ..
 		bytes(f.deadline or 0, math.floor((f.total or #bytes_of) / 256), (f.total or #bytes_of) % 256, f.msn or 1,
 		math.floor((f.mo or 0) / 256), (f.mo or 0) % 256, f.stag or 1, math.floor((f.to or 0) / 256), (f.to or 0) % 256,
 		zero and 1 or 0, #bytes_of) .. bytes_of
