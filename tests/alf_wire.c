@@ -309,7 +309,9 @@ START_TEST(segment_every_byte)
 
 	for (size_t at = 0; at < n; at++) {
 		bool queue_decides = at == 0 || (headers[_i].text == control_text && at < 6);
-		unsigned count = taken(segment, &w, bytes, n, at, queue_decides ? 9 : at);
+		/* What is too long for a name may be a message's code, until there is a total. */
+		size_t sees = queue_decides ? 9 : headers[_i].text == adu_text && at == 2 ? 5 : at;
+		unsigned count = taken(segment, &w, bytes, n, at, sees);
 		ck_assert_msg(count == headers[_i].right[at], "byte %zu: %u values are taken", at, count);
 	}
 	for (unsigned v = 0; v < 256; v++)
