@@ -120,6 +120,17 @@ static void unstop(struct alf *a, struct adu_in *adu)
 	*at = adu->stop_next;
 }
 
+static void unend(struct alf *a, struct adu_in *adu)
+{
+	struct adu_in **at = &a->in.gone;
+
+	if (!adu->ending)
+		return;
+	while (*at != adu)
+		at = &(*at)->gone_next;
+	*at = adu->gone_next;
+}
+
 void alf_forget(struct alf *a, struct adu_in *adu)
 {
 	struct adu_in **at = bucket(a, adu->msn);
@@ -127,6 +138,7 @@ void alf_forget(struct alf *a, struct adu_in *adu)
 	alf_give_back(a, adu);
 	alf_untell(a, &adu->news);
 	unstop(a, adu);
+	unend(a, adu);
 	a->in.timed -= adu->deadline_us != TCPU_NEVER;
 	while (*at != adu)
 		at = &(*at)->next;
@@ -187,15 +199,25 @@ static void completed(struct alf *a, struct adu_in *adu)
 	finished(a, adu);
 }
 
+/* No byte of one that is gone comes behind that offset. */
+static void ends_at(struct alf *a, struct adu_in *adu, uint64_t until)
+{
+	adu->until = until;
+	if (adu->ending || until == UINT64_MAX)
+		return;
+	adu->ending = true;
+	adu->gone_next = a->in.gone;
+	a->in.gone = adu;
+}
+
 void alf_lose(struct alf *a, struct adu_in *adu, int error, uint64_t until, enum control_reason stop)
 {
 	if (adu->whole)
 		return;
-	adu->until = until;
+	ends_at(a, adu, until);
 	if (adu->gone)
 		return;
 	adu->gone = true;
-	a->in.gone++;
 	not_timed(a, adu);
 	drop_data(a, adu);
 	if (stop && a->in.hello) {
@@ -210,23 +232,22 @@ void alf_lose(struct alf *a, struct adu_in *adu, int error, uint64_t until, enum
 
 void alf_skipped(struct alf *a, struct adu_in *adu, uint64_t len)
 {
-	(void)a;
 	adu->got += len;
 	if (adu->got >= adu->total)
-		adu->until = 0;
+		ends_at(a, adu, 0);
 }
 
 void alf_passed(struct alf *a)
 {
-	struct adu_in *adu, *newer;
+	struct adu_in **at = &a->in.gone, *adu;
 
-	if (!a->in.gone)
-		return;
-	for (adu = a->in.oldest; adu; adu = newer) {
-		newer = adu->newer;
-		if (!adu->gone || a->in.next < adu->until)
+	while ((adu = *at)) {
+		if (a->in.next < adu->until) {
+			at = &adu->gone_next;
 			continue;
-		a->in.gone--;
+		}
+		*at = adu->gone_next;
+		adu->ending = false;
 		if (adu->news.queued)
 			adu->news.last = true;
 		else
@@ -353,6 +374,7 @@ static void named(struct alf *a, struct adu_in *adu, const struct adu_attr *attr
 		return;
 	adu->deadline_us = a->now_us + attr->deadline_ms * 1000ULL;
 	a->in.timed++;
+	a->in.due_us = adu->deadline_us < a->in.due_us ? adu->deadline_us : a->in.due_us;
 }
 
 void alf_placed(struct alf *a, const struct alf_done *d)
@@ -450,11 +472,17 @@ void alf_heard(struct alf *a, const struct alf_control *c, uint64_t at)
 
 void alf_tick(struct alf *a, uint64_t now_us)
 {
+	uint64_t first = TCPU_NEVER;
+
 	a->now_us = now_us;
 	alf_out_tick(a);
+	if (now_us < a->in.due_us)
+		return;
 	for (struct adu_in *adu = a->in.oldest; adu && a->in.timed; adu = adu->newer) {
-		if (adu->deadline_us > now_us)
+		if (adu->deadline_us > now_us) {
+			first = adu->deadline_us < first ? adu->deadline_us : first;
 			continue;
+		}
 		if (adu->attr.recovery >= ADU_TOLERATE) {
 			alf_lose(a, adu, ETIME, UINT64_MAX, CONTROL_EXPIRED);
 		} else {
@@ -462,13 +490,12 @@ void alf_tick(struct alf *a, uint64_t now_us)
 			not_timed(a, adu);
 		}
 	}
+	a->in.due_us = first;
 }
 
 uint64_t alf_deadline(const struct alf *a)
 {
-	uint64_t first = alf_out_deadline(a);
+	uint64_t in = a->in.timed ? a->in.due_us : TCPU_NEVER, out = a->out.timed ? a->out.due_us : TCPU_NEVER;
 
-	for (const struct adu_in *adu = a->in.oldest; adu && a->in.timed; adu = adu->newer)
-		first = adu->deadline_us < first ? adu->deadline_us : first;
-	return first;
+	return in < out ? in : out;
 }

@@ -105,7 +105,8 @@ _Static_assert(sizeof(struct adu_again) <= 128, "what is kept of an ADU that can
 struct alf_out {
 	struct seam_source source;
 	struct adu_list queue[ADU_PRIORITIES], sent, told; /* to go; until TCP's peer has them; dropped, to be told */
-	uint32_t queued, timed;      /* in queue; of them with a deadline */
+	uint32_t queued, timed;      /* in queue; of them with a deadline, */
+	uint64_t due_us;             /* the first of which is no earlier */
 	uint32_t msn[2];             /* the next one, by enum ddp_queue */
 	uint64_t credit, used;       /* cumulative: granted by the peer; begun */
 	struct adu_out *under_way;   /* the one that must end before another begins; NULL: none must */
@@ -134,6 +135,8 @@ struct adu_in {
 	bool named, whole, gone;      /* the first piece has come; all has; nobody wants it, what comes of it is dropped */
 	bool delivered, released, stopping;
 	struct adu_in *stop_next;     /* stopping */
+	struct adu_in *gone_next;     /* gone, and it is known where nothing of it comes any more (ending) */
+	bool ending;
 	enum control_reason reason;
 	uint8_t *data;                /* the library's; NULL: hooks.place said where */
 	uint64_t room;                /* bytes of it */
@@ -184,7 +187,9 @@ struct alf_in {
 	struct adu_in *hash[64], *newest, *oldest;
 	struct alf_ranges finished; /* MSNs less 1 */
 	uint32_t low;               /* all up to this MSN are finished */
-	uint32_t timed, gone;       /* ADUs with a deadline that are not whole; that nobody wants */
+	uint32_t timed;             /* ADUs with a deadline that are not whole; */
+	uint64_t due_us;            /* the first of these, at the latest */
+	struct adu_in *gone;        /* those that are ending */
 	uint64_t begun, returned, told; /* cumulative credit: of ADUs begun; given back; of that, what the peer knows */
 	struct alf_region *regions;
 	const struct alf_way *way;
@@ -233,7 +238,6 @@ bool alf_wants_out(struct alf *);                /* source.fill would write some
 void alf_acked(struct alf *, uint64_t off);      /* the peer's TCP has all before off */
 void alf_out_free(struct alf *);
 void alf_out_tick(struct alf *);
-uint64_t alf_out_deadline(const struct alf *);
 void alf_list_add(struct adu_list *, struct adu_out *);
 void alf_list_remove(struct adu_list *, struct adu_out *);
 /* Runs the loop over the ADU's next n bytes. Returns what it wrote. */

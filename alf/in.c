@@ -210,6 +210,7 @@ static bool show(void *ctx, uint64_t off, const uint8_t *const data[2], const ui
 void alf_in_init(struct alf *a)
 {
 	a->in.sink = (struct seam_sink){ .drain = drain, .settle = settle, .show = show, .ctx = a };
+	a->in.due_us = TCPU_NEVER;
 }
 
 int alf_in_end(struct alf *a)

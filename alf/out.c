@@ -318,6 +318,7 @@ void alf_out_init(struct alf *a)
 	a->out.source = (struct seam_source){ .fill = fill, .ctx = a, .record = true, .again = again };
 	a->out.again_first = a->out.again_last = a->out.again_free = AGAIN_NONE;
 	a->out.msn[0] = a->out.msn[1] = 1;
+	a->out.due_us = TCPU_NEVER;
 }
 
 /* ---- the application's ---- */
@@ -366,6 +367,7 @@ int64_t alf_queue(struct alf *a, const struct adu_out *like, struct adu_out **ou
 	alf_list_add(queue_of(a, adu), adu);
 	a->out.queued++;
 	a->out.timed += adu->deadline_us != TCPU_NEVER;
+	a->out.due_us = adu->deadline_us < a->out.due_us ? adu->deadline_us : a->out.due_us;
 	if (out)
 		*out = adu;
 	return adu->id;
@@ -386,22 +388,17 @@ void alf_acked(struct alf *a, uint64_t off)
 void alf_out_tick(struct alf *a)
 {
 	struct adu_out *adu, *next;
+	uint64_t first = TCPU_NEVER;
 
+	if (a->now_us < a->out.due_us)
+		return;
 	for (int p = 0; p < ADU_PRIORITIES && a->out.timed; p++)
 		for (adu = a->out.queue[p].first; adu; adu = next) {
 			next = adu->next;
-			expire(a, adu);
+			if (!expire(a, adu))
+				first = adu->deadline_us < first ? adu->deadline_us : first;
 		}
-}
-
-uint64_t alf_out_deadline(const struct alf *a)
-{
-	uint64_t first = TCPU_NEVER;
-
-	for (int p = 0; p < ADU_PRIORITIES && a->out.timed; p++)
-		for (const struct adu_out *adu = a->out.queue[p].first; adu; adu = adu->next)
-			first = adu->deadline_us < first ? adu->deadline_us : first;
-	return first;
+	a->out.due_us = first;
 }
 
 /* ---- data ---- */
