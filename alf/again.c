@@ -1,6 +1,6 @@
 /* ADUs that nobody keeps (ADU_RECOMPUTE): TCP forgets their bytes once they were sent, and asks for them if they are
- * lost. What is kept is what the application does not make: the ADU's attributes, and of each frame, with TCP's span, how
- * it was cut and a check of what was sent. */
+ * lost. What is kept is what the application does not make: the ADU's attributes, and of each frame, with TCP's
+ * span, how it was cut and a check of what was sent. */
 #include "alf/conn.h"
 
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /* ALF: application data units over TCPU. An ADU is what the application can use by itself; it keeps its boundaries, is
  * delivered when it is whole, be it over another ADU's hole, and is recovered as the application wants. The chain's
- * loop runs inside TCP: straight into the retransmission buffer, and out of the packet buffer to where the bytes belong.
+ * loop runs inside TCP: straight into the retransmission buffer, and out of the packet buffer to where the bytes
+ * belong.
  *
  * On the wire it is MPA (RFC 5044) with DDP (RFC 5041), which Wireshark knows; other framers plug in, for peers that
  * speak something else, and deliver in the order of the stream.
@@ -28,14 +29,14 @@ struct alf_framer; /* alf/framer.h: how pieces of ADUs are framed on the wire */
 
 extern const struct alf_framer alf_mpa;    /* untagged and tagged DDP in MPA: the default */
 /* For peers that speak something else. Of an ADU nothing but its data goes on the wire, so one with a name or a type is
- * refused, and attributes are zeros at the receiver; how long it will be is not known before it ends. ADUs do not mix: by
- * priority goes the next one, once that which has begun is finished. So what has begun can be neither cancelled nor
- * superseded, nor does it expire; while its next part is missing (adu_send_part) nothing goes, and if a call gives it up
- * (EAGAIN, EINTR), the connection is unusable (ECONNABORTED). A chain with AEAD is refused, of alf_chains plain alone
- * counts, and nobody is told of credit: TCP's window holds the peer. */
+ * refused, and attributes are zeros at the receiver; how long it will be is not known before it ends. ADUs do not
+ * mix: by priority goes the next one, once that which has begun is finished. So what has begun can be neither
+ * cancelled nor superseded, nor does it expire; while its next part is missing (adu_send_part) nothing goes, and if
+ * a call gives it up (EAGAIN, EINTR), the connection is unusable (ECONNABORTED). A chain with AEAD is refused, of
+ * alf_chains plain alone counts, and nobody is told of credit: TCP's window holds the peer. */
 extern const struct alf_framer alf_record; /* record marking, RFC 5531 section 11: ONC RPC over TCP */
-extern const struct alf_framer alf_cobs;   /* a zero ends an ADU, zeros in it are stuffed away by the chain, which must have
-					    * the stage cobs (Cheshire and Baker, 1999) [cobs_copy_sum] */
+extern const struct alf_framer alf_cobs;   /* a zero ends an ADU, zeros in it are stuffed away by the chain, which must
+					    * have the stage cobs (Cheshire and Baker, 1999) [cobs_copy_sum] */
 extern const struct alf_framer alf_plain;  /* a stream of bytes: what comes is handed out as it comes, in ADUs of 1 to adu_max
 					    * bytes, whose boundaries mean nothing. The chain's unit must be a byte */
 
@@ -119,8 +120,8 @@ struct alf_profile {
 	bool initiator;                  /* exactly one end: sends MPA's request, and keeps both directions' nonces apart */
 	bool markers, crc;               /* MPA: wants markers in what the peer sends; wants CRC32C in both directions */
 	bool ordered;                    /* ADUs are delivered in the order in which they began */
-	/* Of a chain with AEAD (RFC 5116): the key (copied), 16 or 32 bytes, fresh for this connection, and an IV of 12 bytes;
-	 * NULLs: hooks.key. How both ends agree on them is the application's business. */
+	/* Of a chain with AEAD (RFC 5116): the key (copied), 16 or 32 bytes, fresh for this connection, and an IV of 12
+	 * bytes; NULLs: hooks.key. How both ends agree on them is the application's business. */
 	const uint8_t *key, *iv;
 	uint64_t rekey_after;            /* FPDUs sealed with a key before the next, derived from it, takes over [2^24] */
 	uint32_t forgeries_max;          /* FPDUs that do not authenticate: one more ends the connection; each loses its
@@ -140,10 +141,10 @@ struct alf_profile {
 #define ALF_PRIVATE_MAX 492
 #define ADU_COST 256 /* bytes of credit that an ADU costs beside its own: what its books take */
 
-/* Over a connected descriptor of TCPU, which stays the caller's; nothing may have been sent on it. One thread at a time.
- * Sets TCP_NODELAY and TCP_NOTSENT_LOWAT. The start-up frames are exchanged inside the calls that follow. NULL with
- * errno: EINVAL (a chain that does not fit framer or options; key or iv missing, or not wanted; private data too long;
- * out of range), ENOENT (congestion), ENOMEM. */
+/* Over a connected descriptor of TCPU, which stays the caller's; nothing may have been sent on it. One thread at a
+ * time. Sets TCP_NODELAY and TCP_NOTSENT_LOWAT. The start-up frames are exchanged inside the calls that follow. NULL
+ * with errno: EINVAL (a chain that does not fit framer or options; key or iv missing, or not wanted; private data
+ * too long; out of range), ENOENT (congestion), ENOMEM. */
 struct alf *alf_open(int fd, const struct alf_profile *);
 /* What is queued and not sent is dropped. Wipes keys and frees. The descriptor stays open. NULL is fine. */
 void alf_close(struct alf *);
@@ -168,9 +169,11 @@ int64_t adu_sendv(struct alf *, const struct iovec *pieces, int n, const struct 
 /* An ADU that is larger than memory: *id 0 begins one of total bytes; then part by part in order, *id as it was set.
  * As adu_send for each part; the last one ends it. EINVAL: more than total. With O_NONBLOCK, EAGAIN: the part before is
  * under way still. Returns len. */
-ssize_t adu_send_part(struct alf *, int64_t *id, uint64_t total, const void *part, size_t len, const struct adu_attr *attr);
+ssize_t adu_send_part(struct alf *, int64_t *id, uint64_t total, const void *part, size_t len,
+	const struct adu_attr *attr);
 /* Puts bytes where the peer exposes them: tagged DDP. They are no ADU to the peer, which is told nothing but that they
- * are placed; what comes after them says what they were for. Otherwise as adu_send; attr: priority, deadline, recovery. */
+ * are placed; what comes after them says what they were for. Otherwise as adu_send; attr: priority, deadline,
+ * recovery. */
 int64_t adu_put(struct alf *, uint32_t stag, uint64_t to, const void *data, size_t len, const struct adu_attr *attr);
 /* Drops what was not sent yet of an ADU; the peer drops what it has of it. ENOENT: all of it was sent, or it never was;
  * EBUSY: it has begun, and the framer cannot stop within it. */
@@ -184,12 +187,12 @@ int64_t adu_supersede(struct alf *, int64_t old, const void *data, size_t len, c
 int adu_expose(struct alf *, uint32_t stag, void *base, uint64_t len);
 /* No longer. ENOENT. */
 int adu_hide(struct alf *, uint32_t stag);
-/* Receives one ADU into buf, and releases it; returns its length; 0 with *id 0 (and only then) at the end of the stream.
- * attr, id and need may be NULL. -1 with errno:
+/* Receives one ADU into buf, and releases it; returns its length; 0 with *id 0 (and only then) at the end of the
+ * stream. attr, id and need may be NULL. -1 with errno:
  * EAGAIN, EINTR	none is whole
  * EMSGSIZE		longer than cap. Nothing is lost: call again with *need bytes
- * EBADMSG		the peer's framing is wrong, its ADU is longer than adu_max, it was not authentic, or the stream ended
- *			inside an ADU
+ * EBADMSG		the peer's framing is wrong, its ADU is longer than adu_max, it was not authentic, or the stream
+ *			ended inside an ADU
  * others		as recv_tcpu. After these, the connection is unusable, and further calls get the same */
 ssize_t adu_recv(struct alf *, void *buf, size_t cap, struct adu_attr *attr, int64_t *id, size_t *need);
 
@@ -198,7 +201,7 @@ ssize_t adu_recv(struct alf *, void *buf, size_t cap, struct adu_attr *attr, int
 enum adu_event_kind {
 	ADU_OPENED,       /* the peer's start-up frame has come */
 	ADU_PLACED,       /* bytes [offset, offset + len) of an ADU, or by an STag, are in their place */
-	ADU_COMPLETE,     /* all of an ADU is, though others before it may not be; data [0, len) may be read until adu_release */
+	ADU_COMPLETE,     /* all of an ADU is, though others before it may not be; data [0, len) is there until adu_release */
 	ADU_DELIVERED,    /* and all that began before it are complete, or will never be */
 	ADU_LOST,         /* it will not be completed: error says why */
 	ADU_SENT,         /* all of it is TCP's: data is the application's again */
@@ -220,9 +223,9 @@ struct adu_event {
 	struct adu_attr attr;
 };
 const char *adu_event_name(enum adu_event_kind);
-/* The next event. timeout_ms as poll(2)'s; it moves what can be moved both ways. 1; 0: none in that time; -1 with errno:
- * EINTR, or the connection's after ADU_ERROR was told. Beside poll_tcpu: call it until 0, then poll the descriptor
- * for POLLIN, and POLLOUT where adu_pending() says so, for adu_timeout() milliseconds. */
+/* The next event. timeout_ms as poll(2)'s; it moves what can be moved both ways. 1; 0: none in that time; -1 with
+ * errno: EINTR, or the connection's after ADU_ERROR was told. Beside poll_tcpu: call it until 0, then poll the
+ * descriptor for POLLIN, and POLLOUT where adu_pending() says so, for adu_timeout() milliseconds. */
 int adu_next(struct alf *, struct adu_event *, int timeout_ms);
 bool adu_pending(const struct alf *);
 int adu_timeout(const struct alf *);

@@ -194,7 +194,8 @@ static int add_part(struct alf *a, struct adu_out *adu, const void *part, size_t
 	return 0;
 }
 
-ssize_t adu_send_part(struct alf *a, int64_t *id, uint64_t total, const void *part, size_t len, const struct adu_attr *attr)
+ssize_t adu_send_part(struct alf *a, int64_t *id, uint64_t total, const void *part, size_t len,
+	const struct adu_attr *attr)
 {
 	struct adu_out l = like(NULL, 0, attr), *adu;
 	int64_t r;

@@ -75,7 +75,8 @@ uint32_t alf_chain_crc(const struct alf_run_state *run)
 	return le32toh(crc);
 }
 
-void alf_chain_begin(const struct alf *a, struct alf_run_state *run, const struct alf_way *way, const struct alf_begin *b)
+void alf_chain_begin(const struct alf *a, struct alf_run_state *run, const struct alf_way *way,
+	const struct alf_begin *b)
 {
 	uint8_t n[12];
 

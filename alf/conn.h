@@ -162,7 +162,7 @@ struct alf_region {
 struct alf_done {
 	struct adu_in *adu;
 	struct alf_region *region;
-	bool created, control, names, last; /* the ADU is new; it is a message; attr has come with it; its length is known now */
+	bool created, control, names, last; /* the ADU is new; it is a message; attr has come with it; so has its end */
 	struct adu_attr attr;
 	struct iovec to[ALF_PIECES_MAX]; /* where its bytes went */
 	int pieces;
@@ -251,8 +251,8 @@ void alf_control_next(struct alf *, struct alf_control *);
 /* again.c: ADUs that are made again. A place in the table, for one that begins; AGAIN_NONE: no memory. */
 uint32_t alf_again_new(struct alf *, const struct adu_out *);
 void alf_again_acked(struct alf *, uint64_t off);
-/* The regenerated data of a piece: len bytes from offset on, of the ADU at that place of the table, in alf.aside. false:
- * the application has not made them. */
+/* The regenerated data of a piece: len bytes from offset on, of the ADU at that place of the table, in alf.aside.
+ * false: the application has not made them. */
 bool alf_again_data(struct alf *, uint32_t place, uint64_t offset, size_t len);
 
 /* in.c */

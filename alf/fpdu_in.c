@@ -40,7 +40,8 @@ static bool is_marker(const struct alf *a, const struct alf_run *run, uint64_t p
 }
 
 /* n bytes at pos, without the markers among them. Returns the position behind, 0: a marker lies. */
-static uint64_t peel(const struct alf *a, const struct alf_run *run, uint64_t pos, uint64_t begin, uint8_t *to, size_t n)
+static uint64_t peel(const struct alf *a, const struct alf_run *run, uint64_t pos, uint64_t begin, uint8_t *to,
+	size_t n)
 {
 	while (n) {
 		size_t k = n;
@@ -307,7 +308,8 @@ static void take_back(struct alf *a, struct alf_done *d)
 	a->in.done_count--;
 }
 
-static ssize_t take_placed(struct alf *a, const struct alf_run *run, const struct fpdu *f, struct alf_done *d, uint16_t *sum)
+static ssize_t take_placed(struct alf *a, const struct alf_run *run, const struct fpdu *f, struct alf_done *d,
+	uint16_t *sum)
 {
 	struct alf_key next;
 	const struct alf_key *key = key_of(a, f, &next);

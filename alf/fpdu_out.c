@@ -7,8 +7,8 @@
  *
  * and markers. What stands around the data is a few bytes of C; markers in the data, and its share of the CRC, are the
  * chain's. Everything before the data is a multiple of 4 bytes and so is an FPDU; so a marker cuts no number, and words
- * of XDR are whole. The tag is a part of what DDP carries, so ULPDU_Length counts it; offsets do not: they count bytes as
- * the application has them. */
+ * of XDR are whole. The tag is a part of what DDP carries, so ULPDU_Length counts it; offsets do not: they count
+ * bytes as the application has them. */
 #include "alf/bytes.h"
 #include "alf/conn.h"
 #include "alf/crc32c.h"
@@ -87,8 +87,8 @@ static void plan_adu(const struct alf *a, const struct adu_out *adu, uint64_t of
 	p->seg = (struct ddp_segment){ .name_len = t->name_len, .total = ddp_total(adu->total),
 		.queue = DDP_ADUS, .msn = adu->msn };
 	p->seg.mo = p->first ? 0 : (uint32_t)(ddp_preface_len(t->name_len) + adu->done);
-	p->preface = (struct ddp_preface){ .total = (uint32_t)adu->total, .type = t->type, .recovery = t->recovery, .priority = t->priority,
-		.deadline_ms = (uint16_t)t->deadline_ms, .name_len = t->name_len, .name = t->name };
+	p->preface = (struct ddp_preface){ .total = (uint32_t)adu->total, .type = t->type, .recovery = t->recovery,
+		.priority = t->priority, .deadline_ms = (uint16_t)t->deadline_ms, .name_len = t->name_len, .name = t->name };
 	p->head = FPDU_LENGTH + DDP_UNTAGGED + (p->first ? ddp_preface_len(t->name_len) : 0);
 	p->number = (uint64_t)p->seg.msn << 32 | p->seg.mo;
 }

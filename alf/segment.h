@@ -33,8 +33,8 @@
  * Ours is what RFC 5041 leaves to the user of DDP: K, name length and total in RsvdULP, the same in each piece of an
  * ADU, so that one that comes before the first can be placed at its Message Offset less the preface; and the preface,
  * which is data to DDP. RsvdULP's first byte is as RDMAP (RFC 5040) has it in a Send and a Write: who looks on, and
- * knows RDMAP, finds nothing wrong. Of a message on the control queue its code stands in the place of the name length. Message Offsets count bytes as the application has them, whatever a chain makes of
- * them on the wire. */
+ * knows RDMAP, finds nothing wrong. Of a message on the control queue its code stands in the place of the name
+ * length. Message Offsets count bytes as the application has them, whatever a chain makes of them on the wire. */
 #ifndef ALF_SEGMENT_H
 #define ALF_SEGMENT_H
 

@@ -144,7 +144,8 @@ int tcpu_set_options(struct tcb *, const struct tcpu_options *);
 enum { TCPU_SEND_NOW = 1, TCPU_SEND_MORE = 2 };
 ssize_t tcpu_send(struct tcb *, const struct seam_source *source, unsigned how);
 /* Who makes bytes again that need not be kept (struct seam_source: again), from now on until the connection is closed:
- * inside any call that drives the engine. NULL: nobody; the connection ends with ESTALE if what was forgotten is lost. */
+ * inside any call that drives the engine. NULL: nobody; the connection ends with ESTALE if what was forgotten is
+ * lost. */
 void tcpu_source(struct tcb *, const struct seam_source *source);
 /* Gives what waits in the receive buffer to the sink. Returns the bytes taken; 0: end of stream;
  * -EAGAIN: nothing there, or the sink declined; -EMSGSIZE: the buffer is full, and that is not enough for a sink with

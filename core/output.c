@@ -89,7 +89,7 @@ static bool ends_piece(const struct tcb *c, const struct span *s)
 	return s->off % piece + s->len >= piece;
 }
 
-/* It is lost, and nobody has it any more. The user's timer ends the connection, which may be in the middle of anything. */
+/* It is lost, and nobody has it any more. The user's timer ends the connection, which is in the middle of something. */
 static const uint8_t *stale(struct tcb *c)
 {
 	c->stale = true;

@@ -112,7 +112,8 @@ int ioctl_tcpu(int fd, unsigned long request, int *arg);
  *   TCPK's ring. Its descriptors are not for the system's poll and epoll else, unless O_NONBLOCK or TCPU_THREAD is set;
  *   poll_tcpu is right).
  * IPPROTO_TCP: TCP_NODELAY, TCP_CORK, TCP_MAXSEG, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_USER_TIMEOUT,
- *   TCP_LINGER2, TCP_SYNCNT, TCP_QUICKACK, TCP_NOTSENT_LOWAT, TCP_CONGESTION, TCP_INFO (get; struct tcp_info as far as there is
+ *   TCP_LINGER2, TCP_SYNCNT, TCP_QUICKACK, TCP_NOTSENT_LOWAT, TCP_CONGESTION, TCP_INFO (get; struct tcp_info as far as
+ * there is
  *   something to say, the rest 0).
  * IPPROTO_TCPK: TCPU_THREAD (on or off, for the whole stack; it is never on by itself).
  * Set on a listener, an option counts for what it accepts. SO_SNDBUF after the first send, SO_RCVBUF and TCP_MAXSEG

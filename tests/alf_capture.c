@@ -1,5 +1,5 @@
-/* Writes what ALF puts on the wire into a capture file, for other eyes (tests/mpa.sh): ADUs of all kinds between two ends
- * in virtual time, with markers and CRC32C.
+/* Writes what ALF puts on the wire into a capture file, for other eyes (tests/mpa.sh): ADUs of all kinds between two
+ * ends in virtual time, with markers and CRC32C.
  *
  *	alf_capture FILE FPDUS LOSS	at least so many FPDUs from the first end; LOSS of a hundred packets is lost */
 #include "tests/alf_ends.h"

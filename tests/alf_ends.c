@@ -50,7 +50,8 @@ static void app(struct net *net, int peer, void *ctx)
 		net->app_wake_us = due_us;
 }
 
-void ends_open(struct ends *b, const struct net_config *config, const struct alf_profile *a, const struct alf_profile *c)
+void ends_open(struct ends *b, const struct net_config *config, const struct alf_profile *a,
+	const struct alf_profile *c)
 {
 	struct alf_profile profile[2] = { *a, *c };
 	struct tcb *tcb[2];

@@ -1,5 +1,5 @@
-/* What stands for a sender's TCP in tests of alf/: the bytes that a connection's source writes, laid end to end; and two
- * connections that have opened each other so. */
+/* What stands for a sender's TCP in tests of alf/: the bytes that a connection's source writes, laid end to end; and
+ * two connections that have opened each other so. */
 #ifndef TESTS_ALF_FLOW_H
 #define TESTS_ALF_FLOW_H
 

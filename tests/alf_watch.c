@@ -233,10 +233,30 @@ static void crc(const void *state, uint8_t *to)
 	memcpy(to, &c, sizeof c);
 }
 
-static size_t out_plain(void *s, uint8_t *d, const uint8_t *f, size_t n, uint8_t *t) { (void)t; return out(s, d, f, n, false); }
-static size_t out_marked(void *s, uint8_t *d, const uint8_t *f, size_t n, uint8_t *t) { (void)t; return out(s, d, f, n, true); }
-static size_t in_plain(void *s, uint8_t *d, const uint8_t *f, size_t n, uint8_t *t) { (void)t; return in(s, d, f, n, false); }
-static size_t in_marked(void *s, uint8_t *d, const uint8_t *f, size_t n, uint8_t *t) { (void)t; return in(s, d, f, n, true); }
+static size_t out_plain(void *s, uint8_t *d, const uint8_t *f, size_t n, uint8_t *t)
+{
+	(void)t;
+	return out(s, d, f, n, false);
+}
+
+static size_t out_marked(void *s, uint8_t *d, const uint8_t *f, size_t n, uint8_t *t)
+{
+	(void)t;
+	return out(s, d, f, n, true);
+}
+
+static size_t in_plain(void *s, uint8_t *d, const uint8_t *f, size_t n, uint8_t *t)
+{
+	(void)t;
+	return in(s, d, f, n, false);
+}
+
+static size_t in_marked(void *s, uint8_t *d, const uint8_t *f, size_t n, uint8_t *t)
+{
+	(void)t;
+	return in(s, d, f, n, true);
+}
+
 static int end_plain(void *s, uint8_t *d) { return end_out(s, d, false); }
 static int end_marked(void *s, uint8_t *d) { return end_out(s, d, true); }
 
@@ -249,8 +269,8 @@ static const struct ilp_param marker_params[] = { PARAM("watch.key", key), PARAM
 static const struct ilp_value no_values[] = { { 0 } };
 static const struct ilp_value values[] = { { "crc32c", 4, 0, 0, crc }, { 0 } };
 
-#define WAYS(name, loop) static const struct ilp_way name[] = { { "layered", "", 0, 0, { loop } }, { "tiled", "", 0, 0, \
-	{ loop } }, { "fused", "", 0, 0, { loop } }, { "streaming", "", 0, 0, { loop } } }
+#define WAYS(name, loop) static const struct ilp_way name[] = { { "layered", "", 0, 0, { loop } }, \
+	{ "tiled", "", 0, 0, { loop } }, { "fused", "", 0, 0, { loop } }, { "streaming", "", 0, 0, { loop } } }
 WAYS(ways_out_plain, out_plain);
 WAYS(ways_out_marked, out_marked);
 WAYS(ways_in_plain, in_plain);
@@ -260,7 +280,8 @@ WAYS(ways_in_marked, in_marked);
 	.state_size = sizeof(struct watch), .unit = 1, .block = 1, .keyed = true, .params = p, .values = v, .begin = begin, \
 	.associate = associate, .end = { e, end_in }, .sum = sum, .ways = { o, i }, .way_count = { 4, 4 } }
 static const struct ilp_chain plain = CHAIN("watch", plain_params, no_values, ways_out_plain, ways_in_plain, end_plain);
-static const struct ilp_chain with_crc = CHAIN("watch crc32c", crc_params, values, ways_out_plain, ways_in_plain, end_plain);
+static const struct ilp_chain with_crc = CHAIN("watch crc32c", crc_params, values, ways_out_plain, ways_in_plain,
+	end_plain);
 static const struct ilp_chain marked = CHAIN("watch mpa_marker crc32c", marker_params, values, ways_out_marked,
 	ways_in_marked, end_marked);
 

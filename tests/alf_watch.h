@@ -6,7 +6,8 @@
 #include "alf/alf.h"
 
 extern const struct alf_chains watch_chains;
-/* What was sealed since the last call: frames, and of them those under a nonce that had been used for the same before. */
+/* What was sealed since the last call: frames, and of them those under a nonce that had been used for the same
+ * before. */
 struct watch_count {
 	uint64_t sealed, again;
 };
