@@ -1,14 +1,14 @@
 /* Consistent Overhead Byte Stuffing (Cheshire and Baker, IEEE/ACM ToN 7 (2), 1999): for peers that find boundaries as
- * those of a serial line do. An ADU's data are stuffed, which leaves no zero in them and makes them longer by a byte for
- * every 254 and one; a zero ends the ADU.
+ * those of a serial line do. An ADU's data are stuffed, which leaves no zero in them and makes them longer by a byte
+ * for every 254 and one; a zero ends the ADU.
  *
  *	ADU	11 22 00 33		(nothing)	00
  *	wire	03 11 22 02 33 00	01 00		01 01 00
  *
  * A zero with nothing before it ends nothing, and may stand anywhere between ADUs. The stuffing is the chain's
- * (ilp/stages/cobs.lua), so that there is one of it, and what stands before and behind it in the chain, a conversion, the
- * sum of the segment, comes with it. A piece's length stands before the piece, so the chain holds as many as 254 bytes
- * back, and how long it writes is not known before: what may not fit goes by a buffer. */
+ * (ilp/stages/cobs.lua), so that there is one of it, and what stands before and behind it in the chain, a conversion,
+ * the sum of the segment, comes with it. A piece's length stands before the piece, so the chain holds as many as 254
+ * bytes back, and how much it writes is not known before: what may not fit goes by a buffer. */
 #include "alf/conn.h"
 
 #include "core/cksum.h"

@@ -1,6 +1,6 @@
-/* No framing: a peer that wants a stream of bytes. What ADUs hold goes out as it is, one behind the other, and no boundary
- * with it; an ADU of nothing cannot be sent. What comes is handed out as it comes, in ADUs of 1 to profile.adu_max bytes,
- * each of what is at hand. */
+/* No framing: a peer that wants a stream of bytes. What ADUs hold goes out as it is, one behind the other, and no
+ * boundary with it; an ADU of nothing cannot be sent. What comes is handed out as it comes, in ADUs of 1 to
+ * profile.adu_max bytes, each of what is at hand. */
 #include "alf/conn.h"
 
 #include <errno.h>
