@@ -37,8 +37,8 @@ extern const struct alf_framer alf_mpa;    /* untagged and tagged DDP in MPA: th
 extern const struct alf_framer alf_record; /* record marking, RFC 5531 section 11: ONC RPC over TCP */
 extern const struct alf_framer alf_cobs;   /* a zero ends an ADU, zeros in it are stuffed away by the chain, which must
 					    * have the stage cobs (Cheshire and Baker, 1999) [cobs_copy_sum] */
-extern const struct alf_framer alf_plain;  /* a stream of bytes: what comes is handed out as it comes, in ADUs of 1 to adu_max
-					    * bytes, whose boundaries mean nothing. The chain's unit must be a byte */
+extern const struct alf_framer alf_plain;  /* a stream of bytes: what comes is handed out as it comes, in ADUs of 1 to
+					    * adu_max bytes, whose boundaries mean nothing. The chain's unit must be a byte */
 
 /* ---- what an ADU says of itself ---- */
 

@@ -6,9 +6,9 @@
  *	wire	03 11 22 02 33 00	01 00		01 01 00
  *
  * A zero with nothing before it ends nothing, and may stand anywhere between ADUs. The stuffing is the chain's
- * (ilp/stages/cobs.lua), so that there is one of it, and what stands before and behind it in the chain, a
- * conversion, the sum of the segment, comes with it. A piece's length stands before the piece, so the chain holds as
- * many as 254 bytes back, and how long it writes is not known before: what may not fit goes by a buffer. */
+ * (ilp/stages/cobs.lua), so that there is one of it, and what stands before and behind it in the chain, a conversion,
+ * the sum of the segment, comes with it. A piece's length stands before the piece, so the chain holds as many as 254
+ * bytes back, and how much it writes is not known before: what may not fit goes by a buffer. */
 #include "alf/conn.h"
 
 #include "core/cksum.h"

@@ -162,7 +162,8 @@ struct alf_region {
 struct alf_done {
 	struct adu_in *adu;
 	struct alf_region *region;
-	bool created, control, names, last; /* the ADU is new; it is a message; attr has come with it; so has its end */
+	bool created, control, names; /* the ADU is new; it is a message; attr has come with it */
+	bool last;               /* the ADU ends with it: that is how long it is */
 	struct adu_attr attr;
 	struct iovec to[ALF_PIECES_MAX]; /* where its bytes went */
 	int pieces;

@@ -1,5 +1,5 @@
-/* ADUs as parts of a stream: alf/stream.h. All is taken from TCP's ring by show, where it is known to be good, and
- * is in order: nothing is undone. What has no credit stays there, so TCP's window holds the peer. */
+/* ADUs as parts of a stream: alf/stream.h. All is taken from TCP's ring by show, where it is known to be good, and is
+ * in order: nothing is undone. What has no credit stays there, so TCP's window holds the peer. */
 #include "alf/stream.h"
 #include "alf/conn.h"
 

@@ -1,6 +1,6 @@
 /* What framers without frames over holes share: ADUs stand in the stream one behind the other, as data and nothing
- * else. Who sends finishes one before the next begins; who receives takes the bytes in order, as they come, into an
- * ADU whose length is not known before its end. */
+ * else. Who sends finishes one before the next begins; who receives takes the bytes in order, as they come, into an ADU
+ * whose length is not known before its end. */
 #ifndef ALF_STREAM_H
 #define ALF_STREAM_H
 
@@ -31,10 +31,10 @@ void alf_stream_start(struct alf *, const struct adu_out *);
 /* An ADU's next n bytes of data through the chain, which ends with the last one. Returns what was written. */
 size_t alf_stream_write(struct alf *, struct adu_out *, uint8_t *dst, size_t n);
 
-/* An ADU begins, if none is under way; total UINT64_MAX: nobody knows. 0, -EAGAIN: no credit, -EBADMSG, -ENOMEM. */
+/* An ADU begins, if none is under way; total UINT64_MAX: nobody knows. 0; -EAGAIN: no credit; -EBADMSG, -ENOMEM. */
 int alf_stream_begin(struct alf *, uint64_t total);
-/* The n bytes at off, ALF_PIECE_MAX at most, are data of the ADU that has begun; ends: its last. 0; -EAGAIN: nothing
- * was taken; -EBADMSG, -ENOMEM. */
+/* The n bytes at off, ALF_PIECE_MAX at most, are data of the ADU that has begun; ends: its last. 0; -EAGAIN: nothing was
+ * taken; -EBADMSG, -ENOMEM. */
 int alf_stream_read(struct alf *, uint64_t off, const uint8_t *from, size_t n, bool ends);
 /* alf/framer.h: end. */
 int alf_stream_end(struct alf *);

@@ -337,6 +337,23 @@ local receiving = {
 	ordered = bytes(5) .. one .. alf_frame(0, { msn = 2 }, long) .. bytes(255, 0xcc, 0, 70, 0, 80),
 }
 
+-- ---- tests/fuzz/alf_stream.c: record marking (0), of words (1), COBS (2), plain (3); how it is cut; a stream ----
+local function fragment(text, last) return be32(#text + (last and 2 ^ 31 or 0)) .. text end
+local function stream(kind, text) return bytes(kind, 0x52) .. text end
+local streams = {
+	records = stream(0, fragment("one", true) .. fragment("", true) .. fragment("three", true)),
+	fragments = stream(0, fragment("on") .. fragment("") .. fragment("e", true) .. fragment("", false)),
+	too_long = stream(0, fragment(("x"):rep(600)) .. fragment("y", true)),
+	long = stream(0, fragment(("x"):rep(600), true):rep(5)),
+	endless = stream(0, be32(2 ^ 32 - 1) .. "x"),
+	words = stream(1, fragment("123") .. fragment("45678") .. fragment("9", true) .. fragment("abcd", true)),
+	header_cut = stream(0, fragment("one", true) .. bytes(0x80, 0)),
+	stuffed = stream(2, "\3ab\2c\0\0\1\0\1\1\0\255" .. ("z"):rep(254) .. "\1\0"),
+	stuffed_wrong = stream(2, "\5ab\0"),
+	stuffed_long = stream(2, ("\1"):rep(602) .. "\0"),
+	plain = stream(3, "GET / HTTP/1.0\r\n\r\n" .. ("y"):rep(1300)),
+}
+
 -- ---- the corpus ----
 local function read(path)
 	local file = io.open(path, "rb")
@@ -347,7 +364,7 @@ end
 
 local passed, failed = 0, 0
 for folder, seeds in pairs { segment = segments, option = options_of, icmp = words, ip = packets, script = scripts,
-	xdr = encodings, xdr_file = files, alf_wire = wires, alf = receiving } do
+	xdr = encodings, xdr_file = files, alf_wire = wires, alf = receiving, alf_stream = streams } do
 	for name, text in pairs(seeds) do
 		local path = corpus .. folder .. "/" .. name
 		if arg[1] == "--write" then
