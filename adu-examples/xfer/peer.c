@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #define ALIVE_US 1000000
@@ -22,11 +23,17 @@ enum status peer_nonsense(void)
 
 static enum status broken(struct peer *p)
 {
+	struct alf_stats stats = { 0 };
+
 	if (interrupted)
 		return INTERRUPTED;
 	p->broken = true;
 	if (errno == EAGAIN)
 		return complain(FAILED, "the peer has been silent for %u s", p->options->timeout_s);
+	if (p->alf)
+		alf_stats(p->alf, &stats);
+	if (errno == EBADMSG && stats.forgeries)
+		return complain(WRONG_KEY, "what comes is not authentic: the key is wrong, or somebody changes it on its way");
 	if (errno == EBADMSG)
 		return complain(FAILED, "the peer went away, or does not speak xfer");
 	if (errno == ESTALE)
@@ -34,10 +41,24 @@ static enum status broken(struct peer *p)
 	return complain(FAILED, "the connection broke: %s", strerror(errno));
 }
 
+/* Hook. A peer that has said nonsense gets a key as well: then it is told so. */
+static bool make_key(void *ctx, const struct alf_peer *said, uint8_t *key, uint8_t iv[12])
+{
+	const struct peer *p = ctx;
+	struct greeting theirs = { .version = 0 };
+
+	memcpy(&theirs, said->private_data, said->private_len < sizeof theirs ? said->private_len : sizeof theirs);
+	if (p->options->receive)
+		key_derive(p->options->key, theirs.salt, p->greeting.salt, key, iv);
+	else
+		key_derive(p->options->key, p->greeting.salt, theirs.salt, key, iv);
+	return true;
+}
+
 static enum status open_alf(struct peer *p, const struct alf_hooks *hooks)
 {
 	const struct options *o = p->options;
-	struct greeting mine = { .magic = MAGIC, .version = htobe32(VERSION) };
+	struct greeting *mine = &p->greeting;
 	struct alf_profile profile = {
 		.chain = o->chains,
 		.schedule = o->schedule,
@@ -50,12 +71,19 @@ static enum status open_alf(struct peer *p, const struct alf_hooks *hooks)
 		.credit = 2 * ENTRIES_MAX * (MESSAGE_MAX + ADU_COST),
 		.wanted = 1U << ADU_OPENED | 1U << ADU_PLACED | 1U << ADU_DELIVERED | 1U << ADU_ACKNOWLEDGED |
 			1U << ADU_ENDED | 1U << ADU_ERROR,
-		.private_data = &mine,
-		.private_len = sizeof mine,
+		.private_data = mine,
+		.private_len = sizeof *mine,
 		.hooks = *hooks,
 	};
 
-	snprintf(mine.chain, sizeof mine.chain, "%s", o->chain);
+	*mine = (struct greeting){ .magic = MAGIC, .version = htobe32(VERSION) };
+	snprintf(mine->chain, sizeof mine->chain, "%s", o->chain);
+	if (o->key_file) {
+		if (getrandom(mine->salt, sizeof mine->salt, 0) != sizeof mine->salt)
+			return complain(FAILED, "getrandom: %s", strerror(errno));
+		key_prove(o->key, !o->receive, mine->salt, mine->proof);
+		profile.hooks.key = make_key;
+	}
 	p->alf = alf_open(p->fd, &profile);
 	return p->alf ? OK : complain(FAILED, "chain %s: %s", o->chain, strerror(errno));
 }
@@ -65,6 +93,7 @@ static enum status greeted(struct peer *p)
 {
 	struct alf_peer said;
 	struct greeting g;
+	uint8_t proof[KEY_SALT];
 
 	if (!alf_peer(p->alf, &said) || said.private_len != sizeof g)
 		return peer_nonsense();
@@ -77,6 +106,11 @@ static enum status greeted(struct peer *p)
 	if (strcmp(g.chain, p->options->chain) != 0)
 		return complain(FAILED, "the other end's chain is %s, here it is %s: give both the same --chain",
 				g.chain, p->options->chain);
+	if (p->options->key_file) {
+		key_prove(p->options->key, p->options->receive, g.salt, proof);
+		if (memcmp(proof, g.proof, sizeof proof) != 0)
+			return complain(WRONG_KEY, "the key is wrong: the other end's is another");
+	}
 	return OK;
 }
 

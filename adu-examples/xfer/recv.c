@@ -15,8 +15,8 @@
 #define PARTING_BYTES (32U << 20) /* what a sender may have under way when it learns that it is over */
 
 struct receiver {
+	struct peer peer; /* first: peer_open */
 	const struct options *o;
-	struct peer peer;
 	struct progress progress;
 	struct incoming in[ENTRIES_MAX]; /* by number % ENTRIES_MAX */
 	uint32_t next, open;             /* the next entry's number; entries under way */

@@ -22,8 +22,8 @@ struct outgoing {
 };
 
 struct sender {
+	struct peer peer; /* first: peer_open */
 	const struct options *o;
-	struct peer peer;
 	struct progress progress;
 	struct walk walk;
 	struct outgoing *out; /* by number % ENTRIES_MAX */

@@ -47,11 +47,13 @@ enum adu_type { HELLO = 1, ENTRY, WANT, FRESH, END, DONE, BYE, ANSWER, GIVE_UP, 
 #define CHAIN_CLEAR "copy"
 #define CHAIN_KEYED "aes256_gcm_copy"
 #define CHAIN_NAME_MAX 48
+#define KEY_SALT 16
 /* What each end says of itself, in MPA's private data: on the wire as it stands, big-endian. */
 struct greeting {
 	char magic[8];
 	uint32_t version;
 	char chain[CHAIN_NAME_MAX]; /* ends with 0 */
+	uint8_t salt[KEY_SALT], proof[KEY_SALT]; /* with a key, else 0; the proof: that it is the same */
 };
 
 #define TEXT_MAX 256
@@ -81,6 +83,10 @@ enum status receive_files(const struct options *);
 
 /* key.c: 32 bytes or 64 hex digits. Complains. */
 enum status key_read(const char *file, uint8_t key[32]);
+/* That an end has the key, to who has it as well: it tells a mistake at once. */
+void key_prove(const uint8_t key[32], bool sender, const uint8_t salt[KEY_SALT], uint8_t proof[KEY_SALT]);
+/* A connection's key and IV, of both ends' salts. */
+void key_derive(const uint8_t key[32], const uint8_t *sender, const uint8_t *receiver, uint8_t to[32], uint8_t iv[12]);
 
 /* ---- wire.c: messages. What is read is a peer's, or of a file that anybody may have written. ---- */
 
@@ -133,11 +139,12 @@ struct peer {
 	int fd;
 	struct alf *alf;
 	bool broken;
+	struct greeting greeting;
 	uint64_t spoke_us; /* when it was told last that we live */
 };
 
 int peer_socket(const struct options *); /* -1 with errno */
-/* Until both ends have greeted one another, and agree. */
+/* Until both ends have greeted one another, and agree. The hooks' ctx begins with the peer. */
 enum status peer_open(struct peer *, const struct options *, int fd, const struct alf_hooks *);
 void peer_close(struct peer *);
 enum status peer_send(struct peer *, enum adu_type, const void *data, size_t len);
