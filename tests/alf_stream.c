@@ -117,7 +117,7 @@ static int64_t part(struct alf *a, int64_t id, uint64_t total, const void *data,
 START_TEST(parts)
 {
 	static const char *const wires[] = { "\0\0\0\4abcd\0\0\0\4efgh\x80\0\0\1i\x80\0\0\2no",
-		"\xa" "abcdefghi\0\3no\0", "abcdefghino" };
+		"\012abcdefghi\0\3no\0", "abcdefghino" };
 	static const size_t wire_lens[] = { 27, 15, 11 };
 	const struct alf_profile p = stream_profile(&stream_kinds[_i == 0 ? 0 : _i + 2]);
 	const struct adu_attr urgent = { .priority = 7 };
