@@ -122,8 +122,7 @@ int64_t flow_send(struct alf *a, const void *data, size_t len, const struct adu_
 
 struct alf_profile flow_profile(unsigned kind)
 {
-	static const char *const families[] = { "copy", "xdr_copy", "aes128_gcm_copy", "aes256_gcm_copy",
-		"chacha20_poly1305_copy" };
+	static const char *const families[] = { "copy", "xdr_copy", "aes256_gcm_copy" };
 	static const uint8_t key[32] = "a key for tests, of 32 bytes...", iv[12] = "twelve bytes";
 	struct alf_profile p = { .markers = true, .crc = true, .schedule = ILP_FUSED };
 

@@ -195,12 +195,8 @@ static const struct kind kinds[] = {
 	{ "xdr_crc32c_copy_sum", false, true, NULL, NULL },
 	{ "marker_crc32c_copy_sum", true, false, NULL, NULL },
 	{ "xdr_marker_crc32c_copy_sum", true, true, NULL, NULL },
-	{ "aes128_gcm_crc32c_copy_sum", false, false, "aes128_gcm", "AES-128-GCM" },
 	{ "aes256_gcm_crc32c_copy_sum", false, false, "aes256_gcm", "AES-256-GCM" },
-	{ "chacha20_poly1305_crc32c_copy_sum", false, false, "chacha20_poly1305", "ChaCha20-Poly1305" },
-	{ "aes128_gcm_marker_crc32c_copy_sum", true, false, "aes128_gcm", "AES-128-GCM" },
 	{ "aes256_gcm_marker_crc32c_copy_sum", true, false, "aes256_gcm", "AES-256-GCM" },
-	{ "chacha20_poly1305_marker_crc32c_copy_sum", true, false, "chacha20_poly1305", "ChaCha20-Poly1305" },
 };
 #define KINDS ((int)(sizeof kinds / sizeof kinds[0]))
 

@@ -1,7 +1,7 @@
 /* Writes what ALF puts on the wire into a capture file, for other eyes (tests/mpa.sh): ADUs of all kinds between two
  * ends in virtual time, with markers and CRC32C.
  *
- *	alf_capture FILE FPDUS LOSS	at least so many FPDUs from the first end; LOSS of a hundred packets is lost */
+ *	adus FILE FPDUS LOSS	at least so many FPDUs from the first end; LOSS of a hundred packets is lost */
 #include "tests/alf_ends.h"
 #include "tests/property.h"
 
@@ -87,7 +87,7 @@ static void event(struct end *e, const struct adu_event *ev)
 {
 	over += ev->kind == ADU_SENT;
 	if (ev->kind == ADU_ERROR) {
-		fprintf(stderr, "alf_capture: %s\n", strerror(ev->error));
+		fprintf(stderr, "adus: %s\n", strerror(ev->error));
 		exit(1);
 	}
 	if (ev->kind == ADU_COMPLETE)
@@ -106,7 +106,7 @@ int main(int argc, char **argv)
 	struct alf_profile p = flow_profile(0);
 
 	if (argc != 4 || !(file = fopen(argv[1], "wb"))) {
-		fprintf(stderr, "usage: alf_capture FILE FPDUS LOSS\n");
+		fprintf(stderr, "usage: adus FILE FPDUS LOSS\n");
 		return 2;
 	}
 	fpdus = strtoull(argv[2], NULL, 10);
@@ -120,7 +120,7 @@ int main(int argc, char **argv)
 	ends.end[0].turn = turn;
 	ends.end[0].event = ends.end[1].event = event;
 	if (!ends_run(&ends, done, 100000 * NET_S)) {
-		fprintf(stderr, "alf_capture: it stands still\n");
+		fprintf(stderr, "adus: it stands still\n");
 		return 1;
 	}
 	net_run(&ends.net, NET_S);
