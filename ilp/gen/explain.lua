@@ -46,11 +46,12 @@ local function passes(loops)
 end
 
 -- By how much what is counted may differ: how much longer data becomes by what is in it nobody has planned, and what
--- waits between strips that cut units may be looked at twice.
+-- waits between strips may be looked at twice, since they cut units, or since a sum counts what came at once.
 local function within(s, way)
 	local most = 1e-9
 	for _, segment in ipairs(way.segments) do
-		if s.tiled and #way.segments > 1 and 2048 % segment.unit ~= 0 then most = math.max(most, 0.1) end
+		local waits = 2048 % segment.unit ~= 0 or #segment.entry > 0
+		if s.tiled and #way.segments > 1 and waits then most = math.max(most, 0.1) end
 	end
 	for _, l in ipairs(s.loops) do
 		if l.alone and l.alone.kind == "stuff" then most = 1e9 end
