@@ -303,7 +303,7 @@ end
 -- Data comes to the same wherever it is cut.
 local function cuts(d, t)
 	local next, bytes, size = generator(5), {}, math.min(d.unit, d.bits / 8)
-	for i = 1, 3 * d.unit + 1 do bytes[i] = next() % 256 end
+	for i = 1, 2 * d.unit + 1 do bytes[i] = next() % 256 end
 	-- The accumulator after those from one place to another.
 	local function fold(acc, from, to)
 		for i = from, to, d.unit do
@@ -315,7 +315,7 @@ local function cuts(d, t)
 	end
 	local initial = t.accumulators(1, true)
 	local want = t.finish(fold(initial, 1, #bytes))
-	for cut = 1, d.unit + 1 do
+	for _, cut in ipairs { 1, d.unit / 2, d.unit - 1, d.unit + 1 } do
 		same(d, "last", t.finish(fold(fold(initial, 1, cut), cut + 1, #bytes)), want, "%d bytes cut off %d", cut, #bytes)
 	end
 end

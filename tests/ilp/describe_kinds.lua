@@ -173,7 +173,7 @@ do
 		change(reframe, " public = true,", ""))
 	stage_mistake("data decides the first mark", 10, "first gives 0x8 for the word",
 		"local t = { [99] = 8 }\n" .. change(reframe, "and_(s[1], 8)", "t[s[1]] or and_(s[1], 8)"))
-	stage_mistake("a last that is right at the end only", 12, "1 bytes cut off 25:",
+	stage_mistake("a last that is right at the end only", 12, "1 bytes cut off 17:",
 		broken(cut, "last = function(acc, w) return", "last = function(acc, w) acc = rotl(acc, 1) return"))
 	stage_mistake("a beginning of two words", 9, "what init returns is a table",
 		broken(cut, "return 7", "return { 7, 7 }"))
