@@ -281,6 +281,8 @@ static size_t put(struct alf *a, uint64_t off, uint8_t *dst, size_t cap, bool fi
 		advanced(a, adu, n, off + n);
 	else if (adu && first)
 		alf_drop(a, adu, CONTROL_CANCELLED, EMSGSIZE); /* a segment cannot hold header and name */
+	else if (!adu && !n && first)
+		alf_fail(a, EMSGSIZE); /* nor a message, and the peer waits for it */
 	return n;
 }
 

@@ -6,6 +6,7 @@
 #include "tests/sim_net.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <string.h>
 
 #define ADUS 7
@@ -240,6 +241,8 @@ int main(void)
 	Suite *suite = suite_create("order");
 	TCase *tc = tcase_create("orders");
 
+	mallopt(M_TRIM_THRESHOLD, 1 << 26); /* a hundred thousand connections one after the other */
+	mallopt(M_MMAP_THRESHOLD, 1 << 26);
 	tcase_add_loop_test(tc, every_order, 0, FLOW_KINDS);
 	tcase_add_loop_test(tc, every_order_of_pieces, 0, FLOW_KINDS);
 	suite_add_tcase(suite, tc);

@@ -179,6 +179,7 @@ START_TEST(every_bit)
 		in = alf_new(&q);
 		pair.end[1] = in;
 		pair.flow[0].shown = pair.flow[1].shown = pair.flow[1].len = 0;
+		pair.flow[1].segments = 0;
 		pair.flow[0].bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		/* The request; our reply; then the rest. */
 		const uint8_t *bytes[2] = { pair.flow[0].bytes, NULL };

@@ -4,8 +4,9 @@
  *	adus FILE FPDUS LOSS	at least so many FPDUs from the first end; LOSS of a hundred packets is lost */
 #include "tests/alf_ends.h"
 #include "tests/property.h"
+#include "tests/run.h"
 
-#include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,8 +78,7 @@ static void turn(struct end *e)
 		struct adu_out like = { .own = { data, len }, .total = len, .here = len, .tagged = rnd(&dice, 8) == 0, .stag = 9 };
 		like.attr = (struct adu_attr){ .type = (uint8_t)queued, .name_len = (uint8_t)rnd(&dice, ADU_NAME_MAX + 1),
 			.priority = (uint8_t)rnd(&dice, 3) };
-		if (alf_queue(e->alf, &like, NULL) < 0)
-			abort();
+		ck_assert_int_gt(alf_queue(e->alf, &like, NULL), 0);
 		queued++;
 	}
 }
@@ -86,10 +86,8 @@ static void turn(struct end *e)
 static void event(struct end *e, const struct adu_event *ev)
 {
 	over += ev->kind == ADU_SENT;
-	if (ev->kind == ADU_ERROR) {
-		fprintf(stderr, "adus: %s\n", strerror(ev->error));
-		exit(1);
-	}
+	if (ev->kind == ADU_ERROR)
+		ck_abort_msg("%s", strerror(ev->error));
 	if (ev->kind == ADU_COMPLETE)
 		alf_forget(e->alf, alf_in_find(e->alf, ev->id));
 }
@@ -99,32 +97,46 @@ static bool done(struct ends *b)
 	return b->end[0].alf->stats.fpdus_out >= fpdus && over == queued;
 }
 
-int main(int argc, char **argv)
+static const char *path;
+static double loss;
+
+START_TEST(written)
 {
-	struct link_sim_path path = { .delay_us = 1000 };
-	struct net_config config = { .seed = 1 };
+	struct link_sim_path road = { .delay_us = 1000, .loss = loss };
+	struct net_config config = { .seed = 1, .path = { road, road } };
 	struct alf_profile p = flow_profile(0);
 
-	if (argc != 4 || !(file = fopen(argv[1], "wb"))) {
-		fprintf(stderr, "usage: adus FILE FPDUS LOSS\n");
-		return 2;
-	}
-	fpdus = strtoull(argv[2], NULL, 10);
-	path.loss = atof(argv[3]) / 100;
-	config.path[0] = config.path[1] = path;
+	file = fopen(path, "wb");
+	ck_assert_msg(file, "%s: %s", path, strerror(errno));
 	flow_fill(data, sizeof data, 1);
 	header();
 	ends_open(&ends, &config, &p, &p);
-	adu_expose(ends.end[1].alf, 9, region, sizeof region);
+	ck_assert_int_eq(adu_expose(ends.end[1].alf, 9, region, sizeof region), 0);
 	link_sim_tap(ends.net.sim, tap, NULL);
 	ends.end[0].turn = turn;
 	ends.end[0].event = ends.end[1].event = event;
-	if (!ends_run(&ends, done, 100000 * NET_S)) {
-		fprintf(stderr, "adus: it stands still\n");
-		return 1;
-	}
+	ck_assert(ends_run(&ends, done, 100000 * NET_S));
 	net_run(&ends.net, NET_S);
 	printf("%llu FPDUs\n", (unsigned long long)ends.end[0].alf->stats.fpdus_out);
 	ends_close(&ends);
-	return fclose(file) != 0;
+	ck_assert_int_eq(fclose(file), 0);
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+	Suite *suite = suite_create("adus");
+	TCase *tc = tcase_create("adus");
+
+	if (argc != 4) {
+		fprintf(stderr, "usage: adus FILE FPDUS LOSS\n");
+		return 2;
+	}
+	path = argv[1];
+	fpdus = strtoull(argv[2], NULL, 10);
+	loss = atof(argv[3]) / 100;
+	tcase_add_test(tc, written);
+	tcase_set_timeout(tc, 600);
+	suite_add_tcase(suite, tc);
+	return run_tests(srunner_create(suite));
 }
