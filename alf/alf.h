@@ -119,6 +119,8 @@ struct alf_profile {
 	enum ilp_schedule schedule;      /* ILP_FUSED, or a twin to compare with; each end its own */
 	bool initiator;                  /* exactly one end: sends MPA's request, and keeps both directions' nonces apart */
 	bool markers, crc;               /* MPA: wants markers in what the peer sends; wants CRC32C in both directions */
+	bool unpacked;                   /* MPA: no two FPDUs in a segment, and what else Wireshark expects; else small ones
+					  * share one */
 	bool ordered;                    /* ADUs are delivered in the order in which they began */
 	/* Of a chain with AEAD (RFC 5116): the key (copied), 16 or 32 bytes, fresh for this connection, and an IV of 12
 	 * bytes; NULLs: hooks.key. How both ends agree on them is the application's business. */

@@ -107,6 +107,14 @@ static void plan_message(struct alf *a, struct plan *p)
 	p->number = (uint64_t)p->seg.msn << 32;
 }
 
+/* Wireshark (4.0) counts a marker too many in an FPDU that ends where the next one begins. */
+static bool ends_at_marker(const struct alf *a, const struct writer *w, const struct plan *p)
+{
+	uint32_t ulpdu = (uint32_t)(p->head - FPDU_LENGTH + p->data + a->seal);
+
+	return w->markers && fpdu_behind(true, w->begin, fpdu_content(ulpdu)) % FPDU_EVERY == 0;
+}
+
 /* How much data goes into the frame. false: not even what stands around it fits. */
 static bool fit(const struct alf *a, const struct adu_out *adu, const struct writer *w, size_t cap, struct plan *p)
 {
@@ -122,6 +130,8 @@ static bool fit(const struct alf *a, const struct adu_out *adu, const struct wri
 	if (adu->here < adu->total && left <= room)
 		left -= left % chain->unit; /* no word is cut: what is over goes with the next part */
 	p->data = alf_cut(chain, adu->done, left, room);
+	if (a->profile.unpacked && p->data > FPDU_MARKER && ends_at_marker(a, w, p))
+		p->data = alf_cut(chain, adu->done, left, p->data - FPDU_MARKER);
 	p->seg.last = adu->done + p->data == adu->total;
 	return p->data || p->first || p->seg.last;
 }

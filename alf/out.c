@@ -260,7 +260,7 @@ static size_t put(struct alf *a, uint64_t off, uint8_t *dst, size_t cap, bool fi
 	if (!adu && !control)
 		return 0;
 	/* Behind another, only what is whole then: each piece costs a header. */
-	if (!first && (cap < PACK_MIN || (adu && adu->here - adu->done > cap - PACK_MIN)))
+	if (!first && (a->profile.unpacked || cap < PACK_MIN || (adu && adu->here - adu->done > cap - PACK_MIN)))
 		return 0;
 	if (adu && !adu->begun && !adu->tagged)
 		adu->msn = a->out.msn[0];

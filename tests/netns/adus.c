@@ -106,6 +106,7 @@ START_TEST(written)
 	struct net_config config = { .seed = 1, .path = { road, road } };
 	struct alf_profile p = flow_profile(0);
 
+	p.unpacked = true;
 	file = fopen(path, "wb");
 	ck_assert_msg(file, "%s: %s", path, strerror(errno));
 	flow_fill(data, sizeof data, 1);
