@@ -2,18 +2,11 @@
 #ifndef ILP_LOADING_H
 #define ILP_LOADING_H
 
+#include "ilp/lua.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/* The text that the caller gets. */
-struct ilp_why {
-	char *text;
-	size_t size;
-};
-
-/* Says why, in place of what was said before, on one line; returns error. */
-int ilp_why(struct ilp_why *, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Bytes on the heap. */
 struct ilp_blob {
