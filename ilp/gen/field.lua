@@ -4,15 +4,25 @@ local sandbox = require "gen.sandbox"
 
 local M = {}
 
+-- Where words stand that something is given to: the lines that begin with them, and those where they stand behind others.
+local function index(text)
+	local lines, n = { first = {}, behind = {}, start = 1 }, 0
+	for line in (text .. "\n"):gmatch("(.-)\n") do
+		n = n + 1
+		if line:match("^return ") then lines.start = n end
+		local word = line:match("^%s*([%w_]+)%s*=")
+		if word then lines.first[word] = lines.first[word] or n end
+		for other in line:gsub("%-%-.*", ""):gmatch("[{,;]%s*([%w_]+)%s*=") do
+			lines.behind[other] = lines.behind[other] or n
+		end
+	end
+	return lines
+end
+
 -- The line on which a field is given; else that on which the description begins.
 function M.line(d, field)
-	local n, first = 0, 1
-	for text in (d.text .. "\n"):gmatch("(.-)\n") do
-		n = n + 1
-		if text:match("^%s*([%w_]+)%s*=") == field then return n end
-		if text:match("^return ") then first = n end
-	end
-	return first
+	d.lines = d.lines or index(d.text)
+	return d.lines.first[field] or d.lines.behind[field] or d.lines.start
 end
 
 -- The line on which the word stands in quotes.
@@ -129,8 +139,9 @@ function M.check_integer(d, name, least, most, what)
 	end
 end
 
--- Runs the description file, whose last word must be `return KIND { … }`. nil: there is no such file.
-function M.load(file, kind, names)
+-- Runs the description file, whose last word must be `return KIND { … }`, and which may use these names besides, known in
+-- a few words. nil: there is no such file.
+function M.load(file, kind, names, known)
 	local tag = {}
 	local env = { [kind] = function(fields)
 		if type(fields) ~= "table" then
@@ -140,7 +151,7 @@ function M.load(file, kind, names)
 		return { tag = tag, fields = fields }
 	end }
 	for name, f in pairs(names) do env[name] = f end
-	local value, text = sandbox.load(file, env)
+	local value, text = sandbox.load(file, env, known)
 	if not text then return nil end
 	if type(value) ~= "table" or rawget(value, "tag") ~= tag then
 		sandbox.fail(file, 1, "the file returns %s, expected `return %s { … }`; add it at the end",

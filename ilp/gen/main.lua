@@ -26,17 +26,10 @@ local isa_table = require "gen.isa"
 local files = require "gen.files"
 
 local M = {}
+local complaints = sandbox.complaints
 
 -- Little of what makes text is compiled to good purpose; the oracle's is (test.lua).
 jit.off()
-
--- Calls f; a complaint about a description comes back as nil and its text. Other errors are ours and go on.
-local function complaints(f, ...)
-	local result = { pcall(f, ...) }
-	if result[1] then return unpack(result, 2, table.maxn(result)) end
-	if type(result[2]) == "table" and result[2].complaint then return nil, result[2].complaint end
-	error(result[2], 0)
-end
 
 -- A chain's file, and the folders in which its stages are looked for: stages/ beside it, or beside its folder where
 -- that is called chains/ (no other: what stands above a chain's folder may be anybody's); and ours.

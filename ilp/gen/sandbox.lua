@@ -25,6 +25,14 @@ function M.fail(file, line, what, ...)
 	error({ complaint = string.format("%s:%d: %s", file, line, what) }, 0)
 end
 
+-- Calls f; a complaint about a description comes back as nil and its text. Other errors are ours and go on.
+function M.complaints(f, ...)
+	local result = { pcall(f, ...) }
+	if result[1] then return unpack(result, 2, table.maxn(result)) end
+	if type(result[2]) == "table" and result[2].complaint then return nil, result[2].complaint end
+	error(result[2], 0)
+end
+
 -- Where the description is: as the hook saw it, or, where none looks at lines, as the stack tells.
 local function here()
 	local level, info = 2
@@ -172,7 +180,7 @@ local function remove(t, ...)
 	return v
 end
 
-local function environment(file, names)
+local function environment(names, known)
 	local env = {
 		ipairs = ipairs, unpack = unpack, -- no pairs: its order may differ from run to run
 		math = { floor = math.floor, min = math.min, max = math.max },
@@ -182,8 +190,7 @@ local function environment(file, names)
 	for name, value in pairs(names) do env[name] = value end
 	return setmetatable(env, {
 		__index = function(_, name)
-			M.fail_here("unknown name '%s', expected a local or a word operation (ilp/gen/ops.lua); declare or correct it",
-				tostring(name))
+			M.fail_here("unknown name '%s', expected a local or %s; declare or correct it", tostring(name), known)
 		end,
 		__newindex = function(_, name)
 			M.fail_here("'%s' is assigned as a global, expected a local; write `local %s`", tostring(name), tostring(name))
@@ -253,8 +260,9 @@ local function read(file)
 	return text
 end
 
--- Runs a description file whose environment holds names besides; returns its value and its text. nil: no such file.
-function M.load(file, names)
+-- Runs a description file whose environment holds names besides, known in a few words; returns its value and its text.
+-- nil: no such file.
+function M.load(file, names, known)
 	local text = read(file)
 	if not text then return nil end
 	if text:sub(1, 1) == "\27" then
@@ -270,7 +278,7 @@ function M.load(file, names)
 	end
 	check_joins(file, chunk)
 	jit.off(chunk, true)
-	setfenv(chunk, environment(file, names))
+	setfenv(chunk, environment(names, known or "a word operation (ilp/gen/ops.lua)"))
 	return M.run(file, 1, chunk), text
 end
 

@@ -84,7 +84,7 @@ stage_mistake("unknown field that is a pattern", 1, "unknown field '('", map("\t
 stage_mistake("compiled", 1, "compiled Lua", string.dump(loadstring("return 1")))
 
 stage_mistake("fold missing join", 1, "expected join() and no last()", (FOLD:gsub("\tjoin.*\n\tend,\n", "")))
-stage_mistake("a keyed fold that is joined", 1, "params with tail \"zero\", expected none",
+stage_mistake("a keyed fold that is joined", 5, "params with tail \"zero\", expected none",
 	(FOLD:gsub("unit = 4,", 'unit = 4, params = { { "key", 8 } }, begin = function(p) return { p.key[1] } end,')))
 stage_mistake("step no word", 8, "what step returns is a boolean", fold("return xor(acc, w)", "return true"))
 stage_mistake("order of bytes in a lane", 8, "expected big32() or little32()", fold("xor(acc, w)", "xor(acc, big(w))"))
