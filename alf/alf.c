@@ -32,7 +32,7 @@ int alf_family(const char *name, struct alf_chains *out)
 	return out->plain && out->crc && out->marker ? 0 : -ENOENT;
 }
 
-static void complete(struct alf_profile *p)
+void alf_complete(struct alf_profile *p)
 {
 	const uint32_t all = (1U << ADU_EVENTS) - 1;
 
@@ -53,24 +53,32 @@ static bool fits(const struct alf_framer *framer, const struct ilp_chain *chain,
 	return framer->fits ? framer->fits(chain) : chain->associate || markers || chain->keeps;
 }
 
-static int check(struct alf *a)
+int alf_ways(struct alf_way way[3], const struct alf_profile *p)
 {
-	const struct alf_profile *p = &a->profile;
 	const struct ilp_chain *const chains[] = { p->chain.plain, p->chain.crc, p->chain.marker };
 	const int count = p->framer->stream ? 1 : 3;
 	int e = 0;
 
+	for (int i = 0; i < count && !e; i++)
+		e = chains[i] && fits(p->framer, chains[i], i == 2) ?
+			alf_way_of(&way[i], chains[i], p->schedule, i == 2, i > 0) : -EINVAL;
+	for (int i = 1; i < count && !e; i++)
+		e = !way[i].key != !way[0].key ? -EINVAL : 0;
+	return e;
+}
+
+static int check(struct alf *a)
+{
+	const struct alf_profile *p = &a->profile;
+
 	if (p->private_len > ALF_PRIVATE_MAX || p->schedule < 0 || p->schedule >= ILP_SCHEDULES ||
 		p->adu_max > UINT64_MAX / 4 || p->credit < p->adu_max + ADU_COST)
 		return -EINVAL;
-	for (int i = 0; i < count && !e; i++)
-		e = chains[i] && fits(p->framer, chains[i], i == 2) ?
-			alf_way_of(&a->way[i], chains[i], p->schedule, i == 2, i > 0) : -EINVAL;
-	if (e || !a->way[0].chain)
+	if (p->recovery > ADU_SUPERSEDE || p->deadline_ms > ADU_DEADLINE_MAX ||
+		(p->recovery == ADU_RECOMPUTE && (!p->hooks.regenerate || !p->framer->again)))
 		return -EINVAL;
-	for (int i = 1; i < 3; i++)
-		if (a->way[i].chain && !a->way[i].key != !a->way[0].key)
-			return -EINVAL;
+	if (alf_ways(a->way, p))
+		return -EINVAL;
 	a->key_len = a->way[0].key ? (uint8_t)a->way[0].key->size : 0;
 	a->seal = a->key_len ? 16 : 0;
 	if (!p->key != !p->iv || a->key_len > sizeof a->out.key.key)
@@ -119,7 +127,7 @@ struct alf *alf_new(const struct alf_profile *profile)
 	memset(a, 0, sizeof *a);
 	a->fd = -1;
 	a->profile = *profile;
-	complete(&a->profile);
+	alf_complete(&a->profile);
 	a->framer = a->profile.framer;
 	e = check(a);
 	if (!e)

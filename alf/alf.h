@@ -58,10 +58,10 @@ struct adu_attr {
 	uint8_t name_len;
 	uint8_t type;               /* the application's; in clear, authenticated */
 	uint8_t priority;           /* 0 to ADU_PRIORITIES - 1, the most urgent */
-	uint8_t recovery;           /* enum adu_recovery */
-	uint32_t deadline_ms;       /* from adu_send on, 0: none, ADU_DEADLINE_MAX at most. What is not sent then never is
-				     * (ADU_EXPIRED). The receiver counts from the first byte's arrival: what is not whole
-				     * then is late (KEEP, RECOMPUTE) or lost (TOLERATE, SUPERSEDE) */
+	uint8_t recovery;           /* enum adu_recovery; ADU_KEEP: as the profile says */
+	uint32_t deadline_ms;       /* from adu_send on, ADU_DEADLINE_MAX at most; 0: as the profile says. What is not sent
+				     * then never is (ADU_EXPIRED). The receiver counts from the first byte's arrival: what
+				     * is not whole then is late (KEEP, RECOMPUTE) or lost (TOLERATE, SUPERSEDE) */
 	bool late;                  /* set by the library: it was whole after its deadline only */
 };
 
@@ -113,6 +113,7 @@ struct alf_hooks {
 	void *ctx;
 };
 
+/* A file may say all of it that is no secret and no code: alf/profile.h. */
 struct alf_profile {
 	const struct alf_framer *framer; /* NULL: alf_mpa */
 	struct alf_chains chain;         /* NULLs: those of "copy" */
@@ -137,6 +138,8 @@ struct alf_profile {
 	const void *private_data;        /* MPA: the application's, for the peer, copied; ALF_PRIVATE_MAX bytes at most */
 	uint16_t private_len;
 	struct alf_hooks hooks;
+	uint8_t recovery;                /* of ADUs that ask for none but ADU_KEEP [ADU_KEEP] */
+	uint32_t deadline_ms;            /* of ADUs that have none [none] */
 	const char *congestion;          /* TCP's congestion control; NULL: as it is */
 	bool quickack;                   /* no ACK is delayed */
 };
@@ -146,7 +149,8 @@ struct alf_profile {
 /* Over a connected descriptor of TCPU, which stays the caller's; nothing may have been sent on it. One thread at a
  * time. Sets TCP_NODELAY and TCP_NOTSENT_LOWAT. The start-up frames are exchanged inside the calls that follow. NULL
  * with errno: EINVAL (a chain that does not fit framer or options; key or iv missing, or not wanted; private data
- * too long; out of range), ENOENT (congestion), ENOMEM. */
+ * too long; ADU_RECOMPUTE without regenerate, or with a framer other than MPA; out of range), ENOENT (congestion),
+ * ENOMEM. */
 struct alf *alf_open(int fd, const struct alf_profile *);
 /* What is queued and not sent is dropped. Wipes keys and frees. The descriptor stays open. NULL is fine. */
 void alf_close(struct alf *);

@@ -140,22 +140,29 @@ static int64_t send_like(struct alf *a, const struct adu_out *like)
 	return id;
 }
 
-static struct adu_out like(const void *data, size_t len, const struct adu_attr *attr)
+static struct adu_out like(const struct alf *a, const void *data, size_t len, const struct adu_attr *attr)
 {
-	return (struct adu_out){ .own = { (void *)(uintptr_t)data, len }, .total = len,
-		.attr = attr ? *attr : (struct adu_attr){ .name_len = 0 } };
+	struct adu_out l = { .own = { (void *)(uintptr_t)data, len }, .total = len };
+
+	if (attr)
+		l.attr = *attr;
+	if (!l.attr.recovery)
+		l.attr.recovery = a->profile.recovery;
+	if (!l.attr.deadline_ms)
+		l.attr.deadline_ms = a->profile.deadline_ms;
+	return l;
 }
 
 int64_t adu_send(struct alf *a, const void *data, size_t len, const struct adu_attr *attr)
 {
-	const struct adu_out l = like(data, len, attr);
+	const struct adu_out l = like(a, data, len, attr);
 
 	return send_like(a, &l);
 }
 
 int64_t adu_sendv(struct alf *a, const struct iovec *pieces, int n, const struct adu_attr *attr)
 {
-	struct adu_out l = like(NULL, 0, attr);
+	struct adu_out l = like(a, NULL, 0, attr);
 
 	if (n < 0 || n > IOV_MAX)
 		return fail(-EINVAL);
@@ -170,7 +177,7 @@ int64_t adu_sendv(struct alf *a, const struct iovec *pieces, int n, const struct
 
 int64_t adu_put(struct alf *a, uint32_t stag, uint64_t to, const void *data, size_t len, const struct adu_attr *attr)
 {
-	struct adu_out l = like(data, len, attr);
+	struct adu_out l = like(a, data, len, attr);
 
 	l.tagged = true;
 	l.stag = stag;
@@ -197,7 +204,7 @@ static int add_part(struct alf *a, struct adu_out *adu, const void *part, size_t
 ssize_t adu_send_part(struct alf *a, int64_t *id, uint64_t total, const void *part, size_t len,
 	const struct adu_attr *attr)
 {
-	struct adu_out l = like(NULL, 0, attr), *adu;
+	struct adu_out l = like(a, NULL, 0, attr), *adu;
 	int64_t r;
 	int e;
 

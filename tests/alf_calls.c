@@ -272,6 +272,9 @@ START_TEST(refused_profiles)
 	REFUSED(p.chain.plain = ilp_find("chacha20_copy_sum"), EINVAL);
 	REFUSED(p.private_len = ALF_PRIVATE_MAX + 1, EINVAL);
 	REFUSED(p.adu_max = 1000; p.credit = 1000, EINVAL);
+	REFUSED(p.recovery = ADU_RECOMPUTE, EINVAL);
+	REFUSED(p.recovery = ADU_SUPERSEDE + 1, EINVAL);
+	REFUSED(p.deadline_ms = ADU_DEADLINE_MAX + 1, EINVAL);
 	REFUSED(p.congestion = "nonesuch", ENOENT);
 	REFUSED(p.schedule = ILP_SCHEDULES, EINVAL);
 	p = good;
@@ -279,6 +282,39 @@ START_TEST(refused_profiles)
 	ck_assert_int_eq(errno, EBADF);
 	ck_assert_int_eq(alf_family("nonesuch_copy", &p.chain), -ENOENT);
 	ck_assert_int_eq(alf_family("x", &p.chain), -ENOENT);
+	close_tcpu(fd[0]);
+	close_tcpu(fd[1]);
+}
+END_TEST
+
+/* ADUs that do not say otherwise have the profile's recovery and deadline. Nobody answers, so all of them wait. */
+START_TEST(said_by_profile)
+{
+	const struct adu_attr own = { .recovery = ADU_TOLERATE, .deadline_ms = 9000 }, other = { .priority = 0, .type = 1 };
+	static const struct { uint8_t recovery; uint32_t deadline_ms; } is[] = { { ADU_SUPERSEDE, 60000 },
+		{ ADU_TOLERATE, 9000 }, { ADU_SUPERSEDE, 60000 }, { ADU_SUPERSEDE, 60000 }, { ADU_SUPERSEDE, 60000 } };
+	struct alf_profile p = flow_profile(0);
+	unsigned n = 0;
+	int64_t id = 0;
+	int fd[2];
+
+	connected(fd);
+	p.recovery = ADU_SUPERSEDE;
+	p.deadline_ms = 60000;
+	struct alf *a = alf_open(fd[0], &p);
+	ck_assert_ptr_nonnull(a);
+	ck_assert_int_gt(adu_send(a, data, 100, NULL), 0);
+	ck_assert_int_gt(adu_send(a, data, 100, &own), 0);
+	ck_assert_int_gt(adu_sendv(a, &(struct iovec){ data, 9 }, 1, &other), 0);
+	ck_assert_int_gt(adu_put(a, 1, 0, data, 100, NULL), 0);
+	ck_assert_int_eq(adu_send_part(a, &id, 1000, data, 100, NULL), 100);
+	for (const struct adu_out *adu = a->out.queue[0].first; adu; adu = adu->next, n++) {
+		ck_assert_uint_lt(n, sizeof is / sizeof *is);
+		ck_assert_uint_eq(adu->attr.recovery, is[n].recovery);
+		ck_assert_uint_eq(adu->attr.deadline_ms, is[n].deadline_ms);
+	}
+	ck_assert_uint_eq(n, sizeof is / sizeof *is);
+	alf_close(a);
 	close_tcpu(fd[0]);
 	close_tcpu(fd[1]);
 }
@@ -331,6 +367,7 @@ int main(void)
 	tcase_add_test(tc, no_room);
 	tcase_add_test(tc, patience);
 	tcase_add_test(tc, refused_profiles);
+	tcase_add_test(tc, said_by_profile);
 	tcase_add_test(tc, greetings);
 	suite_add_tcase(suite, tc);
 	return run_tests(srunner_create(suite));
