@@ -59,9 +59,9 @@ struct adu_attr {
 	uint8_t type;               /* the application's; in clear, authenticated */
 	uint8_t priority;           /* 0 to ADU_PRIORITIES - 1, the most urgent */
 	uint8_t recovery;           /* enum adu_recovery; ADU_KEEP: as the profile says */
-	uint32_t deadline_ms;       /* from adu_send on, ADU_DEADLINE_MAX at most; 0: as the profile says. What is not sent
-				     * then never is (ADU_EXPIRED). The receiver counts from the first byte's arrival: what
-				     * is not whole then is late (KEEP, RECOMPUTE) or lost (TOLERATE, SUPERSEDE) */
+	uint32_t deadline_ms;       /* from adu_send on, ADU_DEADLINE_MAX at most; 0: as the profile says. What is not
+				     * sent then never is (ADU_EXPIRED). The receiver counts from the first byte's arrival:
+				     * what is not whole then is late (KEEP, RECOMPUTE) or lost (TOLERATE, SUPERSEDE) */
 	bool late;                  /* set by the library: it was whole after its deadline only */
 };
 

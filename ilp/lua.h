@@ -32,8 +32,8 @@ struct ilp_lua {
 	double instructions;
 	bool flag;
 	size_t memory_max;             /* bytes that all of it may have */
-	/* What it returns, a table and a text, is looked at here, as long as this runs. 0 or a negative errno, with why;
-	 * -EPROTO needs none. It does not return where memory ends: what it has made hangs on ctx. */
+	/* What it returns, a table and a text, is looked at here, as long as this runs. 0 or a negative errno, with
+	 * why; -EPROTO needs none. It does not return where memory ends: what it has made hangs on ctx. */
 	int (*take)(struct lua_State *, void *ctx);
 	void *ctx;
 };

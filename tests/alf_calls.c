@@ -290,7 +290,7 @@ END_TEST
 /* ADUs that do not say otherwise have the profile's recovery and deadline. Nobody answers, so all of them wait. */
 START_TEST(said_by_profile)
 {
-	const struct adu_attr own = { .recovery = ADU_TOLERATE, .deadline_ms = 9000 }, other = { .priority = 0, .type = 1 };
+	const struct adu_attr own = { .recovery = ADU_TOLERATE, .deadline_ms = 9000 }, other = { .type = 1 };
 	static const struct { uint8_t recovery; uint32_t deadline_ms; } is[] = { { ADU_SUPERSEDE, 60000 },
 		{ ADU_TOLERATE, 9000 }, { ADU_SUPERSEDE, 60000 }, { ADU_SUPERSEDE, 60000 }, { ADU_SUPERSEDE, 60000 } };
 	struct alf_profile p = flow_profile(0);

@@ -9,6 +9,7 @@ cd "$(dirname "$0")/.."
 public=$(sed -n "s/^Core's public headers: //p" ARCHITECTURE.md | grep -oE '[a-z0-9_]+\.h' | sed 's|^|core/|' | xargs)
 public=${public// /|}
 links='core/link/(tun|tcpk)\.h' # which an application opens itself
+adus='alf/(alf|profile)\.h'
 
 # allowed FILE: an extended expression of what it may include.
 allowed() {
@@ -18,7 +19,7 @@ allowed() {
 	ilp/ilp.h) echo 'ilp/run\.h' ;;
 	ilp/load.h | ilp/choose.h) echo 'ilp/ilp\.h' ;;
 	ilp/model.h) echo 'ilp/choose\.h' ;;
-	ilp/xdr.h) echo '-' ;;
+	ilp/xdr.h | ilp/lua.h) echo '-' ;;
 	ilp/xdr/code.h) echo 'ilp/xdr\.h' ;; # with generated C, which has nothing else
 	ilp/xdr/*) echo 'ilp/xdr/.*|ilp/(xdr|ilp)\.h' ;;
 	ilp/*) echo 'ilp/[^/]*|core/(seam|cksum|siphash)\.h' ;;
@@ -26,9 +27,11 @@ allowed() {
 	build/gen/chains.c) echo 'ilp/ilp\.h' ;; # the table that ilp.h declares
 	build/gen/*) echo 'build/gen/.*|ilp/(run|quad)\.h' ;;
 	alf/alf.h) echo "$public|ilp/ilp\.h" ;;
+	alf/profile.h) echo "alf/alf\.h" ;;
+	alf/profile.c) echo "alf/.*|$public|ilp/(ilp|lua)\.h" ;;
 	alf/*) echo "alf/.*|$public|ilp/ilp\.h" ;;
-	adu-examples/*/*) echo "${1%/*}/.*|$public|$links|ilp/(ilp|load|choose|xdr)\.h|alf/alf\.h|kernel/uapi/.*" ;;
-	tools/*) echo "tools/.*|$public|$links|ilp/(ilp|load|choose|model|xdr|xdr/lexer)\.h|alf/alf\.h|kernel/uapi/.*" ;;
+	adu-examples/*/*) echo "${1%/*}/.*|$public|$links|ilp/(ilp|load|choose|xdr)\.h|$adus|kernel/uapi/.*" ;;
+	tools/*) echo "tools/.*|$public|$links|ilp/(ilp|load|choose|model|xdr|xdr/lexer)\.h|$adus|kernel/uapi/.*" ;;
 	kernel/bpf/*) echo 'kernel/(bpf|uapi)/.*' ;;
 	kernel/tcpkd/table.c) echo 'kernel/(tcpkd/.*|bpf/table\.h|uapi/.*)|tcpk\.skel\.h' ;; # with the programs, built
 	kernel/tcpkd/*) echo 'kernel/(tcpkd/.*|bpf/table\.h|uapi/.*)' ;;
@@ -93,6 +96,11 @@ planted no alf/out.c ilp/run.h
 planted no alf/out.c core/tcb.h
 planted yes adu-examples/xfer/main.c alf/alf.h
 planted no adu-examples/xfer/main.c alf/framer.h
+planted yes alf/profile.c ilp/lua.h
+planted no alf/out.c ilp/lua.h
+planted no alf/profile.c ilp/load.h
+planted no alf/profile.h alf/conn.h
+planted yes adu-examples/xfer/main.c alf/profile.h
 planted yes adu-examples/xfer/main.c core/link/tun.h
 planted no adu-examples/xfer/main.c core/link/stack.h
 planted no alf/out.c core/link/tun.h

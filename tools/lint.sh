@@ -10,7 +10,7 @@ say() {
 heading() { echo "  ${1}"; }
 
 mapfile -t c < <(find core ilp alf adu-examples tools tests kernel -name '*.[ch]' | sort)
-mapfile -t lua < <(find ilp tools tests -name '*.lua' | sort)
+mapfile -t lua < <(find ilp alf tools tests -name '*.lua' | sort)
 mapfile -t sh < <(find tools tests .ci -name '*.sh' | sort; echo .ci/run)
 mapfile -t all < <(
 	find . \( -path ./.git -o -path ./build -o -path ./tests/fuzz/corpus \) -prune -o -type f -print | sort)

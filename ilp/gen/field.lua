@@ -4,7 +4,7 @@ local sandbox = require "gen.sandbox"
 
 local M = {}
 
--- Where words stand that something is given to: the lines that begin with them, and those where they stand behind others.
+-- Where words stand that something is given to: lines that begin with them, and those where they stand behind others.
 local function index(text)
 	local lines, n = { first = {}, behind = {}, start = 1 }, 0
 	for line in (text .. "\n"):gmatch("(.-)\n") do
@@ -139,8 +139,8 @@ function M.check_integer(d, name, least, most, what)
 	end
 end
 
--- Runs the description file, whose last word must be `return KIND { … }`, and which may use these names besides, known in
--- a few words. nil: there is no such file.
+-- Runs the description file, whose last word must be `return KIND { … }`, and which may use these names besides, known
+-- in a few words. nil: there is no such file.
 function M.load(file, kind, names, known)
 	local tag = {}
 	local env = { [kind] = function(fields)
