@@ -14,6 +14,7 @@
 
 #define BYTES 8192
 #define BUFFER (1 << 20)
+#define MSS 1448 /* as over Ethernet */
 
 static const char *way;
 static uint64_t total;
@@ -91,9 +92,10 @@ static uint64_t receive_adus(int fd)
 
 static void sender(const struct sockaddr_in *to)
 {
-	int fd = socket_tcpu(AF_INET, SOCK_STREAM, 0), bytes = BUFFER;
+	int fd = socket_tcpu(AF_INET, SOCK_STREAM, 0), bytes = BUFFER, mss = MSS;
 
-	if (setsockopt_tcpu(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes) || connect_tcpu(fd, to, sizeof *to))
+	if (setsockopt_tcpu(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes) ||
+		setsockopt_tcpu(fd, IPPROTO_TCP, TCP_MAXSEG, &mss, sizeof mss) || connect_tcpu(fd, to, sizeof *to))
 		fail("connect_tcpu");
 	if (!strcmp(way, "stream"))
 		send_stream(fd);

@@ -118,7 +118,8 @@ START_TEST(written)
 	ends.end[0].event = ends.end[1].event = event;
 	ck_assert(ends_run(&ends, done, 100000 * NET_S));
 	net_run(&ends.net, NET_S);
-	printf("%llu FPDUs\n", (unsigned long long)ends.end[0].alf->stats.fpdus_out);
+	printf("%llu FPDUs\n",
+		(unsigned long long)(ends.end[0].alf->stats.fpdus_out + ends.end[1].alf->stats.fpdus_out));
 	ends_close(&ends);
 	ck_assert_int_eq(fclose(file), 0);
 }
