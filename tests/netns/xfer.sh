@@ -41,18 +41,25 @@ lose_no_more
 check "the file is whole" cmp "$tmp/file" "$tmp/out/file"
 check "what was lost was read again" grep -qE '"regenerated": [1-9]' "$tmp/send"
 
-# Nothing arrives any more; the file is overwritten, as long and as old as before; then all goes on.
+# Nothing arrives any more; the file is overwritten, as long and as old as before, while the sender stands; then all goes
+# on.
 rm -rf "$tmp/out" && mkdir "$tmp/out"
 truncate -s 1G "$tmp/file"
-start recv a "$xfer" recv --once --listen 127.0.0.1:$port "$tmp/out"
+start recv a "$xfer" recv --once --listen 127.0.0.1:$port --timeout 15 "$tmp/out"
 await recv "listening"
 start "send" a "$xfer" send "$tmp/file" 127.0.0.1:$port
 until_it test -e "$tmp/out/.file.xfer-map"
-lose drop
+lose counter drop
+lost() {
+	at a nft list table inet loss | grep -q 'packets [1-9]'
+}
+until_it lost
+kill -STOP "${pids[send]}"
 touch -r "$tmp/file" "$tmp/old"
 tr '\0' '\1' </dev/zero | head -c 1G | dd of="$tmp/file" conv=notrunc bs=1M iflag=fullblock status=none
 touch -r "$tmp/old" "$tmp/file"
 lose_no_more
+kill -CONT "${pids[send]}"
 wait "${pids[send]}" && sent=0 || sent=$?
 wait "${pids[recv]}" && received=0 || received=$?
 unset 'pids[send]' 'pids[recv]'
