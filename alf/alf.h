@@ -189,7 +189,9 @@ int64_t adu_supersede(struct alf *, int64_t old, const void *data, size_t len, c
 
 /* ---- receiving ---- */
 
-/* Lets the peer put bytes to base[0..len) by that STag; base NULL: hooks.place says where. EEXIST, EINVAL, ENOMEM. */
+/* Lets the peer put bytes to base[0..len) by that STag; base NULL: hooks.place says where. What was placed stays until
+ * what is put over it is known to have come whole, which costs a copy: what is to be written anew, expose anew. EEXIST,
+ * EINVAL, ENOMEM. */
 int adu_expose(struct alf *, uint32_t stag, void *base, uint64_t len);
 /* No longer. ENOENT. */
 int adu_hide(struct alf *, uint32_t stag);

@@ -157,6 +157,7 @@ void alf_in_free(struct alf *a)
 	while (a->in.regions) {
 		struct alf_region *r = a->in.regions;
 		a->in.regions = r->next;
+		alf_ranges_free(&r->placed);
 		alf_ranges_free(&r->fresh);
 		free(r);
 	}
@@ -256,6 +257,11 @@ void alf_passed(struct alf *a)
 }
 
 /* ---- placing ---- */
+
+bool alf_region_has(const struct alf_region *r, uint64_t offset, uint64_t len)
+{
+	return r->placed.set.count > HOLES_MAX || (len && alf_ranges_meet(&r->placed, offset, offset + len));
+}
 
 static int place_region(struct alf *a, struct alf_done *d)
 {
@@ -366,6 +372,14 @@ static void placed(struct alf *a, struct alf_news *news, struct alf_ranges *fres
 		alf_tell(a, news, ADU_PLACED, 0);
 }
 
+static void placed_region(struct alf *a, struct alf_region *r, const struct alf_done *d)
+{
+	/* With so many holes, all counts as placed. */
+	if (d->len && r->placed.set.count <= HOLES_MAX && alf_ranges_add(&r->placed, d->offset, d->offset + d->len) < 0)
+		alf_fail(a, ENOMEM);
+	placed(a, &r->news, &r->fresh, d);
+}
+
 static void named(struct alf *a, struct adu_in *adu, const struct adu_attr *attr)
 {
 	adu->named = true;
@@ -385,7 +399,7 @@ void alf_placed(struct alf *a, const struct alf_done *d)
 	if (d->control)
 		alf_heard(a, &d->told, d->at);
 	if (d->region)
-		placed(a, &d->region->news, &d->region->fresh, d);
+		placed_region(a, d->region, d);
 	if (!adu)
 		return;
 	if (d->last)

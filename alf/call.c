@@ -385,6 +385,7 @@ int adu_hide(struct alf *a, uint32_t stag)
 		return (int)fail(-ENOENT);
 	*at = r->next;
 	alf_untell(a, &r->news);
+	alf_ranges_free(&r->placed);
 	alf_ranges_free(&r->fresh);
 	free(r);
 	return 0;

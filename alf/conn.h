@@ -154,7 +154,7 @@ struct alf_region {
 	uint32_t stag;
 	uint8_t *base;
 	uint64_t len;
-	struct alf_ranges fresh;
+	struct alf_ranges placed, fresh;
 };
 
 #define ALF_PIECES_MAX 16
@@ -164,6 +164,7 @@ struct alf_done {
 	struct alf_region *region;
 	bool created, control, names; /* the ADU is new; it is a message; attr has come with it */
 	bool last;               /* the ADU ends with it: that is how long it is */
+	bool over;               /* what was placed by STag is there: it stays until this is known to be good */
 	struct adu_attr attr;
 	struct iovec to[ALF_PIECES_MAX]; /* where its bytes went */
 	int pieces;
@@ -276,6 +277,8 @@ struct adu_in *alf_in_find(const struct alf *, int64_t id);
 struct adu_in *alf_in_of(const struct alf *, uint32_t msn);
 /* A new one, for its first frame. NULL with *error -ENOMEM, -EBADMSG, or -EAGAIN: no credit. */
 struct adu_in *alf_in_new(struct alf *, uint32_t msn, uint64_t total, bool in_order, int *error);
+/* Whether bytes that were placed are there, for all that is known. */
+bool alf_region_has(const struct alf_region *, uint64_t offset, uint64_t len);
 /* Where done->len bytes from done->offset on belong: sets done->to. 0; -EAGAIN, -EBADMSG, -ENOMEM, -ECANCELED. */
 int alf_place(struct alf *, struct alf_done *);
 void alf_placed(struct alf *, const struct alf_done *);

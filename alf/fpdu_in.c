@@ -122,7 +122,7 @@ static uint32_t crc_of(const struct alf *a, const struct alf_run *run, uint32_t 
 
 /* ---- where it belongs ---- */
 
-static int place_tagged(struct alf *a, const struct fpdu *f, struct alf_done *d)
+static int place_tagged(struct alf *a, const struct alf_run *run, const struct fpdu *f, struct alf_done *d)
 {
 	struct alf_region *r = a->in.regions;
 
@@ -131,6 +131,10 @@ static int place_tagged(struct alf *a, const struct fpdu *f, struct alf_done *d)
 	/* RFC 5041 (7.1): invalid STag; base or bounds violation; TO wrap */
 	if (!r || f->seg.to > r->len || f->plain > r->len - f->seg.to)
 		return -EBADMSG;
+	/* STag and TO may be what came damaged. */
+	d->over = alf_region_has(r, f->seg.to, f->plain);
+	if (d->over && !run->checked)
+		return -EAGAIN;
 	d->region = r;
 	d->offset = f->seg.to;
 	return alf_place(a, d);
@@ -198,7 +202,7 @@ static int place(struct alf *a, const struct alf_run *run, const struct fpdu *f,
 {
 	d->len = f->plain;
 	if (f->seg.tagged)
-		return place_tagged(a, f, d);
+		return place_tagged(a, run, f, d);
 	if (f->seg.queue == DDP_ADUS)
 		return place_adu(a, run, f, d);
 	d->control = true;
@@ -313,7 +317,7 @@ static ssize_t take_placed(struct alf *a, const struct alf_run *run, const struc
 {
 	struct alf_key next;
 	const struct alf_key *key = key_of(a, f, &next);
-	uint8_t *dst = d->pieces == 1 ? d->to[0].iov_base : a->aside;
+	uint8_t *dst = d->pieces == 1 && !d->over ? d->to[0].iov_base : a->aside;
 	enum verdict verdict;
 
 	verdict = run_chain(a, run, f, key, dst);
@@ -324,7 +328,7 @@ static ssize_t take_placed(struct alf *a, const struct alf_run *run, const struc
 	if (verdict == FPDU_GOOD && d->control && control_read(&d->told, f->seg.code, a->aside, f->plain) < 0)
 		verdict = FPDU_WRONG;
 	if (verdict == FPDU_GOOD) {
-		if (d->pieces > 1)
+		if (dst == a->aside)
 			alf_scatter(d, a->aside);
 		new_key(a, &next);
 	}
@@ -333,6 +337,8 @@ static ssize_t take_placed(struct alf *a, const struct alf_run *run, const struc
 	ilp_wipe(&next, sizeof next);
 	if (verdict == FPDU_GOOD)
 		return (ssize_t)(f->end - f->pos);
+	if (dst == a->aside)
+		d->pieces = 0; /* nothing was written there */
 	d->created &= !run->checked || verdict != FPDU_FORGED; /* a new ADU stays, to be lost */
 	take_back(a, d);
 	if (!run->checked)

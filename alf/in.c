@@ -58,7 +58,7 @@ struct alf_done *alf_done_next(struct alf *a, uint64_t at)
 	a->in.done_count++;
 	d->adu = NULL;
 	d->region = NULL;
-	d->created = d->control = d->names = d->last = false;
+	d->over = d->created = d->control = d->names = d->last = false;
 	d->pieces = 0;
 	d->at = at;
 	return d;

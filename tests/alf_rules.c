@@ -475,6 +475,46 @@ START_TEST(tagged)
 }
 END_TEST
 
+/* A segment comes damaged, and TCP says so afterwards: whatever its TO has become, what was placed stays. */
+START_TEST(tagged_damaged)
+{
+	struct alf_profile p = flow_profile(0), q;
+	static uint8_t region[10000];
+	struct adu_out like = { .own = { data, 1000 }, .total = 1000, .here = 1000, .tagged = true, .stag = 77 };
+	struct flow *f = &pair.flow[0];
+	uint16_t sum;
+	size_t n;
+
+	p.crc = (unsigned)_i & 1;
+	p.markers = false;
+	q = p;
+	pair_open(&p, &q);
+	ck_assert_int_eq(adu_expose(in, 77, region, sizeof region), 0);
+	for (int k = 0; k < 2; k++) {
+		like.to = k ? 5000 : 0;
+		ck_assert_int_gt(alf_queue(out, &like, NULL), 0);
+		if (k == 0)
+			flow_cross(&pair, CAP);
+	}
+	ck_assert_mem_eq(region, data, 1000);
+	n = flow_pull(f, out, CAP);
+	/* RFC 5041 (4.2): TO's last two bytes, behind ULPDU_Length, two of control, four of STag. */
+	f->bytes[f->shown + 14] = 0;
+	f->bytes[f->shown + 15] = (uint8_t)(_i / 2 * 4);
+	ck_assert_uint_eq(in->in.sink.drain(in, f->shown, f->bytes + f->shown, n, &sum), 0);
+	in->in.sink.settle(in, f->shown, n, false);
+	ck_assert_mem_eq(region, data, 1000);
+	ck_assert_int_eq(in->error, 0);
+	/* It comes again, as it was. */
+	f->bytes[f->shown + 14] = 5000 >> 8;
+	f->bytes[f->shown + 15] = 5000 & 0xff;
+	ck_assert_uint_eq(in->in.sink.drain(in, f->shown, f->bytes + f->shown, n, &sum), n);
+	in->in.sink.settle(in, f->shown, n, true);
+	ck_assert_mem_eq(region + 5000, data, 1000);
+	flow_close(&pair);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("rules");
@@ -498,6 +538,7 @@ int main(void)
 	tc = tcase_create("delivery");
 	tcase_add_test(tc, ordered);
 	tcase_add_test(tc, placed);
+	tcase_add_loop_test(tc, tagged_damaged, 0, 8);
 	tcase_add_loop_test(tc, scattered, 0, FLOW_KINDS);
 	tcase_add_test(tc, refused);
 	tcase_add_loop_test(tc, tagged, 0, 2 * FLOW_KINDS);

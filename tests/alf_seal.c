@@ -243,6 +243,39 @@ START_TEST(some_are_borne)
 }
 END_TEST
 
+/* Whoever changes TO on its way does not change what was placed. */
+START_TEST(placed_stays)
+{
+	struct alf_profile p = flow_profile((unsigned)_i), q;
+	static uint8_t data[900];
+	struct adu_out like = { .own = { data, sizeof data }, .total = sizeof data, .here = sizeof data, .tagged = true,
+		.stag = 1 };
+	struct flow *f = &pair.flow[0];
+
+	if (!p.key)
+		return;
+	p.crc = p.markers = false;
+	q = p;
+	q.forgeries_max = 1;
+	flow_fill(data, sizeof data, 1);
+	memset(region, 0, sizeof region);
+	flow_pair_open(&pair, &p, &q);
+	ck_assert_int_eq(adu_expose(pair.end[1], 1, region, sizeof region), 0);
+	ck_assert_int_gt(alf_queue(pair.end[0], &like, NULL), 0);
+	flow_cross(&pair, 1460);
+	ck_assert_mem_eq(region, data, sizeof data);
+	like.to = 4096;
+	ck_assert_int_gt(alf_queue(pair.end[0], &like, NULL), 0);
+	flow_pull(f, pair.end[0], 1460);
+	f->bytes[f->shown + 14] = 0; /* RFC 5041 (4.2): TO's last byte but one */
+	flow_show(f, pair.end[1]);
+	ck_assert_uint_eq(pair.end[1]->stats.forgeries, 1);
+	ck_assert_int_eq(pair.end[1]->error, 0);
+	ck_assert_mem_eq(region, data, sizeof data);
+	flow_close(&pair);
+}
+END_TEST
+
 /* ---- keys that both ends make ---- */
 
 static unsigned asked;
@@ -334,6 +367,7 @@ int main(void)
 	tc = tcase_create("forgeries");
 	tcase_add_loop_test(tc, every_bit, 0, FLOW_KINDS);
 	tcase_add_loop_test(tc, some_are_borne, 0, FLOW_KINDS);
+	tcase_add_loop_test(tc, placed_stays, 0, FLOW_KINDS);
 	suite_add_tcase(suite, tc);
 	return run_tests(srunner_create(suite));
 }

@@ -131,9 +131,10 @@ case_chains() {
 	local chain schedule key
 	head -c 300001 /dev/urandom >file
 	head -c 32 /dev/urandom >key
+	check "AES-256-GCM is one of them" grep -q '^aes256_gcm_copy ' <("$xfer" send --chain list)
 	for chain in $("$xfer" send --chain list | awk '{ print $1 }'); do
 		key=
-		[[ $chain != *gcm* ]] || key="--key key"
+		[[ $chain != *gcm* && $chain != *poly1305* ]] || key="--key key"
 		for schedule in fused layered tiled; do
 			# shellcheck disable=SC2086
 			receive --once $key --chain "$chain" --schedule "$schedule" out/copy &&
@@ -143,7 +144,7 @@ case_chains() {
 		done
 	done
 	# The two ends need not run it the same way.
-	receive --once --schedule layered out/copy && transmit file "127.0.0.1:$port" && finished
+	receive --once --key key --schedule layered out/copy && transmit --key key file "127.0.0.1:$port" && finished
 	statuses 0 0
 	check "layered and fused are the same" cmp file out/copy
 }
@@ -211,6 +212,13 @@ case_usage() {
 	says send.err 'nonsense: no chain that ADUs may go through has that name'
 	transmit --adu 1 file 127.0.0.1:1
 	check "ADU too small" [ "$sent" = 2 ]
+	transmit --chain aes256_gcm_copy file 127.0.0.1:1
+	check "cipher without key" [ "$sent" = 2 ]
+	says send.err 'needs a --key'
+	head -c 32 /dev/urandom >key
+	transmit --chain copy --key key file 127.0.0.1:1
+	check "key without cipher" [ "$sent" = 2 ]
+	says send.err 'does not encipher'
 	transmit file 127.0.0.1:nonsense
 	check "no port" [ "$sent" = 2 ]
 	"$xfer" >send.out 2>send.err
@@ -320,11 +328,33 @@ case_unwritable() {
 
 case_no_agreement() {
 	head -c 3000 /dev/urandom >file
+	head -c 32 /dev/urandom >key
 	receive --once --chain xdr_copy out/copy && transmit --chain copy file "127.0.0.1:$port" && finished
 	statuses 1 1
 	says send.err "the other end's chain is xdr_copy, here it is copy"
 	says recv.err "the other end's chain is copy, here it is xdr_copy"
+	receive --once out/copy && transmit --key key file "127.0.0.1:$port" && finished
+	statuses 1 1
+	says send.err "the other end's chain is copy, here it is aes256_gcm_copy"
+	receive --once --key key out/copy && transmit file "127.0.0.1:$port" && finished
+	statuses 1 1
+	says recv.err "the other end's chain is copy, here it is aes256_gcm_copy"
 	no_trace
+}
+
+case_wrong_key() {
+	head -c 300000 /dev/urandom >file
+	head -c 32 /dev/urandom >key
+	head -c 32 /dev/urandom | od -An -tx1 >other # hexadecimal, with white space
+	receive --once --key other out/copy && transmit --key key file "127.0.0.1:$port" && finished
+	statuses 6 6
+	says send.err 'the key is wrong'
+	says recv.err 'the key is wrong'
+	no_trace
+	od -An -tx1 key >same
+	receive --once --key same out/copy && transmit --key key file "127.0.0.1:$port" && finished
+	statuses 0 0
+	check "hexadecimal is the same key" cmp file out/copy
 }
 
 # ---- what is interrupted goes on

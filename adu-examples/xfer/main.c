@@ -133,6 +133,13 @@ static enum ilp_schedule schedule(struct argp_state *state, const char *name)
 	return ILP_FUSED;
 }
 
+static bool ciphers(const char *name)
+{
+	struct alf_chains found;
+
+	return alf_family(name, &found) == 0 && found.plain->associate;
+}
+
 static error_t parse_both(int key, char *arg, struct argp_state *state)
 {
 	struct options *o = state->input;
@@ -159,6 +166,10 @@ static error_t parse_both(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (!o->chain)
 			o->chain = o->key_file ? CHAIN_KEYED : CHAIN_CLEAR;
+		if (ciphers(o->chain) && !o->key_file)
+			argp_error(state, "chain %s enciphers: it needs a --key", o->chain);
+		if (!ciphers(o->chain) && o->key_file)
+			argp_error(state, "chain %s does not encipher: leave out --key, or take another", o->chain);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -269,8 +280,7 @@ int main(int argc, char **argv)
 	}
 	if (o.key_file)
 		s = key_read(o.key_file, o.key);
-	if (s == OK && alf_family(o.chain, &o.chains))
-		s = complain(FAILED, "built without the chain %s", o.chain);
+	alf_family(o.chain, &o.chains);
 	signals();
 	if (s == OK)
 		s = o.receive ? receive_files(&o) : send_files(&o);

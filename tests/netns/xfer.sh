@@ -1,0 +1,69 @@
+#!/bin/bash
+# xfer where packets are lost: what is lost is read from the file again, and a file that is another one by then is not
+# sent as if it were the same.
+set -eu
+# shellcheck source=tests/netns/common.sh
+. "$(dirname "$0")/common.sh"
+xfer=$(realpath "${B:-build/gcc}")/bin/xfer
+port=2650
+namespace a
+
+# lose RULE: of what goes to the receiver.
+lose() {
+	echo "table inet loss { chain in { type filter hook input priority 0; udp dport $port $*; }; }" | at a nft -f -
+}
+lose_no_more() {
+	at a nft delete table inet loss
+}
+if ! lose numgen random mod 10000 '<' 1 drop 2>/dev/null; then
+	echo "skipped, because nft and its random numbers are needed to lose packets"
+	exit 0
+fi
+lose_no_more
+
+# until_it FILE COMMAND...: it succeeds; the sender may end before only if it has.
+until_it() {
+	until "$@"; do
+		kill -0 "${pids[send]}" || { cat "$tmp/send" && exit 1; }
+		sleep 0.02
+	done
+}
+
+mkdir "$tmp/out"
+head -c 64M /dev/urandom >"$tmp/file"
+lose numgen random mod 100 '<' 2 drop
+start recv a "$xfer" recv --once --json --listen 127.0.0.1:$port "$tmp/out"
+await recv "listening"
+start "send" a "$xfer" send --json "$tmp/file" 127.0.0.1:$port
+finish "send"
+finish recv
+lose_no_more
+check "the file is whole" cmp "$tmp/file" "$tmp/out/file"
+check "what was lost was read again" grep -qE '"regenerated": [1-9]' "$tmp/send"
+
+# Nothing arrives any more; the file is overwritten, as long and as old as before, while the sender stands; then all goes
+# on.
+rm -rf "$tmp/out" && mkdir "$tmp/out"
+truncate -s 1G "$tmp/file"
+start recv a "$xfer" recv --once --listen 127.0.0.1:$port --timeout 15 "$tmp/out"
+await recv "listening"
+start "send" a "$xfer" send "$tmp/file" 127.0.0.1:$port
+until_it test -e "$tmp/out/.file.xfer-map"
+lose counter drop
+lost() {
+	at a nft list table inet loss | grep -q 'packets [1-9]'
+}
+until_it lost
+kill -STOP "${pids[send]}"
+touch -r "$tmp/file" "$tmp/old"
+tr '\0' '\1' </dev/zero | head -c 1G | dd of="$tmp/file" conv=notrunc bs=1M iflag=fullblock status=none
+touch -r "$tmp/old" "$tmp/file"
+lose_no_more
+kill -CONT "${pids[send]}"
+wait "${pids[send]}" && sent=0 || sent=$?
+wait "${pids[recv]}" && received=0 || received=$?
+unset 'pids[send]' 'pids[recv]'
+check "the sender's status is $sent, expected 4" [ $sent = 4 ]
+check "it says why" grep -q 'a file changed while it was sent: what was lost cannot be read again' "$tmp/send"
+check "the receiver's status is $received, expected 1" [ $received = 1 ]
+check "no file has the name" [ ! -e "$tmp/out/file" ]
