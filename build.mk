@@ -294,10 +294,12 @@ PLATFORM_BPF := build/bpf/tests/platform
 PLATFORM_SKEL := $(patsubst tests/platform/%.bpf.c,$(PLATFORM_BPF)/%.skel.h,$(wildcard tests/platform/*.bpf.c))
 
 XDR := $(B)/xdr
-EXAMPLES_XDR := $(foreach e,$(EXAMPLES),$(if $(wildcard adu-examples/$(e)/*.x),$(B)/xdr-$(e)))
+# Of an example's files in XDR's language, for its C as if it stood beside them.
+MADE := $(B)/made
+EXAMPLES_XDR := $(foreach e,$(EXAMPLES),$(if $(wildcard adu-examples/$(e)/*.x),$(MADE)/adu-examples/$(e)))
 .PHONY: programs tests gen-tests cross-tests fuzzers packetdrill platform lint FORCE
 lint: $(LIB_C) $(RL_C) $(TESTS_RL_C) $(XDR)/types.a $(EXAMPLES_XDR:%=%/all.a) $(PLATFORM_SKEL) $(TCPKD_SKEL)
-	$(Q)tools/lint.sh '-std=gnu17 $(CPPFLAGS_) $(LWIP_CPPFLAGS) -I$(XDR) $(EXAMPLES_XDR:%=-I%) \
+	$(Q)tools/lint.sh '-std=gnu17 $(CPPFLAGS_) $(LWIP_CPPFLAGS) -I$(XDR) -I$(MADE) \
 		-isystem $(PLATFORM_BPF) -isystem $(dir $(TCPKD_SKEL))'
 
 programs: $(LIB) $(PROGRAMS)
@@ -374,16 +376,15 @@ $(B)/bin/$(1): $(call object,$(wildcard adu-examples/$(1)/*.c)) $(LIB)
 	$$(link)
 endef
 $(foreach e,$(EXAMPLES),$(eval $(call example,$(e))))
-# An example with files in XDR's language: their C is in $(B)/xdr-NAME, where it finds the headers.
 define example_xdr
-$(B)/xdr-$(1)/all.a: $(wildcard adu-examples/$(1)/*.x) $(XDR_MADE_BY)
+$(1)/all.a: $(wildcard adu-examples/$(notdir $(1))/*.x) $(XDR_MADE_BY)
 	$$(call say,XDR)
-	$$(call xdr,$(wildcard adu-examples/$(1)/*.x),)
-$(call object,$(wildcard adu-examples/$(1)/*.c)): $(B)/xdr-$(1)/all.a
-$(call object,$(wildcard adu-examples/$(1)/*.c)): private CPPFLAGS_ += -I$(B)/xdr-$(1)
-$(B)/bin/$(1): private LDLIBS += $(B)/xdr-$(1)/all.a $(LIB)
+	$$(call xdr,$(wildcard adu-examples/$(notdir $(1))/*.x),)
+$(call object,$(wildcard adu-examples/$(notdir $(1))/*.c)): $(1)/all.a
+$(call object,$(wildcard adu-examples/$(notdir $(1))/*.c)): private CPPFLAGS_ += -I$(MADE)
+$(B)/bin/$(notdir $(1)): private LDLIBS += $(1)/all.a $(LIB)
 endef
-$(foreach x,$(EXAMPLES_XDR),$(eval $(call example_xdr,$(x:$(B)/xdr-%=%))))
+$(foreach x,$(EXAMPLES_XDR),$(eval $(call example_xdr,$(x))))
 $(B)/bin/tcpkd: $(call object,$(TCPKD_C))
 	$(call say,LD)
 	$(link)

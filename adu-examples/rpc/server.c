@@ -1,0 +1,82 @@
+/* Connections, a thread each: a message is answered before the next is looked at, so a client that reads no replies
+ * holds up itself. Memory is bounded by the number of connections, and a silent one ends. */
+#include "adu-examples/rpc/rpc.h"
+
+#include "alf/alf.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CONNECTIONS_MAX 64
+
+static atomic_uint connections;
+
+static void talk(struct alf *alf, uint8_t *in, uint8_t *out)
+{
+	int64_t id;
+	ssize_t n;
+
+	while ((n = adu_recv(alf, in, MESSAGE_MAX, NULL, &id, NULL)) >= 0 && id) {
+		size_t len = answer(&store, in, (size_t)n, out, MESSAGE_MAX);
+		if (!len || adu_send(alf, out, len, NULL) < 0)
+			return;
+	}
+}
+
+static void *converse(void *arg)
+{
+	const struct alf_profile profile = { .framer = &alf_record, .adu_max = MESSAGE_MAX,
+		.credit = MESSAGE_MAX + ADU_COST };
+	int fd = (int)(intptr_t)arg;
+	struct alf *alf = alf_open(fd, &profile);
+	uint8_t *in = malloc(MESSAGE_MAX), *out = malloc(MESSAGE_MAX);
+
+	if (alf && in && out)
+		talk(alf, in, out);
+	free(in);
+	free(out);
+	alf_close(alf);
+	close_tcpu(fd);
+	connections--;
+	return NULL;
+}
+
+static void welcome(int fd, uint32_t timeout_s)
+{
+	pthread_t thread;
+
+	road_patience(fd, timeout_s);
+	if (connections++ < CONNECTIONS_MAX && !pthread_create(&thread, NULL, converse, (void *)(intptr_t)fd)) {
+		pthread_detach(thread);
+		return;
+	}
+	connections--;
+	close_tcpu(fd);
+}
+
+enum status serve(const struct options *o)
+{
+	struct sockaddr_in at = o->address;
+	socklen_t len = sizeof at;
+	int listener = road_socket(o), fd;
+
+	if (listener < 0)
+		return FAILED;
+	if (bind_tcpu(listener, &at, sizeof at) || listen_tcpu(listener, CONNECTIONS_MAX) ||
+		getsockname_tcpu(listener, &at, &len))
+		return complain(FAILED, "%s:%u: %s", inet_ntoa(at.sin_addr), ntohs(at.sin_port), strerror(errno));
+	printf("listening %s:%u\n", inet_ntoa(at.sin_addr), ntohs(at.sin_port));
+	fflush(stdout);
+	for (;;) {
+		fd = accept_tcpu(listener, NULL, NULL);
+		if (fd >= 0)
+			welcome(fd, o->timeout_s);
+		else if (errno != EINTR && errno != ECONNABORTED)
+			return complain(FAILED, "accept: %s", strerror(errno));
+	}
+}

@@ -1,0 +1,62 @@
+#!/bin/bash
+# adu-examples/rpc's client with its server, over UDP datagrams of this machine: verbs, exit statuses, bounds. With other
+# people's, tests/netns/rpc.sh has them.
+set -eu
+cd "$(dirname "$0")/.."
+rpc=${B:-build/gcc}/bin/rpc
+tmp=$(mktemp -d)
+checks=0 failures=0
+"$rpc" serve --listen 127.0.0.1:0 >"$tmp/server" &
+server=$!
+trap 'kill $server; rm -rf "$tmp"' EXIT
+grep -qm1 listening <(tail -n +1 -f --pid=$server "$tmp/server")
+at=$(sed -n 's/^listening //p' "$tmp/server")
+
+# calls WHAT STATUS SAYS VERB...
+calls() {
+	local what=$1 status=$2 pattern=$3 got=0
+	shift 3
+	timeout 60 "$rpc" "$@" >"$tmp/said" 2>&1 </dev/null || got=$?
+	checks=$((checks + 1))
+	if [ "$got" != "$status" ] || ! grep -qzE -- "$pattern" "$tmp/said"; then
+		failures=$((failures + 1))
+		echo "$what: status $got, expected $status and '$pattern'; it said:"
+		cat "$tmp/said"
+	fi
+}
+calls "null" 0 '^$' null "$at"
+calls "none yet" 4 '^rpc: a: there is none' get "$at" a
+calls "put" 0 '^$' put "$at" a 'a value'
+calls "get" 0 '^a value$' get "$at" a
+calls "an empty key, and value" 0 '^$' put "$at" '' ''
+calls "which are there" 0 '^$' get "$at" ''
+calls "list" 0 '^a..$' list "$at"
+calls "another value" 0 '^$' put "$at" a 'another'
+calls "is there instead" 0 '^another$' get "$at" a
+calls "remove" 0 '^$' remove "$at" a
+calls "removed" 4 'there is none' remove "$at" a
+calls "the longest key" 0 '^$' put "$at" "$(printf '%0255d' 0)" x
+calls "a longer one" 1 'longer than' put "$at" "$(printf '%0256d' 0)" x
+calls "a version that is not there" 1 'versions 1 to 1 of the program' list --vers 2 "$at"
+calls "a program that is not there" 1 'does not have the program' list --program 1 "$at"
+calls "nobody there" 3 'nobody answers' null 127.0.0.1:1 --timeout 1
+calls "no verb" 2 'Usage' "$at"
+calls "no key" 2 'Usage' get "$at"
+calls "no address" 2 'expected ADDR:PORT' get nowhere key
+
+# As much as there may be, and no more.
+for i in $(seq 62); do
+	head -c 1048576 /dev/zero | "$rpc" put "$at" "$i" || break
+done
+checks=$((checks + 1))
+n=$("$rpc" list "$at" | wc -l)
+[ "$n" = 64 ] || { failures=$((failures + 1)) && echo "62 values of a mebibyte and 2 before: $n keys"; }
+head -c 1048576 /dev/zero >"$tmp/mebibyte"
+got=0
+for i in a b c; do
+	"$rpc" put "$at" "$i" <"$tmp/mebibyte" 2>"$tmp/said" || got=$?
+done
+checks=$((checks + 1))
+[ "$got" = 5 ] && grep -q 'takes no more' "$tmp/said" || { failures=$((failures + 1)) && echo "full: status $got"; }
+echo "100%: Checks: $checks, Failures: $failures, Errors: 0"
+[ $failures = 0 ]
