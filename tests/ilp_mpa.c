@@ -46,15 +46,22 @@ struct stretch {
 	bool marked;
 };
 
+/* If it is due: RFC 5044 (4.3). */
+static void put_mark(struct stretch *s)
+{
+	const size_t place = s->at + s->n;
+	const uint32_t mark = htobe32(place < s->fpdu ? 0 : (uint32_t)(place - s->fpdu) & 0xffff);
+
+	if (!s->marked || place % 512 != 0)
+		return;
+	memcpy(s->bytes + s->n, &mark, 4);
+	s->n += 4;
+}
+
 static void put(struct stretch *s, const uint8_t *from, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (s->marked && (s->at + s->n) % 512 == 0) { /* RFC 5044 (4.3) */
-			const size_t place = s->at + s->n;
-			const uint32_t mark = htobe32(place < s->fpdu ? 0 : (uint32_t)(place - s->fpdu) & 0xffff);
-			memcpy(s->bytes + s->n, &mark, 4);
-			s->n += 4;
-		}
+		put_mark(s);
 		s->bytes[s->n++] = from[i];
 	}
 }
@@ -109,6 +116,8 @@ static void lay_out(struct fpdu *f, const struct kind *k, size_t at, size_t n)
 	f->kind = k;
 	f->header = (struct stretch){ .at = at, .fpdu = fpdu, .marked = k->marked };
 	put(&f->header, data, HEADER);
+	if (n % 2) /* a mark that is due now is put with the header, else with the data */
+		put_mark(&f->header);
 	f->body = (struct stretch){ .at = at + f->header.n, .fpdu = fpdu, .marked = k->marked };
 	if (k->cipher)
 		len = encipher(k, made, data + HEADER, n);

@@ -310,17 +310,11 @@ local function piece_map(t, loop, step, piece, rest)
 	end
 end
 
--- Zeros in the place of what is behind the data's last bytes.
-local function piece_mask(t, piece, rest)
-	if piece.plain then t:line("x &= %s(%s, %s);", prelude.use "FIRST_BYTES", piece.T, rest)
-	else t:line("__builtin_memset(x.b + (%s), 0, %d - (%s));", rest, piece.bytes, rest) end
-end
-
 local function piece_fold(t, step, isa, piece, rest, masked)
 	local stage = step.stage
 	local bits = math.min(stage.unit * 8, stage.bits)
-	local cut = rest and stage.anywhere and not stage.join -- within a unit, perhaps
-	if cut and masked then piece_mask(t, piece, rest) end
+	-- Within a unit, perhaps. Zeros stand behind the last bytes: keystream is not loaded there, maps leave them alone.
+	local cut = rest and stage.anywhere and not stage.join
 	for u = 0, piece.bytes / stage.unit - 1 do
 		local from = u * stage.unit
 		if rest and from > 0 then t:line("if (%s > %d)", rest, from) end

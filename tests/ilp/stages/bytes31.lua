@@ -5,10 +5,10 @@ local function power(n)
 	return r
 end
 
--- acc, and the first n bytes of w behind it.
+-- acc, and the first n bytes of w behind it, which zeros follow.
 local function bytes(acc, w, n)
 	acc = mul(acc, power(n))
-	for i = 1, n do acc = add(acc, mul(and_(shr(little(w), 8 * (i - 1)), 255), power(n - i))) end
+	for i = 1, 8 do acc = add(acc, mul(and_(shr(little(w), 8 * (i - 1)), 255), power(n - i))) end
 	return acc
 end
 
