@@ -31,7 +31,8 @@ JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 BUILD = $(MAKE) INNER=1 $(JOBS)
 
 NEED_BUILD := gcc libc6-dev pkg-config ragel luajit libluajit-5.1-dev libjansson-dev libssl-dev libtirpc-dev \
-	liborc-0.4-dev clang bpftool libbpf-dev libmnl-dev libseccomp-dev libcap-ng-dev libsystemd-dev
+	liborc-0.4-dev clang bpftool libbpf-dev libmnl-dev libseccomp-dev libcap-ng-dev libsystemd-dev \
+	libpng-dev libmicrohttpd-dev
 # For tests that only root's processes may run: the others skip them.
 NEED_ROOT  := iproute2 socat curl busybox-static tshark ethtool nftables iperf3 rpcbind
 NEED_TESTS := check liblwip-dev libsodium-dev libusrsctp-dev valgrind
@@ -385,6 +386,7 @@ $(call object,$(wildcard adu-examples/$(notdir $(1))/*.c)): private CPPFLAGS_ +=
 $(B)/bin/$(notdir $(1)): private LDLIBS += $(1)/all.a $(LIB)
 endef
 $(foreach x,$(EXAMPLES_XDR),$(eval $(call example_xdr,$(x))))
+$(B)/bin/tiles: LDLIBS = $(shell pkg-config --libs libpng libmicrohttpd)
 $(B)/bin/tcpkd: $(call object,$(TCPKD_C))
 	$(call say,LD)
 	$(link)
@@ -403,6 +405,7 @@ $(B)/tests/tcpkd_client $(B)/tests/tcpkd_clients: $(TCPKD_CLIENT_O)
 $(B)/tests/tcpkd_connection: $(TCPKD_CONNECTION_O)
 $(B)/tests/tcpkd_confine: $(call object,kernel/tcpkd/confine.c)
 $(B)/tests/tcpkd_confine: LDLIBS_ += $(if $(CROSS),,$(shell pkg-config --libs libseccomp libcap-ng))
+$(B)/tests/tiles_image: LDLIBS_ += $(if $(CROSS),,$(shell pkg-config --libs libpng))
 $(B)/tests/netns/delay_sctp: LDLIBS_ += $(if $(CROSS),,$(shell pkg-config --libs usrsctp))
 $(B)/tests/netns/older: LDLIBS_ += $(if $(CROSS),,$(shell pkg-config --libs libseccomp))
 $(GEN_TESTS): $(B)/tests/%: $(B)/gen/%.o $(filter $(B)/tests/ilp/%,$(TESTS_O)) $(LIB)

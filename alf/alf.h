@@ -233,7 +233,8 @@ struct adu_event {
 const char *adu_event_name(enum adu_event_kind);
 /* The next event. timeout_ms as poll(2)'s; it moves what can be moved both ways. 1; 0: none in that time; -1 with
  * errno: EINTR, or the connection's after ADU_ERROR was told. Beside poll_tcpu: call it until 0, then poll the
- * descriptor for POLLIN, and POLLOUT where adu_pending() says so, for adu_timeout() milliseconds. */
+ * descriptor for POLLIN, and POLLOUT where adu_pending() says so, for adu_timeout() milliseconds, which are 0 while
+ * there is something to tell: what is sent at once has its events at once. */
 int adu_next(struct alf *, struct adu_event *, int timeout_ms);
 bool adu_pending(const struct alf *);
 int adu_timeout(const struct alf *);

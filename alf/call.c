@@ -281,7 +281,7 @@ bool adu_pending(const struct alf *a)
 
 int adu_timeout(const struct alf *a)
 {
-	uint64_t due_us = alf_deadline(a), now_us = now_tcpu();
+	uint64_t due_us = a->news ? 0 : alf_deadline(a), now_us = now_tcpu();
 
 	return due_us == TCPU_NEVER ? -1 : due_us <= now_us ? 0 : (int)((due_us - now_us + 999) / 1000);
 }

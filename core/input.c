@@ -285,10 +285,18 @@ static void show(struct tcb *c, uint64_t off)
 
 void tcb_show(struct tcb *c)
 {
-	struct range r = { 0, 0 };
+	struct range r;
+	uint64_t at = 0;
 
-	while (ranges_meet(&c->rcv.over, r.end, UINT64_MAX, &r))
-		show(c, r.begin);
+	while (ranges_meet(&c->rcv.over, at, UINT64_MAX, &r)) {
+		at = r.begin > at ? r.begin : at;
+		/* What it took of this piece once is no end of it. */
+		if (!ranges_meet(&c->rcv.gone, at, at + 1, &r)) {
+			rcvbuf_waiting(&c->rcv, at, &r);
+			show(c, at);
+		}
+		at = r.end;
+	}
 }
 
 /* Sixth and seventh: text. */

@@ -356,6 +356,29 @@ START_TEST(greetings)
 }
 END_TEST
 
+/* Who sleeps as adu_timeout says misses nothing: a call that sends may leave events. */
+START_TEST(events_do_not_wait)
+{
+	struct alf *end[2];
+	struct adu_event e;
+	int fd[2];
+
+	connected(fd);
+	open_ends(fd, end);
+	ck_assert_int_eq(adu_next(end[0], &e, 0), 0);
+	ck_assert_int_eq(adu_timeout(end[0]), -1);
+	ck_assert_int_eq(adu_next(end[1], &e, 5000), 1);
+	ck_assert_int_eq(adu_next(end[0], &e, 5000), 1);
+	ck_assert_int_eq(e.kind, ADU_OPENED);
+	ck_assert_int_gt(adu_send(end[0], data, 100, NULL), 0);
+	ck_assert_int_eq(adu_timeout(end[0]), 0);
+	ck_assert_int_eq(adu_next(end[0], &e, 0), 1);
+	ck_assert_int_eq(e.kind, ADU_SENT);
+	ck_assert_int_eq(adu_timeout(end[0]), -1);
+	close_ends(fd, end);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("alf_calls");
@@ -369,6 +392,7 @@ int main(void)
 	tcase_add_test(tc, refused_profiles);
 	tcase_add_test(tc, said_by_profile);
 	tcase_add_test(tc, greetings);
+	tcase_add_test(tc, events_do_not_wait);
 	suite_add_tcase(suite, tc);
 	return run_tests(srunner_create(suite));
 }

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 # The public headers of the core are the ones that ARCHITECTURE.md names.
 public=$(sed -n "s/^Core's public headers: //p" ARCHITECTURE.md | grep -oE '[a-z0-9_]+\.h' | sed 's|^|core/|' | xargs)
 public=${public// /|}
-links='core/link/(tun|tcpk)\.h' # which an application opens itself
+links='core/link/(tun|tcpk|sim)\.h' # which an application opens itself
 adus='alf/(alf|profile)\.h'
 
 # allowed FILE: an extended expression of what it may include.
@@ -102,6 +102,7 @@ planted no alf/profile.c ilp/load.h
 planted no alf/profile.h alf/conn.h
 planted yes adu-examples/xfer/main.c alf/profile.h
 planted yes adu-examples/xfer/main.c core/link/tun.h
+planted yes adu-examples/tiles/demo.c core/link/sim.h
 planted no adu-examples/xfer/main.c core/link/stack.h
 planted no alf/out.c core/link/tun.h
 planted no tools/bench.c ilp/run.h

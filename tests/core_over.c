@@ -25,6 +25,7 @@ static struct {
 	unsigned declines;           /* of a hundred */
 	uint64_t count, next;        /* bytes; behind the last that came in order */
 	unsigned over, shown, refused;
+	unsigned asked;              /* how often it had a look */
 	struct { uint64_t off; size_t n; bool over; } open; /* taken, and not settled */
 } sink;
 
@@ -77,6 +78,7 @@ static bool show(void *ctx, uint64_t off, const uint8_t *const data[2], const ui
 	(void)ctx;
 	uint32_t all = len[0] + len[1], skip = off == sink.next ? 0 : rnd(&dice, all), n = 1 + rnd(&dice, all - skip);
 
+	sink.asked++;
 	for (uint32_t i = 0; i < all; i++)
 		must((i < len[0] ? data[0][i] : data[1][i - len[0]]) == bytes[off + i] && !sink.got[off + i]);
 	if (off != sink.next && rnd(&dice, 2))
@@ -224,6 +226,25 @@ START_TEST(peek_stops_before_what_is_gone)
 }
 END_TEST
 
+/* What comes while there is no sink is shown to it later, behind what it has taken as well. */
+START_TEST(shown_behind_what_is_gone)
+{
+	uint32_t first;
+
+	receiver();
+	first = talk.seq;
+	say_segment(first, 1);
+	ck_assert_uint_eq(sink.count, MSS);
+	tcpu_sink(talk.c, NULL);
+	say_segment(first, 2);
+	say_segment(first, 5);
+	ck_assert_uint_eq(sink.asked, 0);
+	tcpu_sink(talk.c, &sink.seam);
+	ck_assert_uint_eq(sink.asked, 2);
+	talk_close(&talk);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("over holes");
@@ -232,6 +253,7 @@ int main(void)
 	property_add(tc, each_byte_once, 40);
 	tcase_add_test(tc, taken_over_a_hole);
 	tcase_add_test(tc, peek_stops_before_what_is_gone);
+	tcase_add_test(tc, shown_behind_what_is_gone);
 	suite_add_tcase(suite, tc);
 	return run_tests(srunner_create(suite));
 }

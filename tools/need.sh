@@ -10,6 +10,8 @@ here() {
 	libssl-dev) pkg-config --exists libcrypto ;;
 	libtirpc-dev) pkg-config --exists libtirpc ;;
 	liborc-0.4-dev) pkg-config --exists orc-0.4 ;;
+	libpng-dev) pkg-config --exists libpng ;;
+	libmicrohttpd-dev) pkg-config --exists libmicrohttpd ;;
 	check) pkg-config --exists check ;;
 	liblwip-dev) pkg-config --exists lwip ;;
 	libsodium-dev) pkg-config --exists libsodium ;;
