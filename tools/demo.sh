@@ -12,6 +12,7 @@ bin=$1/bin file=${2-}
 case $file in -*) file=./$file ;; esac # no option
 out=build/demo
 chain=xdr_chacha20_copy_sum
+family=xdr_copy # of the transfers: what conversion costs, and markers and CRC32C besides
 repeats=5
 least=$((16 << 20)) # bytes: of less, most of the time is start and end
 mkdir -p "$out"
@@ -70,17 +71,15 @@ else
 	dir=$(mktemp -d "$out/copy.XXXXXX")
 	where="on disk, in its cache (build/demo): a disk may be what limits"
 fi
-head -c 32 /dev/urandom >"$dir/key"
-
 declare -A title=(
-	[fused]="TCPU, $chain fused"
-	[layered]="TCPU, $chain layered (a pass a stage, segment by segment)"
-	[kernel]="kernel TCP, libtirpc + OpenSSL, one after another (*)"
+	[fused]="TCPU, $family fused, with markers and CRC32C"
+	[layered]="TCPU, the same layered (a pass a stage, segment by segment)"
+	[kernel]="kernel TCP, libtirpc, one after another, no CRC32C (*)"
 	[bare]="kernel TCP, nothing done to the bytes: a bound"
 )
 
 over_tcpu() { # schedule, where the JSON goes
-	local port='' how=(--key "$dir/key" --schedule "$1" --json)
+	local port='' how=(--chain "$family" --schedule "$1" --json)
 	: >"$dir/recv.log" # or the last one's port would be read
 	"$bin/xfer" recv "${how[@]}" --listen 127.0.0.1:0 --once "$dir/copy" >"$dir/recv.json" 2>"$dir/recv.log" &
 	receiver=$!
@@ -89,7 +88,7 @@ over_tcpu() { # schedule, where the JSON goes
 		sleep 0.02
 		kill -0 "$receiver" || { cat "$dir/recv.log" >&2; exit 1; }
 	done
-	"$bin/xfer" send "${how[@]}" --chain "$chain" "$file" "127.0.0.1:$port" >"$2"
+	"$bin/xfer" send "${how[@]}" "$file" "127.0.0.1:$port" >"$2"
 	wait "$receiver" || { cat "$dir/recv.log" >&2; exit 1; }
 	receiver=
 }
@@ -115,7 +114,7 @@ one() { # way, repetition
 	rm -f "$dir/copy"
 	from=$(cpu)
 	case $1 in
-	kernel) over_kernel "xdr_u32 chacha20" "$json" ;; # copy and sum are the kernel's
+	kernel) over_kernel xdr_u32 "$json" ;; # copy and sum are the kernel's
 	bare) over_kernel "" "$json" ;;
 	*) over_tcpu "$1" "$json" ;;
 	esac
