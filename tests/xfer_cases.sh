@@ -494,6 +494,14 @@ case_two_at_once() {
 	check "the first is whole" cmp file out/copy
 }
 
+case_too_many_pieces() {
+	truncate -s 1T file
+	receive --once out/copy && transmit --adu 4K file "127.0.0.1:$port" && finished
+	statuses 4 1
+	says send.err 'file: too many pieces: take a larger --adu'
+	no_trace
+}
+
 case_file_shrinks() {
 	receive --once out/copy && transmit_for_long || return
 	truncate -s 10 file

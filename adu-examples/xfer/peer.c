@@ -151,7 +151,7 @@ static enum status told(const struct adu_event *e)
 		return OK;
 	/* Of all statuses only this one is the same at both ends. */
 	return complain(status == UNWRITABLE ? UNWRITABLE : FAILED, "the other end gives up: %.*s",
-			(int)legible(e->data, len), (const char *)e->data);
+			(int)legible(e->data, len), len ? (const char *)e->data : "");
 }
 
 static bool tells(const struct peer *p, const struct adu_event *e)

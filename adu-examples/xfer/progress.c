@@ -37,7 +37,8 @@ static double seconds(const struct progress *p)
 
 static void draw(struct progress *p)
 {
-	int full = p->size ? (int)((double)p->done / (double)p->size * WIDTH) : WIDTH;
+	/* A peer says how much there is to come. */
+	int full = p->done < p->size ? (int)((double)p->done / (double)p->size * WIDTH) : WIDTH;
 
 	fprintf(stderr, "\r%s %s [%-*.*s] %3d%% %7.1f MB/s ", p->verb, shown(p->name), WIDTH, full,
 		"########################################", full * 100 / WIDTH, (double)p->done / 1e6 / seconds(p));

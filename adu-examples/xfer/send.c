@@ -84,6 +84,8 @@ static enum status offer(struct sender *x, bool *worked)
 	x->open++;
 	f->item.entry.number = x->next++;
 	f->item.entry.piece_bytes = x->o->piece_bytes;
+	if (f->item.entry.size > (uint64_t)PIECES_MAX * x->o->piece_bytes)
+		return give_up(x, f->item.path, "too many pieces: take a larger --adu");
 	if (f->item.file >= 0)
 		posix_fadvise(f->item.file, 0, 0, POSIX_FADV_SEQUENTIAL);
 	return peer_send(&x->peer, ENTRY, message, entry_write(&f->item.entry, message));

@@ -59,7 +59,7 @@ struct greeting {
 #define TEXT_MAX 256
 #define PIECE_MIN 4096U
 #define PIECE_MAX (16U << 20)
-#define PIECES_MAX (1U << 28)  /* of a file: a GiB to remember what is missing of each */
+#define PIECES_MAX (1U << 24)  /* of a file: 64 MiB to remember what is missing of each */
 #define ENTRIES_MAX 64         /* that are not DONE: so a small file does not wait for the one before */
 #define MESSAGE_MAX (24U << 10) /* bytes of the longest ADU that is no piece: WANT */
 
