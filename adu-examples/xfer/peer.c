@@ -33,7 +33,7 @@ static enum status broken(struct peer *p)
 	if (p->alf)
 		alf_stats(p->alf, &stats);
 	if (errno == EBADMSG && stats.forgeries)
-		return complain(WRONG_KEY, "what comes is not authentic: the key is wrong, or somebody changes it on its way");
+		return complain(WRONG_KEY, "what comes is not authentic: the key is wrong, or it was changed on its way");
 	if (errno == EBADMSG)
 		return complain(FAILED, "the peer went away, or does not speak xfer");
 	if (errno == ESTALE)

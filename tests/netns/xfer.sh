@@ -41,8 +41,8 @@ lose_no_more
 check "the file is whole" cmp "$tmp/file" "$tmp/out/file"
 check "what was lost was read again" grep -qE '"regenerated": [1-9]' "$tmp/send"
 
-# Nothing arrives any more; the file is overwritten, as long and as old as before, while the sender stands; then all goes
-# on.
+# Nothing arrives any more; the file is overwritten, as long and as old as before, while the sender stands; then all
+# goes on.
 rm -rf "$tmp/out" && mkdir "$tmp/out"
 truncate -s 1G "$tmp/file"
 start recv a "$xfer" recv --once --listen 127.0.0.1:$port --timeout 15 "$tmp/out"
