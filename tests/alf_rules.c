@@ -180,7 +180,7 @@ END_TEST
 START_TEST(deadlines)
 {
 	static const enum adu_recovery recoveries[] = { ADU_KEEP, ADU_TOLERATE, ADU_SUPERSEDE };
-	struct adu_attr attr = { .type = 9, .recovery = recoveries[_i], .deadline_ms = 20 };
+	struct adu_attr attr = { .type = 9, .recovery = (uint8_t)recoveries[_i], .deadline_ms = 20 };
 	struct adu_event e;
 
 	open_simply();
