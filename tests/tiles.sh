@@ -142,15 +142,20 @@ kill "$started"
 finish 130
 tiles 3 'does .tiles recv. run there' send --timeout 3 image.ppm "127.0.0.1:$port"
 
-# Another program's ends, and a sender that goes away.
+# Another program's end.
 receive
 printf nonsense >"/dev/udp/127.0.0.1/$port"
 timeout -k 5 20 "$bin/xfer" send --timeout 5 image.ppm "127.0.0.1:$port" >send 2>&1
 finish 1
 check "xfer does not speak tiles" grep -q 'does not speak tiles' recv
-receive --timeout 1
-kill "$started"
-finish 130
+# Each of what no sender should do is seen, is said, and ends it.
+pest=${bin%/bin}/tests/netns/tiles_pest
+for ((n = 0; n < $("$pest"); n++)); do
+	receive --timeout 5
+	timeout -k 5 20 "$pest" "$port" "$n" >send 2>&1
+	finish 1
+	check "pest $n: it is said" [ "$(grep -c '^tiles: the other end' recv)" = 1 ]
+done
 
 # ---- by HTTP ----
 # ask REQUEST: what comes of it, by HTTP/1.0: until the end.

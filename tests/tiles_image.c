@@ -23,6 +23,11 @@ enum status complain(enum status status, const char *format, ...)
 	return status;
 }
 
+enum status broke(int error)
+{
+	return complain(FAILED, "%d", error);
+}
+
 static void write_file(const void *bytes, size_t len)
 {
 	FILE *f = fopen(path, "wbe");

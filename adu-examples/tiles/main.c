@@ -2,6 +2,7 @@
 #include "adu-examples/tiles/tiles.h"
 
 #include <argp.h>
+#include <errno.h>
 #include <netdb.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -217,6 +218,13 @@ enum status complain(enum status status, const char *format, ...)
 	fputc('\n', stderr);
 	va_end(ap);
 	return status;
+}
+
+enum status broke(int error)
+{
+	if (error == EBADMSG)
+		return complain(FAILED, "the other end went away, or does not speak tiles");
+	return complain(FAILED, "the connection broke: %s", strerror(error));
 }
 
 static void on_signal(int signal)

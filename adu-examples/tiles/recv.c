@@ -86,7 +86,7 @@ static enum status take(struct receiver *x, const struct adu_event *e)
 		return BUSY;
 	x->done = true;
 	return adu_send(x->alf, NULL, 0, &(struct adu_attr){ .type = DONE }) < 0
-		? complain(FAILED, "the connection broke: %s", strerror(errno)) : BUSY;
+		? broke(errno) : BUSY;
 }
 
 static enum status hear(struct receiver *x, const struct adu_event *e)
@@ -102,7 +102,7 @@ static enum status hear(struct receiver *x, const struct adu_event *e)
 	case ADU_ENDED:
 		return x->done ? OK : complain(FAILED, "the other end went away before the picture was whole");
 	case ADU_ERROR:
-		return complain(FAILED, "the connection broke: %s", strerror(e->error));
+		return broke(e->error);
 	default:
 		return BUSY;
 	}
@@ -117,6 +117,6 @@ enum status receiver_turn(struct receiver *x)
 	while (s == BUSY && (r = adu_next(x->alf, &e, 0)) == 1)
 		s = hear(x, &e);
 	if (s == BUSY && r < 0 && errno != EINTR)
-		s = complain(FAILED, "the connection broke: %s", strerror(errno));
+		s = broke(errno);
 	return s;
 }

@@ -44,7 +44,7 @@ static enum status queue_tile(struct sender *x, const struct tile *t)
 	tile_name(t, attr.name);
 	id = late ? adu_supersede(x->alf, late, t->bytes, t->len, &attr) : adu_send(x->alf, t->bytes, t->len, &attr);
 	if (id < 0)
-		return complain(FAILED, "the connection broke: %s", strerror(errno));
+		return broke(errno);
 	x->ids[t->number] = id;
 	x->queued++;
 	return OK;
@@ -111,7 +111,7 @@ static enum status hear(struct sender *x, const struct adu_event *e)
 	case ADU_ENDED:
 		return complain(FAILED, "the other end went away before it had the picture");
 	case ADU_ERROR:
-		return complain(FAILED, "the connection broke: %s", strerror(e->error));
+		return broke(e->error);
 	default:
 		return BUSY;
 	}
@@ -126,7 +126,7 @@ enum status sender_turn(struct sender *x)
 	while (s == BUSY && (r = adu_next(x->alf, &e, 0)) == 1)
 		s = hear(x, &e);
 	if (s == BUSY && r < 0 && errno != EINTR)
-		s = complain(FAILED, "the connection broke: %s", strerror(errno));
+		s = broke(errno);
 	if (s == BUSY && offer(x) != OK)
 		s = FAILED;
 	return s;

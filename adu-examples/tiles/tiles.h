@@ -77,6 +77,8 @@ extern volatile sig_atomic_t interrupted;
 
 /* `tiles: ...` on stderr. Returns status. */
 __attribute__((format(printf, 2, 3))) enum status complain(enum status, const char *format, ...);
+/* The same of a connection's error. FAILED. */
+enum status broke(int error);
 
 /* ---- image.c ---- */
 
