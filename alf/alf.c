@@ -44,7 +44,7 @@ void alf_complete(struct alf_profile *p)
 	p->credit = p->credit ? p->credit : 2 * (p->adu_max + ADU_COST);
 	p->quantum = p->quantum ? p->quantum : 16U << 10;
 	if (!p->wanted)
-		p->wanted = all & ~(1U << ADU_PLACED) & ~(1U << (p->ordered ? ADU_COMPLETE : ADU_DELIVERED));
+		p->wanted = all & ~(1U << ADU_PLACED | 1U << ADU_ACKNOWLEDGED) & ~(1U << (p->ordered ? ADU_COMPLETE : ADU_DELIVERED));
 }
 
 /* What the framer asks of a chain; one without frames takes the plain one alone. */

@@ -99,8 +99,10 @@ struct alf_peer {
 struct alf_hooks {
 	/* Where the bytes land: fills to[0..max), whose lengths together are where->len, and returns how many. 0: the
 	 * library's own memory will do; -EAGAIN: to be asked again when the name is known; -ECANCELED: the ADU is of no
-	 * use, the rest of it is dropped and the peer told. The memory is borrowed until the ADU is complete, lost or
-	 * dropped, and undefined until it is placed; it may not be read before. NULL: the library's memory. */
+	 * use, the rest of it is dropped and the peer told. By STag there is but a number. All else ends the connection
+	 * with EINVAL, as do other lengths, and 0 once pieces were given. It is not asked about a name before the
+	 * segment is known to be good. The memory is borrowed until the ADU is complete, lost or dropped, and undefined
+	 * until it is placed; it may not be read before. NULL: the library's memory. */
 	int (*place)(void *ctx, const struct adu_where *where, struct iovec *to, int max);
 	/* Makes len bytes of an ADU sent with ADU_RECOMPUTE again, from offset on, the same as they were: what is made is
 	 * checked against 48 bits that are kept of each frame, tag and CRC32C folded. false, or other bytes: the connection
@@ -127,13 +129,13 @@ struct alf_profile {
 	 * bytes; NULLs: hooks.key. How both ends agree on them is the application's business. */
 	const uint8_t *key, *iv;
 	uint64_t rekey_after;            /* FPDUs sealed with a key before the next, derived from it, takes over [2^24] */
-	uint32_t forgeries_max;          /* FPDUs that do not authenticate: one more ends the connection; each loses its
-					  * ADU [0] */
+	uint32_t forgeries_max;          /* FPDUs that do not authenticate: one more ends the connection, as does any that is
+					  * tagged or a message; each loses the ADU that it says it is of [0] */
 	uint64_t adu_max;                /* bytes: the peer is told; a longer ADU is its error [16 MiB] */
 	uint64_t credit;                 /* bytes of ADUs that may be under way to us or wait here unreleased, ADU_COST more
 					  * each [2 * (adu_max + ADU_COST)] */
 	uint32_t quantum;                /* bytes that an ADU sends before another of its priority has its turn [16 KiB] */
-	uint32_t wanted;                 /* which events are queued: 1 << enum adu_event_kind each [all but PLACED, DELIVERED;
+	uint32_t wanted;                 /* which events are queued: 1 << enum adu_event_kind each [all but PLACED, ACKNOWLEDGED, DELIVERED;
 					  * where ordered DELIVERED instead of COMPLETE] */
 	const void *private_data;        /* MPA: the application's, for the peer, copied; ALF_PRIVATE_MAX bytes at most */
 	uint16_t private_len;
@@ -152,7 +154,8 @@ struct alf_profile {
  * too long; ADU_RECOMPUTE without regenerate, or with a framer other than MPA; out of range), ENOENT (congestion),
  * ENOMEM. */
 struct alf *alf_open(int fd, const struct alf_profile *);
-/* What is queued and not sent is dropped. Wipes keys and frees. The descriptor stays open. NULL is fine. */
+/* What is queued and not sent is dropped. Wipes keys and frees. The descriptor stays open. NULL is fine. What was sent
+ * with ADU_RECOMPUTE nobody makes again from then on: wait for its ADU_ACKNOWLEDGED first. */
 void alf_close(struct alf *);
 /* false: it has not said it yet. */
 bool alf_peer(const struct alf *, struct alf_peer *);
@@ -184,7 +187,8 @@ int64_t adu_put(struct alf *, uint32_t stag, uint64_t to, const void *data, size
 /* Drops what was not sent yet of an ADU; the peer drops what it has of it. ENOENT: all of it was sent, or it never was;
  * EBUSY: it has begun, and the framer cannot stop within it. */
 int adu_cancel(struct alf *, int64_t id);
-/* The same, and sends another in its place in the queue. As adu_send; an old one that was sent already is no error. */
+/* The same, and sends another in its place in the queue, if it has the same priority. As adu_send, and where that
+ * refuses, the old one stays; an old one that was sent already is no error. */
 int64_t adu_supersede(struct alf *, int64_t old, const void *data, size_t len, const struct adu_attr *attr);
 
 /* ---- receiving ---- */

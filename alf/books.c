@@ -7,7 +7,6 @@
 
 #define HOLES_MAX 4096       /* ranges of an ADU that came over holes */
 #define ROOM_MIN 1024        /* bytes of the library's memory that an ADU of unknown length begins with */
-#define AHEAD_MAX (1U << 20) /* MSNs behind the oldest ADU that is not finished */
 
 static struct adu_in **bucket(struct alf *a, uint32_t msn)
 {
@@ -54,7 +53,7 @@ void alf_give_back(struct alf *a, struct adu_in *adu)
 /* Its MSN is one that may begin now. */
 static bool may_begin(const struct alf *a, uint32_t msn, bool in_order)
 {
-	if (msn <= a->in.low || msn - a->in.low > AHEAD_MAX || alf_ranges_meet(&a->in.finished, msn - 1, msn))
+	if (msn <= a->in.low || alf_ranges_meet(&a->in.finished, msn - 1, msn))
 		return false;
 	/* MSNs are given as ADUs begin, so where nothing is missing, the one before has. */
 	return !in_order || msn - 1 <= a->in.low || alf_in_of(a, msn - 1) ||
@@ -73,7 +72,9 @@ struct adu_in *alf_in_new(struct alf *a, uint32_t msn, uint64_t total, bool in_o
 	if (a->in.hello && told + cost > a->profile.credit)
 		return NULL; /* it knows better */
 	if (out + cost > a->profile.credit) {
-		a->in.full = a->in.sink.done = true;
+		/* Over a hole the end of one that has begun may come yet. */
+		if (in_order)
+			a->in.full = a->in.sink.done = true;
 		*error = -EAGAIN;
 		return NULL;
 	}
@@ -99,8 +100,14 @@ struct adu_in *alf_in_new(struct alf *a, uint32_t msn, uint64_t total, bool in_o
 
 static void drop_data(struct alf *a, struct adu_in *adu)
 {
+	struct range r = { 0, adu->whole ? adu->total : 0 };
+
 	if (adu->data) {
-		ilp_wipe(adu->data, adu->room);
+		/* What was enciphered on the way; and no more than came of it, which may be little. */
+		do
+			if (a->seal)
+				ilp_wipe(adu->data + r.begin, r.end - r.begin);
+		while (adu->placed.set.count && ranges_meet(&adu->placed.set, r.end, adu->room, &r));
 		a->stats.bytes_held -= adu->room;
 	}
 	free(adu->data);
@@ -263,33 +270,46 @@ bool alf_region_has(const struct alf_region *r, uint64_t offset, uint64_t len)
 	return r->placed.set.count > HOLES_MAX || (len && alf_ranges_meet(&r->placed, offset, offset + len));
 }
 
+/* What hooks.place says, if that can be. */
+static int ask(struct alf *a, struct alf_done *d, const struct adu_where *where)
+{
+	int n = a->profile.hooks.place(a->profile.hooks.ctx, where, d->to, ALF_PIECES_MAX);
+	uint64_t sum = 0;
+
+	for (int i = 0; i < n && i < ALF_PIECES_MAX; i++)
+		sum += d->to[i].iov_len;
+	return n > ALF_PIECES_MAX || (n > 0 && sum != d->len) ? -EINVAL : n; /* the application's mistake */
+}
+
 static int place_region(struct alf *a, struct alf_done *d)
 {
 	const struct alf_region *r = d->region;
 	const struct adu_where where = { .stag = r->stag, .offset = d->offset, .len = d->len, .total = r->len };
+	int n;
 
 	if (r->base) {
 		d->to[0] = (struct iovec){ r->base + d->offset, d->len };
 		d->pieces = d->len != 0;
 		return 0;
 	}
-	d->pieces = d->len ? a->profile.hooks.place(a->profile.hooks.ctx, &where, d->to, ALF_PIECES_MAX) : 0;
-	return d->len && d->pieces <= 0 ? -EBADMSG : 0;
+	n = d->len ? ask(a, d, &where) : 0;
+	d->pieces = n > 0 ? n : 0;
+	return d->len && n <= 0 ? -EINVAL : 0;
 }
 
-static int ask(struct alf *a, struct alf_done *d)
+static int ask_adu(struct alf *a, struct alf_done *d)
 {
-	const struct adu_in *adu = d->adu;
+	struct adu_in *adu = d->adu;
 	const struct adu_where where = { .id = (uint64_t)adu->id, .offset = d->offset, .len = d->len, .total = adu->total,
 		.named = adu->named || d->names, .attr = d->names ? &d->attr : &adu->attr };
-	uint64_t sum = 0;
-	int n = a->profile.hooks.place(a->profile.hooks.ctx, &where, d->to, ALF_PIECES_MAX);
+	int n = ask(a, d, &where);
 
-	for (int i = 0; i < n; i++)
-		sum += d->to[i].iov_len;
-	if (n > 0 && sum != d->len)
-		return -EINVAL; /* the application's mistake */
-	return n == -EAGAIN && where.named ? 0 : n;
+	if (n == -EAGAIN && where.named)
+		n = 0;
+	if (n == 0 && adu->hooked)
+		return -EINVAL; /* the rest of it is elsewhere */
+	adu->hooked |= n > 0;
+	return n;
 }
 
 /* Bytes of memory for an ADU of which no more than the first `end` bytes are known, as the credit allows. 0: there is
@@ -315,9 +335,10 @@ static int hold(struct alf *a, struct adu_in *adu, uint64_t end)
 		return 0;
 	if (adu->total == UINT64_MAX) {
 		room = grown(a, adu, end);
-		a->in.full |= !room;
-		if (!room)
+		if (!room) {
+			a->in.full = a->in.sink.done = true;
 			return -EAGAIN;
+		}
 	}
 	data = realloc(adu->data, room);
 	if (!data)
@@ -348,7 +369,7 @@ int alf_place(struct alf *a, struct alf_done *d)
 	if (!d->len)
 		return 0;
 	if (!adu->data && a->profile.hooks.place)
-		n = ask(a, d);
+		n = ask_adu(a, d);
 	if (n < 0)
 		return n;
 	d->pieces = n;
@@ -414,7 +435,9 @@ void alf_placed(struct alf *a, const struct alf_done *d)
 	}
 	if (d->len && alf_ranges_add(&adu->placed, d->offset, d->offset + d->len) < 0)
 		alf_fail(a, ENOMEM);
-	if (d->names)
+	if (d->names && adu->named)
+		alf_fail(a, EBADMSG);
+	else if (d->names)
 		named(a, adu, &d->attr);
 	adu->got += d->len;
 	if (!adu->data && known)
@@ -467,6 +490,7 @@ static void stopped(struct alf *a, const struct alf_control *c)
 				alf_drop(a, adu, c->reason, ECANCELED);
 				return;
 			}
+	alf_repeat_dropped(a, c);
 }
 
 void alf_heard(struct alf *a, const struct alf_control *c, uint64_t at)

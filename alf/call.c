@@ -21,8 +21,8 @@ struct alf *alf_open(int fd, const struct alf_profile *profile)
 	if ((cc && setsockopt_tcpu(fd, IPPROTO_TCP, TCP_CONGESTION, cc, (socklen_t)strlen(cc))) ||
 		setsockopt_tcpu(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) ||
 		setsockopt_tcpu(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &one, sizeof one) ||
-		source_tcpu(fd, &a->out.source) ||
-		(profile->quickack && setsockopt_tcpu(fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof one))) {
+		(profile->quickack && setsockopt_tcpu(fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof one)) ||
+		source_tcpu(fd, &a->out.source)) {
 		int e = errno;
 		alf_free(a);
 		errno = e;
@@ -49,8 +49,8 @@ static int move(struct alf *a, uint64_t until_us)
 	if (a->error)
 		return -a->error;
 	due_us = alf_deadline(a);
-	how = exchange_tcpu(a->fd, alf_wants_out(a) ? &a->out.source : NULL, &a->in.sink,
-		a->out.sent.first ? &acked : NULL, due_us < until_us ? due_us : until_us);
+	how = exchange_tcpu(a->fd, alf_wants_out(a) ? &a->out.source : NULL, a->in.ended ? NULL : &a->in.sink,
+		alf_wants_acks(a) ? &acked : NULL, due_us < until_us ? due_us : until_us);
 	if (how < 0 && errno == EAGAIN && due_us < until_us) {
 		alf_tick(a, now_tcpu());
 		return a->error ? -a->error : 0;
@@ -111,8 +111,9 @@ static int64_t sent(struct alf *a, struct adu_out *adu)
 	if (adu->state == OUT_QUEUED && e)
 		alf_drop(a, adu, CONTROL_CANCELLED, -e);
 	e = adu->state == OUT_DROPPED ? adu->news.error : 0;
-	if (adu->state == OUT_QUEUED) {
-		push(a); /* a part */
+	if (adu->state == OUT_QUEUED) { /* a part: what becomes of it meanwhile is told by events */
+		adu->waited = false;
+		push(a);
 		return id;
 	}
 	push(a);
@@ -172,6 +173,7 @@ int64_t adu_sendv(struct alf *a, const struct iovec *pieces, int n, const struct
 		l.total += pieces[i].iov_len;
 	}
 	l.piece = n ? pieces : NULL;
+	l.pieces = n;
 	return send_like(a, &l);
 }
 
@@ -245,11 +247,12 @@ int adu_cancel(struct alf *a, int64_t id)
 
 int64_t adu_supersede(struct alf *a, int64_t old, const void *data, size_t len, const struct adu_attr *attr)
 {
-	struct adu_out *adu = alf_out_find(a, old);
+	struct adu_out l = like(a, data, len, attr);
 
-	if (adu && adu != a->out.under_way)
-		alf_drop(a, adu, CONTROL_SUPERSEDED, EEXIST);
-	return adu_send(a, data, len, attr);
+	l.instead = alf_out_find(a, old);
+	if (l.instead == a->out.under_way)
+		l.instead = NULL;
+	return send_like(a, &l);
 }
 
 /* ---- events ---- */
@@ -264,7 +267,7 @@ int adu_next(struct alf *a, struct adu_event *e, int timeout_ms)
 			return 1;
 		if (a->error)
 			return (int)fail(-a->error);
-		if (a->in.ended)
+		if (a->in.ended && !a->out.queued && !alf_wants_acks(a))
 			return 0;
 		r = move(a, until_us);
 		if (r == -EINTR)

@@ -69,7 +69,9 @@ struct adu_out {
 	int64_t id;
 	struct adu_attr attr;
 	const struct iovec *piece;   /* what of the application's data is still to go: the first one from `in_piece` on */
+	int pieces;                  /* more than one: they are copied behind the struct */
 	struct iovec own;            /* the only piece, where there is one */
+	struct adu_out *instead;     /* of alf_queue: the one whose place it takes */
 	size_t in_piece;
 	uint64_t total, done, here;  /* bytes of data; written to TCP's buffer; given by the application */
 	uint64_t end;                /* offset of the stream behind what was written */
@@ -112,6 +114,7 @@ struct alf_out {
 	struct adu_out *under_way;   /* the one that must end before another begins; NULL: none must */
 	struct adu_in *stops;        /* ADUs of the peer's of which we want no more, to be told */
 	uint16_t start_done;         /* bytes of the start-up frame that were written */
+	uint32_t repeated;           /* of told: those that were not dropped here */
 	bool greeting;               /* the first message is due: until it has come, the peer sends none (RFC 5044 7.1.2) */
 	bool no_credit;              /* an ADU waits for it */
 	bool started, open, markers; /* the start-up frame is out; frames may go; with markers */
@@ -121,6 +124,7 @@ struct alf_out {
 	struct alf_key key, before;  /* before: the one that came before it */
 	struct adu_again *again;     /* a table: begun ones in a list, free ones in another */
 	uint32_t again_max, again_first, again_last, again_free;
+	uint64_t acked;              /* offset of the stream */
 };
 
 /* ---- in ---- */
@@ -132,6 +136,7 @@ struct adu_in {
 	int64_t id;
 	uint32_t msn;
 	bool unknown;                 /* gone before it began: its total is */
+	bool hooked;                  /* hooks.place said where */
 	bool named, whole, gone;      /* the first piece has come; all has; nobody wants it, what comes of it is dropped */
 	bool delivered, released, stopping;
 	struct adu_in *stop_next;     /* stopping */
@@ -180,6 +185,7 @@ struct alf_in {
 	struct alf_ranges over;  /* and what was over holes */
 	struct alf_done done[ALF_DONE_MAX];
 	unsigned done_count;
+	bool rest;               /* in order, something waits that is no whole frame */
 	bool open, ended, full;  /* the start-up frame has come; the stream has ended; no credit for what comes next */
 	bool markers, crc, hello;
 	uint64_t origin;         /* offset of the stream where frames begin */
@@ -240,9 +246,12 @@ bool alf_event(struct alf *, struct adu_event *);
 void alf_out_init(struct alf *);
 int64_t alf_queue(struct alf *, const struct adu_out *like, struct adu_out **out);
 int alf_drop(struct alf *, struct adu_out *, enum control_reason, int error);
+/* The peer stops an ADU of which nothing is to go any more: it is told that nothing will come. */
+void alf_repeat_dropped(struct alf *, const struct alf_control *stop);
 struct adu_out *alf_out_find(const struct alf *, int64_t id);
 bool alf_wants_out(struct alf *);                /* source.fill would write something */
 void alf_acked(struct alf *, uint64_t off);      /* the peer's TCP has all before off */
+bool alf_wants_acks(const struct alf *);         /* something waits for that */
 void alf_out_free(struct alf *);
 void alf_out_tick(struct alf *);
 void alf_list_add(struct adu_list *, struct adu_out *);

@@ -156,12 +156,16 @@ static int begin_adu(struct alf *a, const struct alf_run *run, const struct fpdu
 	int e = 0;
 
 	if (!f->first && f->seg.total == DDP_TOTAL_LONG)
-		return -EAGAIN;
+		return run->in_order ? -EBADMSG : -EAGAIN;
 	if (!d->adu) {
-		d->adu = alf_in_new(a, f->seg.msn, total, run->in_order, &e);
+		d->adu = alf_in_new(a, f->seg.msn, total, run->in_order && run->checked, &e);
 		if (!d->adu)
 			return e;
 		d->created = true;
+	} else if (!run->checked) {
+		return -EAGAIN;
+	} else if (total > a->profile.adu_max || a->in.begun - a->in.told + total > a->profile.credit) {
+		return -EBADMSG;
 	} else {
 		d->adu->unknown = false;
 		d->adu->total = total;
@@ -195,6 +199,9 @@ static int place_adu(struct alf *a, const struct alf_run *run, const struct fpdu
 		return -EBADMSG;
 	if (f->first)
 		take_attr(f, d);
+	/* The application is not asked about what may be damaged: it would take one name for another. */
+	if (!run->checked && a->profile.hooks.place && !d->adu->gone && (d->names || d->created))
+		return -EAGAIN;
 	return d->adu->gone ? 0 : alf_place(a, d);
 }
 
@@ -297,9 +304,10 @@ static uint16_t sum_of(struct alf *a, const struct alf_run *run, const struct fp
 /* A frame that is known to have come as it was sent is not authentic. */
 static ssize_t forged(struct alf *a, const struct fpdu *f)
 {
-	struct adu_in *adu = f->seg.tagged || f->seg.queue == DDP_CONTROL ? NULL : alf_in_of(a, f->seg.msn);
+	struct adu_in *adu = alf_in_of(a, f->seg.msn);
 
-	if (a->stats.forgeries++ >= a->profile.forgeries_max)
+	/* Without a message, or a place that nobody misses, both ends might wait for each other. */
+	if (a->stats.forgeries++ >= a->profile.forgeries_max || f->seg.tagged || f->seg.queue == DDP_CONTROL)
 		return -EBADMSG;
 	if (adu)
 		alf_lose(a, adu, EBADMSG, UINT64_MAX, CONTROL_CANCELLED);
@@ -379,6 +387,9 @@ static ssize_t take_start(struct alf *a, const struct alf_run *run, uint64_t off
 	memcpy(a->in.private_data, s.private_data + h, a->in.private_len);
 	a->in.peer_max = hello.adu_max;
 	a->out.credit = hello.credit;
+	/* What its credit could never hold waits for nothing. */
+	if (h > 0 && hello.credit < hello.adu_max + ADU_COST)
+		a->in.peer_max = hello.credit > ADU_COST ? hello.credit - ADU_COST : 0;
 	a->in.markers = a->profile.markers;
 	a->out.markers = s.markers;
 	a->in.crc = a->profile.crc || s.crc;

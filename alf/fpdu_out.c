@@ -16,6 +16,8 @@
 #include "alf/segment.h"
 #include "core/cksum.h"
 
+#include <errno.h>
+
 struct writer {
 	uint8_t *dst, *at;
 	uint64_t pos, begin; /* begin: of ULPDU_Length */
@@ -99,7 +101,9 @@ static void plan_message(struct alf *a, struct plan *p)
 
 	alf_control_next(a, &c);
 	p->seg = (struct ddp_segment){ .code = (uint8_t)c.code, .queue = DDP_CONTROL, .last = true,
-		.msn = a->out.msn[DDP_CONTROL]++ };
+		.msn = a->out.msn[DDP_CONTROL] };
+	if (!++a->out.msn[DDP_CONTROL])
+		alf_fail(a, EOVERFLOW); /* the next one would repeat a nonce */
 	p->data = control_write(&c, p->message);
 	p->from = p->message;
 	p->head = FPDU_LENGTH + DDP_UNTAGGED;
@@ -131,7 +135,7 @@ static bool fit(const struct alf *a, const struct adu_out *adu, const struct wri
 		left -= left % chain->unit; /* no word is cut: what is over goes with the next part */
 	p->data = alf_cut(chain, adu->done, left, room);
 	if (a->profile.unpacked && p->data > FPDU_MARKER && ends_at_marker(a, w, p))
-		p->data = alf_cut(chain, adu->done, left, p->data - FPDU_MARKER);
+		p->data = alf_cut(chain, adu->done, left, p->data - FPDU_MARKER - p->data % FPDU_MARKER);
 	p->seg.last = adu->done + p->data == adu->total;
 	return p->data || p->first || p->seg.last;
 }
@@ -212,7 +216,8 @@ size_t fpdu_put(struct alf *a, struct adu_out *adu, uint64_t off, uint8_t *dst, 
 		plan_message(a, &p);
 	if (adu && !fit(a, adu, &w, cap, &p))
 		return 0;
-	if (a->seal && a->out.key.sealed++ == a->profile.rekey_after) {
+	/* The peer, and what is made again, know of two keys: none is older than what is under way. */
+	if (a->seal && a->out.key.sealed++ >= a->profile.rekey_after && a->out.acked >= a->out.key.from) {
 		a->out.before = a->out.key;
 		alf_rekey(a, &a->out.key, true, off);
 		a->out.key.sealed = 1;

@@ -118,14 +118,15 @@ static void moved(struct alf *a, uint64_t begin, uint64_t end)
 }
 
 /* Frames of the run from `at` on, as far as they go. Returns where they end. */
-static uint64_t take_frames(struct alf *a, const struct alf_run *run, uint64_t at, uint16_t *sum)
+static uint64_t take_frames(struct alf *a, const struct alf_run *run, uint64_t at, uint16_t *sum, uint64_t *skip)
 {
-	uint64_t from = at, skip;
+	uint64_t from = at;
 	uint16_t one = 0;
 	ssize_t n = 0;
 
 	*sum = 0;
-	while (at < end_of(run) && (n = a->framer->take(a, run, at, &one, &skip)) > 0) {
+	*skip = 0;
+	while (at < end_of(run) && (n = a->framer->take(a, run, at, &one, skip)) > 0) {
 		*sum = tcpu_sum_join(*sum, one, (size_t)(at - from));
 		at += (uint64_t)n;
 		if (run->checked)
@@ -141,12 +142,13 @@ static size_t drain(void *ctx, uint64_t off, const uint8_t *data, size_t len, ui
 	struct alf *a = ctx;
 	struct alf_run run = { .off = off, .data = { data, NULL }, .len = { (uint32_t)len, 0 },
 		.in_order = off == a->in.next };
+	uint64_t skip;
 	uint16_t all;
 
 	/* What is not whole, TCP keeps, and shows. */
 	if (a->error || !a->in.open || !a->framer->find || boundary(a, &run) != off)
 		return 0;
-	if (take_frames(a, &run, off, &all) == off + len) {
+	if (take_frames(a, &run, off, &all, &skip) == off + len) {
 		if (sum)
 			*sum = all;
 		return len;
@@ -164,6 +166,7 @@ static void settle(void *ctx, uint64_t off, size_t n, bool good)
 		return;
 	}
 	a->stats.fpdus_direct += a->in.done_count;
+	a->in.rest &= off != a->in.next;
 	commit(a);
 	moved(a, off, off + n);
 }
@@ -187,18 +190,20 @@ static bool show(void *ctx, uint64_t off, const uint8_t *const data[2], const ui
 
 	if (a->error)
 		return false;
+	a->in.rest |= run.in_order;
 	*begin = boundary(a, &run);
 	for (;;) {
 		if (*begin >= end_of(&run))
 			return false;
-		*end = take_frames(a, &run, *begin, &sum);
+		*end = take_frames(a, &run, *begin, &sum, &skip);
 		if (a->error || *end > *begin || run.in_order)
 			break;
-		/* What has no place yet waits; what comes behind it may have one. */
-		if (a->framer->take(a, &run, *begin, &sum, &skip) != -EAGAIN || skip == 0)
+		if (!skip)
 			return false;
-		*begin += skip;
+		*begin += skip; /* what has no place yet waits; what comes behind it may have one */
 	}
+	if (run.in_order)
+		a->in.rest = *end < end_of(&run);
 	if (*end == *begin && !a->error && is_cut(a, &run) && !a->in.full)
 		alf_fail(a, EBADMSG);
 	if (*end == *begin)
@@ -224,8 +229,8 @@ int alf_in_end(struct alf *a)
 	for (struct adu_in *adu = in->newest; adu && !e; adu = adu->older)
 		if (!adu->whole && !adu->gone)
 			e = -EBADMSG;
-	if (!in->open && a->framer->start)
-		e = -EBADMSG;
+	if ((!in->open && a->framer->start) || (in->rest && !in->full))
+		e = -EBADMSG; /* part of a frame */
 	if (e)
 		alf_fail(a, -e);
 	else

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define REPEATED_MAX 256
 #define PACK_MIN 128 /* of room, for what stands around the data of a frame that is put behind another */
 
 /* ---- lists ---- */
@@ -21,6 +22,14 @@ void alf_list_add(struct adu_list *l, struct adu_out *adu)
 	else
 		l->first = adu;
 	l->last = adu;
+}
+
+static void insert(struct adu_list *l, struct adu_out *before, struct adu_out *adu)
+{
+	adu->next = before;
+	adu->prev = before->prev;
+	*(before->prev ? &before->prev->next : &l->first) = adu;
+	before->prev = adu;
 }
 
 void alf_list_remove(struct adu_list *l, struct adu_out *adu)
@@ -86,6 +95,12 @@ void alf_out_free(struct alf *a)
 		free_list(a, &a->out.queue[p]);
 	free_list(a, &a->out.sent);
 	free_list(a, &a->out.told);
+	while (a->news) { /* what is over, but was not told */
+		struct alf_news *n = a->news;
+		alf_untell(a, n);
+		if (n->of == NEWS_OUT)
+			free(n);
+	}
 	free(a->out.again);
 }
 
@@ -125,6 +140,24 @@ int alf_drop(struct alf *a, struct adu_out *adu, enum control_reason reason, int
 	return 0;
 }
 
+void alf_repeat_dropped(struct alf *a, const struct alf_control *stop)
+{
+	struct adu_out *adu;
+
+	/* So many may be asked for at a time, of those that have begun. */
+	if (a->out.repeated == REPEATED_MAX || (stop->msn >= a->out.msn[0] && a->out.msn[0]))
+		return;
+	adu = calloc(1, sizeof *adu);
+	if (!adu)
+		return;
+	adu->news.of = NEWS_OUT;
+	adu->msn = stop->msn;
+	adu->reason = stop->reason;
+	adu->id = 0;
+	a->out.repeated++;
+	alf_list_add(&a->out.told, adu);
+}
+
 static bool expire(struct alf *a, struct adu_out *adu)
 {
 	if (adu->deadline_us > a->now_us)
@@ -158,6 +191,7 @@ void alf_control_next(struct alf *a, struct alf_control *c)
 	if (adu) {
 		*c = (struct alf_control){ .code = CONTROL_DROPPED, .msn = adu->msn, .reason = adu->reason };
 		alf_list_remove(&a->out.told, adu);
+		a->out.repeated -= !adu->id;
 		finish(adu);
 	} else if (stop) {
 		*c = (struct alf_control){ .code = CONTROL_STOP, .msn = stop->msn, .reason = stop->reason };
@@ -262,6 +296,10 @@ static size_t put(struct alf *a, uint64_t off, uint8_t *dst, size_t cap, bool fi
 	/* Behind another, only what is whole then: each piece costs a header. */
 	if (!first && (a->profile.unpacked || cap < PACK_MIN || (adu && adu->here - adu->done > cap - PACK_MIN)))
 		return 0;
+	if (adu && !adu->begun && !adu->tagged && !a->out.msn[0]) {
+		alf_drop(a, adu, CONTROL_CANCELLED, EOVERFLOW); /* another would repeat a nonce */
+		return 0;
+	}
 	if (adu && !adu->begun && !adu->tagged)
 		adu->msn = a->out.msn[0];
 	/* Alone in its segment, or TCP could not forget it by itself. */
@@ -269,6 +307,8 @@ static size_t put(struct alf *a, uint64_t off, uint8_t *dst, size_t cap, bool fi
 		return 0;
 	if (adu && adu->attr.recovery == ADU_RECOMPUTE && adu->again == AGAIN_NONE) {
 		adu->again = alf_again_new(a, adu);
+		if (adu->again == AGAIN_NONE)
+			alf_fail(a, ENOMEM);
 		if (adu->again == AGAIN_NONE)
 			return 0;
 	}
@@ -353,20 +393,25 @@ static int check(const struct alf *a, const struct adu_out *like)
 
 int64_t alf_queue(struct alf *a, const struct adu_out *like, struct adu_out **out)
 {
+	const size_t pieces = like->piece ? (size_t)like->pieces * sizeof *like->piece : 0;
 	int e = check(a, like);
-	struct adu_out *adu = e ? NULL : malloc(sizeof *adu);
+	struct adu_out *adu = e ? NULL : malloc(sizeof *adu + pieces);
 
 	if (!adu)
 		return e ? e : -ENOMEM;
 	*adu = *like;
 	adu->news = (struct alf_news){ .of = NEWS_OUT };
-	if (!adu->piece)
-		adu->piece = &adu->own;
+	adu->piece = pieces ? memcpy(adu + 1, like->piece, pieces) : &adu->own;
 	adu->again = AGAIN_NONE;
 	adu->id = a->next_out;
 	a->next_out += 2;
 	adu->deadline_us = adu->attr.deadline_ms ? a->now_us + adu->attr.deadline_ms * 1000ULL : TCPU_NEVER;
-	alf_list_add(queue_of(a, adu), adu);
+	if (like->instead && like->instead->attr.priority == adu->attr.priority)
+		insert(queue_of(a, adu), like->instead, adu);
+	else
+		alf_list_add(queue_of(a, adu), adu);
+	if (like->instead)
+		alf_drop(a, like->instead, CONTROL_SUPERSEDED, EEXIST);
 	a->out.queued++;
 	a->out.timed += adu->deadline_us != TCPU_NEVER;
 	a->out.due_us = adu->deadline_us < a->out.due_us ? adu->deadline_us : a->out.due_us;
@@ -375,10 +420,17 @@ int64_t alf_queue(struct alf *a, const struct adu_out *like, struct adu_out **ou
 	return adu->id;
 }
 
+bool alf_wants_acks(const struct alf *a)
+{
+	return a->out.sent.first || a->out.again_first != AGAIN_NONE ||
+	       (a->seal && a->out.key.sealed >= a->profile.rekey_after);
+}
+
 void alf_acked(struct alf *a, uint64_t off)
 {
 	struct adu_out *adu;
 
+	a->out.acked = off;
 	alf_again_acked(a, off);
 	while ((adu = a->out.sent.first) && adu->end <= off) {
 		alf_list_remove(&a->out.sent, adu);

@@ -50,7 +50,7 @@ ssize_t tcpu_recv(struct tcb *c, struct seam_sink *sink)
 	if (c->shows)
 		tcb_window_opened(c); /* it waits for what the peer may think too little to send */
 	/* Of what a sink with show leaves at the end, no more will come. */
-	if (rcvbuf_peek(&c->rcv, &data) && (sink->done || !c->shows || !c->fin_taken))
+	if (rcvbuf_peek(&c->rcv, &data) && (sink->done || !c->shows || !(c->fin_taken || c->state == TCPU_CLOSED)))
 		return -EAGAIN;
 	if (c->error)
 		return tcb_take_error(c);

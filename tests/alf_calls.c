@@ -205,6 +205,98 @@ START_TEST(cut_off)
 }
 END_TEST
 
+/* Part of a frame, and then the end: that is none, be it a FIN or an RST. */
+START_TEST(cut_within_a_frame)
+{
+	struct timeval patience = { .tv_sec = 20 };
+	struct linger at_once = { .l_onoff = 1 };
+	struct receiver r = { 0 };
+	struct alf *end[2];
+	uint8_t half[500] = { 0x10 };
+	pthread_t thread;
+	int fd[2];
+
+	connected(fd);
+	open_ends(fd, end);
+	wait_here(fd[0]);
+	wait_here(fd[1]);
+	setsockopt_tcpu(fd[1], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+	r.alf = end[1];
+	ck_assert_int_eq(pthread_create(&thread, NULL, receive, &r), 0);
+	ck_assert_int_gt(adu_send(end[0], data, 100, NULL), 0);
+	/* Two bytes of length, and less than they say. */
+	memset(half + 1, 0, sizeof half - 1);
+	ck_assert_int_eq(send_tcpu(fd[0], half, sizeof half, TF_NODELAY), sizeof half);
+	if (_i == 0)
+		shutdown_tcpu(fd[0], SHUT_WR);
+	else
+		setsockopt_tcpu(fd[0], SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+	alf_close(end[0]);
+	if (_i)
+		close_tcpu(fd[0]);
+	pthread_join(thread, NULL);
+	ck_assert_uint_eq(r.count, 1);
+	ck_assert_int_eq(r.error, _i ? ECONNRESET : EBADMSG);
+	alf_close(end[1]);
+	close_tcpu(fd[1]);
+	if (!_i)
+		close_tcpu(fd[0]);
+}
+END_TEST
+
+static void *ask_and_wait(void *arg)
+{
+	struct receiver *r = arg;
+
+	adu_send(r->alf, data, 1000, NULL);
+	shutdown_tcpu(r->fd, SHUT_WR);
+	return receive(r);
+}
+
+/* Who has asked ends its direction, and the answer comes all the same; by calls that wait and by those that do not. */
+START_TEST(answer_after_the_end)
+{
+	struct receiver r = { 0 };
+	struct alf *end[2];
+	struct adu_event e;
+	pthread_t thread;
+	ssize_t n = 0;
+	int64_t id;
+	int fd[2];
+
+	connected(fd);
+	open_ends(fd, end);
+	wait_here(fd[0]);
+	r.alf = end[0];
+	r.fd = fd[0];
+	ck_assert_int_eq(pthread_create(&thread, NULL, ask_and_wait, &r), 0);
+	wait_here(fd[1]);
+	n = adu_recv(end[1], buf + BIG / 2, 1000, NULL, &id, NULL);
+	ck_assert_int_eq(n, 1000);
+	ck_assert_int_eq(adu_recv(end[1], buf + BIG / 2, 1000, NULL, &id, NULL), 0);
+	ck_assert_int_eq(id, 0);
+	if (_i == 0) {
+		ck_assert_int_gt(adu_send(end[1], data, BIG / 2, NULL), 0);
+	} else {
+		ck_assert_int_eq(fcntl_tcpu(fd[1], F_SETFL, O_NONBLOCK), 0);
+		ck_assert_int_gt(adu_send(end[1], data, BIG / 2, NULL), 0);
+		while (adu_next(end[1], &e, 5000) == 1 && e.kind != ADU_SENT)
+			;
+		ck_assert_int_eq(e.kind, ADU_SENT);
+	}
+	shutdown_tcpu(fd[1], SHUT_WR);
+	alf_close(end[1]);
+	fcntl_tcpu(fd[1], F_SETFL, 0);
+	close_tcpu(fd[1]);
+	pthread_join(thread, NULL);
+	ck_assert_int_eq(r.error, 0);
+	ck_assert_uint_eq(r.count, 1);
+	ck_assert_int_eq(r.len[0], BIG / 2);
+	alf_close(end[0]);
+	close_tcpu(fd[0]);
+}
+END_TEST
+
 /* Larger than there is room: asked again, nothing is lost. */
 START_TEST(no_room)
 {
@@ -387,6 +479,8 @@ int main(void)
 	tcase_add_test(tc, without_waiting);
 	tcase_add_test(tc, waiting);
 	tcase_add_test(tc, cut_off);
+	tcase_add_loop_test(tc, cut_within_a_frame, 0, 2);
+	tcase_add_loop_test(tc, answer_after_the_end, 0, 2);
 	tcase_add_test(tc, no_room);
 	tcase_add_test(tc, patience);
 	tcase_add_test(tc, refused_profiles);

@@ -63,6 +63,9 @@ void ends_open(struct ends *b, const struct net_config *config, const struct alf
 	net_pair(&b->net, &tcb[0], &tcb[1]);
 	for (int i = 0; i < 2; i++) {
 		profile[i].initiator = i == 0;
+		if (!profile[i].wanted) /* all that is told */
+			profile[i].wanted = ((1U << ADU_EVENTS) - 1) & ~(1U << ADU_PLACED) &
+				~(1U << (profile[i].ordered ? ADU_COMPLETE : ADU_DELIVERED));
 		b->end[i] = (struct end){ .both = b, .alf = alf_new(&profile[i]), .tcb = tcb[i] };
 		ck_assert_ptr_nonnull(b->end[i].alf);
 	}

@@ -77,7 +77,7 @@ static void complete(struct end *e, const struct adu_event *ev)
 
 	if (i >= other->queued || s->got[i])
 		ck_abort_msg("seed %lu: ADU %u came twice, or was never sent", seed, i);
-	if (ev->len != other->len[i] || memcmp(ev->data, other->data[i], ev->len) != 0)
+	if (ev->len != other->len[i] || (ev->len && memcmp(ev->data, other->data[i], ev->len) != 0))
 		ck_abort_msg("seed %lu: ADU %u: other bytes", seed, i);
 	if (ev->attr.name_len != t->name_len || memcmp(ev->attr.name, t->name, t->name_len) != 0 ||
 		ev->attr.priority != t->priority)

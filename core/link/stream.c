@@ -199,14 +199,15 @@ static int take(struct sock *s, struct counted_sink *c)
 static int exchange(struct sock *s, const struct seam_source *source, struct seam_sink *sink, uint64_t *acked,
 	uint64_t until_us)
 {
-	unsigned want = TCPU_IN | (source ? TCPU_OUT : 0U);
-	struct counted_sink c;
+	unsigned want = (sink ? TCPU_IN : 0U) | (source ? TCPU_OUT : 0U);
+	struct counted_sink c = { .call.taken = 0 };
 	int e = refused(s), out, how;
 
-	counted_sink(&c, sink, SIZE_MAX);
+	if (sink)
+		counted_sink(&c, sink, SIZE_MAX);
 	while (!e) {
 		out = give(s, source);
-		how = out < 0 ? out : take(s, &c);
+		how = out < 0 || !sink ? out : take(s, &c);
 		if (how < 0 && !c.call.taken)
 			return how;
 		if (how < 0)
@@ -218,7 +219,7 @@ static int exchange(struct sock *s, const struct seam_source *source, struct sea
 		}
 		if (how)
 			return how;
-		e = sock_wait(s, want, until_us, &c.call);
+		e = sock_wait(s, want, until_us, sink ? &c.call : NULL);
 	}
 	return c.call.taken ? EXCHANGE_IN : e;
 }
