@@ -154,6 +154,7 @@ void alf_free(struct alf *a)
 {
 	if (!a)
 		return;
+	alf_tell_no_more(a);
 	alf_out_free(a);
 	alf_in_free(a);
 	free(a->scratch);

@@ -240,6 +240,8 @@ void alf_opened(struct alf *);                   /* MPA's frames were exchanged,
 /* news.c */
 void alf_tell(struct alf *, struct alf_news *, enum adu_event_kind, int error);
 void alf_untell(struct alf *, struct alf_news *);
+/* Nobody asks any more: what was kept for its news alone is freed. */
+void alf_tell_no_more(struct alf *);
 bool alf_event(struct alf *, struct adu_event *);
 
 /* out.c: the calls but for the waiting. A handle, or a negative errno. like: what the ADU is to be. */

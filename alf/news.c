@@ -97,6 +97,19 @@ static void all_told(struct alf *a, struct alf_news *n)
 		alf_forget(a, OF(adu_in, n));
 }
 
+void alf_tell_no_more(struct alf *a)
+{
+	struct alf_news *next;
+
+	for (struct alf_news *n = a->news; n; n = next) {
+		next = n->next;
+		n->queued = false;
+		if (n->last && n->of == NEWS_OUT)
+			free(OF(adu_out, n));
+	}
+	a->news = a->news_last = NULL;
+}
+
 bool alf_event(struct alf *a, struct adu_event *e)
 {
 	struct alf_news *n = a->news;

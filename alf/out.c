@@ -77,13 +77,12 @@ static void finish(struct adu_out *adu)
 		free(adu);
 }
 
-static void free_list(struct alf *a, struct adu_list *l)
+static void free_list(struct adu_list *l)
 {
 	struct adu_out *adu, *next;
 
 	for (adu = l->first; adu; adu = next) {
 		next = adu->next;
-		alf_untell(a, &adu->news);
 		free(adu);
 	}
 	*l = (struct adu_list){ 0 };
@@ -92,15 +91,9 @@ static void free_list(struct alf *a, struct adu_list *l)
 void alf_out_free(struct alf *a)
 {
 	for (int p = 0; p < ADU_PRIORITIES; p++)
-		free_list(a, &a->out.queue[p]);
-	free_list(a, &a->out.sent);
-	free_list(a, &a->out.told);
-	while (a->news) { /* what is over, but was not told */
-		struct alf_news *n = a->news;
-		alf_untell(a, n);
-		if (n->of == NEWS_OUT)
-			free(n);
-	}
+		free_list(&a->out.queue[p]);
+	free_list(&a->out.sent);
+	free_list(&a->out.told);
 	free(a->out.again);
 }
 
