@@ -243,6 +243,36 @@ START_TEST(some_are_borne)
 }
 END_TEST
 
+/* An ADU that was lost so gives its credit back, once the peer has said that no more of it will come. */
+START_TEST(credit_after_forgeries)
+{
+	struct alf_profile p = flow_profile((unsigned)_i), q = p;
+	static uint8_t data[900];
+	struct adu_event e;
+
+	if (!p.key)
+		return;
+	p.crc = q.crc = false;
+	q.forgeries_max = 100;
+	flow_fill(data, sizeof data, 1);
+	flow_pair_open(&pair, &p, &q);
+	for (unsigned i = 0; i < 10; i++) {
+		uint64_t from = pair.flow[0].len;
+		flow_send(pair.end[0], data, sizeof data, NULL);
+		flow_pull(&pair.flow[0], pair.end[0], 1460);
+		pair.flow[0].bytes[from + 300] ^= 4;
+		flow_cross(&pair, 1460);
+		while (alf_event(pair.end[1], &e))
+			ck_assert_int_eq(e.kind, ADU_LOST);
+	}
+	flow_cross(&pair, 1460);
+	ck_assert_int_eq(pair.end[1]->error, 0);
+	ck_assert_ptr_null(pair.end[1]->in.oldest);
+	ck_assert_uint_eq(pair.end[1]->in.begun, pair.end[1]->in.returned);
+	flow_close(&pair);
+}
+END_TEST
+
 /* Whoever changes TO on its way does not change what was placed. */
 START_TEST(placed_stays)
 {
@@ -367,6 +397,7 @@ int main(void)
 	tc = tcase_create("forgeries");
 	tcase_add_loop_test(tc, every_bit, 0, FLOW_KINDS);
 	tcase_add_loop_test(tc, some_are_borne, 0, FLOW_KINDS);
+	tcase_add_loop_test(tc, credit_after_forgeries, 0, FLOW_KINDS);
 	tcase_add_loop_test(tc, placed_stays, 0, FLOW_KINDS);
 	suite_add_tcase(suite, tc);
 	return run_tests(srunner_create(suite));
