@@ -444,9 +444,9 @@ $(FUZZ_XDR): $(call object,ilp/xdr/get.c ilp/xdr/print.c ilp/xdr/words.c ilp/ilp
 $(B)/fuzz/policy $(B)/tests/fuzz/policy: $(TCPKD_POLICY_O)
 $(B)/fuzz/alf_wire $(B)/tests/fuzz/alf_wire: \
 	$(call object,build/ragel/alf/control.c build/ragel/alf/mpa.c build/ragel/alf/segment.c)
-# All of alf/ but the calls over a descriptor, and the chains that the target lists.
+# All of alf/ but the calls over a descriptor and Lua, and the chains that the target lists.
 FUZZ_ALF := $(foreach t,alf alf_stream,$(B)/fuzz/$(t) $(B)/tests/fuzz/$(t))
-$(FUZZ_ALF): $(call object,$(filter-out alf/call.c,$(wildcard alf/*.c)) \
+$(FUZZ_ALF): $(call object,$(filter-out alf/call.c alf/profile.c,$(wildcard alf/*.c)) \
 	build/ragel/alf/control.c build/ragel/alf/mpa.c build/ragel/alf/segment.c ilp/ilp.c \
 	$(foreach c,copy_sum crc32c_copy_sum marker_crc32c_copy_sum,$(GEN)/$(c).c $(GEN)/xdr_$(c).c) \
 	$(GEN)/cobs_copy_sum.c)

@@ -61,8 +61,6 @@ static int move(struct alf *a, uint64_t until_us)
 		return -errno;
 	a->acked = acked;
 	alf_acked(a, acked);
-	if (how & EXCHANGE_END && !(how & EXCHANGE_IN) && a->in.full)
-		return -EAGAIN; /* more has come, and waits for credit */
 	if (how & EXCHANGE_END && !(how & EXCHANGE_IN))
 		alf_in_end(a);
 	return a->error ? -a->error : 0;

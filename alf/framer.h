@@ -21,7 +21,7 @@ struct adu_out;
 
 struct alf_framer {
 	const char *name;
-	uint64_t adu_max; /* bytes: the longest ADU that it can count */
+	uint64_t adu_min, adu_max; /* bytes: of what ADUs it can send */
 	bool tagged;      /* it can place bytes by STag */
 	bool controls;    /* it has messages of its own: limits, credit, what is dropped */
 	bool stream;      /* ADUs stand one behind the other, as data and nothing else: no name or type goes with them, one

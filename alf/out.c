@@ -371,7 +371,8 @@ static int check(const struct alf *a, const struct adu_out *like)
 	if (t->name_len > ADU_NAME_MAX || t->priority >= ADU_PRIORITIES || t->recovery > ADU_SUPERSEDE ||
 		t->deadline_ms > ADU_DEADLINE_MAX)
 		return -EINVAL;
-	if (!like->tagged && (like->total > a->framer->adu_max || (a->in.open && like->total > a->in.peer_max)))
+	if (!like->tagged && (like->total < a->framer->adu_min || like->total > a->framer->adu_max ||
+		(a->in.open && like->total > a->in.peer_max)))
 		return -EMSGSIZE;
 	if (like->tagged && like->total > UINT64_MAX - like->to)
 		return -EMSGSIZE;

@@ -37,6 +37,7 @@ static ssize_t plain_take(struct alf *a, const struct alf_run *run, uint64_t off
 
 const struct alf_framer alf_plain = {
 	.name = "plain",
+	.adu_min = 1,
 	.adu_max = STREAM_ADU_MAX,
 	.stream = true,
 	.fits = fits,

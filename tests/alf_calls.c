@@ -471,6 +471,108 @@ START_TEST(events_do_not_wait)
 }
 END_TEST
 
+/* ---- framers of streams ---- */
+
+/* The responder's end with that framer; the other is a peer without ALF. Calls wait. */
+static struct alf *open_stream(const int fd[2], const struct alf_framer *framer)
+{
+	const struct alf_profile p = { .framer = framer, .adu_max = 1024, .credit = 2 * (1024 + ADU_COST) };
+	struct alf *a = alf_open(fd[1], &p);
+
+	ck_assert_ptr_nonnull(a);
+	ck_assert_int_eq(fcntl_tcpu(fd[1], F_SETFL, 0), 0);
+	return a;
+}
+
+/* What is wrong from its first byte on is told at once, and nobody waits for more. */
+START_TEST(wrong_at_once)
+{
+	int fd[2];
+	struct alf *a;
+
+	connected(fd);
+	ck_assert_int_eq(send_tcpu(fd[0], "\xff\xff\xff\xff", 4, 0), 4);
+	a = open_stream(fd, &alf_record);
+	ck_assert(adu_recv(a, buf, sizeof buf, NULL, NULL, NULL) == -1 && errno == EBADMSG);
+	alf_close(a);
+	close_tcpu(fd[0]);
+	close_tcpu(fd[1]);
+}
+END_TEST
+
+#define RECORDS 300
+#define RECORD 1004
+
+/* Takes what comes until there is no credit, or the end. Returns how many ADUs, the last of which is *last. */
+static unsigned take_all(struct alf *a, struct adu_event *e, int64_t *last)
+{
+	unsigned complete = 0;
+	int r;
+
+	while ((r = adu_next(a, e, 20)) == 1 && e->kind != ADU_ENDED) {
+		if (e->kind != ADU_COMPLETE)
+			continue;
+		complete++;
+		*last = e->id;
+	}
+	ck_assert_msg(r >= 0, "adu_next: %s", strerror(errno));
+	return complete;
+}
+
+/* Nobody releases: TCP's buffer fills, which is no error, and the stream's end behind it is none yet. */
+START_TEST(no_credit)
+{
+	size_t sent = 0, all = (size_t)RECORDS * RECORD;
+	struct adu_event e = { .kind = ADU_OPENED };
+	unsigned complete = 0, got;
+	int64_t last = 0;
+	struct alf *a;
+	ssize_t n;
+	int fd[2];
+
+	connected(fd);
+	a = open_stream(fd, &alf_record);
+	for (size_t at = 0; at < all; at += RECORD)
+		memcpy(data + at, "\x80\0\3\xe8", 4);
+	while (e.kind != ADU_ENDED) {
+		while (sent < all && (n = send_tcpu(fd[0], data + sent, all - sent, 0)) > 0)
+			sent += (size_t)n;
+		if (sent == all)
+			shutdown_tcpu(fd[0], SHUT_WR);
+		poll_tcpu(&(struct pollfd){ .fd = fd[0], .events = POLLIN }, 1, 0); /* which drives it */
+		got = take_all(a, &e, &last);
+		complete += got;
+		ck_assert_uint_le(got, 2);
+		while (got)
+			ck_assert_int_eq(adu_release(a, last - 2 * (int64_t)--got), 0);
+	}
+	ck_assert_uint_eq(complete, RECORDS);
+	alf_close(a);
+	close_tcpu(fd[0]);
+	close_tcpu(fd[1]);
+}
+END_TEST
+
+/* An ADU of nothing, by a call that waits. */
+START_TEST(nothing_to_send)
+{
+	struct alf *a;
+	char got[8];
+	int fd[2];
+
+	connected(fd);
+	a = open_stream(fd, _i ? &alf_plain : &alf_record);
+	ck_assert(_i ? adu_send(a, "", 0, NULL) == -1 && errno == EMSGSIZE : adu_send(a, "", 0, NULL) > 0);
+	ck_assert_int_gt(adu_send(a, "abc", 3, NULL), 0);
+	fcntl_tcpu(fd[0], F_SETFL, 0);
+	ck_assert_int_eq(recv_tcpu(fd[0], got, _i ? 3 : 4, MSG_WAITALL), _i ? 3 : 4);
+	ck_assert_mem_eq(got, _i ? "abc" : "\x80\0\0\0", _i ? 3 : 4);
+	alf_close(a);
+	close_tcpu(fd[0]);
+	close_tcpu(fd[1]);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("alf_calls");
@@ -487,6 +589,11 @@ int main(void)
 	tcase_add_test(tc, said_by_profile);
 	tcase_add_test(tc, greetings);
 	tcase_add_test(tc, events_do_not_wait);
+	suite_add_tcase(suite, tc);
+	tc = tcase_create("streams");
+	tcase_add_test(tc, wrong_at_once);
+	tcase_add_test(tc, no_credit);
+	tcase_add_loop_test(tc, nothing_to_send, 0, 2);
 	suite_add_tcase(suite, tc);
 	return run_tests(srunner_create(suite));
 }

@@ -199,7 +199,8 @@ static int take(struct sock *s, struct counted_sink *c)
 static int exchange(struct sock *s, const struct seam_source *source, struct seam_sink *sink, uint64_t *acked,
 	uint64_t until_us)
 {
-	unsigned want = (sink ? TCPU_IN : 0U) | (source ? TCPU_OUT : 0U);
+	const unsigned want = source ? TCPU_OUT : 0;
+	const bool done = !sink || sink->done;
 	struct counted_sink c = { .call.taken = 0 };
 	int e = refused(s), out, how;
 
@@ -217,9 +218,9 @@ static int exchange(struct sock *s, const struct seam_source *source, struct sea
 			*acked = tcpu_acked(s->tcb);
 			how |= EXCHANGE_ACKED;
 		}
-		if (how)
+		if (how || (sink && sink->done != done))
 			return how;
-		e = sock_wait(s, want, until_us, sink ? &c.call : NULL);
+		e = done ? sock_wait(s, want, until_us, NULL) : sock_wait(s, want | TCPU_IN, until_us, &c.call);
 	}
 	return c.call.taken ? EXCHANGE_IN : e;
 }
