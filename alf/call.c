@@ -141,7 +141,7 @@ static int64_t send_like(struct alf *a, const struct adu_out *like)
 
 static struct adu_out like(const struct alf *a, const void *data, size_t len, const struct adu_attr *attr)
 {
-	struct adu_out l = { .own = { (void *)(uintptr_t)data, len }, .total = len };
+	struct adu_out l = { .own = { (void *)data, len }, .total = len };
 
 	if (attr)
 		l.attr = *attr;
@@ -194,7 +194,7 @@ static int add_part(struct alf *a, struct adu_out *adu, const void *part, size_t
 		return -EINVAL;
 	if (adu->done < adu->here)
 		return -EAGAIN;
-	adu->own = (struct iovec){ (void *)(uintptr_t)part, len };
+	adu->own = (struct iovec){ (void *)part, len };
 	adu->piece = &adu->own;
 	adu->in_piece = 0;
 	adu->here += len;
@@ -277,7 +277,7 @@ int adu_next(struct alf *a, struct adu_event *e, int timeout_ms)
 
 bool adu_pending(const struct alf *a)
 {
-	return alf_wants_out((struct alf *)(uintptr_t)a);
+	return alf_wants_out((struct alf *)a);
 }
 
 int adu_timeout(const struct alf *a)

@@ -183,7 +183,9 @@ static int by_size(const void *a, const void *b)
 
 static double percentile(const uint64_t *us, unsigned n, unsigned of_hundred)
 {
-	return (double)us[(uint64_t)(n - 1) * of_hundred / 100] / 1000;
+	const uint64_t at = (uint64_t)(n - 1) * of_hundred / 100;
+
+	return (double)us[at] / 1000;
 }
 
 static void write_table(FILE *f)

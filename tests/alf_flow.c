@@ -113,7 +113,7 @@ void flow_expect_nothing(struct alf *a)
 
 int64_t flow_send(struct alf *a, const void *data, size_t len, const struct adu_attr *attr)
 {
-	struct adu_out like = { .own = { (void *)(uintptr_t)data, len }, .total = len, .here = len };
+	struct adu_out like = { .own = { (void *)data, len }, .total = len, .here = len };
 
 	if (attr)
 		like.attr = *attr;

@@ -43,7 +43,7 @@ static void turn(struct end *e)
 		struct adu_attr attr = { .name_len = 8, .priority = (uint8_t)rnd(&dice, 3),
 			.recovery = (uint8_t)rnd(&dice, 4), .deadline_ms = rnd(&dice, 20) ? 0 : 1 + rnd(&dice, 300) };
 		size_t len = rnd(&dice, rnd(&dice, 50) ? SMALL : LARGE);
-		struct adu_out like = { .own = { (void *)(uintptr_t)bytes_of((uint64_t)next), len }, .total = len,
+		struct adu_out like = { .own = { (void *)bytes_of((uint64_t)next), len }, .total = len,
 			.here = len, .attr = attr, .tagged = rnd(&dice, 10) == 0, .stag = 1 }, *old;
 		memcpy(like.attr.name, &next, sizeof next);
 		must(alf_queue(e->alf, &like, NULL) == next);
@@ -328,7 +328,7 @@ static bool make_key(void *ctx, const struct alf_peer *peer, uint8_t *to, uint8_
 static struct alf_profile salted(const char *salt, uint16_t len)
 {
 	return (struct alf_profile){ .chain = watch_chains, .schedule = ILP_FUSED, .crc = true, .private_data = salt,
-		.private_len = len, .hooks = { .key = make_key, .ctx = (void *)(uintptr_t)salt } };
+		.private_len = len, .hooks = { .key = make_key, .ctx = (void *)salt } };
 }
 
 START_TEST(key_of_both_salts)

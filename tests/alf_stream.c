@@ -44,7 +44,7 @@ static void looks(const struct stream_kind *k, const char *data, size_t len, con
 	flow_expect(stream_pair.end[1], ADU_ENDED);
 	flow_close(&stream_pair);
 }
-#define LOOKS(kind, data, wire) looks(&stream_kinds[kind], data, sizeof data - 1, wire, sizeof wire - 1)
+#define LOOKS(kind, data, wire) looks(&stream_kinds[kind], data, sizeof(data) - 1, wire, sizeof(wire) - 1)
 
 START_TEST(record_on_the_wire)
 {
@@ -100,7 +100,7 @@ static int64_t part(struct alf *a, int64_t id, uint64_t total, const void *data,
 		adu = alf_out_find(a, id);
 		ck_assert_ptr_nonnull(adu);
 	}
-	adu->own = (struct iovec){ (void *)(uintptr_t)data, len };
+	adu->own = (struct iovec){ (void *)data, len };
 	adu->piece = &adu->own;
 	adu->in_piece = 0;
 	adu->here += len;

@@ -269,16 +269,16 @@ static const struct ilp_param marker_params[] = { PARAM("watch.key", key), PARAM
 static const struct ilp_value no_values[] = { { 0 } };
 static const struct ilp_value values[] = { { "crc32c", 4, 0, 0, crc }, { 0 } };
 
-#define WAYS(name, loop) static const struct ilp_way name[] = { { "layered", "", 0, 0, { loop } }, \
-	{ "tiled", "", 0, 0, { loop } }, { "fused", "", 0, 0, { loop } }, { "streaming", "", 0, 0, { loop } } }
+#define WAYS(name, loop) static const struct ilp_way name[] = { { "layered", "", 0, 0, { (loop) } }, \
+	{ "tiled", "", 0, 0, { (loop) } }, { "fused", "", 0, 0, { (loop) } }, { "streaming", "", 0, 0, { (loop) } } }
 WAYS(ways_out_plain, out_plain);
 WAYS(ways_out_marked, out_marked);
 WAYS(ways_in_plain, in_plain);
 WAYS(ways_in_marked, in_marked);
 
 #define CHAIN(what, p, v, o, i, e) { .abi = ILP_ABI, .compiler = "", .name = what, .stages = what, \
-	.state_size = sizeof(struct watch), .unit = 1, .block = 1, .keyed = true, .params = p, .values = v, .begin = begin, \
-	.associate = associate, .end = { e, end_in }, .sum = sum, .ways = { o, i }, .way_count = { 4, 4 } }
+	.state_size = sizeof(struct watch), .unit = 1, .block = 1, .keyed = true, .params = (p), .values = (v), .begin = begin, \
+	.associate = associate, .end = { (e), end_in }, .sum = sum, .ways = { (o), (i) }, .way_count = { 4, 4 } }
 static const struct ilp_chain plain = CHAIN("watch", plain_params, no_values, ways_out_plain, ways_in_plain, end_plain);
 static const struct ilp_chain with_crc = CHAIN("watch crc32c", crc_params, values, ways_out_plain, ways_in_plain,
 	end_plain);

@@ -7,6 +7,7 @@
 #include "tests/run.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,8 +119,7 @@ START_TEST(written)
 	ends.end[0].event = ends.end[1].event = event;
 	ck_assert(ends_run(&ends, done, 100000 * NET_S));
 	net_run(&ends.net, NET_S);
-	printf("%llu FPDUs\n",
-		(unsigned long long)(ends.end[0].alf->stats.fpdus_out + ends.end[1].alf->stats.fpdus_out));
+	printf("%" PRIu64 " FPDUs\n", ends.end[0].alf->stats.fpdus_out + ends.end[1].alf->stats.fpdus_out);
 	ends_close(&ends);
 	ck_assert_int_eq(fclose(file), 0);
 }
