@@ -33,8 +33,8 @@ size_t alf_stream_write(struct alf *, struct adu_out *, uint8_t *dst, size_t n);
 
 /* An ADU begins, if none is under way; total UINT64_MAX: nobody knows. 0; -EAGAIN: no credit; -EBADMSG, -ENOMEM. */
 int alf_stream_begin(struct alf *, uint64_t total);
-/* The n bytes at off, ALF_PIECE_MAX at most, are data of the ADU that has begun; ends: its last. 0; -EAGAIN: nothing was
- * taken; -EBADMSG, -ENOMEM. */
+/* The n bytes at off, ALF_PIECE_MAX at most, are data of the ADU that has begun; ends: its last. 0; -EAGAIN: nothing
+ * was taken; -EBADMSG, -ENOMEM. */
 int alf_stream_read(struct alf *, uint64_t off, const uint8_t *from, size_t n, bool ends);
 /* alf/framer.h: end. */
 int alf_stream_end(struct alf *);

@@ -390,7 +390,8 @@ START_TEST(chains)
 		const char *chain;
 	} none[] = {
 		{ &alf_record, "xdr_aes128_gcm_copy_sum" }, { &alf_record, "cobs_copy_sum" },
-		{ &alf_record, "base64_copy_sum" }, { &alf_record, "chacha20_copy_sum" }, { &alf_record, "xdr_copy" }, { &alf_record, "crc32c_copy_sum" },
+		{ &alf_record, "base64_copy_sum" }, { &alf_record, "chacha20_copy_sum" },
+		{ &alf_record, "xdr_copy" }, { &alf_record, "crc32c_copy_sum" },
 		{ &alf_cobs, "copy_sum" }, { &alf_cobs, "crc32c_cobs_copy" }, { &alf_plain, "xdr_copy_sum" },
 		{ &alf_plain, "cobs_copy_sum" }, { &alf_mpa, "cobs_copy_sum" },
 	};

@@ -1,6 +1,6 @@
 #!/bin/bash
-# adu-examples/rpc's client with its server, over UDP datagrams of this machine: verbs, exit statuses, bounds. With other
-# people's, tests/netns/rpc.sh has them.
+# adu-examples/rpc's client with its server, over UDP datagrams of this machine: verbs, exit statuses, bounds. With
+# other people's, tests/netns/rpc.sh has them.
 set -eu
 cd "$(dirname "$0")/.."
 rpc=${B:-build/gcc}/bin/rpc

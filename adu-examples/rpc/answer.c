@@ -1,4 +1,4 @@
-/* A call's header and the reply's: RFC 5531 section 9. Who calls is looked at and believed: the store is everybody's. */
+/* A call's header and the reply's: RFC 5531 section 9. Who calls is looked at, and may: the store is everybody's. */
 #include "adu-examples/rpc/rpc.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
-/* rpc: a server of ONC RPC (RFC 5531), and a client, over TCPU: values by their keys (store.x), for anybody's clients and
- * with anybody's servers. An ADU is a message, in record marking; what it holds is described in message.x and store.x,
- * which `tcpu xdr` makes C of.
+/* rpc: a server of ONC RPC (RFC 5531), and a client, over TCPU: values by their keys (store.x), for anybody's clients
+ * and with anybody's servers. An ADU is a message, in record marking; what it holds is described in message.x and
+ * store.x, which `tcpu xdr` makes C of.
  *
  *	main.c   the command line          server.c  connections, a thread each
  *	road.c   which TCPU                answer.c  a call's header, and the reply's

@@ -1,6 +1,6 @@
 #!/bin/bash
-# ONC RPC over TCPU (adu-examples/rpc) with other people's clients and servers on the kernel's TCP: rpcinfo, libtirpc, and
-# bytes by hand; and what tshark takes them for.
+# ONC RPC over TCPU (adu-examples/rpc) with other people's clients and servers on the kernel's TCP: rpcinfo, libtirpc,
+# and bytes by hand; and what tshark takes them for.
 #
 #	+-- near ------------------------------+
 #	| TCPU 10.99.1.2 ==tun== 10.99.1.1     |
@@ -93,10 +93,12 @@ by_hand "two at once" "80000028 $head $none $none 80000028 $head $none $none" \
 	"$accepted 00000000 $accepted 00000000"
 null=$head$none$none
 null=${null// /}
-by_hand "in fragments, of nothing as well" "00000000 00000001 ${null::2} 00000000 80000027 ${null:2}" "$accepted 00000000"
+by_hand "in fragments, of nothing as well" "00000000 00000001 ${null::2} 00000000 80000027 ${null:2}" \
+	"$accepted 00000000"
 by_hand "RPC_MISMATCH" "8000000c 00000007 00000000 00000003" \
 	"80000018 00000007 00000001 00000001 00000000 00000002 00000002"
 by_hand "AUTH_SYS that is none" "8000002c $head 00000001 00000004 00000000 $none" "$denied 00000001"
+by_hand "AUTH_SYS, and more" "80000040 $head 00000001 00000018 $none $none $none $none" "$denied 00000001"
 by_hand "more than 400 bytes of authentication" \
 	"800001bc $head 00000001 00000194 $(printf '%0808d' 0) $none" "$denied 00000001"
 by_hand "a flavor of others" "80000028 $head 00000006 00000000 $none" "$denied 00000002"
