@@ -135,7 +135,8 @@ struct alf_profile {
 	uint64_t credit;                 /* bytes of ADUs that may be under way to us or wait here unreleased, ADU_COST more
 					  * each [2 * (adu_max + ADU_COST)] */
 	uint32_t quantum;                /* bytes that an ADU sends before another of its priority has its turn [16 KiB] */
-	uint32_t wanted;                 /* which events are queued: 1 << enum adu_event_kind each [all but PLACED, ACKNOWLEDGED, DELIVERED;
+	uint32_t wanted;                 /* which events are queued: 1 << enum adu_event_kind each [all but PLACED,
+					  * ACKNOWLEDGED, DELIVERED;
 					  * where ordered DELIVERED instead of COMPLETE] */
 	const void *private_data;        /* MPA: the application's, for the peer, copied; ALF_PRIVATE_MAX bytes at most */
 	uint16_t private_len;

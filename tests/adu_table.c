@@ -114,7 +114,8 @@ static bool road(void *ctx, struct link_sim_packet *p)
 	uint64_t from, to;
 
 	(void)ctx;
-	if (p->src.ip != sender_ip || p->len == header || !received || (double)link_sim_random(sim) / (double)UINT64_MAX >= loss)
+	if (p->src.ip != sender_ip || p->len == header || !received ||
+		(double)link_sim_random(sim) / (double)UINT64_MAX >= loss)
 		return true;
 	seq = (uint32_t)p->segment[4] << 24 | (uint32_t)p->segment[5] << 16 | (uint32_t)p->segment[6] << 8 | p->segment[7];
 	from = c->snd.una + (seq - c->snd_una);

@@ -1,5 +1,6 @@
 #!/bin/bash
-# What ALF puts on the wire, in tshark's eyes: start-up frames, and FPDUs with markers and a good CRC, nothing malformed.
+# What ALF puts on the wire, in tshark's eyes: start-up frames, and FPDUs with markers and a good CRC, nothing
+# malformed.
 #
 #	[FPDUS=n] tests/mpa.sh	[3000]; a hundred thousand take a minute or two
 set -u

@@ -139,8 +139,8 @@ function M.check_integer(d, name, least, most, what)
 	end
 end
 
--- Runs the description file, whose last word must be `return KIND { … }`, and which may use these names besides, known
--- in a few words. nil: there is no such file.
+-- Runs the description file, whose last word must be `return KIND { … }`, and which may use these names besides,
+-- known in a few words. nil: there is no such file.
 function M.load(file, kind, names, known)
 	local tag = {}
 	local env = { [kind] = function(fields)

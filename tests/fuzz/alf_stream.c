@@ -1,5 +1,5 @@
-/* What a peer sends to framers without frames over holes: the first byte says to which, the second how it is cut. Memory
- * stays within the credit; what comes of it does not depend on the cuts, and, sent again, comes once more. */
+/* What a peer sends to framers without frames over holes: the first byte says to which, the second how it is cut.
+ * Memory stays within the credit; what comes of it does not depend on the cuts, and, sent again, comes once more. */
 #include "alf/conn.h"
 #include "tests/fuzz/fuzz.h"
 

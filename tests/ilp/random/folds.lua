@@ -133,7 +133,10 @@ end
 -- acc, behind which the first n bytes of w follow, and zeros behind these.
 local function bytes(acc, w, n)
 	acc = mul(acc, power(n))
-	for i = 1, 8 * #w do acc = add(acc, mul(and_(shr(w[math.floor((i + 7) / 8)], 8 * ((i - 1) %% 8)), 255), power(n - i))) end
+	for i = 1, 8 * #w do
+		local byte = and_(shr(w[math.floor((i + 7) / 8)], 8 * ((i - 1) %% 8)), 255)
+		acc = add(acc, mul(byte, power(n - i)))
+	end
 	return acc
 end
 -- As memory has them.
