@@ -30,9 +30,7 @@ return stage {
 	params = { { "before", 4 } },
 	public = true,
 	-- From that, the first 128 bits make the remainder so far of the first 32, which is sent inverted.
-	begin = function(p)
-		return { clmul(shl(xor(and_(little(p.before[1]), 0xffffffff), 0xffffffff), 32), 0, remainder(-33), 0) }
-	end,
+	begin = function(p) return { clmul(shl(xor(little(p.before[1]), 0xffffffff), 32), 0, remainder(-33), 0) } end,
 	init = function(s) return s[1] end,
 	zero = 0,
 	size = 4,
