@@ -52,7 +52,7 @@ struct tcpu_options {
 	bool nodelay;              /* Nagle's rule (RFC 9293 3.7.4) does not hold */
 	bool quickack;             /* no ACK is delayed */
 	bool cork;                 /* a segment that is not full waits for more, 200 ms at most */
-	char congestion[12];       /* "cubic" (RFC 9438, HyStart++) or "reno" [cubic] */
+	char congestion[8];        /* "cubic" (RFC 9438, HyStart++) or "reno" [cubic] */
 };
 
 /* What an engine does without: for tests, and for peers that cannot bear it. QUICKACK: the ACKs at a connection's

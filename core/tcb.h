@@ -91,6 +91,9 @@ struct tcb {
 	uint8_t quick;          /* so many ACKs more are not delayed */
 	uint8_t probes;         /* of a shut window, that made the interval longer */
 	uint8_t soft_error;     /* positive errno: what the network said since the last progress */
+	bool stale : 1;         /* what was lost could not be made again */
+	bool shows : 1;         /* the sink that had a look last has show, */
+	bool news : 1;          /* and since then something came that it has not seen */
 	int error;              /* positive errno, until the user has seen it */
 	struct tcpu_options options; /* complete */
 
@@ -112,9 +115,6 @@ struct tcb {
 	struct tuning tuning;
 	struct seam_sink *sink;
 	const struct seam_source *source; /* who makes again what was forgotten; NULL: nobody */
-	bool stale;             /* what was lost could not be made again */
-	bool shows;             /* the sink that had a look last has show, */
-	bool news;              /* and since then something came that it has not seen */
 
 	/* RFC 7323 section 4, 5 */
 	uint32_t ts_offset, ts_recent;

@@ -526,7 +526,7 @@ void tcpu_info(const struct tcb *c, struct tcpu_info *info)
 		TCPU_SNDBUF_DEFAULT;
 	info->rcvbuf_bytes = c->rcv.size;
 	info->path_mtu = c->path_mtu;
-	memcpy(info->congestion, c->options.congestion, sizeof info->congestion);
+	memcpy(info->congestion, c->options.congestion, sizeof c->options.congestion);
 	info->soft_error = c->soft_error;
 	info->sack = c->sack;
 	info->timestamps = c->timestamps;
