@@ -130,12 +130,14 @@ struct tcb {
 	uint32_t limited;       /* bytes sent by Limited Transmit, RFC 3042 */
 	uint32_t prr_delivered, prr_out, recover_fs; /* RFC 6937; bytes */
 	/* RFC 8985 */
+	uint32_t rack_end;
 	uint64_t rack_sent_us;
-	uint32_t rack_end, rack_fack, rack_dsack_round, tlp_end, rack_rtt, reo_wnd_mult, reo_wnd_persist;
+	uint32_t rack_fack, rack_dsack_round, tlp_end, rack_rtt, reo_wnd_mult, reo_wnd_persist;
 
 	/* Round trip and retransmission: RFC 6298. In microseconds; srtt 0: none yet. */
-	uint32_t srtt, rttvar, rto, retries;
-	uint32_t keeps;         /* probes of a silent peer, in a row */
+	uint32_t srtt, rttvar, rto;
+	uint16_t retries;
+	uint16_t keeps;         /* probes of a silent peer, in a row */
 	uint32_t min_rtt, min_rtt_new; /* of the last minutes; UINT32_MAX: none yet */
 	uint64_t min_rtt_us;    /* when min_rtt_new began */
 	uint64_t sent_us;       /* when data was sent last; until there may be any, SYN first; TCPU_NEVER: unknown */

@@ -132,7 +132,7 @@ START_TEST(every_field)
 	opens(&p);
 	ck_assert_msg(load(&p, "local most = 2^32 - 1\nreturn profile { order = \"any\", acks = \"delayed\", "
 		"markers = false,\n"
-		"crc = false, chain = \"aes128_gcm_copy\", schedule = \"layered\", recovery = \"keep\",\n"
+		"crc = false, chain = \"aes256_gcm_copy\", schedule = \"layered\", recovery = \"keep\",\n"
 		"limits = { adu = 2^53 - 300, credit = 2^53 - 1, quantum = most, rekey = 2^24, forgeries = most } "
 		"}\n") == 0,
 		"%s", why);
@@ -289,8 +289,8 @@ static const struct {
 	{ "return profile { limits = {\n\tquantum = 4 * GiB } }", 2, "quantum is 4294967296, expected an integer "
 		"from 1 to 4294967295" },
 	{ "return profile { limits = {\n\tquantum = 0 } }", 2, "quantum is 0" },
-	{ "return profile { chain = \"aes128_gcm_copy\", limits = {\n\trekey = 2^24 + 1 } }", 2, "from 1 to 16777216" },
-	{ "return profile { chain = \"aes128_gcm_copy\", limits = {\n\trekey = 0 } }", 2, "rekey is 0" },
+	{ "return profile { chain = \"aes256_gcm_copy\", limits = {\n\trekey = 2^24 + 1 } }", 2, "from 1 to 16777216" },
+	{ "return profile { chain = \"aes256_gcm_copy\", limits = {\n\trekey = 0 } }", 2, "rekey is 0" },
 	{ "return profile { limits = {\n\tforgeries = -1 } }", 2, "forgeries is -1, expected an integer from 0 to "
 		"4294967295" },
 	{ "return profile { limits = {\n\tdeadline_ms = 65535 } }", 2, "deadline_ms is 65535, expected an integer "
@@ -317,7 +317,7 @@ static const struct {
 		"exist for framer record" },
 	{ "return profile {\n\tchain = \"copy_sum\" }", 2, "chain is \"copy_sum\", which does not exist for framer "
 		"mpa, expected one of "
-		"aes128_gcm_copy, aes256_gcm_copy, chacha20_poly1305_copy, copy, xdr_copy; " },
+		"aes256_gcm_copy, copy, xdr_copy; " },
 	{ "return profile {\n\tchain = \"\" }", 2, "chain is \"\", which does not exist" },
 	{ "return profile {\n\tchain = \"copy\\0\" }", 2, "chain is \"copy\", which does not exist" },
 	{ "return profile {\n\tchain = \"../../copy\" }", 2, "does not exist" },

@@ -3,7 +3,7 @@ return profile {
 	name = "sealed",
 	order = "begun",         -- one order may undo another
 	crc = true,              -- what is damaged on the way is told from what is forged
-	chain = "aes128_gcm_copy",
+	chain = "aes256_gcm_copy",
 	limits = {
 		adu = 64 * KiB,
 		rekey = 2^20,        -- who learns a key reads no more than so many FPDUs back
