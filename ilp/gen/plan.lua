@@ -386,7 +386,10 @@ local function growth(segments)
 			if step.kind == "trailer" or step.kind == "head" then g.fixed = g.fixed + stage.size end
 			if step.kind == "insert" then grows(stage.every, stage.size) end
 			if step.kind == "recode" and step.to > step.from then grows(step.from, step.to - step.from) end
-			if step.kind == "stuff" and step.send then grows(stage.run, 1) end
+			if step.kind == "stuff" and step.send then
+				g.fixed = g.fixed + stage.run -- that waited for a zero, from an earlier call
+				grows(stage.run, 1)
+			end
 		end
 	end
 	return g
