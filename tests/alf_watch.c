@@ -278,7 +278,8 @@ WAYS(ways_in_marked, in_marked);
 
 #define CHAIN(what, p, v, o, i, e) { .abi = ILP_ABI, .compiler = "", .name = what, .stages = what, \
 	.state_size = sizeof(struct watch), .unit = 1, .block = 1, .keyed = true, .params = (p), .values = (v), \
-	.begin = begin, .associate = associate, .end = { (e), end_in }, .sum = sum, .ways = { (o), (i) }, .way_count = { 4, 4 } }
+	.begin = begin, .associate = associate, .end = { (e), end_in }, .sum = sum, .ways = { (o), (i) }, \
+	.way_count = { 4, 4 } }
 static const struct ilp_chain plain = CHAIN("watch", plain_params, no_values, ways_out_plain, ways_in_plain, end_plain);
 static const struct ilp_chain with_crc = CHAIN("watch crc32c", crc_params, values, ways_out_plain, ways_in_plain,
 	end_plain);

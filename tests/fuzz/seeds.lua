@@ -317,7 +317,8 @@ local wires = {
 local function alf_frame(kind, f, bytes_of)
 	local zero = f.mo or f.tagged
 	return bytes(kind, f.tagged or 0, f.last or 1, f.control and 1 or 5, f.name or 4, f.control and 0 or 1) ..
-		bytes(f.recovery or 0, 1, f.deadline or 0, math.floor((f.total or #bytes_of) / 256), (f.total or #bytes_of) % 256, f.msn or 1,
+		bytes(f.recovery or 0, 1, f.deadline or 0, math.floor((f.total or #bytes_of) / 256), (f.total or #bytes_of) % 256) ..
+		bytes(f.msn or 1,
 		math.floor((f.mo or 0) / 256), (f.mo or 0) % 256, f.stag or 1, math.floor((f.to or 0) / 256), (f.to or 0) % 256,
 		zero and 1 or 0, #bytes_of) .. bytes_of
 end
