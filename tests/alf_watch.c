@@ -276,7 +276,7 @@ WAYS(ways_out_marked, out_marked);
 WAYS(ways_in_plain, in_plain);
 WAYS(ways_in_marked, in_marked);
 
-#define CHAIN(what, p, v, o, i, e) { .abi = ILP_ABI, .compiler = "", .name = what, .stages = what, \
+#define CHAIN(what, p, v, o, i, e) { .abi = ILP_ABI, .compiler = "", .name = (what), .stages = (what), \
 	.state_size = sizeof(struct watch), .unit = 1, .block = 1, .keyed = true, .params = (p), .values = (v), \
 	.begin = begin, .associate = associate, .end = { (e), end_in }, .sum = sum, .ways = { (o), (i) }, \
 	.way_count = { 4, 4 } }
