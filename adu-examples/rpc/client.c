@@ -217,7 +217,7 @@ enum status call(const struct options *o)
 	int fd;
 
 	if (o->key)
-		entry.key = (store_key){ (uint32_t)strlen(o->key), (char *)(uintptr_t)o->key };
+		entry.key = (store_key){ (uint32_t)strlen(o->key), (char *)o->key };
 	if (!strcmp(o->verb, "put"))
 		entry.value.len = (uint32_t)read_value(o, value, sizeof value);
 	fd = road_socket(o);

@@ -66,8 +66,11 @@ static void address(struct argp_state *state, const char *text, struct sockaddr_
 	char *host = strdup(text), *colon = host ? strrchr(host, ':') : NULL;
 	int r;
 
-	if (!colon)
+	if (!colon) {
+		free(host);
 		argp_error(state, "%s: expected ADDR:PORT", text);
+		return;
+	}
 	*colon = 0;
 	r = getaddrinfo(host, colon + 1, &hints, &found);
 	if (r)

@@ -32,10 +32,11 @@ static void *converse(void *arg)
 {
 	const struct alf_profile profile = { .framer = &alf_record, .adu_max = MESSAGE_MAX,
 		.credit = MESSAGE_MAX + ADU_COST };
-	int fd = (int)(intptr_t)arg;
+	int fd = *(int *)arg;
 	struct alf *alf = alf_open(fd, &profile);
 	uint8_t *in = malloc(MESSAGE_MAX), *out = malloc(MESSAGE_MAX);
 
+	free(arg);
 	if (alf && in && out)
 		talk(alf, in, out);
 	free(in);
@@ -48,13 +49,18 @@ static void *converse(void *arg)
 
 static void welcome(int fd, uint32_t timeout_s)
 {
+	const bool room = connections++ < CONNECTIONS_MAX;
+	int *arg = malloc(sizeof *arg);
 	pthread_t thread;
 
 	road_patience(fd, timeout_s);
-	if (connections++ < CONNECTIONS_MAX && !pthread_create(&thread, NULL, converse, (void *)(intptr_t)fd)) {
+	if (arg)
+		*arg = fd;
+	if (arg && room && !pthread_create(&thread, NULL, converse, arg)) {
 		pthread_detach(thread);
 		return;
 	}
+	free(arg);
 	connections--;
 	close_tcpu(fd);
 }

@@ -86,7 +86,7 @@ static enum accept_stat take_away(const store_key *key, struct ilp_xdr_out *out)
 static enum accept_stat list(struct ilp_xdr_out *out)
 {
 	static store_name names[ENTRIES_MAX]; /* under the lock */
-	const store_names first = all.count ? names : NULL;
+	store_name *first = all.count ? names : NULL;
 
 	for (unsigned i = 0; i < all.count; i++)
 		names[i] = (store_name){ .key = all.at[i].key, .next = i + 1 < all.count ? &names[i + 1] : NULL };

@@ -113,7 +113,7 @@ static void repeat(unsigned kind, const struct heard *h)
 
 	for (unsigned i = 0; i < h->adus; i++) {
 		size_t begin = i ? h->ends[i - 1] : 0;
-		struct adu_out adu = { .own = { (void *)(uintptr_t)(h->bytes + begin), h->ends[i] - begin } };
+		struct adu_out adu = { .own = { (void *)(h->bytes + begin), h->ends[i] - begin } };
 		adu.total = adu.here = adu.own.iov_len;
 		must(alf_queue(a, &adu, NULL) > 0);
 	}
