@@ -183,7 +183,7 @@ static void finished(struct alf *a, const struct adu_in *adu)
 		return;
 	for (; a->in.low < first.end; a->in.low++) {
 		struct adu_in *next = alf_in_of(a, a->in.low + 1);
-		if (!next || !next->whole || next->released)
+		if (!next || !next->whole)
 			continue;
 		next->delivered = true;
 		alf_tell(a, &next->news, ADU_DELIVERED, 0);

@@ -138,7 +138,7 @@ struct adu_in {
 	bool unknown;                 /* gone before it began: its total is */
 	bool hooked;                  /* hooks.place said where */
 	bool named, whole, gone;      /* the first piece has come; all has; nobody wants it, what comes of it is dropped */
-	bool delivered, released, stopping;
+	bool delivered, stopping;
 	struct adu_in *stop_next;     /* stopping */
 	struct adu_in *gone_next;     /* gone, and it is known where nothing of it comes any more (ending) */
 	bool ending;

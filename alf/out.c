@@ -146,7 +146,6 @@ void alf_repeat_dropped(struct alf *a, const struct alf_control *stop)
 	adu->news.of = NEWS_OUT;
 	adu->msn = stop->msn;
 	adu->reason = stop->reason;
-	adu->id = 0;
 	a->out.repeated++;
 	alf_list_add(&a->out.told, adu);
 }
