@@ -45,7 +45,7 @@ stage_mistake("a round of AES in words of 32 bits", 7, "aes", map("big(w)", "aes
 -- Steps of several units.
 mistake("steps that are others", "ghash", "local function steps", "2 units at once: 0x",
 	"return xor(products(a, b), last)", "return #w > 1 and last or xor(products(a, b), last)")
-mistake("steps of units of two words", "poly1305", "return stage", "steps of units of 2 words, expected one",
+mistake("steps of units of two words", "poly1305", "step = step,", "steps of units of 2 words, expected one",
 	"step = step,", "step = step, steps = step,")
 
 -- Keys that are expanded.
@@ -76,7 +76,7 @@ hash("one word more", "return compress(acc, data)", "step returns has 3 words, e
 	"local out = compress(acc, data) out[3] = acc[1] return out")
 hash("one word", "return digest", "finish returns", "return digest(compress(",
 	"return acc[1], (compress(")
-hash("what a fold has", "return stage", "unknown field 'merge'", "before = 64,", "before = 64, merge = compress,")
+hash("what a fold has", "before = 64,", "unknown field 'merge'", "before = 64,", "before = 64, merge = compress,")
 hash("what earlier calls left", "step =", "step gives 0x", "return compress(acc, data)",
 	"K[1] = (K[1] + 1) % 4096 return { xor(acc[1], K[1]), acc[2] }")
 stage_mistake("rounds in words of 32 bits", 7, "sha256() on words of 32 bits, which have none",
@@ -113,7 +113,7 @@ pair("a parameter that is not there", "before", "'ghash' has a parameter 'mask' 
 	'"mask"', '"hash"')
 pair("a parameter that nothing makes", "before", "'ghash' has a parameter 'mask' that no block makes",
 	'"mask"', '"key"')
-mistake("a block for nobody", "chacha20_poly1305", "return stage", 'zero is "none", expected a parameter of',
+mistake("a block for nobody", "chacha20_poly1305", 'before = "key"', 'zero is "none", expected a parameter of',
 	'before = "key"', 'before = "key", zero = "none"')
 pair("lengths that say nothing", "lengths", "leaves out how many bits there are", "or_(shl(a, 64), n)", "n")
 pair("lengths that are none", "lengths", "lengths", "big(or_(shl(a, 64), n))", "nil")
