@@ -34,6 +34,8 @@ for from in kernel/mod kernel/uapi; do
 		done
 	)
 done
+# Types for debuggers: what makes them, newer headers of Debian want, and nothing else does.
+command -v pahole >/dev/null || set -- "$@" CONFIG_DEBUG_INFO_BTF_MODULES=
 make -C "$headers" M="$dir/kernel/mod" "$@" modules >&2
 cp "$dir/kernel/mod/tcpk.ko" "$dir/tcpk.ko"
 echo "$dir/tcpk.ko"
