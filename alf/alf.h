@@ -62,6 +62,8 @@ struct adu_attr {
 	uint32_t deadline_ms;       /* from adu_send on, ADU_DEADLINE_MAX at most; 0: as the profile says. What is not
 				     * sent then never is (ADU_EXPIRED). The receiver counts from the first byte's arrival:
 				     * what is not whole then is late (KEEP, RECOMPUTE) or lost (TOLERATE, SUPERSEDE) */
+	bool more;                  /* another follows at once: with O_NONBLOCK, nothing goes before that is there, so
+				     * that the end of the one and the beginning of the other share a segment */
 	bool late;                  /* set by the library: it was whole after its deadline only */
 };
 

@@ -98,6 +98,30 @@ struct adu_in *alf_in_new(struct alf *a, uint32_t msn, uint64_t total, bool in_o
 	return adu;
 }
 
+/* ---- memory ---- */
+
+static void free_data(struct alf *a, struct adu_in *adu)
+{
+	if (adu->data && adu->room <= ALF_SPARE_MAX && a->in.spares < ALF_SPARES)
+		a->in.spare[a->in.spares++] = (struct alf_spare){ adu->data, adu->room };
+	else
+		free(adu->data);
+}
+
+/* More memory for an ADU, that holds what it had. */
+static uint8_t *more_data(struct alf *a, struct adu_in *adu, uint64_t room)
+{
+	uint8_t *data;
+
+	for (unsigned i = a->in.spares; i-- > 0 && !adu->data;)
+		if (a->in.spare[i].room == room) {
+			data = a->in.spare[i].data;
+			a->in.spare[i] = a->in.spare[--a->in.spares];
+			return data;
+		}
+	return realloc(adu->data, room);
+}
+
 static void drop_data(struct alf *a, struct adu_in *adu)
 {
 	struct range r = { 0, adu->whole ? adu->total : 0 };
@@ -107,10 +131,10 @@ static void drop_data(struct alf *a, struct adu_in *adu)
 		do
 			if (a->seal)
 				ilp_wipe(adu->data + r.begin, r.end - r.begin);
-		while (adu->placed.set.count && ranges_meet(&adu->placed.set, r.end, adu->room, &r));
+		while (alf_ranges_find(&adu->placed, r.end, adu->room, &r));
 		a->stats.bytes_held -= adu->room;
 	}
-	free(adu->data);
+	free_data(a, adu);
 	adu->data = NULL;
 	adu->room = 0;
 	alf_ranges_free(&adu->fresh);
@@ -168,6 +192,8 @@ void alf_in_free(struct alf *a)
 		alf_ranges_free(&r->fresh);
 		free(r);
 	}
+	while (a->in.spares)
+		free(a->in.spare[--a->in.spares].data);
 	alf_ranges_free(&a->in.over);
 	alf_ranges_free(&a->in.finished);
 }
@@ -179,7 +205,7 @@ static void finished(struct alf *a, const struct adu_in *adu)
 
 	if (alf_ranges_add(&a->in.finished, adu->msn - 1, adu->msn) < 0)
 		alf_fail(a, ENOMEM);
-	if (!ranges_first(&a->in.finished.set, &first) || first.begin)
+	if (!alf_ranges_first(&a->in.finished, &first) || first.begin)
 		return;
 	for (; a->in.low < first.end; a->in.low++) {
 		struct adu_in *next = alf_in_of(a, a->in.low + 1);
@@ -202,7 +228,7 @@ static void completed(struct alf *a, struct adu_in *adu)
 	not_timed(a, adu);
 	alf_ranges_free(&adu->placed);
 	a->stats.adus_complete++;
-	a->stats.adus_over_hole += adu->msn != a->in.low + 1 || a->in.over.set.count;
+	a->stats.adus_over_hole += adu->msn != a->in.low + 1 || alf_ranges_count(&a->in.over);
 	alf_tell(a, &adu->news, ADU_COMPLETE, 0);
 	finished(a, adu);
 }
@@ -267,7 +293,7 @@ void alf_passed(struct alf *a)
 
 bool alf_region_has(const struct alf_region *r, uint64_t offset, uint64_t len)
 {
-	return r->placed.set.count > HOLES_MAX || (len && alf_ranges_meet(&r->placed, offset, offset + len));
+	return alf_ranges_count(&r->placed) > HOLES_MAX || (len && alf_ranges_meet(&r->placed, offset, offset + len));
 }
 
 /* What hooks.place says, if that can be. */
@@ -340,7 +366,7 @@ static int hold(struct alf *a, struct adu_in *adu, uint64_t end)
 			return -EAGAIN;
 		}
 	}
-	data = realloc(adu->data, room);
+	data = more_data(a, adu, room);
 	if (!data)
 		return -ENOMEM;
 	if (adu->total == UINT64_MAX) {
@@ -364,7 +390,8 @@ int alf_place(struct alf *a, struct alf_done *d)
 		return place_region(a, d);
 	if (adu->total == UINT64_MAX && d->offset + d->len > a->profile.adu_max)
 		return -EBADMSG;
-	if (adu->whole || alf_ranges_meet(&adu->placed, d->offset, d->offset + d->len) || adu->placed.set.count > HOLES_MAX)
+	if (adu->whole || alf_ranges_meet(&adu->placed, d->offset, d->offset + d->len) ||
+		alf_ranges_count(&adu->placed) > HOLES_MAX)
 		return -EBADMSG;
 	if (!d->len)
 		return 0;
@@ -396,7 +423,8 @@ static void placed(struct alf *a, struct alf_news *news, struct alf_ranges *fres
 static void placed_region(struct alf *a, struct alf_region *r, const struct alf_done *d)
 {
 	/* With so many holes, all counts as placed. */
-	if (d->len && r->placed.set.count <= HOLES_MAX && alf_ranges_add(&r->placed, d->offset, d->offset + d->len) < 0)
+	if (d->len && alf_ranges_count(&r->placed) <= HOLES_MAX &&
+		alf_ranges_add(&r->placed, d->offset, d->offset + d->len) < 0)
 		alf_fail(a, ENOMEM);
 	placed(a, &r->news, &r->fresh, d);
 }

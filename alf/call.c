@@ -135,7 +135,8 @@ static int64_t send_like(struct alf *a, const struct adu_out *like)
 		return fail(id);
 	if (mine.waited)
 		return sent(a, adu);
-	push(a);
+	if (!mine.attr.more)
+		push(a);
 	return id;
 }
 

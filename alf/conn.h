@@ -9,19 +9,31 @@
 #include "alf/stream.h"
 #include "core/ranges.h"
 
-/* A set of ranges whose memory grows. */
+#include <string.h>
+
+/* A set of ranges whose memory grows. Mostly there is but one, which needs none. */
 struct alf_ranges {
-	struct ranges set;
+	struct range one;  /* where the set is empty: the only one, or none, with nothing between begin and end */
+	struct ranges set; /* two at least */
 	void *memory;
 };
 int alf_ranges_add(struct alf_ranges *, uint64_t begin, uint64_t end); /* -ENOMEM */
-/* Whether [begin, end) touches one. */
+static inline uint32_t alf_ranges_count(const struct alf_ranges *r)
+{
+	return r->set.count ? r->set.count : r->one.begin < r->one.end;
+}
+/* The lowest range that touches [begin, end). false: there is none. */
+bool alf_ranges_find(const struct alf_ranges *, uint64_t begin, uint64_t end, struct range *);
 static inline bool alf_ranges_meet(const struct alf_ranges *r, uint64_t begin, uint64_t end)
 {
 	struct range met;
 
-	return r->set.count && ranges_meet(&r->set, begin, end, &met);
+	return alf_ranges_find(r, begin, end, &met);
 }
+/* The lowest range. false: there is none. */
+bool alf_ranges_first(const struct alf_ranges *, struct range *);
+/* Takes it out. There must be one. */
+void alf_ranges_pop(struct alf_ranges *);
 void alf_ranges_free(struct alf_ranges *);
 
 /* ---- events ---- */
@@ -42,7 +54,7 @@ struct alf_way {
 	const struct ilp_chain *chain;
 	ilp_loop *loop[ILP_DIRECTIONS];
 	const struct ilp_param *key, *nonce, *place, *base, *before;
-	bool crc; /* it has a value crc32c */
+	const struct ilp_value *crc; /* NULL: it sums none */
 };
 
 /* One FPDU's, or one ADU's, way through the chain. The state keeps a key that was expanded. */
@@ -178,6 +190,8 @@ struct alf_done {
 	struct alf_control told;
 };
 #define ALF_DONE_MAX 16
+#define ALF_SPARES 16
+#define ALF_SPARE_MAX 16384 /* bytes of one */
 
 struct alf_in {
 	struct seam_sink sink;
@@ -193,6 +207,11 @@ struct alf_in {
 	uint16_t private_len;
 	uint8_t private_data[MPA_PRIVATE_MAX];
 	struct adu_in *hash[64], *newest, *oldest;
+	struct alf_spare {
+		uint8_t *data;
+		uint64_t room;
+	} spare[ALF_SPARES];        /* memory of ADUs that were released, for the next: what is given to the kernel and */
+	unsigned spares;            /* asked for again costs more than what an ADU is */
 	struct alf_ranges finished; /* MSNs less 1 */
 	uint32_t low;               /* all up to this MSN are finished */
 	uint32_t timed;             /* ADUs with a deadline that are not whole; */
@@ -277,7 +296,14 @@ bool alf_again_data(struct alf *, uint32_t place, uint64_t offset, size_t len);
 void alf_in_init(struct alf *);
 void alf_in_free(struct alf *);
 int alf_in_end(struct alf *);                    /* the stream is over. -EBADMSG: inside an ADU */
-void alf_run_read(const struct alf_run *, uint64_t off, void *to, size_t n);
+void alf_run_cut(const struct alf_run *, uint64_t off, void *to, size_t n);
+static inline void alf_run_read(const struct alf_run *run, uint64_t off, void *to, size_t n)
+{
+	if (off - run->off + n <= run->len[0])
+		memcpy(to, run->data[0] + (off - run->off), n);
+	else
+		alf_run_cut(run, off, to, n);
+}
 /* Bytes of the run in one piece of memory from off on, n at most. */
 size_t alf_run_piece(const struct alf_run *, uint64_t off, size_t n, const uint8_t **at);
 struct alf_done *alf_done_next(struct alf *, uint64_t at); /* NULL: no more than so many in a segment */

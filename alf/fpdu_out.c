@@ -133,9 +133,9 @@ static bool fit(const struct alf *a, const struct adu_out *adu, const struct wri
 		room = FPDU_ULPDU_MAX + FPDU_LENGTH - p->head - a->seal;
 	if (adu->here < adu->total && left <= room)
 		left -= left % chain->unit; /* no word is cut: what is over goes with the next part */
-	p->data = alf_cut(chain, adu->done, left, room);
+	p->data = left <= room ? (size_t)left : room - room % chain->unit;
 	if (a->profile.unpacked && p->data > FPDU_MARKER && ends_at_marker(a, w, p))
-		p->data = alf_cut(chain, adu->done, left, p->data - FPDU_MARKER - p->data % FPDU_MARKER);
+		p->data -= FPDU_MARKER + p->data % FPDU_MARKER;
 	p->seg.last = adu->done + p->data == adu->total;
 	return p->data || p->first || p->seg.last;
 }

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-void alf_run_read(const struct alf_run *run, uint64_t off, void *to, size_t n)
+void alf_run_cut(const struct alf_run *run, uint64_t off, void *to, size_t n)
 {
 	size_t at = (size_t)(off - run->off), first;
 
@@ -73,9 +73,9 @@ static int took(struct alf *a, uint64_t begin, uint64_t end)
 	if (begin != in->next)
 		return alf_ranges_add(&in->over, begin, end);
 	in->next = end;
-	while (ranges_first(&in->over.set, &first) && first.begin == in->next) {
+	while (alf_ranges_first(&in->over, &first) && first.begin == in->next) {
 		in->next = first.end;
-		ranges_pop(&in->over.set);
+		alf_ranges_pop(&in->over);
 	}
 	return 0;
 }
@@ -89,7 +89,7 @@ static uint64_t boundary(const struct alf *a, const struct alf_run *run)
 		return run->off;
 	if (!a->in.open || !a->framer->find)
 		return UINT64_MAX;
-	if (ranges_meet(&a->in.over.set, run->off - 1, run->off, &r) && r.end == run->off)
+	if (alf_ranges_find(&a->in.over, run->off - 1, run->off, &r) && r.end == run->off)
 		return run->off;
 	return a->framer->find(a, run);
 }
@@ -141,7 +141,7 @@ static size_t drain(void *ctx, uint64_t off, const uint8_t *data, size_t len, ui
 {
 	struct alf *a = ctx;
 	struct alf_run run = { .off = off, .data = { data, NULL }, .len = { (uint32_t)len, 0 },
-		.in_order = off == a->in.next };
+		.sums = sum != NULL, .in_order = off == a->in.next };
 	uint64_t skip;
 	uint16_t all;
 
@@ -176,7 +176,7 @@ static bool is_cut(const struct alf *a, const struct alf_run *run)
 {
 	struct range first;
 
-	return run->in_order && a->in.open && ranges_first(&a->in.over.set, &first) && end_of(run) >= first.begin;
+	return run->in_order && a->in.open && alf_ranges_first(&a->in.over, &first) && end_of(run) >= first.begin;
 }
 
 static bool show(void *ctx, uint64_t off, const uint8_t *const data[2], const uint32_t len[2], uint64_t *begin,

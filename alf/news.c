@@ -54,12 +54,12 @@ static bool next_placed(struct alf_ranges *fresh, struct adu_event *e)
 {
 	struct range r;
 
-	if (!ranges_first(&fresh->set, &r))
+	if (!alf_ranges_first(fresh, &r))
 		return false;
-	ranges_pop(&fresh->set);
+	alf_ranges_pop(fresh);
 	e->offset = r.begin;
 	e->len = r.end - r.begin;
-	return fresh->set.count;
+	return alf_ranges_count(fresh);
 }
 
 static bool tell_in(struct adu_in *adu, struct adu_event *e)

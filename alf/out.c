@@ -9,7 +9,8 @@
 #include <string.h>
 
 #define REPEATED_MAX 256
-#define PACK_MIN 128 /* of room, for what stands around the data of a frame that is put behind another */
+#define PACK_MIN 128 /* of room, for what stands around the data of a frame that is put behind another, */
+#define PACK_PART 192 /* and for one that takes a part of what is left of its ADU */
 
 /* ---- lists ---- */
 
@@ -278,15 +279,20 @@ static void advanced(struct alf *a, struct adu_out *adu, size_t n, uint64_t end)
 /* One frame; 0: there is none, or it does not fit. */
 static size_t put(struct alf *a, uint64_t off, uint8_t *dst, size_t cap, bool first, uint16_t *sum)
 {
-	struct adu_out *adu = alf_control_due(a) ? NULL : choose(a);
-	bool control = !adu && alf_control_due(a), moved;
-	uint64_t done = adu ? adu->done : 0;
+	const bool control = alf_control_due(a);
+	struct adu_out *adu;
+	uint64_t done;
 	size_t n;
+	bool moved;
 
+	if (!first && (a->profile.unpacked || cap < PACK_MIN))
+		return 0;
+	adu = control ? NULL : choose(a);
 	if (!adu && !control)
 		return 0;
-	/* Behind another, only what is whole then: each piece costs a header. */
-	if (!first && (a->profile.unpacked || cap < PACK_MIN || (adu && adu->here - adu->done > cap - PACK_MIN)))
+	done = adu ? adu->done : 0;
+	/* Behind another, what is whole then, or a good part: each piece costs a header. */
+	if (!first && adu && cap < PACK_PART && adu->here - adu->done > cap - PACK_MIN)
 		return 0;
 	if (adu && !adu->begun && !adu->tagged && !a->out.msn[0]) {
 		alf_drop(a, adu, CONTROL_CANCELLED, EOVERFLOW); /* another would repeat a nonce */
@@ -324,10 +330,12 @@ static size_t fill(void *ctx, uint64_t off, uint8_t *dst, size_t cap, uint16_t *
 	size_t n = 0, k;
 	uint16_t one = 0, all = 0;
 
-	if (!alf_wants_out(a))
+	if (a->error)
 		return 0;
 	a->out.source.forget = false;
 	if (!a->out.started && a->framer->start) {
+		if (!alf_wants_out(a))
+			return 0;
 		n = a->framer->start(a, off, dst, cap);
 		all = tcpu_sum(dst, n);
 	}
