@@ -196,7 +196,7 @@ static void take_attr(const struct fpdu *f, struct alf_done *d)
 {
 	d->names = true;
 	d->attr = (struct adu_attr){ .type = f->preface.type, .name_len = f->seg.name_len, .priority = f->preface.priority,
-		.recovery = f->preface.recovery, .deadline_ms = f->preface.deadline_ms };
+		.recovery = (uint8_t)(ADU_KEEP + f->preface.recovery), .deadline_ms = f->preface.deadline_ms };
 	memcpy(d->attr.name, f->preface.name, f->seg.name_len);
 }
 

@@ -8,6 +8,10 @@
 #include <errno.h>
 #include <string.h>
 
+/* Frames that have no place yet are looked at again with each segment that comes beside them: no more than so many; what
+ * waits behind them waits with them. */
+#define SKIPS_MAX 64
+
 void alf_run_cut(const struct alf_run *run, uint64_t off, void *to, size_t n)
 {
 	size_t at = (size_t)(off - run->off), first;
@@ -192,7 +196,7 @@ static bool show(void *ctx, uint64_t off, const uint8_t *const data[2], const ui
 		return false;
 	a->in.rest |= run.in_order;
 	*begin = boundary(a, &run);
-	for (;;) {
+	for (unsigned skipped = 0; skipped < SKIPS_MAX; skipped++) {
 		if (*begin >= end_of(&run))
 			return false;
 		*end = take_frames(a, &run, *begin, &sum, &skip);
@@ -201,6 +205,7 @@ static bool show(void *ctx, uint64_t off, const uint8_t *const data[2], const ui
 		if (!skip)
 			return false;
 		*begin += skip; /* what has no place yet waits; what comes behind it may have one */
+		*end = *begin;
 	}
 	if (run.in_order)
 		a->in.rest = *end < end_of(&run);
@@ -215,7 +220,6 @@ static bool show(void *ctx, uint64_t off, const uint8_t *const data[2], const ui
 void alf_in_init(struct alf *a)
 {
 	a->in.sink = (struct seam_sink){ .drain = drain, .settle = settle, .show = show, .ctx = a };
-	a->in.due_us = TCPU_NEVER;
 }
 
 int alf_in_end(struct alf *a)

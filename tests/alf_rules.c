@@ -303,7 +303,7 @@ START_TEST(credit_is_kept)
 	ck_assert_uint_eq(out->out.used, in->in.begun);
 	ck_assert_uint_eq(in->stats.bytes_held, 0);
 	ck_assert_ptr_null(in->in.oldest);
-	ck_assert_uint_eq(out->out.queued, 0);
+	ck_assert_uint_eq(out->out.ids.count, 0);
 	flow_close(&pair);
 }
 END_TEST
