@@ -329,8 +329,8 @@ static int place_region(struct alf *a, struct alf_done *d)
 static int ask_adu(struct alf *a, struct alf_done *d)
 {
 	struct adu_in *adu = d->adu;
-	const struct adu_where where = { .id = (uint64_t)alf_in_id(adu), .offset = d->offset, .len = d->len, .total = adu->total,
-		.named = adu->named || d->names, .attr = d->names ? &d->attr : &adu->attr };
+	const struct adu_where where = { .id = (uint64_t)alf_in_id(adu), .offset = d->offset, .len = d->len,
+		.total = adu->total, .named = adu->named || d->names, .attr = d->names ? &d->attr : &adu->attr };
 	int n = ask(a, d, &where);
 
 	if (n == -EAGAIN && where.named)

@@ -8,8 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* Frames that have no place yet are looked at again with each segment that comes beside them: no more than so many; what
- * waits behind them waits with them. */
+/* Frames that have no place yet are looked at again with each segment that comes beside them: no more than so many;
+ * what waits behind them waits with them. */
 #define SKIPS_MAX 64
 
 void alf_run_cut(const struct alf_run *run, uint64_t off, void *to, size_t n)

@@ -1,4 +1,4 @@
-/* What is found by a number that the peer, or nobody, chooses: a hash table with open addressing, whose memory grows. */
+/* What is found by a number that the peer chooses, or nobody: a hash table with open addressing, whose memory grows. */
 #ifndef ALF_TABLE_H
 #define ALF_TABLE_H
 

@@ -11,6 +11,7 @@
 #
 # DEPTH ADUs are queued at most; 1: each call waits, as send() does with 8 KiB. For each road and way a line: MB/s, and
 # in units of the stream of the same round, median [least .. most]; likewise by processor time, of both ends together.
+# In JSON: an object a line.
 set -eu
 # shellcheck source=tests/netns/common.sh
 . "$(dirname "$0")/common.sh"
@@ -60,27 +61,43 @@ median() {
 	sort -g | awk '{ v[NR] = $1 } END { printf "%.2f [%.2f .. %.2f]", v[int((NR + 1) / 2)], v[1], v[NR] }'
 }
 
+# column ROAD WAY N: that one of the rounds' lines.
+column() {
+	awk -v road="$1" -v way="$2" -v n="$3" '$1 == road && $2 == way { print $n }' "$tmp/rounds"
+}
+
+# told ROAD: what came out.
+told() {
+	local way mb_s ratio busy segments fpdus
+	for way in "${ways[@]}"; do
+		mb_s=$(column "$1" "$way" 3 | median) ratio=$(column "$1" "$way" 4 | median) busy=$(column "$1" "$way" 5 | median)
+		segments=$(column "$1" "$way" 6 | tail -1) fpdus=$(column "$1" "$way" 7 | tail -1)
+		printf '%-6s %-8s %s MB/s, of the stream %s, by processor time %s' "$1" "$way" "$mb_s" "$ratio" "$busy"
+		[ "$way" = stream ] || printf '; an ADU: %s segments, %s FPDUs' "$segments" "$fpdus"
+		echo
+		[ -z "${JSON-}" ] || printf '{"road": "%s", "way": "%s", "rounds": %s, "bytes": %s, "depth": %s, "mb_s": %s, %s}\n' \
+			"$1" "$way" "$rounds" "$bytes" "$depth" "${mb_s%% *}" \
+			"\"of_stream\": ${ratio%% *}, \"of_stream_by_processor_time\": ${busy%% *}" >>"$JSON"
+	done
+}
+
+[ -z "${JSON-}" ] || : >"$JSON"
 for road in relay veth tcpk; do
-	at a ethtool -K to_b tso $([ $road = tcpk ] && echo off || echo on) gso $([ $road = tcpk ] && echo off || echo on) >/dev/null
-	at b ethtool -K to_a tso $([ $road = tcpk ] && echo off || echo on) gso $([ $road = tcpk ] && echo off || echo on) >/dev/null
+	if [ $road = tcpk ]; then
+		at a ethtool -K to_b tso off gso off >/dev/null
+		at b ethtool -K to_a tso off gso off >/dev/null
+	fi
 	for ((round = 1; round <= rounds; round++)); do
 		for way in "${ways[@]}"; do
 			once $road "$way" >"$tmp/once" || { cat "$tmp/once" && exit 1; }
 			read -r speed busy segments fpdus <"$tmp/once"
-			echo "$road $way $speed $busy $segments $fpdus" >>"$tmp/rounds"
 			check "$road, $way: all bytes came" [ -n "$fpdus" ]
 			if [ "$way" = stream ]; then
 				stream=$speed stream_busy=$busy
 			fi
-			awk "BEGIN { print $speed / $stream, $stream_busy / $busy }" >>"$tmp/$road.$way"
+			awk -v r="$road $way $speed" -v n="$segments $fpdus" \
+				"BEGIN { print r, $speed / $stream, $stream_busy / $busy, n }" >>"$tmp/rounds"
 		done
 	done
-	[ -n "${ROUNDS-}" ] || continue
-	for way in "${ways[@]}"; do
-		printf '%-6s %-8s %s MB/s' $road "$way" "$(awk "/^$road $way /"' { print $3 }' "$tmp/rounds" | median)"
-		printf '   of the stream %s' "$(cut -d ' ' -f 1 "$tmp/$road.$way" | median)"
-		printf '   by processor time %s' "$(cut -d ' ' -f 2 "$tmp/$road.$way" | median)"
-		awk "/^$road $way /"' { s = $5; f = $6 } END { if (f) printf "   an ADU: %s segments, %s FPDUs", s, f }' "$tmp/rounds"
-		echo
-	done
+	[ -z "${ROUNDS-}" ] || told $road
 done
