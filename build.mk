@@ -50,7 +50,7 @@ TESTS_SH := $(wildcard tests/*.sh) tests/ilp/survey.sh tests/ilp/random.sh \
 	$(filter-out %/common.sh %/tcpkd.sh %/tcpk_foreign.sh %/race.sh %/pace.sh,$(wildcard tests/netns/*.sh))
 
 .PHONY: help all tests demo check check-asan check-cross check-net fuzz mutants prove survey random aead
-.PHONY: xdr-differential packetdrill losstable race pace delay bench lint clean
+.PHONY: xdr-differential packetdrill losstable race pace delay throughput bench lint clean
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  CC=gcc|clang chooses the compiler, V=1 shows the commands, FILE=path is what demo sends,"
@@ -158,6 +158,10 @@ pace: tests ## how fast TCPU by TCPK is beside the kernel's TCP (root; five minu
 delay: tests ## how long ADUs wait for others' holes, by what carries them (root; ADUS=2000 ROUNDS=3; 16 minutes)
 	$(need) $(NEED_ROOT)
 	@ADUS=$(or $(ADUS),2000) ROUNDS=$(or $(ROUNDS),3) B=build/$(notdir $(CC)) tests/netns/delay.sh
+
+throughput: tests ## how fast ADUs go beside the plain stream, with no losses (root; ROUNDS=7; JSON=file; three minutes)
+	$(need) $(NEED_ROOT)
+	@ROUNDS=$(or $(ROUNDS),7) B=build/$(notdir $(CC)) tests/netns/throughput.sh
 
 bench: all ## ns per byte and per call of every chain, schedule and direction
 	@build/$(notdir $(CC))/bin/tcpu bench

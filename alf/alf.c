@@ -42,6 +42,8 @@ void alf_complete(struct alf_profile *p)
 	p->rekey_after = p->rekey_after ? p->rekey_after : 1U << 24;
 	p->adu_max = p->adu_max ? p->adu_max : 16U << 20;
 	p->credit = p->credit ? p->credit : 2 * (p->adu_max + ADU_COST);
+	p->recovery = p->recovery ? p->recovery : ADU_KEEP;
+	p->deadline_ms = p->deadline_ms ? p->deadline_ms : ADU_NO_DEADLINE;
 	p->quantum = p->quantum ? p->quantum : 16U << 10;
 	if (!p->wanted)
 		p->wanted = all & ~(1U << ADU_PLACED | 1U << ADU_ACKNOWLEDGED) & ~(1U << (p->ordered ? ADU_COMPLETE : ADU_DELIVERED));
@@ -74,7 +76,8 @@ static int check(struct alf *a)
 	if (p->private_len > ALF_PRIVATE_MAX || p->schedule < 0 || p->schedule >= ILP_SCHEDULES ||
 		p->adu_max > UINT64_MAX / 4 || p->credit < p->adu_max + ADU_COST)
 		return -EINVAL;
-	if (p->recovery > ADU_SUPERSEDE || p->deadline_ms > ADU_DEADLINE_MAX ||
+	if (p->recovery > ADU_SUPERSEDE ||
+		(p->deadline_ms > ADU_DEADLINE_MAX && p->deadline_ms != ADU_NO_DEADLINE) ||
 		(p->recovery == ADU_RECOMPUTE && (!p->hooks.regenerate || !p->framer->again)))
 		return -EINVAL;
 	if (alf_ways(a->way, p))
@@ -139,7 +142,6 @@ struct alf *alf_new(const struct alf_profile *profile)
 	}
 	keep_secrets(a);
 	a->next_out = 1;
-	a->next_in = 2;
 	alf_out_init(a);
 	alf_in_init(a);
 	if (!a->framer->start) {
@@ -197,8 +199,9 @@ void alf_opened(struct alf *a)
 	a->out.open = a->profile.initiator || !a->framer->start;
 	a->out.greeting = a->profile.initiator;
 	alf_tell(a, &a->self, ADU_OPENED, 0);
-	for (int p = 0; p < ADU_PRIORITIES; p++)
-		for (adu = a->out.queue[p].first; adu; adu = next) {
+	/* None has begun. */
+	for (int i = 0; i < 2 * ADU_PRIORITIES; i++)
+		for (adu = (i % 2 ? &a->out.queue[i / 2].idle : &a->out.queue[i / 2].fresh)->first; adu; adu = next) {
 			next = adu->next;
 			if (!adu->tagged && adu->total > a->in.peer_max)
 				alf_drop(a, adu, CONTROL_CANCELLED, EMSGSIZE);

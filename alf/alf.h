@@ -45,8 +45,10 @@ extern const struct alf_framer alf_plain;  /* a stream of bytes: what comes is h
 #define ADU_NAME_MAX 64
 #define ADU_PRIORITIES 8
 #define ADU_DEADLINE_MAX 65534 /* milliseconds */
+#define ADU_NO_DEADLINE UINT32_MAX
 
 enum adu_recovery {
+	ADU_DEFAULT,   /* as the profile says; of one that is sent in parts ADU_KEEP, where that is ADU_RECOMPUTE */
 	ADU_KEEP,      /* TCP keeps the bytes until they are acknowledged */
 	ADU_RECOMPUTE, /* nobody keeps them: what is lost, alf_hooks.regenerate makes again, the same bytes */
 	ADU_TOLERATE,  /* worth nothing after its deadline */
@@ -58,10 +60,12 @@ struct adu_attr {
 	uint8_t name_len;
 	uint8_t type;               /* the application's; in clear, authenticated */
 	uint8_t priority;           /* 0 to ADU_PRIORITIES - 1, the most urgent */
-	uint8_t recovery;           /* enum adu_recovery; ADU_KEEP: as the profile says */
-	uint32_t deadline_ms;       /* from adu_send on, ADU_DEADLINE_MAX at most; 0: as the profile says. What is not
-				     * sent then never is (ADU_EXPIRED). The receiver counts from the first byte's arrival:
+	uint8_t recovery;           /* enum adu_recovery */
+	uint32_t deadline_ms;       /* from adu_send on, ADU_DEADLINE_MAX at most; 0: as the profile says; ADU_NO_DEADLINE.
+				     * What is not sent then never is (ADU_EXPIRED). The receiver counts from the first byte's arrival:
 				     * what is not whole then is late (KEEP, RECOMPUTE) or lost (TOLERATE, SUPERSEDE) */
+	bool more;                  /* another follows at once: with O_NONBLOCK, nothing goes before that is there, so
+				     * that the end of the one and the beginning of the other share a segment */
 	bool late;                  /* set by the library: it was whole after its deadline only */
 };
 
@@ -141,8 +145,8 @@ struct alf_profile {
 	const void *private_data;        /* MPA: the application's, for the peer, copied; ALF_PRIVATE_MAX bytes at most */
 	uint16_t private_len;
 	struct alf_hooks hooks;
-	uint8_t recovery;                /* of ADUs that ask for none but ADU_KEEP [ADU_KEEP] */
-	uint32_t deadline_ms;            /* of ADUs that have none [none] */
+	uint8_t recovery;                /* of ADUs that ask for ADU_DEFAULT [ADU_KEEP] */
+	uint32_t deadline_ms;            /* of ADUs that say 0 [ADU_NO_DEADLINE] */
 	const char *congestion;          /* TCP's congestion control; NULL: as it is */
 	bool quickack;                   /* no ACK is delayed */
 };
@@ -218,9 +222,11 @@ enum adu_event_kind {
 	ADU_DELIVERED,    /* and all that began before it are complete, or will never be */
 	ADU_LOST,         /* it will not be completed: error says why */
 	ADU_SENT,         /* all of it is TCP's: data is the application's again */
-	ADU_ACKNOWLEDGED, /* the peer's TCP has all of it */
+	ADU_ACKNOWLEDGED, /* the peer's TCP has all of it; of one with ADU_RECOMPUTE that was dropped on the way, all that was
+			   * sent: it need not be made again */
 	ADU_EXPIRED,      /* its deadline passed before all was sent */
-	ADU_CANCELLED,    /* by adu_cancel or adu_supersede, or (error ECANCELED) since the peer did not want it */
+	ADU_CANCELLED,    /* error ECANCELED: by adu_cancel, or since the peer did not want it; EEXIST: by adu_supersede;
+			   * EMSGSIZE: the peer's limit, which came later, or a segment, is too small for it */
 	ADU_CREDIT,       /* the peer takes more: what waited for that goes on */
 	ADU_ENDED,        /* the peer sends no more ADUs */
 	ADU_ERROR,        /* the connection is unusable: error */
@@ -228,7 +234,8 @@ enum adu_event_kind {
 };
 struct adu_event {
 	enum adu_event_kind kind;
-	int error;           /* a positive errno: LOST: ECANCELED, EEXIST (superseded), ETIME, EBADMSG; ERROR */
+	int error;           /* a positive errno: LOST: ECANCELED, EEXIST (superseded), ETIME, EBADMSG; CANCELLED;
+			      * ERROR */
 	int64_t id;          /* the ADU's handle; 0: of none */
 	uint32_t stag;       /* PLACED: where id is 0 */
 	uint64_t offset, len;

@@ -8,27 +8,36 @@
 #define HOLES_MAX 4096       /* ranges of an ADU that came over holes */
 #define ROOM_MIN 1024        /* bytes of the library's memory that an ADU of unknown length begins with */
 
-static struct adu_in **bucket(struct alf *a, uint32_t msn)
-{
-	return &a->in.hash[msn % (sizeof a->in.hash / sizeof *a->in.hash)];
-}
-
 struct adu_in *alf_in_of(const struct alf *a, uint32_t msn)
 {
-	struct adu_in *adu = *bucket((struct alf *)a, msn);
+	return alf_table_find(&a->in.msns, msn);
+}
 
-	while (adu && adu->msn != msn)
-		adu = adu->next;
-	return adu;
+int64_t alf_in_id(const struct adu_in *adu)
+{
+	return 2 * (int64_t)adu->msn;
 }
 
 struct adu_in *alf_in_find(const struct alf *a, int64_t id)
 {
-	struct adu_in *adu = a->in.oldest;
+	return id > 0 && id % 2 == 0 ? alf_table_find(&a->in.msns, (uint64_t)id / 2) : NULL;
+}
 
-	while (adu && adu->id != id)
-		adu = adu->newer;
-	return adu;
+/* adu_recv may hand it out. */
+static void make_ready(struct alf *a, struct adu_in *adu)
+{
+	adu->ready = true;
+	adu->sooner = a->in.ready_last;
+	*(adu->sooner ? &adu->sooner->later : &a->in.ready) = adu;
+	a->in.ready_last = adu;
+}
+
+static void unready(struct alf *a, struct adu_in *adu)
+{
+	if (!adu->ready)
+		return;
+	*(adu->sooner ? &adu->sooner->later : &a->in.ready) = adu->later;
+	*(adu->later ? &adu->later->sooner : &a->in.ready_last) = adu->sooner;
 }
 
 /* ---- credit ---- */
@@ -80,22 +89,43 @@ struct adu_in *alf_in_new(struct alf *a, uint32_t msn, uint64_t total, bool in_o
 	}
 	*error = -ENOMEM;
 	adu = calloc(1, sizeof *adu);
-	if (!adu)
+	if (!adu || alf_table_add(&a->in.msns, msn, adu) < 0) {
+		free(adu);
 		return NULL;
+	}
 	adu->news.of = NEWS_IN;
-	adu->id = a->next_in;
-	a->next_in += 2;
 	adu->msn = msn;
 	adu->total = total;
 	adu->cost = cost;
-	adu->deadline_us = TCPU_NEVER;
 	a->in.begun += cost;
-	adu->next = *bucket(a, msn);
-	*bucket(a, msn) = adu;
 	adu->older = a->in.newest;
 	*(a->in.newest ? &a->in.newest->newer : &a->in.oldest) = adu;
 	a->in.newest = adu;
 	return adu;
+}
+
+/* ---- memory ---- */
+
+static void free_data(struct alf *a, struct adu_in *adu)
+{
+	if (adu->data && adu->room <= ALF_SPARE_MAX && a->in.spares < ALF_SPARES)
+		a->in.spare[a->in.spares++] = (struct alf_spare){ adu->data, adu->room };
+	else
+		free(adu->data);
+}
+
+/* More memory for an ADU, that holds what it had. */
+static uint8_t *more_data(struct alf *a, struct adu_in *adu, uint64_t room)
+{
+	uint8_t *data;
+
+	for (unsigned i = a->in.spares; i-- > 0 && !adu->data;)
+		if (a->in.spare[i].room == room) {
+			data = a->in.spare[i].data;
+			a->in.spare[i] = a->in.spare[--a->in.spares];
+			return data;
+		}
+	return realloc(adu->data, room);
 }
 
 static void drop_data(struct alf *a, struct adu_in *adu)
@@ -107,10 +137,10 @@ static void drop_data(struct alf *a, struct adu_in *adu)
 		do
 			if (a->seal)
 				ilp_wipe(adu->data + r.begin, r.end - r.begin);
-		while (adu->placed.set.count && ranges_meet(&adu->placed.set, r.end, adu->room, &r));
+		while (alf_ranges_find(&adu->placed, r.end, adu->room, &r));
 		a->stats.bytes_held -= adu->room;
 	}
-	free(adu->data);
+	free_data(a, adu);
 	adu->data = NULL;
 	adu->room = 0;
 	alf_ranges_free(&adu->fresh);
@@ -140,16 +170,13 @@ static void unend(struct alf *a, struct adu_in *adu)
 
 void alf_forget(struct alf *a, struct adu_in *adu)
 {
-	struct adu_in **at = bucket(a, adu->msn);
-
 	alf_give_back(a, adu);
 	alf_untell(a, &adu->news);
 	unstop(a, adu);
 	unend(a, adu);
-	a->in.timed -= adu->deadline_us != TCPU_NEVER;
-	while (*at != adu)
-		at = &(*at)->next;
-	*at = adu->next;
+	unready(a, adu);
+	alf_due_remove(&a->in.dues, &adu->due);
+	alf_table_remove(&a->in.msns, adu->msn);
 	*(adu->older ? &adu->older->newer : &a->in.oldest) = adu->newer;
 	*(adu->newer ? &adu->newer->older : &a->in.newest) = adu->older;
 	drop_data(a, adu);
@@ -168,8 +195,12 @@ void alf_in_free(struct alf *a)
 		alf_ranges_free(&r->fresh);
 		free(r);
 	}
+	while (a->in.spares)
+		free(a->in.spare[--a->in.spares].data);
 	alf_ranges_free(&a->in.over);
 	alf_ranges_free(&a->in.finished);
+	alf_table_free(&a->in.msns);
+	alf_dues_free(&a->in.dues);
 }
 
 /* Nothing more of it comes, or of what comes nothing counts: those that waited for it to be delivered may be. */
@@ -179,30 +210,28 @@ static void finished(struct alf *a, const struct adu_in *adu)
 
 	if (alf_ranges_add(&a->in.finished, adu->msn - 1, adu->msn) < 0)
 		alf_fail(a, ENOMEM);
-	if (!ranges_first(&a->in.finished.set, &first) || first.begin)
+	if (!alf_ranges_first(&a->in.finished, &first) || first.begin)
 		return;
 	for (; a->in.low < first.end; a->in.low++) {
 		struct adu_in *next = alf_in_of(a, a->in.low + 1);
 		if (!next || !next->whole)
 			continue;
 		next->delivered = true;
+		if (a->profile.ordered)
+			make_ready(a, next);
 		alf_tell(a, &next->news, ADU_DELIVERED, 0);
 	}
-}
-
-static void not_timed(struct alf *a, struct adu_in *adu)
-{
-	a->in.timed -= adu->deadline_us != TCPU_NEVER;
-	adu->deadline_us = TCPU_NEVER;
 }
 
 static void completed(struct alf *a, struct adu_in *adu)
 {
 	adu->whole = true;
-	not_timed(a, adu);
+	alf_due_remove(&a->in.dues, &adu->due);
+	if (!a->profile.ordered)
+		make_ready(a, adu);
 	alf_ranges_free(&adu->placed);
 	a->stats.adus_complete++;
-	a->stats.adus_over_hole += adu->msn != a->in.low + 1 || a->in.over.set.count;
+	a->stats.adus_over_hole += adu->msn != a->in.low + 1 || alf_ranges_count(&a->in.over);
 	alf_tell(a, &adu->news, ADU_COMPLETE, 0);
 	finished(a, adu);
 }
@@ -226,7 +255,7 @@ void alf_lose(struct alf *a, struct adu_in *adu, int error, uint64_t until, enum
 	if (adu->gone)
 		return;
 	adu->gone = true;
-	not_timed(a, adu);
+	alf_due_remove(&a->in.dues, &adu->due);
 	drop_data(a, adu);
 	if (stop && a->in.hello) {
 		adu->stopping = true;
@@ -267,7 +296,7 @@ void alf_passed(struct alf *a)
 
 bool alf_region_has(const struct alf_region *r, uint64_t offset, uint64_t len)
 {
-	return r->placed.set.count > HOLES_MAX || (len && alf_ranges_meet(&r->placed, offset, offset + len));
+	return alf_ranges_count(&r->placed) > HOLES_MAX || (len && alf_ranges_meet(&r->placed, offset, offset + len));
 }
 
 /* What hooks.place says, if that can be. */
@@ -300,8 +329,8 @@ static int place_region(struct alf *a, struct alf_done *d)
 static int ask_adu(struct alf *a, struct alf_done *d)
 {
 	struct adu_in *adu = d->adu;
-	const struct adu_where where = { .id = (uint64_t)adu->id, .offset = d->offset, .len = d->len, .total = adu->total,
-		.named = adu->named || d->names, .attr = d->names ? &d->attr : &adu->attr };
+	const struct adu_where where = { .id = (uint64_t)alf_in_id(adu), .offset = d->offset, .len = d->len,
+		.total = adu->total, .named = adu->named || d->names, .attr = d->names ? &d->attr : &adu->attr };
 	int n = ask(a, d, &where);
 
 	if (n == -EAGAIN && where.named)
@@ -340,7 +369,7 @@ static int hold(struct alf *a, struct adu_in *adu, uint64_t end)
 			return -EAGAIN;
 		}
 	}
-	data = realloc(adu->data, room);
+	data = more_data(a, adu, room);
 	if (!data)
 		return -ENOMEM;
 	if (adu->total == UINT64_MAX) {
@@ -364,7 +393,8 @@ int alf_place(struct alf *a, struct alf_done *d)
 		return place_region(a, d);
 	if (adu->total == UINT64_MAX && d->offset + d->len > a->profile.adu_max)
 		return -EBADMSG;
-	if (adu->whole || alf_ranges_meet(&adu->placed, d->offset, d->offset + d->len) || adu->placed.set.count > HOLES_MAX)
+	if (adu->whole || alf_ranges_meet(&adu->placed, d->offset, d->offset + d->len) ||
+		alf_ranges_count(&adu->placed) > HOLES_MAX)
 		return -EBADMSG;
 	if (!d->len)
 		return 0;
@@ -396,7 +426,8 @@ static void placed(struct alf *a, struct alf_news *news, struct alf_ranges *fres
 static void placed_region(struct alf *a, struct alf_region *r, const struct alf_done *d)
 {
 	/* With so many holes, all counts as placed. */
-	if (d->len && r->placed.set.count <= HOLES_MAX && alf_ranges_add(&r->placed, d->offset, d->offset + d->len) < 0)
+	if (d->len && alf_ranges_count(&r->placed) <= HOLES_MAX &&
+		alf_ranges_add(&r->placed, d->offset, d->offset + d->len) < 0)
 		alf_fail(a, ENOMEM);
 	placed(a, &r->news, &r->fresh, d);
 }
@@ -407,9 +438,8 @@ static void named(struct alf *a, struct adu_in *adu, const struct adu_attr *attr
 	adu->attr = *attr;
 	if (!attr->deadline_ms)
 		return;
-	adu->deadline_us = a->now_us + attr->deadline_ms * 1000ULL;
-	a->in.timed++;
-	a->in.due_us = adu->deadline_us < a->in.due_us ? adu->deadline_us : a->in.due_us;
+	if (alf_due_add(&a->in.dues, &adu->due, a->now_us + attr->deadline_ms * 1000ULL) < 0)
+		alf_fail(a, ENOMEM);
 }
 
 void alf_placed(struct alf *a, const struct alf_done *d)
@@ -484,13 +514,12 @@ static void dropped(struct alf *a, const struct alf_control *c, uint64_t at)
 
 static void stopped(struct alf *a, const struct alf_control *c)
 {
-	for (int p = 0; p < ADU_PRIORITIES; p++)
-		for (struct adu_out *adu = a->out.queue[p].first; adu; adu = adu->next)
-			if (adu->begun && !adu->tagged && adu->msn == c->msn) {
-				alf_drop(a, adu, c->reason, ECANCELED);
-				return;
-			}
-	alf_repeat_dropped(a, c);
+	struct adu_out *adu = alf_table_find(&a->out.msns, c->msn);
+
+	if (adu)
+		alf_drop(a, adu, c->reason, ECANCELED);
+	else
+		alf_repeat_dropped(a, c);
 }
 
 void alf_heard(struct alf *a, const struct alf_control *c, uint64_t at)
@@ -510,30 +539,26 @@ void alf_heard(struct alf *a, const struct alf_control *c, uint64_t at)
 
 void alf_tick(struct alf *a, uint64_t now_us)
 {
-	uint64_t first = TCPU_NEVER;
+	struct alf_due *due;
 
 	a->now_us = now_us;
 	alf_out_tick(a);
-	if (now_us < a->in.due_us)
-		return;
-	for (struct adu_in *adu = a->in.oldest; adu && a->in.timed; adu = adu->newer) {
-		if (adu->deadline_us > now_us) {
-			first = adu->deadline_us < first ? adu->deadline_us : first;
-			continue;
-		}
-		if (adu->attr.recovery >= ADU_TOLERATE) {
+	while ((due = alf_due_first(&a->in.dues)) && due->us <= now_us) {
+		struct adu_in *adu = (struct adu_in *)((char *)due - offsetof(struct adu_in, due));
+
+		alf_due_remove(&a->in.dues, due);
+		if (adu->attr.recovery >= ADU_TOLERATE)
 			alf_lose(a, adu, ETIME, UINT64_MAX, CONTROL_EXPIRED);
-		} else {
+		else
 			adu->attr.late = true;
-			not_timed(a, adu);
-		}
 	}
-	a->in.due_us = first;
 }
 
 uint64_t alf_deadline(const struct alf *a)
 {
-	uint64_t in = a->in.timed ? a->in.due_us : TCPU_NEVER, out = a->out.timed ? a->out.due_us : TCPU_NEVER;
+	const struct alf_due *in = alf_due_first(&a->in.dues), *out = alf_due_first(&a->out.dues);
 
-	return in < out ? in : out;
+	if (!in || (out && out->us < in->us))
+		in = out;
+	return in ? in->us : TCPU_NEVER;
 }

@@ -127,7 +127,7 @@ static int64_t send_like(struct alf *a, const struct adu_out *like)
 	struct adu_out mine = *like;
 	int64_t id;
 
-	a->now_us = now_tcpu();
+	alf_tick(a, now_tcpu());
 	mine.waited = waits(a);
 	mine.here = mine.total;
 	id = alf_queue(a, &mine, &adu);
@@ -135,33 +135,30 @@ static int64_t send_like(struct alf *a, const struct adu_out *like)
 		return fail(id);
 	if (mine.waited)
 		return sent(a, adu);
-	push(a);
+	if (!mine.attr.more)
+		push(a);
 	return id;
 }
 
-static struct adu_out like(const struct alf *a, const void *data, size_t len, const struct adu_attr *attr)
+static struct adu_out like(const void *data, size_t len, const struct adu_attr *attr)
 {
 	struct adu_out l = { .own = { (void *)data, len }, .total = len };
 
 	if (attr)
 		l.attr = *attr;
-	if (!l.attr.recovery)
-		l.attr.recovery = a->profile.recovery;
-	if (!l.attr.deadline_ms)
-		l.attr.deadline_ms = a->profile.deadline_ms;
 	return l;
 }
 
 int64_t adu_send(struct alf *a, const void *data, size_t len, const struct adu_attr *attr)
 {
-	const struct adu_out l = like(a, data, len, attr);
+	const struct adu_out l = like(data, len, attr);
 
 	return send_like(a, &l);
 }
 
 int64_t adu_sendv(struct alf *a, const struct iovec *pieces, int n, const struct adu_attr *attr)
 {
-	struct adu_out l = like(a, NULL, 0, attr);
+	struct adu_out l = like(NULL, 0, attr);
 
 	if (n < 0 || n > IOV_MAX)
 		return fail(-EINVAL);
@@ -177,7 +174,7 @@ int64_t adu_sendv(struct alf *a, const struct iovec *pieces, int n, const struct
 
 int64_t adu_put(struct alf *a, uint32_t stag, uint64_t to, const void *data, size_t len, const struct adu_attr *attr)
 {
-	struct adu_out l = like(a, data, len, attr);
+	struct adu_out l = like(data, len, attr);
 
 	l.tagged = true;
 	l.stag = stag;
@@ -185,30 +182,14 @@ int64_t adu_put(struct alf *a, uint32_t stag, uint64_t to, const void *data, siz
 	return send_like(a, &l);
 }
 
-/* The next part of it. */
-static int add_part(struct alf *a, struct adu_out *adu, const void *part, size_t len)
-{
-	const bool last = adu->here + len == adu->total;
-
-	if (!adu->parted || len > adu->total - adu->here || (!last && len % a->way[0].chain->unit))
-		return -EINVAL;
-	if (adu->done < adu->here)
-		return -EAGAIN;
-	adu->own = (struct iovec){ (void *)part, len };
-	adu->piece = &adu->own;
-	adu->in_piece = 0;
-	adu->here += len;
-	return 0;
-}
-
 ssize_t adu_send_part(struct alf *a, int64_t *id, uint64_t total, const void *part, size_t len,
 	const struct adu_attr *attr)
 {
-	struct adu_out l = like(a, NULL, 0, attr), *adu;
+	struct adu_out l = like(NULL, 0, attr), *adu;
 	int64_t r;
 	int e;
 
-	a->now_us = now_tcpu();
+	alf_tick(a, now_tcpu());
 	if (*id == 0) {
 		l.parted = true;
 		l.total = total;
@@ -219,7 +200,7 @@ ssize_t adu_send_part(struct alf *a, int64_t *id, uint64_t total, const void *pa
 	} else {
 		adu = alf_out_find(a, *id);
 	}
-	e = adu ? add_part(a, adu, part, len) : -ENOENT;
+	e = adu ? alf_part(a, adu, part, len) : -ENOENT;
 	if (e)
 		return fail(e);
 	adu->waited = waits(a);
@@ -245,7 +226,7 @@ int adu_cancel(struct alf *a, int64_t id)
 
 int64_t adu_supersede(struct alf *a, int64_t old, const void *data, size_t len, const struct adu_attr *attr)
 {
-	struct adu_out l = like(a, data, len, attr);
+	struct adu_out l = like(data, len, attr);
 
 	l.instead = alf_out_find(a, old);
 	if (l.instead == a->out.under_way)
@@ -265,7 +246,7 @@ int adu_next(struct alf *a, struct adu_event *e, int timeout_ms)
 			return 1;
 		if (a->error)
 			return (int)fail(-a->error);
-		if (a->in.ended && !a->out.queued && !alf_wants_acks(a))
+		if (a->in.ended && !a->out.ids.count && !alf_wants_acks(a))
 			return 0;
 		r = move(a, until_us);
 		if (r == -EINTR)
@@ -277,7 +258,7 @@ int adu_next(struct alf *a, struct adu_event *e, int timeout_ms)
 
 bool adu_pending(const struct alf *a)
 {
-	return alf_wants_out((struct alf *)a);
+	return alf_wants_out(a);
 }
 
 int adu_timeout(const struct alf *a)
@@ -304,16 +285,6 @@ int adu_release(struct alf *a, int64_t id)
 
 /* ---- receiving ---- */
 
-/* The first ADU that may be received. */
-static struct adu_in *first(const struct alf *a)
-{
-	struct adu_in *adu = a->in.oldest;
-
-	while (adu && !(a->profile.ordered ? adu->delivered : adu->whole))
-		adu = adu->newer;
-	return adu;
-}
-
 static ssize_t receive(struct alf *a, struct adu_in *adu, void *buf, size_t cap, struct adu_attr *attr, int64_t *id,
 	size_t *need)
 {
@@ -322,7 +293,7 @@ static ssize_t receive(struct alf *a, struct adu_in *adu, void *buf, size_t cap,
 	if (attr)
 		*attr = adu->attr;
 	if (id)
-		*id = adu->id;
+		*id = alf_in_id(adu);
 	if (need)
 		*need = adu->total;
 	if (adu->total > cap)
@@ -336,11 +307,11 @@ static ssize_t receive(struct alf *a, struct adu_in *adu, void *buf, size_t cap,
 
 ssize_t adu_recv(struct alf *a, void *buf, size_t cap, struct adu_attr *attr, int64_t *id, size_t *need)
 {
-	const uint64_t until_us = first(a) ? 0 : until(a, SO_RCVTIMEO);
+	const uint64_t until_us = a->in.ready ? 0 : until(a, SO_RCVTIMEO);
 	struct adu_in *adu;
 	int e = 0;
 
-	while (!(adu = first(a))) {
+	while (!(adu = a->in.ready)) {
 		if (a->error)
 			return fail(-a->error);
 		if (a->in.ended) {

@@ -25,24 +25,16 @@ static unsigned params(const struct ilp_chain *c)
 	return n;
 }
 
-static bool has_crc(const struct ilp_chain *c)
-{
-	for (const struct ilp_value *v = c->values; v && v->name; v++)
-		if (!strcmp(v->name, "crc32c") && v->size == 4)
-			return true;
-	return false;
-}
-
 int alf_way_of(struct alf_way *w, const struct ilp_chain *c, enum ilp_schedule schedule, bool markers, bool crc)
 {
 	unsigned known = (markers ? 2U : 0U) + (crc ? 1U : 0U) + (c->associate ? 2U : 0U);
 
 	*w = (struct alf_way){ .chain = c, .key = param(c, ".key"), .nonce = param(c, ".nonce"),
 		.place = param(c, "mpa_marker.place"), .base = param(c, "mpa_marker.base"),
-		.before = param(c, "crc32c.before"), .crc = has_crc(c) };
+		.before = param(c, "crc32c.before"), .crc = ilp_find_value(c, "crc32c") };
 	if (!c->sum || c->whole[ILP_SEND] || c->whole[ILP_RECV] || params(c) != known)
 		return -EINVAL;
-	if (!w->place == markers || !w->base == markers || !w->before == crc || w->crc != crc)
+	if (!w->place == markers || !w->base == markers || !w->before == crc || !w->crc == crc)
 		return -EINVAL;
 	if (c->associate && (!w->key || !w->nonce || w->nonce->size != 12))
 		return -EINVAL;
@@ -71,7 +63,7 @@ uint32_t alf_chain_crc(const struct alf_run_state *run)
 {
 	uint32_t crc;
 
-	ilp_value(run->way->chain, &run->state, "crc32c", &crc, sizeof crc);
+	ilp_get(run->way->chain, run->way->crc, &run->state, &crc);
 	return le32toh(crc);
 }
 

@@ -4,24 +4,38 @@
 #define ALF_CONN_H
 
 #include "alf/control.h"
+#include "alf/due.h"
 #include "alf/framer.h"
 #include "alf/mpa.h"
 #include "alf/stream.h"
+#include "alf/table.h"
 #include "core/ranges.h"
 
-/* A set of ranges whose memory grows. */
+#include <string.h>
+
+/* A set of ranges whose memory grows. Mostly there is but one, which needs none. */
 struct alf_ranges {
-	struct ranges set;
+	struct range one;  /* where the set is empty: the only one, or none, with nothing between begin and end */
+	struct ranges set; /* two at least */
 	void *memory;
 };
 int alf_ranges_add(struct alf_ranges *, uint64_t begin, uint64_t end); /* -ENOMEM */
-/* Whether [begin, end) touches one. */
+static inline uint32_t alf_ranges_count(const struct alf_ranges *r)
+{
+	return r->set.count ? r->set.count : r->one.begin < r->one.end;
+}
+/* The lowest range that touches [begin, end). false: there is none. */
+bool alf_ranges_find(const struct alf_ranges *, uint64_t begin, uint64_t end, struct range *);
 static inline bool alf_ranges_meet(const struct alf_ranges *r, uint64_t begin, uint64_t end)
 {
 	struct range met;
 
-	return r->set.count && ranges_meet(&r->set, begin, end, &met);
+	return alf_ranges_find(r, begin, end, &met);
 }
+/* The lowest range. false: there is none. */
+bool alf_ranges_first(const struct alf_ranges *, struct range *);
+/* Takes it out. There must be one. */
+void alf_ranges_pop(struct alf_ranges *);
 void alf_ranges_free(struct alf_ranges *);
 
 /* ---- events ---- */
@@ -29,7 +43,7 @@ void alf_ranges_free(struct alf_ranges *);
 /* What has something to tell: the connection, an ADU that goes, one that comes, a region. */
 struct alf_news {
 	enum { NEWS_SELF, NEWS_OUT, NEWS_IN, NEWS_REGION } of;
-	struct alf_news *next;
+	struct alf_news *next, *prev;
 	bool queued, last; /* nothing comes after what it has to tell: it is freed then */
 	uint32_t kinds;    /* 1 << enum adu_event_kind */
 	int error;
@@ -42,7 +56,7 @@ struct alf_way {
 	const struct ilp_chain *chain;
 	ilp_loop *loop[ILP_DIRECTIONS];
 	const struct ilp_param *key, *nonce, *place, *base, *before;
-	bool crc; /* it has a value crc32c */
+	const struct ilp_value *crc; /* NULL: it sums none */
 };
 
 /* One FPDU's, or one ADU's, way through the chain. The state keeps a key that was expanded. */
@@ -65,7 +79,9 @@ enum { NONCE_INITIATOR = 0x80, NONCE_TAGGED = 0x40, NONCE_CONTROL = 0x20, NONCE_
 
 struct adu_out {
 	struct alf_news news;
-	struct adu_out *next, *prev; /* in the one list that it is in */
+	struct adu_out *next, *prev; /* in the one list that it is in: */
+	struct adu_list *list;
+	uint64_t ticket;             /* in the queue: whose turn it is, of equals; the lowest's */
 	int64_t id;
 	struct adu_attr attr;
 	const struct iovec *piece;   /* what of the application's data is still to go: the first one from `in_piece` on */
@@ -75,7 +91,7 @@ struct adu_out {
 	size_t in_piece;
 	uint64_t total, done, here;  /* bytes of data; written to TCP's buffer; given by the application */
 	uint64_t end;                /* offset of the stream behind what was written */
-	uint64_t deadline_us;        /* TCPU_NEVER: none */
+	struct alf_due due;
 	uint32_t msn;                /* 0: it has not begun */
 	uint32_t turn;               /* bytes of this turn */
 	uint32_t again;              /* its place in alf_out.again; AGAIN_NONE */
@@ -106,9 +122,14 @@ _Static_assert(sizeof(struct adu_again) <= 128, "what is kept of an ADU that can
 
 struct alf_out {
 	struct seam_source source;
-	struct adu_list queue[ADU_PRIORITIES], sent, told; /* to go; until TCP's peer has them; dropped, to be told */
-	uint32_t queued, timed;      /* in queue; of them with a deadline, */
-	uint64_t due_us;             /* the first of which is no earlier */
+	struct alf_queue {
+		struct adu_list begun, fresh, idle; /* with something to go: begun, or not; waiting for its next part */
+	} queue[ADU_PRIORITIES];
+	uint32_t busy;               /* 1 << priority each: has some that are not idle */
+	uint64_t ticket;             /* the next one */
+	struct alf_table ids, msns;  /* those in queue; of them, those that have begun and are not tagged */
+	struct alf_dues dues;        /* those in queue with a deadline */
+	struct adu_list sent, told;  /* until TCP's peer has them; dropped, to be told */
 	uint32_t msn[2];             /* the next one, by enum ddp_queue */
 	uint64_t credit, used;       /* cumulative: granted by the peer; begun */
 	struct adu_out *under_way;   /* the one that must end before another begins; NULL: none must */
@@ -131,10 +152,10 @@ struct alf_out {
 
 struct adu_in {
 	struct alf_news news;
-	struct adu_in *next;          /* in the hash */
-	struct adu_in *newer, *older; /* all, by id */
-	int64_t id;
+	struct adu_in *newer, *older; /* all, as they began */
+	struct adu_in *later, *sooner; /* those that adu_recv may hand out, as they came to be so */
 	uint32_t msn;
+	bool ready;                   /* it is one of these */
 	bool unknown;                 /* gone before it began: its total is */
 	bool hooked;                  /* hooks.place said where */
 	bool named, whole, gone;      /* the first piece has come; all has; nobody wants it, what comes of it is dropped */
@@ -148,7 +169,7 @@ struct adu_in {
 	uint64_t total, got, cost;    /* bytes; total UINT64_MAX: it has not ended, and nobody knows; cost: of credit, not
 				       * given back yet */
 	uint64_t until;               /* gone: the offset of the stream behind which nothing of it comes */
-	uint64_t deadline_us;
+	struct alf_due due;
 	struct adu_attr attr;
 	struct alf_ranges placed, fresh; /* what has come; of it, what nobody was told of */
 };
@@ -178,6 +199,8 @@ struct alf_done {
 	struct alf_control told;
 };
 #define ALF_DONE_MAX 16
+#define ALF_SPARES 16
+#define ALF_SPARE_MAX 16384 /* bytes of one */
 
 struct alf_in {
 	struct seam_sink sink;
@@ -192,11 +215,16 @@ struct alf_in {
 	uint64_t peer_max;
 	uint16_t private_len;
 	uint8_t private_data[MPA_PRIVATE_MAX];
-	struct adu_in *hash[64], *newest, *oldest;
+	struct alf_table msns;       /* all */
+	struct adu_in *newest, *oldest, *ready, *ready_last;
+	struct alf_spare {
+		uint8_t *data;
+		uint64_t room;
+	} spare[ALF_SPARES];        /* memory of ADUs that were released, for the next: what is given to the kernel and */
+	unsigned spares;            /* asked for again costs more than what an ADU is */
 	struct alf_ranges finished; /* MSNs less 1 */
 	uint32_t low;               /* all up to this MSN are finished */
-	uint32_t timed;             /* ADUs with a deadline that are not whole; */
-	uint64_t due_us;            /* the first of these, at the latest */
+	struct alf_dues dues;       /* ADUs with a deadline that are not whole */
 	struct adu_in *gone;        /* those that are ending */
 	uint64_t begun, returned, told; /* cumulative credit: of ADUs begun; given back; of that, what the peer knows */
 	struct alf_region *regions;
@@ -217,7 +245,7 @@ struct alf {
 	uint64_t acked;            /* offset of the stream that goes */
 	int error;                 /* a positive errno: the connection is unusable */
 	struct alf_news self, *news, *news_last;
-	int64_t next_out, next_in; /* handles: odd, even */
+	int64_t next_out;          /* handle: they are odd, those of what comes even */
 	struct alf_out out;
 	struct alf_in in;
 	struct alf_stream stream;
@@ -247,17 +275,16 @@ bool alf_event(struct alf *, struct adu_event *);
 /* out.c: the calls but for the waiting. A handle, or a negative errno. like: what the ADU is to be. */
 void alf_out_init(struct alf *);
 int64_t alf_queue(struct alf *, const struct adu_out *like, struct adu_out **out);
+/* The next part of it, to go. 0; -EINVAL; -EAGAIN: the one before is under way still. */
+int alf_part(struct alf *, struct adu_out *, const void *part, size_t len);
 int alf_drop(struct alf *, struct adu_out *, enum control_reason, int error);
 /* The peer stops an ADU of which nothing is to go any more: it is told that nothing will come. */
 void alf_repeat_dropped(struct alf *, const struct alf_control *stop);
-struct adu_out *alf_out_find(const struct alf *, int64_t id);
-bool alf_wants_out(struct alf *);                /* source.fill would write something */
+bool alf_wants_out(const struct alf *);                /* source.fill would write something */
 void alf_acked(struct alf *, uint64_t off);      /* the peer's TCP has all before off */
 bool alf_wants_acks(const struct alf *);         /* something waits for that */
 void alf_out_free(struct alf *);
 void alf_out_tick(struct alf *);
-void alf_list_add(struct adu_list *, struct adu_out *);
-void alf_list_remove(struct adu_list *, struct adu_out *);
 /* Runs the loop over the ADU's next n bytes. Returns what it wrote. */
 size_t alf_loop_out(struct alf *, struct adu_out *, uint8_t *dst, size_t n);
 /* How many of so many bytes that are left go into a piece with room for that many. */
@@ -265,6 +292,19 @@ size_t alf_cut(const struct ilp_chain *, uint64_t offset, uint64_t left, size_t 
 /* The control message that is due. false: none is. */
 bool alf_control_due(const struct alf *);
 void alf_control_next(struct alf *, struct alf_control *);
+
+/* queue.c: whose turn it is. Those of a priority take turns; a higher one's come first. */
+void alf_list_add(struct adu_list *, struct adu_out *);
+void alf_list_remove(struct adu_out *);         /* from the one that it is in */
+/* It is last in its queue, or has the other's turn (of the same priority), whose place is in it as well. -ENOMEM. */
+int alf_queue_add(struct alf *, struct adu_out *, const struct adu_out *instead);
+void alf_queue_remove(struct alf *, struct adu_out *);
+/* It has begun, or has or lacks data now, or has had its turn: goes to where it belongs. */
+void alf_queue_move(struct alf *, struct adu_out *, bool last);
+struct adu_out *alf_out_find(const struct alf *, int64_t id);
+/* Whose frame is next; NULL: nobody's. *blocked: one waits for credit. */
+struct adu_out *alf_queue_next(const struct alf *, bool *blocked);
+void alf_queue_free(struct alf *);
 
 /* again.c: ADUs that are made again. A place in the table, for one that begins; AGAIN_NONE: no memory. */
 uint32_t alf_again_new(struct alf *, const struct adu_out *);
@@ -277,7 +317,14 @@ bool alf_again_data(struct alf *, uint32_t place, uint64_t offset, size_t len);
 void alf_in_init(struct alf *);
 void alf_in_free(struct alf *);
 int alf_in_end(struct alf *);                    /* the stream is over. -EBADMSG: inside an ADU */
-void alf_run_read(const struct alf_run *, uint64_t off, void *to, size_t n);
+void alf_run_cut(const struct alf_run *, uint64_t off, void *to, size_t n);
+static inline void alf_run_read(const struct alf_run *run, uint64_t off, void *to, size_t n)
+{
+	if (off - run->off + n <= run->len[0])
+		memcpy(to, run->data[0] + (off - run->off), n);
+	else
+		alf_run_cut(run, off, to, n);
+}
 /* Bytes of the run in one piece of memory from off on, n at most. */
 size_t alf_run_piece(const struct alf_run *, uint64_t off, size_t n, const uint8_t **at);
 struct alf_done *alf_done_next(struct alf *, uint64_t at); /* NULL: no more than so many in a segment */
@@ -285,6 +332,7 @@ void alf_scatter(const struct alf_done *, const uint8_t *from);
 
 /* books.c: ADUs that come */
 struct adu_in *alf_in_find(const struct alf *, int64_t id);
+int64_t alf_in_id(const struct adu_in *); /* its handle */
 struct adu_in *alf_in_of(const struct alf *, uint32_t msn);
 /* A new one, for its first frame. NULL with *error -ENOMEM, -EBADMSG, or -EAGAIN: no credit. */
 struct adu_in *alf_in_new(struct alf *, uint32_t msn, uint64_t total, bool in_order, int *error);

@@ -25,12 +25,10 @@
 
 static const uint32_t table[4][256] = { ALL(ZEROS_0), ALL(ZEROS_1), ALL(ZEROS_2), ALL(ZEROS_3) };
 
-uint32_t alf_crc32c(uint32_t crc, const void *data, size_t n)
+static uint32_t by_table(uint32_t crc, const uint8_t *p, size_t n)
 {
-	const uint8_t *p = data;
 	uint32_t word;
 
-	crc = ~crc;
 	for (; n >= 4; n -= 4, p += 4) {
 		memcpy(&word, p, 4);
 		crc ^= le32toh(word);
@@ -39,5 +37,29 @@ uint32_t alf_crc32c(uint32_t crc, const void *data, size_t n)
 	}
 	for (; n > 0; n--)
 		crc = crc >> 8 ^ table[0][(crc ^ *p++) & 0xff];
-	return ~crc;
+	return crc;
+}
+
+#if defined(__x86_64__)
+static __attribute__((target("sse4.2"))) uint32_t by_instruction(uint32_t crc, const uint8_t *p, size_t n)
+{
+	uint64_t word;
+
+	for (; n >= 8; n -= 8, p += 8) {
+		memcpy(&word, p, 8);
+		crc = (uint32_t)__builtin_ia32_crc32di(crc, word);
+	}
+	for (; n > 0; n--)
+		crc = __builtin_ia32_crc32qi(crc, *p++);
+	return crc;
+}
+#endif
+
+uint32_t alf_crc32c(uint32_t crc, const void *data, size_t n)
+{
+#if defined(__x86_64__)
+	if (__builtin_cpu_supports("sse4.2"))
+		return ~by_instruction(~crc, data, n);
+#endif
+	return ~by_table(~crc, data, n);
 }

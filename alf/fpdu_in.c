@@ -12,7 +12,8 @@
 
 struct fpdu {
 	uint64_t pos, begin, data, tail, end; /* positions: of all, of ULPDU_Length, of the data, behind it, behind all */
-	uint8_t head[FPDU_LENGTH + DDP_UNTAGGED + DDP_PREFACE_MAX];
+	uint8_t copy[FPDU_LENGTH + DDP_UNTAGGED + DDP_PREFACE_MAX];
+	const uint8_t *head;                  /* what stands before the data: in the run, or in copy */
 	size_t head_len;
 	uint32_t ulpdu, plain;                /* bytes: as it says; of data when the chain is through with it */
 	struct ddp_segment seg;
@@ -60,14 +61,29 @@ static uint64_t peel(const struct alf *a, const struct alf_run *run, uint64_t po
 	return pos;
 }
 
+/* The same: where they stand, if that is one piece of memory and no marker is among them; else in copy. NULL: a marker
+ * lies. */
+static const uint8_t *peeled(const struct alf *a, const struct alf_run *run, uint64_t pos, uint64_t begin,
+	uint8_t *copy, size_t n, uint64_t *behind)
+{
+	const uint64_t into = pos % FPDU_EVERY;
+	const uint8_t *at;
+
+	*behind = pos + n;
+	if ((!a->in.markers || (into && into + n <= FPDU_EVERY)) && alf_run_piece(run, pos + a->in.origin, n, &at) == n)
+		return at;
+	*behind = peel(a, run, pos, begin, copy, n);
+	return *behind ? copy : NULL;
+}
+
 /* The fields before the data. */
 static int head(const struct alf *a, const struct alf_run *run, struct fpdu *f)
 {
 	size_t n = f->ulpdu < DDP_UNTAGGED ? f->ulpdu : DDP_UNTAGGED, preface = 0;
 	int h;
 
-	f->data = peel(a, run, f->begin, f->begin, f->head, FPDU_LENGTH + n);
-	h = f->data ? ddp_read(&f->seg, f->head + FPDU_LENGTH, n) : 0;
+	f->head = peeled(a, run, f->begin, f->begin, f->copy, FPDU_LENGTH + n, &f->data);
+	h = f->head ? ddp_read(&f->seg, f->head + FPDU_LENGTH, n) : 0;
 	if (h <= 0)
 		return -EBADMSG;
 	f->first = !f->seg.tagged && f->seg.queue == DDP_ADUS && f->seg.mo == 0;
@@ -76,8 +92,8 @@ static int head(const struct alf *a, const struct alf_run *run, struct fpdu *f)
 	if (f->ulpdu < (uint32_t)h + preface + a->seal)
 		return -EBADMSG;
 	f->head_len = FPDU_LENGTH + (size_t)h + preface;
-	f->data = peel(a, run, f->begin, f->begin, f->head, f->head_len);
-	if (!f->data || (f->first && ddp_preface_read(&f->preface, &f->seg, f->head + FPDU_LENGTH + h, preface) <= 0))
+	f->head = peeled(a, run, f->begin, f->begin, f->copy, f->head_len, &f->data);
+	if (!f->head || (f->first && ddp_preface_read(&f->preface, &f->seg, f->head + FPDU_LENGTH + h, preface) <= 0))
 		return -EBADMSG;
 	f->plain = FPDU_LENGTH + f->ulpdu - (uint32_t)f->head_len - a->seal;
 	f->tail = fpdu_behind(a->in.markers, f->data, f->plain + a->seal);
@@ -180,7 +196,7 @@ static void take_attr(const struct fpdu *f, struct alf_done *d)
 {
 	d->names = true;
 	d->attr = (struct adu_attr){ .type = f->preface.type, .name_len = f->seg.name_len, .priority = f->preface.priority,
-		.recovery = f->preface.recovery, .deadline_ms = f->preface.deadline_ms };
+		.recovery = (uint8_t)(ADU_KEEP + f->preface.recovery), .deadline_ms = f->preface.deadline_ms };
 	memcpy(d->attr.name, f->preface.name, f->seg.name_len);
 }
 
@@ -280,11 +296,13 @@ static enum verdict run_chain(struct alf *a, const struct alf_run *run, const st
 /* CRC and markers behind the data. */
 static bool tail_is_right(const struct alf *a, const struct alf_run *run, const struct fpdu *f)
 {
-	uint8_t pad[3 + FPDU_CRC];
-	size_t n = -(FPDU_LENGTH + f->ulpdu) % 4 + FPDU_CRC;
+	uint8_t copy[3 + FPDU_CRC];
+	const size_t n = -(FPDU_LENGTH + f->ulpdu) % 4 + FPDU_CRC;
+	uint64_t behind;
+	const uint8_t *pad = peeled(a, run, f->tail, f->begin, copy, n, &behind);
 	uint32_t crc;
 
-	if (!peel(a, run, f->tail, f->begin, pad, n))
+	if (!pad)
 		return false;
 	if (!a->in.crc)
 		return true;
@@ -329,7 +347,7 @@ static ssize_t take_placed(struct alf *a, const struct alf_run *run, const struc
 	enum verdict verdict;
 
 	verdict = run_chain(a, run, f, key, dst);
-	if (!run->checked)
+	if (run->sums)
 		*sum = sum_of(a, run, f);
 	if (verdict == FPDU_GOOD && !tail_is_right(a, run, f))
 		verdict = FPDU_WRONG;
@@ -356,7 +374,7 @@ static ssize_t take_placed(struct alf *a, const struct alf_run *run, const struc
 
 static ssize_t take_gone(struct alf *a, const struct alf_run *run, const struct fpdu *f, uint16_t *sum)
 {
-	if (!run->checked)
+	if (run->sums)
 		*sum = tcpu_sum(run->data[0] + (f->pos + a->in.origin - run->off), (size_t)(f->end - f->pos));
 	return (ssize_t)(f->end - f->pos);
 }

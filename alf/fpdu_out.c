@@ -89,7 +89,8 @@ static void plan_adu(const struct alf *a, const struct adu_out *adu, uint64_t of
 	p->seg = (struct ddp_segment){ .name_len = t->name_len, .total = ddp_total(adu->total),
 		.queue = DDP_ADUS, .msn = adu->msn };
 	p->seg.mo = p->first ? 0 : (uint32_t)(ddp_preface_len(t->name_len) + adu->done);
-	p->preface = (struct ddp_preface){ .total = (uint32_t)adu->total, .type = t->type, .recovery = t->recovery,
+	p->preface = (struct ddp_preface){ .total = (uint32_t)adu->total, .type = t->type,
+		.recovery = (uint8_t)(t->recovery - ADU_KEEP),
 		.priority = t->priority, .deadline_ms = (uint16_t)t->deadline_ms, .name_len = t->name_len, .name = t->name };
 	p->head = FPDU_LENGTH + DDP_UNTAGGED + (p->first ? ddp_preface_len(t->name_len) : 0);
 	p->number = (uint64_t)p->seg.msn << 32 | p->seg.mo;
@@ -133,9 +134,9 @@ static bool fit(const struct alf *a, const struct adu_out *adu, const struct wri
 		room = FPDU_ULPDU_MAX + FPDU_LENGTH - p->head - a->seal;
 	if (adu->here < adu->total && left <= room)
 		left -= left % chain->unit; /* no word is cut: what is over goes with the next part */
-	p->data = alf_cut(chain, adu->done, left, room);
+	p->data = left <= room ? (size_t)left : room - room % chain->unit;
 	if (a->profile.unpacked && p->data > FPDU_MARKER && ends_at_marker(a, w, p))
-		p->data = alf_cut(chain, adu->done, left, p->data - FPDU_MARKER - p->data % FPDU_MARKER);
+		p->data -= FPDU_MARKER + p->data % FPDU_MARKER;
 	p->seg.last = adu->done + p->data == adu->total;
 	return p->data || p->first || p->seg.last;
 }

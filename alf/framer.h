@@ -14,6 +14,7 @@ struct alf_run {
 	const uint8_t *data[2];
 	uint32_t len[2];
 	bool checked;           /* known to be good: may be believed. Else nothing may be done that cannot be undone */
+	bool sums;              /* not checked, and the sum of what is taken is wanted */
 	bool in_order;          /* all before it has been taken */
 };
 
@@ -40,7 +41,7 @@ struct alf_framer {
 	 * NULL: the framer knows none over holes. */
 	uint64_t (*find)(const struct alf *, const struct alf_run *);
 	/* Takes a frame, or a part of one if the framer has no frames over holes, which begins at off in the run. Returns
-	 * how many bytes of the run it was, and their sum in *sum, if the run is not checked; 0: more is needed, or it must
+	 * how many bytes of the run it was, and their sum in *sum, if the run sums; 0: more is needed, or it must
 	 * be checked first; -EAGAIN: it has no place yet, and *skip is its length; -EBADMSG, -ENOMEM. */
 	ssize_t (*take)(struct alf *, const struct alf_run *, uint64_t off, uint16_t *sum, uint64_t *skip);
 	/* The stream ends. -EBADMSG: inside an ADU. */

@@ -8,7 +8,11 @@
 #include <errno.h>
 #include <string.h>
 
-void alf_run_read(const struct alf_run *run, uint64_t off, void *to, size_t n)
+/* Frames that have no place yet are looked at again with each segment that comes beside them: no more than so many;
+ * what waits behind them waits with them. */
+#define SKIPS_MAX 64
+
+void alf_run_cut(const struct alf_run *run, uint64_t off, void *to, size_t n)
 {
 	size_t at = (size_t)(off - run->off), first;
 
@@ -73,9 +77,9 @@ static int took(struct alf *a, uint64_t begin, uint64_t end)
 	if (begin != in->next)
 		return alf_ranges_add(&in->over, begin, end);
 	in->next = end;
-	while (ranges_first(&in->over.set, &first) && first.begin == in->next) {
+	while (alf_ranges_first(&in->over, &first) && first.begin == in->next) {
 		in->next = first.end;
-		ranges_pop(&in->over.set);
+		alf_ranges_pop(&in->over);
 	}
 	return 0;
 }
@@ -89,7 +93,7 @@ static uint64_t boundary(const struct alf *a, const struct alf_run *run)
 		return run->off;
 	if (!a->in.open || !a->framer->find)
 		return UINT64_MAX;
-	if (ranges_meet(&a->in.over.set, run->off - 1, run->off, &r) && r.end == run->off)
+	if (alf_ranges_find(&a->in.over, run->off - 1, run->off, &r) && r.end == run->off)
 		return run->off;
 	return a->framer->find(a, run);
 }
@@ -141,7 +145,7 @@ static size_t drain(void *ctx, uint64_t off, const uint8_t *data, size_t len, ui
 {
 	struct alf *a = ctx;
 	struct alf_run run = { .off = off, .data = { data, NULL }, .len = { (uint32_t)len, 0 },
-		.in_order = off == a->in.next };
+		.sums = sum != NULL, .in_order = off == a->in.next };
 	uint64_t skip;
 	uint16_t all;
 
@@ -176,7 +180,7 @@ static bool is_cut(const struct alf *a, const struct alf_run *run)
 {
 	struct range first;
 
-	return run->in_order && a->in.open && ranges_first(&a->in.over.set, &first) && end_of(run) >= first.begin;
+	return run->in_order && a->in.open && alf_ranges_first(&a->in.over, &first) && end_of(run) >= first.begin;
 }
 
 static bool show(void *ctx, uint64_t off, const uint8_t *const data[2], const uint32_t len[2], uint64_t *begin,
@@ -192,7 +196,7 @@ static bool show(void *ctx, uint64_t off, const uint8_t *const data[2], const ui
 		return false;
 	a->in.rest |= run.in_order;
 	*begin = boundary(a, &run);
-	for (;;) {
+	for (unsigned skipped = 0; skipped < SKIPS_MAX; skipped++) {
 		if (*begin >= end_of(&run))
 			return false;
 		*end = take_frames(a, &run, *begin, &sum, &skip);
@@ -201,6 +205,7 @@ static bool show(void *ctx, uint64_t off, const uint8_t *const data[2], const ui
 		if (!skip)
 			return false;
 		*begin += skip; /* what has no place yet waits; what comes behind it may have one */
+		*end = *begin;
 	}
 	if (run.in_order)
 		a->in.rest = *end < end_of(&run);
@@ -215,7 +220,6 @@ static bool show(void *ctx, uint64_t off, const uint8_t *const data[2], const ui
 void alf_in_init(struct alf *a)
 {
 	a->in.sink = (struct seam_sink){ .drain = drain, .settle = settle, .show = show, .ctx = a };
-	a->in.due_us = TCPU_NEVER;
 }
 
 int alf_in_end(struct alf *a)

@@ -23,6 +23,7 @@ void alf_tell(struct alf *a, struct alf_news *n, enum adu_event_kind kind, int e
 		return;
 	n->queued = true;
 	n->next = NULL;
+	n->prev = a->news_last;
 	if (a->news_last)
 		a->news_last->next = n;
 	else
@@ -32,18 +33,11 @@ void alf_tell(struct alf *a, struct alf_news *n, enum adu_event_kind kind, int e
 
 void alf_untell(struct alf *a, struct alf_news *n)
 {
-	struct alf_news **at = &a->news, *before = NULL;
-
 	n->kinds = 0;
 	if (!n->queued)
 		return;
-	while (*at != n) {
-		before = *at;
-		at = &before->next;
-	}
-	*at = n->next;
-	if (a->news_last == n)
-		a->news_last = before;
+	*(n->prev ? &n->prev->next : &a->news) = n->next;
+	*(n->next ? &n->next->prev : &a->news_last) = n->prev;
 	n->queued = false;
 }
 
@@ -54,17 +48,17 @@ static bool next_placed(struct alf_ranges *fresh, struct adu_event *e)
 {
 	struct range r;
 
-	if (!ranges_first(&fresh->set, &r))
+	if (!alf_ranges_first(fresh, &r))
 		return false;
-	ranges_pop(&fresh->set);
+	alf_ranges_pop(fresh);
 	e->offset = r.begin;
 	e->len = r.end - r.begin;
-	return fresh->set.count;
+	return alf_ranges_count(fresh);
 }
 
 static bool tell_in(struct adu_in *adu, struct adu_event *e)
 {
-	e->id = adu->id;
+	e->id = alf_in_id(adu);
 	e->attr = adu->attr;
 	e->len = adu->total;
 	if (e->kind == ADU_COMPLETE || e->kind == ADU_DELIVERED)

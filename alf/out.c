@@ -9,64 +9,8 @@
 #include <string.h>
 
 #define REPEATED_MAX 256
-#define PACK_MIN 128 /* of room, for what stands around the data of a frame that is put behind another */
-
-/* ---- lists ---- */
-
-void alf_list_add(struct adu_list *l, struct adu_out *adu)
-{
-	adu->next = NULL;
-	adu->prev = l->last;
-	if (l->last)
-		l->last->next = adu;
-	else
-		l->first = adu;
-	l->last = adu;
-}
-
-static void insert(struct adu_list *l, struct adu_out *before, struct adu_out *adu)
-{
-	adu->next = before;
-	adu->prev = before->prev;
-	*(before->prev ? &before->prev->next : &l->first) = adu;
-	before->prev = adu;
-}
-
-void alf_list_remove(struct adu_list *l, struct adu_out *adu)
-{
-	*(adu->prev ? &adu->prev->next : &l->first) = adu->next;
-	*(adu->next ? &adu->next->prev : &l->last) = adu->prev;
-}
-
-static struct adu_list *queue_of(struct alf *a, const struct adu_out *adu)
-{
-	return &a->out.queue[adu->attr.priority];
-}
-
-static void leave_queue(struct alf *a, struct adu_out *adu)
-{
-	alf_list_remove(queue_of(a, adu), adu);
-	a->out.queued--;
-	a->out.timed -= adu->deadline_us != TCPU_NEVER;
-}
-
-static struct adu_out *find(const struct adu_list *l, int64_t id)
-{
-	struct adu_out *adu = l->first;
-
-	while (adu && adu->id != id)
-		adu = adu->next;
-	return adu;
-}
-
-struct adu_out *alf_out_find(const struct alf *a, int64_t id)
-{
-	struct adu_out *adu = NULL;
-
-	for (int p = 0; p < ADU_PRIORITIES && !adu; p++)
-		adu = find(&a->out.queue[p], id);
-	return adu;
-}
+#define PACK_MIN 128 /* of room, for what stands around the data of a frame that is put behind another, */
+#define PACK_PART 192 /* and for one that takes a part of what is left of its ADU */
 
 /* Nothing more happens to it. */
 static void finish(struct adu_out *adu)
@@ -77,39 +21,27 @@ static void finish(struct adu_out *adu)
 		free(adu);
 }
 
-static void free_list(struct adu_list *l)
-{
-	struct adu_out *adu, *next;
-
-	for (adu = l->first; adu; adu = next) {
-		next = adu->next;
-		free(adu);
-	}
-	*l = (struct adu_list){ 0 };
-}
-
 void alf_out_free(struct alf *a)
 {
-	for (int p = 0; p < ADU_PRIORITIES; p++)
-		free_list(&a->out.queue[p]);
-	free_list(&a->out.sent);
-	free_list(&a->out.told);
+	alf_queue_free(a);
 	free(a->out.again);
 }
-
-/* ---- credit ---- */
 
 static uint64_t cost(const struct adu_out *adu)
 {
 	return adu->tagged ? 0 : adu->total + ADU_COST;
 }
 
-static bool has_credit(const struct alf *a, const struct adu_out *adu)
-{
-	return a->out.credit == UINT64_MAX || adu->tagged || a->out.credit - a->out.used >= cost(adu);
-}
-
 /* ---- dropping ---- */
+
+/* What was sent of it is still under way. Whoever makes it again hears when nobody asks for that any more. */
+static void retire(struct alf *a, struct adu_out *adu)
+{
+	if (a->profile.wanted & 1U << ADU_ACKNOWLEDGED && (adu->state == OUT_SENT || adu->again != AGAIN_NONE))
+		alf_list_add(&a->out.sent, adu);
+	else
+		finish(adu);
+}
 
 int alf_drop(struct alf *a, struct adu_out *adu, enum control_reason reason, int error)
 {
@@ -117,7 +49,7 @@ int alf_drop(struct alf *a, struct adu_out *adu, enum control_reason reason, int
 		a->out.under_way = NULL;
 		alf_fail(a, ECONNABORTED);
 	}
-	leave_queue(a, adu);
+	alf_queue_remove(a, adu);
 	if (adu->again != AGAIN_NONE)
 		a->out.again[adu->again].end = adu->end;
 	adu->state = OUT_DROPPED;
@@ -129,7 +61,7 @@ int alf_drop(struct alf *a, struct adu_out *adu, enum control_reason reason, int
 	if (adu->begun && !adu->tagged && a->framer->controls && a->in.hello)
 		alf_list_add(&a->out.told, adu);
 	else
-		finish(adu);
+		retire(a, adu);
 	return 0;
 }
 
@@ -144,18 +76,11 @@ void alf_repeat_dropped(struct alf *a, const struct alf_control *stop)
 	if (!adu)
 		return;
 	adu->news.of = NEWS_OUT;
+	adu->again = AGAIN_NONE;
 	adu->msn = stop->msn;
 	adu->reason = stop->reason;
 	a->out.repeated++;
 	alf_list_add(&a->out.told, adu);
-}
-
-static bool expire(struct alf *a, struct adu_out *adu)
-{
-	if (adu->deadline_us > a->now_us)
-		return false;
-	alf_drop(a, adu, CONTROL_EXPIRED, ETIME);
-	return true;
 }
 
 /* ---- control ---- */
@@ -182,9 +107,9 @@ void alf_control_next(struct alf *a, struct alf_control *c)
 	*c = (struct alf_control){ 0 };
 	if (adu) {
 		*c = (struct alf_control){ .code = CONTROL_DROPPED, .msn = adu->msn, .reason = adu->reason };
-		alf_list_remove(&a->out.told, adu);
+		alf_list_remove(adu);
 		a->out.repeated -= !adu->id;
-		finish(adu);
+		retire(a, adu);
 	} else if (stop) {
 		*c = (struct alf_control){ .code = CONTROL_STOP, .msn = stop->msn, .reason = stop->reason };
 		a->out.stops = stop->stop_next;
@@ -196,44 +121,26 @@ void alf_control_next(struct alf *a, struct alf_control *c)
 	}
 }
 
-/* ---- whose turn it is ---- */
-
-static bool ready(struct alf *a, struct adu_out *adu, bool *blocked)
-{
-	if (adu->parted && adu->done == adu->here && (adu->begun || adu->here < adu->total))
-		return false;
-	if (adu->begun)
-		return true;
-	/* Who waits for credit lets none begin behind it: small ones would use it up for ever. */
-	*blocked |= !has_credit(a, adu);
-	return !*blocked;
-}
+/* ---- frames ---- */
 
 static struct adu_out *choose(struct alf *a)
 {
-	bool blocked = false;
+	bool blocked;
+	struct adu_out *adu = alf_queue_next(a, &blocked);
 
-	if (a->out.under_way)
-		return ready(a, a->out.under_way, &blocked) ? a->out.under_way : NULL;
-	for (int p = ADU_PRIORITIES - 1; p >= 0; p--) {
-		struct adu_out *adu = a->out.queue[p].first, *next;
-		for (; adu; adu = next) {
-			next = adu->next;
-			if (!expire(a, adu) && ready(a, adu, &blocked))
-				return adu;
-		}
-	}
 	a->out.no_credit = blocked;
-	return NULL;
+	return adu;
 }
 
-bool alf_wants_out(struct alf *a)
+bool alf_wants_out(const struct alf *a)
 {
+	bool blocked;
+
 	if (a->error)
 		return false;
 	if (!a->out.started && a->framer->start)
 		return a->profile.initiator || a->in.open;
-	return a->out.open && (alf_control_due(a) || choose(a));
+	return a->out.open && (alf_control_due(a) || alf_queue_next(a, &blocked));
 }
 
 static void begin(struct alf *a, struct adu_out *adu)
@@ -242,16 +149,22 @@ static void begin(struct alf *a, struct adu_out *adu)
 	a->out.used += cost(adu);
 	if (!adu->tagged)
 		a->out.msn[0]++;
+	if (!adu->tagged && alf_table_add(&a->out.msns, adu->msn, adu) < 0)
+		alf_fail(a, ENOMEM);
 	if (!a->framer->stream)
 		return;
 	a->out.under_way = adu;
-	a->out.timed -= adu->deadline_us != TCPU_NEVER;
-	adu->deadline_us = TCPU_NEVER;
+	alf_due_remove(&a->out.dues, &adu->due);
 }
 
 /* A frame of it was written. */
 static void advanced(struct alf *a, struct adu_out *adu, size_t n, uint64_t end)
 {
+	const bool began = !adu->begun;
+	bool last;
+
+	if (began)
+		begin(a, adu);
 	adu->end = end;
 	a->out.source.forget = adu->again != AGAIN_NONE;
 	if (adu->again != AGAIN_NONE && adu->done == adu->total)
@@ -259,34 +172,38 @@ static void advanced(struct alf *a, struct adu_out *adu, size_t n, uint64_t end)
 	adu->turn += (uint32_t)n;
 	if (adu->done == adu->total) {
 		a->out.under_way = NULL;
-		leave_queue(a, adu);
+		alf_queue_remove(a, adu);
 		adu->state = OUT_SENT;
 		a->stats.adus_sent++;
 		if (!adu->waited)
 			alf_tell(a, &adu->news, ADU_SENT, 0);
-		if (a->profile.wanted & 1U << ADU_ACKNOWLEDGED)
-			alf_list_add(&a->out.sent, adu);
-		else
-			finish(adu);
-	} else if (adu->turn >= a->profile.quantum) {
-		adu->turn = 0;
-		alf_list_remove(queue_of(a, adu), adu);
-		alf_list_add(queue_of(a, adu), adu);
+		retire(a, adu);
+		return;
 	}
+	last = adu->turn >= a->profile.quantum;
+	if (last)
+		adu->turn = 0;
+	if (last || began || adu->done == adu->here)
+		alf_queue_move(a, adu, last);
 }
 
 /* One frame; 0: there is none, or it does not fit. */
 static size_t put(struct alf *a, uint64_t off, uint8_t *dst, size_t cap, bool first, uint16_t *sum)
 {
-	struct adu_out *adu = alf_control_due(a) ? NULL : choose(a);
-	bool control = !adu && alf_control_due(a), moved;
-	uint64_t done = adu ? adu->done : 0;
+	const bool control = alf_control_due(a);
+	struct adu_out *adu;
+	uint64_t done;
 	size_t n;
+	bool moved;
 
+	if (!first && (a->profile.unpacked || cap < PACK_MIN))
+		return 0;
+	adu = control ? NULL : choose(a);
 	if (!adu && !control)
 		return 0;
-	/* Behind another, only what is whole then: each piece costs a header. */
-	if (!first && (a->profile.unpacked || cap < PACK_MIN || (adu && adu->here - adu->done > cap - PACK_MIN)))
+	done = adu ? adu->done : 0;
+	/* Behind another, what is whole then, or a good part: each piece costs a header. */
+	if (!first && adu && cap < PACK_PART && adu->here - adu->done > cap - PACK_MIN)
 		return 0;
 	if (adu && !adu->begun && !adu->tagged && !a->out.msn[0]) {
 		alf_drop(a, adu, CONTROL_CANCELLED, EOVERFLOW); /* another would repeat a nonce */
@@ -307,8 +224,6 @@ static size_t put(struct alf *a, uint64_t off, uint8_t *dst, size_t cap, bool fi
 	n = a->framer->put(a, adu, off, dst, cap, sum);
 	a->stats.fpdus_out += n != 0;
 	moved = adu && (n || adu->done != done); /* the chain may hold all of a part back */
-	if (moved && !adu->begun)
-		begin(a, adu);
 	if (moved)
 		advanced(a, adu, n, off + n);
 	else if (adu && first)
@@ -324,10 +239,12 @@ static size_t fill(void *ctx, uint64_t off, uint8_t *dst, size_t cap, uint16_t *
 	size_t n = 0, k;
 	uint16_t one = 0, all = 0;
 
-	if (!alf_wants_out(a))
+	if (a->error)
 		return 0;
 	a->out.source.forget = false;
 	if (!a->out.started && a->framer->start) {
+		if (!alf_wants_out(a))
+			return 0;
 		n = a->framer->start(a, off, dst, cap);
 		all = tcpu_sum(dst, n);
 	}
@@ -352,15 +269,12 @@ void alf_out_init(struct alf *a)
 	a->out.source = (struct seam_source){ .fill = fill, .ctx = a, .record = true, .again = again };
 	a->out.again_first = a->out.again_last = a->out.again_free = AGAIN_NONE;
 	a->out.msn[0] = a->out.msn[1] = 1;
-	a->out.due_us = TCPU_NEVER;
 }
 
 /* ---- the application's ---- */
 
-static int check(const struct alf *a, const struct adu_out *like)
+static int check(const struct alf *a, const struct adu_out *like, const struct adu_attr *t)
 {
-	const struct adu_attr *t = &like->attr;
-
 	if (a->error)
 		return -a->error;
 	if (like->tagged && !a->framer->tagged)
@@ -384,33 +298,62 @@ static int check(const struct alf *a, const struct adu_out *like)
 	return 0;
 }
 
+/* Its attributes, with what the profile says. */
+static struct adu_attr attributes(const struct alf *a, const struct adu_out *like)
+{
+	struct adu_attr t = like->attr;
+
+	if (!t.recovery)
+		t.recovery = like->parted && a->profile.recovery == ADU_RECOMPUTE ? ADU_KEEP : a->profile.recovery;
+	if (!t.deadline_ms)
+		t.deadline_ms = a->profile.deadline_ms;
+	if (t.deadline_ms == ADU_NO_DEADLINE)
+		t.deadline_ms = 0;
+	return t;
+}
+
 int64_t alf_queue(struct alf *a, const struct adu_out *like, struct adu_out **out)
 {
 	const size_t pieces = like->piece ? (size_t)like->pieces * sizeof *like->piece : 0;
-	int e = check(a, like);
+	const struct adu_attr attr = attributes(a, like);
+	int e = check(a, like, &attr);
 	struct adu_out *adu = e ? NULL : malloc(sizeof *adu + pieces);
 
 	if (!adu)
 		return e ? e : -ENOMEM;
 	*adu = *like;
+	adu->attr = attr;
 	adu->news = (struct alf_news){ .of = NEWS_OUT };
 	adu->piece = pieces ? memcpy(adu + 1, like->piece, pieces) : &adu->own;
 	adu->again = AGAIN_NONE;
 	adu->id = a->next_out;
 	a->next_out += 2;
-	adu->deadline_us = adu->attr.deadline_ms ? a->now_us + adu->attr.deadline_ms * 1000ULL : TCPU_NEVER;
-	if (like->instead && like->instead->attr.priority == adu->attr.priority)
-		insert(queue_of(a, adu), like->instead, adu);
-	else
-		alf_list_add(queue_of(a, adu), adu);
+	e = alf_queue_add(a, adu, like->instead);
+	if (e) {
+		free(adu);
+		return e;
+	}
 	if (like->instead)
 		alf_drop(a, like->instead, CONTROL_SUPERSEDED, EEXIST);
-	a->out.queued++;
-	a->out.timed += adu->deadline_us != TCPU_NEVER;
-	a->out.due_us = adu->deadline_us < a->out.due_us ? adu->deadline_us : a->out.due_us;
 	if (out)
 		*out = adu;
 	return adu->id;
+}
+
+int alf_part(struct alf *a, struct adu_out *adu, const void *part, size_t len)
+{
+	const bool last = adu->here + len == adu->total;
+
+	if (!adu->parted || len > adu->total - adu->here || (!last && len % a->way[0].chain->unit))
+		return -EINVAL;
+	if (adu->done < adu->here)
+		return -EAGAIN;
+	adu->own = (struct iovec){ (void *)part, len };
+	adu->piece = &adu->own;
+	adu->in_piece = 0;
+	adu->here += len;
+	alf_queue_move(a, adu, adu->done < adu->here); /* it waited for that, and others had their turns */
+	return 0;
 }
 
 bool alf_wants_acks(const struct alf *a)
@@ -426,7 +369,7 @@ void alf_acked(struct alf *a, uint64_t off)
 	a->out.acked = off;
 	alf_again_acked(a, off);
 	while ((adu = a->out.sent.first) && adu->end <= off) {
-		alf_list_remove(&a->out.sent, adu);
+		alf_list_remove(adu);
 		alf_tell(a, &adu->news, ADU_ACKNOWLEDGED, 0);
 		finish(adu);
 	}
@@ -434,18 +377,10 @@ void alf_acked(struct alf *a, uint64_t off)
 
 void alf_out_tick(struct alf *a)
 {
-	struct adu_out *adu, *next;
-	uint64_t first = TCPU_NEVER;
+	struct alf_due *due;
 
-	if (a->now_us < a->out.due_us)
-		return;
-	for (int p = 0; p < ADU_PRIORITIES && a->out.timed; p++)
-		for (adu = a->out.queue[p].first; adu; adu = next) {
-			next = adu->next;
-			if (!expire(a, adu))
-				first = adu->deadline_us < first ? adu->deadline_us : first;
-		}
-	a->out.due_us = first;
+	while ((due = alf_due_first(&a->out.dues)) && due->us <= a->now_us)
+		alf_drop(a, (struct adu_out *)((char *)due - offsetof(struct adu_out, due)), CONTROL_EXPIRED, ETIME);
 }
 
 /* ---- data ---- */

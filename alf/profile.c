@@ -50,9 +50,7 @@ static __attribute__((format(printf, 3, 4))) int refuse(struct reading *r, const
 static const char *const congestions[] = { "cubic", "reno", NULL };
 static const char *const orders[] = { "any", "begun", NULL };
 static const char *const acks[] = { "delayed", "quick", NULL };
-static const char *const recoveries[] = { [ADU_KEEP] = "keep", [ADU_RECOMPUTE] = "recompute",
-	[ADU_TOLERATE] = "tolerate",
-	[ADU_SUPERSEDE] = "supersede", NULL };
+static const char *const recoveries[] = { "keep", "recompute", "tolerate", "supersede", NULL }; /* from ADU_KEEP on */
 static const struct alf_framer *const framers[] = { &alf_mpa, &alf_record, &alf_cobs, &alf_plain };
 #define FRAMERS (sizeof framers / sizeof *framers)
 
@@ -88,7 +86,8 @@ static void take_words(struct reading *r)
 	p->ordered = word(r, "order", orders, p->ordered) == 1;
 	p->quickack = word(r, "acks", acks, p->quickack) == 1;
 	p->schedule = (enum ilp_schedule)word(r, "schedule", schedules, ILP_FUSED);
-	p->recovery = (uint8_t)word(r, "recovery", recoveries, p->recovery);
+	n = word(r, "recovery", recoveries, -1);
+	p->recovery = n < 0 ? p->recovery : (uint8_t)(ADU_KEEP + n);
 }
 
 static void take_numbers(struct reading *r)

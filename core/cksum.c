@@ -11,7 +11,16 @@ typedef uint64_t wide __attribute__((vector_size(32)));
 
 static inline uint16_t sum_tail(uint64_t sum, uint8_t *dst, const uint8_t *src, size_t len)
 {
-	for (; len >= 4; src += 4, len -= 4) {
+	for (; len >= 8; src += 8, len -= 8) {
+		uint64_t word;
+		memcpy(&word, src, 8);
+		sum += (word & 0xffffffff) + (word >> 32);
+		if (dst) {
+			memcpy(dst, &word, 8);
+			dst += 8;
+		}
+	}
+	if (len >= 4) {
 		uint32_t word;
 		memcpy(&word, src, 4);
 		sum += word;
@@ -19,6 +28,8 @@ static inline uint16_t sum_tail(uint64_t sum, uint8_t *dst, const uint8_t *src, 
 			memcpy(dst, &word, 4);
 			dst += 4;
 		}
+		src += 4;
+		len -= 4;
 	}
 	if (len) {
 		uint32_t word = 0; /* RFC 1071: padded with zero at the end */
@@ -35,6 +46,8 @@ static inline __attribute__((always_inline)) uint16_t sum_body(uint8_t *dst, con
 	wide a = { 0 }, b = { 0 };
 	uint64_t sum = 0;
 
+	if (len < 64)
+		return sum_tail(0, dst, src, len);
 	for (; len >= 64; src += 64, len -= 64) {
 		wide v, w;
 		memcpy(&v, src, 32);

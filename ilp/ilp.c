@@ -93,18 +93,31 @@ const struct ilp_chain *ilp_find(const char *name)
 	return NULL;
 }
 
+const struct ilp_value *ilp_find_value(const struct ilp_chain *c, const char *name)
+{
+	for (const struct ilp_value *v = c->values; v && v->name; v++)
+		if (!strcmp(v->name, name))
+			return v;
+	return NULL;
+}
+
+void ilp_get(const struct ilp_chain *c, const struct ilp_value *v, const void *state, void *to)
+{
+	v->get(state, to);
+	if (c->keyed)
+		ilp_wipe_stack(), ilp_wipe_registers();
+}
+
 int ilp_value(const struct ilp_chain *c, const void *state, const char *name, void *to, size_t size)
 {
-	for (const struct ilp_value *v = c->values; v->name; v++)
-		if (strcmp(v->name, name) == 0) {
-			if (size != v->size)
-				return -EINVAL;
-			v->get(state, to);
-			if (c->keyed)
-				ilp_wipe_stack(), ilp_wipe_registers();
-			return 0;
-		}
-	return -ENOENT;
+	const struct ilp_value *v = ilp_find_value(c, name);
+
+	if (!v)
+		return -ENOENT;
+	if (size != v->size)
+		return -EINVAL;
+	ilp_get(c, v, state, to);
+	return 0;
 }
 
 const struct ilp_param *ilp_find_param(const struct ilp_chain *c, const char *name)
@@ -117,8 +130,11 @@ const struct ilp_param *ilp_find_param(const struct ilp_chain *c, const char *na
 
 void ilp_put(const struct ilp_param *p, void *state, const void *value)
 {
-	if (p->size == 12) /* a nonce: in words that begin() can read before they are in memory */
+	/* Nonces, and what is set for each FPDU: in words that begin() can read before they are in memory. */
+	if (p->size == 12)
 		memcpy((uint8_t *)state + p->offset, value, 12);
+	else if (p->size == 4)
+		memcpy((uint8_t *)state + p->offset, value, 4);
 	else
 		memcpy((uint8_t *)state + p->offset, value, p->size);
 	if (p->expanded)

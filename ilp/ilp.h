@@ -30,8 +30,11 @@ const struct ilp_param *ilp_find_param(const struct ilp_chain *, const char *nam
 void ilp_put(const struct ilp_param *p, void *state, const void *value);
 /* The same by its name. -ENOENT: the chain has none of that name; -EINVAL: len is not its size. */
 int ilp_set(const struct ilp_chain *, void *state, const char *name, const void *value, size_t len);
-/* What a fold of the chain has come to, when its ADU has ended: size bytes to `to`. -ENOENT: the chain has no fold of
- * that name; -EINVAL: size is not its value's. */
+/* The value that the chain's fold of that name comes to; NULL when there is none. */
+const struct ilp_value *ilp_find_value(const struct ilp_chain *, const char *name);
+/* What it has come to, when its ADU has ended: v->size bytes to `to`. */
+void ilp_get(const struct ilp_chain *, const struct ilp_value *v, const void *state, void *to);
+/* The same by its name. -ENOENT: the chain has no fold of that name; -EINVAL: size is not its value's. */
 int ilp_value(const struct ilp_chain *, const void *state, const char *name, void *to, size_t size);
 /* For a parameter NAME.sink (struct ilp_tap, set after begin), with a FILE: prints bytes in lines of place, hexadecimal
  * and ASCII. A place is that of the data as it is there; pieces are as the loops have them. */

@@ -16,7 +16,8 @@ static size_t len[ADUS];
 static bool got[ADUS], wrong, none;
 static unsigned queued, busy, received, acked, asked;
 static int failed[2];
-static bool mixed, named;
+static bool mixed, named, drops;
+static bool over[ADUS]; /* it need not be made again */
 static uint32_t ring;
 static unsigned at_once;
 static uint8_t region[ADUS * LONGEST];
@@ -27,12 +28,25 @@ static bool regenerate(void *ctx, uint64_t id, const struct adu_attr *attr, uint
 
 	(void)ctx;
 	asked++;
-	must(i < queued && offset + n <= len[i] && attr->recovery == ADU_RECOMPUTE);
+	must(i < queued && offset + n <= len[i] && attr->recovery == ADU_RECOMPUTE && !over[i]);
 	must(!named || (attr->name_len == 4 && !memcmp(attr->name, &i, 4)));
 	memcpy(to, data[i] + offset, n);
 	if (wrong && n)
 		((uint8_t *)to)[n / 2] ^= 1;
 	return !none;
+}
+
+/* One that has not begun is over at once. */
+static void drop(struct alf *a, unsigned i)
+{
+	struct adu_out *adu = alf_out_find(a, 1 + 2 * (int64_t)i);
+
+	if (!adu)
+		return;
+	acked += !adu->begun;
+	over[i] = !adu->begun;
+	busy--;
+	alf_drop(a, adu, CONTROL_CANCELLED, ECANCELED);
 }
 
 static void turn(struct end *e)
@@ -52,6 +66,8 @@ static void turn(struct end *e)
 		must(alf_queue(e->alf, &like, NULL) == 1 + 2 * (int)i);
 		busy++;
 	}
+	if (drops && queued && rnd(&dice, 10) == 0)
+		drop(e->alf, rnd(&dice, queued));
 }
 
 static void event(struct end *e, const struct adu_event *ev)
@@ -65,7 +81,11 @@ static void event(struct end *e, const struct adu_event *ev)
 		alf_forget(e->alf, alf_in_find(e->alf, ev->id));
 	}
 	busy -= ev->kind == ADU_SENT;
-	acked += ev->kind == ADU_ACKNOWLEDGED;
+	if (ev->kind == ADU_ACKNOWLEDGED) {
+		must(!over[(ev->id - 1) / 2]);
+		over[(ev->id - 1) / 2] = true;
+		acked++;
+	}
 	if (ev->kind == ADU_ERROR)
 		failed[side] = ev->error;
 	/* It is TCP's: nothing of it is needed by the library, which asks for it again. */
@@ -83,6 +103,7 @@ static void begin(int i, struct net_config *config)
 
 	dice = random_seed(i);
 	memset(got, 0, sizeof got);
+	memset(over, 0, sizeof over);
 	queued = busy = received = acked = asked = 0;
 	failed[0] = failed[1] = 0;
 	p.hooks.regenerate = regenerate;
@@ -123,6 +144,27 @@ START_TEST(made_again)
 		must(named ? got[i] : !memcmp(region + (size_t)i * LONGEST, data[i], len[i]));
 	must(!failed[0] && !failed[1]);
 	/* Nothing is kept of them any more. */
+	must(ends.end[0].alf->out.again_first == AGAIN_NONE && !ends.end[0].alf->out.sent.first);
+	ends_close(&ends);
+}
+END_TEST
+
+/* Of those that are cancelled on the way as well it is told when nobody asks for them any more. */
+START_TEST(cancelled)
+{
+	struct link_sim_path path = { .loss = 0.04, .delay_us = 20000 };
+	struct net_config config = { .path = { path, path } };
+
+	ring = 1 << 12;
+	at_once = 8;
+	named = _i % 2;
+	mixed = wrong = none = false;
+	drops = true;
+	begin(_i, &config);
+	ck_assert(ends_run(&ends, all_acked, 3600 * NET_S));
+	drops = false;
+	ck_assert_uint_gt(asked, 0);
+	must(!failed[0] && !failed[1]);
 	must(ends.end[0].alf->out.again_first == AGAIN_NONE && !ends.end[0].alf->out.sent.first);
 	ends_close(&ends);
 }
@@ -191,6 +233,7 @@ int main(void)
 	TCase *tc = tcase_create("again");
 
 	property_add(tc, made_again, 60);
+	property_add(tc, cancelled, 40);
 	tcase_add_test(tc, no_memory_for_payload);
 	tcase_add_loop_test(tc, not_the_same, 0, 4 * FLOW_KINDS);
 	suite_add_tcase(suite, tc);

@@ -339,7 +339,7 @@ START_TEST(patience)
 	setsockopt_tcpu(fd[0], SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof soon);
 	ck_assert_int_eq(adu_send(end[0], data, 1000, NULL), -1);
 	ck_assert_int_eq(errno, EAGAIN);
-	ck_assert_uint_eq(end[0]->out.queued, 0);
+	ck_assert_uint_eq(end[0]->out.ids.count, 0);
 	ck_assert_int_eq(adu_recv(end[0], buf, 10, NULL, NULL, NULL), -1);
 	ck_assert_int_eq(errno, EAGAIN);
 	/* A deadline comes first. */
@@ -382,9 +382,10 @@ END_TEST
 /* ADUs that do not say otherwise have the profile's recovery and deadline. Nobody answers, so all of them wait. */
 START_TEST(said_by_profile)
 {
-	const struct adu_attr own = { .recovery = ADU_TOLERATE, .deadline_ms = 9000 }, other = { .type = 1 };
+	const struct adu_attr own = { .recovery = ADU_TOLERATE, .deadline_ms = 9000 };
+	const struct adu_attr other = { .recovery = ADU_KEEP, .deadline_ms = ADU_NO_DEADLINE };
 	static const struct { uint8_t recovery; uint32_t deadline_ms; } is[] = { { ADU_SUPERSEDE, 60000 },
-		{ ADU_TOLERATE, 9000 }, { ADU_SUPERSEDE, 60000 }, { ADU_SUPERSEDE, 60000 }, { ADU_SUPERSEDE, 60000 } };
+		{ ADU_TOLERATE, 9000 }, { ADU_KEEP, 0 }, { ADU_SUPERSEDE, 60000 }, { ADU_SUPERSEDE, 60000 } };
 	struct alf_profile p = flow_profile(0);
 	unsigned n = 0;
 	int64_t id = 0;
@@ -400,7 +401,7 @@ START_TEST(said_by_profile)
 	ck_assert_int_gt(adu_sendv(a, &(struct iovec){ data, 9 }, 1, &other), 0);
 	ck_assert_int_gt(adu_put(a, 1, 0, data, 100, NULL), 0);
 	ck_assert_int_eq(adu_send_part(a, &id, 1000, data, 100, NULL), 100);
-	for (const struct adu_out *adu = a->out.queue[0].first; adu; adu = adu->next, n++) {
+	for (const struct adu_out *adu = a->out.queue[0].fresh.first; adu; adu = adu->next, n++) {
 		ck_assert_uint_lt(n, sizeof is / sizeof *is);
 		ck_assert_uint_eq(adu->attr.recovery, is[n].recovery);
 		ck_assert_uint_eq(adu->attr.deadline_ms, is[n].deadline_ms);

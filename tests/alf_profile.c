@@ -177,7 +177,7 @@ START_TEST(every_word)
 		snprintf(text, sizeof text, "return profile { recovery = \"%s\" }", recoveries[i]);
 		p = (struct alf_profile){ 0 };
 		ck_assert_msg(load(&p, text) == 0, "%s", why);
-		ck_assert_uint_eq(p.recovery, i);
+		ck_assert_uint_eq(p.recovery, ADU_KEEP + i);
 	}
 	ck_assert_int_ge(fd, 0);
 	for (unsigned i = 0; i < 2; i++) {

@@ -41,7 +41,7 @@ static void turn(struct end *e)
 	while (queued < total && queued - over < 100) {
 		const int64_t next = e->alf->next_out;
 		struct adu_attr attr = { .name_len = 8, .priority = (uint8_t)rnd(&dice, 3),
-			.recovery = (uint8_t)rnd(&dice, 4), .deadline_ms = rnd(&dice, 20) ? 0 : 1 + rnd(&dice, 300) };
+			.recovery = (uint8_t)(ADU_KEEP + rnd(&dice, 4)), .deadline_ms = rnd(&dice, 20) ? 0 : 1 + rnd(&dice, 300) };
 		size_t len = rnd(&dice, rnd(&dice, 50) ? SMALL : LARGE);
 		struct adu_out like = { .own = { (void *)bytes_of((uint64_t)next), len }, .total = len,
 			.here = len, .attr = attr, .tagged = rnd(&dice, 10) == 0, .stag = 1 }, *old;
@@ -80,7 +80,7 @@ static void event(struct end *e, const struct adu_event *ev)
 
 static bool all_over(struct ends *b)
 {
-	return failed || (over == total && !b->end[0].alf->out.queued && tcpu_acked(b->end[0].tcb) >=
+	return failed || (over == total && !b->end[0].alf->out.ids.count && tcpu_acked(b->end[0].tcb) >=
 		b->end[0].alf->out.origin && net_info(b->end[0].tcb).buffered_bytes == 0);
 }
 

@@ -100,10 +100,7 @@ static int64_t part(struct alf *a, int64_t id, uint64_t total, const void *data,
 		adu = alf_out_find(a, id);
 		ck_assert_ptr_nonnull(adu);
 	}
-	adu->own = (struct iovec){ (void *)data, len };
-	adu->piece = &adu->own;
-	adu->in_piece = 0;
-	adu->here += len;
+	ck_assert_int_eq(alf_part(a, adu, data, len), 0);
 	return id;
 }
 

@@ -57,7 +57,7 @@ static size_t fields(struct input *in, uint8_t *to)
 	s.code = p.type = (uint8_t)take8(in);
 	s.name_len = (uint8_t)(take8(in) % 80);
 	s.queue = take8(in) % 8 ? DDP_ADUS : DDP_CONTROL;
-	p.recovery = take8(in) % 4;
+	p.recovery = (uint8_t)(ADU_KEEP + take8(in) % 4);
 	p.priority = (uint8_t)take8(in) % ADU_PRIORITIES;
 	p.deadline_ms = (uint16_t)take8(in);
 	s.total = take16(in) % (ADU_MOST + 100);
