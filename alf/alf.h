@@ -172,7 +172,7 @@ bool alf_peer(const struct alf *, struct alf_peer *);
  *			or with a framer other than MPA
  * EAGAIN, EINTR	(waiting) SO_SNDTIMEO, a signal: what is not sent is dropped, and the peer told
  * ETIME		its deadline has passed before it was sent
- * ENOMEM, EOVERFLOW	2^32 - 1 ADUs were sent
+ * ENOMEM, EOVERFLOW	2^32 - 1 ADUs were sent, with MPA
  * others		as send_tcpu; the connection is unusable */
 int64_t adu_send(struct alf *, const void *data, size_t len, const struct adu_attr *attr);
 int64_t adu_sendv(struct alf *, const struct iovec *pieces, int n, const struct adu_attr *attr);

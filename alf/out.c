@@ -240,10 +240,10 @@ static void begin(struct alf *a, struct adu_out *adu)
 {
 	adu->begun = true;
 	a->out.used += cost(adu);
-	if (!adu->tagged)
-		a->out.msn[0]++;
-	if (!a->framer->stream)
+	if (!a->framer->stream) {
+		a->out.msn[0] += !adu->tagged;
 		return;
+	}
 	a->out.under_way = adu;
 	a->out.timed -= adu->deadline_us != TCPU_NEVER;
 	adu->deadline_us = TCPU_NEVER;

@@ -32,6 +32,10 @@ int alf_stream_begin(struct alf *a, uint64_t total)
 
 	if (s->adu)
 		return 0;
+	if (s->msn == UINT32_MAX) { /* all of these are finished; the wire has no numbers that could end */
+		s->msn = a->in.low = 0;
+		alf_ranges_free(&a->in.finished);
+	}
 	s->adu = alf_in_new(a, s->msn + 1, total, true, &e);
 	if (!s->adu)
 		return e;

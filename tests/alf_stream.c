@@ -352,6 +352,41 @@ START_TEST(application_says_where)
 }
 END_TEST
 
+/* Nothing on the wire counts ADUs, so there is no last one: where 32 bits end, numbers begin anew. */
+START_TEST(numbers_begin_anew)
+{
+	const struct stream_kind *k = &stream_kinds[_i / 2];
+	const enum adu_event_kind kind = _i % 2 ? ADU_DELIVERED : ADU_COMPLETE;
+	struct alf_profile p = stream_profile(k);
+	struct alf *out, *in;
+	struct adu_event e;
+
+	p.ordered = _i % 2;
+	flow_pair_open(&stream_pair, &p, &p);
+	out = stream_pair.end[0];
+	in = stream_pair.end[1];
+	out->out.msn[0] = UINT32_MAX - 2;
+	in->stream.msn = in->in.low = UINT32_MAX - 3;
+	ck_assert_int_eq(alf_ranges_add(&in->in.finished, 0, in->in.low), 0);
+	for (unsigned i = 0; i < 8; i++) {
+		flow_fill(stream_bytes[i], 1000, i);
+		ck_assert_int_gt(flow_send(out, stream_bytes[i], 1000, NULL), 0);
+		flow_expect_nothing(out);
+		flow_cross(&stream_pair, 1460);
+		flow_expect(out, ADU_SENT);
+		e = flow_expect(in, kind);
+		ck_assert_uint_eq(e.len, 1000);
+		ck_assert_mem_eq(e.data, stream_bytes[i], 1000);
+		flow_expect_nothing(in);
+	}
+	/* None was released meanwhile, so none has taken another's place. */
+	while (in->in.oldest)
+		alf_forget(in, in->in.oldest);
+	ck_assert(in->in.begun == in->in.returned && alf_in_end(in) == 0);
+	flow_close(&stream_pair);
+}
+END_TEST
+
 /* ---- what may not be ---- */
 
 START_TEST(not_for_streams)
@@ -425,6 +460,7 @@ int main(void)
 	tcase_add_test(tc, hostile_records);
 	tcase_add_test(tc, hostile_stuffing);
 	tcase_add_loop_test(tc, ends, 0, STREAM_KINDS);
+	tcase_add_loop_test(tc, numbers_begin_anew, 0, 2 * STREAM_KINDS);
 	suite_add_tcase(suite, tc);
 	tc = tcase_create("memory");
 	tcase_add_loop_test(tc, memory_is_bounded, 0, 2 * STREAM_KINDS);

@@ -186,6 +186,42 @@ START_TEST(no_segment_for_it)
 }
 END_TEST
 
+static void *receive_to_the_end(void *arg)
+{
+	int64_t id;
+
+	while (adu_recv(arg, buf, sizeof buf, NULL, &id, NULL) >= 0 && id)
+		;
+	return NULL;
+}
+
+/* The one before it takes the last number while it waits. */
+START_TEST(no_number_for_it)
+{
+	struct alf *end[2];
+	pthread_t thread;
+	struct adu_event e;
+	int fd[2];
+
+	fds_connect(fd, FDS_MSS);
+	open_ends(fd, end);
+	end[0]->out.msn[0] = UINT32_MAX;
+	ck_assert_int_gt(adu_send(end[0], data, 100, NULL), 0);
+	fds_wait(fd[0]);
+	fds_wait(fd[1]);
+	ck_assert_int_eq(pthread_create(&thread, NULL, receive_to_the_end, end[1]), 0);
+	ck_assert(adu_send(end[0], data, 100, NULL) == -1 && errno == EOVERFLOW);
+	ck_assert(adu_send(end[0], data, 100, NULL) == -1 && errno == EOVERFLOW);
+	ck_assert(adu_supersede(end[0], 1, data, 100, NULL) == -1 && errno == EOVERFLOW);
+	ck_assert(adu_next(end[0], &e, 0) == 1 && e.kind == ADU_OPENED);
+	ck_assert(adu_next(end[0], &e, 0) == 1 && e.kind == ADU_SENT);
+	ck_assert_int_eq(adu_next(end[0], &e, 0), 0);
+	shutdown_tcpu(fd[0], SHUT_WR);
+	pthread_join(thread, NULL);
+	fds_close(fd, end);
+}
+END_TEST
+
 /* ---- who is not let in ---- */
 
 struct caller {
@@ -262,6 +298,7 @@ int main(void)
 	suite_add_tcase(suite, tc);
 	tc = tcase_create("refused");
 	tcase_add_test(tc, no_segment_for_it);
+	tcase_add_test(tc, no_number_for_it);
 	tcase_add_loop_test(tc, rejected, 0, 3);
 	suite_add_tcase(suite, tc);
 	return run_tests(srunner_create(suite));
