@@ -448,7 +448,7 @@ $(B)/fuzz/alf_wire $(B)/tests/fuzz/alf_wire: \
 FUZZ_ALF := $(foreach t,alf alf_stream,$(B)/fuzz/$(t) $(B)/tests/fuzz/$(t))
 $(FUZZ_ALF): $(call object,$(filter-out alf/call.c alf/profile.c,$(wildcard alf/*.c)) \
 	build/ragel/alf/control.c build/ragel/alf/mpa.c build/ragel/alf/segment.c ilp/ilp.c \
-	$(foreach c,copy_sum crc32c_copy_sum marker_crc32c_copy_sum,$(GEN)/$(c).c $(GEN)/xdr_$(c).c) \
+	$(foreach c,copy_sum crc32c_copy_sum marker_crc32c_copy_sum,$(GEN)/$(c).c $(GEN)/xdr_$(c).c $(GEN)/aes256_gcm_$(c).c) \
 	$(GEN)/cobs_copy_sum.c)
 FUZZ_TCPKD := $(B)/fuzz/tcpkd $(B)/tests/fuzz/tcpkd
 $(FUZZ_TCPKD): $(TCPKD_CLIENT_O) $(call object,tests/tcpkd_fake.c)
