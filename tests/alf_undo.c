@@ -1,5 +1,5 @@
-/* A segment's frames are placed before its checksum is known. If that is wrong, they never were: nothing is to be seen of
- * them, nobody is told, and when the segment comes again all of it is taken as if for the first time. */
+/* A segment's frames are placed before its checksum is known. If that is wrong, they never were: nothing is to be seen
+ * of them, nobody is told, and when the segment comes again all of it is taken as if for the first time. */
 #include "core/cksum.h"
 #include "tests/alf_flow.h"
 #include "tests/property.h"
@@ -203,8 +203,8 @@ static void all_is_there(void)
 	must(in->in.begun == in->in.returned && !in->error);
 }
 
-/* Every way in which ADUs are placed, in order and over a hole: the checksum is wrong, though all of the frames are right;
- * then a byte of them is another, whichever. */
+/* Every way in which ADUs are placed, in order and over a hole: the checksum is wrong, though all of the frames are
+ * right; then a byte of them is another, whichever. */
 START_TEST(undone)
 {
 	const unsigned kind = (unsigned)_i % FLOW_KINDS;
@@ -239,7 +239,8 @@ START_TEST(undone)
 }
 END_TEST
 
-/* The application is not asked about an ADU that may be another: neither where it has its name, nor where it has none. */
+/* The application is not asked about an ADU that may be another: neither where it has its name, nor where it has
+ * none. */
 START_TEST(not_asked_too_early)
 {
 	struct alf_profile p = flow_profile((unsigned)_i), q = p;
