@@ -82,9 +82,9 @@ check-asan: ## the same tests, scripts too, with gcc's address and undefined-beh
 	@$(BUILD) CC=gcc SAN=1 tests
 	@CK_FORK=no CFLAGS='$(SANITIZE)' tools/check.sh build/gcc-asan/tests.list $(TESTS_SH) $(TESTS_LUA:%="luajit %")
 
-# Only the loops' own tests: they need libc and nothing else; and what this machine encodes in XDR, read there. s390x,
-# since its most significant byte comes first.
-check-cross: ## the loops' tests on AArch64 and s390x, under qemu
+# What needs libc and nothing else: the loops' own tests, and those of ALF and TCP in virtual time; and what this
+# machine encodes in XDR, read there. s390x, since its most significant byte comes first.
+check-cross: ## tests of the loops, of ALF and TCP, on AArch64 and s390x, under qemu
 	$(need) $(NEED_CROSS)
 	@$(BUILD) CC=gcc programs
 	@tools/cross.sh $(BUILD)
@@ -251,7 +251,8 @@ MAIN_RE := ^(int )?main\b
 mains = $(if $(1),$(shell grep -lE '$(MAIN_RE)' $(1)))
 
 # For another machine: what makes no system call, and the tests of it that are quick under qemu, with a check.h of ours.
-CROSS_C := $(wildcard core/*.c) core/link/sim.c ilp/ilp.c $(filter-out alf/call.c alf/profile.c,$(wildcard alf/*.c))
+CROSS_C := $(wildcard core/*.c) core/link/sim.c core/link/train.c ilp/ilp.c \
+	$(filter-out alf/call.c alf/profile.c,$(wildcard alf/*.c))
 CROSS_TESTS_C := $(wildcard tests/ilp/*.c) $(patsubst %,tests/%.c,alf_bytes alf_gone alf_numbers alf_rules alf_sim \
 	alf_stream alf_undo alf_wire alf_ends alf_flow alf_streams alf_watch invariants ranges_check sim_net)
 LIB_C := $(if $(CROSS),$(CROSS_C),$(wildcard core/*.c core/link/*.c ilp/*.c ilp/xdr/*.c alf/*.c)) $(GEN_C)

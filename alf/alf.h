@@ -150,10 +150,10 @@ struct alf_profile {
 #define ADU_COST 256 /* bytes of credit that an ADU costs beside its own: what its books take */
 
 /* Over a connected descriptor of TCPU, which stays the caller's; nothing may have been sent on it. One thread at a
- * time. Sets TCP_NODELAY and TCP_NOTSENT_LOWAT. The start-up frames are exchanged inside the calls that follow. NULL
- * with errno: EINVAL (a chain that does not fit framer or options; key or iv missing, or not wanted; private data
- * too long; ADU_RECOMPUTE without regenerate, or with a framer other than MPA; out of range), ENOENT (congestion),
- * ENOMEM. */
+ * time. Sets TCP_NODELAY and TCP_NOTSENT_LOWAT. The start-up frames are exchanged inside the calls that follow; these
+ * end with ECONNREFUSED if the peer's reply rejects. NULL with errno: EINVAL (a chain that does not fit framer or
+ * options; key or iv missing, or not wanted; private data too long; ADU_RECOMPUTE without regenerate, or with a framer
+ * other than MPA; out of range), ENOENT (congestion), ENOMEM. */
 struct alf *alf_open(int fd, const struct alf_profile *);
 /* What is queued and not sent is dropped. Wipes keys and frees. The descriptor stays open. NULL is fine. What was sent
  * with ADU_RECOMPUTE nobody makes again from then on: wait for its ADU_ACKNOWLEDGED first. */

@@ -43,6 +43,7 @@ struct alf_way {
 	ilp_loop *loop[ILP_DIRECTIONS];
 	const struct ilp_param *key, *nonce, *place, *base, *before;
 	bool crc; /* it has a value crc32c */
+	uint8_t word; /* bytes of the words that it turns from this machine's order to the wire's; 0: it turns none */
 };
 
 /* One FPDU's, or one ADU's, way through the chain. The state keeps a key that was expanded. */

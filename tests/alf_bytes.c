@@ -32,7 +32,7 @@ static const struct {
 } wires[] = {
 	{ "MPA", NULL, "copy", false, false, { 0x15392b7cd9657a47, 0x382536be47d69f12 } },
 	{ "MPA with CRC32C", NULL, "copy", false, true, { 0xbad3760baa8d6ecf, 0xf6ee942a21846cf4 } },
-	{ "MPA with markers and CRC32C", NULL, "xdr_copy", true, true, { 0x2771d0fc88f1458e, 0xa63ba9cdf7818c30 } },
+	{ "MPA with markers and CRC32C", NULL, "xdr_copy", true, true, { 0xc96bef6c0b502f20, 0xa63ba9cdf7818c30 } },
 	{ "MPA, sealed", NULL, "aes256_gcm_copy", false, false, { 0xb8ce8c7e2e95b915, 0x481e40a21b35999b } },
 	{ "MPA, sealed, with both", NULL, "aes256_gcm_copy", true, true, { 0x38666247ab6191a9, 0x9c43b0963492915c } },
 	{ "record marking", &alf_record, "copy_sum", false, false, { 0xbce5943b67c3b11, 0xbce5943b67c3b11 } },

@@ -48,9 +48,11 @@ static void looks(const struct stream_kind *k, const char *data, size_t len, con
 
 START_TEST(record_on_the_wire)
 {
+	const uint32_t numbers[] = { 0x01020304, 0x05060708 };
+
 	LOOKS(0, "abc", "\x80\0\0\3abc");
 	LOOKS(0, "", "\x80\0\0\0");
-	LOOKS(1, "\1\2\3\4\5\6\7\x8", "\x80\0\0\x8\4\3\2\1\x8\7\6\5");
+	looks(&stream_kinds[1], (const char *)numbers, sizeof numbers, "\x80\0\0\x8\1\2\3\4\5\6\7\x8", 12);
 }
 END_TEST
 

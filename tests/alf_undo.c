@@ -204,7 +204,7 @@ static void all_is_there(void)
 }
 
 /* Every way in which ADUs are placed, in order and over a hole: the checksum is wrong, though all of the frames are
- * right; then a byte of them is another, whichever. */
+ * right; then a byte of them is another, whichever (a third of them each time). */
 START_TEST(undone)
 {
 	const unsigned kind = (unsigned)_i % FLOW_KINDS;
@@ -225,7 +225,7 @@ START_TEST(undone)
 		must(comes(0, false));
 		nothing_is_seen(&before);
 	}
-	for (size_t at = 4; at < n; at++) {
+	for (size_t at = 4 + (size_t)_i % 3; at < n; at += 3) {
 		comes(at, false);
 		must(!in->error && in->stats.forgeries == 0);
 		nothing_is_seen(&before);
