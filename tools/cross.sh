@@ -1,6 +1,6 @@
 #!/bin/bash
-# cross.sh COMMAND...: builds the loops, ALF and TCP without system calls, and their tests, for machines that this one is
-# not, by COMMAND, which is make and its arguments, and runs them under qemu (tools/check.sh), of properties one seed
+# cross.sh COMMAND...: builds the loops, ALF and TCP without system calls, and their tests, for machines that this one
+# is not, by COMMAND, which is make and its arguments, and runs them under qemu (tools/check.sh), of properties one seed
 # each; and tests/xdr/cross.sh, if there is one. `make check-cross` calls it.
 #
 # A machine whose compiler, or qemu, cannot be had is skipped.
