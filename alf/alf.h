@@ -154,10 +154,10 @@ struct alf_profile {
 #define ADU_COST 256 /* bytes of credit that an ADU costs beside its own: what its books take */
 
 /* Over a connected descriptor of TCPU, which stays the caller's; nothing may have been sent on it. One thread at a
- * time. Sets TCP_NODELAY and TCP_NOTSENT_LOWAT. The start-up frames are exchanged inside the calls that follow. NULL
- * with errno: EINVAL (a chain that does not fit framer or options; key or iv missing, or not wanted; private data
- * too long; ADU_RECOMPUTE without regenerate, or with a framer other than MPA; out of range), ENOENT (congestion),
- * ENOMEM. */
+ * time. Sets TCP_NODELAY and TCP_NOTSENT_LOWAT. The start-up frames are exchanged inside the calls that follow; these
+ * end with ECONNREFUSED if the peer's reply rejects. NULL with errno: EINVAL (a chain that does not fit framer or
+ * options; key or iv missing, or not wanted; private data too long; ADU_RECOMPUTE without regenerate, or with a framer
+ * other than MPA; out of range), ENOENT (congestion), ENOMEM. */
 struct alf *alf_open(int fd, const struct alf_profile *);
 /* What is queued and not sent is dropped. Wipes keys and frees. The descriptor stays open. NULL is fine. What was sent
  * with ADU_RECOMPUTE nobody makes again from then on: wait for its ADU_ACKNOWLEDGED first. */
@@ -176,7 +176,7 @@ bool alf_peer(const struct alf *, struct alf_peer *);
  *			or with a framer other than MPA
  * EAGAIN, EINTR	(waiting) SO_SNDTIMEO, a signal: what is not sent is dropped, and the peer told
  * ETIME		its deadline has passed before it was sent
- * ENOMEM, EOVERFLOW	2^32 - 1 ADUs were sent
+ * ENOMEM, EOVERFLOW	2^32 - 1 ADUs were sent, with MPA
  * others		as send_tcpu; the connection is unusable */
 int64_t adu_send(struct alf *, const void *data, size_t len, const struct adu_attr *attr);
 int64_t adu_sendv(struct alf *, const struct iovec *pieces, int n, const struct adu_attr *attr);

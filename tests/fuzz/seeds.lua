@@ -324,7 +324,22 @@ local function alf_frame(kind, f, bytes_of)
 end
 local one = alf_frame(0, {}, "hello, world")
 local long = ("0123456789"):rep(6)
-local halves = alf_frame(0, { total = 120, last = 0 }, long) .. alf_frame(0, { mo = 72, total = 120 }, long)
+local function halves_of(msn)
+	return alf_frame(0, { msn = msn, total = 120, last = 0 }, long) ..
+		alf_frame(0, { msn = msn, mo = 72, total = 120 }, long)
+end
+local halves = halves_of(1)
+-- Options: sealed, and the application says where. Kinds: forged, with the next key.
+local sealed, hooked, forged, next_key = 32, 64, 4, 128
+-- All that is missing, as it is; where its header, or its midst, is damaged (at an even or odd place of the stream).
+local rest, damaged, damaged_midst = bytes(0x04, 11, 180), bytes(0x05, 11, 180), bytes(0x0d, 11, 180, 0, 1)
+-- Of small ones that which a marker tells of, and those behind it, before the others.
+local behind_hole = bytes(0x0d, 11, 180, 1, 228, 0x0c, 11, 180, 1, 228)
+local function small(n)
+	local text = ""
+	for i = 1, n do text = text .. alf_frame(0, { msn = i }, "tiny") end
+	return text
+end
 local receiving = {
 	one = bytes(3) .. one .. bytes(255),
 	halves = bytes(1) .. halves .. bytes(255),
@@ -336,6 +351,20 @@ local receiving = {
 	late = bytes(2) .. alf_frame(0, { total = 120, last = 0, recovery = 2, deadline = 9 }, long) ..
 		bytes(255, 0x5f, 1, 0, 0, 0),
 	ordered = bytes(5) .. one .. alf_frame(0, { msn = 2 }, long) .. bytes(255, 0xcc, 0, 70, 0, 80),
+	sealed = bytes(3 + sealed) .. one .. alf_frame(0, { msn = 2 }, long) .. bytes(255),
+	sealed_tagged = bytes(8 + sealed) .. alf_frame(0, { tagged = 1, to = 100 }, long) .. bytes(255) .. damaged .. rest,
+	undone = bytes(8) .. one .. halves_of(2) .. bytes(255) .. damaged .. rest,
+	undone_sealed = bytes(9 + sealed) .. one .. halves_of(2) .. bytes(255) .. damaged .. rest,
+	undone_midst = bytes(8) .. one .. bytes(255) .. damaged_midst .. rest,
+	undone_hooked = bytes(9 + hooked) .. halves .. bytes(255, 0x00, 99) .. damaged .. rest,
+	undone_all = bytes(1 + sealed + hooked) .. halves .. bytes(255, 0x00, 115) .. damaged .. rest,
+	over_hole = bytes(1) .. small(20) .. bytes(255) .. behind_hole .. rest,
+	forged = bytes(sealed) .. one .. alf_frame(forged, { msn = 2 }, long) .. alf_frame(0, { msn = 3 }, long) .. bytes(255),
+	next_key = bytes(1 + sealed) .. one .. alf_frame(next_key, { msn = 2 }, long) .. bytes(255) .. damaged .. rest,
+	many = bytes(1) .. small(20) .. bytes(255) .. rest,
+	many_undone = bytes(1 + sealed) .. small(16) .. bytes(255) .. damaged .. rest,
+	put_by_hook = bytes(8 + sealed + hooked) .. alf_frame(0, { tagged = 1, stag = 2, to = 9 }, long) .. bytes(255) ..
+		damaged .. rest,
 }
 
 -- ---- tests/fuzz/alf_stream.c: record marking (0), of words (1), COBS (2), plain (3); how it is cut; a stream ----
