@@ -258,7 +258,8 @@ TESTS_C := $(if $(CROSS),$(wildcard tests/ilp/*.c), \
 SO_TESTS_C := tests/packetdrill/flags.c tests/packetdrill/hooks.c tests/packetdrill/wire.c
 SO_C := $(filter core/%,$(LIB_C)) $(filter build/ragel/core/%,$(RL_C)) $(SO_TESTS_C)
 SO := $(B)/packetdrill/tcpu.so
-EXAMPLES := $(notdir $(patsubst %/,%,$(wildcard adu-examples/*/)))
+EXAMPLES := $(filter-out common,$(notdir $(patsubst %/,%,$(wildcard adu-examples/*/))))
+EXAMPLES_COMMON_C := $(wildcard adu-examples/common/*.c)
 TOOLS_MAINS := $(call mains,$(TOOLS_C))
 TESTS_MAINS := $(call mains,$(TESTS_C))
 
@@ -372,7 +373,7 @@ $(Q)for c in $(@D)/*.c; do case $$c in */xdr_*) flags='$(LOOP_CFLAGS)' ;; *) fla
 $(Q)ar rcs $@ $(@D)/*.o
 endef
 define example
-$(B)/bin/$(1): $(call object,$(wildcard adu-examples/$(1)/*.c)) $(LIB)
+$(B)/bin/$(1): $(call object,$(wildcard adu-examples/$(1)/*.c) $(EXAMPLES_COMMON_C)) $(LIB)
 	$$(call say,LD)
 	$$(link)
 endef

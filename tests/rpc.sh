@@ -6,11 +6,11 @@ cd "$(dirname "$0")/.."
 rpc=${B:-build/gcc}/bin/rpc
 tmp=$(mktemp -d)
 checks=0 failures=0
-"$rpc" serve --listen 127.0.0.1:0 >"$tmp/server" &
+"$rpc" serve --listen 127.0.0.1:0 2>"$tmp/server" &
 server=$!
 trap 'kill $server; rm -rf "$tmp"' EXIT
 grep -qm1 listening <(tail -n +1 -f --pid=$server "$tmp/server")
-at=$(sed -n 's/^listening //p' "$tmp/server")
+at=$(sed -n 's/^rpc: listening on //p' "$tmp/server")
 
 # Whether it has said what the pattern wants; without one, nothing.
 said() {
@@ -43,10 +43,11 @@ calls "the longest key" 0 '' put "$at" "$(printf '%0255d' 0)" x
 calls "a longer one" 1 'longer than' put "$at" "$(printf '%0256d' 0)" x
 calls "a version that is not there" 1 'versions 1 to 1 of the program' list --vers 2 "$at"
 calls "a program that is not there" 1 'does not have the program' list --program 1 "$at"
-calls "nobody there" 3 'nobody answers' null 127.0.0.1:1 --timeout 1
+calls "nobody there" 3 '^rpc: 127.0.0.1:1: Connection refused: is .rpc serve. running there' null 127.0.0.1:1 --timeout 1
 calls "no verb" 2 'Usage' "$at"
 calls "no key" 2 'Usage' get "$at"
-calls "no address" 2 'expected ADDR:PORT' get nowhere key
+calls "no address" 2 'expected ADDR:PORT' get 127.0.0.1:none key
+calls "no number" 2 'expected a whole number from 1 to 86400' null "$at" --timeout 0
 
 # As much as there may be, and no more.
 for i in $(seq 62); do

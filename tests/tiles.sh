@@ -129,6 +129,8 @@ tiles 2 'Usage:' recv more
 tiles 2 'expected 32, 64, 128 or 256' demo --edge 48
 tiles 2 'expected a number from 0 to 50' demo --loss nan
 tiles 2 'expected a whole number' demo --seed 1.5
+tiles 2 'expected a whole number from 1 to 86400' recv --timeout 0
+grep -qs tcpk /proc/net/protocols || tiles 1 'this host has no TCPK .*leave out --tcpk' recv --tcpk
 tiles 4 'No such file' send absent 127.0.0.1
 echo text >text
 tiles 4 'neither PNG' send text 127.0.0.1
@@ -140,7 +142,7 @@ receive
 tiles 1 'in use' recv --listen "127.0.0.1:$port"
 kill "$started"
 finish 130
-tiles 3 'does .tiles recv. run there' send --timeout 3 image.ppm "127.0.0.1:$port"
+tiles 3 '127.0.0.1:[0-9]+: .*is .tiles recv. running there' send --timeout 3 image.ppm "127.0.0.1:$port"
 
 # Another program's end.
 receive

@@ -4,11 +4,9 @@
 
 #include "alf/alf.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,13 +45,13 @@ static void *converse(void *arg)
 	return NULL;
 }
 
-static void welcome(int fd, uint32_t timeout_s)
+static void welcome(int fd, const struct road *road)
 {
 	const bool room = connections++ < CONNECTIONS_MAX;
 	int *arg = malloc(sizeof *arg);
 	pthread_t thread;
 
-	road_patience(fd, timeout_s);
+	road_patience(road, fd);
 	if (arg)
 		*arg = fd;
 	if (arg && room && !pthread_create(&thread, NULL, converse, arg)) {
@@ -67,21 +65,15 @@ static void welcome(int fd, uint32_t timeout_s)
 
 enum status serve(const struct options *o)
 {
-	struct sockaddr_in at = o->address;
-	socklen_t len = sizeof at;
-	int listener = road_socket(o), fd;
+	int listener, fd;
+	enum status s = road_listen(&o->road, CONNECTIONS_MAX, &listener);
 
-	if (listener < 0)
-		return FAILED;
-	if (bind_tcpu(listener, &at, sizeof at) || listen_tcpu(listener, CONNECTIONS_MAX) ||
-		getsockname_tcpu(listener, &at, &len))
-		return complain(FAILED, "%s:%u: %s", inet_ntoa(at.sin_addr), ntohs(at.sin_port), strerror(errno));
-	printf("listening %s:%u\n", inet_ntoa(at.sin_addr), ntohs(at.sin_port));
-	fflush(stdout);
+	if (s != OK)
+		return s;
 	for (;;) {
 		fd = accept_tcpu(listener, NULL, NULL);
 		if (fd >= 0)
-			welcome(fd, o->timeout_s);
+			welcome(fd, &o->road);
 		else if (errno != EINTR && errno != ECONNABORTED)
 			return complain(FAILED, "accept: %s", strerror(errno));
 	}

@@ -20,20 +20,8 @@
 #ifndef TILES_H
 #define TILES_H
 
+#include "adu-examples/common/road.h"
 #include "alf/alf.h"
-
-#include <signal.h>
-
-enum status {
-	BUSY = -1,       /* of a turn: it goes on */
-	OK = 0,
-	FAILED = 1,      /* the connection, or what the other end does */
-	USAGE = 2,
-	ABSENT = 3,      /* nobody answers there */
-	UNREADABLE = 4,  /* the image */
-	UNWRITABLE = 5,  /* frames; a port for HTTP that is taken */
-	INTERRUPTED = 130,
-};
 
 #define LEVELS 4           /* each half as wide and high as the one below; 0 is the picture itself */
 #define SIDE_MAX 65535U    /* pixels */
@@ -56,8 +44,8 @@ struct greeting {
 
 struct options {
 	const char *image;           /* NULL: one is painted */
-	struct sockaddr_in address;  /* where to, or where to listen */
-	uint32_t edge, patience_ms, timeout_s;
+	struct road road;
+	uint32_t edge, patience_ms;
 	bool ordered;
 	const char *frames;          /* a directory; NULL: no frames */
 	uint32_t every_ms;
@@ -72,12 +60,7 @@ static inline uint32_t least(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
-/* Set by SIGINT, SIGTERM and SIGHUP; the calls of TCPU return then. */
-extern volatile sig_atomic_t interrupted;
-
-/* `tiles: ...` on stderr. Returns status. */
-__attribute__((format(printf, 2, 3))) enum status complain(enum status, const char *format, ...);
-/* The same of a connection's error. FAILED. */
+/* Complains of a connection's error. FAILED. */
 enum status broke(int error);
 
 /* ---- image.c ---- */

@@ -2,13 +2,9 @@
 #include "adu-examples/xfer/xfer.h"
 
 #include <argp.h>
-#include <arpa/inet.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-volatile sig_atomic_t interrupted;
 
 static const char doc[] =
 	"Sends a file or a tree from one process to another, as application data units over a TCP in user space, "
@@ -34,7 +30,9 @@ static const char doc[] =
 	"  6  the keys of the two ends differ\n"
 	"  130  interrupted\n";
 
-enum { LISTEN = 256, KEY, CHAIN, SCHEDULE, ONCE, JSON, ADU, TIMEOUT, TCPK };
+#define PORT "2650"
+
+enum { LISTEN = 256, KEY, CHAIN, SCHEDULE, ONCE, JSON, ADU };
 
 static const struct argp_option both[] = {
 	{ "key", KEY, "FILE", 0, "encipher with this key: 32 bytes, or 64 hexadecimal digits", 0 },
@@ -42,8 +40,6 @@ static const struct argp_option both[] = {
 	  CHAIN_CLEAR ", or with a key " CHAIN_KEYED ")", 0 },
 	{ "schedule", SCHEDULE, "HOW", 0, "fused (the default), layered, tiled or streaming, at this end", 0 },
 	{ "json", JSON, NULL, 0, "say how it went as JSON on standard output", 0 },
-	{ "timeout", TIMEOUT, "SECONDS", 0, "give up when the peer is silent for so long (30)", 0 },
-	{ "tcpk", TCPK, NULL, 0, "real TCP packets by TCPK, instead of UDP datagrams below", 0 },
 	{ 0 },
 };
 
@@ -53,44 +49,10 @@ static const struct argp_option sending[] = {
 };
 
 static const struct argp_option receiving[] = {
-	{ "listen", LISTEN, "ADDR:PORT", 0, "where to wait (127.0.0.1:2650); port 0 takes any, and says which", 0 },
+	{ "listen", LISTEN, "ADDR:PORT", 0, "where to wait (127.0.0.1:" PORT "); port 0 takes any, and says which", 0 },
 	{ "once", ONCE, NULL, 0, "end after one transfer, with its status", 0 },
 	{ 0 },
 };
-
-#define PORT "2650"
-
-/* ADDR:PORT, ADDR, or :PORT. */
-static void address(struct argp_state *state, const char *text, struct sockaddr_in *out)
-{
-	struct addrinfo hints = { .ai_family = AF_INET, .ai_socktype = SOCK_STREAM }, *found;
-	char *host = strdup(text), *colon = strrchr(host, ':');
-	const char *port = PORT;
-	int r;
-
-	if (colon) {
-		*colon = 0;
-		port = colon + 1;
-	}
-	r = getaddrinfo(*host ? host : "127.0.0.1", port, &hints, &found);
-	if (r)
-		argp_error(state, "%s: %s; expected ADDR:PORT", text, gai_strerror(r));
-	memcpy(out, found->ai_addr, sizeof *out);
-	freeaddrinfo(found);
-	free(host);
-}
-
-static uint32_t number(struct argp_state *state, const char *text, uint32_t low, uint32_t high)
-{
-	char *end;
-	unsigned long n = strtoul(text, &end, 10);
-
-	if (end != text && (*end == 'K' || *end == 'M') && n < 1ul << 40)
-		n <<= *end++ == 'K' ? 10 : 20;
-	if (end == text || *end || n < low || n > high)
-		argp_error(state, "%s: expected a number from %u to %u", text, low, high);
-	return (uint32_t)n;
-}
 
 /* The families that there are: for each plain chain of that name, with what the others add. */
 static void list_chains(FILE *to)
@@ -157,12 +119,6 @@ static error_t parse_both(int key, char *arg, struct argp_state *state)
 	case JSON:
 		o->json = true;
 		return 0;
-	case TIMEOUT:
-		o->timeout_s = number(state, arg, 1, 86400);
-		return 0;
-	case TCPK:
-		o->tcpk = true;
-		return 0;
 	case ARGP_KEY_END:
 		if (!o->chain)
 			o->chain = o->key_file ? CHAIN_KEYED : CHAIN_CLEAR;
@@ -183,15 +139,16 @@ static error_t parse_send(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = o;
+		state->child_inputs[1] = &o->road;
 		return 0;
 	case ADU:
-		o->piece_bytes = number(state, arg, PIECE_MIN, PIECE_MAX);
+		o->piece_bytes = command_number(state, arg, PIECE_MIN, PIECE_MAX);
 		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num == 0)
 			o->file = arg;
 		else if (state->arg_num == 1)
-			address(state, arg, &o->address);
+			command_address(state, arg, PORT, &o->road.address);
 		else
 			argp_usage(state);
 		return 0;
@@ -211,9 +168,10 @@ static error_t parse_recv(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = o;
+		state->child_inputs[1] = &o->road;
 		return 0;
 	case LISTEN:
-		address(state, arg, &o->address);
+		command_address(state, arg, PORT, &o->road.address);
 		return 0;
 	case ONCE:
 		o->once = true;
@@ -233,35 +191,16 @@ static error_t parse_recv(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp argp_both = { both, parse_both, NULL, NULL, NULL, NULL, NULL };
-static const struct argp_child children[] = { { &argp_both, 0, NULL, 0 }, { 0 } };
+static const struct argp_child children[] = { { &argp_both, 0, NULL, 0 }, { &road_argp, 0, NULL, 0 }, { 0 } };
 static const struct argp argp_send = { sending, parse_send, "FILE|TREE HOST[:PORT]", doc, children, NULL,
 				       NULL };
 static const struct argp argp_recv = { receiving, parse_recv, "OUT", doc, children, NULL, NULL };
 static const struct argp argp_top = { NULL, NULL, "send [OPTION...] FILE|TREE HOST[:PORT]\nrecv [OPTION...] OUT",
 				      doc, NULL, NULL, NULL };
 
-static void on_signal(int signal)
-{
-	(void)signal;
-	interrupted = 1;
-}
-
-static void signals(void)
-{
-	/* The calls return; a second one kills. */
-	struct sigaction a = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
-
-	sigaction(SIGINT, &a, NULL);
-	sigaction(SIGTERM, &a, NULL);
-	sigaction(SIGHUP, &a, NULL);
-	sigaction(SIGALRM, &a, NULL); /* peer_close */
-	signal(SIGXFSZ, SIG_IGN); /* EFBIG says it better */
-	signal(SIGPIPE, SIG_IGN);
-}
-
 int main(int argc, char **argv)
 {
-	struct options o = { .piece_bytes = 256U << 10, .timeout_s = 30, .schedule = ILP_FUSED };
+	struct options o = { .piece_bytes = 256U << 10, .schedule = ILP_FUSED, .road = road_default(PORT) };
 	char name[] = "xfer send"; /* as usage and errors name it */
 	enum status s = OK;
 
@@ -270,8 +209,6 @@ int main(int argc, char **argv)
 		o.receive = argv[1][0] == 'r';
 		memcpy(strchr(name, ' ') + 1, argv[1], 4);
 		argv[1] = name;
-		o.address = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(2650),
-						  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 		argp_parse(o.receive ? &argp_recv : &argp_send, argc - 1, argv + 1, 0, NULL, &o);
 	} else {
 		argp_parse(&argp_top, argc, argv, 0, NULL, &o);
@@ -281,7 +218,9 @@ int main(int argc, char **argv)
 	if (o.key_file)
 		s = key_read(o.key_file, o.key);
 	alf_family(o.chain, &o.chains);
-	signals();
+	command_signals();
+	command_heed(SIGALRM); /* peer_close */
+	signal(SIGXFSZ, SIG_IGN); /* EFBIG says it better */
 	if (s == OK)
 		s = o.receive ? receive_files(&o) : send_files(&o);
 	ilp_wipe(&o, sizeof o);

@@ -11,11 +11,6 @@
 
 #define ALIVE_US 1000000
 
-int peer_socket(const struct options *o)
-{
-	return socket_tcpu(AF_INET, SOCK_STREAM, o->tcpk ? IPPROTO_TCPK : 0);
-}
-
 enum status peer_nonsense(void)
 {
 	return complain(FAILED, "the peer does not speak xfer");
@@ -29,7 +24,7 @@ static enum status broken(struct peer *p)
 		return INTERRUPTED;
 	p->broken = true;
 	if (errno == EAGAIN)
-		return complain(FAILED, "the peer has been silent for %u s", p->options->timeout_s);
+		return complain(FAILED, "the peer has been silent for %u s", p->options->road.timeout_s);
 	if (p->alf)
 		alf_stats(p->alf, &stats);
 	if (errno == EBADMSG && stats.forgeries)
@@ -116,13 +111,10 @@ static enum status greeted(struct peer *p)
 
 enum status peer_open(struct peer *p, const struct options *o, int fd, const struct alf_hooks *hooks)
 {
-	struct timeval patience = { .tv_sec = o->timeout_s };
 	struct adu_event e;
 	enum status s;
 
 	*p = (struct peer){ .options = o, .fd = fd };
-	setsockopt_tcpu(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-	setsockopt_tcpu(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
 	s = open_alf(p, hooks);
 	if (s == OK)
 		s = peer_next(p, &e, true);
@@ -162,7 +154,7 @@ static bool tells(const struct peer *p, const struct adu_event *e)
 enum status peer_next(struct peer *p, struct adu_event *e, bool wait)
 {
 	for (;;) {
-		int r = interrupted ? -1 : adu_next(p->alf, e, wait ? (int)p->options->timeout_s * 1000 : 0);
+		int r = interrupted ? -1 : adu_next(p->alf, e, wait ? (int)p->options->road.timeout_s * 1000 : 0);
 		if (r == 0 && !wait) {
 			e->kind = ADU_EVENTS;
 			return OK;

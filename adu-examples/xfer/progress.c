@@ -2,25 +2,12 @@
 #include "adu-examples/xfer/xfer.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
 #define WIDTH 40
 #define REDRAW_NS 100000000
-
-enum status complain(enum status status, const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	fputs("xfer: ", stderr);
-	vfprintf(stderr, format, ap);
-	fputc('\n', stderr);
-	va_end(ap);
-	return status;
-}
 
 static uint64_t now_ns(void)
 {
