@@ -30,7 +30,9 @@ allowed() {
 	alf/profile.h) echo "alf/alf\.h" ;;
 	alf/profile.c) echo "alf/.*|$public|ilp/(ilp|lua)\.h" ;;
 	alf/*) echo "alf/.*|$public|ilp/ilp\.h" ;;
-	adu-examples/*/*) echo "(${1%/*}|adu-examples/common)/.*|$public|$links|ilp/(ilp|load|choose|xdr)\.h|$adus|kernel/uapi/.*" ;;
+	adu-examples/*/*)
+		echo "(${1%/*}|adu-examples/common)/.*|$public|$links|ilp/(ilp|load|choose|xdr)\.h|$adus|kernel/uapi/.*"
+		;;
 	tools/*) echo "tools/.*|$public|$links|ilp/(ilp|load|choose|model|xdr|xdr/lexer)\.h|$adus|kernel/uapi/.*" ;;
 	kernel/bpf/*) echo 'kernel/(bpf|uapi)/.*' ;;
 	kernel/tcpkd/table.c) echo 'kernel/(tcpkd/.*|bpf/table\.h|uapi/.*)|tcpk\.skel\.h' ;; # with the programs, built

@@ -1,6 +1,8 @@
 /* What tiles reads that others wrote: images, and the names of tiles; and that a picture is cut, sent and drawn without
  * a pixel lost. */
 /* An example is a program: its functions are in no library. */
+#include "adu-examples/common/profile.c" // NOLINT(bugprone-suspicious-include)
+#include "adu-examples/tiles/greeting.c" // NOLINT(bugprone-suspicious-include)
 #include "adu-examples/tiles/image.c"   // NOLINT(bugprone-suspicious-include)
 #include "adu-examples/tiles/picture.c" // NOLINT(bugprone-suspicious-include)
 #include "adu-examples/tiles/recv.c"    // NOLINT(bugprone-suspicious-include)

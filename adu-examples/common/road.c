@@ -10,13 +10,15 @@
 #include <string.h>
 #include <sys/time.h>
 
-enum { TIMEOUT = 512, TCPK, IP, HOST };
+enum { TIMEOUT = 512, TCPK, IP, HOST, PROFILE };
 
 static const struct argp_option options[] = {
 	{ "timeout", TIMEOUT, "SECONDS", 0, "give up when the peer is silent for so long (30)", 0 },
 	{ "tcpk", TCPK, NULL, 0, "real TCP packets by TCPK, instead of UDP datagrams below", 0 },
 	{ "ip", IP, "IP", 0, "or over a TUN device, with this address (root)", 0 },
 	{ "host", HOST, "IP", 0, "and this one at the kernel's end; without it, that is somebody else's to set", 0 },
+	{ "profile", PROFILE, "FILE", 0, "what the connection is to be, in Lua: alf/profile.h has its fields, alf/profiles/ "
+	  "some, and `tcpu profile FILE' what they come to", 0 },
 	{ 0 },
 };
 
@@ -41,6 +43,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case TCPK: r->tcpk = true; return 0;
 	case IP: ip(state, arg, &r->ip); return 0;
 	case HOST: ip(state, arg, &r->host_ip); return 0;
+	case PROFILE: r->profile = arg; return 0;
 	default: return ARGP_ERR_UNKNOWN;
 	}
 }

@@ -13,6 +13,7 @@ struct road {
 	bool tcpk;                  /* the host's own addresses by TCPK; else UDP datagrams below */
 	struct in_addr ip, host_ip; /* or a TUN device with an address of its own; 0: none */
 	uint32_t timeout_s;
+	const char *profile;        /* a file (common/profile.h); NULL: none */
 };
 /* 127.0.0.1 and that port, by UDP. */
 struct road road_default(const char *port);

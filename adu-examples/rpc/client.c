@@ -1,8 +1,6 @@
 /* Calls: one message out, its reply in. */
 #include "adu-examples/rpc/rpc.h"
 
-#include "alf/alf.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -183,8 +181,7 @@ static enum status call_over(struct alf *alf, const struct options *o, const sto
 
 static enum status connected(int fd, const struct options *o, const store_entry *entry)
 {
-	const struct alf_profile profile = { .framer = &alf_record, .adu_max = MESSAGE_MAX, .initiator = true };
-	struct alf *alf = alf_open(fd, &profile);
+	struct alf *alf = alf_open(fd, &o->profile);
 	enum status s;
 
 	if (!alf)

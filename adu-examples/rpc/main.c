@@ -19,12 +19,13 @@ static const char doc[] =
 	"Examples:\n"
 	"  rpc serve &\n"
 	"  rpc put 127.0.0.1 answer 42\n\n"
+	"  rpc serve --profile alf/profiles/rpc.lua &\n\n"
 	"  rpc serve --ip 10.9.0.2 --host 10.9.0.1 --listen 10.9.0.2:2650 &\n"
 	"  rpcinfo -a 10.9.0.2.10.90 -T tcp 536880720 1\n\n"
 	"Exit status:\n"
 	"  0  done\n"
 	"  1  the connection or the call failed\n"
-	"  2  wrong usage\n"
+	"  2  wrong usage, or a profile that is wrong, or asks for what rpc cannot do\n"
 	"  3  nobody answers at ADDR\n"
 	"  4  there is no such KEY\n"
 	"  5  the server takes no more\n";
@@ -71,6 +72,18 @@ static void word(struct argp_state *state, const char *arg, struct options *o)
 		o->value = arg;
 }
 
+static error_t settle(struct argp_state *state, struct options *o)
+{
+	/* Messages are in XDR already, and nobody else would turn their words around. */
+	const struct profile_needs needs = { .framer = &alf_record, .framer_name = "\"record\"", .chain = "copy_sum",
+		.adu_most = MESSAGE_MAX };
+
+	o->profile = (struct alf_profile){ .framer = &alf_record, .adu_max = MESSAGE_MAX,
+		.credit = MESSAGE_MAX + ADU_COST, .initiator = strcmp(o->verb, "serve") != 0 };
+	profile_read(state, o->road.profile, &o->profile, &needs);
+	return 0;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct options *o = state->input;
@@ -96,6 +109,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (!o->verb || !words(o->verb, &least) || state->arg_num < least)
 			argp_usage(state);
 		return 0;
+	case ARGP_KEY_SUCCESS:
+		return settle(state, o);
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}

@@ -8,6 +8,7 @@
 #ifndef RPC_H
 #define RPC_H
 
+#include "adu-examples/common/profile.h"
 #include "adu-examples/common/road.h"
 #include "adu-examples/rpc/message.h"
 #include "adu-examples/rpc/store.h"
@@ -18,6 +19,7 @@
 struct options {
 	const char *verb;
 	struct road road;
+	struct alf_profile profile;
 	uint32_t prog, vers;
 	const char *key, *value;
 };

@@ -110,18 +110,21 @@ static enum status open_ends(struct demo *d, int way)
 {
 	struct lane *r = &d->lane[way];
 	struct pollfd out = { .fd = r->fd[0], .events = POLLOUT };
+	struct alf_profile receiving = receiver_profile;
 	enum status s = OK;
 
+	receiving.ordered = way == 1;
 	if (r->fd[1] < 0) {
 		r->fd[1] = accept_tcpu(r->listener, NULL, NULL);
 		if (r->fd[1] < 0)
 			return errno == EAGAIN ? OK : complain(FAILED, "accept: %s", strerror(errno));
 		fcntl_tcpu(r->fd[1], F_SETFL, O_NONBLOCK);
-		s = receiver_open(&r->receiver, r->fd[1], &d->view[way], way == 1);
+		s = receiver_open(&r->receiver, r->fd[1], &receiving, &d->view[way]);
 	}
 	if (s == OK && !r->sender.alf && poll_tcpu(&out, 1, 0) == 1)
 		s = out.revents & POLLERR ? complain(FAILED, "the road is too bad to connect over")
-					  : sender_open(&r->sender, r->fd[0], &d->picture, d->o->patience_ms);
+					  : sender_open(&r->sender, r->fd[0], &sender_profile, &d->picture,
+						d->o->patience_ms);
 	return s;
 }
 

@@ -78,7 +78,7 @@ enum status send_picture(const struct options *o)
 		s = road_connect(&o->road, "`tiles recv`", &fd);
 	if (s == OK) {
 		fcntl_tcpu(fd, F_SETFL, O_NONBLOCK);
-		s = sender_open(&x, fd, &p, o->patience_ms);
+		s = sender_open(&x, fd, &o->profile, &p, o->patience_ms);
 	}
 	if (s == OK)
 		for (s = BUSY; s == BUSY;) {
@@ -137,7 +137,7 @@ static enum status take_all(const struct options *o, struct receiver *x, struct 
 
 enum status receive_picture(const struct options *o)
 {
-	struct view v = { .title = o->ordered ? "in order" : "over holes" };
+	struct view v = { .title = o->profile.ordered ? "in order" : "over holes" };
 	struct receiver x = { 0 };
 	struct screen screen;
 	int fd = -1;
@@ -147,7 +147,7 @@ enum status receive_picture(const struct options *o)
 		s = accept_one(o, &screen, &fd);
 	if (s == OK) {
 		fcntl_tcpu(fd, F_SETFL, O_NONBLOCK);
-		s = receiver_open(&x, fd, &v, o->ordered);
+		s = receiver_open(&x, fd, &o->profile, &v);
 	}
 	if (s == OK)
 		s = take_all(o, &x, &screen);

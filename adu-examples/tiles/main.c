@@ -20,10 +20,12 @@ static const char doc[] =
 	"  tiles recv --http 8080 &\n"
 	"  tiles send photo.png 127.0.0.1\n"
 	"\n"
+	"  tiles send --profile alf/profiles/tiles.lua photo.png host.example\n"
+	"\n"
 	"Exit status:\n"
 	"  0  the picture is whole at the other end\n"
 	"  1  the transfer failed\n"
-	"  2  wrong usage\n"
+	"  2  wrong usage, or a profile that is wrong, or asks for what tiles cannot do\n"
 	"  3  nobody answers at HOST:PORT\n"
 	"  4  IMAGE cannot be read, or is too large\n"
 	"  5  frames cannot be written, or the page cannot be served there\n"
@@ -142,13 +144,30 @@ static error_t parse_arguments(int key, char *arg, struct argp_state *state, uns
 	}
 }
 
+/* What the command line and the file say of the connection. */
+static error_t settle(struct argp_state *state, const struct alf_profile *usual)
+{
+	struct options *o = state->input;
+	const struct profile_needs needs = { .framer = &alf_mpa, .framer_name = "\"mpa\"", .clear = true,
+		.adu_least = usual->adu_max };
+
+	o->profile = *usual;
+	profile_read(state, o->road.profile, &o->profile, &needs);
+	o->profile.ordered |= o->ordered;
+	return 0;
+}
+
 static error_t parse_send(int key, char *arg, struct argp_state *state)
 {
+	if (key == ARGP_KEY_SUCCESS)
+		return settle(state, &sender_profile);
 	return key == ARGP_KEY_INIT ? inputs(state, 1, true) : parse_arguments(key, arg, state, 2, 2);
 }
 
 static error_t parse_recv(int key, char *arg, struct argp_state *state)
 {
+	if (key == ARGP_KEY_SUCCESS)
+		return settle(state, &receiver_profile);
 	return key == ARGP_KEY_INIT ? inputs(state, 2, true) : parse_arguments(key, arg, state, 0, 0);
 }
 

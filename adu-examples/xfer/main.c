@@ -20,10 +20,12 @@ static const char doc[] =
 	"  xfer recv --listen 0.0.0.0:2650 --key key incoming/\n"
 	"  xfer send --key key image.iso host.example:2650\n"
 	"\n"
+	"  xfer send --profile alf/profiles/bulk.lua image.iso host.example\n"
+	"\n"
 	"Exit status:\n"
 	"  0  all files are whole at the other end\n"
 	"  1  the transfer failed\n"
-	"  2  wrong usage\n"
+	"  2  wrong usage, or a profile that is wrong, or asks for what xfer cannot do\n"
 	"  3  nobody answers at HOST:PORT\n"
 	"  4  FILE, something in the tree, or the key's file cannot be read or sent, or changed meanwhile\n"
 	"  5  OUT cannot be written: disk full, no permission\n"
@@ -54,13 +56,20 @@ static const struct argp_option receiving[] = {
 	{ 0 },
 };
 
+/* What the command line asks for, where a profile may say something else. */
+struct asked {
+	struct alf_chains chains; /* NULLs: nothing */
+	bool scheduled;
+	enum ilp_schedule schedule;
+};
+
 /* The families that there are: for each plain chain of that name, with what the others add. */
 static void list_chains(FILE *to)
 {
 	struct alf_chains found;
 
 	for (const struct ilp_chain *const *c = ilp_chains; *c; c++) {
-		char name[CHAIN_NAME_MAX];
+		char name[PROFILE_CHAIN_MAX];
 		size_t n = strlen((*c)->name);
 		if (n < 4 || n - 4 >= sizeof name || strcmp((*c)->name + n - 4, "_sum") != 0)
 			continue;
@@ -71,19 +80,16 @@ static void list_chains(FILE *to)
 	}
 }
 
-static const char *chain(struct argp_state *state, const char *name)
+static void chain(struct argp_state *state, const char *name, struct asked *a)
 {
-	struct alf_chains found;
-
 	if (!strcmp(name, "list")) {
 		list_chains(stdout);
 		exit(0);
 	}
-	if (strlen(name) < CHAIN_NAME_MAX && alf_family(name, &found) == 0)
-		return name;
+	if (strlen(name) < PROFILE_CHAIN_MAX && alf_family(name, &a->chains) == 0)
+		return;
 	list_chains(stderr);
 	argp_error(state, "%s: no chain that ADUs may go through has that name; expected one of the list above", name);
-	return NULL;
 }
 
 static enum ilp_schedule schedule(struct argp_state *state, const char *name)
@@ -95,15 +101,34 @@ static enum ilp_schedule schedule(struct argp_state *state, const char *name)
 	return ILP_FUSED;
 }
 
-static bool ciphers(const char *name)
+/* What the command line says of the connection goes before what the file says, and that before what is usual. */
+static void settle(struct argp_state *state, struct options *o, const struct asked *a)
 {
-	struct alf_chains found;
+	/* What may wait for its turn at the other end: so none waits for credit. */
+	const uint64_t credit = 2 * ENTRIES_MAX * (MESSAGE_MAX + ADU_COST);
+	const struct profile_needs needs = { .framer = &alf_mpa, .framer_name = "\"mpa\"", .ordered = true,
+		.adu_least = MESSAGE_MAX, .credit_least = credit };
+	struct alf_profile *p = &o->profile;
 
-	return alf_family(name, &found) == 0 && found.plain->associate;
+	*p = (struct alf_profile){ .initiator = !o->receive, .markers = o->receive, /* where bytes are placed over holes */
+		.crc = true, .ordered = true, .adu_max = MESSAGE_MAX, .credit = credit, .chain = a->chains };
+	if (!p->chain.plain)
+		alf_family(o->key_file ? CHAIN_KEYED : CHAIN_CLEAR, &p->chain);
+	profile_read(state, o->road.profile, p, &needs);
+	if (a->chains.plain)
+		p->chain = a->chains;
+	if (a->scheduled)
+		p->schedule = a->schedule;
+	profile_chain(p, o->chain);
+	if (p->chain.plain->associate && !o->key_file)
+		argp_error(state, "chain %s enciphers: it needs a --key", o->chain);
+	if (!p->chain.plain->associate && o->key_file)
+		argp_error(state, "chain %s does not encipher: leave out --key, or take another", o->chain);
 }
 
 static error_t parse_both(int key, char *arg, struct argp_state *state)
 {
+	static struct asked asked;
 	struct options *o = state->input;
 
 	switch (key) {
@@ -111,21 +136,17 @@ static error_t parse_both(int key, char *arg, struct argp_state *state)
 		o->key_file = arg;
 		return 0;
 	case CHAIN:
-		o->chain = chain(state, arg);
+		chain(state, arg, &asked);
 		return 0;
 	case SCHEDULE:
-		o->schedule = schedule(state, arg);
+		asked.scheduled = true;
+		asked.schedule = schedule(state, arg);
 		return 0;
 	case JSON:
 		o->json = true;
 		return 0;
 	case ARGP_KEY_END:
-		if (!o->chain)
-			o->chain = o->key_file ? CHAIN_KEYED : CHAIN_CLEAR;
-		if (ciphers(o->chain) && !o->key_file)
-			argp_error(state, "chain %s enciphers: it needs a --key", o->chain);
-		if (!ciphers(o->chain) && o->key_file)
-			argp_error(state, "chain %s does not encipher: leave out --key, or take another", o->chain);
+		settle(state, o, &asked);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -200,7 +221,7 @@ static const struct argp argp_top = { NULL, NULL, "send [OPTION...] FILE|TREE HO
 
 int main(int argc, char **argv)
 {
-	struct options o = { .piece_bytes = 256U << 10, .schedule = ILP_FUSED, .road = road_default(PORT) };
+	struct options o = { .piece_bytes = 256U << 10, .road = road_default(PORT) };
 	char name[] = "xfer send"; /* as usage and errors name it */
 	enum status s = OK;
 
@@ -217,7 +238,6 @@ int main(int argc, char **argv)
 	}
 	if (o.key_file)
 		s = key_read(o.key_file, o.key);
-	alf_family(o.chain, &o.chains);
 	command_signals();
 	command_heed(SIGALRM); /* peer_close */
 	signal(SIGXFSZ, SIG_IGN); /* EFBIG says it better */

@@ -4,7 +4,6 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -54,25 +53,15 @@ static enum status open_alf(struct peer *p, const struct alf_hooks *hooks)
 {
 	const struct options *o = p->options;
 	struct greeting *mine = &p->greeting;
-	struct alf_profile profile = {
-		.chain = o->chains,
-		.schedule = o->schedule,
-		.initiator = !o->receive,
-		.markers = o->receive, /* where the bytes come: there they are placed over holes */
-		.crc = true,
-		.ordered = true,
-		.adu_max = MESSAGE_MAX,
-		/* What may wait for its turn at the other end: so none waits for credit. */
-		.credit = 2 * ENTRIES_MAX * (MESSAGE_MAX + ADU_COST),
-		.wanted = 1U << ADU_OPENED | 1U << ADU_PLACED | 1U << ADU_DELIVERED | 1U << ADU_ACKNOWLEDGED |
-			1U << ADU_ENDED | 1U << ADU_ERROR,
-		.private_data = mine,
-		.private_len = sizeof *mine,
-		.hooks = *hooks,
-	};
+	struct alf_profile profile = o->profile;
 
+	profile.wanted = 1U << ADU_OPENED | 1U << ADU_PLACED | 1U << ADU_DELIVERED | 1U << ADU_ACKNOWLEDGED |
+		1U << ADU_ENDED | 1U << ADU_ERROR;
+	profile.private_data = mine;
+	profile.private_len = sizeof *mine;
+	profile.hooks = *hooks;
 	*mine = (struct greeting){ .magic = MAGIC, .version = htobe32(VERSION) };
-	snprintf(mine->chain, sizeof mine->chain, "%s", o->chain);
+	memcpy(mine->chain, o->chain, sizeof mine->chain);
 	if (o->key_file) {
 		if (getrandom(mine->salt, sizeof mine->salt, 0) != sizeof mine->salt)
 			return complain(FAILED, "getrandom: %s", strerror(errno));

@@ -23,6 +23,7 @@
 #ifndef XFER_H
 #define XFER_H
 
+#include "adu-examples/common/profile.h"
 #include "adu-examples/common/road.h"
 #include "alf/alf.h"
 
@@ -35,13 +36,12 @@ enum adu_type { HELLO = 1, ENTRY, WANT, FRESH, END, DONE, BYE, ANSWER, GIVE_UP, 
 #define VERSION 2
 #define CHAIN_CLEAR "copy"
 #define CHAIN_KEYED "aes256_gcm_copy"
-#define CHAIN_NAME_MAX 48
 #define KEY_SALT 16
 /* What each end says of itself, in MPA's private data: on the wire as it stands, big-endian. */
 struct greeting {
 	char magic[8];
 	uint32_t version;
-	char chain[CHAIN_NAME_MAX]; /* ends with 0 */
+	char chain[PROFILE_CHAIN_MAX]; /* ends with 0 */
 	uint8_t salt[KEY_SALT], proof[KEY_SALT]; /* with a key, else 0; the proof: that it is the same */
 };
 
@@ -56,9 +56,8 @@ struct options {
 	bool receive, once, json;
 	struct road road;
 	const char *file, *key_file;
-	const char *chain; /* a family's name, alf_family */
-	struct alf_chains chains;
-	enum ilp_schedule schedule;
+	struct alf_profile profile;
+	char chain[PROFILE_CHAIN_MAX];
 	uint32_t piece_bytes;
 	uint8_t key[32];
 };
