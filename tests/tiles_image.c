@@ -102,6 +102,7 @@ START_TEST(ppm_that_is_none)
 	refused(TEXT("P6 65535 65535 255 abc"), "33554432 in all");
 	refused(TEXT("P6 1 1 255 ab"), "ends before");
 	refused(TEXT("P6 1 1 256 abcde"), "ends before");
+	refused(TEXT("P6 1 1 256 abcd"), "ends before");
 	refused(TEXT("P6 5000 5000 255 abcde"), "ends before");
 }
 END_TEST
