@@ -1,3 +1,4 @@
+/* Words of the command line, complaints, signals: the same for all examples. */
 #include "adu-examples/common/command.h"
 
 #include <ctype.h>

@@ -1,3 +1,4 @@
+/* A profile from a file, held against what the example needs. */
 #include "adu-examples/common/profile.h"
 
 #include "adu-examples/common/command.h"

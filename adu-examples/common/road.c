@@ -1,3 +1,4 @@
+/* Sockets of whichever TCPU, and connections by them. */
 #include "adu-examples/common/road.h"
 
 #include "core/link/tun.h"
