@@ -9,7 +9,7 @@ checks=0 failures=0
 "$rpc" serve --listen 127.0.0.1:0 2>"$tmp/server" &
 server=$!
 trap 'kill $server; rm -rf "$tmp"' EXIT
-grep -qm1 listening <(tail -n +1 -f --pid=$server "$tmp/server")
+grep -qm1 listening <(tail -n +1 -f --pid=$server "$tmp/server" 2>/dev/null)
 at=$(sed -n 's/^rpc: listening on //p' "$tmp/server")
 
 # Whether it has said what the pattern wants; without one, nothing.
@@ -68,7 +68,7 @@ checks=$((checks + 1))
 "$rpc" serve --listen 127.0.0.1:0 --profile alf/profiles/rpc.lua 2>"$tmp/bounded" &
 bounded=$!
 trap 'kill $server $bounded; rm -rf "$tmp"' EXIT
-grep -qm1 listening <(tail -n +1 -f --pid=$bounded "$tmp/bounded")
+grep -qm1 listening <(tail -n +1 -f --pid=$bounded "$tmp/bounded" 2>/dev/null)
 small=$(sed -n 's/^rpc: listening on //p' "$tmp/bounded")
 calls "by a profile" 0 '' put "$small" a 'a value'
 calls "by the same" 0 '^a value$' get "$small" a --profile alf/profiles/rpc.lua

@@ -118,7 +118,7 @@ static enum status take_found(struct ilp_xdr_in *in, const char *key)
 		return undecodable(e);
 	s = judge(f.status, key);
 	if (s == OK)
-		s = written(fwrite(f.u.value.val, 1, f.u.value.len, stdout) == f.u.value.len);
+		s = written(!f.u.value.len || fwrite(f.u.value.val, f.u.value.len, 1, stdout) == 1);
 	store_found_free(&f);
 	return s;
 }

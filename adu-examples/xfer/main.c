@@ -110,8 +110,9 @@ static void settle(struct argp_state *state, struct options *o, const struct ask
 		.adu_least = MESSAGE_MAX, .credit_least = credit };
 	struct alf_profile *p = &o->profile;
 
-	*p = (struct alf_profile){ .initiator = !o->receive, .markers = o->receive, /* where bytes are placed over holes */
-		.crc = true, .ordered = true, .adu_max = MESSAGE_MAX, .credit = credit, .chain = a->chains };
+	*p = (struct alf_profile){ .schedule = ILP_FUSED, .initiator = !o->receive, .crc = true, .ordered = true,
+		.markers = o->receive, /* where bytes come, they are placed over holes */
+		.adu_max = MESSAGE_MAX, .credit = credit, .chain = a->chains };
 	if (!p->chain.plain)
 		alf_family(o->key_file ? CHAIN_KEYED : CHAIN_CLEAR, &p->chain);
 	profile_read(state, o->road.profile, p, &needs);
