@@ -16,8 +16,9 @@ enum { TIMEOUT = 512, TCPK, IP, HOST, PROFILE };
 static const struct argp_option options[] = {
 	{ "timeout", TIMEOUT, "SECONDS", 0, "give up when the peer is silent for so long (30)", 0 },
 	{ "tcpk", TCPK, NULL, 0, "real TCP packets by TCPK, instead of UDP datagrams below", 0 },
-	{ "ip", IP, "IP", 0, "or over a TUN device, with this address (root)", 0 },
-	{ "host", HOST, "IP", 0, "and this one at the kernel's end; without it, that is somebody else's to set", 0 },
+	{ "ip", IP, "IP", 0, "a TUN device, with this address, instead of UDP datagrams below (root)", 0 },
+	{ "host", HOST, "IP", 0, "with --ip: the address of the device's other end, the kernel's; without it, that is "
+	  "somebody else's to set", 0 },
 	{ "profile", PROFILE, "FILE", 0, "what the connection is to be, in Lua: alf/profile.h has its fields, alf/profiles/ "
 	  "some, and `tcpu profile FILE' what they come to", 0 },
 	{ 0 },
