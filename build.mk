@@ -267,7 +267,8 @@ TESTS_C := $(if $(CROSS),$(CROSS_TESTS_C), \
 SO_TESTS_C := tests/packetdrill/flags.c tests/packetdrill/hooks.c tests/packetdrill/wire.c
 SO_C := $(filter core/%,$(LIB_C)) $(filter build/ragel/core/%,$(RL_C)) $(SO_TESTS_C)
 SO := $(B)/packetdrill/tcpu.so
-EXAMPLES := $(notdir $(patsubst %/,%,$(wildcard adu-examples/*/)))
+EXAMPLES := $(filter-out common,$(notdir $(patsubst %/,%,$(wildcard adu-examples/*/))))
+EXAMPLES_COMMON_C := $(wildcard adu-examples/common/*.c)
 TOOLS_MAINS := $(call mains,$(TOOLS_C))
 TESTS_MAINS := $(call mains,$(TESTS_C))
 
@@ -381,7 +382,7 @@ $(Q)for c in $(@D)/*.c; do case $$c in */xdr_*) flags='$(LOOP_CFLAGS)' ;; *) fla
 $(Q)ar rcs $@ $(@D)/*.o
 endef
 define example
-$(B)/bin/$(1): $(call object,$(wildcard adu-examples/$(1)/*.c)) $(LIB)
+$(B)/bin/$(1): $(call object,$(wildcard adu-examples/$(1)/*.c) $(EXAMPLES_COMMON_C)) $(LIB)
 	$$(call say,LD)
 	$$(link)
 endef
@@ -463,6 +464,8 @@ $(FUZZ_ALF): $(call object,$(filter-out alf/call.c alf/profile.c,$(wildcard alf/
 FUZZ_TCPKD := $(B)/fuzz/tcpkd $(B)/tests/fuzz/tcpkd
 $(FUZZ_TCPKD): $(TCPKD_CLIENT_O) $(call object,tests/tcpkd_fake.c)
 $(FUZZ_TCPKD): private FUZZ_LIBS = -Wl,--wrap=bind,--wrap=getsockname,--wrap=close
+FUZZ_IMAGE := $(B)/fuzz/image $(B)/tests/fuzz/image
+$(FUZZ_IMAGE): private FUZZ_LIBS = $(shell pkg-config --libs libpng) -lm
 FUZZ_XDR_FILE := $(B)/fuzz/xdr_file $(B)/tests/fuzz/xdr_file
 $(FUZZ_XDR_FILE): $(call object,tools/lua.c tools/share.c tools/source.c build/ragel/ilp/xdr/lexer.c)
 $(FUZZ_XDR_FILE): private FUZZ_LIBS = $(LDLIBS_)

@@ -150,6 +150,8 @@ struct alf_profile {
 	const char *congestion;          /* TCP's congestion control; NULL: as it is */
 	bool quickack;                   /* no ACK is delayed */
 };
+/* Puts the defaults in the place of zeros and NULLs, as alf_open does by itself: what a profile comes to. */
+void alf_complete(struct alf_profile *);
 #define ALF_PRIVATE_MAX 492
 #define ADU_COST 256 /* bytes of credit that an ADU costs beside its own: what its books take */
 

@@ -255,8 +255,6 @@ struct alf {
 
 /* alf.c */
 #define ALF_PIECE_MAX 65536 /* bytes of an FPDU at most, and of IP's: loops run over no more at a time */
-/* Puts the defaults in the place of zeros and NULLs. */
-void alf_complete(struct alf_profile *);
 /* What the chains of a complete profile come to, by what was negotiated: without and with CRC32C, and with markers; of
  * a framer without frames the first alone. -EINVAL: they do not fit. */
 int alf_ways(struct alf_way way[3], const struct alf_profile *);

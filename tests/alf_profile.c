@@ -84,11 +84,12 @@ static void opens(const struct alf_profile *loaded)
 
 START_TEST(examples)
 {
-	struct alf_profile bulk = { 0 }, tiles = { 0 }, rpc = { 0 }, sealed = { 0 };
+	struct alf_profile bulk = { .ordered = true }, frames = { 0 }, tiles = { .ordered = true }, rpc = { 0 },
+		sealed = { 0 };
 	const struct {
 		const char *file;
 		struct alf_profile *p;
-	} all[] = { { "bulk", &bulk }, { "tiles", &tiles }, { "rpc", &rpc }, { "sealed", &sealed } };
+	} all[] = { { "bulk", &bulk }, { "frames", &frames }, { "tiles", &tiles }, { "rpc", &rpc }, { "sealed", &sealed } };
 
 	ck_assert_uint_eq(place_count("alf/profiles", NULL), sizeof all / sizeof *all);
 	for (unsigned i = 0; i < sizeof all / sizeof *all; i++) {
@@ -97,10 +98,11 @@ START_TEST(examples)
 		ck_assert_msg(alf_profile_load(all[i].p, file, why, sizeof why) == 0, "%s", why);
 		opens(all[i].p);
 	}
-	ck_assert(bulk.crc && !bulk.ordered && bulk.adu_max == 64U << 20 && bulk.credit == 256U << 20 &&
+	ck_assert(bulk.crc && bulk.ordered && bulk.adu_max == 64U << 20 && bulk.credit == 256U << 20 &&
 		!bulk.chain.plain);
-	ck_assert(tiles.markers && tiles.quickack && tiles.recovery == ADU_TOLERATE && tiles.deadline_ms == 200);
-	ck_assert_ptr_eq(tiles.chain.marker, ilp_find("xdr_marker_crc32c_copy_sum"));
+	ck_assert(tiles.markers && tiles.quickack && tiles.recovery == ADU_KEEP && !tiles.deadline_ms && !tiles.ordered);
+	ck_assert(frames.markers && frames.quickack && frames.recovery == ADU_TOLERATE && frames.deadline_ms == 200);
+	ck_assert_ptr_eq(frames.chain.marker, ilp_find("xdr_marker_crc32c_copy_sum"));
 	ck_assert_ptr_eq(rpc.framer, &alf_record);
 	ck_assert_ptr_eq(rpc.chain.plain, ilp_find("copy_sum"));
 	ck_assert(sealed.ordered && sealed.rekey_after == 1U << 20 && sealed.chain.plain->associate);

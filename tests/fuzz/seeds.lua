@@ -384,6 +384,43 @@ local streams = {
 	plain = stream(3, "GET / HTTP/1.0\r\n\r\n" .. ("y"):rep(1300)),
 }
 
+-- ---- tests/fuzz/image.c: a file ----
+-- A PNG of a pixel in RGB, which is not compressed; spoilt: a checksum is wrong.
+local function png(spoilt)
+	local function chunk(kind, text, sum) return be32(#text) .. kind .. text .. sum end
+	return "\137PNG\r\n\26\n" ..
+		chunk("IHDR", be32(1, 1) .. bytes(8, 2, 0, 0, 0), be32(spoilt or 0x907753de)) ..
+		chunk("IDAT", bytes(0x78, 1, 1, 4, 0, 251, 255, 0, 1, 2, 3, 0, 14, 0, 7), be32(0x2da233ec)) ..
+		chunk("IEND", "", be32(0xae426082))
+end
+local images = {
+	empty = "",
+	magic = "P6",
+	text = "P3 1 1 255 1 2 3",
+	bytes = "P6\n2 1\n255\nabcdef",
+	comments = "P6 # a comment\n#another\r2\t1 255 abcdef and more",
+	comment_endless = "P6 2 #",
+	few = "P6 2 1 15 \0\1\7\16\17\20",
+	bits = "P6 2 1 1 \0\1\0\1\2\255",
+	words = "P6 2 1 65535\n\0\0\1\1\2\2\255\255\128\128\3\3",
+	words_few = "P6 1 1 256 \1\0\1\1\255\255",
+	words_cut = "P6 1 1 256 abcde",
+	words_cut_between = "P6 1 1 256 abcd",
+	cut = "P6 1 1 255 ab",
+	header_cut = "P6 1 1 255",
+	most_0 = "P6 1 1 0 abc",
+	most = "P6 1 1 65536 abcdef",
+	negative = "P6 -1 1 255 abc",
+	wraps = "P6 4294967297 1 255 abc",
+	none = "P6 0 1 255 ",
+	wide = "P6 65536 1 255 abc",
+	large = "P6 65535 65535 255 abc",
+	largest = "P6 65535 512 255 abc",
+	png = png(),
+	png_spoilt = png(1),
+	png_cut = png():sub(1, 40),
+}
+
 -- ---- the corpus ----
 local function read(path)
 	local file = io.open(path, "rb")
@@ -394,7 +431,8 @@ end
 
 local passed, failed = 0, 0
 for folder, seeds in pairs { segment = segments, option = options_of, icmp = words, ip = packets, script = scripts,
-	xdr = encodings, xdr_file = files, alf_wire = wires, alf = receiving, alf_stream = streams } do
+	xdr = encodings, xdr_file = files, alf_wire = wires, alf = receiving, alf_stream = streams,
+	image = images } do
 	for name, text in pairs(seeds) do
 		local path = corpus .. folder .. "/" .. name
 		if arg[1] == "--write" then
