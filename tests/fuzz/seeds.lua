@@ -335,7 +335,7 @@ local sealed, hooked, forged, next_key = 32, 64, 4, 128
 local rest, damaged, damaged_midst = bytes(0x04, 11, 180), bytes(0x05, 11, 180), bytes(0x0d, 11, 180, 0, 1)
 -- Of small ones that which a marker tells of, and those behind it, before the others.
 local behind_hole = bytes(0x0d, 11, 180, 1, 228, 0x0c, 11, 180, 1, 228)
-local function small(n)
+local function many_of(n)
 	local text = ""
 	for i = 1, n do text = text .. alf_frame(0, { msn = i }, "tiny") end
 	return text
@@ -358,11 +358,11 @@ local receiving = {
 	undone_midst = bytes(8) .. one .. bytes(255) .. damaged_midst .. rest,
 	undone_hooked = bytes(9 + hooked) .. halves .. bytes(255, 0x00, 99) .. damaged .. rest,
 	undone_all = bytes(1 + sealed + hooked) .. halves .. bytes(255, 0x00, 115) .. damaged .. rest,
-	over_hole = bytes(1) .. small(20) .. bytes(255) .. behind_hole .. rest,
+	over_hole = bytes(1) .. many_of(20) .. bytes(255) .. behind_hole .. rest,
 	forged = bytes(sealed) .. one .. alf_frame(forged, { msn = 2 }, long) .. alf_frame(0, { msn = 3 }, long) .. bytes(255),
 	next_key = bytes(1 + sealed) .. one .. alf_frame(next_key, { msn = 2 }, long) .. bytes(255) .. damaged .. rest,
-	many = bytes(1) .. small(20) .. bytes(255) .. rest,
-	many_undone = bytes(1 + sealed) .. small(16) .. bytes(255) .. damaged .. rest,
+	many = bytes(1) .. many_of(20) .. bytes(255) .. rest,
+	many_undone = bytes(1 + sealed) .. many_of(16) .. bytes(255) .. damaged .. rest,
 	put_by_hook = bytes(8 + sealed + hooked) .. alf_frame(0, { tagged = 1, stag = 2, to = 9 }, long) .. bytes(255) ..
 		damaged .. rest,
 }
