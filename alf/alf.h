@@ -123,7 +123,8 @@ struct alf_hooks {
 struct alf_profile {
 	const struct alf_framer *framer; /* NULL: alf_mpa */
 	struct alf_chains chain;         /* NULLs: those of "copy" */
-	enum ilp_schedule schedule;      /* ILP_FUSED, or a twin to compare with; each end its own */
+	const char *schedule;            /* of loops: a twin of the fused ones to compare with, by ilp_schedule_name; each end
+					  * its own ["fused"] */
 	bool initiator;                  /* exactly one end: sends MPA's request, and keeps both directions' nonces apart */
 	bool markers, crc;               /* MPA: wants markers in what the peer sends; wants CRC32C in both directions */
 	bool unpacked;                   /* MPA: no two FPDUs in a segment, and what else Wireshark expects; else small ones

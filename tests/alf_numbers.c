@@ -28,7 +28,7 @@ static void take(size_t len)
 static void open_at(uint32_t msn)
 {
 	static const uint8_t key[32] = "a key for tests, of 32 bytes...", iv[12] = "twelve bytes";
-	const struct alf_profile p = { .chain = watch_chains, .schedule = ILP_FUSED, .key = key, .iv = iv,
+	const struct alf_profile p = { .chain = watch_chains, .key = key, .iv = iv,
 		.forgeries_max = 1 };
 
 	flow_fill(data, sizeof data, 5);

@@ -48,8 +48,8 @@ expect 0 '^2$' grep -cE '^  "file": "alf/profiles/(tiles|rpc).lua",$' \
 	<("$tcpu" profile --json alf/profiles/{tiles,rpc}.lua)
 echo 'return profile {}' >"$tmp/empty.lua"
 for line in '"acks": "delayed",' '"authenticates": false,' '"congestion": null,' '"crc": false,' '"framer": "mpa",' \
-	'"adu": 16777216,' '"credit": 33554944,' '"quantum": 16384' '"deadline_ms": 0,' '"markers": false,' '"order": "any",' \
-	'"recovery": "keep",' '"schedule": "fused"'; do
+	'"adu": 16777216,' '"credit": 33554944,' '"quantum": 16384' '"deadline_ms": null,' '"markers": false,' \
+	'"order": "any",' '"recovery": "keep",' '"schedule": "fused"'; do
 	expect 0 "^ +$line\$" "$tcpu" profile --json "$tmp/empty.lua"
 done
 printf 'return profile {\n\tacks = "slow",\n}\n' >"$tmp/wrong.lua"

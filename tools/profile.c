@@ -88,7 +88,7 @@ static void print(const char *file, const struct alf_profile *p)
 		printf("  %-13s %s: %s\n", c[i].when, c[i].of->name, c[i].of->stages);
 	if (sealed)
 		row("", "authenticates: the program has the key");
-	row("schedule", ilp_schedule_name(p->schedule));
+	row("schedule", p->schedule);
 	row("order", p->ordered ? "begun" : "any");
 	row("recovery", recovery(p));
 	row("congestion", p->congestion ? p->congestion : "as TCP has it");
@@ -96,7 +96,7 @@ static void print(const char *file, const struct alf_profile *p)
 	bytes_row("adu", p->adu_max);
 	bytes_row("credit", p->credit);
 	bytes_row("quantum", p->quantum);
-	if (p->deadline_ms)
+	if (p->deadline_ms != ADU_NO_DEADLINE)
 		printf("  %-13s %u\n", "deadline_ms", p->deadline_ms);
 	else
 		row("deadline_ms", "none");
@@ -106,8 +106,9 @@ static void print(const char *file, const struct alf_profile *p)
 
 static json_t *limits(const struct alf_profile *p)
 {
-	json_t *l = json_pack("{s:I, s:I, s:I, s:I}", "adu", (json_int_t)p->adu_max, "credit", (json_int_t)p->credit,
-		"quantum", (json_int_t)p->quantum, "deadline_ms", (json_int_t)p->deadline_ms);
+	json_t *deadline = p->deadline_ms == ADU_NO_DEADLINE ? json_null() : json_integer(p->deadline_ms);
+	json_t *l = json_pack("{s:I, s:I, s:I, s:o}", "adu", (json_int_t)p->adu_max, "credit", (json_int_t)p->credit,
+		"quantum", (json_int_t)p->quantum, "deadline_ms", deadline);
 
 	if (p->chain.plain->associate) {
 		json_object_set_new(l, "rekey", json_integer((json_int_t)p->rekey_after));
@@ -125,7 +126,7 @@ static json_t *describe(const char *file, const struct alf_profile *p)
 		json_object_set_new(named, c[i].key, json_pack("{s:s, s:s}", "name", c[i].of->name, "stages", c[i].of->stages));
 	return json_pack("{s:s, s:s, s:b, s:b, s:o, s:b, s:s, s:s, s:s, s:s?, s:s, s:o}", "file", file, "framer", framer(p),
 		"markers", p->markers, "crc", p->crc, "chains", named, "authenticates", p->chain.plain->associate != NULL,
-		"schedule", ilp_schedule_name(p->schedule), "order", p->ordered ? "begun" : "any", "recovery", recovery(p),
+		"schedule", p->schedule, "order", p->ordered ? "begun" : "any", "recovery", recovery(p),
 		"congestion", p->congestion, "acks", p->quickack ? "quick" : "delayed", "limits", limits(p));
 }
 

@@ -39,7 +39,7 @@ void profile_read(struct argp_state *state, const char *file, struct alf_profile
 	expect(state, file, !n->clear || !p->chain.plain || !p->chain.plain->associate, "chain",
 		"one that does not authenticate, for there are no keys");
 	expect(state, file, !n->ordered || p->ordered, "order", "\"begun\"");
-	expect(state, file, p->recovery == ADU_KEEP, "recovery", "\"keep\"");
+	expect(state, file, p->recovery <= ADU_KEEP, "recovery", "\"keep\"");
 	expect(state, file, !p->deadline_ms, "limits.deadline_ms", "0");
 	expect_bytes(state, file, p->adu_max >= n->adu_least, "limits.adu", n->adu_least, "more");
 	expect_bytes(state, file, !n->adu_most || p->adu_max <= n->adu_most, "limits.adu", n->adu_most, "less");

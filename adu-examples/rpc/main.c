@@ -78,7 +78,7 @@ static error_t settle(struct argp_state *state, struct options *o)
 	const struct profile_needs needs = { .framer = &alf_record, .framer_name = "\"record\"", .chain = "copy_sum",
 		.adu_most = MESSAGE_MAX };
 
-	o->profile = (struct alf_profile){ .schedule = ILP_FUSED, .framer = &alf_record, .adu_max = MESSAGE_MAX,
+	o->profile = (struct alf_profile){ .framer = &alf_record, .adu_max = MESSAGE_MAX,
 		.credit = MESSAGE_MAX + ADU_COST, .initiator = strcmp(o->verb, "serve") != 0 };
 	profile_read(state, o->road.profile, &o->profile, &needs);
 	return 0;

@@ -57,7 +57,7 @@ static const struct argp_option losing[] = {
 	{ "loss", LOSS, "PERCENT", 0, "of packets, both ways (1)", 0 },
 	{ "delay", DELAY, "MS", 0, "each way (100)", 0 },
 	{ "rate", RATE, "MBIT", 0, "millions of bits a second (8)", 0 },
-	{ "seed", SEED, "NUMBER", 0, "which packets are lost (4)", 0 },
+	{ "seed", SEED, "NUMBER", 0, "which packets are lost (3)", 0 },
 	{ 0 },
 };
 
@@ -208,7 +208,7 @@ enum status broke(int error)
 int main(int argc, char **argv)
 {
 	struct options o = { .edge = 32, .patience_ms = 5000, .every_ms = 100, .loss = 0.01, .delay_ms = 100,
-		.rate_mbit = 8, .seed = 4, .road = road_default(PORT) };
+		.rate_mbit = 8, .seed = 3, .road = road_default(PORT) };
 	char name[] = "tiles send"; /* as usage and errors name it */
 
 	argp_err_exit_status = USAGE;

@@ -24,7 +24,7 @@ static int place(void *ctx, const struct adu_where *where, struct iovec *to, int
 	return 1;
 }
 
-const struct alf_profile receiver_profile = { .schedule = ILP_FUSED, .markers = true, .crc = true,
+const struct alf_profile receiver_profile = { .markers = true, .crc = true,
 	.adu_max = (uint64_t)EDGE_MAX * EDGE_MAX * PIXEL, .credit = CREDIT_BYTES };
 
 enum status receiver_open(struct receiver *x, int fd, const struct alf_profile *base, struct view *v)

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct alf_profile sender_profile = { .schedule = ILP_FUSED, .initiator = true, .crc = true };
+const struct alf_profile sender_profile = { .initiator = true, .crc = true };
 
 enum status sender_open(struct sender *x, int fd, const struct alf_profile *base, const struct picture *p,
 	uint32_t patience_ms)

@@ -59,8 +59,7 @@ static const struct argp_option receiving[] = {
 /* What the command line asks for, where a profile may say something else. */
 struct asked {
 	struct alf_chains chains; /* NULLs: nothing */
-	bool scheduled;
-	enum ilp_schedule schedule;
+	const char *schedule;
 };
 
 /* The families that there are: for each plain chain of that name, with what the others add. */
@@ -92,15 +91,6 @@ static void chain(struct argp_state *state, const char *name, struct asked *a)
 	argp_error(state, "%s: no chain that ADUs may go through has that name; expected one of the list above", name);
 }
 
-static enum ilp_schedule schedule(struct argp_state *state, const char *name)
-{
-	for (enum ilp_schedule s = 0; s < ILP_SCHEDULES; s++)
-		if (!strcmp(name, ilp_schedule_name(s)))
-			return s;
-	argp_error(state, "%s: expected layered, tiled, fused or streaming", name);
-	return ILP_FUSED;
-}
-
 /* What the command line says of the connection goes before what the file says, and that before what is usual. */
 static void settle(struct argp_state *state, struct options *o, const struct asked *a)
 {
@@ -110,7 +100,8 @@ static void settle(struct argp_state *state, struct options *o, const struct ask
 		.adu_least = MESSAGE_MAX, .credit_least = credit };
 	struct alf_profile *p = &o->profile;
 
-	*p = (struct alf_profile){ .schedule = ILP_FUSED, .initiator = !o->receive, .crc = true, .ordered = true,
+	*p = (struct alf_profile){ .schedule = ilp_schedule_name(ILP_FUSED), .initiator = !o->receive,
+		.crc = true, .ordered = true,
 		.markers = o->receive, /* where bytes come, they are placed over holes */
 		.adu_max = MESSAGE_MAX, .credit = credit, .chain = a->chains };
 	if (!p->chain.plain)
@@ -118,7 +109,7 @@ static void settle(struct argp_state *state, struct options *o, const struct ask
 	profile_read(state, o->road.profile, p, &needs);
 	if (a->chains.plain)
 		p->chain = a->chains;
-	if (a->scheduled)
+	if (a->schedule)
 		p->schedule = a->schedule;
 	profile_chain(p, o->chain);
 	if (p->chain.plain->associate && !o->key_file)
@@ -140,8 +131,9 @@ static error_t parse_both(int key, char *arg, struct argp_state *state)
 		chain(state, arg, &asked);
 		return 0;
 	case SCHEDULE:
-		asked.scheduled = true;
-		asked.schedule = schedule(state, arg);
+		if (ilp_find_schedule(arg) < 0)
+			argp_error(state, "%s: expected layered, tiled, fused or streaming", arg);
+		asked.schedule = arg;
 		return 0;
 	case JSON:
 		o->json = true;

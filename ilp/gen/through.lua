@@ -17,7 +17,7 @@ end
 -- Whether a step can be done to vectors that stand anywhere between the ADU's words.
 local function is_anywhere(step, marked)
 	local stage = step.stage
-	if step.reframes or step.alone or step.kind == "stream" or step.kind == "tap" or turn.counts(step) then return false end
+	if step.reframes or step.alone or turn.counts(step) then return false end
 	if step.kind == "fold" then
 		return marked and not stage.serial and not stage.steps and not stage.pair and stage.words == 1
 			and (stage.join ~= nil and stage.unit <= MARK or stage.anywhere or false)
@@ -140,8 +140,8 @@ function M.emit(t, loops, loop, p, isa, width, count)
 	local V, xs = isa_table.type(width, 32), names(count)
 	local left = p.frame.kind == "insert" and "have - (i - shift)" or "have - i"
 	turn.reset()
-	t:func(string.format("%sstatic size_t %s(struct chain *s, uint8_t *dst, const uint8_t *src, size_t have, uint64_t k, %s",
-		isa_table.attribute(isa), loops.name(loop, isa, "_through"), "size_t next, size_t *marks)"))
+	t:func(string.format("%sstatic size_t %s(%s)", isa_table.attribute(isa), loops.name(loop, isa, "_through"),
+		"struct chain *s, uint8_t *dst, const uint8_t *src, size_t have, uint64_t k, size_t next, size_t *marks"))
 	t:line("size_t i = 0, shift = 0;")
 	each_fold(p, function(stage) fold.open(t, stage, isa) end)
 	turn.declare(t, p.body, width)

@@ -340,7 +340,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const uint8_t key[32] = "a key for fuzzing, of 32 bytes.", iv[12] = "twelve bytes";
 	struct input in = { data, data + size };
 	uint32_t options = take8(&in), kind;
-	struct alf_profile p = { .schedule = ILP_FUSED, .markers = options & 1, .crc = options & 2, .ordered = options & 4,
+	struct alf_profile p = { .markers = options & 1, .crc = options & 2, .ordered = options & 4,
 		.adu_max = ADU_MOST, .credit = CREDIT, .wanted = options & 8 ? (1U << ADU_EVENTS) - 1 : 0 };
 	struct alf *a;
 
