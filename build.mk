@@ -82,9 +82,9 @@ check-asan: ## the same tests, scripts too, with gcc's address and undefined-beh
 	@$(BUILD) CC=gcc SAN=1 tests
 	@CK_FORK=no CFLAGS='$(SANITIZE)' tools/check.sh build/gcc-asan/tests.list $(TESTS_SH) $(TESTS_LUA:%="luajit %")
 
-# Only the loops' own tests: they need libc and nothing else; and what this machine encodes in XDR, read there. s390x,
-# since its most significant byte comes first.
-check-cross: ## the loops' tests on AArch64 and s390x, under qemu
+# What needs libc and nothing else: the loops' own tests, and those of ALF and TCP in virtual time; and what this
+# machine encodes in XDR, read there. s390x, since its most significant byte comes first.
+check-cross: ## tests of the loops, of ALF and TCP, on AArch64 and s390x, under qemu
 	$(need) $(NEED_CROSS)
 	@$(BUILD) CC=gcc programs
 	@tools/cross.sh $(BUILD)
@@ -183,7 +183,7 @@ ifdef CROSS
 # For another machine, of which we have the libc.
 PKGS :=
 endif
-CPPFLAGS_ := -I. -D_GNU_SOURCE $(if $(PKGS),$(shell pkg-config --cflags $(PKGS)))
+CPPFLAGS_ := -I. -D_GNU_SOURCE $(if $(CROSS),-Itests/cross) $(if $(PKGS),$(shell pkg-config --cflags $(PKGS)))
 WARN := -Wall -Wextra -Wconversion -Wshadow -Werror
 CFLAGS_ := -std=gnu17 -O2 -g -pthread $(WARN)
 LDLIBS_ := $(if $(CROSS),-static,-Wl,--as-needed $(shell pkg-config --libs $(PKGS)) -lm -pthread)
@@ -232,7 +232,7 @@ $(BIG)/stamp: $(GEN)/stamp $(FIX)/stamp
 		$(FIX_CHAINS:%=tests/ilp/chains/%.lua) && touch $@
 
 # Wire grammars.
-RL_C := $(if $(CROSS),,$(patsubst %.rl,build/ragel/%.c,$(wildcard core/*.rl alf/*.rl ilp/xdr/*.rl)))
+RL_C := $(patsubst %.rl,build/ragel/%.c,$(wildcard core/*.rl alf/*.rl $(if $(CROSS),,ilp/xdr/*.rl)))
 KERNEL_RL_C := build/ragel/kernel/tcpkd/policy.c
 TESTS_RL_C := $(if $(CROSS),,$(patsubst %.rl,build/ragel/%.c,$(wildcard tests/*.rl)))
 build/ragel/%.c: %.rl
@@ -254,15 +254,21 @@ $(B)/kernel/tcpkd/table.o: $(TCPKD_SKEL)
 MAIN_RE := ^(int )?main\b
 mains = $(if $(1),$(shell grep -lE '$(MAIN_RE)' $(1)))
 
-LIB_C := $(if $(CROSS),core/cksum.c ilp/ilp.c,$(wildcard core/*.c core/link/*.c ilp/*.c ilp/xdr/*.c alf/*.c)) $(GEN_C)
+# For another machine: what makes no system call, and the tests of it that are quick under qemu, with a check.h of ours.
+CROSS_C := $(wildcard core/*.c) core/link/sim.c core/link/train.c ilp/ilp.c \
+	$(filter-out alf/call.c alf/profile.c,$(wildcard alf/*.c))
+CROSS_TESTS_C := $(wildcard tests/ilp/*.c) $(patsubst %,tests/%.c,alf_bytes alf_gone alf_numbers alf_rules alf_sim \
+	alf_stream alf_undo alf_wire alf_ends alf_flow alf_streams alf_watch invariants ranges_check sim_net)
+LIB_C := $(if $(CROSS),$(CROSS_C),$(wildcard core/*.c core/link/*.c ilp/*.c ilp/xdr/*.c alf/*.c)) $(GEN_C)
 TOOLS_C := $(if $(CROSS),,$(wildcard tools/*.c))
-TESTS_C := $(if $(CROSS),$(wildcard tests/ilp/*.c), \
+TESTS_C := $(if $(CROSS),$(CROSS_TESTS_C), \
 	$(filter-out tests/fuzz/% tests/xdr/% tests/platform/% tests/kernel/%,$(wildcard tests/*.c tests/*/*.c)))
 # The adapter for packetdrill: the core once more, position-independent, in one shared object.
 SO_TESTS_C := tests/packetdrill/flags.c tests/packetdrill/hooks.c tests/packetdrill/wire.c
 SO_C := $(filter core/%,$(LIB_C)) $(filter build/ragel/core/%,$(RL_C)) $(SO_TESTS_C)
 SO := $(B)/packetdrill/tcpu.so
-EXAMPLES := $(notdir $(patsubst %/,%,$(wildcard adu-examples/*/)))
+EXAMPLES := $(filter-out common,$(notdir $(patsubst %/,%,$(wildcard adu-examples/*/))))
+EXAMPLES_COMMON_C := $(wildcard adu-examples/common/*.c)
 TOOLS_MAINS := $(call mains,$(TOOLS_C))
 TESTS_MAINS := $(call mains,$(TESTS_C))
 
@@ -376,7 +382,7 @@ $(Q)for c in $(@D)/*.c; do case $$c in */xdr_*) flags='$(LOOP_CFLAGS)' ;; *) fla
 $(Q)ar rcs $@ $(@D)/*.o
 endef
 define example
-$(B)/bin/$(1): $(call object,$(wildcard adu-examples/$(1)/*.c)) $(LIB)
+$(B)/bin/$(1): $(call object,$(wildcard adu-examples/$(1)/*.c) $(EXAMPLES_COMMON_C)) $(LIB)
 	$$(call say,LD)
 	$$(link)
 endef
@@ -452,11 +458,14 @@ $(B)/fuzz/alf_wire $(B)/tests/fuzz/alf_wire: \
 FUZZ_ALF := $(foreach t,alf alf_stream,$(B)/fuzz/$(t) $(B)/tests/fuzz/$(t))
 $(FUZZ_ALF): $(call object,$(filter-out alf/call.c alf/profile.c,$(wildcard alf/*.c)) \
 	build/ragel/alf/control.c build/ragel/alf/mpa.c build/ragel/alf/segment.c ilp/ilp.c \
-	$(foreach c,copy_sum crc32c_copy_sum marker_crc32c_copy_sum,$(GEN)/$(c).c $(GEN)/xdr_$(c).c) \
+	$(foreach c,copy_sum crc32c_copy_sum marker_crc32c_copy_sum, \
+		$(GEN)/$(c).c $(GEN)/xdr_$(c).c $(GEN)/aes256_gcm_$(c).c) \
 	$(GEN)/cobs_copy_sum.c)
 FUZZ_TCPKD := $(B)/fuzz/tcpkd $(B)/tests/fuzz/tcpkd
 $(FUZZ_TCPKD): $(TCPKD_CLIENT_O) $(call object,tests/tcpkd_fake.c)
 $(FUZZ_TCPKD): private FUZZ_LIBS = -Wl,--wrap=bind,--wrap=getsockname,--wrap=close
+FUZZ_IMAGE := $(B)/fuzz/image $(B)/tests/fuzz/image
+$(FUZZ_IMAGE): private FUZZ_LIBS = $(shell pkg-config --libs libpng) -lm
 FUZZ_XDR_FILE := $(B)/fuzz/xdr_file $(B)/tests/fuzz/xdr_file
 $(FUZZ_XDR_FILE): $(call object,tools/lua.c tools/share.c tools/source.c build/ragel/ilp/xdr/lexer.c)
 $(FUZZ_XDR_FILE): private FUZZ_LIBS = $(LDLIBS_)

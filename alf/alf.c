@@ -39,6 +39,7 @@ void alf_complete(struct alf_profile *p)
 	p->framer = p->framer ? p->framer : &alf_mpa;
 	if (!p->chain.plain && !p->chain.crc && !p->chain.marker)
 		alf_family(p->framer->family ? p->framer->family : "copy", &p->chain);
+	p->schedule = p->schedule ? p->schedule : ilp_schedule_name(ILP_FUSED);
 	p->rekey_after = p->rekey_after ? p->rekey_after : 1U << 24;
 	p->adu_max = p->adu_max ? p->adu_max : 16U << 20;
 	p->credit = p->credit ? p->credit : 2 * (p->adu_max + ADU_COST);
@@ -58,12 +59,12 @@ static bool fits(const struct alf_framer *framer, const struct ilp_chain *chain,
 int alf_ways(struct alf_way way[3], const struct alf_profile *p)
 {
 	const struct ilp_chain *const chains[] = { p->chain.plain, p->chain.crc, p->chain.marker };
-	const int count = p->framer->stream ? 1 : 3;
-	int e = 0;
+	const int count = p->framer->stream ? 1 : 3, schedule = ilp_find_schedule(p->schedule);
+	int e = schedule < 0 ? -EINVAL : 0;
 
 	for (int i = 0; i < count && !e; i++)
 		e = chains[i] && fits(p->framer, chains[i], i == 2) ?
-			alf_way_of(&way[i], chains[i], p->schedule, i == 2, i > 0) : -EINVAL;
+			alf_way_of(&way[i], chains[i], (enum ilp_schedule)schedule, i == 2, i > 0) : -EINVAL;
 	for (int i = 1; i < count && !e; i++)
 		e = !way[i].key != !way[0].key ? -EINVAL : 0;
 	return e;
@@ -73,8 +74,7 @@ static int check(struct alf *a)
 {
 	const struct alf_profile *p = &a->profile;
 
-	if (p->private_len > ALF_PRIVATE_MAX || p->schedule < 0 || p->schedule >= ILP_SCHEDULES ||
-		p->adu_max > UINT64_MAX / 4 || p->credit < p->adu_max + ADU_COST)
+	if (p->private_len > ALF_PRIVATE_MAX || p->adu_max > UINT64_MAX / 4 || p->credit < p->adu_max + ADU_COST)
 		return -EINVAL;
 	if (p->recovery > ADU_SUPERSEDE ||
 		(p->deadline_ms > ADU_DEADLINE_MAX && p->deadline_ms != ADU_NO_DEADLINE) ||
@@ -93,11 +93,12 @@ static int check(struct alf *a)
 
 static int memory(struct alf *a)
 {
+	const enum ilp_schedule schedule = (enum ilp_schedule)ilp_find_schedule(a->profile.schedule);
 	size_t most = 0;
 
 	for (int i = 0; i < 3; i++)
 		for (enum ilp_direction d = 0; d < ILP_DIRECTIONS && a->way[i].chain; d++) {
-			size_t n = ilp_scratch(a->way[i].chain, d, a->profile.schedule, ALF_PIECE_MAX + GROWTH);
+			size_t n = ilp_scratch(a->way[i].chain, d, schedule, ALF_PIECE_MAX + GROWTH);
 			most = n > most ? n : most;
 		}
 	a->scratch = most ? malloc(most) : NULL;

@@ -123,7 +123,8 @@ struct alf_hooks {
 struct alf_profile {
 	const struct alf_framer *framer; /* NULL: alf_mpa */
 	struct alf_chains chain;         /* NULLs: those of "copy" */
-	enum ilp_schedule schedule;      /* ILP_FUSED, or a twin to compare with; each end its own */
+	const char *schedule;            /* of loops: a twin of the fused ones to compare with, by ilp_schedule_name; each end
+					  * its own ["fused"] */
 	bool initiator;                  /* exactly one end: sends MPA's request, and keeps both directions' nonces apart */
 	bool markers, crc;               /* MPA: wants markers in what the peer sends; wants CRC32C in both directions */
 	bool unpacked;                   /* MPA: no two FPDUs in a segment, and what else Wireshark expects; else small ones
@@ -150,14 +151,16 @@ struct alf_profile {
 	const char *congestion;          /* TCP's congestion control; NULL: as it is */
 	bool quickack;                   /* no ACK is delayed */
 };
+/* Puts the defaults in the place of zeros and NULLs, as alf_open does by itself: what a profile comes to. */
+void alf_complete(struct alf_profile *);
 #define ALF_PRIVATE_MAX 492
 #define ADU_COST 256 /* bytes of credit that an ADU costs beside its own: what its books take */
 
 /* Over a connected descriptor of TCPU, which stays the caller's; nothing may have been sent on it. One thread at a
- * time. Sets TCP_NODELAY and TCP_NOTSENT_LOWAT. The start-up frames are exchanged inside the calls that follow. NULL
- * with errno: EINVAL (a chain that does not fit framer or options; key or iv missing, or not wanted; private data
- * too long; ADU_RECOMPUTE without regenerate, or with a framer other than MPA; out of range), ENOENT (congestion),
- * ENOMEM. */
+ * time. Sets TCP_NODELAY and TCP_NOTSENT_LOWAT. The start-up frames are exchanged inside the calls that follow; these
+ * end with ECONNREFUSED if the peer's reply rejects. NULL with errno: EINVAL (a chain that does not fit framer or
+ * options; key or iv missing, or not wanted; private data too long; ADU_RECOMPUTE without regenerate, or with a framer
+ * other than MPA; out of range), ENOENT (congestion), ENOMEM. */
 struct alf *alf_open(int fd, const struct alf_profile *);
 /* What is queued and not sent is dropped. Wipes keys and frees. The descriptor stays open. NULL is fine. What was sent
  * with ADU_RECOMPUTE nobody makes again from then on: wait for its ADU_ACKNOWLEDGED first. */
@@ -176,7 +179,7 @@ bool alf_peer(const struct alf *, struct alf_peer *);
  *			or with a framer other than MPA
  * EAGAIN, EINTR	(waiting) SO_SNDTIMEO, a signal: what is not sent is dropped, and the peer told
  * ETIME		its deadline has passed before it was sent
- * ENOMEM, EOVERFLOW	2^32 - 1 ADUs were sent
+ * ENOMEM, EOVERFLOW	2^32 - 1 ADUs were sent, with MPA
  * others		as send_tcpu; the connection is unusable */
 int64_t adu_send(struct alf *, const void *data, size_t len, const struct adu_attr *attr);
 int64_t adu_sendv(struct alf *, const struct iovec *pieces, int n, const struct adu_attr *attr);

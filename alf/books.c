@@ -8,7 +8,7 @@
 #define HOLES_MAX 4096       /* ranges of an ADU that came over holes */
 #define ROOM_MIN 1024        /* bytes of the library's memory that an ADU of unknown length begins with */
 
-struct adu_in *alf_in_of(const struct alf *a, uint32_t msn)
+struct adu_in *alf_in_of(const struct alf *a, uint64_t msn)
 {
 	return alf_table_find(&a->in.msns, msn);
 }
@@ -60,7 +60,7 @@ void alf_give_back(struct alf *a, struct adu_in *adu)
 /* ---- beginning and ending ---- */
 
 /* Its MSN is one that may begin now. */
-static bool may_begin(const struct alf *a, uint32_t msn, bool in_order)
+static bool may_begin(const struct alf *a, uint64_t msn, bool in_order)
 {
 	if (msn <= a->in.low || alf_ranges_meet(&a->in.finished, msn - 1, msn))
 		return false;
@@ -69,7 +69,7 @@ static bool may_begin(const struct alf *a, uint32_t msn, bool in_order)
 	       alf_ranges_meet(&a->in.finished, msn - 2, msn - 1);
 }
 
-struct adu_in *alf_in_new(struct alf *a, uint32_t msn, uint64_t total, bool in_order, int *error)
+struct adu_in *alf_in_new(struct alf *a, uint64_t msn, uint64_t total, bool in_order, int *error)
 {
 	uint64_t out = a->in.begun - a->in.returned, told = a->in.begun - a->in.told;
 	uint64_t cost = ADU_COST + (total == UINT64_MAX ? 0 : total);

@@ -31,7 +31,8 @@ int alf_way_of(struct alf_way *w, const struct ilp_chain *c, enum ilp_schedule s
 
 	*w = (struct alf_way){ .chain = c, .key = param(c, ".key"), .nonce = param(c, ".nonce"),
 		.place = param(c, "mpa_marker.place"), .base = param(c, "mpa_marker.base"),
-		.before = param(c, "crc32c.before"), .crc = ilp_find_value(c, "crc32c") };
+		.before = param(c, "crc32c.before"), .crc = ilp_find_value(c, "crc32c"),
+		.word = strstr(c->stages, "xdr_u32") ? 4 : strstr(c->stages, "xdr_u64") ? 8 : 0 };
 	if (!c->sum || c->whole[ILP_SEND] || c->whole[ILP_RECV] || params(c) != known)
 		return -EINVAL;
 	if (!w->place == markers || !w->base == markers || !w->before == crc || !w->crc == crc)

@@ -57,6 +57,7 @@ struct alf_way {
 	ilp_loop *loop[ILP_DIRECTIONS];
 	const struct ilp_param *key, *nonce, *place, *base, *before;
 	const struct ilp_value *crc; /* NULL: it sums none */
+	uint8_t word; /* bytes of the words that it turns from this machine's order to the wire's; 0: it turns none */
 };
 
 /* One FPDU's, or one ADU's, way through the chain. The state keeps a key that was expanded. */
@@ -154,7 +155,7 @@ struct adu_in {
 	struct alf_news news;
 	struct adu_in *newer, *older; /* all, as they began */
 	struct adu_in *later, *sooner; /* those that adu_recv may hand out, as they came to be so */
-	uint32_t msn;
+	uint64_t msn;
 	bool ready;                   /* it is one of these */
 	bool unknown;                 /* gone before it began: its total is */
 	bool hooked;                  /* hooks.place said where */
@@ -223,7 +224,7 @@ struct alf_in {
 	} spare[ALF_SPARES];        /* memory of ADUs that were released, for the next: what is given to the kernel and */
 	unsigned spares;            /* asked for again costs more than what an ADU is */
 	struct alf_ranges finished; /* MSNs less 1 */
-	uint32_t low;               /* all up to this MSN are finished */
+	uint64_t low;               /* all up to this MSN are finished */
 	struct alf_dues dues;       /* ADUs with a deadline that are not whole */
 	struct adu_in *gone;        /* those that are ending */
 	uint64_t begun, returned, told; /* cumulative credit: of ADUs begun; given back; of that, what the peer knows */
@@ -254,8 +255,6 @@ struct alf {
 
 /* alf.c */
 #define ALF_PIECE_MAX 65536 /* bytes of an FPDU at most, and of IP's: loops run over no more at a time */
-/* Puts the defaults in the place of zeros and NULLs. */
-void alf_complete(struct alf_profile *);
 /* What the chains of a complete profile come to, by what was negotiated: without and with CRC32C, and with markers; of
  * a framer without frames the first alone. -EINVAL: they do not fit. */
 int alf_ways(struct alf_way way[3], const struct alf_profile *);
@@ -333,9 +332,9 @@ void alf_scatter(const struct alf_done *, const uint8_t *from);
 /* books.c: ADUs that come */
 struct adu_in *alf_in_find(const struct alf *, int64_t id);
 int64_t alf_in_id(const struct adu_in *); /* its handle */
-struct adu_in *alf_in_of(const struct alf *, uint32_t msn);
+struct adu_in *alf_in_of(const struct alf *, uint64_t msn);
 /* A new one, for its first frame. NULL with *error -ENOMEM, -EBADMSG, or -EAGAIN: no credit. */
-struct adu_in *alf_in_new(struct alf *, uint32_t msn, uint64_t total, bool in_order, int *error);
+struct adu_in *alf_in_new(struct alf *, uint64_t msn, uint64_t total, bool in_order, int *error);
 /* Whether bytes that were placed are there, for all that is known. */
 bool alf_region_has(const struct alf_region *, uint64_t offset, uint64_t len);
 /* Where done->len bytes from done->offset on belong: sets done->to. 0; -EAGAIN, -EBADMSG, -ENOMEM, -ECANCELED. */

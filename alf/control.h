@@ -34,6 +34,9 @@ struct alf_control {
 
 /* Writes the payload, whose fields are within their ranges, and returns CONTROL_LEN. */
 size_t control_write(const struct alf_control *, uint8_t *dst);
+/* Turns a payload of the wire's order for a chain that turns words of 4 or 8 bytes (0: none), so that they come out in
+ * the wire's order again; and back. */
+void control_turn(uint8_t *payload, unsigned word);
 /* Reads a whole payload, of the code that its header has. 0; or -EBADMSG: no such code, another length than its own,
  * MSN 0, a reason that it cannot have, or something else than zeros where they belong; nothing is set. */
 int control_read(struct alf_control *, uint8_t code, const uint8_t *data, size_t len);

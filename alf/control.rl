@@ -32,6 +32,17 @@ size_t control_write(const struct alf_control *c, uint8_t *dst)
 	return CONTROL_LEN;
 }
 
+void control_turn(uint8_t *payload, unsigned word)
+{
+	const uint32_t halves[] = { get32(payload), get32(payload + 4) };
+	const uint64_t all = get64(payload);
+
+	if (word == 4)
+		memcpy(payload, halves, CONTROL_LEN);
+	else if (word == 8)
+		memcpy(payload, &all, CONTROL_LEN);
+}
+
 int control_read(struct alf_control *c, uint8_t code, const uint8_t *data, size_t len)
 {
 	static const int begin[] = {

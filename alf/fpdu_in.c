@@ -338,6 +338,12 @@ static void take_back(struct alf *a, struct alf_done *d)
 	a->in.done_count--;
 }
 
+static bool is_message(struct alf *a, const struct fpdu *f, struct alf_done *d)
+{
+	control_turn(a->aside, a->in.way->word);
+	return control_read(&d->told, f->seg.code, a->aside, f->plain) == 0;
+}
+
 static ssize_t take_placed(struct alf *a, const struct alf_run *run, const struct fpdu *f, struct alf_done *d,
 	uint16_t *sum)
 {
@@ -351,7 +357,7 @@ static ssize_t take_placed(struct alf *a, const struct alf_run *run, const struc
 		*sum = sum_of(a, run, f);
 	if (verdict == FPDU_GOOD && !tail_is_right(a, run, f))
 		verdict = FPDU_WRONG;
-	if (verdict == FPDU_GOOD && d->control && control_read(&d->told, f->seg.code, a->aside, f->plain) < 0)
+	if (verdict == FPDU_GOOD && d->control && !is_message(a, f, d))
 		verdict = FPDU_WRONG;
 	if (verdict == FPDU_GOOD) {
 		if (dst == a->aside)

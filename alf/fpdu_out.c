@@ -106,6 +106,7 @@ static void plan_message(struct alf *a, struct plan *p)
 	if (!++a->out.msn[DDP_CONTROL])
 		alf_fail(a, EOVERFLOW); /* the next one would repeat a nonce */
 	p->data = control_write(&c, p->message);
+	control_turn(p->message, a->out.way->word);
 	p->from = p->message;
 	p->head = FPDU_LENGTH + DDP_UNTAGGED;
 	p->what = NONCE_CONTROL | (a->profile.initiator ? NONCE_INITIATOR : 0);

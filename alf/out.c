@@ -111,7 +111,7 @@ void alf_control_next(struct alf *a, struct alf_control *c)
 		a->out.repeated -= !adu->id;
 		retire(a, adu);
 	} else if (stop) {
-		*c = (struct alf_control){ .code = CONTROL_STOP, .msn = stop->msn, .reason = stop->reason };
+		*c = (struct alf_control){ .code = CONTROL_STOP, .msn = (uint32_t)stop->msn, .reason = stop->reason };
 		a->out.stops = stop->stop_next;
 		stop->stopping = false;
 	} else {
@@ -147,12 +147,12 @@ static void begin(struct alf *a, struct adu_out *adu)
 {
 	adu->begun = true;
 	a->out.used += cost(adu);
-	if (!adu->tagged)
-		a->out.msn[0]++;
-	if (!adu->tagged && alf_table_add(&a->out.msns, adu->msn, adu) < 0)
-		alf_fail(a, ENOMEM);
-	if (!a->framer->stream)
+	if (!a->framer->stream) {
+		a->out.msn[0] += !adu->tagged;
+		if (!adu->tagged && alf_table_add(&a->out.msns, adu->msn, adu) < 0)
+			alf_fail(a, ENOMEM);
 		return;
+	}
 	a->out.under_way = adu;
 	alf_due_remove(&a->out.dues, &adu->due);
 }

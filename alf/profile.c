@@ -85,7 +85,8 @@ static void take_words(struct reading *r)
 	p->framer = n < 0 ? p->framer : framers[n];
 	p->ordered = word(r, "order", orders, p->ordered) == 1;
 	p->quickack = word(r, "acks", acks, p->quickack) == 1;
-	p->schedule = (enum ilp_schedule)word(r, "schedule", schedules, ILP_FUSED);
+	n = word(r, "schedule", schedules, -1);
+	p->schedule = n < 0 ? p->schedule : schedules[n];
 	n = word(r, "recovery", recoveries, -1);
 	p->recovery = n < 0 ? p->recovery : (uint8_t)(ADU_KEEP + n);
 }

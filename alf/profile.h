@@ -25,7 +25,7 @@
  * markers, crc true or false. MPA's alone
  * chain        what happens to the data. With MPA a family (alf_family): "copy", "xdr_copy", "aes128_gcm_copy" …;
  *              with another framer a chain: "copy_sum", "xdr_copy_sum" …
- * schedule     "fused", which it is also where the file says nothing; "layered", "tiled", "streaming"
+ * schedule     "fused", "tiled", "layered", "streaming": of this end's loops
  * recovery     "keep", "recompute", "tolerate", "supersede": of ADUs that ask for none (enum adu_recovery)
  * limits       .adu, .credit, .quantum  bytes: KiB, MiB, GiB are names for 2^10, 2^20, 2^30
  *              .rekey, .forgeries       FPDUs. Of a chain that authenticates alone

@@ -77,7 +77,7 @@ void alf_queue_remove(struct alf *a, struct adu_out *adu)
 	unplace(a, adu);
 	alf_table_remove(&a->out.ids, (uint64_t)adu->id);
 	alf_due_remove(&a->out.dues, &adu->due);
-	if (adu->begun && !adu->tagged)
+	if (adu->begun && !adu->tagged && !a->framer->stream)
 		alf_table_remove(&a->out.msns, adu->msn);
 }
 

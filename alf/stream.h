@@ -17,7 +17,7 @@ struct alf_stream {
 	uint32_t owed;          /* and of how many bytes of the ADU it is */
 	/* in */
 	struct adu_in *adu;     /* the one that comes; NULL: none has begun */
-	uint32_t msn;           /* of the last one that began */
+	uint64_t msn;           /* of the last one that began; the wire has no numbers that could end */
 	uint64_t taken;         /* bytes of the wire that are its data */
 	uint8_t head[4];        /* record marking: what has come of a header, */
 	uint8_t head_len;

@@ -139,11 +139,17 @@ ssize_t drain_tcpu(int fd, struct seam_sink *sink, int flags);
  * whatever thread. 0; ENOTCONN. */
 int source_tcpu(int fd, const struct seam_source *source);
 /* Both at once, for who does not know which comes first: waits until source (NULL: nothing is to go) was asked for
- * something and gave it, sink (NULL: the end of the peer's stream was seen) has taken something or wants no more (if it
+ * something, sink (NULL: the end of the peer's stream was seen) has taken something or wants no more (if it
  * did not want more before, what comes is no matter), or acknowledgments have come behind *acked, which it moves (NULL:
  * no matter); at most until until_us of now_tcpu's clock (0: does not wait). What source gives leaves at once. Returns
  * how it was, EXCHANGE_..., 0 if sink wants no more; -1: EAGAIN, EINTR, or as send_tcpu and recv_tcpu. */
-enum { EXCHANGE_OUT = 1, EXCHANGE_IN = 2, EXCHANGE_ACKED = 4, EXCHANGE_END = 8 /* of the peer's stream */ };
+enum {
+	EXCHANGE_OUT = 1,
+	EXCHANGE_IN = 2,
+	EXCHANGE_ACKED = 4,
+	EXCHANGE_END = 8,   /* of the peer's stream */
+	EXCHANGE_NONE = 16, /* source was asked, and gave nothing */
+};
 int exchange_tcpu(int fd, const struct seam_source *source, struct seam_sink *sink, uint64_t *acked, uint64_t until_us);
 /* CLOCK_MONOTONIC in microseconds. */
 uint64_t now_tcpu(void);

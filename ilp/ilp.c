@@ -26,6 +26,14 @@ const char *ilp_schedule_name(enum ilp_schedule schedule)
 	return schedule_names[schedule];
 }
 
+int ilp_find_schedule(const char *name)
+{
+	for (int s = 0; s < ILP_SCHEDULES; s++)
+		if (!strcmp(schedule_names[s], name))
+			return s;
+	return -ENOENT;
+}
+
 bool ilp_isa_here(enum ilp_isa isa)
 {
 	return ilp_has(isa);

@@ -58,5 +58,7 @@ enum ilp_isa ilp_isa_best(void);
 enum ilp_isa ilp_isa_of(const struct ilp_chain *, enum ilp_direction, unsigned way);
 const char *ilp_isa_name(enum ilp_isa);
 const char *ilp_schedule_name(enum ilp_schedule);
+/* The one of that name; -ENOENT. */
+int ilp_find_schedule(const char *name);
 
 #endif

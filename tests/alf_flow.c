@@ -124,7 +124,7 @@ struct alf_profile flow_profile(unsigned kind)
 {
 	static const char *const families[] = { "copy", "xdr_copy", "aes256_gcm_copy" };
 	static const uint8_t key[32] = "a key for tests, of 32 bytes...", iv[12] = "twelve bytes";
-	struct alf_profile p = { .markers = true, .crc = true, .schedule = ILP_FUSED };
+	struct alf_profile p = { .markers = true, .crc = true };
 
 	ck_assert_int_eq(alf_family(families[kind], &p.chain), 0);
 	p.key = kind >= 2 ? key : NULL;

@@ -11,12 +11,13 @@
 
 #define ADUS 7
 #define SIZE_MAX_ADU 4000
+#define MANY 150 /* small ones, a few dozen to a segment */
 
 static struct flow_pair pair;
 static struct talk talk;
-static uint8_t bytes[ADUS][SIZE_MAX_ADU];
-static size_t sizes[ADUS];
-static uint64_t begins[ADUS + 1]; /* of the stream: ADU i stands between its begin and the next one's */
+static uint8_t bytes[MANY][SIZE_MAX_ADU];
+static size_t sizes[MANY];
+static uint64_t begins[MANY + 1]; /* of the stream: ADU i stands between its begin and the next one's */
 
 /* ADUs of those sizes, one after the other, behind the start-up frame. Returns where the first one begins. */
 static uint64_t prepare(unsigned kind, unsigned adus, size_t cap)
@@ -77,7 +78,7 @@ static void take(struct alf *a, bool *got)
 		unsigned i = e.attr.type;
 		if (e.kind != ADU_COMPLETE)
 			ck_abort_msg("event %s: %s", adu_event_name(e.kind), strerror(e.error));
-		must(i < ADUS && !got[i] && e.len == sizes[i] && e.attr.name_len == 4 && !memcmp(e.attr.name, "name", 4));
+		must(i < MANY && !got[i] && e.len == sizes[i] && e.attr.name_len == 4 && !memcmp(e.attr.name, "name", 4));
 		must(!sizes[i] || !memcmp(e.data, bytes[i], sizes[i]));
 		got[i] = true;
 		alf_forget(a, alf_in_find(a, e.id));
@@ -175,6 +176,45 @@ START_TEST(every_order_of_pieces)
 }
 END_TEST
 
+/* More frames in each segment than can be undone: they are taken all the same, those that a marker tells of as soon as
+ * their segment has come. */
+START_TEST(every_order_of_many)
+{
+	enum { SEGMENTS = 5, ORDERS = 120 };
+	const unsigned kind = (unsigned)_i, adus = kind == 2 ? 105 : MANY; /* with tags, fewer fit */
+	unsigned order[SEGMENTS], from;
+	uint64_t first, cuts[SEGMENTS + 1];
+
+	for (unsigned i = 0; i < adus; i++)
+		sizes[i] = i % 9;
+	first = prepare(kind, 0, 1460);
+	for (unsigned i = 0; i < adus; i++) {
+		flow_fill(bytes[i], sizes[i], i);
+		must(flow_send(pair.end[0], bytes[i], sizes[i], &(struct adu_attr){ .type = (uint8_t)i, .name = "name",
+			.name_len = 4 }) > 0);
+	}
+	from = pair.flow[0].segments;
+	flow_pull(&pair.flow[0], pair.end[0], 1460);
+	ck_assert_uint_eq(pair.flow[0].segments, from + SEGMENTS);
+	ck_assert_uint_gt(adus / SEGMENTS, ALF_DONE_MAX);
+	cuts[0] = first;
+	memcpy(cuts + 1, pair.flow[0].ends + from, SEGMENTS * sizeof *cuts);
+	begins[adus] = pair.flow[0].len;
+	for (unsigned i = 0; i < ORDERS; i++) {
+		bool got[MANY] = { false };
+		struct alf *a = receiver(kind, first);
+		permute(i, SEGMENTS, order);
+		for (unsigned k = 0; k < SEGMENTS; k++) {
+			say(a, first, cuts[order[k]], cuts[order[k] + 1]);
+			take(a, got);
+			must(a->stats.adus_complete > k * ALF_DONE_MAX);
+		}
+		done(a, got, adus);
+	}
+	flow_close(&pair);
+}
+END_TEST
+
 /* ---- cuts ---- */
 
 #define PLACES 15
@@ -245,6 +285,7 @@ int main(void)
 	mallopt(M_MMAP_THRESHOLD, 1 << 26);
 	tcase_add_loop_test(tc, every_order, 0, FLOW_KINDS);
 	tcase_add_loop_test(tc, every_order_of_pieces, 0, FLOW_KINDS);
+	tcase_add_loop_test(tc, every_order_of_many, 0, FLOW_KINDS);
 	suite_add_tcase(suite, tc);
 	tc = tcase_create("cuts");
 	tcase_add_loop_test(tc, every_cut, 0, 2 * FLOW_KINDS);

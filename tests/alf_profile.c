@@ -84,11 +84,12 @@ static void opens(const struct alf_profile *loaded)
 
 START_TEST(examples)
 {
-	struct alf_profile bulk = { 0 }, tiles = { 0 }, rpc = { 0 }, sealed = { 0 };
+	struct alf_profile bulk = { .ordered = true }, frames = { 0 }, tiles = { .ordered = true }, rpc = { 0 },
+		sealed = { 0 };
 	const struct {
 		const char *file;
 		struct alf_profile *p;
-	} all[] = { { "bulk", &bulk }, { "tiles", &tiles }, { "rpc", &rpc }, { "sealed", &sealed } };
+	} all[] = { { "bulk", &bulk }, { "frames", &frames }, { "tiles", &tiles }, { "rpc", &rpc }, { "sealed", &sealed } };
 
 	ck_assert_uint_eq(place_count("alf/profiles", NULL), sizeof all / sizeof *all);
 	for (unsigned i = 0; i < sizeof all / sizeof *all; i++) {
@@ -97,10 +98,11 @@ START_TEST(examples)
 		ck_assert_msg(alf_profile_load(all[i].p, file, why, sizeof why) == 0, "%s", why);
 		opens(all[i].p);
 	}
-	ck_assert(bulk.crc && !bulk.ordered && bulk.adu_max == 64U << 20 && bulk.credit == 256U << 20 &&
+	ck_assert(bulk.crc && bulk.ordered && bulk.adu_max == 64U << 20 && bulk.credit == 256U << 20 &&
 		!bulk.chain.plain);
-	ck_assert(tiles.markers && tiles.quickack && tiles.recovery == ADU_TOLERATE && tiles.deadline_ms == 200);
-	ck_assert_ptr_eq(tiles.chain.marker, ilp_find("xdr_marker_crc32c_copy_sum"));
+	ck_assert(tiles.markers && tiles.quickack && tiles.recovery == ADU_DEFAULT && !tiles.deadline_ms && !tiles.ordered);
+	ck_assert(frames.markers && frames.quickack && frames.recovery == ADU_TOLERATE && frames.deadline_ms == 200);
+	ck_assert_ptr_eq(frames.chain.marker, ilp_find("xdr_marker_crc32c_copy_sum"));
 	ck_assert_ptr_eq(rpc.framer, &alf_record);
 	ck_assert_ptr_eq(rpc.chain.plain, ilp_find("copy_sum"));
 	ck_assert(sealed.ordered && sealed.rekey_after == 1U << 20 && sealed.chain.plain->associate);
@@ -122,7 +124,7 @@ START_TEST(every_field)
 	ck_assert_ptr_eq(p.chain.plain, ilp_find("xdr_copy_sum"));
 	ck_assert_ptr_eq(p.chain.crc, ilp_find("xdr_crc32c_copy_sum"));
 	ck_assert_ptr_eq(p.chain.marker, ilp_find("xdr_marker_crc32c_copy_sum"));
-	ck_assert_int_eq(p.schedule, ILP_TILED);
+	ck_assert_str_eq(p.schedule, "tiled");
 	ck_assert_uint_eq(p.recovery, ADU_SUPERSEDE);
 	ck_assert_uint_eq(p.adu_max, 3072);
 	ck_assert_uint_eq(p.credit, 5ULL << 30);
@@ -137,7 +139,7 @@ START_TEST(every_field)
 		"}\n") == 0,
 		"%s", why);
 	ck_assert(!p.ordered && !p.quickack && !p.markers && !p.crc && p.recovery == ADU_KEEP &&
-		p.schedule == ILP_LAYERED);
+		!strcmp(p.schedule, "layered"));
 	ck_assert_str_eq(p.congestion, "reno");
 	ck_assert_uint_eq(p.adu_max, (1ULL << 53) - 300);
 	ck_assert_uint_eq(p.quantum, UINT32_MAX);
@@ -168,7 +170,7 @@ START_TEST(every_word)
 			framers[i].framer, framers[i].chain, schedules[i]);
 		ck_assert_msg(load(&p, text) == 0, "%s", why);
 		ck_assert_ptr_eq(p.framer, framers[i].is);
-		ck_assert_uint_eq(p.schedule, i);
+		ck_assert_str_eq(p.schedule, schedules[i]);
 		opens(&p);
 		snprintf(text, sizeof text, "return profile { framer = \"%s\", crc = false }", framers[i].framer);
 		p = (struct alf_profile){ 0 };
@@ -207,7 +209,7 @@ START_TEST(left_alone)
 			.forgeries_max = 2,
 		.adu_max = 3, .credit = 4, .quantum = 5, .wanted = 6, .private_data = secret, .private_len = 7,
 		.hooks.place = place_nowhere, .recovery = ADU_TOLERATE, .deadline_ms = 8, .congestion = "mine",
-		.quickack = true, .schedule = ILP_FUSED };
+		.quickack = true, .schedule = "tiled" };
 	struct alf_profile p;
 
 	/* Byte by byte, so that a field that comes later is seen as well. */
@@ -227,7 +229,8 @@ START_TEST(left_alone)
 	/* Where nobody says, loops are fused. */
 	p = (struct alf_profile){ 0 };
 	ck_assert_int_eq(load(&p, "return profile {}"), 0);
-	ck_assert_int_eq(p.schedule, ILP_FUSED);
+	alf_complete(&p);
+	ck_assert_str_eq(p.schedule, "fused");
 }
 END_TEST
 

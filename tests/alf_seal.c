@@ -88,7 +88,7 @@ static void watch(uint64_t seed, uint64_t adus, uint64_t rekey_after)
 {
 	struct link_sim_path path = { .loss = 0.02, .delay_us = 3000, .reorder = 0.01, .reorder_us = 2000, .duplicate = 0.01 };
 	struct net_config config = { .seed = seed, .path = { path, path } };
-	struct alf_profile p = { .chain = watch_chains, .schedule = ILP_FUSED, .key = key, .iv = iv, .quantum = 1000,
+	struct alf_profile p = { .chain = watch_chains, .key = key, .iv = iv, .quantum = 1000,
 		.rekey_after = rekey_after }, q;
 
 	dice = random_seed((int)seed);
@@ -327,7 +327,7 @@ static bool make_key(void *ctx, const struct alf_peer *peer, uint8_t *to, uint8_
 
 static struct alf_profile salted(const char *salt, uint16_t len)
 {
-	return (struct alf_profile){ .chain = watch_chains, .schedule = ILP_FUSED, .crc = true, .private_data = salt,
+	return (struct alf_profile){ .chain = watch_chains, .crc = true, .private_data = salt,
 		.private_len = len, .hooks = { .key = make_key, .ctx = (void *)salt } };
 }
 

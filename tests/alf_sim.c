@@ -142,7 +142,7 @@ START_TEST(transfer)
 	for (int i = 0; i < 2; i++) {
 		sides[i] = (struct side){ .dice = random_seed(_i * 2 + i) };
 		p[i] = flow_profile((unsigned)seed % FLOW_KINDS);
-		p[i].schedule = (enum ilp_schedule)(seed / 2 % ILP_SCHEDULES);
+		p[i].schedule = ilp_schedule_name((enum ilp_schedule)(seed / 2 % ILP_SCHEDULES));
 		p[i].markers = rnd(&sides[i].dice, 4);
 		p[i].crc = rnd(&sides[i].dice, 3);
 		p[i].adu_max = ADU_LONGEST;

@@ -20,7 +20,7 @@ size_t stream_lengths[STREAM_ADUS];
 
 struct alf_profile stream_profile(const struct stream_kind *k)
 {
-	return (struct alf_profile){ .framer = k->framer, .chain.plain = ilp_find(k->chain), .schedule = ILP_FUSED };
+	return (struct alf_profile){ .framer = k->framer, .chain.plain = ilp_find(k->chain) };
 }
 
 struct alf *stream_receiver(const struct alf_profile *p)

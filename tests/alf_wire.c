@@ -466,6 +466,28 @@ START_TEST(control_every_byte)
 }
 END_TEST
 
+/* A chain that turns words makes the wire's order of it, whatever this machine's is. */
+START_TEST(controls_turned)
+{
+	const uint8_t wire[CONTROL_LEN] = { 1, 2, 3, 4, 5, 6, 7, 8 };
+	const uint32_t halves[] = { 0x01020304, 0x05060708 };
+	const uint64_t all = 0x0102030405060708;
+	uint8_t got[CONTROL_LEN];
+
+	memcpy(got, wire, sizeof got);
+	control_turn(got, 0);
+	ck_assert_mem_eq(got, wire, sizeof got);
+	control_turn(got, 4);
+	ck_assert_mem_eq(got, halves, sizeof got);
+	control_turn(got, 4);
+	ck_assert_mem_eq(got, wire, sizeof got);
+	control_turn(got, 8);
+	ck_assert_mem_eq(got, &all, sizeof got);
+	control_turn(got, 8);
+	ck_assert_mem_eq(got, wire, sizeof got);
+}
+END_TEST
+
 /* ---- CRC ---- */
 
 static uint32_t crc_by_bits(uint32_t crc, const uint8_t *p, size_t n)
@@ -559,6 +581,7 @@ int main(void)
 	tcase_add_loop_test(tc, preface_every_byte, 0, 2);
 	tcase_add_test(tc, totals_that_agree);
 	tcase_add_test(tc, controls_as_drawn);
+	tcase_add_test(tc, controls_turned);
 	tcase_add_loop_test(tc, control_every_byte, 0, 3);
 	tcase_add_test(tc, crc_rfc3720);
 	tcase_add_test(tc, crc_rfc5044);

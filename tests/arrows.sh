@@ -30,7 +30,9 @@ allowed() {
 	alf/profile.h) echo "alf/alf\.h" ;;
 	alf/profile.c) echo "alf/.*|$public|ilp/(ilp|lua)\.h" ;;
 	alf/*) echo "alf/.*|$public|ilp/ilp\.h" ;;
-	adu-examples/*/*) echo "${1%/*}/.*|$public|$links|ilp/(ilp|load|choose|xdr)\.h|$adus|kernel/uapi/.*" ;;
+	adu-examples/*/*)
+		echo "(${1%/*}|adu-examples/common)/.*|$public|$links|ilp/(ilp|load|choose|xdr)\.h|$adus|kernel/uapi/.*"
+		;;
 	tools/*) echo "tools/.*|$public|$links|ilp/(ilp|load|choose|model|xdr|xdr/lexer)\.h|$adus|kernel/uapi/.*" ;;
 	kernel/bpf/*) echo 'kernel/(bpf|uapi)/.*' ;;
 	kernel/tcpkd/table.c) echo 'kernel/(tcpkd/.*|bpf/table\.h|uapi/.*)|tcpk\.skel\.h' ;; # with the programs, built
@@ -96,6 +98,10 @@ planted no alf/out.c ilp/run.h
 planted no alf/out.c core/tcb.h
 planted yes adu-examples/xfer/main.c alf/alf.h
 planted no adu-examples/xfer/main.c alf/framer.h
+planted no adu-examples/common/road.h alf/bytes.h
+planted yes adu-examples/xfer/main.c adu-examples/common/road.h
+planted no adu-examples/xfer/main.c adu-examples/tiles/tiles.h
+planted no adu-examples/common/road.c adu-examples/xfer/xfer.h
 planted yes alf/profile.c ilp/lua.h
 planted no alf/out.c ilp/lua.h
 planted no alf/profile.c ilp/load.h

@@ -6,11 +6,11 @@ cd "$(dirname "$0")/.."
 rpc=${B:-build/gcc}/bin/rpc
 tmp=$(mktemp -d)
 checks=0 failures=0
-"$rpc" serve --listen 127.0.0.1:0 >"$tmp/server" &
+"$rpc" serve --listen 127.0.0.1:0 2>"$tmp/server" &
 server=$!
 trap 'kill $server; rm -rf "$tmp"' EXIT
-grep -qm1 listening <(tail -n +1 -f --pid=$server "$tmp/server")
-at=$(sed -n 's/^listening //p' "$tmp/server")
+grep -qm1 listening <(tail -n +1 -f --pid=$server "$tmp/server" 2>/dev/null)
+at=$(sed -n 's/^rpc: listening on //p' "$tmp/server")
 
 # Whether it has said what the pattern wants; without one, nothing.
 said() {
@@ -25,7 +25,7 @@ calls() {
 	if [ "$got" != "$status" ] || ! said "$pattern"; then
 		failures=$((failures + 1))
 		echo "$what: status $got, expected $status and '$pattern'; it said:"
-		cat "$tmp/said"
+		head -c 500 "$tmp/said"
 	fi
 }
 calls "null" 0 '' null "$at"
@@ -43,10 +43,12 @@ calls "the longest key" 0 '' put "$at" "$(printf '%0255d' 0)" x
 calls "a longer one" 1 'longer than' put "$at" "$(printf '%0256d' 0)" x
 calls "a version that is not there" 1 'versions 1 to 1 of the program' list --vers 2 "$at"
 calls "a program that is not there" 1 'does not have the program' list --program 1 "$at"
-calls "nobody there" 3 'nobody answers' null 127.0.0.1:1 --timeout 1
+calls "nobody there" 3 '^rpc: 127.0.0.1:1: Connection refused: is .rpc serve. running there' \
+	null 127.0.0.1:1 --timeout 1
 calls "no verb" 2 'Usage' "$at"
 calls "no key" 2 'Usage' get "$at"
-calls "no address" 2 'expected ADDR:PORT' get nowhere key
+calls "no address" 2 'expected ADDR:PORT' get 127.0.0.1:none key
+calls "no number" 2 'expected a whole number from 1 to 86400' null "$at" --timeout 0
 
 # As much as there may be, and no more.
 for i in $(seq 62); do
@@ -62,5 +64,29 @@ for i in a b c; do
 done
 checks=$((checks + 1))
 [ "$got" = 5 ] && grep -q 'takes no more' "$tmp/said" || { failures=$((failures + 1)) && echo "full: status $got"; }
+# By profiles, at either end.
+"$rpc" serve --listen 127.0.0.1:0 --profile alf/profiles/rpc.lua 2>"$tmp/bounded" &
+bounded=$!
+trap 'kill $server $bounded; rm -rf "$tmp"' EXIT
+grep -qm1 listening <(tail -n +1 -f --pid=$bounded "$tmp/bounded" 2>/dev/null)
+small=$(sed -n 's/^rpc: listening on //p' "$tmp/bounded")
+calls "by a profile" 0 '' put "$small" a 'a value'
+calls "by the same" 0 '^a value$' get "$small" a --profile alf/profiles/rpc.lua
+checks=$((checks + 1))
+got=0
+"$rpc" put "$small" b <"$tmp/mebibyte" 2>"$tmp/said" || got=$?
+[ "$got" = 1 ] || { failures=$((failures + 1)) && echo "more than its profile lets come: status $got"; }
+calls "nothing of it" 4 'b: there is none' get "$small" b
+# refused PATTERN TEXT
+refused() {
+	echo "$2" >"$tmp/p.lua"
+	calls "$2" 2 "^rpc: .*/p.lua$1" null "$at" --profile "$tmp/p.lua"
+	calls "$2" 2 "^rpc: .*/p.lua$1" serve --listen 127.0.0.1:0 --profile "$tmp/p.lua"
+}
+refused ':2: acks is 1, expected' $'return profile {\n\tacks = 1 }'
+refused ': framer: expected "record", on which rpc relies' 'return profile { framer = "mpa", chain = "copy" }'
+refused ': chain: expected copy_sum' 'return profile { chain = "xdr_copy_sum" }'
+refused ': recovery: expected "keep"' 'return profile { recovery = "tolerate" }'
+refused ': limits.adu: expected 1049887 bytes or less' 'return profile { limits = { adu = 2 * MiB, credit = 4 * MiB } }'
 echo "100%: Checks: $checks, Failures: $failures, Errors: 0"
 [ $failures = 0 ]

@@ -24,10 +24,45 @@ expect() {
 expect 0 'Verbs:' "$tcpu" --help
 expect 2 'verb is missing' "$tcpu"
 expect 2 "no verb 'fuse'" "$tcpu" fuse
-for verb in gen xdr isa explain bench calibrate never-slower leaks mca baseline conformance status memory; do
+for verb in gen xdr profile isa explain bench calibrate never-slower leaks mca baseline conformance status memory; do
 	expect 0 'Example: tcpu' "$tcpu" "$verb" --help
 	expect 2 'unrecognized' "$tcpu" "$verb" --nonsense
 done
+
+# profile: what each comes to, and what is wrong.
+expect 0 '^  framer +mpa$' "$tcpu" profile alf/profiles/bulk.lua
+expect 0 '^  markers +none in what the peer sends$' "$tcpu" profile alf/profiles/bulk.lua
+expect 0 '^  crc +both ways$' "$tcpu" profile alf/profiles/bulk.lua
+expect 0 '^  chain +copy_sum: copy inet_checksum$' "$tcpu" profile alf/profiles/bulk.lua
+expect 0 '^  with markers +marker_crc32c_copy_sum: ' "$tcpu" profile alf/profiles/bulk.lua
+expect 0 '^  credit +256M$' "$tcpu" profile alf/profiles/bulk.lua
+expect 0 '^  recovery +tolerate$' "$tcpu" profile alf/profiles/frames.lua
+expect 0 '^  deadline_ms +200$' "$tcpu" profile alf/profiles/frames.lua
+expect 0 '^  framer +record$' "$tcpu" profile alf/profiles/rpc.lua
+expect 0 '^  credit +2097664$' "$tcpu" profile alf/profiles/rpc.lua # of its own accord
+expect 1 '' grep -E 'markers|crc|CRC|rekey' <("$tcpu" profile alf/profiles/rpc.lua)
+expect 0 '^  rekey +1048576$' "$tcpu" profile alf/profiles/sealed.lua
+expect 0 'authenticates: the program has the key' "$tcpu" profile alf/profiles/sealed.lua
+expect 0 '^4$' grep -c '"stages": ' <("$tcpu" profile --json alf/profiles/{tiles,rpc}.lua)
+expect 0 '^2$' grep -cE '^  "file": "alf/profiles/(tiles|rpc).lua",$' \
+	<("$tcpu" profile --json alf/profiles/{tiles,rpc}.lua)
+echo 'return profile {}' >"$tmp/empty.lua"
+for line in '"acks": "delayed",' '"authenticates": false,' '"congestion": null,' '"crc": false,' '"framer": "mpa",' \
+	'"adu": 16777216,' '"credit": 33554944,' '"quantum": 16384' '"deadline_ms": null,' '"markers": false,' \
+	'"order": "any",' '"recovery": "keep",' '"schedule": "fused"'; do
+	expect 0 "^ +$line\$" "$tcpu" profile --json "$tmp/empty.lua"
+done
+printf 'return profile {\n\tacks = "slow",\n}\n' >"$tmp/wrong.lua"
+expect 1 '^tcpu profile: .*/wrong.lua:2: acks is "slow", expected "delayed" or "quick"' "$tcpu" profile "$tmp/wrong.lua"
+expect 1 '^  framer +record$' "$tcpu" profile "$tmp/wrong.lua" alf/profiles/rpc.lua # the others all the same
+expect 1 '"framer": "record"' "$tcpu" profile --json "$tmp/wrong.lua" alf/profiles/rpc.lua
+expect 1 'nothing.lua: No such file or directory, expected a profile' "$tcpu" profile "$tmp/nothing.lua"
+expect 1 'set TCPU_SHARE to the folder' env TCPU_SHARE="$tmp/nowhere" "$tcpu" profile "$tmp/empty.lua"
+cp "$tmp/empty.lua" "$tmp/$(printf 'no\377.lua')"
+expect 1 'name that JSON cannot have' "$tcpu" profile --json "$tmp/$(printf 'no\377.lua')"
+expect 0 '^  framer +mpa' "$tcpu" profile "$tmp/$(printf 'no\377.lua')"
+expect 2 'which profiles' "$tcpu" profile
+expect 1 'output: No space' sh -c "'$tcpu' profile '$tmp/empty.lua' >/dev/full"
 
 # conformance: the table, parts of it, and what is wrong with it.
 expect 0 'of [0-9]{3} rules' "$tcpu" conformance

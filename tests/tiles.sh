@@ -4,7 +4,8 @@
 # what is served by HTTP when all goes well and when others do not do what they should.
 set -u
 cd "$(dirname "$0")/.." || exit 1
-bin=$PWD/${B:-build/gcc}/bin
+root=$PWD
+bin=$root/${B:-build/gcc}/bin
 tmp=$(mktemp -d)
 started=''
 cleanup() {
@@ -62,6 +63,7 @@ receive() {
 	background recv recv --listen 127.0.0.1:0 "$@"
 	await recv 'listening on .*:([0-9]+)' && port=$heard
 }
+profiles=$root/alf/profiles
 last_frame() { find "$1" -name 'frame-*ms.ppm' | sort | tail -n 1; }
 image() { # width, height: of noise, which nobody takes for another one
 	printf 'P6\n%s %s\n255\n' "$1" "$2"
@@ -82,6 +84,25 @@ for size in '1 1' '301 200' '31 700'; do
 		check "$size $how: no part is left" [ "$(find frames -name '.*' -type f | wc -l)" = 0 ]
 	done
 done
+
+# By a profile, and by two that do not agree.
+echo 'return profile { order = "begun", chain = "xdr_copy", markers = false, schedule = "layered" }' >p.lua
+for of in "$profiles/tiles.lua" p.lua; do
+	rm -rf frames
+	receive --profile "$of" --frames frames
+	tiles 0 'sent .* tiles' send --profile "$of" image.ppm "127.0.0.1:$port"
+	finish 0
+	check "$of: the last frame is the image" cmp image.ppm "$(last_frame frames)"
+done
+check "the profile's order" grep -q 'pixels, in order: .* of which 0 overtook' recv
+receive
+tiles 1 "the other end's chain is not xdr_copy, as it is here" send --profile p.lua image.ppm "127.0.0.1:$port"
+finish 1
+check "its chain is another" grep -q "the other end's chain is not copy, as it is here" recv
+receive --profile "$profiles/tiles.lua" --ordered
+tiles 0 'sent .* tiles' send image.ppm "127.0.0.1:$port"
+finish 0
+check "the command line's order" grep -q 'pixels, in order: ' recv
 
 # ---- over a road that loses ----
 # halves FRAME: whether both are image.ppm.
@@ -129,6 +150,22 @@ tiles 2 'Usage:' recv more
 tiles 2 'expected 32, 64, 128 or 256' demo --edge 48
 tiles 2 'expected a number from 0 to 50' demo --loss nan
 tiles 2 'expected a whole number' demo --seed 1.5
+tiles 2 'expected a whole number from 1 to 86400' recv --timeout 0
+grep -qs tcpk /proc/net/protocols || tiles 1 'this host has no TCPK .*leave out --tcpk' recv --tcpk
+# profile SAYS TEXT: at both ends that is refused.
+profile() {
+	echo "$2" >p.lua
+	tiles 2 "^tiles send: $1" send --profile p.lua image.ppm 127.0.0.1
+	tiles 2 "^tiles recv: $1" recv --profile p.lua
+}
+profile 'p.lua:2: crc is 1, expected' $'return profile {\n\tcrc = 1 }'
+profile 'p.lua: framer: expected "mpa"' 'return profile { framer = "plain", chain = "copy_sum" }'
+profile 'p.lua: chain: expected one that does not authenticate' 'return profile { chain = "aes256_gcm_copy" }'
+profile 'p.lua: recovery: expected "keep", on which tiles relies' 'return profile { recovery = "tolerate" }'
+profile 'p.lua: limits.deadline_ms: expected 0' 'return profile { limits = { deadline_ms = 200 } }'
+echo 'return profile { limits = { adu = 196607 } }' >p.lua
+tiles 2 'p.lua: limits.adu: expected 196608 bytes or more' recv --profile p.lua
+tiles 2 'No such file' send --profile absent image.ppm 127.0.0.1
 tiles 4 'No such file' send absent 127.0.0.1
 echo text >text
 tiles 4 'neither PNG' send text 127.0.0.1
@@ -140,7 +177,7 @@ receive
 tiles 1 'in use' recv --listen "127.0.0.1:$port"
 kill "$started"
 finish 130
-tiles 3 'does .tiles recv. run there' send --timeout 3 image.ppm "127.0.0.1:$port"
+tiles 3 '127.0.0.1:[0-9]+: .*is .tiles recv. running there' send --timeout 3 image.ppm "127.0.0.1:$port"
 
 # Another program's end.
 receive

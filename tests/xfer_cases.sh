@@ -79,7 +79,7 @@ case_json() {
 	statuses 0 0
 	for f in send.out recv.out; do
 		says $f '^\{"role": .*"bytes": 1000000, "seconds": [0-9.]+, .*"retransmits": [0-9]+\}$'
-		says $f '"resumed_bytes": 0, "files": 1, "adus": 4, '
+		says $f '"resumed_bytes": 0, "files": 1, "adus": 4, "chain": "copy", "schedule": "fused", '
 	done
 	check "no bar where there is no terminal" [ "$(tr -d '\n' <recv.err | tr -dc '\r\033' | wc -c)" = 0 ]
 }
@@ -122,6 +122,68 @@ case_usage() {
 		says send.out 'Exit status:'
 		says send.out "$verb .*\[OPTION\.\.\.\]"
 	done
+}
+
+# What a profile says of the connection counts, unless the command line says something else.
+case_profile() {
+	head -c 300001 /dev/urandom >file
+	head -c 32 /dev/urandom >key
+	receive --once --profile "$profiles/bulk.lua" out/copy &&
+		transmit --profile "$profiles/bulk.lua" file "127.0.0.1:$port" && finished
+	statuses 0 0
+	check "bulk" cmp file out/copy
+	receive --once --key key --profile "$profiles/sealed.lua" out/copy &&
+		transmit --key key --profile "$profiles/sealed.lua" file "127.0.0.1:$port" && finished
+	statuses 0 0
+	check "sealed" cmp file out/copy
+	echo 'return profile { schedule = "layered", chain = "xdr_copy", markers = false }' >p.lua
+	receive --once --json --profile p.lua out/copy && transmit --json --profile p.lua file "127.0.0.1:$port" && finished
+	statuses 0 0
+	check "layered words" cmp file out/copy
+	says send.out '"chain": "xdr_copy", "schedule": "layered"'
+	says recv.out '"chain": "xdr_copy", "schedule": "layered"'
+	receive --once --json --profile p.lua --chain copy --schedule tiled out/copy &&
+		transmit --json file "127.0.0.1:$port" && finished
+	statuses 0 0
+	says recv.out '"chain": "copy", "schedule": "tiled"'
+	receive --once out/copy && transmit --profile p.lua file "127.0.0.1:$port" && finished
+	statuses 1 1
+	says send.err "the other end's chain is copy, here it is xdr_copy"
+}
+
+# refused SAYS TEXT [OPTION...]: a profile of that text, at both ends.
+refused() {
+	local pattern=$1 verb
+	echo "$2" >p.lua
+	shift 2
+	for verb in "send file 127.0.0.1:9" "recv --listen 127.0.0.1:0 out/copy"; do
+		# shellcheck disable=SC2086 # words
+		timeout -k 5 20 "$xfer" $verb --profile p.lua "$@" 2>send.err
+		check "$verb: status $?" [ $? = 2 ]
+		says send.err "^xfer ${verb%% *}: $pattern"
+	done
+}
+
+case_profile_refused() {
+	echo x >file
+	head -c 32 /dev/urandom >key
+	refused 'p.lua:2: acks is "slow", expected' $'return profile {\n\tacks = "slow" }'
+	refused 'p.lua: framer: expected "mpa", on which xfer relies' 'return profile { framer = "record" }'
+	refused 'p.lua: order: expected "begun"' 'return profile { order = "any" }'
+	refused 'p.lua: recovery: expected "keep"' 'return profile { recovery = "recompute" }'
+	refused 'p.lua: limits.deadline_ms: expected 0' 'return profile { limits = { deadline_ms = 1 } }'
+	refused 'p.lua: limits.adu: expected 24576 bytes or more' 'return profile { limits = { adu = 24575 } }'
+	refused 'p.lua: limits.credit: expected 3178496 bytes or more' 'return profile { limits = { credit = 3178495 } }'
+	refused 'chain aes256_gcm_copy enciphers: it needs a --key' 'return profile { chain = "aes256_gcm_copy" }'
+	refused 'chain copy does not encipher: leave out --key' 'return profile { chain = "copy" }' --key key
+	rm p.lua
+	transmit --profile p.lua file 127.0.0.1:9
+	check "no profile" [ "$sent" = 2 ]
+	says send.err 'p.lua: No such file'
+	echo 'return profile {}' >p.lua
+	TCPU_SHARE=nowhere transmit --profile p.lua file 127.0.0.1:9
+	check "nothing to read it with" [ "$sent" = 1 ]
+	says send.err 'set TCPU_SHARE to the folder'
 }
 
 case_tcpk() {

@@ -13,6 +13,7 @@ static const struct verb {
 } verbs[] = {
 	{ "gen", "write the loops of chains as C", verb_gen },
 	{ "xdr", "write C that encodes and decodes the types of an XDR file", verb_xdr },
+	{ "profile", "what profiles of connections come to", verb_profile },
 	{ "isa", "the instruction sets: which this CPU has, and which one loops take", verb_isa },
 	{ "explain", "what a chain becomes, and why; its graph, code, loads and stores, times", verb_explain },
 	{ "bench", "measure chains: ns per byte and per call, layered, tiled, fused", verb_bench },

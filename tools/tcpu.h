@@ -23,6 +23,7 @@ int verb_conformance(int argc, char **argv);
 int verb_status(int argc, char **argv);
 int verb_memory(int argc, char **argv);
 int verb_xdr(int argc, char **argv);
+int verb_profile(int argc, char **argv);
 
 /* "64", "8K", "1M", "2G" -> bytes, powers of 1024. 0 when it is no such number. */
 uint64_t size_parse(const char *text);

@@ -1,8 +1,6 @@
 /* Calls: one message out, its reply in. */
 #include "adu-examples/rpc/rpc.h"
 
-#include "alf/alf.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,8 +91,8 @@ static enum status undecodable(int e)
 static enum status judge(store_status s, const char *key)
 {
 	if (s == STORE_ABSENT)
-		return complain(NO_KEY, "%s: there is none", key);
-	return s == STORE_FULL ? complain(FULL, "%s: the server takes no more", key) : OK;
+		return complain(UNREADABLE, "%s: there is none", key);
+	return s == STORE_FULL ? complain(UNWRITABLE, "%s: the server takes no more", key) : OK;
 }
 
 static enum status take_status(struct ilp_xdr_in *in, const char *key)
@@ -120,7 +118,7 @@ static enum status take_found(struct ilp_xdr_in *in, const char *key)
 		return undecodable(e);
 	s = judge(f.status, key);
 	if (s == OK)
-		s = written(fwrite(f.u.value.val, 1, f.u.value.len, stdout) == f.u.value.len);
+		s = written(!f.u.value.len || fwrite(f.u.value.val, f.u.value.len, 1, stdout) == 1);
 	store_found_free(&f);
 	return s;
 }
@@ -183,14 +181,9 @@ static enum status call_over(struct alf *alf, const struct options *o, const sto
 
 static enum status connected(int fd, const struct options *o, const store_entry *entry)
 {
-	const struct alf_profile profile = { .framer = &alf_record, .adu_max = MESSAGE_MAX, .initiator = true };
+	struct alf *alf = alf_open(fd, &o->profile);
 	enum status s;
-	struct alf *alf;
 
-	road_patience(fd, o->timeout_s);
-	if (connect_tcpu(fd, &o->address, sizeof o->address))
-		return complain(ABSENT, "nobody answers there: %s", strerror(errno));
-	alf = alf_open(fd, &profile);
 	if (!alf)
 		return complain(FAILED, "%s", strerror(errno));
 	s = call_over(alf, o, entry);
@@ -220,9 +213,9 @@ enum status call(const struct options *o)
 		entry.key = (store_key){ (uint32_t)strlen(o->key), (char *)o->key };
 	if (!strcmp(o->verb, "put"))
 		entry.value.len = (uint32_t)read_value(o, value, sizeof value);
-	fd = road_socket(o);
-	if (fd < 0)
-		return FAILED;
+	s = road_connect(&o->road, "`rpc serve`", &fd);
+	if (s != OK)
+		return s;
 	s = connected(fd, o, &entry);
 	close_tcpu(fd);
 	return s;

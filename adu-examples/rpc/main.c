@@ -2,15 +2,9 @@
 #include "adu-examples/rpc/rpc.h"
 
 #include <argp.h>
-#include <arpa/inet.h>
-#include <netdb.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define ADDRESS "127.0.0.1:2650"
+#define PORT "2650"
 
 static const char doc[] =
 	"Values by their keys, kept by a server of ONC RPC over a TCP in user space: any client of RPC can call it, and "
@@ -23,78 +17,27 @@ static const char doc[] =
 	"  list ADDR           the keys, a line each\n"
 	"  null ADDR           is it there?\n\n"
 	"Examples:\n"
-	"  rpc serve --listen 127.0.0.1:2650 &\n"
-	"  rpc put 127.0.0.1:2650 answer 42\n\n"
+	"  rpc serve &\n"
+	"  rpc put 127.0.0.1 answer 42\n\n"
+	"  rpc serve --profile alf/profiles/rpc.lua &\n\n"
 	"  rpc serve --ip 10.9.0.2 --host 10.9.0.1 --listen 10.9.0.2:2650 &\n"
 	"  rpcinfo -a 10.9.0.2.10.90 -T tcp 536880720 1\n\n"
 	"Exit status:\n"
 	"  0  done\n"
 	"  1  the connection or the call failed\n"
-	"  2  wrong usage\n"
+	"  2  wrong usage, or a profile that is wrong, or asks for what rpc cannot do\n"
 	"  3  nobody answers at ADDR\n"
 	"  4  there is no such KEY\n"
 	"  5  the server takes no more\n";
 
-enum { LISTEN = 256, TCPK, IP, HOST, TIMEOUT, PROGRAM, VERS };
+enum { LISTEN = 256, PROGRAM, VERS };
 
 static const struct argp_option known[] = {
-	{ "listen", LISTEN, "ADDR:PORT", 0, "where to serve (" ADDRESS "); port 0 takes any, and says which", 0 },
-	{ "tcpk", TCPK, NULL, 0, "real TCP packets by TCPK, instead of UDP datagrams below", 0 },
-	{ "ip", IP, "IP", 0, "or over a TUN device, with this address (root)", 0 },
-	{ "host", HOST, "IP", 0, "and this one at the kernel's end; without it, that is somebody else's to set", 0 },
-	{ "timeout", TIMEOUT, "SECONDS", 0, "patience with who is silent (60)", 0 },
+	{ "listen", LISTEN, "ADDR:PORT", 0, "where to serve (127.0.0.1:" PORT "); port 0 takes any, and says which", 0 },
 	{ "program", PROGRAM, "NUMBER", 0, "to call (536880720)", 0 },
 	{ "vers", VERS, "NUMBER", 0, "of the program, to call (1)", 0 },
 	{ 0 },
 };
-
-enum status complain(enum status s, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	fputs("rpc: ", stderr);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
-	va_end(args);
-	return s;
-}
-
-static void address(struct argp_state *state, const char *text, struct sockaddr_in *out)
-{
-	struct addrinfo hints = { .ai_family = AF_INET, .ai_socktype = SOCK_STREAM }, *found;
-	char *host = strdup(text), *colon = host ? strrchr(host, ':') : NULL;
-	int r;
-
-	if (!colon) {
-		free(host);
-		argp_error(state, "%s: expected ADDR:PORT", text);
-		return;
-	}
-	*colon = 0;
-	r = getaddrinfo(host, colon + 1, &hints, &found);
-	if (r)
-		argp_error(state, "%s: %s; expected ADDR:PORT", text, gai_strerror(r));
-	memcpy(out, found->ai_addr, sizeof *out);
-	freeaddrinfo(found);
-	free(host);
-}
-
-static uint32_t number(struct argp_state *state, const char *text, uint32_t high)
-{
-	char *end;
-	unsigned long n = strtoul(text, &end, 0);
-
-	if (end == text || *end || n > high)
-		argp_error(state, "%s: expected a number up to %u", text, high);
-	return (uint32_t)n;
-}
-
-static void ip(struct argp_state *state, const char *text, struct in_addr *out)
-{
-	if (!inet_aton(text, out))
-		argp_error(state, "%s: expected an address", text);
-}
 
 /* How many words a verb takes: ADDR, KEY, VALUE. 0: it is none. */
 static unsigned words(const char *verb, unsigned *least)
@@ -122,11 +65,23 @@ static void word(struct argp_state *state, const char *arg, struct options *o)
 	if (state->arg_num >= words(o->verb, &least))
 		argp_usage(state);
 	if (state->arg_num == 1)
-		address(state, arg, &o->address);
+		command_address(state, arg, PORT, &o->road.address);
 	else if (state->arg_num == 2)
 		o->key = arg;
 	else if (state->arg_num == 3)
 		o->value = arg;
+}
+
+static error_t settle(struct argp_state *state, struct options *o)
+{
+	/* Messages are in XDR already, and nobody else would turn their words around. */
+	const struct profile_needs needs = { .framer = &alf_record, .framer_name = "\"record\"", .chain = "copy_sum",
+		.adu_most = MESSAGE_MAX };
+
+	o->profile = (struct alf_profile){ .framer = &alf_record, .adu_max = MESSAGE_MAX,
+		.credit = MESSAGE_MAX + ADU_COST, .initiator = strcmp(o->verb, "serve") != 0 };
+	profile_read(state, o->road.profile, &o->profile, &needs);
+	return 0;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -135,26 +90,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	unsigned least = 1;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &o->road;
+		return 0;
 	case LISTEN:
-		address(state, arg, &o->address);
-		return 0;
-	case TCPK:
-		o->tcpk = true;
-		return 0;
-	case IP:
-		ip(state, arg, &o->ip);
-		return 0;
-	case HOST:
-		ip(state, arg, &o->host_ip);
-		return 0;
-	case TIMEOUT:
-		o->timeout_s = number(state, arg, 86400);
+		command_address(state, arg, PORT, &o->road.address);
 		return 0;
 	case PROGRAM:
-		o->prog = number(state, arg, UINT32_MAX);
+		o->prog = command_number(state, arg, 0, UINT32_MAX);
 		return 0;
 	case VERS:
-		o->vers = number(state, arg, UINT32_MAX);
+		o->vers = command_number(state, arg, 0, UINT32_MAX);
 		return 0;
 	case ARGP_KEY_ARG:
 		word(state, arg, o);
@@ -163,6 +109,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (!o->verb || !words(o->verb, &least) || state->arg_num < least)
 			argp_usage(state);
 		return 0;
+	case ARGP_KEY_SUCCESS:
+		return settle(state, o);
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -170,9 +118,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 int main(int argc, char **argv)
 {
-	static const struct argp argp = { known, parse, "serve\nVERB ADDR:PORT [KEY [VALUE]]", doc, NULL, NULL, NULL };
-	struct options o = { .timeout_s = 60, .prog = STORE, .vers = STORE_1,
-		.address = { .sin_family = AF_INET, .sin_port = htons(2650), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) } };
+	static const struct argp_child children[] = { { &road_argp, 0, NULL, 0 }, { 0 } };
+	static const struct argp argp = { known, parse, "serve\nVERB ADDR[:PORT] [KEY [VALUE]]", doc, children, NULL, NULL };
+	struct options o = { .prog = STORE, .vers = STORE_1, .road = road_default(PORT) };
 
 	argp_err_exit_status = USAGE;
 	signal(SIGPIPE, SIG_IGN);

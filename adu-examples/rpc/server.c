@@ -2,13 +2,9 @@
  * holds up itself. Memory is bounded by the number of connections, and a silent one ends. */
 #include "adu-examples/rpc/rpc.h"
 
-#include "alf/alf.h"
-
-#include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,12 +24,15 @@ static void talk(struct alf *alf, uint8_t *in, uint8_t *out)
 	}
 }
 
+struct connection {
+	int fd;
+	const struct options *o;
+};
+
 static void *converse(void *arg)
 {
-	const struct alf_profile profile = { .framer = &alf_record, .adu_max = MESSAGE_MAX,
-		.credit = MESSAGE_MAX + ADU_COST };
-	int fd = *(int *)arg;
-	struct alf *alf = alf_open(fd, &profile);
+	const struct connection a = *(struct connection *)arg;
+	struct alf *alf = alf_open(a.fd, &a.o->profile);
 	uint8_t *in = malloc(MESSAGE_MAX), *out = malloc(MESSAGE_MAX);
 
 	free(arg);
@@ -42,20 +41,20 @@ static void *converse(void *arg)
 	free(in);
 	free(out);
 	alf_close(alf);
-	close_tcpu(fd);
+	close_tcpu(a.fd);
 	connections--;
 	return NULL;
 }
 
-static void welcome(int fd, uint32_t timeout_s)
+static void welcome(int fd, const struct options *o)
 {
 	const bool room = connections++ < CONNECTIONS_MAX;
-	int *arg = malloc(sizeof *arg);
+	struct connection *arg = malloc(sizeof *arg);
 	pthread_t thread;
 
-	road_patience(fd, timeout_s);
+	road_patience(&o->road, fd);
 	if (arg)
-		*arg = fd;
+		*arg = (struct connection){ fd, o };
 	if (arg && room && !pthread_create(&thread, NULL, converse, arg)) {
 		pthread_detach(thread);
 		return;
@@ -67,21 +66,15 @@ static void welcome(int fd, uint32_t timeout_s)
 
 enum status serve(const struct options *o)
 {
-	struct sockaddr_in at = o->address;
-	socklen_t len = sizeof at;
-	int listener = road_socket(o), fd;
+	int listener, fd;
+	enum status s = road_listen(&o->road, CONNECTIONS_MAX, &listener);
 
-	if (listener < 0)
-		return FAILED;
-	if (bind_tcpu(listener, &at, sizeof at) || listen_tcpu(listener, CONNECTIONS_MAX) ||
-		getsockname_tcpu(listener, &at, &len))
-		return complain(FAILED, "%s:%u: %s", inet_ntoa(at.sin_addr), ntohs(at.sin_port), strerror(errno));
-	printf("listening %s:%u\n", inet_ntoa(at.sin_addr), ntohs(at.sin_port));
-	fflush(stdout);
+	if (s != OK)
+		return s;
 	for (;;) {
 		fd = accept_tcpu(listener, NULL, NULL);
 		if (fd >= 0)
-			welcome(fd, o->timeout_s);
+			welcome(fd, o);
 		else if (errno != EINTR && errno != ECONNABORTED)
 			return complain(FAILED, "accept: %s", strerror(errno));
 	}

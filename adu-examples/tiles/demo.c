@@ -16,8 +16,8 @@
 #define PORT 2651
 #define QUEUE_MS 100 /* what waits at the road's narrow end */
 
-/* A road, and the stacks at its ends: the sender's, the receiver's. */
-struct road {
+/* One of the ways: a road, and the stacks at its ends: the sender's, the receiver's. */
+struct lane {
 	const struct options *o;
 	struct link_sim *sim;
 	struct tcpu_stack *stack[2];
@@ -31,7 +31,7 @@ struct demo {
 	const struct options *o;
 	struct picture picture;
 	struct view view[WAYS];
-	struct road road[WAYS];
+	struct lane lane[WAYS];
 	struct screen screen;
 };
 
@@ -43,7 +43,7 @@ static uint32_t address(int end)
 /* Whether a packet passes: by its direction and number alone (splitmix64 of them). */
 static bool passes(void *ctx, struct link_sim_packet *p)
 {
-	const struct options *o = ((struct road *)ctx)->o;
+	const struct options *o = ((struct lane *)ctx)->o;
 	uint64_t z = ((uint64_t)o->seed << 32) + p->number * 2 + (p->src.ip == address(1));
 
 	z *= 0x9e3779b97f4a7c15;
@@ -53,7 +53,7 @@ static bool passes(void *ctx, struct link_sim_packet *p)
 }
 
 /* The sender knocks, the receiver waits. */
-static int connect_ends(struct road *r)
+static int connect_ends(struct lane *r)
 {
 	const struct sockaddr_in there = { .sin_family = AF_INET, .sin_port = htons(PORT),
 		.sin_addr.s_addr = address(1) };
@@ -66,13 +66,13 @@ static int connect_ends(struct road *r)
 	return 0;
 }
 
-static int road_open(struct road *r, const struct options *o)
+static int lane_open(struct lane *r, const struct options *o)
 {
 	const double bps = o->rate_mbit * 1e6;
 	const struct link_sim_path path = { .delay_us = o->delay_ms * 1000ULL, .rate_bps = (uint64_t)bps,
 		.queue_bytes = (uint32_t)(bps / 8 * QUEUE_MS / 1000) };
 
-	*r = (struct road){ .o = o, .sim = link_sim_new(o->seed), .fd = { -1, -1 }, .listener = -1, .sent = BUSY,
+	*r = (struct lane){ .o = o, .sim = link_sim_new(o->seed), .fd = { -1, -1 }, .listener = -1, .sent = BUSY,
 		.received = BUSY };
 	if (!r->sim)
 		return -ENOMEM;
@@ -89,7 +89,7 @@ static int road_open(struct road *r, const struct options *o)
 	return connect_ends(r);
 }
 
-static void road_close(struct road *r)
+static void lane_close(struct lane *r)
 {
 	const int fds[3] = { r->fd[0], r->fd[1], r->listener };
 
@@ -108,27 +108,30 @@ static void road_close(struct road *r)
 /* Ends are opened when the connection is. */
 static enum status open_ends(struct demo *d, int way)
 {
-	struct road *r = &d->road[way];
+	struct lane *r = &d->lane[way];
 	struct pollfd out = { .fd = r->fd[0], .events = POLLOUT };
+	struct alf_profile receiving = receiver_profile;
 	enum status s = OK;
 
+	receiving.ordered = way == 1;
 	if (r->fd[1] < 0) {
 		r->fd[1] = accept_tcpu(r->listener, NULL, NULL);
 		if (r->fd[1] < 0)
 			return errno == EAGAIN ? OK : complain(FAILED, "accept: %s", strerror(errno));
 		fcntl_tcpu(r->fd[1], F_SETFL, O_NONBLOCK);
-		s = receiver_open(&r->receiver, r->fd[1], &d->view[way], way == 1);
+		s = receiver_open(&r->receiver, r->fd[1], &receiving, &d->view[way]);
 	}
 	if (s == OK && !r->sender.alf && poll_tcpu(&out, 1, 0) == 1)
 		s = out.revents & POLLERR ? complain(FAILED, "the road is too bad to connect over")
-					  : sender_open(&r->sender, r->fd[0], &d->picture, d->o->patience_ms);
+					  : sender_open(&r->sender, r->fd[0], &sender_profile, &d->picture,
+						d->o->patience_ms);
 	return s;
 }
 
 /* What has come is taken, what is due is done. When is the next turn? */
-static enum status road_turn(struct demo *d, int way, uint64_t *due_us)
+static enum status lane_turn(struct demo *d, int way, uint64_t *due_us)
 {
-	struct road *r = &d->road[way];
+	struct lane *r = &d->lane[way];
 	enum status s;
 
 	link_sim_clock(r->sim, now_tcpu());
@@ -180,7 +183,7 @@ static enum status run(struct demo *d)
 		uint64_t due_us = UINT64_MAX;
 		s = OK;
 		for (int way = 0; way < WAYS && (s == OK || s == BUSY); way++) {
-			enum status r = road_turn(d, way, &due_us);
+			enum status r = lane_turn(d, way, &due_us);
 			s = r == OK ? s : r;
 		}
 		shown = screen_turn(&d->screen, s != BUSY);
@@ -215,7 +218,7 @@ static void report(const struct demo *d)
 	for (int way = 0; way < WAYS; way++) {
 		const struct view *v = &d->view[way];
 		printf("%-12s%10u%12u%12u%14u", v->title, v->drawn, view_overtook(v),
-			d->road[way].sender.superseded, v->covered_ms);
+			d->lane[way].sender.superseded, v->covered_ms);
 		for (int i = 0; i < 4; i++)
 			printf("%10u", sharp_ms(v, percents[i]));
 		putchar('\n');
@@ -234,7 +237,7 @@ enum status demonstrate(const struct options *o)
 	if (s == OK)
 		s = wait_for_reader(&d);
 	for (int way = 0; way < WAYS && s == OK && !e; way++)
-		e = road_open(&d.road[way], o);
+		e = lane_open(&d.lane[way], o);
 	if (e)
 		s = complain(FAILED, "%s", strerror(-e));
 	if (s == OK)
@@ -244,8 +247,8 @@ enum status demonstrate(const struct options *o)
 		screen_stay(&d.screen);
 	}
 	for (int way = 0; way < WAYS; way++)
-		if (d.road[way].sim)
-			road_close(&d.road[way]);
+		if (d.lane[way].sim)
+			lane_close(&d.lane[way]);
 	screen_close(&d.screen);
 	for (int way = 0; way < WAYS; way++)
 		view_close(&d.view[way]);

@@ -1,14 +1,11 @@
 /* The two commands over UDP: a connection, the turns of its end, and the wait between them. */
 #include "adu-examples/tiles/tiles.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
-
-#define PARTING_S 2 /* how long one tries to part in peace */
 
 enum status load_picture(const struct options *o, struct picture *p)
 {
@@ -25,23 +22,13 @@ enum status load_picture(const struct options *o, struct picture *p)
 	return e ? complain(FAILED, "%s", strerror(-e)) : OK;
 }
 
-static enum status fail(const struct sockaddr_in *at, enum status s, const char *what)
-{
-	char name[INET_ADDRSTRLEN];
-
-	if (interrupted)
-		return INTERRUPTED;
-	inet_ntop(AF_INET, &at->sin_addr, name, sizeof name);
-	return complain(s, "%s:%u: %s%s", name, ntohs(at->sin_port), strerror(errno), what);
-}
-
 /* Until something may have come, or something is due. */
 static enum status rest(const struct options *o, int fd, const struct alf *alf, const struct screen *screen, int due_ms)
 {
 	const int alf_ms = adu_timeout(alf), screen_ms = screen ? screen_timeout(screen) : -1;
 	struct pollfd fds[2] = { { .fd = fd, .events = (short)(POLLIN | (adu_pending(alf) ? POLLOUT : 0)) },
 		{ .fd = screen ? screen_fd(screen) : -1, .events = POLLIN } };
-	int ms = (int)o->timeout_s * 1000;
+	int ms = (int)o->road.timeout_s * 1000;
 
 	ms = due_ms >= 0 && due_ms < ms ? due_ms : ms;
 	ms = alf_ms >= 0 && alf_ms < ms ? alf_ms : ms;
@@ -62,9 +49,9 @@ static enum status live(struct patience *p, const struct options *o, int fd)
 	info_tcpu(fd, &info);
 	if (!p->since_us || info.segments_in != p->segments)
 		*p = (struct patience){ info.segments_in, now_us };
-	if (now_us - p->since_us < o->timeout_s * 1000000ULL)
+	if (now_us - p->since_us < o->road.timeout_s * 1000000ULL)
 		return BUSY;
-	return complain(FAILED, "the other end has been silent for %u s", o->timeout_s);
+	return complain(FAILED, "the other end has been silent for %u s", o->road.timeout_s);
 }
 
 /* good: what was said is waited for. */
@@ -79,23 +66,6 @@ static void part(int fd, bool good)
 
 /* ---- sending ---- */
 
-static enum status connect_to(const struct options *o, int *fd)
-{
-	struct timeval patience = { .tv_sec = o->timeout_s };
-
-	*fd = socket_tcpu(AF_INET, SOCK_STREAM, 0);
-	if (*fd < 0)
-		return complain(FAILED, "socket: %s", strerror(errno));
-	setsockopt_tcpu(*fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-	if (!connect_tcpu(*fd, &o->address, sizeof o->address)) {
-		fcntl_tcpu(*fd, F_SETFL, O_NONBLOCK);
-		return OK;
-	}
-	if (errno == EINPROGRESS)
-		errno = ETIMEDOUT;
-	return fail(&o->address, ABSENT, ": does `tiles recv` run there?");
-}
-
 enum status send_picture(const struct options *o)
 {
 	struct patience patience = { 0 };
@@ -105,9 +75,11 @@ enum status send_picture(const struct options *o)
 	int fd = -1;
 
 	if (s == OK)
-		s = connect_to(o, &fd);
-	if (s == OK)
-		s = sender_open(&x, fd, &p, o->patience_ms);
+		s = road_connect(&o->road, "`tiles recv`", &fd);
+	if (s == OK) {
+		fcntl_tcpu(fd, F_SETFL, O_NONBLOCK);
+		s = sender_open(&x, fd, &o->profile, &p, o->patience_ms);
+	}
 	if (s == OK)
 		for (s = BUSY; s == BUSY;) {
 			s = sender_turn(&x);
@@ -129,21 +101,11 @@ enum status send_picture(const struct options *o)
 
 static enum status accept_one(const struct options *o, const struct screen *screen, int *fd)
 {
-	struct sockaddr_in local = o->address;
-	socklen_t len = sizeof local;
-	char name[INET_ADDRSTRLEN];
-	int listener = socket_tcpu(AF_INET, SOCK_STREAM, 0);
+	int listener;
+	enum status s = road_listen(&o->road, 1, &listener);
 
-	if (listener < 0)
-		return complain(FAILED, "socket: %s", strerror(errno));
-	if (bind_tcpu(listener, &local, sizeof local) || listen_tcpu(listener, 1)) {
-		enum status s = fail(&local, FAILED, "");
-		close_tcpu(listener);
+	if (s != OK)
 		return s;
-	}
-	getsockname_tcpu(listener, &local, &len);
-	inet_ntop(AF_INET, &local.sin_addr, name, sizeof name);
-	complain(OK, "listening on %s:%u", name, ntohs(local.sin_port));
 	fcntl_tcpu(listener, F_SETFL, O_NONBLOCK);
 	while (!interrupted && (*fd = accept_tcpu(listener, NULL, NULL)) < 0 && (errno == EAGAIN || errno == EINTR)) {
 		struct pollfd fds[2] = { { .fd = listener, .events = POLLIN },
@@ -152,11 +114,9 @@ static enum status accept_one(const struct options *o, const struct screen *scre
 		if (screen->web)
 			web_turn(screen->web, false);
 	}
+	s = *fd >= 0 ? OK : interrupted ? INTERRUPTED : complain(FAILED, "accept: %s", strerror(errno));
 	close_tcpu(listener);
-	if (*fd < 0)
-		return fail(&local, FAILED, "");
-	fcntl_tcpu(*fd, F_SETFL, O_NONBLOCK);
-	return OK;
+	return s;
 }
 
 static enum status take_all(const struct options *o, struct receiver *x, struct screen *screen)
@@ -177,7 +137,7 @@ static enum status take_all(const struct options *o, struct receiver *x, struct 
 
 enum status receive_picture(const struct options *o)
 {
-	struct view v = { .title = o->ordered ? "in order" : "over holes" };
+	struct view v = { .title = o->profile.ordered ? "in order" : "over holes" };
 	struct receiver x = { 0 };
 	struct screen screen;
 	int fd = -1;
@@ -185,8 +145,10 @@ enum status receive_picture(const struct options *o)
 
 	if (s == OK)
 		s = accept_one(o, &screen, &fd);
-	if (s == OK)
-		s = receiver_open(&x, fd, &v, o->ordered);
+	if (s == OK) {
+		fcntl_tcpu(fd, F_SETFL, O_NONBLOCK);
+		s = receiver_open(&x, fd, &o->profile, &v);
+	}
 	if (s == OK)
 		s = take_all(o, &x, &screen);
 	receiver_close(&x);

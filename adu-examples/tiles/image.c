@@ -76,9 +76,9 @@ static enum status read_ppm(FILE *f, const char *name, struct image *i)
 	s = make(i, name, (uint32_t)width, (uint32_t)height);
 	for (size_t k = 0, n = (size_t)i->width * i->height * PIXEL; s == OK && k < n; k++) {
 		int c = getc(f), low = wide ? getc(f) : 0;
-		int32_t sample = wide ? c << 8 | low : c;
 		if (c == EOF || low == EOF)
 			return complain(UNREADABLE, "%s: it ends before its pixels do", name);
+		int32_t sample = wide ? c << 8 | low : c;
 		i->rgb[k] = (uint8_t)((sample < most ? sample * 255 + most / 2 : most * 255) / most);
 	}
 	return s;

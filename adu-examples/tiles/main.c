@@ -3,13 +3,9 @@
 
 #include <argp.h>
 #include <errno.h>
-#include <netdb.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-volatile sig_atomic_t interrupted;
 
 static const char doc[] =
 	"Sends an image as tiles at four resolutions, coarse ones first, each an application data unit, and draws them "
@@ -24,18 +20,20 @@ static const char doc[] =
 	"  tiles recv --http 8080 &\n"
 	"  tiles send photo.png 127.0.0.1\n"
 	"\n"
+	"  tiles send --profile alf/profiles/tiles.lua photo.png host.example\n"
+	"\n"
 	"Exit status:\n"
 	"  0  the picture is whole at the other end\n"
 	"  1  the transfer failed\n"
-	"  2  wrong usage\n"
+	"  2  wrong usage, or a profile that is wrong, or asks for what tiles cannot do\n"
 	"  3  nobody answers at HOST:PORT\n"
 	"  4  IMAGE cannot be read, or is too large\n"
 	"  5  frames cannot be written, or the page cannot be served there\n"
 	"  130  interrupted before the picture was whole\n";
 
-#define TILES_PORT "2651"
+#define PORT "2651"
 
-enum { LISTEN = 256, ORDERED, FRAMES, EVERY, HTTP, TIMEOUT, EDGE, PATIENCE, LOSS, DELAY, RATE, SEED };
+enum { LISTEN = 256, ORDERED, FRAMES, EVERY, HTTP, EDGE, PATIENCE, LOSS, DELAY, RATE, SEED };
 
 static const struct argp_option cutting[] = {
 	{ "edge", EDGE, "PIXELS", 0, "of a tile: 32 (the default), 64, 128 or 256", 0 },
@@ -49,52 +47,30 @@ static const struct argp_option showing[] = {
 	  "interrupted; port 0 takes any, and says which", 0 },
 	{ 0 },
 };
-static const struct argp_option connecting[] = {
-	{ "timeout", TIMEOUT, "SECONDS", 0, "give up when the peer is silent for so long (30)", 0 },
-	{ 0 },
-};
 static const struct argp_option receiving[] = {
-	{ "listen", LISTEN, "ADDR:PORT", 0, "where to wait (127.0.0.1:" TILES_PORT "); port 0 takes any, and says "
+	{ "listen", LISTEN, "ADDR:PORT", 0, "where to wait (127.0.0.1:" PORT "); port 0 takes any, and says "
 	  "which", 0 },
 	{ "ordered", ORDERED, NULL, 0, "draw tiles in the order in which they were sent", 0 },
 	{ 0 },
 };
-static const struct argp_option roading[] = {
+static const struct argp_option losing[] = {
 	{ "loss", LOSS, "PERCENT", 0, "of packets, both ways (1)", 0 },
 	{ "delay", DELAY, "MS", 0, "each way (100)", 0 },
 	{ "rate", RATE, "MBIT", 0, "millions of bits a second (8)", 0 },
-	{ "seed", SEED, "NUMBER", 0, "which packets are lost (4)", 0 },
+	{ "seed", SEED, "NUMBER", 0, "which packets are lost (3)", 0 },
 	{ 0 },
 };
 
-/* ADDR:PORT, ADDR, or :PORT; or, bare, PORT. */
-static void address(struct argp_state *state, const char *text, const char *port, struct sockaddr_in *out)
-{
-	struct addrinfo hints = { .ai_family = AF_INET, .ai_socktype = SOCK_STREAM }, *found;
-	char *host = strdup(text), *colon = strrchr(host, ':');
-	int r;
-
-	if (colon) {
-		*colon = 0;
-		port = colon + 1;
-	}
-	r = getaddrinfo(*host ? host : "127.0.0.1", port, &hints, &found);
-	if (r)
-		argp_error(state, "%s: %s; expected ADDR:PORT", text, gai_strerror(r));
-	memcpy(out, found->ai_addr, sizeof *out);
-	freeaddrinfo(found);
-	free(host);
-}
-
+/* ADDR:PORT, or PORT. */
 static void http_address(struct argp_state *state, const char *text, struct sockaddr_in *out)
 {
 	char with_colon[300];
 
 	snprintf(with_colon, sizeof with_colon, "%s%s", strchr(text, ':') ? "" : ":", text);
-	address(state, with_colon, "", out);
+	command_address(state, with_colon, "", out);
 }
 
-static double number(struct argp_state *state, const char *text, double low, double high)
+static double real(struct argp_state *state, const char *text, double low, double high)
 {
 	char *end;
 	double n = strtod(text, &end);
@@ -104,18 +80,9 @@ static double number(struct argp_state *state, const char *text, double low, dou
 	return n;
 }
 
-static uint32_t whole(struct argp_state *state, const char *text, uint32_t low, uint32_t high)
-{
-	double n = number(state, text, low, high);
-
-	if (n != (uint32_t)n)
-		argp_error(state, "%s: expected a whole number", text);
-	return (uint32_t)n;
-}
-
 static uint32_t edge(struct argp_state *state, const char *text)
 {
-	uint32_t n = whole(state, text, EDGE_MIN, EDGE_MAX);
+	uint32_t n = command_number(state, text, EDGE_MIN, EDGE_MAX);
 
 	if (n & (n - 1))
 		argp_error(state, "%s: expected 32, 64, 128 or 256", text);
@@ -127,40 +94,46 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	struct options *o = state->input;
 
 	switch (key) {
-	case LISTEN: address(state, arg, TILES_PORT, &o->address); return 0;
+	case LISTEN: command_address(state, arg, PORT, &o->road.address); return 0;
 	case ORDERED: o->ordered = true; return 0;
 	case FRAMES: o->frames = arg; return 0;
-	case EVERY: o->every_ms = whole(state, arg, 1, 3600000); return 0;
+	case EVERY: o->every_ms = command_number(state, arg, 1, 3600000); return 0;
 	case HTTP: o->serve = true; http_address(state, arg, &o->http); return 0;
-	case TIMEOUT: o->timeout_s = whole(state, arg, 1, 86400); return 0;
 	case EDGE: o->edge = edge(state, arg); return 0;
-	case PATIENCE: o->patience_ms = whole(state, arg, 0, 3600000); return 0;
-	case LOSS: o->loss = number(state, arg, 0, 50) / 100; return 0;
-	case DELAY: o->delay_ms = whole(state, arg, 0, 10000); return 0;
-	case RATE: o->rate_mbit = number(state, arg, 0.1, 1000); return 0;
-	case SEED: o->seed = whole(state, arg, 0, UINT32_MAX); return 0;
+	case PATIENCE: o->patience_ms = command_number(state, arg, 0, 3600000); return 0;
+	case LOSS: o->loss = real(state, arg, 0, 50) / 100; return 0;
+	case DELAY: o->delay_ms = command_number(state, arg, 0, 10000); return 0;
+	case RATE: o->rate_mbit = real(state, arg, 0.1, 1000); return 0;
+	case SEED: o->seed = command_number(state, arg, 0, UINT32_MAX); return 0;
 	default: return ARGP_ERR_UNKNOWN;
 	}
 }
 
-/* A verb's arguments, few to most of them: an image, an address. parts: of its options. */
-static error_t parse_arguments(int key, char *arg, struct argp_state *state, unsigned parts, unsigned few,
-	unsigned most)
+/* Of a verb's parts own ones of the command's, and behind them the road. */
+static error_t inputs(struct argp_state *state, unsigned own, bool road)
+{
+	struct options *o = state->input;
+
+	for (unsigned i = 0; i < own; i++)
+		state->child_inputs[i] = o;
+	if (road)
+		state->child_inputs[own] = &o->road;
+	return 0;
+}
+
+/* A verb's arguments, few to most of them: an image, an address. */
+static error_t parse_arguments(int key, char *arg, struct argp_state *state, unsigned few, unsigned most)
 {
 	struct options *o = state->input;
 
 	switch (key) {
-	case ARGP_KEY_INIT:
-		for (unsigned i = 0; i < parts; i++)
-			state->child_inputs[i] = o;
-		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num >= most)
 			argp_usage(state);
 		else if (state->arg_num == 0)
 			o->image = arg;
 		else
-			address(state, arg, TILES_PORT, &o->address);
+			command_address(state, arg, PORT, &o->road.address);
 		return 0;
 	case ARGP_KEY_END:
 		if (state->arg_num < few)
@@ -171,28 +144,45 @@ static error_t parse_arguments(int key, char *arg, struct argp_state *state, uns
 	}
 }
 
+/* What the command line and the file say of the connection. */
+static error_t settle(struct argp_state *state, const struct alf_profile *usual)
+{
+	struct options *o = state->input;
+	const struct profile_needs needs = { .framer = &alf_mpa, .framer_name = "\"mpa\"", .clear = true,
+		.adu_least = usual->adu_max };
+
+	o->profile = *usual;
+	profile_read(state, o->road.profile, &o->profile, &needs);
+	o->profile.ordered |= o->ordered;
+	return 0;
+}
+
 static error_t parse_send(int key, char *arg, struct argp_state *state)
 {
-	return parse_arguments(key, arg, state, 2, 2, 2);
+	if (key == ARGP_KEY_SUCCESS)
+		return settle(state, &sender_profile);
+	return key == ARGP_KEY_INIT ? inputs(state, 1, true) : parse_arguments(key, arg, state, 2, 2);
 }
 
 static error_t parse_recv(int key, char *arg, struct argp_state *state)
 {
-	return parse_arguments(key, arg, state, 3, 0, 0);
+	if (key == ARGP_KEY_SUCCESS)
+		return settle(state, &receiver_profile);
+	return key == ARGP_KEY_INIT ? inputs(state, 2, true) : parse_arguments(key, arg, state, 0, 0);
 }
 
 static error_t parse_demo(int key, char *arg, struct argp_state *state)
 {
-	return parse_arguments(key, arg, state, 3, 0, 1);
+	return key == ARGP_KEY_INIT ? inputs(state, 3, false) : parse_arguments(key, arg, state, 0, 1);
 }
 
 #define PARTS(options) { options, parse_option, NULL, NULL, NULL, NULL, NULL }
-static const struct argp cut = PARTS(cutting), show = PARTS(showing), reach = PARTS(connecting),
-	receive = PARTS(receiving), road = PARTS(roading);
-static const struct argp_child of_send[] = { { &cut, 0, NULL, 0 }, { &reach, 0, NULL, 0 }, { 0 } };
-static const struct argp_child of_recv[] = { { &receive, 0, NULL, 0 }, { &show, 0, NULL, 0 }, { &reach, 0, NULL, 0 },
-	{ 0 } };
-static const struct argp_child of_demo[] = { { &road, 0, NULL, 0 }, { &cut, 0, NULL, 0 }, { &show, 0, NULL, 0 },
+static const struct argp cut = PARTS(cutting), show = PARTS(showing), receive = PARTS(receiving),
+	lossy = PARTS(losing);
+static const struct argp_child of_send[] = { { &cut, 0, NULL, 0 }, { &road_argp, 0, NULL, 0 }, { 0 } };
+static const struct argp_child of_recv[] = { { &receive, 0, NULL, 0 }, { &show, 0, NULL, 0 },
+	{ &road_argp, 0, NULL, 0 }, { 0 } };
+static const struct argp_child of_demo[] = { { &lossy, 0, NULL, 0 }, { &cut, 0, NULL, 0 }, { &show, 0, NULL, 0 },
 	{ 0 } };
 static const struct argp argp_top = { NULL, NULL,
 	"send [OPTION...] IMAGE HOST[:PORT]\nrecv [OPTION...]\ndemo [OPTION...] [IMAGE]", doc, NULL, NULL, NULL };
@@ -208,18 +198,6 @@ static const struct verb {
 };
 #define VERBS (sizeof verbs / sizeof *verbs)
 
-enum status complain(enum status status, const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	fputs("tiles: ", stderr);
-	vfprintf(stderr, format, ap);
-	fputc('\n', stderr);
-	va_end(ap);
-	return status;
-}
-
 enum status broke(int error)
 {
 	if (error == EBADMSG)
@@ -227,28 +205,10 @@ enum status broke(int error)
 	return complain(FAILED, "the connection broke: %s", strerror(error));
 }
 
-static void on_signal(int signal)
-{
-	(void)signal;
-	interrupted = 1;
-}
-
-static void signals(void)
-{
-	/* The calls return; a second one kills. */
-	struct sigaction a = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
-
-	sigaction(SIGINT, &a, NULL);
-	sigaction(SIGTERM, &a, NULL);
-	sigaction(SIGHUP, &a, NULL);
-	signal(SIGPIPE, SIG_IGN);
-}
-
 int main(int argc, char **argv)
 {
-	struct options o = { .edge = 32, .patience_ms = 5000, .timeout_s = 30, .every_ms = 100, .loss = 0.01,
-		.delay_ms = 100, .rate_mbit = 8, .seed = 4, .address = { .sin_family = AF_INET, .sin_port = htons(2651),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) } };
+	struct options o = { .edge = 32, .patience_ms = 5000, .every_ms = 100, .loss = 0.01, .delay_ms = 100,
+		.rate_mbit = 8, .seed = 3, .road = road_default(PORT) };
 	char name[] = "tiles send"; /* as usage and errors name it */
 
 	argp_err_exit_status = USAGE;
@@ -257,7 +217,7 @@ int main(int argc, char **argv)
 			memcpy(strchr(name, ' ') + 1, verbs[i].name, 4);
 			argv[1] = name;
 			argp_parse(&verbs[i].argp, argc - 1, argv + 1, 0, NULL, &o);
-			signals();
+			command_signals();
 			return (int)verbs[i].run(&o);
 		}
 	argp_parse(&argp_top, argc, argv, 0, NULL, &o);

@@ -1,5 +1,6 @@
 /* A picture: its levels, from the finest to the coarsest, and the tiles that they are cut into. A tile's bytes lie
  * together, so that an ADU is one piece of memory at both ends. Names and sizes come from a peer. */
+#include "adu-examples/common/bytes.h"
 #include "adu-examples/tiles/tiles.h"
 
 #include <errno.h>
@@ -70,16 +71,12 @@ struct tile picture_nth(const struct picture *p, uint32_t number)
 void tile_name(const struct tile *t, uint8_t name[NAME_BYTES])
 {
 	name[0] = (uint8_t)t->level;
-	name[1] = (uint8_t)(t->column >> 8);
-	name[2] = (uint8_t)t->column;
-	name[3] = (uint8_t)(t->row >> 8);
-	name[4] = (uint8_t)t->row;
+	put16(put16(name + 1, (uint16_t)t->column), (uint16_t)t->row);
 }
 
 bool tile_named(const struct picture *p, const uint8_t *name, size_t len, struct tile *t)
 {
-	return len == NAME_BYTES &&
-		picture_tile(p, name[0], (uint32_t)name[1] << 8 | name[2], (uint32_t)name[3] << 8 | name[4], t);
+	return len == NAME_BYTES && picture_tile(p, name[0], get16(name + 1), get16(name + 3), t);
 }
 
 static uint8_t *pixel(const struct picture *p, uint32_t level, uint32_t x, uint32_t y)

@@ -2,7 +2,6 @@
  * when all of it is there. */
 #include "adu-examples/tiles/tiles.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <string.h>
 
@@ -25,14 +24,19 @@ static int place(void *ctx, const struct adu_where *where, struct iovec *to, int
 	return 1;
 }
 
-enum status receiver_open(struct receiver *x, int fd, struct view *v, bool ordered)
-{
-	const struct greeting mine = { MAGIC, htobe32(VERSION), 0, 0, 0 };
-	const struct alf_profile profile = { .markers = true, .crc = true, .ordered = ordered,
-		.adu_max = (uint64_t)EDGE_MAX * EDGE_MAX * PIXEL, .credit = CREDIT_BYTES, .private_data = &mine,
-		.private_len = sizeof mine, .hooks = { .place = place, .ctx = x } };
+const struct alf_profile receiver_profile = { .markers = true, .crc = true,
+	.adu_max = (uint64_t)EDGE_MAX * EDGE_MAX * PIXEL, .credit = CREDIT_BYTES };
 
+enum status receiver_open(struct receiver *x, int fd, const struct alf_profile *base, struct view *v)
+{
+	const struct greeting mine = greeting_make(base, NULL);
+	struct alf_profile profile = *base;
+
+	profile.private_data = &mine;
+	profile.private_len = sizeof mine;
+	profile.hooks = (struct alf_hooks){ .place = place, .ctx = x };
 	*x = (struct receiver){ .fd = fd, .view = v };
+	memcpy(x->chain, mine.chain, sizeof x->chain);
 	x->alf = alf_open(fd, &profile);
 	return x->alf ? OK : complain(FAILED, "%s", strerror(errno));
 }
@@ -50,25 +54,15 @@ static enum status nonsense(void)
 
 static enum status greeted(struct receiver *x)
 {
-	struct alf_peer said;
 	struct greeting g;
-	uint32_t width, height, edge;
 	int e;
 
-	if (!alf_peer(x->alf, &said) || said.private_len != sizeof g)
-		return nonsense();
-	memcpy(&g, said.private_data, sizeof g);
-	if (memcmp(g.magic, MAGIC, sizeof g.magic) != 0)
-		return nonsense();
-	if (be32toh(g.version) != VERSION)
-		return complain(FAILED, "the other end has another version of tiles");
-	width = be32toh(g.width);
-	height = be32toh(g.height);
-	edge = be32toh(g.edge);
-	e = view_open(x->view, width, height, edge);
+	if (greeting_read(x->alf, x->chain, &g) != OK)
+		return FAILED;
+	e = view_open(x->view, g.width, g.height, g.edge);
 	if (e == -EINVAL)
-		return complain(FAILED, "the other end's picture, %u by %u pixels in tiles of %u, is refused", width,
-			height, edge);
+		return complain(FAILED, "the other end's picture, %u by %u pixels in tiles of %u, is refused", g.width,
+			g.height, g.edge);
 	return e ? complain(FAILED, "%s", strerror(-e)) : BUSY;
 }
 

@@ -1,19 +1,22 @@
 /* The sender: levels, one after another, each tile an ADU; and what of a level went too late. */
 #include "adu-examples/tiles/tiles.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum status sender_open(struct sender *x, int fd, const struct picture *p, uint32_t patience_ms)
-{
-	const struct greeting mine = { MAGIC, htobe32(VERSION), htobe32(p->width), htobe32(p->height),
-		htobe32(p->edge) };
-	const struct alf_profile profile = { .initiator = true, .crc = true, .private_data = &mine,
-		.private_len = sizeof mine };
+const struct alf_profile sender_profile = { .initiator = true, .crc = true };
 
+enum status sender_open(struct sender *x, int fd, const struct alf_profile *base, const struct picture *p,
+	uint32_t patience_ms)
+{
+	const struct greeting mine = greeting_make(base, p);
+	struct alf_profile profile = *base;
+
+	profile.private_data = &mine;
+	profile.private_len = sizeof mine;
 	*x = (struct sender){ .fd = fd, .picture = p, .due = LEVELS, .patience_us = patience_ms * 1000ULL };
+	memcpy(x->chain, mine.chain, sizeof x->chain);
 	x->ids = calloc(p->tiles, sizeof *x->ids);
 	x->alf = x->ids ? alf_open(fd, &profile) : NULL;
 	return x->alf ? OK : complain(FAILED, "%s", strerror(errno));
@@ -70,16 +73,10 @@ static enum status offer(struct sender *x)
 
 static enum status greeted(struct sender *x)
 {
-	struct alf_peer said;
 	struct greeting g;
 
-	if (!alf_peer(x->alf, &said) || said.private_len != sizeof g)
-		return complain(FAILED, "the other end does not speak tiles");
-	memcpy(&g, said.private_data, sizeof g);
-	if (memcmp(g.magic, MAGIC, sizeof g.magic) != 0)
-		return complain(FAILED, "the other end does not speak tiles");
-	if (be32toh(g.version) != VERSION)
-		return complain(FAILED, "the other end has another version of tiles");
+	if (greeting_read(x->alf, x->chain, &g) != OK)
+		return FAILED;
 	x->opened = true;
 	return BUSY;
 }
@@ -107,6 +104,7 @@ static enum status hear(struct sender *x, const struct adu_event *e)
 	case ADU_CANCELLED:
 		return gone(x, e);
 	case ADU_COMPLETE:
+	case ADU_DELIVERED: /* where the profile has them in order */
 		return e->attr.type == DONE ? OK : complain(FAILED, "the other end does not speak tiles");
 	case ADU_ENDED:
 		return complain(FAILED, "the other end went away before it had the picture");

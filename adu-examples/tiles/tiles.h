@@ -20,20 +20,9 @@
 #ifndef TILES_H
 #define TILES_H
 
+#include "adu-examples/common/profile.h"
+#include "adu-examples/common/road.h"
 #include "alf/alf.h"
-
-#include <signal.h>
-
-enum status {
-	BUSY = -1,       /* of a turn: it goes on */
-	OK = 0,
-	FAILED = 1,      /* the connection, or what the other end does */
-	USAGE = 2,
-	ABSENT = 3,      /* nobody answers there */
-	UNREADABLE = 4,  /* the image */
-	UNWRITABLE = 5,  /* frames; a port for HTTP that is taken */
-	INTERRUPTED = 130,
-};
 
 #define LEVELS 4           /* each half as wide and high as the one below; 0 is the picture itself */
 #define SIDE_MAX 65535U    /* pixels */
@@ -48,16 +37,18 @@ enum adu_type { TILE = 1, DONE };
 /* What each end says of itself, in MPA's private data: on the wire as it stands, big-endian; the receiver has no
  * picture. */
 #define MAGIC "TCPUtile"
-#define VERSION 1
+#define VERSION 2
 struct greeting {
 	char magic[8];
 	uint32_t version, width, height, edge;
+	char chain[PROFILE_CHAIN_MAX]; /* ends with 0 */
 };
 
 struct options {
 	const char *image;           /* NULL: one is painted */
-	struct sockaddr_in address;  /* where to, or where to listen */
-	uint32_t edge, patience_ms, timeout_s;
+	struct road road;
+	struct alf_profile profile;  /* of an end that is alone */
+	uint32_t edge, patience_ms;
 	bool ordered;
 	const char *frames;          /* a directory; NULL: no frames */
 	uint32_t every_ms;
@@ -72,12 +63,7 @@ static inline uint32_t least(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
-/* Set by SIGINT, SIGTERM and SIGHUP; the calls of TCPU return then. */
-extern volatile sig_atomic_t interrupted;
-
-/* `tiles: ...` on stderr. Returns status. */
-__attribute__((format(printf, 2, 3))) enum status complain(enum status, const char *format, ...);
-/* The same of a connection's error. FAILED. */
+/* Complains of a connection's error. FAILED. */
 enum status broke(int error);
 
 /* ---- image.c ---- */
@@ -183,11 +169,19 @@ bool web_is_watched(const struct web *);
 void web_close(struct web *);
 extern const char web_page[];
 
+/* ---- greeting.c ---- */
+
+/* As it goes on the wire; without a picture, a receiver's. */
+struct greeting greeting_make(const struct alf_profile *, const struct picture *);
+/* The other end's, its numbers as this machine has them. Complains, also if it goes through another chain. */
+enum status greeting_read(const struct alf *, const char *chain, struct greeting *);
+
 /* ---- send.c, recv.c: the two ends, turn by turn, over descriptors that do not block ---- */
 
 struct sender {
 	struct alf *alf;
 	int fd;
+	char chain[PROFILE_CHAIN_MAX];
 	const struct picture *picture;
 	int64_t *ids;         /* of each tile: its ADU while that is queued, else 0 */
 	uint32_t queued;      /* how many are */
@@ -196,8 +190,11 @@ struct sender {
 	uint32_t sent, superseded;
 	bool opened;
 };
+/* What is usual. */
+extern const struct alf_profile sender_profile;
 /* The descriptor stays the caller's. Complains, as the turns do. */
-enum status sender_open(struct sender *, int fd, const struct picture *, uint32_t patience_ms);
+enum status sender_open(struct sender *, int fd, const struct alf_profile *, const struct picture *,
+	uint32_t patience_ms);
 enum status sender_turn(struct sender *);
 /* Milliseconds until the next; -1: when something comes. */
 int sender_timeout(const struct sender *);
@@ -206,10 +203,12 @@ void sender_close(struct sender *);
 struct receiver {
 	struct alf *alf;
 	int fd;
+	char chain[PROFILE_CHAIN_MAX];
 	struct view *view;
 	bool done;
 };
-enum status receiver_open(struct receiver *, int fd, struct view *, bool ordered);
+extern const struct alf_profile receiver_profile;
+enum status receiver_open(struct receiver *, int fd, const struct alf_profile *, struct view *);
 enum status receiver_turn(struct receiver *);
 void receiver_close(struct receiver *);
 

@@ -2,13 +2,9 @@
 #include "adu-examples/xfer/xfer.h"
 
 #include <argp.h>
-#include <arpa/inet.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-volatile sig_atomic_t interrupted;
 
 static const char doc[] =
 	"Sends a file or a tree from one process to another, as application data units over a TCP in user space, "
@@ -24,17 +20,21 @@ static const char doc[] =
 	"  xfer recv --listen 0.0.0.0:2650 --key key incoming/\n"
 	"  xfer send --key key image.iso host.example:2650\n"
 	"\n"
+	"  xfer send --profile alf/profiles/bulk.lua image.iso host.example\n"
+	"\n"
 	"Exit status:\n"
 	"  0  all files are whole at the other end\n"
 	"  1  the transfer failed\n"
-	"  2  wrong usage\n"
+	"  2  wrong usage, or a profile that is wrong, or asks for what xfer cannot do\n"
 	"  3  nobody answers at HOST:PORT\n"
 	"  4  FILE, something in the tree, or the key's file cannot be read or sent, or changed meanwhile\n"
 	"  5  OUT cannot be written: disk full, no permission\n"
 	"  6  the keys of the two ends differ\n"
 	"  130  interrupted\n";
 
-enum { LISTEN = 256, KEY, CHAIN, SCHEDULE, ONCE, JSON, ADU, TIMEOUT, TCPK };
+#define PORT "2650"
+
+enum { LISTEN = 256, KEY, CHAIN, SCHEDULE, ONCE, JSON, ADU };
 
 static const struct argp_option both[] = {
 	{ "key", KEY, "FILE", 0, "encipher with this key: 32 bytes, or 64 hexadecimal digits", 0 },
@@ -42,8 +42,6 @@ static const struct argp_option both[] = {
 	  CHAIN_CLEAR ", or with a key " CHAIN_KEYED ")", 0 },
 	{ "schedule", SCHEDULE, "HOW", 0, "fused (the default), layered, tiled or streaming, at this end", 0 },
 	{ "json", JSON, NULL, 0, "say how it went as JSON on standard output", 0 },
-	{ "timeout", TIMEOUT, "SECONDS", 0, "give up when the peer is silent for so long (30)", 0 },
-	{ "tcpk", TCPK, NULL, 0, "real TCP packets by TCPK, instead of UDP datagrams below", 0 },
 	{ 0 },
 };
 
@@ -53,44 +51,16 @@ static const struct argp_option sending[] = {
 };
 
 static const struct argp_option receiving[] = {
-	{ "listen", LISTEN, "ADDR:PORT", 0, "where to wait (127.0.0.1:2650); port 0 takes any, and says which", 0 },
+	{ "listen", LISTEN, "ADDR:PORT", 0, "where to wait (127.0.0.1:" PORT "); port 0 takes any, and says which", 0 },
 	{ "once", ONCE, NULL, 0, "end after one transfer, with its status", 0 },
 	{ 0 },
 };
 
-#define PORT "2650"
-
-/* ADDR:PORT, ADDR, or :PORT. */
-static void address(struct argp_state *state, const char *text, struct sockaddr_in *out)
-{
-	struct addrinfo hints = { .ai_family = AF_INET, .ai_socktype = SOCK_STREAM }, *found;
-	char *host = strdup(text), *colon = strrchr(host, ':');
-	const char *port = PORT;
-	int r;
-
-	if (colon) {
-		*colon = 0;
-		port = colon + 1;
-	}
-	r = getaddrinfo(*host ? host : "127.0.0.1", port, &hints, &found);
-	if (r)
-		argp_error(state, "%s: %s; expected ADDR:PORT", text, gai_strerror(r));
-	memcpy(out, found->ai_addr, sizeof *out);
-	freeaddrinfo(found);
-	free(host);
-}
-
-static uint32_t number(struct argp_state *state, const char *text, uint32_t low, uint32_t high)
-{
-	char *end;
-	unsigned long n = strtoul(text, &end, 10);
-
-	if (end != text && (*end == 'K' || *end == 'M') && n < 1ul << 40)
-		n <<= *end++ == 'K' ? 10 : 20;
-	if (end == text || *end || n < low || n > high)
-		argp_error(state, "%s: expected a number from %u to %u", text, low, high);
-	return (uint32_t)n;
-}
+/* What the command line asks for, where a profile may say something else. */
+struct asked {
+	struct alf_chains chains; /* NULLs: nothing */
+	const char *schedule;
+};
 
 /* The families that there are: for each plain chain of that name, with what the others add. */
 static void list_chains(FILE *to)
@@ -98,7 +68,7 @@ static void list_chains(FILE *to)
 	struct alf_chains found;
 
 	for (const struct ilp_chain *const *c = ilp_chains; *c; c++) {
-		char name[CHAIN_NAME_MAX];
+		char name[PROFILE_CHAIN_MAX];
 		size_t n = strlen((*c)->name);
 		if (n < 4 || n - 4 >= sizeof name || strcmp((*c)->name + n - 4, "_sum") != 0)
 			continue;
@@ -109,39 +79,48 @@ static void list_chains(FILE *to)
 	}
 }
 
-static const char *chain(struct argp_state *state, const char *name)
+static void chain(struct argp_state *state, const char *name, struct asked *a)
 {
-	struct alf_chains found;
-
 	if (!strcmp(name, "list")) {
 		list_chains(stdout);
 		exit(0);
 	}
-	if (strlen(name) < CHAIN_NAME_MAX && alf_family(name, &found) == 0)
-		return name;
+	if (strlen(name) < PROFILE_CHAIN_MAX && alf_family(name, &a->chains) == 0)
+		return;
 	list_chains(stderr);
 	argp_error(state, "%s: no chain that ADUs may go through has that name; expected one of the list above", name);
-	return NULL;
 }
 
-static enum ilp_schedule schedule(struct argp_state *state, const char *name)
+/* What the command line says of the connection goes before what the file says, and that before what is usual. */
+static void settle(struct argp_state *state, struct options *o, const struct asked *a)
 {
-	for (enum ilp_schedule s = 0; s < ILP_SCHEDULES; s++)
-		if (!strcmp(name, ilp_schedule_name(s)))
-			return s;
-	argp_error(state, "%s: expected layered, tiled, fused or streaming", name);
-	return ILP_FUSED;
-}
+	/* What may wait for its turn at the other end: so none waits for credit. */
+	const uint64_t credit = 2 * ENTRIES_MAX * (MESSAGE_MAX + ADU_COST);
+	const struct profile_needs needs = { .framer = &alf_mpa, .framer_name = "\"mpa\"", .ordered = true,
+		.adu_least = MESSAGE_MAX, .credit_least = credit };
+	struct alf_profile *p = &o->profile;
 
-static bool ciphers(const char *name)
-{
-	struct alf_chains found;
-
-	return alf_family(name, &found) == 0 && found.plain->associate;
+	*p = (struct alf_profile){ .schedule = ilp_schedule_name(ILP_FUSED), .initiator = !o->receive,
+		.crc = true, .ordered = true,
+		.markers = o->receive, /* where bytes come, they are placed over holes */
+		.adu_max = MESSAGE_MAX, .credit = credit, .chain = a->chains };
+	if (!p->chain.plain)
+		alf_family(o->key_file ? CHAIN_KEYED : CHAIN_CLEAR, &p->chain);
+	profile_read(state, o->road.profile, p, &needs);
+	if (a->chains.plain)
+		p->chain = a->chains;
+	if (a->schedule)
+		p->schedule = a->schedule;
+	profile_chain(p, o->chain);
+	if (p->chain.plain->associate && !o->key_file)
+		argp_error(state, "chain %s enciphers: it needs a --key", o->chain);
+	if (!p->chain.plain->associate && o->key_file)
+		argp_error(state, "chain %s does not encipher: leave out --key, or take another", o->chain);
 }
 
 static error_t parse_both(int key, char *arg, struct argp_state *state)
 {
+	static struct asked asked;
 	struct options *o = state->input;
 
 	switch (key) {
@@ -149,27 +128,18 @@ static error_t parse_both(int key, char *arg, struct argp_state *state)
 		o->key_file = arg;
 		return 0;
 	case CHAIN:
-		o->chain = chain(state, arg);
+		chain(state, arg, &asked);
 		return 0;
 	case SCHEDULE:
-		o->schedule = schedule(state, arg);
+		if (ilp_find_schedule(arg) < 0)
+			argp_error(state, "%s: expected layered, tiled, fused or streaming", arg);
+		asked.schedule = arg;
 		return 0;
 	case JSON:
 		o->json = true;
 		return 0;
-	case TIMEOUT:
-		o->timeout_s = number(state, arg, 1, 86400);
-		return 0;
-	case TCPK:
-		o->tcpk = true;
-		return 0;
 	case ARGP_KEY_END:
-		if (!o->chain)
-			o->chain = o->key_file ? CHAIN_KEYED : CHAIN_CLEAR;
-		if (ciphers(o->chain) && !o->key_file)
-			argp_error(state, "chain %s enciphers: it needs a --key", o->chain);
-		if (!ciphers(o->chain) && o->key_file)
-			argp_error(state, "chain %s does not encipher: leave out --key, or take another", o->chain);
+		settle(state, o, &asked);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -183,15 +153,16 @@ static error_t parse_send(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = o;
+		state->child_inputs[1] = &o->road;
 		return 0;
 	case ADU:
-		o->piece_bytes = number(state, arg, PIECE_MIN, PIECE_MAX);
+		o->piece_bytes = command_number(state, arg, PIECE_MIN, PIECE_MAX);
 		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num == 0)
 			o->file = arg;
 		else if (state->arg_num == 1)
-			address(state, arg, &o->address);
+			command_address(state, arg, PORT, &o->road.address);
 		else
 			argp_usage(state);
 		return 0;
@@ -211,9 +182,10 @@ static error_t parse_recv(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = o;
+		state->child_inputs[1] = &o->road;
 		return 0;
 	case LISTEN:
-		address(state, arg, &o->address);
+		command_address(state, arg, PORT, &o->road.address);
 		return 0;
 	case ONCE:
 		o->once = true;
@@ -233,35 +205,16 @@ static error_t parse_recv(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp argp_both = { both, parse_both, NULL, NULL, NULL, NULL, NULL };
-static const struct argp_child children[] = { { &argp_both, 0, NULL, 0 }, { 0 } };
+static const struct argp_child children[] = { { &argp_both, 0, NULL, 0 }, { &road_argp, 0, NULL, 0 }, { 0 } };
 static const struct argp argp_send = { sending, parse_send, "FILE|TREE HOST[:PORT]", doc, children, NULL,
 				       NULL };
 static const struct argp argp_recv = { receiving, parse_recv, "OUT", doc, children, NULL, NULL };
 static const struct argp argp_top = { NULL, NULL, "send [OPTION...] FILE|TREE HOST[:PORT]\nrecv [OPTION...] OUT",
 				      doc, NULL, NULL, NULL };
 
-static void on_signal(int signal)
-{
-	(void)signal;
-	interrupted = 1;
-}
-
-static void signals(void)
-{
-	/* The calls return; a second one kills. */
-	struct sigaction a = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
-
-	sigaction(SIGINT, &a, NULL);
-	sigaction(SIGTERM, &a, NULL);
-	sigaction(SIGHUP, &a, NULL);
-	sigaction(SIGALRM, &a, NULL); /* peer_close */
-	signal(SIGXFSZ, SIG_IGN); /* EFBIG says it better */
-	signal(SIGPIPE, SIG_IGN);
-}
-
 int main(int argc, char **argv)
 {
-	struct options o = { .piece_bytes = 256U << 10, .timeout_s = 30, .schedule = ILP_FUSED };
+	struct options o = { .piece_bytes = 256U << 10, .road = road_default(PORT) };
 	char name[] = "xfer send"; /* as usage and errors name it */
 	enum status s = OK;
 
@@ -270,8 +223,6 @@ int main(int argc, char **argv)
 		o.receive = argv[1][0] == 'r';
 		memcpy(strchr(name, ' ') + 1, argv[1], 4);
 		argv[1] = name;
-		o.address = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(2650),
-						  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 		argp_parse(o.receive ? &argp_recv : &argp_send, argc - 1, argv + 1, 0, NULL, &o);
 	} else {
 		argp_parse(&argp_top, argc, argv, 0, NULL, &o);
@@ -280,8 +231,9 @@ int main(int argc, char **argv)
 	}
 	if (o.key_file)
 		s = key_read(o.key_file, o.key);
-	alf_family(o.chain, &o.chains);
-	signals();
+	command_signals();
+	command_heed(SIGALRM); /* peer_close */
+	signal(SIGXFSZ, SIG_IGN); /* EFBIG says it better */
 	if (s == OK)
 		s = o.receive ? receive_files(&o) : send_files(&o);
 	ilp_wipe(&o, sizeof o);

@@ -4,17 +4,11 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
 
 #define ALIVE_US 1000000
-
-int peer_socket(const struct options *o)
-{
-	return socket_tcpu(AF_INET, SOCK_STREAM, o->tcpk ? IPPROTO_TCPK : 0);
-}
 
 enum status peer_nonsense(void)
 {
@@ -29,7 +23,7 @@ static enum status broken(struct peer *p)
 		return INTERRUPTED;
 	p->broken = true;
 	if (errno == EAGAIN)
-		return complain(FAILED, "the peer has been silent for %u s", p->options->timeout_s);
+		return complain(FAILED, "the peer has been silent for %u s", p->options->road.timeout_s);
 	if (p->alf)
 		alf_stats(p->alf, &stats);
 	if (errno == EBADMSG && stats.forgeries)
@@ -59,25 +53,15 @@ static enum status open_alf(struct peer *p, const struct alf_hooks *hooks)
 {
 	const struct options *o = p->options;
 	struct greeting *mine = &p->greeting;
-	struct alf_profile profile = {
-		.chain = o->chains,
-		.schedule = o->schedule,
-		.initiator = !o->receive,
-		.markers = o->receive, /* where the bytes come: there they are placed over holes */
-		.crc = true,
-		.ordered = true,
-		.adu_max = MESSAGE_MAX,
-		/* What may wait for its turn at the other end: so none waits for credit. */
-		.credit = 2 * ENTRIES_MAX * (MESSAGE_MAX + ADU_COST),
-		.wanted = 1U << ADU_OPENED | 1U << ADU_PLACED | 1U << ADU_DELIVERED | 1U << ADU_ACKNOWLEDGED |
-			1U << ADU_ENDED | 1U << ADU_ERROR,
-		.private_data = mine,
-		.private_len = sizeof *mine,
-		.hooks = *hooks,
-	};
+	struct alf_profile profile = o->profile;
 
+	profile.wanted = 1U << ADU_OPENED | 1U << ADU_PLACED | 1U << ADU_DELIVERED | 1U << ADU_ACKNOWLEDGED |
+		1U << ADU_ENDED | 1U << ADU_ERROR;
+	profile.private_data = mine;
+	profile.private_len = sizeof *mine;
+	profile.hooks = *hooks;
 	*mine = (struct greeting){ .magic = MAGIC, .version = htobe32(VERSION) };
-	snprintf(mine->chain, sizeof mine->chain, "%s", o->chain);
+	memcpy(mine->chain, o->chain, sizeof mine->chain);
 	if (o->key_file) {
 		if (getrandom(mine->salt, sizeof mine->salt, 0) != sizeof mine->salt)
 			return complain(FAILED, "getrandom: %s", strerror(errno));
@@ -116,13 +100,10 @@ static enum status greeted(struct peer *p)
 
 enum status peer_open(struct peer *p, const struct options *o, int fd, const struct alf_hooks *hooks)
 {
-	struct timeval patience = { .tv_sec = o->timeout_s };
 	struct adu_event e;
 	enum status s;
 
 	*p = (struct peer){ .options = o, .fd = fd };
-	setsockopt_tcpu(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-	setsockopt_tcpu(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
 	s = open_alf(p, hooks);
 	if (s == OK)
 		s = peer_next(p, &e, true);
@@ -162,7 +143,7 @@ static bool tells(const struct peer *p, const struct adu_event *e)
 enum status peer_next(struct peer *p, struct adu_event *e, bool wait)
 {
 	for (;;) {
-		int r = interrupted ? -1 : adu_next(p->alf, e, wait ? (int)p->options->timeout_s * 1000 : 0);
+		int r = interrupted ? -1 : adu_next(p->alf, e, wait ? (int)p->options->road.timeout_s * 1000 : 0);
 		if (r == 0 && !wait) {
 			e->kind = ADU_EVENTS;
 			return OK;

@@ -2,25 +2,12 @@
 #include "adu-examples/xfer/xfer.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
 #define WIDTH 40
 #define REDRAW_NS 100000000
-
-enum status complain(enum status status, const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	fputs("xfer: ", stderr);
-	vfprintf(stderr, format, ap);
-	fputc('\n', stderr);
-	va_end(ap);
-	return status;
-}
 
 static uint64_t now_ns(void)
 {
@@ -78,7 +65,7 @@ void progress_end(struct progress *p, const struct peer *peer, bool whole)
 		printf("\"resumed_bytes\": %" PRIu64 ", \"files\": %" PRIu64 ", \"adus\": %" PRIu64 ", ", p->resumed,
 		       p->files, p->adus);
 		printf("\"chain\": \"%s\", \"schedule\": \"%s\", \"direct_share\": %.4f, ", peer->options->chain,
-		       ilp_schedule_name(peer->options->schedule), direct);
+		       peer->options->profile.schedule, direct);
 		printf("\"segments_out\": %" PRIu64 ", \"segments_in\": %" PRIu64 ", \"regenerated\": %" PRIu64 ", "
 		       "\"retransmits\": %" PRIu64 "}\n", info.segments_out, info.segments_in, stats.regenerated,
 		       info.retransmits);
@@ -86,7 +73,7 @@ void progress_end(struct progress *p, const struct peer *peer, bool whole)
 	} else {
 		fprintf(stderr, "%s %s: %" PRIu64 " bytes in %.3f s, %.1f MB/s, %" PRIu64 " ADUs through %s, %s",
 			p->verb, shown(p->name), p->done, s, rate / 1e6, p->adus, peer->options->chain,
-			ilp_schedule_name(peer->options->schedule));
+			peer->options->profile.schedule);
 		fprintf(stderr, p->resumed ? "; %" PRIu64 " bytes were there\n" : "\n", p->resumed);
 	}
 }

@@ -1,9 +1,8 @@
 /* The receiver. Entries come in the order in which they were sent; their bytes are where they belong when TCP has
  * them, be it over holes. A transfer that breaks leaves what is whole of each file, for the next one to go on with. */
-#include "adu-examples/xfer/bytes.h"
+#include "adu-examples/common/bytes.h"
 #include "adu-examples/xfer/xfer.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -301,24 +300,6 @@ static enum status receive_one(const struct options *o, int fd)
 	return s;
 }
 
-static enum status listen_on(const struct options *o, int *fd)
-{
-	struct sockaddr_in local = o->address;
-	char name[INET_ADDRSTRLEN];
-	socklen_t len = sizeof local;
-
-	inet_ntop(AF_INET, &local.sin_addr, name, sizeof name);
-	*fd = peer_socket(o);
-	if (*fd < 0 && errno == EPROTONOSUPPORT)
-		return complain(FAILED, NO_TCPK);
-	if (*fd < 0)
-		return complain(FAILED, "socket: %s", strerror(errno));
-	if (bind_tcpu(*fd, &local, sizeof local) || listen_tcpu(*fd, 16))
-		return complain(FAILED, "%s:%u: %s", name, ntohs(local.sin_port), strerror(errno));
-	getsockname_tcpu(*fd, &local, &len);
-	return complain(OK, "listening on %s:%u", name, ntohs(local.sin_port));
-}
-
 /* Of a mapped file. What is whole may be gone on with, as after SIGKILL. */
 static void on_bus(int signal)
 {
@@ -333,7 +314,7 @@ static void on_bus(int signal)
 enum status receive_files(const struct options *o)
 {
 	int fd, connection;
-	enum status s = listen_on(o, &fd);
+	enum status s = road_listen(&o->road, 16, &fd);
 
 	signal(SIGBUS, on_bus);
 	while (s == OK && !interrupted) {
@@ -344,6 +325,7 @@ enum status receive_files(const struct options *o)
 			s = complain(FAILED, "accept: %s", strerror(errno));
 			break;
 		}
+		road_patience(&o->road, connection);
 		s = receive_one(o, connection);
 		if (o->once)
 			break;

@@ -1,10 +1,9 @@
 /* The sender. Many entries are on their way at a time, so that small files do not wait for one another; the bytes of
  * one file after another. Files are read, an ADU at a time, and not mapped: one that becomes shorter meanwhile then
  * ends in a message and not in SIGBUS. A file stays open until TCP's peer has all of it: what is lost is read again. */
-#include "adu-examples/xfer/bytes.h"
+#include "adu-examples/common/bytes.h"
 #include "adu-examples/xfer/xfer.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -285,34 +284,6 @@ static enum status transfer(struct sender *x, int fd)
 	return s;
 }
 
-/* A connect is not waited for longer than for anything else. */
-static enum status connect_to(const struct options *o, int *fd)
-{
-	struct timeval patience = { .tv_sec = o->timeout_s };
-	char name[INET_ADDRSTRLEN];
-	int r;
-
-	*fd = peer_socket(o);
-	if (*fd < 0 && errno == EPROTONOSUPPORT)
-		return complain(FAILED, NO_TCPK);
-	if (*fd < 0)
-		return complain(FAILED, "socket: %s", strerror(errno));
-	setsockopt_tcpu(*fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-	r = connect_tcpu(*fd, &o->address, sizeof o->address);
-	if (r == 0)
-		return OK;
-	if (errno == EINPROGRESS)
-		errno = ETIMEDOUT;
-	r = errno;
-	fcntl_tcpu(*fd, F_SETFL, O_NONBLOCK);
-	close_tcpu(*fd);
-	if (interrupted)
-		return INTERRUPTED;
-	inet_ntop(AF_INET, &o->address.sin_addr, name, sizeof name);
-	return complain(ABSENT, "%s:%u: %s: is `xfer recv` running there?", name, ntohs(o->address.sin_port),
-			strerror(r));
-}
-
 enum status send_files(const struct options *o)
 {
 	struct sender x = { .o = o, .out = calloc(ENTRIES_MAX, sizeof *x.out),
@@ -325,7 +296,7 @@ enum status send_files(const struct options *o)
 	/* A transfer's time is the user's: from where nobody has been asked yet to the receiver's last answer. */
 	progress_begin(&x.progress, "sent", o->file, x.walk.bytes);
 	if (s == OK)
-		s = connect_to(o, &fd);
+		s = road_connect(&o->road, "`xfer recv`", &fd);
 	if (s == OK)
 		s = transfer(&x, fd);
 	for (uint32_t i = 0; x.out && i < ENTRIES_MAX; i++)

@@ -7,7 +7,7 @@
  *	FRESH	number: 32
  *	END	number: 32 | digest: 64
  *	DONE	number: 32 */
-#include "adu-examples/xfer/bytes.h"
+#include "adu-examples/common/bytes.h"
 #include "adu-examples/xfer/xfer.h"
 
 #define ENTRY_HEAD 36

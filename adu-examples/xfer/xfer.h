@@ -23,22 +23,12 @@
 #ifndef XFER_H
 #define XFER_H
 
+#include "adu-examples/common/profile.h"
+#include "adu-examples/common/road.h"
 #include "alf/alf.h"
 
 #include <limits.h>
-#include <signal.h>
 #include <time.h>
-
-enum status {
-	OK = 0,
-	FAILED = 1,      /* the connection or the transfer */
-	USAGE = 2,
-	ABSENT = 3,      /* nobody answers there */
-	UNREADABLE = 4,  /* the file to send, something in the tree, or the key's file */
-	UNWRITABLE = 5,  /* the file to write: disk full, no permission, too large */
-	WRONG_KEY = 6,
-	INTERRUPTED = 130,
-};
 
 enum adu_type { HELLO = 1, ENTRY, WANT, FRESH, END, DONE, BYE, ANSWER, GIVE_UP, ALIVE };
 
@@ -46,13 +36,12 @@ enum adu_type { HELLO = 1, ENTRY, WANT, FRESH, END, DONE, BYE, ANSWER, GIVE_UP, 
 #define VERSION 2
 #define CHAIN_CLEAR "copy"
 #define CHAIN_KEYED "aes256_gcm_copy"
-#define CHAIN_NAME_MAX 48
 #define KEY_SALT 16
 /* What each end says of itself, in MPA's private data: on the wire as it stands, big-endian. */
 struct greeting {
 	char magic[8];
 	uint32_t version;
-	char chain[CHAIN_NAME_MAX]; /* ends with 0 */
+	char chain[PROFILE_CHAIN_MAX]; /* ends with 0 */
 	uint8_t salt[KEY_SALT], proof[KEY_SALT]; /* with a key, else 0; the proof: that it is the same */
 };
 
@@ -64,19 +53,14 @@ struct greeting {
 #define MESSAGE_MAX (24U << 10) /* bytes of the longest ADU that is no piece: WANT */
 
 struct options {
-	bool receive, once, json, tcpk;
+	bool receive, once, json;
+	struct road road;
 	const char *file, *key_file;
-	const char *chain; /* a family's name, alf_family */
-	struct alf_chains chains;
-	enum ilp_schedule schedule;
-	struct sockaddr_in address;
+	struct alf_profile profile;
+	char chain[PROFILE_CHAIN_MAX];
 	uint32_t piece_bytes;
-	unsigned timeout_s;
 	uint8_t key[32];
 };
-
-/* Set by SIGINT, SIGTERM and SIGHUP; the calls of TCPU return then. */
-extern volatile sig_atomic_t interrupted;
 
 enum status send_files(const struct options *);
 enum status receive_files(const struct options *);
@@ -131,8 +115,6 @@ const char *shown(const char *name);
 
 /* ---- peer.c: the other end. Those that return a status have complained, unless it is OK. ---- */
 
-#define PARTING_S 2 /* how long one tries to part in peace */
-#define NO_TCPK "this host has no TCPK (kernel/uapi/tcpk.h): leave out --tcpk, and UDP carries the segments"
 
 struct peer {
 	const struct options *options;
@@ -143,7 +125,6 @@ struct peer {
 	uint64_t spoke_us; /* when it was told last that we live */
 };
 
-int peer_socket(const struct options *); /* -1 with errno */
 /* Until both ends have greeted one another, and agree. The hooks' ctx begins with the peer. */
 enum status peer_open(struct peer *, const struct options *, int fd, const struct alf_hooks *);
 void peer_close(struct peer *);
@@ -262,8 +243,5 @@ void progress_begin(struct progress *, const char *verb, const char *name, uint6
 void progress_add(struct progress *, uint64_t bytes);
 /* whole: also says how much it was, as text on stderr or as JSON on stdout. */
 void progress_end(struct progress *, const struct peer *, bool whole);
-
-/* `xfer: ...` on stderr. Returns status. */
-__attribute__((format(printf, 2, 3))) enum status complain(enum status, const char *format, ...);
 
 #endif

@@ -1,8 +1,7 @@
--- Bulk transfer of files: pieces of a file are ADUs, which may be of use in any order, over TCP as it is.
+-- Bulk transfer of files, over TCP as it is. Whether pieces of a file are of use in any order, the program says.
 return profile {
 	name = "bulk",
 	congestion = "cubic",
-	order = "any",           -- a piece says by its name where it belongs
 	crc = true,              -- end to end, beside TCP's checksum, which misses one error in 65,535
 	limits = {
 		adu = 64 * MiB,

@@ -182,9 +182,9 @@ ssize_t drain_tcpu(int fd, struct seam_sink *sink, int flags)
 
 static int give(struct sock *s, const struct seam_source *source)
 {
-	ssize_t n = source ? tcpu_send(s->tcb, source, TCPU_SEND_NOW) : 0;
+	ssize_t n = source ? tcpu_send(s->tcb, source, TCPU_SEND_NOW) : -EAGAIN;
 
-	return n > 0 ? EXCHANGE_OUT : n == -EAGAIN ? 0 : (int)n;
+	return n > 0 ? EXCHANGE_OUT : n == 0 ? EXCHANGE_NONE : n == -EAGAIN ? 0 : (int)n;
 }
 
 static int take(struct sock *s, struct counted_sink *c)

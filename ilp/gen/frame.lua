@@ -4,6 +4,7 @@
 local expression = require "gen.expression"
 local isa_table = require "gen.isa"
 local schedule = require "gen.schedule"
+local through = require "gen.through"
 
 local M = {}
 
@@ -161,12 +162,12 @@ local function emit_marks(t, stage, at, period)
 	t:line("const size_t rest = (size_t)(%sk * %d - %s);", stage.first and "lead + " or "", period, at)
 end
 
-local function emit_insert(t, loop, p, isa)
+local function emit_insert(t, loop, p, isa, full)
 	local stage, at, at1 = p.frame.stage, at_name(loop, p.frame), at_name(loop, p.frame, 1)
 	emit_marks(t, stage, at, stage.every)
 	t:line("const size_t m = n < rest ? n : rest;")
 	t:line("const uint64_t %s = %s + k * %d;", at1, at, stage.size)
-	t:open("if (rest == %d%s) {", stage.every, stage.first and " && k > 0" or "")
+	t:open("if (rest == %d%s%s) {", stage.every, stage.first and " && k > 0" or "", full and " && !marked" or "")
 	t:line("uint8_t mark[%d];", stage.size)
 	t:line("%s_mark(s, (uint32_t)(k - 1), mark);", stage.name)
 	if p.after and p.after.writes then
@@ -181,6 +182,10 @@ local function emit_insert(t, loop, p, isa)
 		t:line("dst += %d;", stage.size)
 	end
 	t:close()
+	if full then
+		t:line("marked = false;")
+		full()
+	end
 	emit_body(t, p, isa, "m")
 	if not p.body or not loops.uses(p.body, at1) then t:line("(void)%s;", at1) end
 end
@@ -201,7 +206,7 @@ local function emit_taken(t, loop, p, isa, room, keep)
 	t:line("continue;")
 end
 
-local function emit_remove(t, loop, p, isa)
+local function emit_remove(t, loop, p, isa, full)
 	local stage, at, at1 = p.frame.stage, at_name(loop, p.frame), at_name(loop, p.frame, 1)
 	local period = stage.every + stage.size
 	emit_marks(t, stage, at, period)
@@ -215,6 +220,7 @@ local function emit_remove(t, loop, p, isa)
 		return string.format("s->ilp.bad |= ilp_differ_in(%s, mark + %s, %s_heed + %s, m)", bytes, place, stage.name, place)
 	end)
 	t:close()
+	if full then full() end
 	t:line("const size_t m = n < rest ? n : rest;")
 	t:line("const uint64_t %s = %s - k * %d;", at1, at, stage.size)
 	emit_body(t, p, isa, "m")
@@ -242,12 +248,17 @@ function M.emit(t, loop, isa, done, whole)
 	if p.body then loops.emit(t, p.body, isa, done, whole) end
 	local marked = p.frame.kind == "insert" and p.after or p.frame.kind ~= "insert" and p.before
 	if marked and isa == isa_table.ends_of(isa, t.by_row) then loops.emit(t, marked, isa, done, 1) end
+	local width, count = through.of(loops, p, isa)
 	t:line("/* %s */", table.concat(loop.names, ", then "))
+	if width then through.emit(t, loops, loop, p, isa, width, count) end
 	t:func(loops.head(loop, isa, ""))
 	t:line("uint8_t *const from = dst;")
+	if width and p.frame.kind == "insert" then t:line("bool marked = false; /* the mark that is due is there */") end
 	t:line("")
 	t:open("while (n > 0) {")
-	EMIT[p.frame.kind](t, loop, p, isa)
+	EMIT[p.frame.kind](t, loop, p, isa, width and function()
+		through.emit_call(t, loops, loop, p, isa, width, count, function(m) emit_advance(t, loop, m) end)
+	end)
 	emit_advance(t, loop, "m")
 	t:close()
 	t:line("return (size_t)(dst - from);")

@@ -157,7 +157,7 @@ end
 
 -- Vectors of a turn of the main loop. In each turn all accumulators of a fold in order come equally often; and as many
 -- as are taken at once, where that fits.
-local function unroll(loop, isa, width)
+function M.unroll(loop, isa, width)
 	local group = turn.group(loop, width)
 	local count = group * math.max(1, math.floor(isa.unroll / group))
 	each_fold(loop, function(stage)
@@ -174,7 +174,7 @@ end
 -- once; neither where main is all. They share the accumulators of folds whose units count in any order; those of the
 -- others are the main loop's, since unit by unit goes on from what these come to.
 local function emit_width(t, loop, isa, width, main, store)
-	local count, few = unroll(loop, isa, width), turn.group(loop, width)
+	local count, few = M.unroll(loop, isa, width), turn.group(loop, width)
 	local single = main ~= "all" and not (main and few >= count)
 	local function declare(stage) fold.declare(t, stage, width, main and fold.sums(stage, isa) or 1) end
 	local function reduce(stage) fold.reduce(t, stage, isa, width, main and fold.sums(stage, isa) or 1) end
@@ -275,7 +275,7 @@ end
 -- turn, the loop itself is called.
 local function emit_light_out(t, loop, isa, suffix)
 	local width = isa.widths[1]
-	local whole = width * unroll(loop, isa, width)
+	local whole = width * M.unroll(loop, isa, width)
 	turn.reset()
 	t:func(M.head(loop, isa, suffix .. "_out"))
 	local few = turn.group(loop, width)
@@ -522,7 +522,7 @@ end
 function M.main_bytes(loop, isa)
 	local widths = turn.widths(loop, isa)
 	local least = #loop.streams > 0 and stays(loop, isa) and widest(loop, isa).bytes
-		or widths[1] and widths[1] * unroll(loop, isa, widths[1]) or math.huge
+		or widths[1] and widths[1] * M.unroll(loop, isa, widths[1]) or math.huge
 	for _, width in ipairs(widths) do
 		local group = turn.group(loop, width)
 		if group > isa.unroll then least = math.min(least, width * group) end

@@ -166,7 +166,8 @@ function M.of_few(plan, isa)
 	local bytes = once(plan, isa, function(l)
 		many = many or turn.group(l, 16) > DATA
 		less = math.min(less, loop.main_bytes(l, isa))
-		return spills(l, isa.widths[1]) / 4
+		-- Of several streams each has a kernel for the last bytes, whose slots are apart.
+		return spills(l, isa.widths[1]) / (#l.streams > 1 and 2 or 4)
 	end)
 	return bytes and not many and less < math.huge and { bytes = bytes, less = less } or nil
 end

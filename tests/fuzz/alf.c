@@ -1,6 +1,7 @@
 /* The receiver of ADUs as a whole, against a peer that knows how frames are made: it sends frames with any fields, true
- * markers and CRCs or not, and the network cuts, swaps and repeats what it sends. Whatever that is: no byte is taken
- * twice, what is placed lies within what was allowed, memory is bounded, and an error ends it.
+ * markers and CRCs or not, sealed or forged, and the network cuts, swaps, damages and repeats what it sends. Whatever
+ * that is: no byte is taken twice, what is placed lies within what was allowed, of what came damaged nothing is seen,
+ * memory is bounded, and an error ends it.
  *
  * The input: options; then frames, until one of them is "deliver"; then segments. */
 #include "alf/conn.h"
@@ -10,14 +11,17 @@
 #include "core/cksum.h"
 #include "tests/fuzz/fuzz.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* The chains that a profile may ask for here. */
 extern const struct ilp_chain ilp_chain_copy_sum, ilp_chain_crc32c_copy_sum, ilp_chain_marker_crc32c_copy_sum,
-	ilp_chain_xdr_copy_sum, ilp_chain_xdr_crc32c_copy_sum, ilp_chain_xdr_marker_crc32c_copy_sum;
+	ilp_chain_xdr_copy_sum, ilp_chain_xdr_crc32c_copy_sum, ilp_chain_xdr_marker_crc32c_copy_sum,
+	ilp_chain_aes256_gcm_copy_sum, ilp_chain_aes256_gcm_crc32c_copy_sum, ilp_chain_aes256_gcm_marker_crc32c_copy_sum;
 const struct ilp_chain *const ilp_chains[] = { &ilp_chain_copy_sum, &ilp_chain_crc32c_copy_sum,
 	&ilp_chain_marker_crc32c_copy_sum, &ilp_chain_xdr_copy_sum, &ilp_chain_xdr_crc32c_copy_sum,
-	&ilp_chain_xdr_marker_crc32c_copy_sum, NULL };
+	&ilp_chain_xdr_marker_crc32c_copy_sum, &ilp_chain_aes256_gcm_copy_sum, &ilp_chain_aes256_gcm_crc32c_copy_sum,
+	&ilp_chain_aes256_gcm_marker_crc32c_copy_sum, NULL };
 
 #define STREAM 16000
 #define ADU_MOST 5000
@@ -30,6 +34,44 @@ static uint64_t len, next; /* of the stream; up to which all was taken */
 static uint64_t origin;
 static uint8_t region[REGION + 2];
 static bool markers;
+
+/* ---- where the application wants it ---- */
+
+#define PLACES 16 /* ADUs' at a time, by handle, and one for what is placed by STag */
+#define GIVEN 64
+
+static uint8_t places[PLACES + 1][ADU_MOST + 1];
+static struct iovec given[GIVEN]; /* since the segment came */
+static unsigned given_count, asked;
+
+static int place(void *ctx, const struct adu_where *w, struct iovec *to, int max)
+{
+	uint8_t *at = w->id ? places[w->id / 2 % PLACES] : places[PLACES];
+	uint32_t answer = asked++ * 2654435761u >> 24;
+
+	(void)ctx;
+	must(max == ALF_PIECES_MAX && w->len && w->total <= ADU_MOST && w->len <= w->total - w->offset &&
+		w->offset <= w->total && (w->id || w->stag == 2));
+	if (answer < 4 && w->id)
+		return -ECANCELED;
+	if (w->id % 6 == 0 && w->id)
+		return w->named ? 0 : -EAGAIN;
+	to[0] = (struct iovec){ at + w->offset, w->len / (answer % 2 + 1) };
+	to[1] = (struct iovec){ at + w->offset + to[0].iov_len, w->len - to[0].iov_len };
+	if (w->id && given_count < GIVEN) { /* what was there was another ADU's */
+		memset(at + w->offset, 0, w->len);
+		given[given_count++] = (struct iovec){ at + w->offset, w->len };
+	}
+	return 2;
+}
+
+/* Of what was placed on trial there is nothing left. */
+static void nothing_given(void)
+{
+	for (unsigned i = 0; i < given_count; i++)
+		for (size_t k = 0; k < given[i].iov_len; k++)
+			must(((const uint8_t *)given[i].iov_base)[k] == 0);
+}
 
 /* ---- what the peer sends ---- */
 
@@ -47,9 +89,9 @@ static void put(const uint8_t *from, size_t n, uint64_t begin, bool lies)
 	}
 }
 
-static size_t fields(struct input *in, uint8_t *to)
+static size_t fields(struct input *in, struct ddp_segment *to_segment, bool key_phase, uint8_t *to)
 {
-	struct ddp_segment s = { .tagged = take8(in) & 1 };
+	struct ddp_segment s = { .tagged = take8(in) & 1, .key_phase = key_phase };
 	struct ddp_preface p = { .name = (const uint8_t *)"0123456789012345678901234567890123456789012345678901234567890123" };
 	size_t n;
 
@@ -70,6 +112,7 @@ static size_t fields(struct input *in, uint8_t *to)
 	s.name_len = s.name_len > ADU_NAME_MAX ? ADU_NAME_MAX : s.name_len;
 	if (take8(in) % 4 == 0)
 		s.mo = 0;
+	*to_segment = s;
 	n = ddp_write(&s, to);
 	if (!s.tagged && s.queue == DDP_ADUS && s.mo == 0) {
 		p.total = s.total;
@@ -79,16 +122,46 @@ static size_t fields(struct input *in, uint8_t *to)
 	return n;
 }
 
-static void frame(struct input *in, uint32_t kind)
+/* The data behind the header, as the initiator seals it, in the place of the data. Returns their bytes. */
+static size_t seal(const struct alf *a, const struct ddp_segment *s, uint8_t *ulpdu, size_t head, size_t n)
 {
+	const struct ilp_chain *chain = a->way[0].chain;
+	const size_t all = head + n + a->seal;
+	const uint8_t length[] = { (uint8_t)(all >> 8), (uint8_t)all };
+	struct alf_key key = a->in.key;
+	struct alf_begin begin = { .key = &key, .what = NONCE_INITIATOR, .number = (uint64_t)s->msn << 32 | s->mo };
+	struct alf_run_state run = { 0 };
+	uint8_t sealed[4096];
+	size_t wrote;
+
+	if (s->key_phase)
+		alf_rekey(a, &key, false, 0);
+	if (s->tagged)
+		begin.number = len;
+	begin.what |= s->tagged ? NONCE_TAGGED : s->queue == DDP_CONTROL ? NONCE_CONTROL : 0;
+	alf_chain_begin(a, &run, &a->way[0], &begin);
+	memcpy(sealed, length, sizeof length);
+	memcpy(sealed + sizeof length, ulpdu, head);
+	chain->associate(&run.state, sealed, sizeof length + head);
+	wrote = a->way[0].loop[ILP_SEND](&run.state, sealed, ulpdu + head, n, a->scratch);
+	wrote += (size_t)chain->end[ILP_SEND](&run.state, sealed + wrote);
+	memcpy(ulpdu + head, sealed, wrote);
+	return wrote;
+}
+
+static void frame(const struct alf *a, struct input *in, uint32_t kind)
+{
+	struct ddp_segment s;
 	uint8_t ulpdu[4096] = { 0 }, content[4200] = { 0 };
 	uint64_t pos = len - origin, begin = pos + (markers && pos % FPDU_EVERY == 0 ? FPDU_MARKER : 0), from = len;
-	size_t n = fields(in, ulpdu), data = kind & 8 ? take16(in) % 2000 : take8(in), all;
+	size_t n = fields(in, &s, kind & 128, ulpdu), data = kind & 8 ? take16(in) % 2000 : take8(in), all;
 	uint32_t crc;
 
 	for (size_t i = 0; i < data && i < 64; i++)
 		ulpdu[n + i] = (uint8_t)take8(in);
-	n += data;
+	n += a->seal ? seal(a, &s, ulpdu, n, data) : data;
+	if (kind & 4)
+		ulpdu[n - 1] ^= 1; /* forged */
 	if (kind & 16)
 		n = take16(in) % sizeof ulpdu; /* another length than the fields want */
 	content[0] = (uint8_t)(n >> 8);
@@ -157,6 +230,9 @@ static void show(struct alf *a, uint64_t at)
 
 static void segment(struct alf *a, uint64_t from, uint64_t to, uint32_t how)
 {
+	const struct alf_in before = a->in;
+	const struct alf_news *news = a->news;
+	const bool good = !(how & 1);
 	bool all_new = true;
 	uint16_t sum = 0;
 	uint8_t *copy;
@@ -166,18 +242,24 @@ static void segment(struct alf *a, uint64_t from, uint64_t to, uint32_t how)
 		all_new &= !have[i];
 	copy = malloc(to - from + 1);
 	memcpy(copy + 1, stream + from, to - from);
-	if (how & 1)
+	if (!good && from & 1) /* else it is TCP's header that came damaged */
 		copy[1 + (to - from) / 2] ^= 0x10;
+	given_count = 0;
 	if (all_new && !a->in.sink.done && !(how & 2)) {
 		n = a->in.sink.drain(a, from, copy + 1, to - from, &sum);
 		must(n == 0 || n == to - from);
 		must(!n || tcpu_sum_fold((uint64_t)sum + 0) % 0xffff == tcpu_sum(copy + 1, to - from) % 0xffff);
 		if (n)
-			a->in.sink.settle(a, from, n, !(how & 1));
+			a->in.sink.settle(a, from, n, good);
 	}
 	free(copy);
-	if (how & 1)
-		return; /* it was damaged: TCP forgets it */
+	if (!n || !good) {
+		nothing_given();
+		must(a->in.begun == before.begun && a->in.returned == before.returned && a->in.newest == before.newest &&
+			a->news == news);
+	}
+	if (!good)
+		return; /* TCP forgets it */
 	for (uint64_t i = from; i < to; i++)
 		have[i] = true;
 	if (n)
@@ -194,11 +276,11 @@ static void events(struct alf *a, uint32_t how)
 
 	while (how & 1 && alf_event(a, &e)) {
 		must(e.kind < ADU_EVENTS && e.attr.name_len <= ADU_NAME_MAX);
-		must(e.kind != ADU_PLACED || e.id || (e.stag == 1 && e.offset + e.len <= REGION));
+		must(e.kind != ADU_PLACED || e.id || (e.stag <= 2 && e.offset + e.len <= REGION));
 		if (e.kind != ADU_COMPLETE)
 			continue;
-		must(e.len <= ADU_MOST && (e.data || !e.len));
-		for (uint64_t i = 0; i < e.len; i++)
+		must(e.len <= ADU_MOST && (e.data || !e.len || a->profile.hooks.place));
+		for (uint64_t i = 0; e.data && i < e.len; i++)
 			must(((const volatile uint8_t *)e.data)[i] <= 255);
 		if (how & 2)
 			alf_forget(a, alf_in_find(a, e.id));
@@ -255,9 +337,10 @@ static void start(struct alf *a)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const uint8_t key[32] = "a key for fuzzing, of 32 bytes.", iv[12] = "twelve bytes";
 	struct input in = { data, data + size };
 	uint32_t options = take8(&in), kind;
-	struct alf_profile p = { .schedule = ILP_FUSED, .markers = options & 1, .crc = options & 2, .ordered = options & 4,
+	struct alf_profile p = { .markers = options & 1, .crc = options & 2, .ordered = options & 4,
 		.adu_max = ADU_MOST, .credit = CREDIT, .wanted = options & 8 ? (1U << ADU_EVENTS) - 1 : 0 };
 	struct alf *a;
 
@@ -265,15 +348,25 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(taken, 0, sizeof taken);
 	memset(region, 0xaa, sizeof region);
 	len = next = 0;
+	asked = 1;
 	if (options & 16)
 		alf_family("xdr_copy", &p.chain);
+	if (options & 32) {
+		alf_family("aes256_gcm_copy", &p.chain);
+		p.key = key;
+		p.iv = iv;
+		p.forgeries_max = 3;
+	}
+	if (options & 64)
+		p.hooks.place = place;
 	a = alf_new(&p);
 	must(a);
 	must(!adu_expose(a, 1, region + 1, REGION));
+	must(adu_expose(a, 2, NULL, REGION) == (p.hooks.place ? 0 : -1));
 	start(a);
 	markers = p.markers;
 	while (in.at < in.end && len < STREAM - 5000 && (kind = take8(&in)) != 255)
-		frame(&in, kind);
+		frame(a, &in, kind);
 	deliver(a, &in);
 	if (next == len)
 		alf_in_end(a);

@@ -38,7 +38,7 @@ struct heard {
 static struct alf *open_alf(unsigned kind)
 {
 	const struct alf_profile p = { .framer = kinds[kind].framer, .chain.plain = kinds[kind].chain,
-		.schedule = ILP_FUSED, .adu_max = ADU_MAX, .credit = CREDIT };
+		.adu_max = ADU_MAX, .credit = CREDIT };
 	struct alf *a = alf_new(&p);
 
 	must(a);

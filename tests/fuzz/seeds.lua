@@ -324,7 +324,22 @@ local function alf_frame(kind, f, bytes_of)
 end
 local one = alf_frame(0, {}, "hello, world")
 local long = ("0123456789"):rep(6)
-local halves = alf_frame(0, { total = 120, last = 0 }, long) .. alf_frame(0, { mo = 72, total = 120 }, long)
+local function halves_of(msn)
+	return alf_frame(0, { msn = msn, total = 120, last = 0 }, long) ..
+		alf_frame(0, { msn = msn, mo = 72, total = 120 }, long)
+end
+local halves = halves_of(1)
+-- Options: sealed, and the application says where. Kinds: forged, with the next key.
+local sealed, hooked, forged, next_key = 32, 64, 4, 128
+-- All that is missing, as it is; where its header, or its midst, is damaged (at an even or odd place of the stream).
+local rest, damaged, damaged_midst = bytes(0x04, 11, 180), bytes(0x05, 11, 180), bytes(0x0d, 11, 180, 0, 1)
+-- Of small ones that which a marker tells of, and those behind it, before the others.
+local behind_hole = bytes(0x0d, 11, 180, 1, 228, 0x0c, 11, 180, 1, 228)
+local function many_of(n)
+	local text = ""
+	for i = 1, n do text = text .. alf_frame(0, { msn = i }, "tiny") end
+	return text
+end
 local receiving = {
 	one = bytes(3) .. one .. bytes(255),
 	halves = bytes(1) .. halves .. bytes(255),
@@ -336,6 +351,20 @@ local receiving = {
 	late = bytes(2) .. alf_frame(0, { total = 120, last = 0, recovery = 2, deadline = 9 }, long) ..
 		bytes(255, 0x5f, 1, 0, 0, 0),
 	ordered = bytes(5) .. one .. alf_frame(0, { msn = 2 }, long) .. bytes(255, 0xcc, 0, 70, 0, 80),
+	sealed = bytes(3 + sealed) .. one .. alf_frame(0, { msn = 2 }, long) .. bytes(255),
+	sealed_tagged = bytes(8 + sealed) .. alf_frame(0, { tagged = 1, to = 100 }, long) .. bytes(255) .. damaged .. rest,
+	undone = bytes(8) .. one .. halves_of(2) .. bytes(255) .. damaged .. rest,
+	undone_sealed = bytes(9 + sealed) .. one .. halves_of(2) .. bytes(255) .. damaged .. rest,
+	undone_midst = bytes(8) .. one .. bytes(255) .. damaged_midst .. rest,
+	undone_hooked = bytes(9 + hooked) .. halves .. bytes(255, 0x00, 99) .. damaged .. rest,
+	undone_all = bytes(1 + sealed + hooked) .. halves .. bytes(255, 0x00, 115) .. damaged .. rest,
+	over_hole = bytes(1) .. many_of(20) .. bytes(255) .. behind_hole .. rest,
+	forged = bytes(sealed) .. one .. alf_frame(forged, { msn = 2 }, long) .. alf_frame(0, { msn = 3 }, long) .. bytes(255),
+	next_key = bytes(1 + sealed) .. one .. alf_frame(next_key, { msn = 2 }, long) .. bytes(255) .. damaged .. rest,
+	many = bytes(1) .. many_of(20) .. bytes(255) .. rest,
+	many_undone = bytes(1 + sealed) .. many_of(16) .. bytes(255) .. damaged .. rest,
+	put_by_hook = bytes(8 + sealed + hooked) .. alf_frame(0, { tagged = 1, stag = 2, to = 9 }, long) .. bytes(255) ..
+		damaged .. rest,
 }
 
 -- ---- tests/fuzz/alf_stream.c: record marking (0), of words (1), COBS (2), plain (3); how it is cut; a stream ----
@@ -355,6 +384,43 @@ local streams = {
 	plain = stream(3, "GET / HTTP/1.0\r\n\r\n" .. ("y"):rep(1300)),
 }
 
+-- ---- tests/fuzz/image.c: a file ----
+-- A PNG of a pixel in RGB, which is not compressed; spoilt: a checksum is wrong.
+local function png(spoilt)
+	local function chunk(kind, text, sum) return be32(#text) .. kind .. text .. sum end
+	return "\137PNG\r\n\26\n" ..
+		chunk("IHDR", be32(1, 1) .. bytes(8, 2, 0, 0, 0), be32(spoilt or 0x907753de)) ..
+		chunk("IDAT", bytes(0x78, 1, 1, 4, 0, 251, 255, 0, 1, 2, 3, 0, 14, 0, 7), be32(0x2da233ec)) ..
+		chunk("IEND", "", be32(0xae426082))
+end
+local images = {
+	empty = "",
+	magic = "P6",
+	text = "P3 1 1 255 1 2 3",
+	bytes = "P6\n2 1\n255\nabcdef",
+	comments = "P6 # a comment\n#another\r2\t1 255 abcdef and more",
+	comment_endless = "P6 2 #",
+	few = "P6 2 1 15 \0\1\7\16\17\20",
+	bits = "P6 2 1 1 \0\1\0\1\2\255",
+	words = "P6 2 1 65535\n\0\0\1\1\2\2\255\255\128\128\3\3",
+	words_few = "P6 1 1 256 \1\0\1\1\255\255",
+	words_cut = "P6 1 1 256 abcde",
+	words_cut_between = "P6 1 1 256 abcd",
+	cut = "P6 1 1 255 ab",
+	header_cut = "P6 1 1 255",
+	most_0 = "P6 1 1 0 abc",
+	most = "P6 1 1 65536 abcdef",
+	negative = "P6 -1 1 255 abc",
+	wraps = "P6 4294967297 1 255 abc",
+	none = "P6 0 1 255 ",
+	wide = "P6 65536 1 255 abc",
+	large = "P6 65535 65535 255 abc",
+	largest = "P6 65535 512 255 abc",
+	png = png(),
+	png_spoilt = png(1),
+	png_cut = png():sub(1, 40),
+}
+
 -- ---- the corpus ----
 local function read(path)
 	local file = io.open(path, "rb")
@@ -365,7 +431,8 @@ end
 
 local passed, failed = 0, 0
 for folder, seeds in pairs { segment = segments, option = options_of, icmp = words, ip = packets, script = scripts,
-	xdr = encodings, xdr_file = files, alf_wire = wires, alf = receiving, alf_stream = streams } do
+	xdr = encodings, xdr_file = files, alf_wire = wires, alf = receiving, alf_stream = streams,
+	image = images } do
 	for name, text in pairs(seeds) do
 		local path = corpus .. folder .. "/" .. name
 		if arg[1] == "--write" then

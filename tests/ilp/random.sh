@@ -45,6 +45,7 @@ kept() {
 2111 3899599203 vectors of a structure's holes behind a map that fills them
 2198 4242316963 the wire's sum before another loop, where bytes wait
 2344 3960729265 secrets of several keys that begin makes
+2193 1786601494 the same, of the last bytes of several streams
 EOF
 }
 FEW='1 6' LATER='1001 1006' LATEST='2001 2006' ZEROS='3015 3019' NOW='4001 4004' CUT='5001 5006' # and these

@@ -21,7 +21,7 @@ static void set(int s, int level, int name, const void *value, socklen_t len)
 static void way_open(const struct delay_options *o)
 {
 	const int on = 1, bytes = BUFFER_BYTES;
-	const struct alf_profile profile = { .schedule = ILP_FUSED, .initiator = o->sends, .markers = true, .crc = true,
+	const struct alf_profile profile = { .initiator = o->sends, .markers = true, .crc = true,
 		.ordered = o->ordered, .congestion = "cubic" };
 	int s = socket_tcpu(AF_INET, SOCK_STREAM, 0);
 

@@ -18,7 +18,7 @@ program=536880720
 namespace near
 at near ip addr add 10.99.2.1/32 dev lo
 start server near "$rpc" serve --ip 10.99.1.2 --host 10.99.1.1 --listen 10.99.1.2:2650 --timeout 20
-await server 'listening 10.99.1.2:2650'
+await server 'listening on 10.99.1.2:2650'
 start dumpcap near dumpcap -q -B 64 -i tcpu0 -w "$tmp/wire"
 await dumpcap File:
 
@@ -140,4 +140,4 @@ calls "a version that is not there" 1 'versions 1 to 1 of the program' null --ve
 calls "another program" 1 'does not have the program' null --program 100003
 kill "${pids[tirpc]}"
 unset "pids[tirpc]"
-calls "nobody" 3 'nobody answers there: Connection refused' null
+calls "nobody" 3 '10.99.*: Connection refused: is .rpc serve. running there' null

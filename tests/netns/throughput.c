@@ -156,7 +156,7 @@ static uint64_t recv_stream(int fd)
 static struct alf *carrier(int fd)
 {
 	const bool markers = !strcmp(o.way, "markers");
-	const struct alf_profile p = { .schedule = ILP_FUSED, .initiator = o.sends, .markers = markers,
+	const struct alf_profile p = { .initiator = o.sends, .markers = markers,
 		.crc = markers || !strcmp(o.way, "crc"),
 		.wanted = 1U << ADU_COMPLETE | 1U << ADU_SENT | 1U << ADU_ENDED | 1U << ADU_ERROR };
 	struct alf *a = alf_open(fd, &p);

@@ -18,14 +18,17 @@
 struct greeting {
 	char magic[8];
 	uint32_t version, width, height, edge;
+	char chain[48];
 };
+#define LEN sizeof(struct greeting)
 
 struct sent {
 	uint8_t type, name[5], name_len;
 	size_t len;
 };
 
-#define GOOD { "TCPUtile", 1, 100, 100, EDGE }
+#define GREETING(width, height, edge) { "TCPUtile", 2, width, height, edge, "copy" }
+#define GOOD GREETING(100, 100, EDGE)
 #define TILE(level, column, row) 1, { level, (column) >> 8, (column) & 255, (row) >> 8, (row) & 255 }, 5
 
 static const struct {
@@ -33,32 +36,37 @@ static const struct {
 	size_t greeting_len;
 	struct sent sent[2];
 } cases[] = {
-	{ { "TCPUxfer", 1, 100, 100, EDGE }, 24, { { 0 } } },
-	{ { "TCPUtile", 2, 100, 100, EDGE }, 24, { { 0 } } },
-	{ GOOD, 23, { { 0 } } },
+	{ { "TCPUxfer", 2, 100, 100, EDGE, "copy" }, LEN, { { 0 } } },
+	{ { "TCPUtile", 1, 100, 100, EDGE, "" }, 24, { { 0 } } },
+	{ { "TCPUtile", 3, 100, 100, EDGE, "copy" }, LEN, { { 0 } } },
+	{ { "TCPUtile", 2, 100, 100, EDGE, "xdr_copy" }, LEN, { { 0 } } },
+	{ { "TCPUtile", 2, 100, 100, EDGE, "copycopycopycopycopycopycopycopycopycopycopycopy" }, LEN, { { 0 } } },
+	{ GOOD, LEN - 1, { { 0 } } },
+	{ GOOD, 11, { { 0 } } },
+	{ GOOD, 8, { { 0 } } },
 	{ GOOD, 0, { { 0 } } },
-	{ { "TCPUtile", 1, 0, 100, EDGE }, 24, { { 0 } } },
-	{ { "TCPUtile", 1, 65535, 65535, EDGE }, 24, { { 0 } } },
-	{ { "TCPUtile", 1, UINT32_MAX, 2, EDGE }, 24, { { 0 } } },
-	{ { "TCPUtile", 1, 100, 100, 0 }, 24, { { 0 } } },
-	{ { "TCPUtile", 1, 100, 100, 33 }, 24, { { 0 } } },
-	{ GOOD, 24, { { TILE(4, 0, 0), WHOLE } } },
-	{ GOOD, 24, { { TILE(255, 0, 0), WHOLE } } },
-	{ GOOD, 24, { { TILE(0, 4, 0), WHOLE } } },
-	{ GOOD, 24, { { TILE(0, 0, 65535), WHOLE } } },
-	{ GOOD, 24, { { TILE(1, 2, 0), WHOLE } } },
-	{ GOOD, 24, { { TILE(0, 3, 3), WHOLE } } }, /* it is smaller */
-	{ GOOD, 24, { { TILE(0, 0, 0), WHOLE - 1 } } },
-	{ GOOD, 24, { { TILE(0, 0, 0), WHOLE + 1 } } },
-	{ GOOD, 24, { { TILE(0, 0, 0), 0 } } },
-	{ GOOD, 24, { { TILE(0, 0, 0), 256 * 256 * 3 + 1 } } },
-	{ GOOD, 24, { { 1, { 0 }, 4, WHOLE } } },
-	{ GOOD, 24, { { 1, { 0 }, 0, WHOLE } } },
-	{ GOOD, 24, { { 2, { 0 }, 5, WHOLE } } },
-	{ GOOD, 24, { { 2, { 0 }, 0, 0 } } },
-	{ GOOD, 24, { { TILE(0, 0, 0), WHOLE }, { TILE(0, 0, 0), WHOLE } } },
-	{ GOOD, 24, { { TILE(3, 0, 0), 13 * 13 * 3 }, { TILE(3, 0, 0), 13 * 13 * 3 } } },
-	{ GOOD, 24, { { TILE(0, 0, 0), WHOLE } } }, /* and goes away */
+	{ GREETING(0, 100, EDGE), LEN, { { 0 } } },
+	{ GREETING(65535, 65535, EDGE), LEN, { { 0 } } },
+	{ GREETING(UINT32_MAX, 2, EDGE), LEN, { { 0 } } },
+	{ GREETING(100, 100, 0), LEN, { { 0 } } },
+	{ GREETING(100, 100, 33), LEN, { { 0 } } },
+	{ GOOD, LEN, { { TILE(4, 0, 0), WHOLE } } },
+	{ GOOD, LEN, { { TILE(255, 0, 0), WHOLE } } },
+	{ GOOD, LEN, { { TILE(0, 4, 0), WHOLE } } },
+	{ GOOD, LEN, { { TILE(0, 0, 65535), WHOLE } } },
+	{ GOOD, LEN, { { TILE(1, 2, 0), WHOLE } } },
+	{ GOOD, LEN, { { TILE(0, 3, 3), WHOLE } } }, /* it is smaller */
+	{ GOOD, LEN, { { TILE(0, 0, 0), WHOLE - 1 } } },
+	{ GOOD, LEN, { { TILE(0, 0, 0), WHOLE + 1 } } },
+	{ GOOD, LEN, { { TILE(0, 0, 0), 0 } } },
+	{ GOOD, LEN, { { TILE(0, 0, 0), 256 * 256 * 3 + 1 } } },
+	{ GOOD, LEN, { { 1, { 0 }, 4, WHOLE } } },
+	{ GOOD, LEN, { { 1, { 0 }, 0, WHOLE } } },
+	{ GOOD, LEN, { { 2, { 0 }, 5, WHOLE } } },
+	{ GOOD, LEN, { { 2, { 0 }, 0, 0 } } },
+	{ GOOD, LEN, { { TILE(0, 0, 0), WHOLE }, { TILE(0, 0, 0), WHOLE } } },
+	{ GOOD, LEN, { { TILE(3, 0, 0), 13 * 13 * 3 }, { TILE(3, 0, 0), 13 * 13 * 3 } } },
+	{ GOOD, LEN, { { TILE(0, 0, 0), WHOLE } } }, /* and goes away */
 };
 #define CASES (sizeof cases / sizeof *cases)
 

@@ -67,3 +67,14 @@ check "the sender's status is $sent, expected 4" [ $sent = 4 ]
 check "it says why" grep -q 'a file changed while it was sent: what was lost cannot be read again' "$tmp/send"
 check "the receiver's status is $received, expected 1" [ $received = 1 ]
 check "no file has the name" [ ! -e "$tmp/out/file" ]
+
+# Each end is a host of its own, by a TUN device, and the kernel forwards.
+rm -rf "$tmp/out" && mkdir "$tmp/out"
+head -c 3M /dev/urandom >"$tmp/file"
+at a sysctl -qw net.ipv4.ip_forward=1
+start recv a "$xfer" recv --once --ip 10.99.1.2 --host 10.99.1.1 --listen 10.99.1.2:$port "$tmp/out"
+await recv "listening on 10.99.1.2"
+start "send" a "$xfer" send --ip 10.99.2.2 --host 10.99.2.1 "$tmp/file" 10.99.1.2:$port
+finish "send"
+finish recv
+check "the file is whole, over TUN devices" cmp "$tmp/file" "$tmp/out/file"

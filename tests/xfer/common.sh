@@ -1,6 +1,8 @@
 # For tests/xfer_cases.sh and tests/xfer_resume.sh, which source it: a sender, a receiver, and the count of checks.
 # shellcheck shell=bash
 xfer=$PWD/${B:-build/gcc}/bin/xfer
+# shellcheck disable=SC2034 # who sources this reads them
+profiles=$PWD/alf/profiles
 dir=$(mktemp -d)
 checks=0 failures=0 receiver='' wrap=''
 cleanup() {
