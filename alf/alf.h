@@ -96,7 +96,7 @@ struct alf_peer {
 	uint64_t adu_max;         /* UINT64_MAX: it did not say */
 	const void *private_data;
 	uint16_t private_len;
-	bool markers, crc;        /* in what goes to the peer; in both directions */
+	bool markers, crc;        /* markers: in what goes to the peer, as it wanted; crc: in both directions */
 };
 
 /* Calls out of the library. None of them may call into it or into TCP. */
@@ -108,10 +108,12 @@ struct alf_hooks {
 	 * segment is known to be good. The memory is borrowed until the ADU is complete, lost or dropped, and undefined
 	 * until it is placed; it may not be read before. NULL: the library's memory. */
 	int (*place)(void *ctx, const struct adu_where *where, struct iovec *to, int max);
-	/* Makes len bytes of an ADU sent with ADU_RECOMPUTE again, from offset on, the same as they were: what is made is
-	 * checked against 48 bits that are kept of each frame, tag and CRC32C folded. false, or other bytes: the connection
-	 * ends with ESTALE, and nothing of that was sent. It is called inside any call on the connection's stack, until the
-	 * ADU is acknowledged: by the thread that makes it. */
+	/* Makes len bytes of an ADU sent with ADU_RECOMPUTE again, from offset on, the same as they were. attr.name is what
+	 * adu_send or adu_put was given, though the peer never sees that of a put: the id may not be known yet where a call
+	 * waits. What is made is checked against 48 bits that are kept of each frame, tag and CRC32C folded. false, or other
+	 * bytes: the connection ends with ESTALE, and nothing of that was sent; the peer mostly sees no more than that it
+	 * ended. It is called inside any call on the connection's stack, until the ADU is acknowledged: by the thread that
+	 * makes it. */
 	bool (*regenerate)(void *ctx, uint64_t id, const struct adu_attr *, uint64_t offset, void *to, size_t len);
 	/* The connection's key and IV, where the profile has none: once, when the peer's start-up frame has come. Salts in
 	 * both ends' private data make them fresh. false: the connection ends with EACCES. */
@@ -129,7 +131,8 @@ struct alf_profile {
 	bool markers, crc;               /* MPA: wants markers in what the peer sends; wants CRC32C in both directions */
 	bool unpacked;                   /* MPA: no two FPDUs in a segment, and what else Wireshark expects; else small ones
 					  * share one */
-	bool ordered;                    /* ADUs are delivered in the order in which they began */
+	bool ordered;                    /* ADUs are delivered in the order in which they began. What is put by STag is in no
+					  * order: an ADU that comes behind says that it is there */
 	/* Of a chain with AEAD (RFC 5116): the key (copied), 16 or 32 bytes, fresh for this connection, and an IV of 12
 	 * bytes; NULLs: hooks.key. How both ends agree on them is the application's business. */
 	const uint8_t *key, *iv;
@@ -141,8 +144,7 @@ struct alf_profile {
 					  * each [2 * (adu_max + ADU_COST)] */
 	uint32_t quantum;                /* bytes that an ADU sends before another of its priority has its turn [16 KiB] */
 	uint32_t wanted;                 /* which events are queued: 1 << enum adu_event_kind each [all but PLACED,
-					  * ACKNOWLEDGED, DELIVERED;
-					  * where ordered DELIVERED instead of COMPLETE] */
+					  * ACKNOWLEDGED, DELIVERED; where ordered DELIVERED instead of COMPLETE] */
 	const void *private_data;        /* MPA: the application's, for the peer, copied; ALF_PRIVATE_MAX bytes at most */
 	uint16_t private_len;
 	struct alf_hooks hooks;
@@ -172,7 +174,9 @@ bool alf_peer(const struct alf *, struct alf_peer *);
 
 /* Sends one ADU, all or nothing. Waits until all of it is in the retransmission buffer, and data is the caller's again;
  * with O_NONBLOCK it is queued instead, and data is the library's until one of the events ADU_SENT, ADU_EXPIRED,
- * ADU_CANCELLED and ADU_ERROR. Returns the handle, which is never used again. attr may be NULL. -1 with errno:
+ * ADU_CANCELLED and ADU_ERROR (the array of adu_sendv is copied). What comes meanwhile is taken, as far as the credit
+ * goes; so two ends that both wait here, and release nothing, wait for each other for ever. Returns the handle, which
+ * is never used again. attr may be NULL. -1 with errno:
  * EMSGSIZE		longer than the peer's limit, or than framer or cipher can count (RECOMPUTE: 2^32 - 1); empty, with
  *			alf_plain; nothing was sent
  * EINVAL		an attribute out of range; name or type with a framer that sends none; RECOMPUTE without regenerate,
@@ -246,10 +250,12 @@ struct adu_event {
 	struct adu_attr attr;
 };
 const char *adu_event_name(enum adu_event_kind);
-/* The next event. timeout_ms as poll(2)'s; it moves what can be moved both ways. 1; 0: none in that time; -1 with
+/* The next event. timeout_ms as poll(2)'s; it moves what can be moved both ways. 1; 0: none in that time, or, at once
+ * and whatever the time, all is over: ADU_ENDED was told, and nothing is left to go or to be acknowledged. -1 with
  * errno: EINTR, or the connection's after ADU_ERROR was told. Beside poll_tcpu: call it until 0, then poll the
  * descriptor for POLLIN, and POLLOUT where adu_pending() says so, for adu_timeout() milliseconds, which are 0 while
- * there is something to tell: what is sent at once has its events at once. */
+ * there is something to tell: what is sent at once has its events at once. Where turns are yours (stack_turn_tcpu),
+ * call it before each. */
 int adu_next(struct alf *, struct adu_event *, int timeout_ms);
 bool adu_pending(const struct alf *);
 int adu_timeout(const struct alf *);
