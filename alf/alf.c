@@ -147,7 +147,7 @@ struct alf *alf_new(const struct alf_profile *profile)
 	alf_in_init(a);
 	if (!a->framer->start) {
 		a->out.credit = a->in.peer_max = UINT64_MAX;
-		a->out.started = a->in.open = true;
+		a->out.started = a->in.open = a->in.heard = true;
 		alf_opened(a);
 	}
 	return a;
@@ -211,7 +211,7 @@ void alf_opened(struct alf *a)
 
 bool alf_peer(const struct alf *a, struct alf_peer *p)
 {
-	if (!a->in.open)
+	if (!a->in.heard)
 		return false;
 	*p = (struct alf_peer){ .adu_max = a->in.peer_max, .private_data = a->in.private_data,
 		.private_len = a->in.private_len, .markers = a->out.markers, .crc = a->in.crc };

@@ -167,7 +167,7 @@ struct alf *alf_open(int fd, const struct alf_profile *);
 /* What is queued and not sent is dropped. Wipes keys and frees. The descriptor stays open. NULL is fine. What was sent
  * with ADU_RECOMPUTE nobody makes again from then on: wait for its ADU_ACKNOWLEDGED first. */
 void alf_close(struct alf *);
-/* false: it has not said it yet. */
+/* false: it has not said it yet. Who was refused (ECONNREFUSED) finds private_data, which may say why. */
 bool alf_peer(const struct alf *, struct alf_peer *);
 
 /* ---- sending ---- */

@@ -210,7 +210,8 @@ struct alf_in {
 	struct alf_done done[ALF_DONE_MAX];
 	unsigned done_count;
 	bool rest;               /* in order, something waits that is no whole frame */
-	bool open, ended, full;  /* the start-up frame has come; the stream has ended; no credit for what comes next */
+	bool heard, open;        /* the start-up frame has come, and said yes; */
+	bool ended, full;        /* the stream has ended; no credit for what comes next */
 	bool markers, crc, hello;
 	uint64_t origin;         /* offset of the stream where frames begin */
 	uint64_t peer_max;

@@ -401,14 +401,16 @@ static ssize_t take_start(struct alf *a, const struct alf_run *run, uint64_t off
 	k = mpa_read(&s, a->profile.initiator, bytes, n);
 	if (k <= 0)
 		return k;
-	if (s.reply && s.reject)
-		return -ECONNREFUSED;
 	h = mpa_hello_read(&hello, s.private_data, s.private_len);
-	if (h < 0)
+	if (h < 0 && !s.reject)
 		return -EBADMSG;
 	a->in.hello = h > 0;
+	h = h > 0 ? h : 0;
 	a->in.private_len = (uint16_t)(s.private_len - h);
 	memcpy(a->in.private_data, s.private_data + h, a->in.private_len);
+	a->in.heard = true;
+	if (s.reply && s.reject)
+		return -ECONNREFUSED; /* the private data may say why */
 	a->in.peer_max = hello.adu_max;
 	a->out.credit = hello.credit;
 	/* What its credit could never hold waits for nothing. */

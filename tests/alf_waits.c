@@ -279,7 +279,9 @@ START_TEST(rejected)
 	ck_assert(adu_next(r.alf, &e, 5000) == -1 && errno == ECONNREFUSED);
 	ck_assert(adu_recv(r.alf, buf, sizeof buf, NULL, NULL, NULL) == -1 && errno == ECONNREFUSED);
 	ck_assert(adu_send(r.alf, data, 1, NULL) == -1 && errno == ECONNREFUSED);
-	ck_assert(!adu_pending(r.alf) && !alf_peer(r.alf, &peer));
+	ck_assert(!adu_pending(r.alf) && alf_peer(r.alf, &peer));
+	ck_assert_uint_eq(peer.private_len, 7);
+	ck_assert_mem_eq(peer.private_data, "no room", 7);
 	alf_close(r.alf);
 	close_tcpu(fd[0]);
 	close_tcpu(fd[1]);
