@@ -180,9 +180,11 @@ bool alf_agree(struct alf *a)
 	const struct alf_hooks *h = &a->profile.hooks;
 	struct alf_peer peer;
 
+	if (!alf_peer(a, &peer) || (!a->profile.initiator && h->accept && !h->accept(h->ctx, &peer)))
+		return false;
 	if (!a->key_len || !h->key)
 		return true;
-	if (!alf_peer(a, &peer) || !h->key(h->ctx, &peer, a->out.key.key, a->iv))
+	if (!h->key(h->ctx, &peer, a->out.key.key, a->iv))
 		return false;
 	a->in.key = a->out.key;
 	return true;
@@ -192,7 +194,7 @@ void alf_opened(struct alf *a)
 {
 	struct adu_out *adu, *next;
 
-	if (!a->out.started || !a->in.open || a->in.way)
+	if (!a->out.started || !a->in.open || a->in.way || a->out.reject)
 		return;
 	a->in.way = &a->way[a->in.markers ? 2 : a->in.crc ? 1 : 0];
 	/* What may have to be made again is checked by its CRC, whether the peer wants one or not. */

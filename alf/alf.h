@@ -115,8 +115,11 @@ struct alf_hooks {
 	 * ended. It is called inside any call on the connection's stack, until the ADU is acknowledged: by the thread that
 	 * makes it. */
 	bool (*regenerate)(void *ctx, uint64_t id, const struct adu_attr *, uint64_t offset, void *to, size_t len);
+	/* With MPA, of who answers: whether it wants the connection, by what the initiator said. false: the reply rejects,
+	 * with the private data, and the connection ends with EACCES. NULL: it does. */
+	bool (*accept)(void *ctx, const struct alf_peer *);
 	/* The connection's key and IV, where the profile has none: once, when the peer's start-up frame has come. Salts in
-	 * both ends' private data make them fresh. false: the connection ends with EACCES. */
+	 * both ends' private data make them fresh. false: as accept; at the initiator it ends with EACCES. */
 	bool (*key)(void *ctx, const struct alf_peer *, uint8_t *key, uint8_t iv[12]);
 	void *ctx;
 };

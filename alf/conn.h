@@ -137,6 +137,7 @@ struct alf_out {
 	struct adu_in *stops;        /* ADUs of the peer's of which we want no more, to be told */
 	uint16_t start_done;         /* bytes of the start-up frame that were written */
 	uint32_t repeated;           /* of told: those that were not dropped here */
+	bool reject;                 /* the reply does */
 	bool greeting;               /* the first message is due: until it has come, the peer sends none (RFC 5044 7.1.2) */
 	bool no_credit;              /* an ADU waits for it */
 	bool started, open, markers; /* the start-up frame is out; frames may go; with markers */
@@ -262,7 +263,7 @@ int alf_ways(struct alf_way way[3], const struct alf_profile *);
 struct alf *alf_new(const struct alf_profile *); /* NULL with errno, as alf_open */
 void alf_free(struct alf *);
 void alf_fail(struct alf *, int error);          /* the first error stays */
-bool alf_agree(struct alf *);                    /* on a key, if hooks.key is to say it; in.open is set */
+bool alf_agree(struct alf *);                    /* to the connection, and on a key, as hooks say; in.open is set */
 void alf_opened(struct alf *);                   /* MPA's frames were exchanged, or there are none */
 
 /* news.c */

@@ -421,7 +421,8 @@ static ssize_t take_start(struct alf *a, const struct alf_run *run, uint64_t off
 	a->in.crc = a->profile.crc || s.crc;
 	a->in.origin = off + (uint64_t)k;
 	a->in.open = true;
-	if (!alf_agree(a))
+	a->out.reject = !alf_agree(a);
+	if (a->out.reject && a->profile.initiator)
 		return -EACCES;
 	alf_opened(a);
 	return k;

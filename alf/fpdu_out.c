@@ -262,7 +262,8 @@ size_t fpdu_start(struct alf *a, uint64_t off, uint8_t *dst, size_t cap)
 {
 	const struct mpa_hello hello = { .adu_max = a->profile.adu_max, .credit = a->profile.credit };
 	uint8_t private[MPA_HELLO + ALF_PRIVATE_MAX], frame[MPA_HEADER + MPA_PRIVATE_MAX];
-	struct mpa_start s = { .reply = !a->profile.initiator, .markers = a->profile.markers, .crc = a->profile.crc,
+	struct mpa_start s = { .reply = !a->profile.initiator, .reject = a->out.reject,
+		.markers = a->profile.markers, .crc = a->profile.crc,
 		.private_data = private };
 	size_t n = mpa_hello_write(&hello, private);
 
@@ -276,6 +277,8 @@ size_t fpdu_start(struct alf *a, uint64_t off, uint8_t *dst, size_t cap)
 	a->out.start_done += (uint16_t)n;
 	a->out.started = a->out.start_done == (size_t)MPA_HEADER + s.private_len;
 	a->out.origin = off + n;
+	if (a->out.started && a->out.reject)
+		alf_fail(a, EACCES);
 	alf_opened(a);
 	return n;
 }

@@ -366,8 +366,11 @@ START_TEST(no_key)
 	pair = (struct flow_pair){ .end = { a, b } };
 	flow_pull(&pair.flow[0], a, 1460);
 	flow_show(&pair.flow[0], b);
+	flow_pull(&pair.flow[1], b, 1460);
 	ck_assert_int_eq(b->error, EACCES);
 	ck_assert(!alf_wants_out(b));
+	flow_show(&pair.flow[1], a);
+	ck_assert_int_eq(a->error, ECONNREFUSED);
 	flow_close(&pair);
 	/* Either a key or who makes it. */
 	p.key = key;

@@ -288,6 +288,44 @@ START_TEST(rejected)
 }
 END_TEST
 
+static bool wanted(void *ctx, const struct alf_peer *peer)
+{
+	(void)ctx;
+	return peer->private_len == 4 && !memcmp(peer->private_data, "good", 4);
+}
+
+/* Who answers looks at what the initiator says, and may refuse it; or has no key for it. Who is refused may know why. */
+START_TEST(refuses)
+{
+	struct alf_profile p = flow_profile(0), q = flow_profile(0);
+	struct alf_peer peer;
+	struct adu_event e;
+	struct alf *end[2];
+	int fd[2];
+
+	fds_connect(fd, FDS_MSS);
+	p.initiator = true;
+	p.private_data = _i ? "evil" : "good";
+	p.private_len = 4;
+	q.private_data = "go away";
+	q.private_len = 7;
+	q.hooks.accept = wanted;
+	end[0] = alf_open(fd[0], &p);
+	end[1] = alf_open(fd[1], &q);
+	ck_assert(end[0] && end[1]);
+	ck_assert_int_eq(adu_next(end[0], &e, 0), 0);
+	ck_assert_int_eq(adu_next(end[1], &e, 5000), 1);
+	ck_assert_int_eq(e.kind, _i ? ADU_ERROR : ADU_OPENED);
+	ck_assert(!_i || e.error == EACCES);
+	ck_assert_int_eq(adu_next(end[0], &e, 5000), 1);
+	ck_assert_int_eq(e.kind, _i ? ADU_ERROR : ADU_OPENED);
+	ck_assert(!_i || e.error == ECONNREFUSED);
+	ck_assert(alf_peer(end[0], &peer) && alf_peer(end[1], &peer));
+	ck_assert(alf_peer(end[0], &peer) && peer.private_len == 7 && !memcmp(peer.private_data, "go away", 7));
+	fds_close(fd, end);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("alf_waits");
@@ -302,6 +340,7 @@ int main(void)
 	tcase_add_test(tc, no_segment_for_it);
 	tcase_add_test(tc, no_number_for_it);
 	tcase_add_loop_test(tc, rejected, 0, 3);
+	tcase_add_loop_test(tc, refuses, 0, 2);
 	suite_add_tcase(suite, tc);
 	return run_tests(srunner_create(suite));
 }
