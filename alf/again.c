@@ -45,6 +45,35 @@ uint32_t alf_again_new(struct alf *a, const struct adu_out *adu)
 	return place;
 }
 
+static struct adu_attr attr_of(const struct adu_again *r)
+{
+	struct adu_attr attr = { .name_len = r->name_len, .type = r->type, .priority = r->priority, .recovery = ADU_RECOMPUTE,
+		.deadline_ms = r->deadline_ms };
+
+	memcpy(attr.name, r->name, r->name_len);
+	return attr;
+}
+
+static void release(struct alf_out *o, uint32_t place)
+{
+	o->again[place].next = o->again_free;
+	o->again_free = place;
+}
+
+/* Nobody asks for it any more: that is told out of the table, which is all that is kept of it. */
+static void over(struct alf *a, uint32_t place)
+{
+	struct alf_out *o = &a->out;
+
+	if (o->again[place].quiet || !(a->profile.wanted & 1U << ADU_ACKNOWLEDGED)) {
+		release(o, place);
+		return;
+	}
+	o->again[place].next = AGAIN_NONE;
+	*(o->acked_first == AGAIN_NONE ? &o->acked_first : &o->again[o->acked_last].next) = place;
+	o->acked_last = place;
+}
+
 void alf_again_acked(struct alf *a, uint64_t off)
 {
 	struct alf_out *o = &a->out;
@@ -63,18 +92,29 @@ void alf_again_acked(struct alf *a, uint64_t off)
 		*at = r->next;
 		if (o->again_last == place)
 			o->again_last = last;
-		r->next = o->again_free;
-		o->again_free = place;
+		over(a, place);
 	}
+}
+
+bool alf_again_told(struct alf *a, struct adu_event *e)
+{
+	struct alf_out *o = &a->out;
+	const uint32_t place = o->acked_first;
+
+	if (place == AGAIN_NONE)
+		return false;
+	*e = (struct adu_event){ .kind = ADU_ACKNOWLEDGED, .id = o->again[place].id, .len = o->again[place].total,
+		.attr = attr_of(&o->again[place]) };
+	o->acked_first = o->again[place].next;
+	release(o, place);
+	return true;
 }
 
 bool alf_again_data(struct alf *a, uint32_t place, uint64_t offset, size_t len)
 {
 	const struct adu_again *r = &a->out.again[place];
-	struct adu_attr attr = { .name_len = r->name_len, .type = r->type, .priority = r->priority, .recovery = ADU_RECOMPUTE,
-		.deadline_ms = r->deadline_ms };
+	const struct adu_attr attr = attr_of(r);
 
-	memcpy(attr.name, r->name, r->name_len);
 	a->stats.regenerated++;
 	return a->profile.hooks.regenerate(a->profile.hooks.ctx, (uint64_t)r->id, &attr, offset, a->aside, len);
 }

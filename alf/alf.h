@@ -144,7 +144,8 @@ struct alf_profile {
 					  * tagged or a message; each loses the ADU that it says it is of [0] */
 	uint64_t adu_max;                /* bytes: the peer is told; a longer ADU is its error [16 MiB] */
 	uint64_t credit;                 /* bytes of ADUs that may be under way to us or wait here unreleased, ADU_COST more
-					  * each [2 * (adu_max + ADU_COST)] */
+					  * each; with MPA, of those of higher priorities than 0 ADU_URGENT beyond that
+					  * [2 * (adu_max + ADU_COST)] */
 	uint32_t quantum;                /* bytes that an ADU sends before another of its priority has its turn [16 KiB] */
 	uint32_t wanted;                 /* which events are queued: 1 << enum adu_event_kind each [all but PLACED,
 					  * ACKNOWLEDGED, DELIVERED; where ordered DELIVERED instead of COMPLETE] */
@@ -159,7 +160,9 @@ struct alf_profile {
 /* Puts the defaults in the place of zeros and NULLs, as alf_open does by itself: what a profile comes to. */
 void alf_complete(struct alf_profile *);
 #define ALF_PRIVATE_MAX 492
-#define ADU_COST 256 /* bytes of credit that an ADU costs beside its own: what its books take */
+#define ADU_COST 512     /* bytes of credit that an ADU costs beside its own: what its books take */
+#define ADU_URGENT 65536 /* bytes of credit beyond the profile's, for ADUs of higher priorities than 0: else an urgent
+			  * one would wait until large ones are whole, and released */
 
 /* Over a connected descriptor of TCPU, which stays the caller's; nothing may have been sent on it. One thread at a
  * time. Sets TCP_NODELAY and TCP_NOTSENT_LOWAT. The start-up frames are exchanged inside the calls that follow; these

@@ -78,9 +78,9 @@ struct adu_in *alf_in_new(struct alf *a, uint64_t msn, uint64_t total, bool in_o
 	*error = -EBADMSG;
 	if (cost > a->profile.adu_max + ADU_COST || !may_begin(a, msn, in_order))
 		return NULL;
-	if (a->in.hello && told + cost > a->profile.credit)
+	if (a->in.hello && told + cost > a->in.limit)
 		return NULL; /* it knows better */
-	if (out + cost > a->profile.credit) {
+	if (out + cost > a->in.limit) {
 		/* Over a hole the end of one that has begun may come yet. */
 		if (in_order)
 			a->in.full = a->in.sink.done = true;
@@ -108,10 +108,19 @@ struct adu_in *alf_in_new(struct alf *a, uint64_t msn, uint64_t total, bool in_o
 
 static void free_data(struct alf *a, struct adu_in *adu)
 {
-	if (adu->data && adu->room <= ALF_SPARE_MAX && a->in.spares < ALF_SPARES)
-		a->in.spare[a->in.spares++] = (struct alf_spare){ adu->data, adu->room };
-	else
+	struct alf_spare *s = &a->in.spare[a->in.spares];
+
+	if (!adu->data || adu->room > ALF_SPARE_MAX) {
 		free(adu->data);
+		return;
+	}
+	if (a->in.spares == ALF_SPARES) { /* whose size nobody asks for, perhaps */
+		s = &a->in.spare[a->in.oldest_spare++ % ALF_SPARES];
+		free(s->data);
+	} else {
+		a->in.spares++;
+	}
+	*s = (struct alf_spare){ adu->data, adu->room };
 }
 
 /* More memory for an ADU, that holds what it had. */
@@ -138,6 +147,10 @@ static void drop_data(struct alf *a, struct adu_in *adu)
 			if (a->seal)
 				ilp_wipe(adu->data + r.begin, r.end - r.begin);
 		while (alf_ranges_find(&adu->placed, r.end, adu->room, &r));
+		/* Nor what stands behind it in the same segment, and does not count yet. */
+		for (unsigned i = 0; a->seal && i < a->in.done_count; i++)
+			if (a->in.done[i].adu == adu && a->in.done[i].pieces)
+				ilp_wipe(a->in.done[i].to[0].iov_base, a->in.done[i].to[0].iov_len);
 		a->stats.bytes_held -= adu->room;
 	}
 	free_data(a, adu);
@@ -146,34 +159,33 @@ static void drop_data(struct alf *a, struct adu_in *adu)
 	alf_ranges_free(&adu->fresh);
 }
 
-static void unstop(struct alf *a, struct adu_in *adu)
+static void stop(struct alf *a, struct adu_in *adu, enum control_reason reason)
 {
-	struct adu_in **at = &a->out.stops;
-
-	if (!adu->stopping)
-		return;
-	while (*at != adu)
-		at = &(*at)->stop_next;
-	*at = adu->stop_next;
+	adu->stopping = true;
+	adu->reason = reason;
+	adu->stop_prev = NULL;
+	adu->stop_next = a->out.stops;
+	if (adu->stop_next)
+		adu->stop_next->stop_prev = adu;
+	a->out.stops = adu;
 }
 
-static void unend(struct alf *a, struct adu_in *adu)
+void alf_unstop(struct alf *a, struct adu_in *adu)
 {
-	struct adu_in **at = &a->in.gone;
-
-	if (!adu->ending)
+	if (!adu->stopping)
 		return;
-	while (*at != adu)
-		at = &(*at)->gone_next;
-	*at = adu->gone_next;
+	adu->stopping = false;
+	*(adu->stop_prev ? &adu->stop_prev->stop_next : &a->out.stops) = adu->stop_next;
+	if (adu->stop_next)
+		adu->stop_next->stop_prev = adu->stop_prev;
 }
 
 void alf_forget(struct alf *a, struct adu_in *adu)
 {
 	alf_give_back(a, adu);
 	alf_untell(a, &adu->news);
-	unstop(a, adu);
-	unend(a, adu);
+	alf_unstop(a, adu);
+	alf_due_remove(&a->in.gone, &adu->end);
 	unready(a, adu);
 	alf_due_remove(&a->in.dues, &adu->due);
 	alf_table_remove(&a->in.msns, adu->msn);
@@ -201,6 +213,7 @@ void alf_in_free(struct alf *a)
 	alf_ranges_free(&a->in.finished);
 	alf_table_free(&a->in.msns);
 	alf_dues_free(&a->in.dues);
+	alf_dues_free(&a->in.gone);
 }
 
 /* Nothing more of it comes, or of what comes nothing counts: those that waited for it to be delivered may be. */
@@ -210,6 +223,9 @@ static void finished(struct alf *a, const struct adu_in *adu)
 
 	if (alf_ranges_add(&a->in.finished, adu->msn - 1, adu->msn) < 0)
 		alf_fail(a, ENOMEM);
+	/* Between two there is one that has begun, and has cost credit; or the peer has left numbers out. */
+	if (alf_ranges_count(&a->in.finished) > a->in.limit / ADU_COST + 2)
+		alf_fail(a, EBADMSG);
 	if (!alf_ranges_first(&a->in.finished, &first) || first.begin)
 		return;
 	for (; a->in.low < first.end; a->in.low++) {
@@ -239,15 +255,14 @@ static void completed(struct alf *a, struct adu_in *adu)
 /* No byte of one that is gone comes behind that offset. */
 static void ends_at(struct alf *a, struct adu_in *adu, uint64_t until)
 {
-	adu->until = until;
-	if (adu->ending || until == UINT64_MAX)
+	if (until == UINT64_MAX)
 		return;
-	adu->ending = true;
-	adu->gone_next = a->in.gone;
-	a->in.gone = adu;
+	alf_due_remove(&a->in.gone, &adu->end);
+	if (alf_due_add(&a->in.gone, &adu->end, until) < 0)
+		alf_fail(a, ENOMEM);
 }
 
-void alf_lose(struct alf *a, struct adu_in *adu, int error, uint64_t until, enum control_reason stop)
+void alf_lose(struct alf *a, struct adu_in *adu, int error, uint64_t until, enum control_reason reason)
 {
 	if (adu->whole)
 		return;
@@ -257,12 +272,8 @@ void alf_lose(struct alf *a, struct adu_in *adu, int error, uint64_t until, enum
 	adu->gone = true;
 	alf_due_remove(&a->in.dues, &adu->due);
 	drop_data(a, adu);
-	if (stop && a->in.hello) {
-		adu->stopping = true;
-		adu->reason = stop;
-		adu->stop_next = a->out.stops;
-		a->out.stops = adu;
-	}
+	if (reason && a->in.hello)
+		stop(a, adu, reason);
 	alf_tell(a, &adu->news, ADU_LOST, error);
 	finished(a, adu);
 }
@@ -276,15 +287,12 @@ void alf_skipped(struct alf *a, struct adu_in *adu, uint64_t len)
 
 void alf_passed(struct alf *a)
 {
-	struct adu_in **at = &a->in.gone, *adu;
+	struct alf_due *due;
 
-	while ((adu = *at)) {
-		if (a->in.next < adu->until) {
-			at = &adu->gone_next;
-			continue;
-		}
-		*at = adu->gone_next;
-		adu->ending = false;
+	while ((due = alf_due_first(&a->in.gone)) && due->us <= a->in.next) {
+		struct adu_in *adu = (struct adu_in *)((char *)due - offsetof(struct adu_in, end));
+
+		alf_due_remove(&a->in.gone, due);
 		if (adu->news.queued)
 			adu->news.last = true;
 		else
@@ -346,7 +354,7 @@ static int ask_adu(struct alf *a, struct alf_done *d)
 static uint64_t grown(const struct alf *a, const struct adu_in *adu, uint64_t end)
 {
 	uint64_t room = adu->room < ROOM_MIN / 2 ? ROOM_MIN : 2 * adu->room;
-	const uint64_t most = adu->room + a->profile.credit - (a->in.begun - a->in.returned);
+	const uint64_t most = adu->room + a->in.limit - (a->in.begun - a->in.returned);
 
 	room = room < end ? end : room;
 	room = room > a->profile.adu_max ? a->profile.adu_max : room;
@@ -434,11 +442,13 @@ static void placed_region(struct alf *a, struct alf_region *r, const struct alf_
 
 static void named(struct alf *a, struct adu_in *adu, const struct adu_attr *attr)
 {
+	const uint64_t now_us = a->clock ? a->clock() : a->now_us;
+
 	adu->named = true;
 	adu->attr = *attr;
 	if (!attr->deadline_ms)
 		return;
-	if (alf_due_add(&a->in.dues, &adu->due, a->now_us + attr->deadline_ms * 1000ULL) < 0)
+	if (alf_due_add(&a->in.dues, &adu->due, now_us + attr->deadline_ms * 1000ULL) < 0)
 		alf_fail(a, ENOMEM);
 }
 

@@ -17,6 +17,7 @@ struct alf *alf_open(int fd, const struct alf_profile *profile)
 	if (!a)
 		return NULL;
 	a->fd = fd;
+	a->clock = now_tcpu;
 	a->now_us = now_tcpu();
 	if ((cc && setsockopt_tcpu(fd, IPPROTO_TCP, TCP_CONGESTION, cc, (socklen_t)strlen(cc))) ||
 		setsockopt_tcpu(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) ||
@@ -228,9 +229,7 @@ int64_t adu_supersede(struct alf *a, int64_t old, const void *data, size_t len, 
 {
 	struct adu_out l = like(data, len, attr);
 
-	l.instead = alf_out_find(a, old);
-	if (l.instead == a->out.under_way)
-		l.instead = NULL;
+	l.instead = old;
 	return send_like(a, &l);
 }
 
@@ -246,12 +245,12 @@ int adu_next(struct alf *a, struct adu_event *e, int timeout_ms)
 			return 1;
 		if (a->error)
 			return (int)fail(-a->error);
-		if (a->in.ended && !a->out.ids.count && !alf_wants_acks(a))
+		if (a->in.ended && !a->out.ids.count && !a->out.told.first && !alf_wants_acks(a))
 			return 0;
 		r = move(a, until_us);
 		if (r == -EINTR)
 			return (int)fail(r);
-		if (r == -EAGAIN && !a->news)
+		if (r == -EAGAIN && !alf_has_news(a))
 			return 0;
 	}
 }
@@ -263,7 +262,7 @@ bool adu_pending(const struct alf *a)
 
 int adu_timeout(const struct alf *a)
 {
-	uint64_t due_us = a->news ? 0 : alf_deadline(a), now_us = now_tcpu();
+	uint64_t due_us = alf_has_news(a) ? 0 : alf_deadline(a), now_us = now_tcpu();
 
 	return due_us == TCPU_NEVER ? -1 : due_us <= now_us ? 0 : (int)((due_us - now_us + 999) / 1000);
 }

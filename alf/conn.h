@@ -88,7 +88,7 @@ struct adu_out {
 	const struct iovec *piece;   /* what of the application's data is still to go: the first one from `in_piece` on */
 	int pieces;                  /* more than one: they are copied behind the struct */
 	struct iovec own;            /* the only piece, where there is one */
-	struct adu_out *instead;     /* of alf_queue: the one whose place it takes */
+	int64_t instead;             /* of alf_queue: the handle of the one whose place it takes; 0: nobody's */
 	size_t in_piece;
 	uint64_t total, done, here;  /* bytes of data; written to TCP's buffer; given by the application */
 	uint64_t end;                /* offset of the stream behind what was written */
@@ -115,7 +115,7 @@ struct adu_again {
 	uint32_t next;           /* the next one that was begun, or is free; AGAIN_NONE */
 	uint16_t deadline_ms;
 	uint8_t type, priority, name_len;
-	bool tagged;
+	bool tagged, quiet;      /* quiet: nothing of it was sent */
 	uint8_t name[ADU_NAME_MAX];
 };
 _Static_assert(sizeof(struct adu_again) <= 128, "what is kept of an ADU that can be made again");
@@ -133,6 +133,7 @@ struct alf_out {
 	struct adu_list sent, told;  /* until TCP's peer has them; dropped, to be told */
 	uint32_t msn[2];             /* the next one, by enum ddp_queue */
 	uint64_t credit, used;       /* cumulative: granted by the peer; begun */
+	uint64_t urgent;             /* what ADUs of priority 0 leave of it */
 	struct adu_out *under_way;   /* the one that must end before another begins; NULL: none must */
 	struct adu_in *stops;        /* ADUs of the peer's of which we want no more, to be told */
 	uint16_t start_done;         /* bytes of the start-up frame that were written */
@@ -147,6 +148,7 @@ struct alf_out {
 	struct alf_key key, before;  /* before: the one that came before it */
 	struct adu_again *again;     /* a table: begun ones in a list, free ones in another */
 	uint32_t again_max, again_first, again_last, again_free;
+	uint32_t acked_first, acked_last; /* of the table: acknowledged, to be told */
 	uint64_t acked;              /* offset of the stream */
 };
 
@@ -162,19 +164,19 @@ struct adu_in {
 	bool hooked;                  /* hooks.place said where */
 	bool named, whole, gone;      /* the first piece has come; all has; nobody wants it, what comes of it is dropped */
 	bool delivered, stopping;
-	struct adu_in *stop_next;     /* stopping */
-	struct adu_in *gone_next;     /* gone, and it is known where nothing of it comes any more (ending) */
-	bool ending;
+	struct adu_in *stop_next, *stop_prev; /* stopping */
+	struct alf_due end;           /* gone, and it is known behind which offset of the stream nothing of it comes */
 	enum control_reason reason;
 	uint8_t *data;                /* the library's; NULL: hooks.place said where */
 	uint64_t room;                /* bytes of it */
 	uint64_t total, got, cost;    /* bytes; total UINT64_MAX: it has not ended, and nobody knows; cost: of credit, not
 				       * given back yet */
-	uint64_t until;               /* gone: the offset of the stream behind which nothing of it comes */
 	struct alf_due due;
 	struct adu_attr attr;
 	struct alf_ranges placed, fresh; /* what has come; of it, what nobody was told of */
 };
+
+_Static_assert(sizeof(struct adu_in) + 2 * sizeof(struct alf_slot) <= ADU_COST, "what is said to cost that");
 
 struct alf_region {
 	struct alf_news news;
@@ -224,11 +226,12 @@ struct alf_in {
 		uint8_t *data;
 		uint64_t room;
 	} spare[ALF_SPARES];        /* memory of ADUs that were released, for the next: what is given to the kernel and */
-	unsigned spares;            /* asked for again costs more than what an ADU is */
+	unsigned spares, oldest_spare; /* asked for again costs more than what an ADU is */
 	struct alf_ranges finished; /* MSNs less 1 */
 	uint64_t low;               /* all up to this MSN are finished */
 	struct alf_dues dues;       /* ADUs with a deadline that are not whole */
-	struct adu_in *gone;        /* those that are ending */
+	struct alf_dues gone;       /* those of which it is known where they end: due by offsets of the stream */
+	uint64_t limit;                 /* of credit: the profile's, and for what is urgent */
 	uint64_t begun, returned, told; /* cumulative credit: of ADUs begun; given back; of that, what the peer knows */
 	struct alf_region *regions;
 	const struct alf_way *way;
@@ -244,6 +247,7 @@ struct alf {
 	uint8_t *scratch, *aside;  /* for loops; for data that goes to several places */
 	uint8_t private_data[ALF_PRIVATE_MAX];
 	uint64_t now_us;
+	uint64_t (*clock)(void);   /* what it is while a call waits; NULL: now_us */
 	int fd;
 	uint64_t acked;            /* offset of the stream that goes */
 	int error;                 /* a positive errno: the connection is unusable */
@@ -272,6 +276,10 @@ void alf_untell(struct alf *, struct alf_news *);
 /* Nobody asks any more: what was kept for its news alone is freed. */
 void alf_tell_no_more(struct alf *);
 bool alf_event(struct alf *, struct adu_event *);
+static inline bool alf_has_news(const struct alf *a)
+{
+	return a->news || a->out.acked_first != AGAIN_NONE;
+}
 
 /* out.c: the calls but for the waiting. A handle, or a negative errno. like: what the ADU is to be. */
 void alf_out_init(struct alf *);
@@ -294,11 +302,19 @@ size_t alf_cut(const struct ilp_chain *, uint64_t offset, uint64_t left, size_t 
 bool alf_control_due(const struct alf *);
 void alf_control_next(struct alf *, struct alf_control *);
 
+/* What ADUs of priority 0 leave of so much credit: nothing of what the longest one needs. */
+static inline uint64_t alf_urgent(uint64_t credit, uint64_t adu_max)
+{
+	const uint64_t more = credit > adu_max + ADU_COST ? credit - adu_max - ADU_COST : 0;
+
+	return more < ADU_URGENT ? more : ADU_URGENT;
+}
+
 /* queue.c: whose turn it is. Those of a priority take turns; a higher one's come first. */
 void alf_list_add(struct adu_list *, struct adu_out *);
 void alf_list_remove(struct adu_out *);         /* from the one that it is in */
 /* It is last in its queue, or has the other's turn (of the same priority), whose place is in it as well. -ENOMEM. */
-int alf_queue_add(struct alf *, struct adu_out *, const struct adu_out *instead);
+int alf_queue_add(struct alf *, struct adu_out *, struct adu_out *instead);
 void alf_queue_remove(struct alf *, struct adu_out *);
 /* It has begun, or has or lacks data now, or has had its turn: goes to where it belongs. */
 void alf_queue_move(struct alf *, struct adu_out *, bool last);
@@ -310,6 +326,7 @@ void alf_queue_free(struct alf *);
 /* again.c: ADUs that are made again. A place in the table, for one that begins; AGAIN_NONE: no memory. */
 uint32_t alf_again_new(struct alf *, const struct adu_out *);
 void alf_again_acked(struct alf *, uint64_t off);
+bool alf_again_told(struct alf *, struct adu_event *); /* ADU_ACKNOWLEDGED of the next one; false: there is none */
 /* The regenerated data of a piece: len bytes from offset on, of the ADU at that place of the table, in alf.aside.
  * false: the application has not made them. */
 bool alf_again_data(struct alf *, uint32_t place, uint64_t offset, size_t len);
@@ -350,6 +367,7 @@ void alf_skipped(struct alf *, struct adu_in *, uint64_t len); /* bytes of one t
 void alf_heard(struct alf *, const struct alf_control *, uint64_t at);
 void alf_give_back(struct alf *, struct adu_in *);
 void alf_forget(struct alf *, struct adu_in *);
+void alf_unstop(struct alf *, struct adu_in *);  /* the peer need not be told any more */
 void alf_passed(struct alf *);                   /* in.next has moved */
 
 /* Time has passed: deadlines. When it must be told again; TCPU_NEVER. */

@@ -37,7 +37,8 @@ static bool is_marker(const struct alf *a, const struct alf_run *run, uint64_t p
 	uint8_t m[FPDU_MARKER];
 
 	read_at(a, run, pos, m, sizeof m);
-	return get16(m + 2) == (pos < begin ? 0 : (uint16_t)(pos - begin)); /* RFC 5044 (4.3): the others are ignored */
+	/* RFC 5044 (4.3): the first half, and the lowest two bits, are ignored. */
+	return (get16(m + 2) & ~3) == (pos < begin ? 0 : (uint16_t)(pos - begin));
 }
 
 /* n bytes at pos, without the markers among them. Returns the position behind, 0: a marker lies. */
@@ -180,7 +181,7 @@ static int begin_adu(struct alf *a, const struct alf_run *run, const struct fpdu
 		d->created = true;
 	} else if (!run->checked) {
 		return -EAGAIN;
-	} else if (total > a->profile.adu_max || a->in.begun - a->in.told + total > a->profile.credit) {
+	} else if (total > a->profile.adu_max || a->in.begun - a->in.told + total > a->in.limit) {
 		return -EBADMSG;
 	} else {
 		d->adu->unknown = false;
@@ -216,7 +217,7 @@ static int place_adu(struct alf *a, const struct alf_run *run, const struct fpdu
 	if (f->first)
 		take_attr(f, d);
 	/* The application is not asked about what may be damaged: it would take one name for another. */
-	if (!run->checked && a->profile.hooks.place && !d->adu->gone && (d->names || d->created))
+	if (run->sums && a->profile.hooks.place && !d->adu->gone && (d->names || d->created))
 		return -EAGAIN;
 	return d->adu->gone ? 0 : alf_place(a, d);
 }
@@ -413,6 +414,7 @@ static ssize_t take_start(struct alf *a, const struct alf_run *run, uint64_t off
 		return -ECONNREFUSED; /* the private data may say why */
 	a->in.peer_max = hello.adu_max;
 	a->out.credit = hello.credit;
+	a->out.urgent = alf_urgent(hello.credit, hello.adu_max);
 	/* What its credit could never hold waits for nothing. */
 	if (h > 0 && hello.credit < hello.adu_max + ADU_COST)
 		a->in.peer_max = hello.credit > ADU_COST ? hello.credit - ADU_COST : 0;
@@ -472,8 +474,8 @@ uint64_t fpdu_find(const struct alf *a, const struct alf_run *run)
 	for (; at + FPDU_MARKER <= end; at += FPDU_EVERY) {
 		uint64_t begin;
 		read_at(a, run, at, m, sizeof m);
-		back = get16(m + 2);
-		if (back > at || back % 4)
+		back = get16(m + 2) & ~3U;
+		if (back > at)
 			return UINT64_MAX; /* whoever comes to it in order says what is wrong */
 		begin = at - back;
 		/* A marker in front of ULPDU_Length is the frame's. */

@@ -137,7 +137,7 @@ static bool fit(const struct alf *a, const struct adu_out *adu, const struct wri
 		left -= left % chain->unit; /* no word is cut: what is over goes with the next part */
 	p->data = left <= room ? (size_t)left : room - room % chain->unit;
 	if (a->profile.unpacked && p->data > FPDU_MARKER && ends_at_marker(a, w, p))
-		p->data -= FPDU_MARKER + p->data % FPDU_MARKER;
+		p->data -= FPDU_MARKER + (p->data - FPDU_MARKER) % (chain->unit > FPDU_MARKER ? chain->unit : FPDU_MARKER);
 	p->seg.last = adu->done + p->data == adu->total;
 	return p->data || p->first || p->seg.last;
 }
@@ -260,7 +260,7 @@ bool fpdu_again(struct alf *a, const struct seam_note *n, uint64_t off, uint8_t 
 
 size_t fpdu_start(struct alf *a, uint64_t off, uint8_t *dst, size_t cap)
 {
-	const struct mpa_hello hello = { .adu_max = a->profile.adu_max, .credit = a->profile.credit };
+	const struct mpa_hello hello = { .adu_max = a->profile.adu_max, .credit = a->in.limit };
 	uint8_t private[MPA_HELLO + ALF_PRIVATE_MAX], frame[MPA_HEADER + MPA_PRIVATE_MAX];
 	struct mpa_start s = { .reply = !a->profile.initiator, .reject = a->out.reject,
 		.markers = a->profile.markers, .crc = a->profile.crc,

@@ -14,7 +14,8 @@ struct alf_run {
 	const uint8_t *data[2];
 	uint32_t len[2];
 	bool checked;           /* known to be good: may be believed. Else nothing may be done that cannot be undone */
-	bool sums;              /* not checked, and the sum of what is taken is wanted */
+	bool sums;              /* not checked, and the sum of what is taken is wanted; else it is known to be good, but
+				 * is taken whole or not at all */
 	bool in_order;          /* all before it has been taken */
 };
 

@@ -219,6 +219,9 @@ static bool show(void *ctx, uint64_t off, const uint8_t *const data[2], const ui
 
 void alf_in_init(struct alf *a)
 {
+	a->in.limit = a->profile.credit;
+	if (a->framer->controls && a->in.limit < UINT64_MAX - ADU_URGENT)
+		a->in.limit += ADU_URGENT;
 	a->in.sink = (struct seam_sink){ .drain = drain, .settle = settle, .show = show, .ctx = a };
 }
 

@@ -110,7 +110,7 @@ bool alf_event(struct alf *a, struct adu_event *e)
 	bool more = false;
 
 	if (!n)
-		return false;
+		return alf_again_told(a, e);
 	*e = (struct adu_event){ .kind = (enum adu_event_kind)__builtin_ctz(n->kinds), .error = n->error };
 	if (n->of == NEWS_IN)
 		more = tell_in(OF(adu_in, n), e);

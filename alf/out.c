@@ -34,15 +34,6 @@ static uint64_t cost(const struct adu_out *adu)
 
 /* ---- dropping ---- */
 
-/* What was sent of it is still under way. Whoever makes it again hears when nobody asks for that any more. */
-static void retire(struct alf *a, struct adu_out *adu)
-{
-	if (a->profile.wanted & 1U << ADU_ACKNOWLEDGED && (adu->state == OUT_SENT || adu->again != AGAIN_NONE))
-		alf_list_add(&a->out.sent, adu);
-	else
-		finish(adu);
-}
-
 int alf_drop(struct alf *a, struct adu_out *adu, enum control_reason reason, int error)
 {
 	if (adu == a->out.under_way) { /* the stream ends within it */
@@ -50,8 +41,10 @@ int alf_drop(struct alf *a, struct adu_out *adu, enum control_reason reason, int
 		alf_fail(a, ECONNABORTED);
 	}
 	alf_queue_remove(a, adu);
-	if (adu->again != AGAIN_NONE)
+	if (adu->again != AGAIN_NONE) {
 		a->out.again[adu->again].end = adu->end;
+		a->out.again[adu->again].quiet = !adu->begun;
+	}
 	adu->state = OUT_DROPPED;
 	adu->reason = reason;
 	if (!adu->waited)
@@ -61,7 +54,7 @@ int alf_drop(struct alf *a, struct adu_out *adu, enum control_reason reason, int
 	if (adu->begun && !adu->tagged && a->framer->controls && a->in.hello)
 		alf_list_add(&a->out.told, adu);
 	else
-		retire(a, adu);
+		finish(adu);
 	return 0;
 }
 
@@ -89,9 +82,11 @@ void alf_repeat_dropped(struct alf *a, const struct alf_control *stop)
 static bool credit_due(const struct alf *a)
 {
 	const struct alf_in *in = &a->in;
-	uint64_t back = in->returned - in->told, left = a->profile.credit + in->told - in->begun;
+	uint64_t back = in->returned - in->told, left = in->limit + in->told - in->begun;
 
-	return in->hello && back && (back >= a->profile.credit / 4 || left < a->profile.adu_max + ADU_COST);
+	const uint64_t wants = a->profile.adu_max + ADU_COST + alf_urgent(in->limit, a->profile.adu_max);
+
+	return in->hello && back && (back >= a->profile.credit / 4 || left < wants);
 }
 
 bool alf_control_due(const struct alf *a)
@@ -109,15 +104,14 @@ void alf_control_next(struct alf *a, struct alf_control *c)
 		*c = (struct alf_control){ .code = CONTROL_DROPPED, .msn = adu->msn, .reason = adu->reason };
 		alf_list_remove(adu);
 		a->out.repeated -= !adu->id;
-		retire(a, adu);
+		finish(adu);
 	} else if (stop) {
 		*c = (struct alf_control){ .code = CONTROL_STOP, .msn = (uint32_t)stop->msn, .reason = stop->reason };
-		a->out.stops = stop->stop_next;
-		stop->stopping = false;
+		alf_unstop(a, stop);
 	} else {
 		a->in.told = a->in.returned;
 		a->out.greeting = false;
-		*c = (struct alf_control){ .code = CONTROL_CREDIT, .limit = a->profile.credit + a->in.told };
+		*c = (struct alf_control){ .code = CONTROL_CREDIT, .limit = a->in.limit + a->in.told };
 	}
 }
 
@@ -149,12 +143,21 @@ static void begin(struct alf *a, struct adu_out *adu)
 	a->out.used += cost(adu);
 	if (!a->framer->stream) {
 		a->out.msn[0] += !adu->tagged;
-		if (!adu->tagged && alf_table_add(&a->out.msns, adu->msn, adu) < 0)
-			alf_fail(a, ENOMEM);
+		if (!adu->tagged)
+			alf_table_add(&a->out.msns, adu->msn, adu); /* there is room */
 		return;
 	}
 	a->out.under_way = adu;
 	alf_due_remove(&a->out.dues, &adu->due);
+}
+
+/* What was sent of it is still under way. Of those that are made again the table knows. */
+static void retire(struct alf *a, struct adu_out *adu)
+{
+	if (a->profile.wanted & 1U << ADU_ACKNOWLEDGED && adu->state == OUT_SENT && adu->again == AGAIN_NONE)
+		alf_list_add(&a->out.sent, adu);
+	else
+		finish(adu);
 }
 
 /* A frame of it was written. */
@@ -207,6 +210,10 @@ static size_t put(struct alf *a, uint64_t off, uint8_t *dst, size_t cap, bool fi
 		return 0;
 	if (adu && !adu->begun && !adu->tagged && !a->out.msn[0]) {
 		alf_drop(a, adu, CONTROL_CANCELLED, EOVERFLOW); /* another would repeat a nonce */
+		return 0;
+	}
+	if (adu && !adu->begun && alf_table_grow(&a->out.msns) < 0) {
+		alf_fail(a, ENOMEM);
 		return 0;
 	}
 	if (adu && !adu->begun && !adu->tagged)
@@ -267,7 +274,7 @@ static bool again(void *ctx, const struct seam_note *note, uint64_t off, uint8_t
 void alf_out_init(struct alf *a)
 {
 	a->out.source = (struct seam_source){ .fill = fill, .ctx = a, .record = true, .again = again };
-	a->out.again_first = a->out.again_last = a->out.again_free = AGAIN_NONE;
+	a->out.again_first = a->out.again_last = a->out.again_free = a->out.acked_first = AGAIN_NONE;
 	a->out.msn[0] = a->out.msn[1] = 1;
 }
 
@@ -316,11 +323,14 @@ int64_t alf_queue(struct alf *a, const struct adu_out *like, struct adu_out **ou
 {
 	const size_t pieces = like->piece ? (size_t)like->pieces * sizeof *like->piece : 0;
 	const struct adu_attr attr = attributes(a, like);
+	struct adu_out *instead = alf_out_find(a, like->instead);
 	int e = check(a, like, &attr);
 	struct adu_out *adu = e ? NULL : malloc(sizeof *adu + pieces);
 
 	if (!adu)
 		return e ? e : -ENOMEM;
+	if (instead == a->out.under_way)
+		instead = NULL;
 	*adu = *like;
 	adu->attr = attr;
 	adu->news = (struct alf_news){ .of = NEWS_OUT };
@@ -328,13 +338,13 @@ int64_t alf_queue(struct alf *a, const struct adu_out *like, struct adu_out **ou
 	adu->again = AGAIN_NONE;
 	adu->id = a->next_out;
 	a->next_out += 2;
-	e = alf_queue_add(a, adu, like->instead);
+	e = alf_queue_add(a, adu, instead);
 	if (e) {
 		free(adu);
 		return e;
 	}
-	if (like->instead)
-		alf_drop(a, like->instead, CONTROL_SUPERSEDED, EEXIST);
+	if (instead)
+		alf_drop(a, instead, CONTROL_SUPERSEDED, EEXIST);
 	if (out)
 		*out = adu;
 	return adu->id;

@@ -35,15 +35,15 @@ static bool lacks_data(const struct adu_out *adu)
 	return adu->parted && adu->done == adu->here && (adu->begun || adu->here < adu->total);
 }
 
-/* Into the list where it belongs, by its ticket. */
-static void place(struct alf *a, struct adu_out *adu)
+/* Into the list where it belongs, by its ticket: before that one, if they are in the same list. */
+static void place(struct alf *a, struct adu_out *adu, struct adu_out *instead)
 {
 	struct alf_queue *q = &a->out.queue[adu->attr.priority];
 	struct adu_list *l = lacks_data(adu) ? &q->idle : adu->begun ? &q->begun : &q->fresh;
-	struct adu_out *before = NULL;
+	struct adu_out *before = instead && instead->list == l ? instead : NULL;
 
-	/* Mostly it is the last. */
-	for (struct adu_out *at = l->last; at && at->ticket > adu->ticket; at = at->prev)
+	/* Else it mostly is the last; the idle have no turns. */
+	for (struct adu_out *at = before || l == &q->idle ? NULL : l->last; at && at->ticket > adu->ticket; at = at->prev)
 		before = at;
 	insert(l, before, adu);
 	if (l != &q->idle)
@@ -59,16 +59,17 @@ static void unplace(struct alf *a, struct adu_out *adu)
 		a->out.busy &= ~(1U << adu->attr.priority);
 }
 
-int alf_queue_add(struct alf *a, struct adu_out *adu, const struct adu_out *instead)
+int alf_queue_add(struct alf *a, struct adu_out *adu, struct adu_out *instead)
 {
+	instead = instead && instead->attr.priority == adu->attr.priority ? instead : NULL;
 	if (alf_table_add(&a->out.ids, (uint64_t)adu->id, adu) < 0)
 		return -ENOMEM;
 	if (adu->attr.deadline_ms && alf_due_add(&a->out.dues, &adu->due, a->now_us + adu->attr.deadline_ms * 1000ULL) < 0) {
 		alf_table_remove(&a->out.ids, (uint64_t)adu->id);
 		return -ENOMEM;
 	}
-	adu->ticket = instead && instead->attr.priority == adu->attr.priority ? instead->ticket : a->out.ticket++;
-	place(a, adu);
+	adu->ticket = instead ? instead->ticket : a->out.ticket++;
+	place(a, adu, instead);
 	return 0;
 }
 
@@ -86,7 +87,7 @@ void alf_queue_move(struct alf *a, struct adu_out *adu, bool last)
 	unplace(a, adu);
 	if (last)
 		adu->ticket = a->out.ticket++;
-	place(a, adu);
+	place(a, adu, NULL);
 }
 
 struct adu_out *alf_out_find(const struct alf *a, int64_t id)
@@ -96,7 +97,11 @@ struct adu_out *alf_out_find(const struct alf *a, int64_t id)
 
 static bool has_credit(const struct alf *a, const struct adu_out *adu)
 {
-	return a->out.credit == UINT64_MAX || adu->tagged || a->out.credit - a->out.used >= adu->total + ADU_COST;
+	const uint64_t left = a->out.credit - a->out.used, cost = adu->total + ADU_COST;
+
+	if (a->out.credit == UINT64_MAX || adu->tagged)
+		return true;
+	return left >= cost && (adu->attr.priority || left - cost >= a->out.urgent);
 }
 
 struct adu_out *alf_queue_next(const struct alf *a, bool *blocked)

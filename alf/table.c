@@ -29,7 +29,7 @@ void *alf_table_find(const struct alf_table *t, uint64_t key)
 	return t->count ? slot_of(t, key)->value : NULL;
 }
 
-static int grow(struct alf_table *t)
+int alf_table_grow(struct alf_table *t)
 {
 	struct alf_table larger = { .max = t->max ? 2 * t->max : FEW, .count = t->count, .salt = t->salt };
 
@@ -52,7 +52,7 @@ static int grow(struct alf_table *t)
 
 int alf_table_add(struct alf_table *t, uint64_t key, void *value)
 {
-	if (grow(t) < 0)
+	if (alf_table_grow(t) < 0)
 		return -ENOMEM;
 	*slot_of(t, key) = (struct alf_slot){ key, value };
 	t->count++;

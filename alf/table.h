@@ -16,6 +16,8 @@ struct alf_table {
 };
 
 void *alf_table_find(const struct alf_table *, uint64_t key); /* NULL: it is not there */
+/* Room for one more. -ENOMEM. */
+int alf_table_grow(struct alf_table *);
 /* It must not be there, and value is not NULL. -ENOMEM. */
 int alf_table_add(struct alf_table *, uint64_t key, void *value);
 /* It must be there. */

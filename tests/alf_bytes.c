@@ -30,11 +30,11 @@ static const struct {
 	bool markers, crc;
 	uint64_t digest[2];
 } wires[] = {
-	{ "MPA", NULL, "copy", false, false, { 0x15392b7cd9657a47, 0x382536be47d69f12 } },
-	{ "MPA with CRC32C", NULL, "copy", false, true, { 0xbad3760baa8d6ecf, 0xf6ee942a21846cf4 } },
-	{ "MPA with markers and CRC32C", NULL, "xdr_copy", true, true, { 0xc96bef6c0b502f20, 0xa63ba9cdf7818c30 } },
-	{ "MPA, sealed", NULL, "aes256_gcm_copy", false, false, { 0xb8ce8c7e2e95b915, 0x481e40a21b35999b } },
-	{ "MPA, sealed, with both", NULL, "aes256_gcm_copy", true, true, { 0x38666247ab6191a9, 0x9c43b0963492915c } },
+	{ "MPA", NULL, "copy", false, false, { 0x8f4593dee56a7c0f, 0xeda5334155dcf8df } },
+	{ "MPA with CRC32C", NULL, "copy", false, true, { 0x4c567ff109ba9a8, 0x3d3c05983c4f9d05 } },
+	{ "MPA with markers and CRC32C", NULL, "xdr_copy", true, true, { 0x99e34c80e719f4d7, 0x48c05118f588b3dd } },
+	{ "MPA, sealed", NULL, "aes256_gcm_copy", false, false, { 0x4473c8c664765251, 0x4385ccd256ce3de2 } },
+	{ "MPA, sealed, with both", NULL, "aes256_gcm_copy", true, true, { 0xfcaec6bea27d94f0, 0x7d683746a2eb2c45 } },
 	{ "record marking", &alf_record, "copy_sum", false, false, { 0xbce5943b67c3b11, 0xbce5943b67c3b11 } },
 	{ "record marking of XDR", &alf_record, "xdr_copy_sum", false, false, { 0xbce5943b67c3b11, 0xbce5943b67c3b11 } },
 	{ "COBS", &alf_cobs, "cobs_copy_sum", false, false, { 0x2236cf39ec8187a6, 0x2236cf39ec8187a6 } },

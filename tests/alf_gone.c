@@ -16,9 +16,9 @@ static void books_are_even(const struct alf *out, const struct alf *in)
 {
 	must(!out->error && !in->error);
 	must(!out->out.ids.count && !out->out.told.first && !out->out.repeated);
-	must(!in->in.oldest && !in->in.gone && !in->out.stops && !in->in.dues.count && !in->stats.bytes_held);
+	must(!in->in.oldest && !in->in.gone.count && !in->out.stops && !in->in.dues.count && !in->stats.bytes_held);
 	must(in->in.begun == in->in.returned && out->out.used == in->in.begun);
-	must(out->out.credit == in->profile.credit + in->in.told);
+	must(out->out.credit == in->in.limit + in->in.told);
 }
 
 /* ---- one by one ---- */

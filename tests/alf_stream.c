@@ -345,7 +345,7 @@ START_TEST(application_says_where)
 	stream_come(a, stream_pair.flow[0].bytes, all, 0);
 	expect_adu(a, stream_bytes[1], 2000);
 	flow_expect_nothing(a);
-	ck_assert(a->in.begun == a->in.returned && !a->in.gone);
+	ck_assert(a->in.begun == a->in.returned && !a->in.gone.count);
 	alf_free(a);
 	flow_close(&stream_pair);
 }

@@ -39,7 +39,7 @@ expect 0 '^  credit +256M$' "$tcpu" profile alf/profiles/bulk.lua
 expect 0 '^  recovery +tolerate$' "$tcpu" profile alf/profiles/frames.lua
 expect 0 '^  deadline_ms +200$' "$tcpu" profile alf/profiles/frames.lua
 expect 0 '^  framer +record$' "$tcpu" profile alf/profiles/rpc.lua
-expect 0 '^  credit +2097664$' "$tcpu" profile alf/profiles/rpc.lua # of its own accord
+expect 0 '^  credit +2098176$' "$tcpu" profile alf/profiles/rpc.lua # of its own accord
 expect 1 '' grep -E 'markers|crc|CRC|rekey' <("$tcpu" profile alf/profiles/rpc.lua)
 expect 0 '^  rekey +1048576$' "$tcpu" profile alf/profiles/sealed.lua
 expect 0 'authenticates: the program has the key' "$tcpu" profile alf/profiles/sealed.lua
@@ -48,7 +48,7 @@ expect 0 '^2$' grep -cE '^  "file": "alf/profiles/(tiles|rpc).lua",$' \
 	<("$tcpu" profile --json alf/profiles/{tiles,rpc}.lua)
 echo 'return profile {}' >"$tmp/empty.lua"
 for line in '"acks": "delayed",' '"authenticates": false,' '"congestion": null,' '"crc": false,' '"framer": "mpa",' \
-	'"adu": 16777216,' '"credit": 33554944,' '"quantum": 16384' '"deadline_ms": null,' '"markers": false,' \
+	'"adu": 16777216,' '"credit": 33555456,' '"quantum": 16384' '"deadline_ms": null,' '"markers": false,' \
 	'"order": "any",' '"recovery": "keep",' '"schedule": "fused"'; do
 	expect 0 "^ +$line\$" "$tcpu" profile --json "$tmp/empty.lua"
 done

@@ -20,7 +20,7 @@ program=$bin/throughput tcpkd=${bin%/tests/netns}/bin/tcpkd
 ways=(stream adu crc markers)
 port=7500
 rounds=${ROUNDS:-1} bytes=${BYTES:-${ROUNDS:+268435456}} depth=${DEPTH:-16}
-bytes=${bytes:-4194304}
+bytes=$((${bytes:-4194304} / 8192 * 8192)) # whole ADUs
 
 namespace near
 namespace far
