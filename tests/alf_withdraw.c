@@ -154,6 +154,53 @@ START_TEST(instead_of_what_has_begun)
 }
 END_TEST
 
+/* The old one's deadline has passed, and no call has seen that: it is told as expired, and the new one goes. */
+START_TEST(instead_of_what_is_over)
+{
+	int64_t old = 0, new;
+
+	open_ends();
+	if (_i)
+		old = begin_one(2);
+	else
+		old = adu_send(end[0], data, 100, &(struct adu_attr){ .type = 2, .deadline_ms = 60000, .more = true });
+	ck_assert_ptr_nonnull(alf_out_find(end[0], old));
+	if (_i)
+		ck_assert_int_eq(alf_due_add(&end[0]->out.dues, &alf_out_find(end[0], old)->due, 1), 0);
+	else
+		alf_out_find(end[0], old)->due.us = 1;
+	new = adu_supersede(end[0], old, data, 50, &(struct adu_attr){ .type = 9 });
+	ck_assert_int_gt(new, old);
+	until(0, 2);
+	ck_assert_int_eq(is(0, 0, ADU_EXPIRED, ETIME)->id, old);
+	ck_assert_int_eq(is(0, 1, ADU_SENT, 0)->id, new);
+	until(1, _i ? 2 : 1);
+	ck_assert_int_eq(told[1][_i].attr.type, 9);
+	books_are_even();
+}
+END_TEST
+
+/* What is to be followed by more waits for that, and shares its segment. */
+START_TEST(more)
+{
+	struct tcpu_info before, after;
+
+	open_ends();
+	send_one(1, 0);
+	until(0, 1);
+	until(1, 1);
+	info_tcpu(fd[0], &before);
+	ck_assert_int_gt(adu_send(end[0], data, 100, &(struct adu_attr){ .type = 2, .more = true }), 0);
+	ck_assert_uint_eq(end[0]->stats.adus_sent, 1);
+	ck_assert_int_gt(adu_send(end[0], data, 100, &(struct adu_attr){ .type = 3 }), 0);
+	ck_assert_uint_eq(end[0]->stats.adus_sent, 3);
+	info_tcpu(fd[0], &after);
+	ck_assert_uint_eq(after.segments_out, before.segments_out + 1);
+	until(1, 3);
+	books_are_even();
+}
+END_TEST
+
 /* Where adu_send refuses, the old one stays. */
 START_TEST(refused)
 {
@@ -363,6 +410,8 @@ int main(void)
 
 	tcase_add_loop_test(tc, in_its_place, 0, 3);
 	tcase_add_loop_test(tc, instead_of_what_has_begun, 0, 2);
+	tcase_add_loop_test(tc, instead_of_what_is_over, 0, 2);
+	tcase_add_test(tc, more);
 	tcase_add_test(tc, refused);
 	tcase_add_test(tc, after_it_was_sent);
 	tcase_add_test(tc, within_a_stream);

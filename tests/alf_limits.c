@@ -1,0 +1,143 @@
+/* What one end can make the other keep, wait for or do, and where that ends. */
+#include "tests/alf_flow.h"
+#include "tests/property.h"
+#include "tests/run.h"
+
+#include <errno.h>
+
+#define LARGE 100000
+
+static struct flow_pair pair;
+static struct alf *out, *in;
+static uint8_t data[LARGE];
+static uint64_t clock_us;
+
+static uint64_t read_clock(void)
+{
+	return clock_us;
+}
+
+static void open_pair(uint64_t credit)
+{
+	struct alf_profile p = flow_profile(0), q = p;
+
+	q.adu_max = LARGE;
+	q.credit = credit;
+	flow_pair_open(&pair, &p, &q);
+	out = pair.end[0];
+	in = pair.end[1];
+}
+
+/* Large ones hold all of the profile's credit, and are not whole for long: what is urgent goes all the same. */
+START_TEST(urgent_beside_large)
+{
+	const struct adu_attr urgent = { .type = 7, .priority = (uint8_t)_i };
+
+	open_pair(2 * (LARGE + ADU_COST));
+	must(flow_send(out, data, LARGE, NULL) > 0 && flow_send(out, data, LARGE, NULL) > 0);
+	must(flow_send(out, data, 1, NULL) > 0); /* one that must wait */
+	for (int i = 0; i < 20; i++) { /* both begin, for they take turns */
+		uint16_t sum;
+		pair.flow[0].len += out->out.source.fill(out, pair.flow[0].len, pair.flow[0].bytes + pair.flow[0].len, 1460, &sum);
+	}
+	flow_show(&pair.flow[0], in);
+	ck_assert_uint_eq(in->in.msns.count, 2);
+	must(flow_send(out, data, 100, &urgent) > 0);
+	flow_pull(&pair.flow[0], out, 1460);
+	flow_show(&pair.flow[0], in);
+	if (_i) {
+		ck_assert_int_eq(flow_expect(in, ADU_COMPLETE).attr.type, 7);
+	} else { /* as that one */
+		ck_assert_int_eq(flow_expect(in, ADU_COMPLETE).attr.type, 0);
+		ck_assert_uint_eq(in->in.msns.count, 2);
+	}
+	flow_close(&pair);
+}
+END_TEST
+
+/* A sender that leaves numbers out makes no more ranges than it has credit for ADUs. */
+START_TEST(numbers_left_out)
+{
+	const unsigned most = (unsigned)((2 * (LARGE + ADU_COST) + ADU_URGENT) / ADU_COST + 3);
+	struct adu_event e;
+	unsigned n = 0;
+
+	open_pair(2 * (LARGE + ADU_COST));
+	while (!in->error && n <= most) {
+		struct flow *f = &pair.flow[0];
+		out->out.msn[0]++;
+		must(flow_send(out, data, 10, NULL) > 0);
+		f->segments = 0;
+		if (f->len > FLOW_MAX / 2)
+			break;
+		/* Taken before the segment is known to be good, as in TCP's fast path. */
+		uint16_t sum, seen;
+		size_t len = out->out.source.fill(out, f->len, f->bytes + f->len, 1460, &sum);
+		must(in->in.sink.drain(in, f->len, f->bytes + f->len, len, &seen) == len);
+		in->in.sink.settle(in, f->len, len, true);
+		f->len = f->shown = f->len + len;
+		while (alf_event(in, &e))
+			if (e.kind == ADU_COMPLETE)
+				alf_forget(in, alf_in_find(in, e.id));
+		flow_pull(&pair.flow[1], in, 1460);
+		pair.flow[1].segments = 0;
+		flow_show(&pair.flow[1], out);
+		n++;
+	}
+	ck_assert_int_eq(in->error, EBADMSG);
+	ck_assert_uint_gt(n, 100);
+	flow_close(&pair);
+}
+END_TEST
+
+/* The receiver counts from the arrival of the first byte, though it last looked at the clock long before. */
+START_TEST(since_it_came)
+{
+	const struct adu_attr attr = { .recovery = ADU_TOLERATE, .deadline_ms = 200 };
+	uint16_t sum;
+
+	open_pair(0x100000);
+	in->clock = read_clock;
+	clock_us = in->now_us + 300000;
+	must(flow_send(out, data, 4000, &attr) > 0);
+	pair.flow[0].len += out->out.source.fill(out, pair.flow[0].len, pair.flow[0].bytes + pair.flow[0].len, 1460, &sum);
+	flow_show(&pair.flow[0], in);
+	ck_assert_uint_eq(alf_deadline(in), clock_us + 200000);
+	alf_tick(in, clock_us + 199999);
+	flow_expect_nothing(in);
+	alf_tick(in, clock_us + 200000);
+	ck_assert_int_eq(flow_expect(in, ADU_LOST).error, ETIME);
+	flow_close(&pair);
+}
+END_TEST
+
+/* No memory for one ADU more that begins: the connection ends, and nothing of it is half there. */
+START_TEST(no_memory_to_begin)
+{
+	struct alf_table full = { .max = 1U << 31, .count = 1U << 30, .salt = 1 };
+
+	open_pair(0x100000);
+	must(flow_send(out, data, 4000, NULL) > 0);
+	must(!out->out.msns.slot);
+	out->out.msns = full;
+	flow_pull(&pair.flow[0], out, 1460);
+	ck_assert_int_eq(out->error, ENOMEM);
+	ck_assert_int_eq(flow_expect(out, ADU_ERROR).error, ENOMEM);
+	out->out.msns = (struct alf_table){ 0 };
+	ck_assert_uint_eq(out->out.ids.count, 1);
+	flow_close(&pair);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("limits");
+	TCase *tc = tcase_create("limits");
+
+	tcase_add_loop_test(tc, urgent_beside_large, 0, 2);
+	tcase_add_test(tc, numbers_left_out);
+	tcase_add_test(tc, since_it_came);
+	tcase_add_test(tc, no_memory_to_begin);
+	suite_add_tcase(suite, tc);
+	return run_tests(srunner_create(suite));
+}
