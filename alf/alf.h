@@ -64,8 +64,8 @@ struct adu_attr {
 	uint32_t deadline_ms;       /* from adu_send on, ADU_DEADLINE_MAX at most; 0: as the profile says; ADU_NO_DEADLINE.
 				     * What is not sent then never is (ADU_EXPIRED). The receiver counts from the first byte's arrival:
 				     * what is not whole then is late (KEEP, RECOMPUTE) or lost (TOLERATE, SUPERSEDE) */
-	bool more;                  /* another follows at once: with O_NONBLOCK, nothing goes before that is there, so
-				     * that the end of the one and the beginning of the other share a segment */
+	bool more;                  /* another follows at once: with O_NONBLOCK, this call does not send it, the next one
+				     * does, so that the end of the one and the beginning of the other share a segment */
 	bool late;                  /* set by the library: it was whole after its deadline only */
 };
 
@@ -105,7 +105,9 @@ struct alf_hooks {
 	 * library's own memory will do; -EAGAIN: to be asked again when the name is known; -ECANCELED: the ADU is of no
 	 * use, the rest of it is dropped and the peer told. By STag there is but a number. All else ends the connection
 	 * with EINVAL, as do other lengths, and 0 once pieces were given. It is not asked about a name before the
-	 * segment is known to be good. The memory is borrowed until the ADU is complete, lost or dropped, and undefined
+	 * segment is known to be good: where the link does not vouch for that, the first frame of an ADU comes by way of
+	 * TCP's ring. What lands in several pieces is copied once more; it may be asked again about bytes that were not
+	 * taken. The memory is borrowed until the ADU is complete, lost or dropped, and undefined
 	 * until it is placed; it may not be read before. NULL: the library's memory. */
 	int (*place)(void *ctx, const struct adu_where *where, struct iovec *to, int max);
 	/* Makes len bytes of an ADU sent with ADU_RECOMPUTE again, from offset on, the same as they were. attr.name is what
@@ -171,7 +173,7 @@ void alf_complete(struct alf_profile *);
  * other than MPA; out of range), ENOENT (congestion), ENOMEM. */
 struct alf *alf_open(int fd, const struct alf_profile *);
 /* What is queued and not sent is dropped. Wipes keys and frees. The descriptor stays open. NULL is fine. What was sent
- * with ADU_RECOMPUTE nobody makes again from then on: wait for its ADU_ACKNOWLEDGED first. */
+ * with ADU_RECOMPUTE nobody makes again from then on: wait for its ADU_ACKNOWLEDGED first (profile.wanted). */
 void alf_close(struct alf *);
 /* false: it has not said it yet. Who was refused (ECONNREFUSED) finds private_data, which may say why. */
 bool alf_peer(const struct alf *, struct alf_peer *);
@@ -194,8 +196,10 @@ bool alf_peer(const struct alf *, struct alf_peer *);
 int64_t adu_send(struct alf *, const void *data, size_t len, const struct adu_attr *attr);
 int64_t adu_sendv(struct alf *, const struct iovec *pieces, int n, const struct adu_attr *attr);
 /* An ADU that is larger than memory: *id 0 begins one of total bytes; then part by part in order, *id as it was set.
- * As adu_send for each part; the last one ends it. EINVAL: more than total. With O_NONBLOCK, EAGAIN: the part before is
- * under way still. Returns len. */
+ * As adu_send for each part; the last one ends it. EINVAL: more than total; or a part, but the last, that is no
+ * multiple of the chain's unit: of the first one too the ADU is begun, and may go on or be cancelled. ENOENT: it was
+ * dropped. With O_NONBLOCK, EAGAIN: the part before is under way still. Returns len. The peer's adu_max and credit hold
+ * for the whole, and it needs memory for that unless its hooks.place says where. */
 ssize_t adu_send_part(struct alf *, int64_t *id, uint64_t total, const void *part, size_t len,
 	const struct adu_attr *attr);
 /* Puts bytes where the peer exposes them: tagged DDP. They are no ADU to the peer, which is told nothing but that they
@@ -215,7 +219,7 @@ int64_t adu_supersede(struct alf *, int64_t old, const void *data, size_t len, c
  * what is put over it is known to have come whole, which costs a copy: what is to be written anew, expose anew. EEXIST,
  * EINVAL, ENOMEM. */
 int adu_expose(struct alf *, uint32_t stag, void *base, uint64_t len);
-/* No longer. ENOENT. */
+/* No longer: what the peer puts there then ends the connection. ENOENT. */
 int adu_hide(struct alf *, uint32_t stag);
 /* Receives one ADU into buf, and releases it; returns its length; 0 with *id 0 (and only then) at the end of the
  * stream. attr, id and need may be NULL. -1 with errno:
@@ -237,7 +241,7 @@ enum adu_event_kind {
 	ADU_SENT,         /* all of it is TCP's: data is the application's again */
 	ADU_ACKNOWLEDGED, /* the peer's TCP has all of it; of one with ADU_RECOMPUTE that was dropped on the way, all that was
 			   * sent: it need not be made again */
-	ADU_EXPIRED,      /* its deadline passed before all was sent */
+	ADU_EXPIRED,      /* its deadline passed before all was sent: error ETIME, or ECANCELED where the peer says so */
 	ADU_CANCELLED,    /* error ECANCELED: by adu_cancel, or since the peer did not want it; EEXIST: by adu_supersede;
 			   * EMSGSIZE: the peer's limit, which came later, or a segment, is too small for it */
 	ADU_CREDIT,       /* the peer takes more: what waited for that goes on */
@@ -252,7 +256,7 @@ struct adu_event {
 	int64_t id;          /* the ADU's handle; 0: of none */
 	uint32_t stag;       /* PLACED: where id is 0 */
 	uint64_t offset, len;
-	const void *data;    /* COMPLETE, DELIVERED: NULL if hooks.place said where */
+	const void *data;    /* COMPLETE, DELIVERED: NULL if hooks.place said where, or there are none */
 	struct adu_attr attr;
 };
 const char *adu_event_name(enum adu_event_kind);
@@ -265,7 +269,8 @@ const char *adu_event_name(enum adu_event_kind);
 int adu_next(struct alf *, struct adu_event *, int timeout_ms);
 bool adu_pending(const struct alf *);
 int adu_timeout(const struct alf *);
-/* Done with an ADU: its memory is the library's, and the peer has its credit back. ENOENT. */
+/* Done with an ADU that is complete, wherever its bytes are: the library's memory is its own again, and the peer has
+ * the credit back. What was lost needs none. ENOENT. */
 int adu_release(struct alf *, int64_t id);
 
 /* What happened, for tests and measurement. */
