@@ -129,6 +129,41 @@ START_TEST(no_memory_to_begin)
 }
 END_TEST
 
+static uint8_t landed[4000];
+
+static int land(void *ctx, const struct adu_where *where, struct iovec *to, int max)
+{
+	(void)ctx, (void)max;
+	to[0] = (struct iovec){ landed + where->offset, where->len };
+	return 1;
+}
+
+/* Who says where bytes land is asked at once where the link vouches for the segment, and else when it is checked. */
+START_TEST(asked_at_once)
+{
+	struct alf_profile p = flow_profile(0), q = p;
+	struct flow *f = &pair.flow[0];
+	uint16_t sum;
+	size_t len;
+
+	q.hooks.place = land;
+	flow_pair_open(&pair, &p, &q);
+	out = pair.end[0];
+	in = pair.end[1];
+	flow_fill(data, 1000, 5);
+	must(flow_send(out, data, 1000, NULL) > 0);
+	len = out->out.source.fill(out, f->len, f->bytes + f->len, 1460, &sum);
+	ck_assert_uint_eq(in->in.sink.drain(in, f->len, f->bytes + f->len, len, &sum), 0);
+	ck_assert_uint_eq(in->in.sink.drain(in, f->len, f->bytes + f->len, len, NULL), len);
+	flow_expect_nothing(in);
+	in->in.sink.settle(in, f->len, len, true);
+	flow_expect(in, ADU_COMPLETE);
+	ck_assert_mem_eq(landed, data, 1000);
+	ck_assert_uint_eq(in->stats.fpdus_direct, 1);
+	flow_close(&pair);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("limits");
@@ -138,6 +173,7 @@ int main(void)
 	tcase_add_test(tc, numbers_left_out);
 	tcase_add_test(tc, since_it_came);
 	tcase_add_test(tc, no_memory_to_begin);
+	tcase_add_test(tc, asked_at_once);
 	suite_add_tcase(suite, tc);
 	return run_tests(srunner_create(suite));
 }

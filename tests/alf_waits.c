@@ -294,7 +294,7 @@ static bool wanted(void *ctx, const struct alf_peer *peer)
 	return peer->private_len == 4 && !memcmp(peer->private_data, "good", 4);
 }
 
-/* Who answers looks at what the initiator says, and may refuse it; or has no key for it. Who is refused may know why. */
+/* Who answers looks at what the initiator says, and may refuse it. Who is refused may know why. */
 START_TEST(refuses)
 {
 	struct alf_profile p = flow_profile(0), q = flow_profile(0);
