@@ -82,8 +82,7 @@ void alf_repeat_dropped(struct alf *a, const struct alf_control *stop)
 static bool credit_due(const struct alf *a)
 {
 	const struct alf_in *in = &a->in;
-	uint64_t back = in->returned - in->told, left = in->limit + in->told - in->begun;
-
+	const uint64_t back = in->returned - in->told, left = in->limit + in->told - in->begun;
 	const uint64_t wants = a->profile.adu_max + ADU_COST + alf_urgent(in->limit, a->profile.adu_max);
 
 	return in->hello && back && (back >= a->profile.credit / 4 || left < wants);
