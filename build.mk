@@ -257,8 +257,8 @@ mains = $(if $(1),$(shell grep -lE '$(MAIN_RE)' $(1)))
 # For another machine: what makes no system call, and the tests of it that are quick under qemu, with a check.h of ours.
 CROSS_C := $(wildcard core/*.c) core/link/sim.c core/link/train.c ilp/ilp.c \
 	$(filter-out alf/call.c alf/profile.c,$(wildcard alf/*.c))
-CROSS_TESTS_C := $(wildcard tests/ilp/*.c) $(patsubst %,tests/%.c,alf_bytes alf_gone alf_numbers alf_rules alf_sim \
-	alf_stream alf_undo alf_wire alf_ends alf_flow alf_streams alf_watch invariants ranges_check sim_net)
+CROSS_TESTS_C := $(wildcard tests/ilp/*.c) $(patsubst %,tests/%.c,alf_bytes alf_dumps alf_gone alf_numbers alf_rules \
+	alf_sim alf_stream alf_undo alf_wire alf_ends alf_flow alf_streams alf_watch invariants ranges_check sim_net)
 LIB_C := $(if $(CROSS),$(CROSS_C),$(wildcard core/*.c core/link/*.c ilp/*.c ilp/xdr/*.c alf/*.c)) $(GEN_C)
 TOOLS_C := $(if $(CROSS),,$(wildcard tools/*.c))
 TESTS_C := $(if $(CROSS),$(CROSS_TESTS_C), \

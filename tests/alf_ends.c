@@ -38,40 +38,52 @@ static bool progress(struct end *e)
 static void app(struct net *net, int peer, void *ctx)
 {
 	struct ends *b = ctx;
-	struct end *e = &b->end[peer];
 	uint64_t due_us;
 
-	if (!e->tcb)
-		return;
-	while (progress(e))
-		;
-	due_us = alf_deadline(e->alf);
-	if (due_us < net->app_wake_us || net->app_wake_us <= net->now_us)
-		net->app_wake_us = due_us;
+	for (struct end *e = &b->end[peer]; e < b->end + 4; e += 2) {
+		if (!e->tcb)
+			continue;
+		while (progress(e))
+			;
+		due_us = alf_deadline(e->alf);
+		if (due_us < net->app_wake_us || net->app_wake_us <= net->now_us)
+			net->app_wake_us = due_us;
+	}
 }
 
-void ends_open(struct ends *b, const struct net_config *config, const struct alf_profile *a,
-	const struct alf_profile *c)
+static void open_pair(struct ends *b, struct end *end, const struct alf_profile *a, const struct alf_profile *c)
 {
 	struct alf_profile profile[2] = { *a, *c };
 	struct tcb *tcb[2];
-	struct net_config k = *config;
 
-	memset(b, 0, sizeof *b);
-	k.engine[0].options.notsent_bytes = k.engine[1].options.notsent_bytes = 1;
-	net_open(&b->net, &k);
 	net_pair(&b->net, &tcb[0], &tcb[1]);
 	for (int i = 0; i < 2; i++) {
 		profile[i].initiator = i == 0;
 		if (!profile[i].wanted) /* all that is told */
 			profile[i].wanted = ((1U << ADU_EVENTS) - 1) & ~(1U << ADU_PLACED) &
 				~(1U << (profile[i].ordered ? ADU_COMPLETE : ADU_DELIVERED));
-		b->end[i] = (struct end){ .both = b, .alf = alf_new(&profile[i]), .tcb = tcb[i] };
-		ck_assert_ptr_nonnull(b->end[i].alf);
+		end[i] = (struct end){ .both = b, .alf = alf_new(&profile[i]), .tcb = tcb[i] };
+		ck_assert_ptr_nonnull(end[i].alf);
 	}
+	b->net.app_wake_us = b->net.now_us;
+}
+
+void ends_open(struct ends *b, const struct net_config *config, const struct alf_profile *a,
+	const struct alf_profile *c)
+{
+	struct net_config k = *config;
+
+	memset(b, 0, sizeof *b);
+	k.engine[0].options.notsent_bytes = k.engine[1].options.notsent_bytes = 1;
+	net_open(&b->net, &k);
+	open_pair(b, b->end, a, c);
 	b->net.app = app;
 	b->net.app_ctx = b;
-	b->net.app_wake_us = b->net.now_us;
+}
+
+void ends_open_another(struct ends *b, const struct alf_profile *a, const struct alf_profile *c)
+{
+	open_pair(b, b->end + 2, a, c);
 }
 
 struct until {
@@ -96,7 +108,7 @@ bool ends_run(struct ends *b, bool (*done)(struct ends *), uint64_t us)
 
 void ends_close(struct ends *b)
 {
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 4 && b->end[i].tcb; i++) {
 		tcpu_sink(b->end[i].tcb, NULL);
 		alf_free(b->end[i].alf);
 		tcpu_abort(b->end[i].tcb);

@@ -1,4 +1,4 @@
-/* Two connections of alf/ over two engines in virtual time: the driver that alf/call.c is in real time. */
+/* Two ends of alf/ over two engines in virtual time: the driver that alf/call.c is in real time. */
 #ifndef TESTS_ALF_ENDS_H
 #define TESTS_ALF_ENDS_H
 
@@ -20,11 +20,13 @@ struct end {
 
 struct ends {
 	struct net net;
-	struct end end[2]; /* the initiator, the responder */
+	struct end end[4]; /* the initiator, the responder; those of another connection, if there is one */
 };
 
 /* A network, a connection, and ALF at both ends; nothing has crossed yet. */
 void ends_open(struct ends *, const struct net_config *, const struct alf_profile *a, const struct alf_profile *b);
+/* Another connection between the same engines. */
+void ends_open_another(struct ends *, const struct alf_profile *a, const struct alf_profile *b);
 /* Runs until done says so, or so many microseconds; false: not done then. */
 bool ends_run(struct ends *, bool (*done)(struct ends *), uint64_t us);
 /* Ends everything, whatever is under way. */

@@ -257,8 +257,9 @@ struct tcb *net_listen(struct net *n, unsigned backlog)
 {
 	struct link_addr a = net_addr(n, 1, NET_PORT);
 	struct tcb *l;
+	const int e = n->peer[1].link->ops->claim(n->peer[1].link, &a);
 
-	ck_assert_int_eq(n->peer[1].link->ops->claim(n->peer[1].link, &a), 0);
+	ck_assert(e == 0 || e == -EADDRINUSE); /* a listener before this one had it, whose connections may be there */
 	ck_assert_int_eq(tcpu_listen(n->peer[1].engine, a, backlog, NULL, &l), 0);
 	return l;
 }

@@ -80,6 +80,7 @@ case_json() {
 	for f in send.out recv.out; do
 		says $f '^\{"role": .*"bytes": 1000000, "seconds": [0-9.]+, .*"retransmits": [0-9]+\}$'
 		says $f '"resumed_bytes": 0, "files": 1, "adus": 4, "chain": "copy", "schedule": "fused", '
+		says $f '"sndbuf_bytes": [1-9][0-9]*, "rss_anon_peak_bytes": [1-9][0-9]*, '
 	done
 	check "no bar where there is no terminal" [ "$(tr -d '\n' <recv.err | tr -dc '\r\033' | wc -c)" = 0 ]
 }

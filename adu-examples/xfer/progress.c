@@ -8,6 +8,7 @@
 
 #define WIDTH 40
 #define REDRAW_NS 100000000
+#define LOOK_NS 10000000
 
 static uint64_t now_ns(void)
 {
@@ -32,22 +33,61 @@ static void draw(struct progress *p)
 	fflush(stderr);
 }
 
-void progress_begin(struct progress *p, const char *verb, const char *name, uint64_t size)
+void progress_begin(struct progress *p, const struct peer *peer, const char *verb, const char *name, uint64_t size)
 {
-	*p = (struct progress){ .verb = verb, .name = name, .size = size, .start_ns = now_ns(), .bar = isatty(2) };
+	*p = (struct progress){ .peer = peer, .verb = verb, .name = name, .size = size, .start_ns = now_ns(),
+		.bar = isatty(2) };
+}
+
+/* RssAnon: memory that is no file's, so that a file that is mapped does not count. 0: nobody says. */
+static uint64_t anonymous_bytes(void)
+{
+	FILE *status = fopen("/proc/self/status", "re");
+	char line[256];
+	uint64_t kb = 0;
+
+	while (status && fgets(line, sizeof line, status))
+		if (sscanf(line, "RssAnon: %" SCNu64, &kb) == 1)
+			break;
+	if (status)
+		fclose(status);
+	return kb * 1024;
+}
+
+/* The most that there was: both grow and shrink on the way. */
+static void look(struct progress *p, const struct tcpu_info *info)
+{
+	const uint64_t anon = anonymous_bytes();
+
+	p->sndbuf_bytes = info->sndbuf_bytes > p->sndbuf_bytes ? info->sndbuf_bytes : p->sndbuf_bytes;
+	p->anon_bytes = anon > p->anon_bytes ? anon : p->anon_bytes;
+}
+
+/* Who wants to know in the end is looked after now and then. */
+static void look_now_and_then(struct progress *p)
+{
+	struct tcpu_info info;
+
+	if (!p->peer->options->json || now_ns() - p->looked_ns < LOOK_NS)
+		return;
+	p->looked_ns = now_ns();
+	if (info_tcpu(p->peer->fd, &info) == 0)
+		look(p, &info);
 }
 
 void progress_add(struct progress *p, uint64_t bytes)
 {
 	p->done += bytes;
+	look_now_and_then(p);
 	if (p->bar && now_ns() - p->drawn_ns > REDRAW_NS) {
 		draw(p);
 		p->drawn_ns = now_ns();
 	}
 }
 
-void progress_end(struct progress *p, const struct peer *peer, bool whole)
+void progress_end(struct progress *p, bool whole)
 {
+	const struct peer *peer = p->peer;
 	struct tcpu_info info = { 0 };
 	struct alf_stats stats;
 	double s = seconds(p), rate = (double)(p->done - p->resumed) / s, direct;
@@ -58,6 +98,7 @@ void progress_end(struct progress *p, const struct peer *peer, bool whole)
 		return;
 	info_tcpu(peer->fd, &info);
 	alf_stats(peer->alf, &stats);
+	look(p, &info);
 	direct = info.received_bytes ? (double)info.direct_bytes / (double)info.received_bytes : 0;
 	if (peer->options->json) {
 		printf("{\"role\": \"%s\", \"bytes\": %" PRIu64 ", \"seconds\": %.6f, \"bytes_per_second\": %.0f, ",
@@ -66,6 +107,7 @@ void progress_end(struct progress *p, const struct peer *peer, bool whole)
 		       p->files, p->adus);
 		printf("\"chain\": \"%s\", \"schedule\": \"%s\", \"direct_share\": %.4f, ", peer->options->chain,
 		       peer->options->profile.schedule, direct);
+		printf("\"sndbuf_bytes\": %" PRIu64 ", \"rss_anon_peak_bytes\": %" PRIu64 ", ", p->sndbuf_bytes, p->anon_bytes);
 		printf("\"segments_out\": %" PRIu64 ", \"segments_in\": %" PRIu64 ", \"regenerated\": %" PRIu64 ", "
 		       "\"retransmits\": %" PRIu64 "}\n", info.segments_out, info.segments_in, stats.regenerated,
 		       info.retransmits);

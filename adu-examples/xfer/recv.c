@@ -283,13 +283,13 @@ static enum status receive_one(const struct options *o, int fd)
 
 	x = (struct receiver){ .o = o, .base = -1 };
 	/* From the connection to the last answer; the size is told on the way. */
-	progress_begin(&x.progress, "received", o->file, 0);
+	progress_begin(&x.progress, &x.peer, "received", o->file, 0);
 	s = peer_open(&x.peer, o, fd, &hooks);
 	if (s == OK)
 		s = open_base(&x);
 	if (s == OK)
 		s = take_all(&x);
-	progress_end(&x.progress, &x.peer, s == OK);
+	progress_end(&x.progress, s == OK);
 	close_all(&x, s != UNWRITABLE && !x.spoiled);
 	if (s != OK)
 		part(&x);

@@ -279,7 +279,7 @@ static enum status transfer(struct sender *x, int fd)
 		s = part(x);
 	if (s == INTERRUPTED && x->peer.alf)
 		peer_tell(&x->peer, INTERRUPTED, "interrupted");
-	progress_end(&x->progress, &x->peer, s == OK);
+	progress_end(&x->progress, s == OK);
 	peer_close(&x->peer);
 	return s;
 }
@@ -294,7 +294,7 @@ enum status send_files(const struct options *o)
 	if (s == OK && (!x.out || !x.piece))
 		s = complain(FAILED, "%s", strerror(ENOMEM));
 	/* A transfer's time is the user's: from where nobody has been asked yet to the receiver's last answer. */
-	progress_begin(&x.progress, "sent", o->file, x.walk.bytes);
+	progress_begin(&x.progress, &x.peer, "sent", o->file, x.walk.bytes);
 	if (s == OK)
 		s = road_connect(&o->road, "`xfer recv`", &fd);
 	if (s == OK)

@@ -236,12 +236,14 @@ bool incoming_close(struct incoming *, bool keep);
 
 struct progress {
 	const char *verb, *name;
+	const struct peer *peer; /* whose connection is looked at */
 	uint64_t size, done, resumed, adus, files, start_ns, drawn_ns; /* resumed: bytes that were there */
+	uint64_t looked_ns, sndbuf_bytes, anon_bytes; /* the most of TCP's send buffer, of our anonymous memory */
 	bool bar;
 };
-void progress_begin(struct progress *, const char *verb, const char *name, uint64_t size);
+void progress_begin(struct progress *, const struct peer *, const char *verb, const char *name, uint64_t size);
 void progress_add(struct progress *, uint64_t bytes);
 /* whole: also says how much it was, as text on stderr or as JSON on stdout. */
-void progress_end(struct progress *, const struct peer *, bool whole);
+void progress_end(struct progress *, bool whole);
 
 #endif

@@ -85,3 +85,7 @@ for way in "${ways[@]}"; do
 	yes) check "$name: past holes" [ "$(number "$name" overtook)" -gt 0 ] ;;
 	esac
 done
+# Of ADUs that were not hit themselves, and of those that were.
+for field in held hit_held; do
+	check "TCPU, over holes: $field" [ "$(number "TCPU, over holes" $field)" = 0 ]
+done
