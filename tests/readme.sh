@@ -41,7 +41,10 @@ sed 's/mychain/points/; s/"xdr_u32"/"point"/' "$tmp/mychain.lua" >"$tmp/points.l
 block c 1 >"$tmp/atrun.c"
 block c 2 >"$tmp/seal.c"
 block c 3 >"$tmp/adu.c"
-block c 4 >"$tmp/hello.c"
+block c 4 >"$tmp/events"
+awk -v events="$tmp/events" '/^static int receiver/ { while ((getline line <events) > 0) print line; off = 1 }
+	!off { print } /^}/ { off = 0 } /alf\/alf.h/ { print "#include <errno.h>" }' "$tmp/adu.c" >"$tmp/events.c"
+block c 5 >"$tmp/hello.c"
 check 'the blocks are there' test -s "$tmp/mychain.lua" -a -s "$tmp/atrun.c" -a -s "$tmp/adu.c" -a -s "$tmp/hello.c"
 check 'tcpu explain' "$dir/bin/tcpu" explain "$tmp/mychain.lua"
 check 'tcpu explain of a chain with a stage of its own' "$dir/bin/tcpu" explain "$tmp/mine.lua"
@@ -84,6 +87,12 @@ cp "$tmp/log" "$tmp/log.adu"
 for row in 1 2 3; do
 	check "ADU $row arrives" grep -qx "'row$row': 4000 bytes, first word ${row}00" "$tmp/log.adu"
 done
+check 'the program with events compiles' gcc "${flags[@]}" "$tmp/events.c" "$dir/libtcpu.a" -o "$tmp/by_events"
+check 'the program with events runs' timeout 60 "$tmp/by_events"
+cp "$tmp/log" "$tmp/log.events"
+for row in 1 2 3; do
+	check "ADU $row lands in its row" grep -qx "'row$row': 4000 bytes, first word ${row}00" "$tmp/log.events"
+done
 check 'the host compiles' gcc "${flags[@]}" "$tmp/hello.c" "$dir/libtcpu.a" -o "$tmp/hello"
 if why=$(unshare -n ip tuntap add dev try mode tun 2>&1); then
 	check 'its page comes' test "$(fetch 2>/dev/null)" = hello
@@ -93,7 +102,7 @@ else
 fi
 # An XDR file, and its program.
 block xdr 1 >"$tmp/points.x"
-block c 5 >"$tmp/shapes.c"
+block c 6 >"$tmp/shapes.c"
 check 'tcpu xdr' "$dir/bin/tcpu" xdr -o "$tmp/points" "$tmp/points.x"
 check 'the stage that README names is there' test -e "$tmp/points/stages/xdr_w1_h1_o1.lua"
 check 'tcpu explain of its chain' "$dir/bin/tcpu" explain "$tmp/points/chains/xdr_w1_h1_o1.lua"
