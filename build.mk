@@ -461,6 +461,13 @@ $(FUZZ_ALF): $(call object,$(filter-out alf/call.c alf/profile.c,$(wildcard alf/
 	$(foreach c,copy_sum crc32c_copy_sum marker_crc32c_copy_sum, \
 		$(GEN)/$(c).c $(GEN)/xdr_$(c).c $(GEN)/aes256_gcm_$(c).c) \
 	$(GEN)/cobs_copy_sum.c)
+# Profiles: Lua as well, and what reads chains at run time with it.
+FUZZ_PROFILE := $(B)/fuzz/profile $(B)/tests/fuzz/profile
+$(FUZZ_PROFILE): $(call object,$(filter-out alf/call.c,$(wildcard alf/*.c)) \
+	build/ragel/alf/control.c build/ragel/alf/mpa.c build/ragel/alf/segment.c $(wildcard ilp/*.c) \
+	$(foreach c,copy_sum crc32c_copy_sum marker_crc32c_copy_sum, \
+		$(GEN)/$(c).c $(GEN)/xdr_$(c).c $(GEN)/aes256_gcm_$(c).c) \
+	$(GEN)/cobs_copy_sum.c)
 FUZZ_TCPKD := $(B)/fuzz/tcpkd $(B)/tests/fuzz/tcpkd
 $(FUZZ_TCPKD): $(TCPKD_CLIENT_O) $(call object,tests/tcpkd_fake.c)
 $(FUZZ_TCPKD): private FUZZ_LIBS = -Wl,--wrap=bind,--wrap=getsockname,--wrap=close

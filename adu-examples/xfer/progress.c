@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -47,8 +49,8 @@ static uint64_t anonymous_bytes(void)
 	uint64_t kb = 0;
 
 	while (status && fgets(line, sizeof line, status))
-		if (sscanf(line, "RssAnon: %" SCNu64, &kb) == 1)
-			break;
+		if (!strncmp(line, "RssAnon:", 8))
+			kb = strtoull(line + 8, NULL, 10);
 	if (status)
 		fclose(status);
 	return kb * 1024;

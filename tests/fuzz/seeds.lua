@@ -421,6 +421,48 @@ local images = {
 	png_cut = png():sub(1, 40),
 }
 
+-- ---- tests/fuzz/profile.c: what the program has set, how much it wants to hear; and a file called 200 ----
+local function fields(text) return "\0return profile { " .. text .. " }\n" end
+local profiles = {
+	empty = "\0",
+	none = "\0return profile {}",
+	all = fields [[name = "200", congestion = "reno", order = "begun", acks = "quick", framer = "mpa", markers = true,
+		crc = true, chain = "xdr_copy", schedule = "tiled", recovery = "recompute",
+		limits = { adu = 4 * MiB, credit = 2^24, quantum = 4 * KiB, deadline_ms = 200 }]],
+	sealed = fields [[chain = "aes256_gcm_copy", limits = { rekey = 2^20, forgeries = 3, adu = 64 * KiB }]],
+	record = fields [[framer = "record", chain = "xdr_copy_sum", recovery = "tolerate"]],
+	cobs = fields [[framer = "cobs", chain = "cobs_copy_sum"]],
+	plain = fields [[framer = "plain", chain = "copy_sum", crc = false]],
+	no_chain = fields [[chain = "nonsense"]],
+	odd_chain = fields [[chain = "copy\0_sum", framer = "record"]],
+	wrong_chain = fields [[framer = "record", chain = "aes256_gcm_copy_sum"]],
+	not_mpa = fields [[framer = "cobs", chain = "cobs_copy_sum", markers = true]],
+	not_kept = fields [[framer = "record", recovery = "recompute"]],
+	not_sealed = fields [[limits = { rekey = 7 }]],
+	credit = fields [[limits = { adu = 2^53 - 1, credit = 1 }]],
+	most = fields [[limits = { adu = 2^53 - 1, quantum = 2^32 - 1, rekey = nil }]],
+	nan = fields [[limits = { adu = 0/0, credit = 1/0 }]],
+	name = fields [[name = "other"]],
+	unknown = fields [[colour = "\27[31m\n", limits = { [1] = 2, [{}] = 3 }]],
+	types = fields [[name = 1, acks = {}, markers = "yes", limits = 7]],
+	set_already = "\5" .. [[return profile { recovery = "keep" }]],
+	set_otherwise = "\12" .. [[return profile { limits = { forgeries = 1 } }]],
+	set_wrong = "\13" .. [[return profile { crc = true }]],
+	says_nothing = "\64" .. [[return profile { acks = "slow" }]],
+	says_little = "\192" .. [[return profile { acks = "slow" }]],
+	twice = "\0profile {} return profile {}",
+	nothing = "\0return 7",
+	syntax = "\0return profile {{",
+	code = "\27LJ\2",
+	long = "\0while true do end",
+	large = "\0local t = {} for i = 1, 2^30 do t[i] = { i, i, i, i, i, i, i, i } end",
+	join = "\0local s = 'x' while true do s = s .. s end",
+	deep = "\0return profile " .. ("{"):rep(250) .. ("}"):rep(250),
+	locals = "\0local a = 2 for i = 1, 9 do a = a * 2 end return profile { limits = { adu = a } }",
+	tricks = "\0local t = setmetatable({}, { __index = error }) return profile(t)",
+	recursion = "\0local function f() return f() + 1 end return profile { name = f() }",
+}
+
 -- ---- the corpus ----
 local function read(path)
 	local file = io.open(path, "rb")
@@ -432,7 +474,7 @@ end
 local passed, failed = 0, 0
 for folder, seeds in pairs { segment = segments, option = options_of, icmp = words, ip = packets, script = scripts,
 	xdr = encodings, xdr_file = files, alf_wire = wires, alf = receiving, alf_stream = streams,
-	image = images } do
+	image = images, profile = profiles } do
 	for name, text in pairs(seeds) do
 		local path = corpus .. folder .. "/" .. name
 		if arg[1] == "--write" then
