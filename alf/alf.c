@@ -102,6 +102,7 @@ static int memory(struct alf *a)
 			most = n > most ? n : most;
 		}
 	a->scratch = most ? malloc(most) : NULL;
+	a->scratch_len = a->scratch ? most : 0;
 	a->aside = malloc(ALF_PIECE_MAX + GROWTH);
 	return (most && !a->scratch) || !a->aside ? -ENOMEM : 0;
 }
@@ -160,6 +161,8 @@ void alf_free(struct alf *a)
 	alf_tell_no_more(a);
 	alf_out_free(a);
 	alf_in_free(a);
+	if (a->seal && a->scratch)
+		ilp_wipe(a->scratch, a->scratch_len);
 	free(a->scratch);
 	free(a->aside);
 	ilp_wipe(a, sizeof *a);

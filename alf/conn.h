@@ -245,6 +245,7 @@ struct alf {
 	struct alf_way way[3];     /* plain, crc, marker */
 	uint8_t key_len, iv[12], seal; /* bytes; seal: of the tag behind the data, 0: no AEAD */
 	uint8_t *scratch, *aside;  /* for loops; for data that goes to several places */
+	size_t scratch_len;
 	uint8_t private_data[ALF_PRIVATE_MAX];
 	uint64_t now_us;
 	uint64_t (*clock)(void);   /* what it is while a call waits; NULL: now_us */

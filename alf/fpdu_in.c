@@ -367,6 +367,8 @@ static ssize_t take_placed(struct alf *a, const struct alf_run *run, const struc
 	}
 	if (dst == a->aside)
 		ilp_wipe(a->aside, f->plain);
+	if (verdict == FPDU_FORGED && a->scratch) /* loops that are not fused leave it there, too */
+		ilp_wipe(a->scratch, a->scratch_len);
 	ilp_wipe(&next, sizeof next);
 	if (verdict == FPDU_GOOD)
 		return (ssize_t)(f->end - f->pos);
