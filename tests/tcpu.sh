@@ -39,7 +39,7 @@ expect 0 '^  credit +256M$' "$tcpu" profile alf/profiles/bulk.lua
 expect 0 '^  recovery +tolerate$' "$tcpu" profile alf/profiles/frames.lua
 expect 0 '^  deadline_ms +200$' "$tcpu" profile alf/profiles/frames.lua
 expect 0 '^  framer +record$' "$tcpu" profile alf/profiles/rpc.lua
-expect 0 '^  credit +2098176$' "$tcpu" profile alf/profiles/rpc.lua # of its own accord
+expect 0 '^  credit +2049K$' "$tcpu" profile alf/profiles/rpc.lua # of its own accord
 expect 1 '' grep -E 'markers|crc|CRC|rekey' <("$tcpu" profile alf/profiles/rpc.lua)
 expect 0 '^  rekey +1048576$' "$tcpu" profile alf/profiles/sealed.lua
 expect 0 'authenticates: the program has the key' "$tcpu" profile alf/profiles/sealed.lua

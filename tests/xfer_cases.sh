@@ -174,7 +174,7 @@ case_profile_refused() {
 	refused 'p.lua: recovery: expected "keep"' 'return profile { recovery = "recompute" }'
 	refused 'p.lua: limits.deadline_ms: expected 0' 'return profile { limits = { deadline_ms = 1 } }'
 	refused 'p.lua: limits.adu: expected 24576 bytes or more' 'return profile { limits = { adu = 24575 } }'
-	refused 'p.lua: limits.credit: expected 3178496 bytes or more' 'return profile { limits = { credit = 3178495 } }'
+	refused 'p.lua: limits.credit: expected 3211264 bytes or more' 'return profile { limits = { credit = 3211263 } }'
 	refused 'chain aes256_gcm_copy enciphers: it needs a --key' 'return profile { chain = "aes256_gcm_copy" }'
 	refused 'chain copy does not encipher: leave out --key' 'return profile { chain = "copy" }' --key key
 	rm p.lua
