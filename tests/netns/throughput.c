@@ -194,13 +194,13 @@ static void queue(struct alf *a, uint64_t *queued, uint64_t sent)
 
 static void tell(const struct alf *a, int fd)
 {
-	const double adus = (double)(o.bytes / ADU_BYTES);
+	const uint64_t adus = o.bytes / ADU_BYTES;
 	struct alf_stats stats;
 	struct tcpu_info info;
 
 	alf_stats(a, &stats);
 	info_tcpu(fd, &info);
-	printf("segments %.3f fpdus %.3f\n", (double)info.segments_out / adus, (double)stats.fpdus_out / adus);
+	printf("segments %.3f fpdus %.3f\n", (double)info.segments_out / (double)adus, (double)stats.fpdus_out / (double)adus);
 }
 
 static void send_adus(int fd)
