@@ -25,12 +25,13 @@ local function is_anywhere(step, marked)
 	return step.kind == "map" and stage.unit <= MARK
 end
 
--- The width of vectors, and how many are a turn; nil: the loop runs from mark to mark.
+-- The width of vectors, and how many are a turn; nil: the loop runs from mark to mark. So does one that only looks at
+-- the data, beside which that is copied.
 function M.of(loops, p, isa)
 	local stage = p.frame.stage
 	local marked, plain = p.after, p.before
 	if p.frame.kind == "remove" then marked, plain = plain, marked end
-	if not p.body or p.frame.kind == "behead" or stage.size ~= MARK or stage.every % MARK ~= 0 then return nil end
+	if not p.body or not p.body.writes or p.frame.kind == "behead" or stage.size ~= MARK or stage.every % MARK ~= 0 then return nil end
 	local width = turn.widths(p.body, isa)[1]
 	local fits = width ~= nil
 	each(marked, function(step) fits = fits and is_anywhere(step, true) end)
