@@ -31,7 +31,8 @@ function M.of(loops, p, isa)
 	local stage = p.frame.stage
 	local marked, plain = p.after, p.before
 	if p.frame.kind == "remove" then marked, plain = plain, marked end
-	if not p.body or not p.body.writes or p.frame.kind == "behead" or stage.size ~= MARK or stage.every % MARK ~= 0 then return nil end
+	if not p.body or not p.body.writes or p.frame.kind == "behead" then return nil end
+	if stage.size ~= MARK or stage.every % MARK ~= 0 then return nil end
 	local width = turn.widths(p.body, isa)[1]
 	local fits = width ~= nil
 	each(marked, function(step) fits = fits and is_anywhere(step, true) end)
