@@ -29,15 +29,20 @@ until_it() {
 	done
 }
 
+# over_losses PERCENT: the file goes to the folder out while so many packets are lost.
+over_losses() {
+	lose numgen random mod 100 '<' "$1" drop
+	start recv a "$xfer" recv --once --json --listen 127.0.0.1:$port "$tmp/out"
+	await recv "listening"
+	start "send" a "$xfer" send --json "$tmp/file" 127.0.0.1:$port
+	finish "send"
+	finish recv
+	lose_no_more
+}
+
 mkdir "$tmp/out"
 head -c 64M /dev/urandom >"$tmp/file"
-lose numgen random mod 100 '<' 2 drop
-start recv a "$xfer" recv --once --json --listen 127.0.0.1:$port "$tmp/out"
-await recv "listening"
-start "send" a "$xfer" send --json "$tmp/file" 127.0.0.1:$port
-finish "send"
-finish recv
-lose_no_more
+over_losses 2
 check "the file is whole" cmp "$tmp/file" "$tmp/out/file"
 check "what was lost was read again" grep -qE '"regenerated": [1-9]' "$tmp/send"
 
@@ -49,13 +54,7 @@ number() {
 }
 rm -rf "$tmp/out" && mkdir "$tmp/out"
 truncate -s 0 "$tmp/file" && truncate -s 1G "$tmp/file"
-lose numgen random mod 100 '<' 1 drop
-start recv a "$xfer" recv --once --json --listen 127.0.0.1:$port "$tmp/out"
-await recv "listening"
-start "send" a "$xfer" send --json "$tmp/file" 127.0.0.1:$port
-finish "send"
-finish recv
-lose_no_more
+over_losses 1
 check "the gigabyte is whole" cmp "$tmp/file" "$tmp/out/file"
 check "some of it was read again" [ "$(number "send" regenerated)" -gt 0 ]
 for end in "send" recv; do
