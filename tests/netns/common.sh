@@ -130,6 +130,11 @@ counted() {
 	sed -n "s/^count $2 //p" "$tmp/$1"
 }
 
+# median: of a column of numbers, with the extremes.
+median() {
+	sort -g | awk '{ v[NR] = $1 } END { printf "%.2f [%.2f .. %.2f]", v[int((NR + 1) / 2)], v[1], v[NR] }'
+}
+
 # Whether what left one end came to the other, both ways: the two processes of a transfer.
 same_bytes() {
 	[ -n "$(said "$1" sent)" ] && [ "$(said "$1" sent)" = "$(said "$2" received)" ] &&

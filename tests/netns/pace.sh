@@ -50,11 +50,6 @@ once() {
 	awk '$1 == "seconds" { if (FILENAME ~ /sender$/) s = $2; p += $4 } END { print s, p }' "$tmp/sender" "$tmp/receiver"
 }
 
-# median: of a column of numbers, with the extremes.
-median() {
-	sort -g | awk '{ v[NR] = $1 } END { printf "%.2f [%.2f .. %.2f]", v[int((NR + 1) / 2)], v[1], v[NR] }'
-}
-
 # arrangement NAME FACTOR UNIT CORES TCPU-OPTIONS OPTIONS...
 arrangement() {
 	local name=$1 factor=$2 unit=$3 cores=$4 mine=$5 round k t r s

@@ -56,11 +56,6 @@ once() {
 		END { print all / s / 1e6, p, n + 0, f + 0; exit got != all }' "$tmp/sender" "$tmp/receiver"
 }
 
-# median: of a column of numbers, with the extremes.
-median() {
-	sort -g | awk '{ v[NR] = $1 } END { printf "%.2f [%.2f .. %.2f]", v[int((NR + 1) / 2)], v[1], v[NR] }'
-}
-
 # column ROAD WAY N: that one of the rounds' lines.
 column() {
 	awk -v road="$1" -v way="$2" -v n="$3" '$1 == road && $2 == way { print $n }' "$tmp/rounds"
