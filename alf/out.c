@@ -272,7 +272,8 @@ static bool again(void *ctx, const struct seam_note *note, uint64_t off, uint8_t
 
 void alf_out_init(struct alf *a)
 {
-	a->out.source = (struct seam_source){ .fill = fill, .ctx = a, .record = true, .again = again };
+	a->out.source = (struct seam_source){ .fill = fill, .ctx = a, .record = true,
+		.trains = !a->profile.hooks.regenerate, .again = again };
 	a->out.again_first = a->out.again_last = a->out.again_free = a->out.acked_first = AGAIN_NONE;
 	a->out.msn[0] = a->out.msn[1] = 1;
 }

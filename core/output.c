@@ -308,12 +308,18 @@ static bool send_new(struct tcb *c)
 	return s && send_span(c, s);
 }
 
+uint32_t tcb_room(const struct tcb *c)
+{
+	uint32_t pipe = tcb_pipe(c);
+
+	return c->cc.cwnd > pipe ? min_u32(c->cc.cwnd - pipe, usable(c)) : 0;
+}
+
 bool tcb_sends_soon(const struct tcb *c)
 {
 	const struct span *s = sndbuf_unsent(&c->snd);
-	uint32_t pipe = tcb_pipe(c), now = c->cc.cwnd > pipe ? min_u32(c->cc.cwnd - pipe, usable(c)) : 0;
 
-	return !c->options.notsent_bytes || !s || c->snd.end - s->off < (uint64_t)now + c->options.notsent_bytes;
+	return !c->options.notsent_bytes || !s || c->snd.end - s->off < (uint64_t)tcb_room(c) + c->options.notsent_bytes;
 }
 
 static bool paced_out(const struct tcb *c)

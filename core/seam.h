@@ -31,10 +31,13 @@ struct seam_source {
 	 * *sum receives the sum of exactly these bytes. */
 	size_t (*fill)(void *ctx, uint64_t off, uint8_t *dst, size_t cap, uint16_t *sum);
 	void *ctx;
-	/* Each fill is a record (a framed piece of an ADU): it gets a span, and so a segment, of its own,
-	 * and cap is then always the connection's whole effective MSS, or half of the peer's window. Without it, short
-	 * fills join the unsent end of what is buffered. */
+	/* Each fill is a record (a framed piece of an ADU): it gets a segment of its own, and cap is then always the
+	 * connection's whole effective MSS, or half of the peer's window. Without it, short fills join the unsent end
+	 * of what is buffered. */
 	bool record;
+	/* Of records that TCP keeps: where the link takes trains, those that fill their segments may stand side by side,
+	 * for the link to cut them where they meet. Each that goes that way could go at once. */
+	bool trains;
 	/* Of records, where not NULL (and tcpu_source names this source): fill may set forget, and note as it likes. TCP
 	 * then keeps the note instead of the bytes once these were sent, and has them made again if they are lost: all
 	 * len of them, which begin at off, at dst. They must be the same. false: they cannot be, and the connection ends

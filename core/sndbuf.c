@@ -109,17 +109,20 @@ bool sndbuf_forget(struct sndbuf *b)
 	return b->hollow != before;
 }
 
-uint8_t *sndbuf_extend(struct sndbuf *b, uint32_t len_max, uint32_t *cap)
+uint8_t *sndbuf_extend(struct sndbuf *b, uint32_t record, uint32_t len_max, uint32_t *cap)
 {
 	*cap = 0;
 	if (b->count == b->sent)
 		return NULL;
 	struct span *last = at(b, b->count - 1);
-	uint32_t tail, free = room(b, 1, &tail);
+	uint32_t tail, free = room(b, 1, &tail), left;
 
-	if (last->record || last->len >= len_max || tail != last->pos + last->len || free == 0)
+	if (last->record != (record != 0) || last->len >= len_max || tail != last->pos + last->len || free == 0)
 		return NULL;
-	*cap = len_max - last->len < free ? len_max - last->len : free;
+	left = len_max - last->len < free ? len_max - last->len : free;
+	if (record && (last->len % record || left < record))
+		return NULL;
+	*cap = record ? record : left;
 	return b->ring + tail;
 }
 

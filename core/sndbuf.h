@@ -35,7 +35,7 @@ struct span {
 	uint8_t state;    /* enum span_state */
 	bool summed;      /* sum holds; a span that was cut is summed again */
 	bool headed;      /* headroom stands before it */
-	bool record;      /* nothing may be appended */
+	bool record;      /* but whole records, nothing may be appended */
 	bool push;        /* Nagle's rule does not hold it back */
 	bool again;       /* it was sent more than once */
 	bool forget;      /* once it was sent, nobody needs its bytes: they can be made again */
@@ -85,8 +85,9 @@ struct span *sndbuf_commit(struct sndbuf *, uint32_t n, uint16_t sum, bool recor
 /* Nobody reads any more what was sent: gives up the room of what need not be kept, from the first span on as far as
  * that goes. Whether there was any. */
 bool sndbuf_forget(struct sndbuf *);
-/* Where bytes may be appended to the last span, which is unsent and stays within len_max. */
-uint8_t *sndbuf_extend(struct sndbuf *, uint32_t len_max, uint32_t *cap);
+/* Where bytes may be appended to the last span, which is unsent and stays within len_max. record: of how many bytes a
+ * whole record is, one of which may follow on others; 0: they are none, and follow on none. */
+uint8_t *sndbuf_extend(struct sndbuf *, uint32_t record, uint32_t len_max, uint32_t *cap);
 void sndbuf_extended(struct sndbuf *, uint32_t n, uint16_t sum, bool push);
 
 /* The first span that was never sent, the first that is to be sent again, the first that is not acknowledged, the last

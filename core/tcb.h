@@ -292,6 +292,8 @@ bool tcb_cut(struct tcb *, uint64_t off);
 uint32_t tcb_train(const struct tcb *);
 /* Takes the error that waits, negative; 0: none. */
 int tcb_take_error(struct tcb *);
+/* Bytes beyond what is under way that cwnd and the peer's window let go. */
+uint32_t tcb_room(const struct tcb *);
 /* What a source wrote now would leave at once, or as the next after what tcpu_options says may wait. */
 bool tcb_sends_soon(const struct tcb *);
 /* Bytes of new data that cwnd has let go since the last output: Nagle may still hold the last of them. */

@@ -226,6 +226,17 @@ static bool forget(struct tcb *c)
 	return !c->engine->batch && sndbuf_forget(&c->snd);
 }
 
+/* Where a record may follow on those of the last span. They leave together, as soon as they would each by itself: a
+ * train that had to wait for room would keep what is more urgent waiting. */
+static uint8_t *extend_train(struct tcb *c, const struct seam_source *source, uint32_t record, uint32_t *cap)
+{
+	const struct span *s = sndbuf_unsent(&c->snd);
+
+	if (!source->trains || record != c->mss || !s || c->snd.end - s->off + record > tcb_room(c))
+		return NULL;
+	return sndbuf_extend(&c->snd, record, tcb_train(c), cap);
+}
+
 /* The next bytes of the source become a span, or a part of the last one. Returns how many; 0: no more. */
 static size_t fill_span(struct tcb *c, const struct seam_source *source, bool push)
 {
@@ -234,7 +245,7 @@ static size_t fill_span(struct tcb *c, const struct seam_source *source, bool pu
 	uint32_t cap;
 	size_t n;
 	uint32_t most = source->record ? record_max(c) : tcb_train(c);
-	uint8_t *dst = source->record ? NULL : sndbuf_extend(&c->snd, most, &cap);
+	uint8_t *dst = source->record ? extend_train(c, source, most, &cap) : sndbuf_extend(&c->snd, 0, most, &cap);
 
 	if (dst) {
 		n = source->fill(source->ctx, c->snd.end, dst, cap, &sum);

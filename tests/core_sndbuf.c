@@ -130,17 +130,21 @@ static void check_spans(void)
 static void write_some(uint32_t mss)
 {
 	uint32_t cap = 0, n = 1 + rnd(rnd(4) ? mss : 20);
-	bool extend = rnd(2), record = rnd(8) == 0;
+	bool extend = rnd(2), record = rnd(4) == 0;
 	const struct span *last = b.count > b.sent ? span(b.count - 1) : NULL;
-	uint8_t *dst = extend ? sndbuf_extend(&b, mss, &cap) : NULL;
+	uint32_t whole = record && rnd(4) ? mss / 4 : 0;
+	uint8_t *dst = extend ? sndbuf_extend(&b, whole, mss, &cap) : NULL;
 	bool extended = dst != NULL;
 
-	must(!extended || (last && !last->record && last->len < mss));
+	must(!extended || (last && last->record == (whole != 0) && last->len < mss));
+	must(!extended || !whole || (last->len % whole == 0 && cap == whole && last->len + whole <= mss));
 	if (!dst)
 		dst = sndbuf_reserve(&b, mss, &cap);
 	if (!dst)
 		return;
 	must(cap >= (extended ? 1 : mss));
+	if (whole && rnd(4))
+		n = whole;
 	n = n < cap ? n : cap;
 	for (uint32_t i = 0; i < n; i++)
 		dst[i] = model.bytes[model.written + i] = (uint8_t)rnd(256);
@@ -434,11 +438,11 @@ START_TEST(at_the_rings_very_end)
 			sndbuf_commit(&b, 100, tcpu_sum(dst, 100), false, false);
 		}
 		ck_assert_ptr_null(sndbuf_reserve(&b, left > 20 ? left - 19 : 1, &cap));
-		dst = sndbuf_extend(&b, 1000, &cap);
+		dst = sndbuf_extend(&b, 0, 1000, &cap);
 		ck_assert_uint_eq(cap, left); /* only what is left behind it, never at the begin */
 		ck_assert(!dst == !left);
 		sndbuf_ack(&b, 100, got, &told);
-		dst = sndbuf_extend(&b, 1000, &cap);
+		dst = sndbuf_extend(&b, 0, 1000, &cap);
 		ck_assert_uint_eq(cap, left);
 		dst = sndbuf_reserve(&b, 100, &cap);
 		ck_assert_ptr_eq(dst, b.ring + HEADER_MIN);

@@ -80,7 +80,7 @@ static size_t fill(void *ctx, uint64_t off, uint8_t *dst, size_t cap, uint16_t *
 
 	must(off == f->sent);
 	must(sum);
-	if (f->source.record && n > 1)
+	if (f->source.record && n > 1 && rnd(2))
 		n = 1 + rnd(n);
 	for (size_t i = 0; i < n; i++)
 		dst[i] = byte_at(f->out_key, off + i);
@@ -217,6 +217,7 @@ static void call_send(struct flow *f)
 
 	f->budget = 1 + rnd(rnd(2) ? 100 : 60000);
 	f->source.record = !rnd(4);
+	f->source.trains = rnd(2);
 	n = tcpu_send(f->c, &f->source, (unsigned)rnd(2));
 	/* A poll loop does not turn for nothing: but that the link is full may show just now. */
 	must(n != -EAGAIN || no_memory || !(tcpu_ready(f->c) & TCPU_OUT));

@@ -1,10 +1,12 @@
 /* Trains (one header for many segments, cut behind the link) of a connection that sends all it can: whole ones where
  * the way is short, and pieces as ACKs make room for them where it is long. In virtual time, over a link that is
  * watched. */
+#include "core/cksum.h"
 #include "tests/run.h"
 #include "tests/socket_machine.h"
 #include "tests/socket_peer.h"
 
+#include <netinet/tcp.h>
 #include <string.h>
 
 #define MSS 1448
@@ -19,6 +21,7 @@ static struct {
 	const struct link_ops *base;
 	struct link_ops ops;
 	uint64_t all, whole; /* bytes */
+	size_t longest;
 	unsigned packets;
 } w;
 
@@ -28,6 +31,7 @@ static int watch_send(struct link *l, const struct link_out *o, unsigned n)
 
 	for (int i = 0; i < sent; i++) {
 		w.packets += o[i].data_len != 0;
+		w.longest = o[i].data_len > w.longest ? o[i].data_len : w.longest;
 		w.all += o[i].data_len;
 		w.whole += o[i].data_len == WHOLE ? WHOLE : 0;
 	}
@@ -160,6 +164,99 @@ START_TEST(pieces)
 }
 END_TEST
 
+/* ---- records ---- */
+
+static struct {
+	struct seam_source seam;
+	uint64_t left;
+	bool shorter; /* each third record does not fill its segment */
+	unsigned records;
+	uint32_t most; /* bytes that waited in a sleep */
+} r;
+
+static void look_and_read(struct machine *machine)
+{
+	struct tcpu_info info;
+
+	ck_assert_int_eq(info_tcpu(here, &info), 0);
+	r.most = info.unsent_bytes > r.most ? info.unsent_bytes : r.most;
+	read_all(machine);
+}
+
+static size_t fill_record(void *ctx, uint64_t off, uint8_t *dst, size_t cap, uint16_t *sum)
+{
+	size_t n = r.shorter && r.records % 3 == 2 ? cap - 8 : cap;
+
+	(void)ctx;
+	(void)off;
+	if (!r.left)
+		return 0;
+	n = n < r.left ? n : r.left;
+	ck_assert_uint_le(n, MSS);
+	memset(dst, (int)r.records++, n);
+	*sum = tcpu_sum(dst, n);
+	r.left -= n;
+	return n;
+}
+
+/* Calls that each write so many bytes of records; what the link could take has left then. */
+static void send_records(uint64_t delay_us, uint64_t rate_bps, bool trains, bool shorter)
+{
+	const int one = 1;
+
+	begin(&(struct tcpu_stack_config){ 0 },
+		&(struct link_sim_path){ .delay_us = delay_us, .rate_bps = rate_bps }, WINDOW);
+	ck_assert_int_eq(setsockopt_tcpu(here, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &one, sizeof one), 0);
+	r.seam = (struct seam_source){ .fill = fill_record, .record = true, .trains = trains };
+	r.shorter = shorter;
+	r.records = r.most = 0;
+	m.meanwhile = look_and_read;
+	for (int i = 0; i < CALLS; i++) {
+		r.left = CALL;
+		ck_assert_int_eq(fill_tcpu(here, &r.seam, 0), CALL);
+	}
+	end();
+	ck_assert_uint_ge(w.all, (uint64_t)CALLS * CALL);
+}
+
+/* Those that fill their segments go together, which the link cuts where they meet. */
+START_TEST(records)
+{
+	send_records(50, 0, true, false);
+	ck_assert_uint_ge(w.whole, w.all / 3 * 2); /* a call ends within one */
+	ck_assert_uint_le(w.packets, w.all / WHOLE + 2 * CALLS + 40);
+}
+END_TEST
+
+/* One that does not is the last of its train: else the next would be cut elsewhere. */
+START_TEST(short_records)
+{
+	send_records(50, 0, true, true);
+	ck_assert_uint_eq(w.whole, 0);
+	ck_assert_uint_ge(w.packets, r.records / 3);
+	ck_assert_uint_le(w.longest, 3 * MSS - 8);
+	ck_assert_uint_gt(w.longest, MSS);
+}
+END_TEST
+
+/* A source that must have each for itself has. */
+START_TEST(lone_records)
+{
+	send_records(50, 0, false, false);
+	ck_assert_uint_le(w.longest, MSS);
+}
+END_TEST
+
+/* None waits for room for a train: what could not go at once was not asked for, but one. */
+START_TEST(records_do_not_wait)
+{
+	send_records(20000, 100000000, true, false);
+	ck_assert_uint_gt(w.longest, MSS);
+	ck_assert_uint_gt(r.most, 0);
+	ck_assert_uint_le(r.most, MSS);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("socket_trains");
@@ -169,6 +266,10 @@ int main(void)
 	tcase_add_test(tc, waited_for);
 	tcase_add_test(tc, pieces);
 	tcase_add_test(tc, grows);
+	tcase_add_test(tc, records);
+	tcase_add_test(tc, short_records);
+	tcase_add_test(tc, lone_records);
+	tcase_add_test(tc, records_do_not_wait);
 	suite_add_tcase(suite, tc);
 	return run_tests(srunner_create(suite));
 }

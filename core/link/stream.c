@@ -42,7 +42,8 @@ static int refused(struct sock *s)
 
 static ssize_t fill(struct sock *s, const struct seam_source *source, size_t all, int flags)
 {
-	struct watched_source w = { .seam = { .fill = watched_fill, .ctx = &w, .record = source->record },
+	struct watched_source w = { .seam = { .fill = watched_fill, .ctx = &w, .record = source->record,
+					      .trains = source->trains },
 				    .inner = source };
 	uint64_t until_us = sock_until(s, s->send_timeout_us, flags);
 	unsigned how = (flags & TF_NODELAY ? TCPU_SEND_NOW : 0U) | (flags & MSG_MORE ? TCPU_SEND_MORE : 0U);

@@ -222,6 +222,7 @@ static void call_send(struct world *w, struct world_user *u)
 
 	u->budget = (how >> 3) * 150 + 1;
 	u->source.record = how & 4;
+	u->source.trains = how & 0x80;
 	n = tcpu_send(u->c, &u->source, how & 3);
 	must(u->sent - before == (n > 0 ? (uint64_t)n : 0));
 }
