@@ -57,10 +57,10 @@ static size_t content(const struct writer *w, size_t cap)
 	return (size_t)(end - w->pos - (w->markers ? marks * FPDU_MARKER : 0));
 }
 
-/* What a frame is to be. */
+/* What a frame is to be. (It is not cleared first: that would take as long as all that is written to it.) */
 struct plan {
 	struct ddp_segment seg;
-	struct ddp_preface preface;
+	struct ddp_preface preface; /* where first */
 	bool first;          /* with a preface */
 	uint8_t message[CONTROL_LEN];
 	const uint8_t *from; /* the data, if it is no ADU's that goes for the first time */
@@ -77,6 +77,9 @@ static void plan_adu(const struct alf *a, const struct adu_out *adu, uint64_t of
 	const struct adu_attr *t = &adu->attr;
 
 	p->what = a->profile.initiator ? NONCE_INITIATOR : 0;
+	p->from = NULL;
+	p->offset = adu->done;
+	p->first = !adu->begun && !adu->tagged;
 	if (adu->tagged) {
 		p->seg = (struct ddp_segment){ .tagged = true, .stag = adu->stag, .to = adu->to + adu->done };
 		p->head = FPDU_LENGTH + DDP_TAGGED;
@@ -85,13 +88,13 @@ static void plan_adu(const struct alf *a, const struct adu_out *adu, uint64_t of
 		p->number = off;
 		return;
 	}
-	p->first = !adu->begun;
 	p->seg = (struct ddp_segment){ .name_len = t->name_len, .total = ddp_total(adu->total),
 		.queue = DDP_ADUS, .msn = adu->msn };
 	p->seg.mo = p->first ? 0 : (uint32_t)(ddp_preface_len(t->name_len) + adu->done);
-	p->preface = (struct ddp_preface){ .total = (uint32_t)adu->total, .type = t->type,
-		.recovery = (uint8_t)(t->recovery - ADU_KEEP),
-		.priority = t->priority, .deadline_ms = (uint16_t)t->deadline_ms, .name_len = t->name_len, .name = t->name };
+	if (p->first)
+		p->preface = (struct ddp_preface){ .total = (uint32_t)adu->total, .type = t->type,
+			.recovery = (uint8_t)(t->recovery - ADU_KEEP), .priority = t->priority,
+			.deadline_ms = (uint16_t)t->deadline_ms, .name_len = t->name_len, .name = t->name };
 	p->head = FPDU_LENGTH + DDP_UNTAGGED + (p->first ? ddp_preface_len(t->name_len) : 0);
 	p->number = (uint64_t)p->seg.msn << 32 | p->seg.mo;
 }
@@ -108,6 +111,8 @@ static void plan_message(struct alf *a, struct plan *p)
 	p->data = control_write(&c, p->message);
 	control_turn(p->message, a->out.way->word);
 	p->from = p->message;
+	p->first = false;
+	p->offset = 0;
 	p->head = FPDU_LENGTH + DDP_UNTAGGED;
 	p->what = NONCE_CONTROL | (a->profile.initiator ? NONCE_INITIATOR : 0);
 	p->number = (uint64_t)p->seg.msn << 32;
@@ -157,15 +162,22 @@ static size_t write_frame(struct alf *a, struct adu_out *adu, struct plan *p, st
 	struct alf_run_state *run = &a->out.run;
 	const struct ilp_chain *chain = a->out.way->chain;
 	uint32_t ulpdu = (uint32_t)(p->head - FPDU_LENGTH + p->data + a->seal), crc;
-	uint8_t head[FPDU_LENGTH + DDP_UNTAGGED + DDP_PREFACE_MAX], *at, *tail;
+	uint8_t copy[FPDU_LENGTH + DDP_UNTAGGED + DDP_PREFACE_MAX], *head, *at, *tail;
 	struct alf_begin begin = { .key = p->key, .what = p->what, .number = p->number };
+	bool marks = w->markers && (w->pos % FPDU_EVERY == 0 || w->pos % FPDU_EVERY + p->head > FPDU_EVERY);
 
 	p->seg.key_phase = p->key->generation & 1;
+	head = marks ? copy : w->at;
 	at = put16(head, (uint16_t)ulpdu);
 	at += ddp_write(&p->seg, at);
 	if (p->first)
 		ddp_preface_write(&p->preface, at);
-	put(w, head, p->head);
+	if (marks) {
+		put(w, copy, p->head);
+	} else {
+		w->at += p->head;
+		w->pos += p->head;
+	}
 	begin.place = (uint32_t)w->pos;
 	begin.base = (uint32_t)(w->pos - w->begin);
 	begin.before = a->out.way->crc ? alf_crc32c(0, w->dst, (size_t)(w->at - w->dst)) : 0;
@@ -206,7 +218,7 @@ static void note(struct alf *a, const struct adu_out *adu, const struct plan *p)
 size_t fpdu_put(struct alf *a, struct adu_out *adu, uint64_t off, uint8_t *dst, size_t cap, uint16_t *sum)
 {
 	struct writer w = { .dst = dst, .at = dst, .pos = off - a->out.origin, .markers = a->out.markers };
-	struct plan p = { 0 };
+	struct plan p;
 	size_t n;
 
 	w.begin = w.pos + (w.markers && w.pos % FPDU_EVERY == 0 ? FPDU_MARKER : 0);
@@ -226,7 +238,6 @@ size_t fpdu_put(struct alf *a, struct adu_out *adu, uint64_t off, uint8_t *dst, 
 		a->stats.rekeys++;
 	}
 	p.key = &a->out.key;
-	p.offset = adu ? adu->done : 0;
 	n = write_frame(a, adu, &p, &w, sum);
 	if (adu && adu->again != AGAIN_NONE)
 		note(a, adu, &p);
@@ -242,7 +253,7 @@ bool fpdu_again(struct alf *a, const struct seam_note *n, uint64_t off, uint8_t 
 	struct adu_out adu = { .id = r->id, .total = r->total, .done = n->word[1], .msn = r->msn, .stag = r->stag, .to = r->to,
 		.tagged = r->tagged, .begun = !(n->word[0] & NOTE_FIRST) };
 	struct writer w = { .dst = dst, .at = dst, .pos = off - a->out.origin, .markers = a->out.markers };
-	struct plan p = { 0 };
+	struct plan p;
 	uint16_t sum;
 
 	adu.attr = (struct adu_attr){ .type = r->type, .priority = r->priority, .recovery = ADU_RECOMPUTE,

@@ -124,18 +124,30 @@ struct ilp_state {
 #define ILP_STACK_MORE 0
 #endif
 
-/* The best row that this CPU has of those in the mask, 1 << enum ilp_isa each; or the one that the state names, if it
- * is one of these. (ILP_ISA in the environment counts for loops.) */
+/* All that this CPU has, 1 << enum ilp_isa each: found out once. */
+static inline __attribute__((unused)) unsigned ilp_here(void)
+{
+	static unsigned known;
+	unsigned here = __atomic_load_n(&known, __ATOMIC_RELAXED);
+
+	if (here)
+		return here;
+	for (unsigned isa = 0; isa < ILP_ISAS; isa++)
+		here |= ilp_has((enum ilp_isa)isa) ? 1u << isa : 0;
+	__atomic_store_n(&known, here, __ATOMIC_RELAXED);
+	return here;
+}
+
+/* The best row that this CPU has of those in the mask; or the one that the state names, if it is one of these. (ILP_ISA
+ * in the environment counts for loops.) */
 static inline __attribute__((unused)) enum ilp_isa ilp_row(const void *state, unsigned rows)
 {
-	const uint32_t row = ((const struct ilp_state *)state)->row;
-	int isa = ILP_ISAS - 1;
+	const uint32_t row = ((const struct ilp_state *)state)->row - 1;
+	const unsigned here = (rows & ilp_here()) | 1u << ILP_SCALAR;
 
-	if (row - 1 < ILP_ISAS && rows & 1u << (row - 1) && ilp_has((enum ilp_isa)(row - 1)))
-		return (enum ilp_isa)(row - 1);
-	while (isa > ILP_SCALAR && !(rows & 1u << isa && ilp_has((enum ilp_isa)isa)))
-		isa--;
-	return (enum ilp_isa)isa;
+	if (row < ILP_ISAS && here >> row & 1 && rows >> row & 1)
+		return (enum ilp_isa)row;
+	return (enum ilp_isa)(31 - __builtin_clz(here));
 }
 
 /* What a fold carries: the value of the len bytes that it has counted. */
