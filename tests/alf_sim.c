@@ -150,6 +150,7 @@ START_TEST(transfer)
 		p[i].ordered = rnd(&sides[i].dice, 3) == 0;
 		p[i].quantum = 1 + rnd(&sides[i].dice, 20000);
 		config.engine[i].options.mss_max = 200 + rnd(&sides[i].dice, 1260);
+		config.train_max[i] = seed % 3 ? 65515 : 0;
 	}
 	ends_open(&ends, &config, &p[0], &p[1]);
 	for (int i = 0; i < 2; i++) {
