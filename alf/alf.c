@@ -195,7 +195,7 @@ bool alf_agree(struct alf *a)
 
 void alf_opened(struct alf *a)
 {
-	struct adu_out *adu, *next;
+	struct alf_link *at, *next;
 
 	if (!a->out.started || !a->in.open || a->in.way || a->out.reject)
 		return;
@@ -207,8 +207,9 @@ void alf_opened(struct alf *a)
 	alf_tell(a, &a->self, ADU_OPENED, 0);
 	/* None has begun. */
 	for (int i = 0; i < 2 * ADU_PRIORITIES; i++)
-		for (adu = (i % 2 ? &a->out.queue[i / 2].idle : &a->out.queue[i / 2].fresh)->first; adu; adu = next) {
-			next = adu->next;
+		for (at = (i % 2 ? &a->out.queue[i / 2].idle : &a->out.queue[i / 2].fresh)->first; at; at = next) {
+			struct adu_out *adu = ALF_OF(adu_out, link, at);
+			next = at->next;
 			if (!adu->tagged && adu->total > a->in.peer_max)
 				alf_drop(a, adu, CONTROL_CANCELLED, EMSGSIZE);
 		}

@@ -23,23 +23,6 @@ struct adu_in *alf_in_find(const struct alf *a, int64_t id)
 	return id > 0 && id % 2 == 0 ? alf_table_find(&a->in.msns, (uint64_t)id / 2) : NULL;
 }
 
-/* adu_recv may hand it out. */
-static void make_ready(struct alf *a, struct adu_in *adu)
-{
-	adu->ready = true;
-	adu->sooner = a->in.ready_last;
-	*(adu->sooner ? &adu->sooner->later : &a->in.ready) = adu;
-	a->in.ready_last = adu;
-}
-
-static void unready(struct alf *a, struct adu_in *adu)
-{
-	if (!adu->ready)
-		return;
-	*(adu->sooner ? &adu->sooner->later : &a->in.ready) = adu->later;
-	*(adu->later ? &adu->later->sooner : &a->in.ready_last) = adu->sooner;
-}
-
 /* ---- credit ---- */
 
 /* So much of its credit is the peer's again. */
@@ -98,9 +81,7 @@ struct adu_in *alf_in_new(struct alf *a, uint64_t msn, uint64_t total, bool in_o
 	adu->total = total;
 	adu->cost = cost;
 	a->in.begun += cost;
-	adu->older = a->in.newest;
-	*(a->in.newest ? &a->in.newest->newer : &a->in.oldest) = adu;
-	a->in.newest = adu;
+	alf_list_add(&a->in.adus, &adu->link);
 	return adu;
 }
 
@@ -159,38 +140,15 @@ static void drop_data(struct alf *a, struct adu_in *adu)
 	alf_ranges_free(&adu->fresh);
 }
 
-static void stop(struct alf *a, struct adu_in *adu, enum control_reason reason)
-{
-	adu->stopping = true;
-	adu->reason = reason;
-	adu->stop_prev = NULL;
-	adu->stop_next = a->out.stops;
-	if (adu->stop_next)
-		adu->stop_next->stop_prev = adu;
-	a->out.stops = adu;
-}
-
-void alf_unstop(struct alf *a, struct adu_in *adu)
-{
-	if (!adu->stopping)
-		return;
-	adu->stopping = false;
-	*(adu->stop_prev ? &adu->stop_prev->stop_next : &a->out.stops) = adu->stop_next;
-	if (adu->stop_next)
-		adu->stop_next->stop_prev = adu->stop_prev;
-}
-
 void alf_forget(struct alf *a, struct adu_in *adu)
 {
 	alf_give_back(a, adu);
-	alf_untell(a, &adu->news);
-	alf_unstop(a, adu);
+	alf_untell(&adu->news);
+	alf_list_remove(&adu->turn);
+	alf_list_remove(&adu->link);
 	alf_due_remove(&a->in.gone, &adu->end);
-	unready(a, adu);
 	alf_due_remove(&a->in.dues, &adu->due);
 	alf_table_remove(&a->in.msns, adu->msn);
-	*(adu->older ? &adu->older->newer : &a->in.oldest) = adu->newer;
-	*(adu->newer ? &adu->newer->older : &a->in.newest) = adu->older;
 	drop_data(a, adu);
 	alf_ranges_free(&adu->placed);
 	free(adu);
@@ -198,8 +156,8 @@ void alf_forget(struct alf *a, struct adu_in *adu)
 
 void alf_in_free(struct alf *a)
 {
-	while (a->in.oldest)
-		alf_forget(a, a->in.oldest);
+	while (alf_in_first(a))
+		alf_forget(a, alf_in_first(a));
 	while (a->in.regions) {
 		struct alf_region *r = a->in.regions;
 		a->in.regions = r->next;
@@ -234,7 +192,7 @@ static void finished(struct alf *a, const struct adu_in *adu)
 			continue;
 		next->delivered = true;
 		if (a->profile.ordered)
-			make_ready(a, next);
+			alf_list_add(&a->in.ready, &next->turn);
 		alf_tell(a, &next->news, ADU_DELIVERED, 0);
 	}
 }
@@ -244,7 +202,7 @@ static void completed(struct alf *a, struct adu_in *adu)
 	adu->whole = true;
 	alf_due_remove(&a->in.dues, &adu->due);
 	if (!a->profile.ordered)
-		make_ready(a, adu);
+		alf_list_add(&a->in.ready, &adu->turn);
 	alf_ranges_free(&adu->placed);
 	a->stats.adus_complete++;
 	a->stats.adus_over_hole += adu->msn != a->in.low + 1 || alf_ranges_count(&a->in.over);
@@ -272,8 +230,9 @@ void alf_lose(struct alf *a, struct adu_in *adu, int error, uint64_t until, enum
 	adu->gone = true;
 	alf_due_remove(&a->in.dues, &adu->due);
 	drop_data(a, adu);
+	adu->reason = reason;
 	if (reason && a->in.hello)
-		stop(a, adu, reason);
+		alf_list_add(&a->out.stops, &adu->turn);
 	alf_tell(a, &adu->news, ADU_LOST, error);
 	finished(a, adu);
 }
@@ -290,10 +249,10 @@ void alf_passed(struct alf *a)
 	struct alf_due *due;
 
 	while ((due = alf_due_first(&a->in.gone)) && due->us <= a->in.next) {
-		struct adu_in *adu = (struct adu_in *)((char *)due - offsetof(struct adu_in, end));
+		struct adu_in *adu = ALF_OF(adu_in, end, due);
 
 		alf_due_remove(&a->in.gone, due);
-		if (adu->news.queued)
+		if (adu->news.link.list)
 			adu->news.last = true;
 		else
 			alf_forget(a, adu);
@@ -554,7 +513,7 @@ void alf_tick(struct alf *a, uint64_t now_us)
 	a->now_us = now_us;
 	alf_out_tick(a);
 	while ((due = alf_due_first(&a->in.dues)) && due->us <= now_us) {
-		struct adu_in *adu = (struct adu_in *)((char *)due - offsetof(struct adu_in, due));
+		struct adu_in *adu = ALF_OF(adu_in, due, due);
 
 		alf_due_remove(&a->in.dues, due);
 		if (adu->attr.recovery >= ADU_TOLERATE)

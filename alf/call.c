@@ -117,7 +117,7 @@ static int64_t sent(struct alf *a, struct adu_out *adu)
 	}
 	push(a);
 	adu->waited = false;
-	if (adu->news.last && !adu->news.queued)
+	if (adu->news.last && !adu->news.link.list)
 		free(adu);
 	return e ? fail(-e) : id;
 }
@@ -306,11 +306,11 @@ static ssize_t receive(struct alf *a, struct adu_in *adu, void *buf, size_t cap,
 
 ssize_t adu_recv(struct alf *a, void *buf, size_t cap, struct adu_attr *attr, int64_t *id, size_t *need)
 {
-	const uint64_t until_us = a->in.ready ? 0 : until(a, SO_RCVTIMEO);
+	const uint64_t until_us = a->in.ready.first ? 0 : until(a, SO_RCVTIMEO);
 	struct adu_in *adu;
 	int e = 0;
 
-	while (!(adu = a->in.ready)) {
+	while (!(adu = ALF_OF(adu_in, turn, a->in.ready.first))) {
 		if (a->error)
 			return fail(-a->error);
 		if (a->in.ended) {

@@ -6,6 +6,7 @@
 #include "alf/control.h"
 #include "alf/due.h"
 #include "alf/framer.h"
+#include "alf/list.h"
 #include "alf/mpa.h"
 #include "alf/stream.h"
 #include "alf/table.h"
@@ -42,10 +43,10 @@ void alf_ranges_free(struct alf_ranges *);
 
 /* What has something to tell: the connection, an ADU that goes, one that comes, a region. */
 struct alf_news {
+	struct alf_link link; /* in alf.news, while it has */
 	enum { NEWS_SELF, NEWS_OUT, NEWS_IN, NEWS_REGION } of;
-	struct alf_news *next, *prev;
-	bool queued, last; /* nothing comes after what it has to tell: it is freed then */
-	uint32_t kinds;    /* 1 << enum adu_event_kind */
+	bool last;            /* nothing comes after what it has to tell: it is freed then */
+	uint32_t kinds;       /* 1 << enum adu_event_kind */
 	int error;
 };
 
@@ -79,9 +80,8 @@ enum { NONCE_INITIATOR = 0x80, NONCE_TAGGED = 0x40, NONCE_CONTROL = 0x20, NONCE_
 /* ---- out ---- */
 
 struct adu_out {
+	struct alf_link link;        /* in the one list that it is in */
 	struct alf_news news;
-	struct adu_out *next, *prev; /* in the one list that it is in: */
-	struct adu_list *list;
 	uint64_t ticket;             /* in the queue: whose turn it is, of equals; the lowest's */
 	int64_t id;
 	struct adu_attr attr;
@@ -103,10 +103,6 @@ struct adu_out {
 	uint64_t to;
 };
 
-struct adu_list {
-	struct adu_out *first, *last;
-};
-
 /* All that is kept of an ADU with ADU_RECOMPUTE once it was sent, until the peer has it. */
 struct adu_again {
 	int64_t id;
@@ -124,18 +120,18 @@ _Static_assert(sizeof(struct adu_again) <= 128, "what is kept of an ADU that can
 struct alf_out {
 	struct seam_source source;
 	struct alf_queue {
-		struct adu_list begun, fresh, idle; /* with something to go: begun, or not; waiting for its next part */
+		struct alf_list begun, fresh, idle; /* with something to go: begun, or not; waiting for its next part */
 	} queue[ADU_PRIORITIES];
 	uint32_t busy;               /* 1 << priority each: has some that are not idle */
 	uint64_t ticket;             /* the next one */
 	struct alf_table ids, msns;  /* those in queue; of them, those that have begun and are not tagged */
 	struct alf_dues dues;        /* those in queue with a deadline */
-	struct adu_list sent, told;  /* until TCP's peer has them; dropped, to be told */
+	struct alf_list sent, told;  /* until TCP's peer has them; dropped, to be told */
 	uint32_t msn[2];             /* the next one, by enum ddp_queue */
 	uint64_t credit, used;       /* cumulative: granted by the peer; begun */
 	uint64_t urgent;             /* what ADUs of priority 0 leave of it */
 	struct adu_out *under_way;   /* the one that must end before another begins; NULL: none must */
-	struct adu_in *stops;        /* ADUs of the peer's of which we want no more, to be told */
+	struct alf_list stops;       /* ADUs of the peer's of which we want no more, to be told */
 	uint16_t start_done;         /* bytes of the start-up frame that were written */
 	uint32_t repeated;           /* of told: those that were not dropped here */
 	bool reject;                 /* the reply does */
@@ -155,16 +151,14 @@ struct alf_out {
 /* ---- in ---- */
 
 struct adu_in {
+	struct alf_link link;         /* in alf_in.adus */
+	struct alf_link turn;         /* in alf_in.ready or, which is never at the same time, in alf_out.stops */
 	struct alf_news news;
-	struct adu_in *newer, *older; /* all, as they began */
-	struct adu_in *later, *sooner; /* those that adu_recv may hand out, as they came to be so */
 	uint64_t msn;
-	bool ready;                   /* it is one of these */
 	bool unknown;                 /* gone before it began: its total is */
 	bool hooked;                  /* hooks.place said where */
 	bool named, whole, gone;      /* the first piece has come; all has; nobody wants it, what comes of it is dropped */
-	bool delivered, stopping;
-	struct adu_in *stop_next, *stop_prev; /* stopping */
+	bool delivered;
 	struct alf_due end;           /* gone, and it is known behind which offset of the stream nothing of it comes */
 	enum control_reason reason;
 	uint8_t *data;                /* the library's; NULL: hooks.place said where */
@@ -221,7 +215,7 @@ struct alf_in {
 	uint16_t private_len;
 	uint8_t private_data[MPA_PRIVATE_MAX];
 	struct alf_table msns;       /* all */
-	struct adu_in *newest, *oldest, *ready, *ready_last;
+	struct alf_list adus, ready; /* all, as they began; those that adu_recv may hand out, as they came to be so */
 	struct alf_spare {
 		uint8_t *data;
 		uint64_t room;
@@ -252,7 +246,8 @@ struct alf {
 	int fd;
 	uint64_t acked;            /* offset of the stream that goes */
 	int error;                 /* a positive errno: the connection is unusable */
-	struct alf_news self, *news, *news_last;
+	struct alf_news self;
+	struct alf_list news;
 	int64_t next_out;          /* handle: they are odd, those of what comes even */
 	struct alf_out out;
 	struct alf_in in;
@@ -273,13 +268,13 @@ void alf_opened(struct alf *);                   /* MPA's frames were exchanged,
 
 /* news.c */
 void alf_tell(struct alf *, struct alf_news *, enum adu_event_kind, int error);
-void alf_untell(struct alf *, struct alf_news *);
+void alf_untell(struct alf_news *);
 /* Nobody asks any more: what was kept for its news alone is freed. */
 void alf_tell_no_more(struct alf *);
 bool alf_event(struct alf *, struct adu_event *);
 static inline bool alf_has_news(const struct alf *a)
 {
-	return a->news || a->out.acked_first != AGAIN_NONE;
+	return a->news.first || a->out.acked_first != AGAIN_NONE;
 }
 
 /* out.c: the calls but for the waiting. A handle, or a negative errno. like: what the ADU is to be. */
@@ -312,8 +307,6 @@ static inline uint64_t alf_urgent(uint64_t credit, uint64_t adu_max)
 }
 
 /* queue.c: whose turn it is. Those of a priority take turns; a higher one's come first. */
-void alf_list_add(struct adu_list *, struct adu_out *);
-void alf_list_remove(struct adu_out *);         /* from the one that it is in */
 /* It is last in its queue, or has the other's turn (of the same priority), whose place is in it as well. -ENOMEM. */
 int alf_queue_add(struct alf *, struct adu_out *, struct adu_out *instead);
 void alf_queue_remove(struct alf *, struct adu_out *);
@@ -353,6 +346,11 @@ void alf_scatter(const struct alf_done *, const uint8_t *from);
 struct adu_in *alf_in_find(const struct alf *, int64_t id);
 int64_t alf_in_id(const struct adu_in *); /* its handle */
 struct adu_in *alf_in_of(const struct alf *, uint64_t msn);
+/* The one that began first. NULL: there is none. */
+static inline struct adu_in *alf_in_first(const struct alf *a)
+{
+	return ALF_OF(adu_in, link, a->in.adus.first);
+}
 /* A new one, for its first frame. NULL with *error -ENOMEM, -EBADMSG, or -EAGAIN: no credit. */
 struct adu_in *alf_in_new(struct alf *, uint64_t msn, uint64_t total, bool in_order, int *error);
 /* Whether bytes that were placed are there, for all that is known. */
@@ -368,7 +366,6 @@ void alf_skipped(struct alf *, struct adu_in *, uint64_t len); /* bytes of one t
 void alf_heard(struct alf *, const struct alf_control *, uint64_t at);
 void alf_give_back(struct alf *, struct adu_in *);
 void alf_forget(struct alf *, struct adu_in *);
-void alf_unstop(struct alf *, struct adu_in *);  /* the peer need not be told any more */
 void alf_passed(struct alf *);                   /* in.next has moved */
 
 /* Time has passed: deadlines. When it must be told again; TCPU_NEVER. */

@@ -233,9 +233,11 @@ int alf_in_end(struct alf *a)
 	if (in->ended || a->error)
 		return -a->error;
 	in->ended = true;
-	for (struct adu_in *adu = in->newest; adu && !e; adu = adu->older)
+	for (const struct alf_link *l = in->adus.first; l && !e; l = l->next) {
+		const struct adu_in *adu = ALF_OF(adu_in, link, l);
 		if (!adu->whole && !adu->gone)
 			e = -EBADMSG;
+	}
 	if ((!in->open && a->framer->start) || (in->rest && !in->full))
 		e = -EBADMSG; /* part of a frame */
 	if (e)

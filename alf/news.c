@@ -19,29 +19,15 @@ void alf_tell(struct alf *a, struct alf_news *n, enum adu_event_kind kind, int e
 		return;
 	n->kinds |= 1U << kind;
 	n->error = error ? error : n->error;
-	if (n->queued)
-		return;
-	n->queued = true;
-	n->next = NULL;
-	n->prev = a->news_last;
-	if (a->news_last)
-		a->news_last->next = n;
-	else
-		a->news = n;
-	a->news_last = n;
+	if (!n->link.list)
+		alf_list_add(&a->news, &n->link);
 }
 
-void alf_untell(struct alf *a, struct alf_news *n)
+void alf_untell(struct alf_news *n)
 {
 	n->kinds = 0;
-	if (!n->queued)
-		return;
-	*(n->prev ? &n->prev->next : &a->news) = n->next;
-	*(n->next ? &n->next->prev : &a->news_last) = n->prev;
-	n->queued = false;
+	alf_list_remove(&n->link);
 }
-
-#define OF(type, n) ((struct type *)((char *)(n) - offsetof(struct type, news)))
 
 /* The next range that was placed; false: all were told. */
 static bool next_placed(struct alf_ranges *fresh, struct adu_event *e)
@@ -82,42 +68,43 @@ static bool tell_region(struct alf_region *r, struct adu_event *e)
 
 static void all_told(struct alf *a, struct alf_news *n)
 {
-	alf_untell(a, n);
+	alf_untell(n);
 	if (!n->last)
 		return;
 	if (n->of == NEWS_OUT)
-		free(OF(adu_out, n));
+		free(ALF_OF(adu_out, news, n));
 	else if (n->of == NEWS_IN)
-		alf_forget(a, OF(adu_in, n));
+		alf_forget(a, ALF_OF(adu_in, news, n));
 }
 
 void alf_tell_no_more(struct alf *a)
 {
-	struct alf_news *next;
+	struct alf_link *at, *next;
 
-	for (struct alf_news *n = a->news; n; n = next) {
-		next = n->next;
-		n->queued = false;
+	for (at = a->news.first; at; at = next) {
+		struct alf_news *n = ALF_OF(alf_news, link, at);
+		next = at->next;
+		at->list = NULL;
 		if (n->last && n->of == NEWS_OUT)
-			free(OF(adu_out, n));
+			free(ALF_OF(adu_out, news, n));
 	}
-	a->news = a->news_last = NULL;
+	a->news = (struct alf_list){ 0 };
 }
 
 bool alf_event(struct alf *a, struct adu_event *e)
 {
-	struct alf_news *n = a->news;
+	struct alf_news *n = ALF_OF(alf_news, link, a->news.first);
 	bool more = false;
 
 	if (!n)
 		return alf_again_told(a, e);
 	*e = (struct adu_event){ .kind = (enum adu_event_kind)__builtin_ctz(n->kinds), .error = n->error };
 	if (n->of == NEWS_IN)
-		more = tell_in(OF(adu_in, n), e);
+		more = tell_in(ALF_OF(adu_in, news, n), e);
 	else if (n->of == NEWS_OUT)
-		more = tell_out(OF(adu_out, n), e);
+		more = tell_out(ALF_OF(adu_out, news, n), e);
 	else if (n->of == NEWS_REGION)
-		more = tell_region(OF(alf_region, n), e);
+		more = tell_region(ALF_OF(alf_region, news, n), e);
 	if (!more)
 		n->kinds &= ~(1U << e->kind);
 	if (!n->kinds)

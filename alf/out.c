@@ -15,7 +15,7 @@
 /* Nothing more happens to it. */
 static void finish(struct adu_out *adu)
 {
-	if (adu->news.queued || adu->waited)
+	if (adu->news.link.list || adu->waited)
 		adu->news.last = true;
 	else
 		free(adu);
@@ -52,7 +52,7 @@ int alf_drop(struct alf *a, struct adu_out *adu, enum control_reason reason, int
 	else
 		adu->news.error = error;
 	if (adu->begun && !adu->tagged && a->framer->controls && a->in.hello)
-		alf_list_add(&a->out.told, adu);
+		alf_list_add(&a->out.told, &adu->link);
 	else
 		finish(adu);
 	return 0;
@@ -73,7 +73,7 @@ void alf_repeat_dropped(struct alf *a, const struct alf_control *stop)
 	adu->msn = stop->msn;
 	adu->reason = stop->reason;
 	a->out.repeated++;
-	alf_list_add(&a->out.told, adu);
+	alf_list_add(&a->out.told, &adu->link);
 }
 
 /* ---- control ---- */
@@ -90,23 +90,24 @@ static bool credit_due(const struct alf *a)
 
 bool alf_control_due(const struct alf *a)
 {
-	return a->framer->controls && a->in.hello && (a->out.told.first || a->out.stops || a->out.greeting || credit_due(a));
+	return a->framer->controls && a->in.hello &&
+	       (a->out.told.first || a->out.stops.first || a->out.greeting || credit_due(a));
 }
 
 void alf_control_next(struct alf *a, struct alf_control *c)
 {
-	struct adu_out *adu = a->out.told.first;
-	struct adu_in *stop = a->out.stops;
+	struct adu_out *adu = ALF_OF(adu_out, link, a->out.told.first);
+	struct adu_in *stop = ALF_OF(adu_in, turn, a->out.stops.first);
 
 	*c = (struct alf_control){ 0 };
 	if (adu) {
 		*c = (struct alf_control){ .code = CONTROL_DROPPED, .msn = adu->msn, .reason = adu->reason };
-		alf_list_remove(adu);
+		alf_list_remove(&adu->link);
 		a->out.repeated -= !adu->id;
 		finish(adu);
 	} else if (stop) {
 		*c = (struct alf_control){ .code = CONTROL_STOP, .msn = (uint32_t)stop->msn, .reason = stop->reason };
-		alf_unstop(a, stop);
+		alf_list_remove(&stop->turn);
 	} else {
 		a->in.told = a->in.returned;
 		a->out.greeting = false;
@@ -154,7 +155,7 @@ static void begin(struct alf *a, struct adu_out *adu)
 static void retire(struct alf *a, struct adu_out *adu)
 {
 	if (a->profile.wanted & 1U << ADU_ACKNOWLEDGED && adu->state == OUT_SENT && adu->again == AGAIN_NONE)
-		alf_list_add(&a->out.sent, adu);
+		alf_list_add(&a->out.sent, &adu->link);
 	else
 		finish(adu);
 }
@@ -378,8 +379,8 @@ void alf_acked(struct alf *a, uint64_t off)
 
 	a->out.acked = off;
 	alf_again_acked(a, off);
-	while ((adu = a->out.sent.first) && adu->end <= off) {
-		alf_list_remove(adu);
+	while ((adu = ALF_OF(adu_out, link, a->out.sent.first)) && adu->end <= off) {
+		alf_list_remove(&adu->link);
 		alf_tell(a, &adu->news, ADU_ACKNOWLEDGED, 0);
 		finish(adu);
 	}
@@ -390,7 +391,7 @@ void alf_out_tick(struct alf *a)
 	struct alf_due *due;
 
 	while ((due = alf_due_first(&a->out.dues)) && due->us <= a->now_us)
-		alf_drop(a, (struct adu_out *)((char *)due - offsetof(struct adu_out, due)), CONTROL_EXPIRED, ETIME);
+		alf_drop(a, ALF_OF(adu_out, due, due), CONTROL_EXPIRED, ETIME);
 }
 
 /* ---- data ---- */

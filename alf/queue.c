@@ -5,31 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* ---- lists ---- */
-
-static void insert(struct adu_list *l, struct adu_out *before, struct adu_out *adu)
-{
-	adu->list = l;
-	adu->next = before;
-	adu->prev = before ? before->prev : l->last;
-	*(adu->prev ? &adu->prev->next : &l->first) = adu;
-	*(adu->next ? &adu->next->prev : &l->last) = adu;
-}
-
-void alf_list_add(struct adu_list *l, struct adu_out *adu)
-{
-	insert(l, NULL, adu);
-}
-
-void alf_list_remove(struct adu_out *adu)
-{
-	*(adu->prev ? &adu->prev->next : &adu->list->first) = adu->next;
-	*(adu->next ? &adu->next->prev : &adu->list->last) = adu->prev;
-	adu->list = NULL;
-}
-
-/* ---- the queue ---- */
-
 static bool lacks_data(const struct adu_out *adu)
 {
 	return adu->parted && adu->done == adu->here && (adu->begun || adu->here < adu->total);
@@ -39,13 +14,14 @@ static bool lacks_data(const struct adu_out *adu)
 static void place(struct alf *a, struct adu_out *adu, struct adu_out *instead)
 {
 	struct alf_queue *q = &a->out.queue[adu->attr.priority];
-	struct adu_list *l = lacks_data(adu) ? &q->idle : adu->begun ? &q->begun : &q->fresh;
-	struct adu_out *before = instead && instead->list == l ? instead : NULL;
+	struct alf_list *l = lacks_data(adu) ? &q->idle : adu->begun ? &q->begun : &q->fresh;
+	struct alf_link *before = instead && instead->link.list == l ? &instead->link : NULL;
 
 	/* Else it mostly is the last; the idle have no turns. */
-	for (struct adu_out *at = before || l == &q->idle ? NULL : l->last; at && at->ticket > adu->ticket; at = at->prev)
-		before = at;
-	insert(l, before, adu);
+	if (!before && l != &q->idle)
+		for (struct alf_link *at = l->last; at && ALF_OF(adu_out, link, at)->ticket > adu->ticket; at = at->prev)
+			before = at;
+	alf_list_insert(l, &adu->link, before);
 	if (l != &q->idle)
 		a->out.busy |= 1U << adu->attr.priority;
 }
@@ -54,7 +30,7 @@ static void unplace(struct alf *a, struct adu_out *adu)
 {
 	const struct alf_queue *q = &a->out.queue[adu->attr.priority];
 
-	alf_list_remove(adu);
+	alf_list_remove(&adu->link);
 	if (!q->begun.first && !q->fresh.first)
 		a->out.busy &= ~(1U << adu->attr.priority);
 }
@@ -113,7 +89,8 @@ struct adu_out *alf_queue_next(const struct alf *a, bool *blocked)
 		return lacks_data(adu) ? NULL : adu;
 	for (uint32_t busy = a->out.busy; busy;) {
 		const unsigned p = 31U - (unsigned)__builtin_clz(busy);
-		struct adu_out *begun = a->out.queue[p].begun.first, *fresh = a->out.queue[p].fresh.first;
+		struct adu_out *begun = ALF_OF(adu_out, link, a->out.queue[p].begun.first);
+		struct adu_out *fresh = ALF_OF(adu_out, link, a->out.queue[p].fresh.first);
 
 		/* Who waits for credit lets none begin behind it: small ones would use it up for ever. */
 		*blocked |= fresh && !has_credit(a, fresh);
@@ -126,15 +103,15 @@ struct adu_out *alf_queue_next(const struct alf *a, bool *blocked)
 	return NULL;
 }
 
-static void free_list(struct adu_list *l)
+static void free_list(struct alf_list *l)
 {
-	struct adu_out *adu, *next;
+	struct alf_link *at, *next;
 
-	for (adu = l->first; adu; adu = next) {
-		next = adu->next;
-		free(adu);
+	for (at = l->first; at; at = next) {
+		next = at->next;
+		free(ALF_OF(adu_out, link, at));
 	}
-	*l = (struct adu_list){ 0 };
+	*l = (struct alf_list){ 0 };
 }
 
 void alf_queue_free(struct alf *a)

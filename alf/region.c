@@ -38,7 +38,7 @@ int adu_hide(struct alf *a, uint32_t stag)
 	if (!r)
 		return fail(-ENOENT);
 	*at = r->next;
-	alf_untell(a, &r->news);
+	alf_untell(&r->news);
 	alf_ranges_free(&r->placed);
 	alf_ranges_free(&r->fresh);
 	free(r);

@@ -53,12 +53,12 @@ static void sends(struct end *e)
 
 static void on_sent(struct end *e, const struct adu_event *ev)
 {
-	const struct adu_out *adu = e->alf->out.sent.last;
+	const struct adu_out *adu = ALF_OF(adu_out, link, e->alf->out.sent.last);
 
 	if (ev->kind != ADU_SENT)
 		return;
 	while (adu->id != ev->id)
-		adu = adu->prev;
+		adu = ALF_OF(adu_out, link, adu->link.prev);
 	adus[sent++].end = adu->end;
 }
 

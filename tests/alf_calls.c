@@ -334,7 +334,8 @@ START_TEST(said_by_profile)
 	ck_assert_int_gt(adu_sendv(a, &(struct iovec){ data, 9 }, 1, &other), 0);
 	ck_assert_int_gt(adu_put(a, 1, 0, data, 100, NULL), 0);
 	ck_assert_int_eq(adu_send_part(a, &id, 1000, data, 100, NULL), 100);
-	for (const struct adu_out *adu = a->out.queue[0].fresh.first; adu; adu = adu->next, n++) {
+	for (const struct alf_link *at = a->out.queue[0].fresh.first; at; at = at->next, n++) {
+		const struct adu_out *adu = ALF_OF(adu_out, link, at);
 		ck_assert_uint_lt(n, sizeof is / sizeof *is);
 		ck_assert_uint_eq(adu->attr.recovery, is[n].recovery);
 		ck_assert_uint_eq(adu->attr.deadline_ms, is[n].deadline_ms);

@@ -61,9 +61,10 @@ START_TEST(every_bit)
 				must(!memcmp(e.data, data, sizeof data));
 			}
 		must(padding || in->error == EBADMSG || in->stats.adus_complete == 0);
-		if (in->in.oldest && in->in.oldest->data && !in->in.oldest->whole) {
-			must(in->in.oldest->got == 0 && in->in.oldest->room == sizeof data);
-			must(all(in->in.oldest->data, sizeof data, 0));
+		const struct adu_in *adu = alf_in_first(in);
+		if (adu && adu->data && !adu->whole) {
+			must(adu->got == 0 && adu->room == sizeof data);
+			must(all(adu->data, sizeof data, 0));
 			wiped++;
 		}
 		pair.flow[0].bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
@@ -150,13 +151,13 @@ static void show_segment(int i)
 /* Where the ADU is. */
 static uint8_t *memory_of(enum place where)
 {
-	const struct alf_in *in = &pair.end[1]->in;
+	const struct adu_in *adu = alf_in_first(pair.end[1]);
 
 	if (where <= SCATTERED)
 		return object;
 	if (where == EXPOSED)
 		return region + TO;
-	return in->oldest && in->oldest->data ? in->oldest->data : in->spare[0].data;
+	return adu && adu->data ? adu->data : pair.end[1]->in.spare[0].data;
 }
 
 /* Of the second piece, which is not authentic, nothing is there; the first is, and behind these nobody has written. */
@@ -270,7 +271,7 @@ START_TEST(credit_after_forgeries)
 	}
 	flow_cross(&pair, 1460);
 	ck_assert_int_eq(pair.end[1]->error, 0);
-	ck_assert_ptr_null(pair.end[1]->in.oldest);
+	ck_assert_ptr_null(alf_in_first(pair.end[1]));
 	ck_assert_uint_eq(pair.end[1]->in.begun, pair.end[1]->in.returned);
 	flow_close(&pair);
 }

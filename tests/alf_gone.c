@@ -16,7 +16,7 @@ static void books_are_even(const struct alf *out, const struct alf *in)
 {
 	must(!out->error && !in->error);
 	must(!out->out.ids.count && !out->out.told.first && !out->out.repeated);
-	must(!in->in.oldest && !in->in.gone.count && !in->out.stops && !in->in.dues.count && !in->stats.bytes_held);
+	must(!alf_in_first(in) && !in->in.gone.count && !in->out.stops.first && !in->in.dues.count && !in->stats.bytes_held);
 	must(in->in.begun == in->in.returned && out->out.used == in->in.begun);
 	must(out->out.credit == in->in.limit + in->in.told);
 }
@@ -59,7 +59,7 @@ static void send_and_give_up(int meeting)
 	flow_show(there, in);
 	must(in->in.returned == returned + 4000 + ADU_COST);
 	if (meeting == DROPPED_FIRST)
-		must(!in->out.stops); /* it would ask for what it has */
+		must(!in->out.stops.first); /* it would ask for what it has */
 	flow_cross(&pair, 1460);
 	must(in->in.begun == begun + 4000 + ADU_COST && in->in.returned == in->in.begun);
 	flow_expect(out, meeting == SENT_ALL ? ADU_SENT : meeting == STOP_FIRST ? ADU_EXPIRED : ADU_CANCELLED);
@@ -120,7 +120,7 @@ static void turn(struct end *e)
 	/* One that has begun, sometimes, at a time of its own. */
 	for (int p = 0; p < ADU_PRIORITIES && rnd(&dice, 6) == 0; p++)
 		if (e->alf->out.queue[p].begun.first)
-			alf_drop(e->alf, e->alf->out.queue[p].begun.first, CONTROL_CANCELLED, ECANCELED);
+			alf_drop(e->alf, ALF_OF(adu_out, link, e->alf->out.queue[p].begun.first), CONTROL_CANCELLED, ECANCELED);
 }
 
 /* The receiver does not want it, from any piece on. */
@@ -166,7 +166,7 @@ static void receiver_hears(struct end *e, const struct adu_event *ev)
 static bool all_over(struct ends *b)
 {
 	return over == ADUS && !net_info(b->end[0].tcb).buffered_bytes && !net_info(b->end[1].tcb).buffered_bytes &&
-		!b->end[1].alf->in.oldest && !alf_wants_out(b->end[0].alf) && !alf_wants_out(b->end[1].alf);
+		!alf_in_first(b->end[1].alf) && !alf_wants_out(b->end[0].alf) && !alf_wants_out(b->end[1].alf);
 }
 
 START_TEST(over_a_network)

@@ -50,7 +50,7 @@ static void close_evenly(void)
 {
 	flow_expect_nothing(out);
 	flow_expect_nothing(in);
-	must(!out->error && !in->error && !out->out.ids.count && !in->in.oldest);
+	must(!out->error && !in->error && !out->out.ids.count && !alf_in_first(in));
 	must(in->in.begun == in->in.returned && out->out.used == in->in.begun);
 	flow_close(&pair);
 }
@@ -101,11 +101,11 @@ START_TEST(last_one_is_dropped)
 	id = flow_send(out, data, LENGTH, NULL);
 	f->len += out->out.source.fill(out, f->len, f->bytes + f->len, 1460, NULL);
 	flow_show(f, in);
-	ck_assert_uint_eq(in->in.oldest->msn, UINT32_MAX);
+	ck_assert_uint_eq(alf_in_first(in)->msn, UINT32_MAX);
 	if (_i == CANCELLED)
 		ck_assert_int_eq(alf_drop(out, alf_out_find(out, id), CONTROL_CANCELLED, ECANCELED), 0);
 	else if (_i != FORGED)
-		alf_lose(in, in->in.oldest, ECANCELED, UINT64_MAX, CONTROL_CANCELLED);
+		alf_lose(in, alf_in_first(in), ECANCELED, UINT64_MAX, CONTROL_CANCELLED);
 	if (_i >= STOPPED_LATE) { /* its end is under way already */
 		flow_pull(f, out, 1460);
 		f->bytes[f->len - 100] ^= _i == FORGED;
@@ -139,7 +139,7 @@ START_TEST(no_message_left)
 	alf_drop(out, alf_out_find(out, id), CONTROL_EXPIRED, ETIME);
 	flow_cross(&pair, 1460);
 	ck_assert_int_eq(flow_expect(in, ADU_LOST).error, ETIME);
-	ck_assert(!in->in.oldest && !in->error);
+	ck_assert(!alf_in_first(in) && !in->error);
 	flow_expect(out, ADU_EXPIRED);
 	ck_assert_int_eq(flow_expect(out, ADU_ERROR).error, EOVERFLOW);
 	len = f->len;

@@ -97,7 +97,7 @@ START_TEST(equals_share)
 		ck_assert_uint_gt(one_segment(out, &pair.flow[0]), 0);
 		flow_show(&pair.flow[0], in);
 	}
-	for (const struct adu_in *adu = in->in.oldest; adu; adu = adu->newer)
+	for (const struct adu_in *adu = alf_in_first(in); adu; adu = ALF_OF(adu_in, link, adu->link.next))
 		least = adu->got < least ? adu->got : least;
 	ck_assert_uint_gt(least, 100000 - 3 * 4000);
 	flow_close(&pair);
@@ -171,7 +171,7 @@ START_TEST(cancelled_in_the_middle)
 	ck_assert_int_eq(e.error, errors[_i % 3]);
 	ck_assert_int_eq(e.attr.type, 1);
 	ck_assert_uint_eq(in->stats.bytes_held, 0);
-	ck_assert_ptr_null(in->in.oldest);
+	ck_assert_ptr_null(alf_in_first(in));
 	ck_assert_uint_eq(in->in.returned - before, 100000 + ADU_COST);
 	flow_close(&pair);
 }
@@ -201,7 +201,7 @@ START_TEST(deadlines)
 		e = flow_expect(out, ADU_EXPIRED);
 		ck_assert_int_eq(e.error, ECANCELED);
 		flow_cross(&pair, CAP);
-		ck_assert_ptr_null(in->in.oldest);
+		ck_assert_ptr_null(alf_in_first(in));
 	} else {
 		flow_expect_nothing(in);
 		flow_cross(&pair, CAP);
@@ -295,14 +295,14 @@ START_TEST(credit_is_kept)
 	}
 	do {
 		flow_cross(&pair, CAP);
-		if (in->news && alf_event(in, &e) && e.kind == ADU_COMPLETE)
+		if (in->news.first && alf_event(in, &e) && e.kind == ADU_COMPLETE)
 			alf_forget(in, alf_in_find(in, e.id));
-	} while (in->news || alf_wants_out(in));
+	} while (in->news.first || alf_wants_out(in));
 	must(!in->error && !out->error);
 	ck_assert_uint_eq(in->in.begun, in->in.returned);
 	ck_assert_uint_eq(out->out.used, in->in.begun);
 	ck_assert_uint_eq(in->stats.bytes_held, 0);
-	ck_assert_ptr_null(in->in.oldest);
+	ck_assert_ptr_null(alf_in_first(in));
 	ck_assert_uint_eq(out->out.ids.count, 0);
 	flow_close(&pair);
 }

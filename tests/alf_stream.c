@@ -379,8 +379,8 @@ START_TEST(numbers_begin_anew)
 		flow_expect_nothing(in);
 	}
 	/* None was released meanwhile, so none has taken another's place. */
-	while (in->in.oldest)
-		alf_forget(in, in->in.oldest);
+	while (alf_in_first(in))
+		alf_forget(in, alf_in_first(in));
 	ck_assert(in->in.begun == in->in.returned && alf_in_end(in) == 0);
 	flow_close(&stream_pair);
 }

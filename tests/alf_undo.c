@@ -43,10 +43,10 @@ static int place(void *ctx, const struct adu_where *w, struct iovec *to, int max
 /* Where an ADU's bytes are put. */
 static uint8_t *memory_of(uint8_t type)
 {
-	const struct adu_in *adu = in->in.oldest;
+	const struct adu_in *adu = alf_in_first(in);
 
 	while (adu && adu->attr.type != type)
-		adu = adu->newer;
+		adu = ALF_OF(adu_in, link, adu->link.next);
 	must(adu);
 	return pieces ? object[type] : adu->data;
 }
@@ -115,8 +115,7 @@ static void prepare(unsigned kind, bool crc, bool over_hole)
 /* All that could be seen of a segment's frames, but for the bytes. */
 struct seen {
 	uint64_t begun, returned, held, next, got[2], over, placed[2], frames, complete, put;
-	const struct adu_in *newest;
-	const struct alf_news *news;
+	const struct alf_link *newest, *news;
 };
 
 static struct seen look(void)
@@ -127,8 +126,8 @@ static struct seen look(void)
 	s.begun = in->in.begun, s.returned = in->in.returned, s.held = in->stats.bytes_held;
 	s.next = in->in.next, s.over = in->in.over.set.count, s.put = in->in.regions->placed.set.count;
 	s.frames = in->stats.fpdus_in, s.complete = in->stats.adus_complete;
-	s.newest = in->in.newest, s.news = in->news;
-	for (const struct adu_in *adu = in->in.oldest; adu; adu = adu->newer)
+	s.newest = in->in.adus.last, s.news = in->news.first;
+	for (const struct adu_in *adu = alf_in_first(in); adu; adu = ALF_OF(adu_in, link, adu->link.next))
 		if (adu->attr.type < 2) {
 			s.got[adu->attr.type] = adu->got;
 			s.placed[adu->attr.type] = adu->placed.set.count;
@@ -149,7 +148,7 @@ static bool comes(size_t damaged, bool good)
 	if (!in->in.sink.drain(in, begin, copy, n, &sum))
 		return false;
 	must(sum % 0xffff == tcpu_sum(copy, n) % 0xffff);
-	must(damaged || !is_zero(memory_of(0) + in->in.oldest->got, 100)); /* it is there, before anybody knows better */
+	must(damaged || !is_zero(memory_of(0) + alf_in_first(in)->got, 100)); /* it is there, before anybody knows better */
 	in->in.sink.settle(in, begin, n, good);
 	return true;
 }
@@ -197,7 +196,7 @@ static void hear(void)
 static void all_is_there(void)
 {
 	hear();
-	must(complete == (pieces ? 7 : 15) && in->in.next == pair.flow[0].len && !in->in.oldest);
+	must(complete == (pieces ? 7 : 15) && in->in.next == pair.flow[0].len && !alf_in_first(in));
 	must(placed == sizes[0] + sizes[1] + sizes[2] + (pieces ? 0 : sizes[3]) + REGION / 2);
 	must(!memcmp(region + REGION / 4, data[0], REGION / 2));
 	must(in->in.begun == in->in.returned && !in->error);
@@ -260,7 +259,7 @@ START_TEST(not_asked_too_early)
 	segment();
 	must(!in->in.sink.drain(in, f->ends[0], f->bytes + f->ends[0], f->len - f->ends[0], &sum));
 	must(!in->in.sink.drain(in, f->shown, f->bytes + f->shown, f->ends[0] - f->shown, &sum));
-	must(!asked && !in->in.oldest && in->in.begun == in->in.returned);
+	must(!asked && !alf_in_first(in) && in->in.begun == in->in.returned);
 	flow_show(f, in);
 	ck_assert_uint_eq(asked, 2);
 	hear();
@@ -289,7 +288,7 @@ START_TEST(too_many_to_undo)
 	n = flow_pull(f, out, CAP);
 	must(f->segments && f->ends[f->segments - 1] - f->shown == n && n <= CAP);
 	must(!in->in.sink.drain(in, f->shown, f->bytes + f->shown, n, &sum));
-	must(!in->in.oldest && !in->in.done_count && in->in.begun == 0 && in->stats.bytes_held == 0);
+	must(!alf_in_first(in) && !in->in.done_count && in->in.begun == 0 && in->stats.bytes_held == 0);
 	flow_expect_nothing(in);
 	flow_show(f, in);
 	must(f->shown == f->len);

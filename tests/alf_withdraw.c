@@ -95,7 +95,7 @@ static void books_are_even(void)
 	for (unsigned i = 0; i < tells[1]; i++)
 		if (told[1][i].kind == ADU_COMPLETE)
 			ck_assert_int_eq(adu_release(end[1], told[1][i].id), 0);
-	ck_assert_ptr_null(end[1]->in.oldest);
+	ck_assert_ptr_null(alf_in_first(end[1]));
 	ck_assert_uint_eq(end[1]->in.begun, end[1]->in.returned);
 	ck_assert_uint_eq(end[0]->out.used, end[1]->in.begun);
 	ck_assert(!end[0]->error && !end[1]->error);

@@ -231,7 +231,7 @@ static void show(struct alf *a, uint64_t at)
 static void segment(struct alf *a, uint64_t from, uint64_t to, uint32_t how)
 {
 	const struct alf_in before = a->in;
-	const struct alf_news *news = a->news;
+	const struct alf_link *news = a->news.first;
 	const bool good = !(how & 1);
 	bool all_new = true;
 	uint16_t sum = 0;
@@ -255,8 +255,8 @@ static void segment(struct alf *a, uint64_t from, uint64_t to, uint32_t how)
 	free(copy);
 	if (!n || !good) {
 		nothing_given();
-		must(a->in.begun == before.begun && a->in.returned == before.returned && a->in.newest == before.newest &&
-			a->news == news);
+		must(a->in.begun == before.begun && a->in.returned == before.returned && a->in.adus.last == before.adus.last &&
+			a->news.first == news);
 	}
 	if (!good)
 		return; /* TCP forgets it */
