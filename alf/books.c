@@ -3,10 +3,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
-#define HOLES_MAX 4096       /* ranges of an ADU that came over holes */
-#define ROOM_MIN 1024        /* bytes of the library's memory that an ADU of unknown length begins with */
+#define HOLES_MAX 4096 /* ranges of an ADU that came over holes */
 
 struct adu_in *alf_in_of(const struct alf *a, uint64_t msn)
 {
@@ -85,61 +83,6 @@ struct adu_in *alf_in_new(struct alf *a, uint64_t msn, uint64_t total, bool in_o
 	return adu;
 }
 
-/* ---- memory ---- */
-
-static void free_data(struct alf *a, struct adu_in *adu)
-{
-	struct alf_spare *s = &a->in.spare[a->in.spares];
-
-	if (!adu->data || adu->room > ALF_SPARE_MAX) {
-		free(adu->data);
-		return;
-	}
-	if (a->in.spares == ALF_SPARES) { /* whose size nobody asks for, perhaps */
-		s = &a->in.spare[a->in.oldest_spare++ % ALF_SPARES];
-		free(s->data);
-	} else {
-		a->in.spares++;
-	}
-	*s = (struct alf_spare){ adu->data, adu->room };
-}
-
-/* More memory for an ADU, that holds what it had. */
-static uint8_t *more_data(struct alf *a, struct adu_in *adu, uint64_t room)
-{
-	uint8_t *data;
-
-	for (unsigned i = a->in.spares; i-- > 0 && !adu->data;)
-		if (a->in.spare[i].room == room) {
-			data = a->in.spare[i].data;
-			a->in.spare[i] = a->in.spare[--a->in.spares];
-			return data;
-		}
-	return realloc(adu->data, room);
-}
-
-static void drop_data(struct alf *a, struct adu_in *adu)
-{
-	struct range r = { 0, adu->whole ? adu->total : 0 };
-
-	if (adu->data) {
-		/* What was enciphered on the way; and no more than came of it, which may be little. */
-		do
-			if (a->seal)
-				ilp_wipe(adu->data + r.begin, r.end - r.begin);
-		while (alf_ranges_find(&adu->placed, r.end, adu->room, &r));
-		/* Nor what stands behind it in the same segment, and does not count yet. */
-		for (unsigned i = 0; a->seal && i < a->in.done_count; i++)
-			if (a->in.done[i].adu == adu && a->in.done[i].pieces)
-				ilp_wipe(a->in.done[i].to[0].iov_base, a->in.done[i].to[0].iov_len);
-		a->stats.bytes_held -= adu->room;
-	}
-	free_data(a, adu);
-	adu->data = NULL;
-	adu->room = 0;
-	alf_ranges_free(&adu->fresh);
-}
-
 void alf_forget(struct alf *a, struct adu_in *adu)
 {
 	alf_give_back(a, adu);
@@ -149,7 +92,8 @@ void alf_forget(struct alf *a, struct adu_in *adu)
 	alf_due_remove(&a->in.gone, &adu->end);
 	alf_due_remove(&a->in.dues, &adu->due);
 	alf_table_remove(&a->in.msns, adu->msn);
-	drop_data(a, adu);
+	alf_room_drop(a, adu);
+	alf_ranges_free(&adu->fresh);
 	alf_ranges_free(&adu->placed);
 	free(adu);
 }
@@ -165,8 +109,7 @@ void alf_in_free(struct alf *a)
 		alf_ranges_free(&r->fresh);
 		free(r);
 	}
-	while (a->in.spares)
-		free(a->in.spare[--a->in.spares].data);
+	alf_room_free(a);
 	alf_ranges_free(&a->in.over);
 	alf_ranges_free(&a->in.finished);
 	alf_table_free(&a->in.msns);
@@ -229,7 +172,8 @@ void alf_lose(struct alf *a, struct adu_in *adu, int error, uint64_t until, enum
 		return;
 	adu->gone = true;
 	alf_due_remove(&a->in.dues, &adu->due);
-	drop_data(a, adu);
+	alf_room_drop(a, adu);
+	alf_ranges_free(&adu->fresh);
 	adu->reason = reason;
 	if (reason && a->in.hello)
 		alf_list_add(&a->out.stops, &adu->turn);
@@ -308,49 +252,6 @@ static int ask_adu(struct alf *a, struct alf_done *d)
 	return n;
 }
 
-/* Bytes of memory for an ADU of which no more than the first `end` bytes are known, as the credit allows. 0: there is
- * none for these. */
-static uint64_t grown(const struct alf *a, const struct adu_in *adu, uint64_t end)
-{
-	uint64_t room = adu->room < ROOM_MIN / 2 ? ROOM_MIN : 2 * adu->room;
-	const uint64_t most = adu->room + a->in.limit - (a->in.begun - a->in.returned);
-
-	room = room < end ? end : room;
-	room = room > a->profile.adu_max ? a->profile.adu_max : room;
-	room = room > most ? most : room;
-	return room < end ? 0 : room;
-}
-
-/* Sees to it that the library's memory holds the ADU's first `end` bytes. */
-static int hold(struct alf *a, struct adu_in *adu, uint64_t end)
-{
-	uint64_t room = adu->total;
-	uint8_t *data;
-
-	if (end <= adu->room)
-		return 0;
-	if (adu->total == UINT64_MAX) {
-		room = grown(a, adu, end);
-		if (!room) {
-			a->in.full = a->in.sink.done = true;
-			return -EAGAIN;
-		}
-	}
-	data = more_data(a, adu, room);
-	if (!data)
-		return -ENOMEM;
-	if (adu->total == UINT64_MAX) {
-		adu->cost += room - adu->room;
-		a->in.begun += room - adu->room;
-	}
-	a->stats.bytes_held += room - adu->room;
-	if (a->stats.bytes_held > a->stats.bytes_held_max)
-		a->stats.bytes_held_max = a->stats.bytes_held;
-	adu->data = data;
-	adu->room = room;
-	return 0;
-}
-
 int alf_place(struct alf *a, struct alf_done *d)
 {
 	struct adu_in *adu = d->adu;
@@ -372,7 +273,7 @@ int alf_place(struct alf *a, struct alf_done *d)
 	d->pieces = n;
 	if (n)
 		return 0;
-	n = hold(a, adu, d->offset + d->len);
+	n = alf_room_make(a, adu, d->offset + d->len);
 	if (n < 0)
 		return n;
 	d->to[0] = (struct iovec){ adu->data + d->offset, d->len };

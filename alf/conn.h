@@ -198,7 +198,6 @@ struct alf_done {
 };
 #define ALF_DONE_MAX 16
 #define ALF_SPARES 16
-#define ALF_SPARE_MAX 16384 /* bytes of one */
 
 struct alf_in {
 	struct seam_sink sink;
@@ -341,6 +340,12 @@ static inline void alf_run_read(const struct alf_run *run, uint64_t off, void *t
 size_t alf_run_piece(const struct alf_run *, uint64_t off, size_t n, const uint8_t **at);
 struct alf_done *alf_done_next(struct alf *, uint64_t at); /* NULL: no more than so many in a segment */
 void alf_scatter(const struct alf_done *, const uint8_t *from);
+
+/* room.c: the library's memory for ADUs that come. It is to hold the ADU's first `end` bytes. 0; -ENOMEM, -EAGAIN: no
+ * credit, where nobody knows how long it will be. */
+int alf_room_make(struct alf *, struct adu_in *, uint64_t end);
+void alf_room_drop(struct alf *, struct adu_in *);
+void alf_room_free(struct alf *); /* what is spare */
 
 /* books.c: ADUs that come */
 struct adu_in *alf_in_find(const struct alf *, int64_t id);
