@@ -1,4 +1,5 @@
-/* Numbers of the wire, the most significant byte first, wherever they stand. put..() return where the next one goes. */
+/* Numbers of the wire, the most significant byte first, wherever they stand. put..() return where the next one goes.
+ * Public, for what stands in ADUs; but no other header includes it, since its names are short. */
 #ifndef ALF_BYTES_H
 #define ALF_BYTES_H
 

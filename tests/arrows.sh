@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 public=$(sed -n "s/^Core's public headers: //p" ARCHITECTURE.md | grep -oE '[a-z0-9_]+\.h' | sed 's|^|core/|' | xargs)
 public=${public// /|}
 links='core/link/(tun|tcpk|sim)\.h' # which an application opens itself
-adus='alf/(alf|profile)\.h'
+adus='alf/(alf|profile|bytes)\.h'
 
 # allowed FILE: an extended expression of what it may include.
 allowed() {
@@ -28,6 +28,7 @@ allowed() {
 	build/gen/*) echo 'build/gen/.*|ilp/(run|quad)\.h' ;;
 	alf/alf.h) echo "$public|ilp/ilp\.h" ;;
 	alf/profile.h) echo "alf/alf\.h" ;;
+	alf/bytes.h) echo '-' ;;
 	alf/profile.c) echo "alf/.*|$public|ilp/(ilp|lua)\.h" ;;
 	alf/*) echo "alf/.*|$public|ilp/ilp\.h" ;;
 	adu-examples/*/*)
@@ -98,7 +99,10 @@ planted no alf/out.c ilp/run.h
 planted no alf/out.c core/tcb.h
 planted yes adu-examples/xfer/main.c alf/alf.h
 planted no adu-examples/xfer/main.c alf/framer.h
-planted no adu-examples/common/road.h alf/bytes.h
+planted no adu-examples/common/road.h alf/table.h
+planted yes adu-examples/xfer/wire.c alf/bytes.h
+planted no alf/alf.h alf/bytes.h
+planted no alf/bytes.h alf/conn.h
 planted yes adu-examples/xfer/main.c adu-examples/common/road.h
 planted no adu-examples/xfer/main.c adu-examples/tiles/tiles.h
 planted no adu-examples/common/road.c adu-examples/xfer/xfer.h

@@ -1,7 +1,7 @@
 /* A picture: its levels, from the finest to the coarsest, and the tiles that they are cut into. A tile's bytes lie
  * together, so that an ADU is one piece of memory at both ends. Names and sizes come from a peer. */
-#include "adu-examples/common/bytes.h"
 #include "adu-examples/tiles/tiles.h"
+#include "alf/bytes.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -6,8 +6,8 @@
  * big-endian. Size and mtime are the sender's file's: for another file it counts nothing, and neither does one that is
  * damaged. It is replaced as a whole. What it says is believed for no longer than until both ends have compared digests
  * of these pieces; so it may be older than the file beside it, or newer than what a crash has left of that. */
-#include "adu-examples/common/bytes.h"
 #include "adu-examples/xfer/xfer.h"
+#include "alf/bytes.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* The receiver. Entries come in the order in which they were sent; their bytes are where they belong when TCP has
  * them, be it over holes. A transfer that breaks leaves what is whole of each file, for the next one to go on with. */
-#include "adu-examples/common/bytes.h"
 #include "adu-examples/xfer/xfer.h"
+#include "alf/bytes.h"
 
 #include <errno.h>
 #include <fcntl.h>

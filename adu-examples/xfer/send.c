@@ -1,8 +1,8 @@
 /* The sender. Many entries are on their way at a time, so that small files do not wait for one another; the bytes of
  * one file after another. Files are read, an ADU at a time, and not mapped: one that becomes shorter meanwhile then
  * ends in a message and not in SIGBUS. A file stays open until TCP's peer has all of it: what is lost is read again. */
-#include "adu-examples/common/bytes.h"
 #include "adu-examples/xfer/xfer.h"
+#include "alf/bytes.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -7,8 +7,8 @@
  *	FRESH	number: 32
  *	END	number: 32 | digest: 64
  *	DONE	number: 32 */
-#include "adu-examples/common/bytes.h"
 #include "adu-examples/xfer/xfer.h"
+#include "alf/bytes.h"
 
 #define ENTRY_HEAD 36
 #define WANT_HEAD 16
