@@ -211,6 +211,16 @@ START_TEST(forged_is_wiped)
 }
 END_TEST
 
+/* An ADU in one segment, of whose data somebody changes a bit. */
+static void send_one(const void *data, size_t len, bool forged)
+{
+	const uint64_t from = pair.flow[0].len;
+
+	flow_send(pair.end[0], data, len, NULL);
+	flow_pull(&pair.flow[0], pair.end[0], 1460);
+	pair.flow[0].bytes[from + 300] ^= forged ? 4 : 0;
+}
+
 /* A few are borne, if the profile says so: each costs its ADU. */
 START_TEST(some_are_borne)
 {
@@ -226,11 +236,7 @@ START_TEST(some_are_borne)
 	flow_fill(data, sizeof data, 1);
 	flow_pair_open(&pair, &p, &q);
 	for (unsigned i = 0; i < 10; i++) {
-		uint64_t from = pair.flow[0].len;
-		flow_send(pair.end[0], data, sizeof data, &(struct adu_attr){ .type = (uint8_t)i });
-		flow_pull(&pair.flow[0], pair.end[0], 1460);
-		if (i % 2)
-			pair.flow[0].bytes[from + 300] ^= 4;
+		send_one(data, sizeof data, i % 2);
 		flow_show(&pair.flow[0], pair.end[1]);
 		while (alf_event(pair.end[1], &e)) {
 			lost += e.kind == ADU_LOST;
@@ -261,10 +267,7 @@ START_TEST(credit_after_forgeries)
 	flow_fill(data, sizeof data, 1);
 	flow_pair_open(&pair, &p, &q);
 	for (unsigned i = 0; i < 10; i++) {
-		uint64_t from = pair.flow[0].len;
-		flow_send(pair.end[0], data, sizeof data, NULL);
-		flow_pull(&pair.flow[0], pair.end[0], 1460);
-		pair.flow[0].bytes[from + 300] ^= 4;
+		send_one(data, sizeof data, true);
 		flow_cross(&pair, 1460);
 		while (alf_event(pair.end[1], &e))
 			ck_assert_int_eq(e.kind, ADU_LOST);
