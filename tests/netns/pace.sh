@@ -9,11 +9,11 @@
 # together. Which cores the ends have is in the name; packets are cut late (GSO), or are real ones of 1,500 bytes; and
 # go by the veth as all do, or by tcpkd's shortcut to its other end.
 set -eu
-# shellcheck source=tests/netns/common.sh
-. "$(dirname "$0")/common.sh"
+# shellcheck source=tests/netns/tcpkd.sh
+. "$(dirname "$0")/tcpkd.sh"
 
 ROUNDS=${ROUNDS:-7} BYTES=${BYTES:-1000000000} BALLS=${BALLS:-20000}
-pace=$bin/pace tcpkd=${bin%/tests/netns}/bin/tcpkd
+pace=$bin/pace
 port=6000
 small=524288 # a ring that stays in the cache
 
@@ -24,15 +24,8 @@ veth a 10.99.1.1 b 10.99.1.2
 # helpers OPTIONS...: others, in both namespaces.
 helpers() {
 	for side in a b; do
-		if [ -n "${pids[helper_$side]-}" ]; then
-			kill "${pids[helper_$side]}"
-			finish "helper_$side"
-			rm -f "$tmp/$side.sock"
-		fi
-		start "helper_$side" $side "$tcpkd" --socket "$tmp/$side.sock" --pins none "$@"
-	done
-	for side in a b; do
-		until [ -S "$tmp/$side.sock" ] && kill -0 "${pids[helper_$side]}"; do sleep 0.02; done
+		[ -z "${pids[$side]-}" ] || ended $side TERM
+		helper $side $side --pins none "$@"
 	done
 }
 

@@ -13,10 +13,10 @@
 # in units of the stream of the same round, median [least .. most]; likewise by processor time, of both ends together.
 # In JSON: an object a line.
 set -eu
-# shellcheck source=tests/netns/common.sh
-. "$(dirname "$0")/common.sh"
+# shellcheck source=tests/netns/tcpkd.sh
+. "$(dirname "$0")/tcpkd.sh"
 
-program=$bin/throughput tcpkd=${bin%/tests/netns}/bin/tcpkd
+program=$bin/throughput
 ways=(stream adu crc markers)
 port=7500
 rounds=${ROUNDS:-1} bytes=${BYTES:-${ROUNDS:+268435456}} depth=${DEPTH:-16}
@@ -29,12 +29,8 @@ namespace b
 veth a 10.99.1.1 b 10.99.1.2
 road --loss 0 --delay 0
 
-for side in a b; do
-	start "helper_$side" $side "$tcpkd" --socket "$tmp/$side.sock" --pins none
-done
-for side in a b; do
-	until [ -S "$tmp/$side.sock" ] && kill -0 "${pids[helper_$side]}"; do sleep 0.02; done
-done
+helper a a --pins none
+helper b b --pins none
 
 # once ROAD WAY: MB/s, processor seconds of both ends, segments and FPDUs of an ADU.
 once() {
