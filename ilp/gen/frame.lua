@@ -215,9 +215,7 @@ local function emit_remove(t, loop, p, isa, full)
 	t:line("uint8_t mark[%d];", stage.size)
 	t:line("%s_mark(s, (uint32_t)(k - 1), mark);", stage.name)
 	emit_taken(t, loop, p, isa, stage.size, function(bytes)
-		local place = string.format("(%d - rest)", period)
-		if not stage.heed then return string.format("s->ilp.bad |= ilp_differ(%s, mark + %s, m)", bytes, place) end
-		return string.format("s->ilp.bad |= ilp_differ_in(%s, mark + %s, %s_heed + %s, m)", bytes, place, stage.name, place)
+		return through.compare(stage, bytes, string.format("(%d - rest)", period), "m")
 	end)
 	t:close()
 	if full then full() end

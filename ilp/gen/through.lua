@@ -68,6 +68,13 @@ local function emit_mark(t, stage, V)
 	prelude.use "SPLAT"
 end
 
+-- C that compares n bytes that came with the mark's, from byte `from` on (nil: the first), as the stage heeds them.
+function M.compare(stage, bytes, from, n)
+	from = from and " + " .. from or ""
+	if not stage.heed then return string.format("s->ilp.bad |= ilp_differ(%s, mark%s, %s)", bytes, from, n) end
+	return string.format("s->ilp.bad |= ilp_differ_in(%s, mark%s, %s_heed%s, %s)", bytes, from, stage.name, from, n)
+end
+
 local function names(count)
 	local xs = {}
 	for j = 0, count - 1 do xs[j + 1] = "x" .. j end
@@ -118,9 +125,7 @@ local function emit_remove(t, p, isa, width, count, V, xs)
 	emit_vectors(t, p.before, isa, width, xs)
 	t:open("if (next - i < %d) {", width * count)
 	emit_mark(t, stage, V)
-	local differ = stage.heed and string.format("ilp_differ_in(src + next, mark, %s_heed, %d)", stage.name, MARK)
-		or string.format("ilp_differ(src + next, mark, %d)", MARK)
-	t:line("s->ilp.bad |= %s;", differ)
+	t:line("%s;", M.compare(stage, "src + next", nil, MARK))
 	for j, x in ipairs(xs) do
 		emit_masks(t, V, width, j - 1, false)
 		t:line("%s = (%s & below%d) | (LOAD(%s, %s + 4) & ~below%d);", x, x, j - 1, V, vector(j - 1, width, "src + i"),
