@@ -178,6 +178,25 @@ void alf_fail(struct alf *a, int error)
 	alf_tell(a, &a->self, ADU_ERROR, error);
 }
 
+enum alf_reason alf_reason(const struct alf *a)
+{
+	return a->error == EBADMSG ? a->reason : ALF_NO_REASON;
+}
+
+const char *alf_reason_text(enum alf_reason reason)
+{
+	static const char *const texts[] = { "nothing is wrong", "the stream ended within a frame or an ADU",
+		"the CRC does not match", "markers and ULPDU_Length do not match", "no MPA request or reply that is due",
+		"another revision of MPA", "private data of MPA that cannot be",
+		"an STag of no region", "outside the region of its STag", "the tagged offset wraps", "no such DDP queue",
+		"more than the credit allows", "no ADU may have that MSN", "what it says is there cannot be",
+		"an ADU is too long", "another version of DDP or RDMAP", "a frame's length cannot be", "a header cannot be",
+		"a message cannot be", "the chain refuses the data", "not authentic" };
+
+	_Static_assert(sizeof texts / sizeof *texts == ALF_REASONS, "each reason has a text");
+	return reason < ALF_REASONS ? texts[reason] : "?";
+}
+
 bool alf_agree(struct alf *a)
 {
 	const struct alf_hooks *h = &a->profile.hooks;

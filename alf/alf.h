@@ -178,6 +178,38 @@ void alf_close(struct alf *);
 /* false: it has not said it yet. Who was refused (ECONNREFUSED) finds private_data, which may say why. */
 bool alf_peer(const struct alf *, struct alf_peer *);
 
+/* What the peer has said that cannot be, where the connection ended with EBADMSG. */
+enum alf_reason {
+	ALF_NO_REASON,
+	/* RFC 5044, section 8 */
+	ALF_STREAM_ENDED, /* within a frame or an ADU */
+	ALF_BAD_CRC,      /* the frame's CRC does not match */
+	ALF_BAD_MARKER,   /* markers and ULPDU_Length do not match */
+	ALF_BAD_START,    /* no request or reply frame of MPA, or not the one that is due */
+	ALF_BAD_REVISION, /* of that frame */
+	ALF_BAD_PRIVATE,  /* its private data: too long; or our own part of it is cut off */
+	/* RFC 5041, section 7 */
+	ALF_BAD_STAG,     /* of no region */
+	ALF_BAD_BOUNDS,   /* outside the region */
+	ALF_TO_WRAPS,     /* the tagged offset, within the frame */
+	ALF_BAD_QN,       /* of no queue */
+	ALF_NO_BUFFER,    /* beyond the credit */
+	ALF_BAD_MSN,      /* 0; of an ADU that is done with; or too far ahead */
+	ALF_BAD_MO,       /* outside the ADU, or what stands there has come before; or two frames of an ADU contradict each
+			   * other */
+	ALF_TOO_LONG,     /* for adu_max */
+	ALF_BAD_VERSION,  /* DDP's, or RDMAP's as Wireshark sees it */
+	/* ours */
+	ALF_BAD_LENGTH,   /* of a frame, which has no room for its headers; or a stream of empty fragments */
+	ALF_BAD_HEADER,   /* what we put into fields that DDP leaves to the upper layer, or into the preface */
+	ALF_BAD_MESSAGE,  /* about credit, or an ADU that is dropped */
+	ALF_BAD_DATA,     /* the chain refuses it */
+	ALF_FORGED,       /* not authentic, one more than forgeries_max */
+	ALF_REASONS
+};
+enum alf_reason alf_reason(const struct alf *);
+const char *alf_reason_text(enum alf_reason); /* "the CRC does not match" */
+
 /* ---- sending ---- */
 
 /* Sends one ADU, all or nothing. Waits until all of it is in the retransmission buffer, and data is the caller's again;
@@ -221,12 +253,12 @@ int64_t adu_supersede(struct alf *, int64_t old, const void *data, size_t len, c
 int adu_expose(struct alf *, uint32_t stag, void *base, uint64_t len);
 /* No longer: what the peer puts there then ends the connection. ENOENT. */
 int adu_hide(struct alf *, uint32_t stag);
-/* Receives one ADU into buf, and releases it; returns its length; 0 with *id 0 (and only then) at the end of the
+/* Receives one ADU into buf, and releases it, which copies it once more than events and hooks.place do; returns its length; 0 with *id 0 (and only then) at the end of the
  * stream. attr, id and need may be NULL. -1 with errno:
  * EAGAIN, EINTR	none is whole
  * EMSGSIZE		longer than cap. Nothing is lost: call again with *need bytes
  * EBADMSG		the peer's framing is wrong, its ADU is longer than adu_max, it was not authentic, or the stream
- *			ended inside an ADU
+ *			ended inside an ADU: alf_reason() says which
  * others		as recv_tcpu. After these, the connection is unusable, and further calls get the same */
 ssize_t adu_recv(struct alf *, void *buf, size_t cap, struct adu_attr *attr, int64_t *id, size_t *need);
 
@@ -246,7 +278,7 @@ enum adu_event_kind {
 			   * EMSGSIZE: the peer's limit, which came later, or a segment, is too small for it */
 	ADU_CREDIT,       /* the peer takes more: what waited for that goes on */
 	ADU_ENDED,        /* the peer sends no more ADUs */
-	ADU_ERROR,        /* the connection is unusable: error */
+	ADU_ERROR,        /* the connection is unusable: error; where that is EBADMSG, alf_reason() says more */
 	ADU_EVENTS
 };
 struct adu_event {

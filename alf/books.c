@@ -57,10 +57,18 @@ struct adu_in *alf_in_new(struct alf *a, uint64_t msn, uint64_t total, bool in_o
 	struct adu_in *adu;
 
 	*error = -EBADMSG;
-	if (cost > a->profile.adu_max + ADU_COST || !may_begin(a, msn, in_order))
+	if (cost > a->profile.adu_max + ADU_COST) {
+		alf_bad(a, ALF_TOO_LONG);
 		return NULL;
-	if (a->in.hello && told + cost > a->in.limit)
-		return NULL; /* it knows better */
+	}
+	if (!may_begin(a, msn, in_order)) {
+		alf_bad(a, ALF_BAD_MSN);
+		return NULL;
+	}
+	if (a->in.hello && told + cost > a->in.limit) {
+		alf_bad(a, ALF_NO_BUFFER); /* it knows better */
+		return NULL;
+	}
 	if (out + cost > a->in.limit) {
 		/* Over a hole the end of one that has begun may come yet. */
 		if (in_order)
@@ -126,7 +134,7 @@ static void finished(struct alf *a, const struct adu_in *adu)
 		alf_fail(a, ENOMEM);
 	/* Between two there is one that has begun, and has cost credit; or the peer has left numbers out. */
 	if (alf_ranges_count(&a->in.finished) > a->in.limit / ADU_COST + 2)
-		alf_fail(a, EBADMSG);
+		alf_fail(a, -alf_bad(a, ALF_BAD_MSN));
 	if (!alf_ranges_first(&a->in.finished, &first) || first.begin)
 		return;
 	for (; a->in.low < first.end; a->in.low++) {
@@ -260,10 +268,10 @@ int alf_place(struct alf *a, struct alf_done *d)
 	if (d->region)
 		return place_region(a, d);
 	if (adu->total == UINT64_MAX && d->offset + d->len > a->profile.adu_max)
-		return -EBADMSG;
+		return alf_bad(a, ALF_TOO_LONG);
 	if (adu->whole || alf_ranges_meet(&adu->placed, d->offset, d->offset + d->len) ||
 		alf_ranges_count(&adu->placed) > HOLES_MAX)
-		return -EBADMSG;
+		return alf_bad(a, ALF_BAD_MO);
 	if (!d->len)
 		return 0;
 	if (!adu->data && a->profile.hooks.place)
@@ -330,13 +338,13 @@ void alf_placed(struct alf *a, const struct alf_done *d)
 		return;
 	}
 	if (d->len && alf_ranges_meet(&adu->placed, d->offset, d->offset + d->len)) {
-		alf_fail(a, EBADMSG); /* by another piece of the same segment */
+		alf_fail(a, -alf_bad(a, ALF_BAD_MO)); /* by another piece of the same segment */
 		return;
 	}
 	if (d->len && alf_ranges_add(&adu->placed, d->offset, d->offset + d->len) < 0)
 		alf_fail(a, ENOMEM);
 	if (d->names && adu->named)
-		alf_fail(a, EBADMSG);
+		alf_fail(a, -alf_bad(a, ALF_BAD_MO));
 	else if (d->names)
 		named(a, adu, &d->attr);
 	adu->got += d->len;

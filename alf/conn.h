@@ -12,6 +12,7 @@
 #include "alf/table.h"
 #include "core/ranges.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* A set of ranges whose memory grows. Mostly there is but one, which needs none. */
@@ -245,6 +246,7 @@ struct alf {
 	int fd;
 	uint64_t acked;            /* offset of the stream that goes */
 	int error;                 /* a positive errno: the connection is unusable */
+	enum alf_reason reason;    /* of the last -EBADMSG, which may have been taken back where error is none */
 	struct alf_news self;
 	struct alf_list news;
 	int64_t next_out;          /* handle: they are odd, those of what comes even */
@@ -262,6 +264,13 @@ int alf_ways(struct alf_way way[3], const struct alf_profile *);
 struct alf *alf_new(const struct alf_profile *); /* NULL with errno, as alf_open */
 void alf_free(struct alf *);
 void alf_fail(struct alf *, int error);          /* the first error stays */
+/* What all say that found the peer wrong. -EBADMSG */
+static inline int alf_bad(struct alf *a, enum alf_reason reason)
+{
+	if (!a->error)
+		a->reason = reason;
+	return -EBADMSG;
+}
 bool alf_agree(struct alf *);                    /* to the connection, and on a key, as hooks say; in.open is set */
 void alf_opened(struct alf *);                   /* MPA's frames were exchanged, or there are none */
 

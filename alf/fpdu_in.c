@@ -78,31 +78,35 @@ static const uint8_t *peeled(const struct alf *a, const struct alf_run *run, uin
 }
 
 /* The fields before the data. */
-static int head(const struct alf *a, const struct alf_run *run, struct fpdu *f)
+static int head(struct alf *a, const struct alf_run *run, struct fpdu *f)
 {
 	size_t n = f->ulpdu < DDP_UNTAGGED ? f->ulpdu : DDP_UNTAGGED, preface = 0;
 	int h;
 
 	f->head = peeled(a, run, f->begin, f->begin, f->copy, FPDU_LENGTH + n, &f->data);
-	h = f->head ? ddp_read(&f->seg, f->head + FPDU_LENGTH, n) : 0;
+	if (!f->head)
+		return alf_bad(a, ALF_BAD_MARKER);
+	h = ddp_read(&f->seg, f->head + FPDU_LENGTH, n);
 	if (h <= 0)
-		return -EBADMSG;
+		return alf_bad(a, h ? f->seg.fault : ALF_BAD_LENGTH);
 	f->first = !f->seg.tagged && f->seg.queue == DDP_ADUS && f->seg.mo == 0;
 	if (f->first)
 		preface = ddp_preface_len(f->seg.name_len);
 	if (f->ulpdu < (uint32_t)h + preface + a->seal)
-		return -EBADMSG;
+		return alf_bad(a, ALF_BAD_LENGTH);
 	f->head_len = FPDU_LENGTH + (size_t)h + preface;
 	f->head = peeled(a, run, f->begin, f->begin, f->copy, f->head_len, &f->data);
-	if (!f->head || (f->first && ddp_preface_read(&f->preface, &f->seg, f->head + FPDU_LENGTH + h, preface) <= 0))
-		return -EBADMSG;
+	if (!f->head)
+		return alf_bad(a, ALF_BAD_MARKER);
+	if (f->first && ddp_preface_read(&f->preface, &f->seg, f->head + FPDU_LENGTH + h, preface) <= 0)
+		return alf_bad(a, ALF_BAD_HEADER);
 	f->plain = FPDU_LENGTH + f->ulpdu - (uint32_t)f->head_len - a->seal;
 	f->tail = fpdu_behind(a->in.markers, f->data, f->plain + a->seal);
 	return 1;
 }
 
 /* 1; 0: it is not whole in the run; -EBADMSG. */
-static int look(const struct alf *a, const struct alf_run *run, uint64_t pos, struct fpdu *f)
+static int look(struct alf *a, const struct alf_run *run, uint64_t pos, struct fpdu *f)
 {
 	const uint64_t end = run_end(a, run);
 	uint8_t length[FPDU_LENGTH];
@@ -113,14 +117,14 @@ static int look(const struct alf *a, const struct alf_run *run, uint64_t pos, st
 		if (f->begin > end)
 			return 0;
 		if (!is_marker(a, run, pos, f->begin))
-			return -EBADMSG;
+			return alf_bad(a, ALF_BAD_MARKER);
 	}
 	if (f->begin + FPDU_LENGTH > end)
 		return 0;
 	read_at(a, run, f->begin, length, sizeof length);
 	f->ulpdu = get16(length);
 	if (f->ulpdu < DDP_TAGGED)
-		return -EBADMSG;
+		return alf_bad(a, ALF_BAD_LENGTH);
 	f->end = fpdu_behind(a->in.markers, f->begin, fpdu_content(f->ulpdu));
 	return f->end > end ? 0 : head(a, run, f);
 }
@@ -145,9 +149,12 @@ static int place_tagged(struct alf *a, const struct alf_run *run, const struct f
 
 	while (r && r->stag != f->seg.stag)
 		r = r->next;
-	/* RFC 5041 (7.1): invalid STag; base or bounds violation; TO wrap */
-	if (!r || f->seg.to > r->len || f->plain > r->len - f->seg.to)
-		return -EBADMSG;
+	if (!r)
+		return alf_bad(a, ALF_BAD_STAG);
+	if (f->seg.to + f->plain < f->seg.to)
+		return alf_bad(a, ALF_TO_WRAPS);
+	if (f->seg.to > r->len || f->plain > r->len - f->seg.to)
+		return alf_bad(a, ALF_BAD_BOUNDS);
 	/* STag and TO may be what came damaged. */
 	d->over = alf_region_has(r, f->seg.to, f->plain);
 	if (d->over && !run->checked)
@@ -173,7 +180,7 @@ static int begin_adu(struct alf *a, const struct alf_run *run, const struct fpdu
 	int e = 0;
 
 	if (!f->first && f->seg.total == DDP_TOTAL_LONG)
-		return run->in_order ? -EBADMSG : -EAGAIN;
+		return run->in_order ? alf_bad(a, ALF_BAD_MO) : -EAGAIN;
 	if (!d->adu) {
 		d->adu = alf_in_new(a, f->seg.msn, total, run->in_order && run->checked, &e);
 		if (!d->adu)
@@ -181,8 +188,10 @@ static int begin_adu(struct alf *a, const struct alf_run *run, const struct fpdu
 		d->created = true;
 	} else if (!run->checked) {
 		return -EAGAIN;
-	} else if (total > a->profile.adu_max || a->in.begun - a->in.told + total > a->in.limit) {
-		return -EBADMSG;
+	} else if (total > a->profile.adu_max) {
+		return alf_bad(a, ALF_TOO_LONG);
+	} else if (a->in.begun - a->in.told + total > a->in.limit) {
+		return alf_bad(a, ALF_NO_BUFFER);
 	} else {
 		d->adu->unknown = false;
 		d->adu->total = total;
@@ -213,7 +222,7 @@ static int place_adu(struct alf *a, const struct alf_run *run, const struct fpdu
 	}
 	d->offset = f->first ? 0 : f->seg.mo - ddp_preface_len(f->seg.name_len);
 	if (!agrees(d->adu, f, d->offset) || (f->first && d->adu->named))
-		return -EBADMSG;
+		return alf_bad(a, ALF_BAD_MO);
 	if (f->first)
 		take_attr(f, d);
 	/* The application is not asked about what may be damaged: it would take one name for another. */
@@ -230,7 +239,7 @@ static int place(struct alf *a, const struct alf_run *run, const struct fpdu *f,
 	if (f->seg.queue == DDP_ADUS)
 		return place_adu(a, run, f, d);
 	d->control = true;
-	return a->in.hello && f->plain == CONTROL_LEN ? 0 : -EBADMSG;
+	return a->in.hello && f->plain == CONTROL_LEN ? 0 : alf_bad(a, ALF_BAD_MESSAGE);
 }
 
 /* ---- through the chain ---- */
@@ -289,13 +298,14 @@ static enum verdict run_chain(struct alf *a, const struct alf_run *run, const st
 		n += a->in.way->loop[ILP_RECV](&state->state, dst + n, from, k, a->scratch);
 	}
 	end = chain->end[ILP_RECV](&state->state, dst + n);
-	if (end < 0)
-		return a->seal ? FPDU_FORGED : FPDU_WRONG;
-	return n + (size_t)end == f->plain ? FPDU_GOOD : FPDU_WRONG;
+	if (end >= 0 && n + (size_t)end == f->plain)
+		return FPDU_GOOD;
+	alf_bad(a, a->in.markers ? ALF_BAD_MARKER : ALF_BAD_DATA);
+	return end < 0 && a->seal ? FPDU_FORGED : FPDU_WRONG;
 }
 
 /* CRC and markers behind the data. */
-static bool tail_is_right(const struct alf *a, const struct alf_run *run, const struct fpdu *f)
+static int read_tail(struct alf *a, const struct alf_run *run, const struct fpdu *f)
 {
 	uint8_t copy[3 + FPDU_CRC];
 	const size_t n = -(FPDU_LENGTH + f->ulpdu) % 4 + FPDU_CRC;
@@ -304,11 +314,13 @@ static bool tail_is_right(const struct alf *a, const struct alf_run *run, const 
 	uint32_t crc;
 
 	if (!pad)
-		return false;
+		return alf_bad(a, ALF_BAD_MARKER);
 	if (!a->in.crc)
-		return true;
+		return 0;
 	memcpy(&crc, pad + n - FPDU_CRC, sizeof crc);
-	return le32toh(crc) == crc_of(a, run, alf_chain_crc(&a->in.run), f->tail, f->end - FPDU_CRC);
+	if (le32toh(crc) != crc_of(a, run, alf_chain_crc(&a->in.run), f->tail, f->end - FPDU_CRC))
+		return alf_bad(a, ALF_BAD_CRC);
+	return 0;
 }
 
 static uint16_t sum_of(struct alf *a, const struct alf_run *run, const struct fpdu *f)
@@ -327,7 +339,7 @@ static ssize_t forged(struct alf *a, const struct fpdu *f)
 
 	/* Without a message, or a place that nobody misses, both ends might wait for each other. */
 	if (a->stats.forgeries++ >= a->profile.forgeries_max || f->seg.tagged || f->seg.queue == DDP_CONTROL)
-		return -EBADMSG;
+		return alf_bad(a, ALF_FORGED);
 	if (adu)
 		alf_lose(a, adu, EBADMSG, UINT64_MAX, CONTROL_CANCELLED);
 	return (ssize_t)(f->end - f->pos);
@@ -339,10 +351,10 @@ static void take_back(struct alf *a, struct alf_done *d)
 	a->in.done_count--;
 }
 
-static bool is_message(struct alf *a, const struct fpdu *f, struct alf_done *d)
+static int read_message(struct alf *a, const struct fpdu *f, struct alf_done *d)
 {
 	control_turn(a->aside, a->in.way->word);
-	return control_read(&d->told, f->seg.code, a->aside, f->plain) == 0;
+	return control_read(&d->told, f->seg.code, a->aside, f->plain) ? alf_bad(a, ALF_BAD_MESSAGE) : 0;
 }
 
 static ssize_t take_placed(struct alf *a, const struct alf_run *run, const struct fpdu *f, struct alf_done *d,
@@ -356,9 +368,7 @@ static ssize_t take_placed(struct alf *a, const struct alf_run *run, const struc
 	verdict = run_chain(a, run, f, key, dst);
 	if (run->sums)
 		*sum = sum_of(a, run, f);
-	if (verdict == FPDU_GOOD && !tail_is_right(a, run, f))
-		verdict = FPDU_WRONG;
-	if (verdict == FPDU_GOOD && d->control && !is_message(a, f, d))
+	if (verdict == FPDU_GOOD && (read_tail(a, run, f) || (d->control && read_message(a, f, d))))
 		verdict = FPDU_WRONG;
 	if (verdict == FPDU_GOOD) {
 		if (dst == a->aside)
@@ -403,10 +413,10 @@ static ssize_t take_start(struct alf *a, const struct alf_run *run, uint64_t off
 	alf_run_read(run, off, bytes, n);
 	k = mpa_read(&s, a->profile.initiator, bytes, n);
 	if (k <= 0)
-		return k;
+		return k ? alf_bad(a, s.fault) : 0;
 	h = mpa_hello_read(&hello, s.private_data, s.private_len);
 	if (h < 0 && !s.reject)
-		return -EBADMSG;
+		return alf_bad(a, ALF_BAD_PRIVATE);
 	a->in.hello = h > 0;
 	h = h > 0 ? h : 0;
 	a->in.private_len = (uint16_t)(s.private_len - h);
@@ -439,7 +449,7 @@ ssize_t fpdu_take(struct alf *a, const struct alf_run *run, uint64_t off, uint16
 	int e;
 
 	if (a->in.open && !a->in.way)
-		return -EBADMSG; /* RFC 5044 (7.1.3): the initiator waits for our reply */
+		return alf_bad(a, ALF_BAD_START); /* RFC 5044 (7.1.3): the initiator waits for our reply */
 	if (!a->in.open)
 		return run->checked && run->in_order ? take_start(a, run, off) : 0;
 	e = look(a, run, off - a->in.origin, &f);

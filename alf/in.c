@@ -210,7 +210,7 @@ static bool show(void *ctx, uint64_t off, const uint8_t *const data[2], const ui
 	if (run.in_order)
 		a->in.rest = *end < end_of(&run);
 	if (*end == *begin && !a->error && is_cut(a, &run) && !a->in.full)
-		alf_fail(a, EBADMSG);
+		alf_fail(a, -alf_bad(a, ALF_BAD_MARKER));
 	if (*end == *begin)
 		return false;
 	moved(a, *begin, *end);
@@ -236,10 +236,10 @@ int alf_in_end(struct alf *a)
 	for (const struct alf_link *l = in->adus.first; l && !e; l = l->next) {
 		const struct adu_in *adu = ALF_OF(adu_in, link, l);
 		if (!adu->whole && !adu->gone)
-			e = -EBADMSG;
+			e = alf_bad(a, ALF_STREAM_ENDED);
 	}
 	if ((!in->open && a->framer->start) || (in->rest && !in->full))
-		e = -EBADMSG; /* part of a frame */
+		e = alf_bad(a, ALF_STREAM_ENDED); /* part of a frame */
 	if (e)
 		alf_fail(a, -e);
 	else

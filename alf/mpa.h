@@ -14,6 +14,8 @@
 #ifndef ALF_MPA_H
 #define ALF_MPA_H
 
+#include "alf/alf.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,13 +24,6 @@
 #define MPA_PRIVATE_MAX 512 /* bytes: RFC 5044 (7.1.1) */
 #define MPA_HELLO 20        /* bytes of private data that are ours */
 
-/* What is wrong with a frame: RFC 5044 (7.1.1) wants the connection closed and the error told locally. */
-enum mpa_fault {
-	MPA_FAULT_KEY = 1,  /* no MPA, or not the frame that is due: both ends are initiators, or both responders */
-	MPA_FAULT_REVISION, /* not 1 */
-	MPA_FAULT_LENGTH,   /* of private data: more than MPA_PRIVATE_MAX */
-};
-
 struct mpa_start {
 	bool reply;   /* else a request */
 	bool markers; /* M: the sender of this frame wants to receive markers */
@@ -36,7 +31,7 @@ struct mpa_start {
 	bool reject;  /* R: in a reply, it will not have the connection; means nothing in a request */
 	uint16_t private_len; /* bytes, at most MPA_PRIVATE_MAX */
 	const uint8_t *private_data;
-	enum mpa_fault fault;
+	enum alf_reason fault; /* RFC 5044 (7.1.1) wants the error told locally */
 };
 
 /* Writes the frame, at most MPA_HEADER + MPA_PRIVATE_MAX bytes, and returns how many. private_data is outside dst. */

@@ -50,9 +50,9 @@ size_t mpa_write(const struct mpa_start *s, uint8_t *dst)
 	return MPA_HEADER + (size_t)s->private_len;
 }
 
-static enum mpa_fault fault(size_t at)
+static enum alf_reason fault(size_t at)
 {
-	return at < KEY ? MPA_FAULT_KEY : at == REVISION ? MPA_FAULT_REVISION : MPA_FAULT_LENGTH;
+	return at < KEY ? ALF_BAD_START : at == REVISION ? ALF_BAD_REVISION : ALF_BAD_PRIVATE;
 }
 
 int mpa_read(struct mpa_start *s, bool reply, const uint8_t *data, size_t len)

@@ -59,8 +59,10 @@ static int begin_fragment(struct alf *a)
 
 	if (!s->adu)
 		s->empty = 0;
-	if (len > a->profile.adu_max - (s->adu ? s->taken : 0) || (!len && s->empty++ == EMPTY_MAX))
-		return -EBADMSG;
+	if (len > a->profile.adu_max - (s->adu ? s->taken : 0))
+		return alf_bad(a, ALF_TOO_LONG);
+	if (!len && s->empty++ == EMPTY_MAX)
+		return alf_bad(a, ALF_BAD_LENGTH);
 	e = alf_stream_begin(a, UINT64_MAX);
 	s->left = len;
 	s->last = word & LAST;

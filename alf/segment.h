@@ -58,6 +58,7 @@ struct ddp_segment {
 	uint32_t msn, mo;
 	uint32_t stag;
 	uint64_t to;
+	enum alf_reason fault; /* where it cannot be read: why */
 };
 
 /* What a header says of an ADU of so many bytes. */
@@ -71,7 +72,7 @@ size_t ddp_write(const struct ddp_segment *, uint8_t *dst);
 /* Reads a header from len bytes that begin with it, whatever they are.
  * > 0: its bytes; 0: there must be more; nothing is set.
  * -EBADMSG: a version that is not 1, a name that is too long, a queue that there is not, MSN 0, an offset within the
- *	preface; on the control queue anything but what alf/control.h says; nothing is set. */
+ *	preface; on the control queue anything but what alf/control.h says; fault says what, and nothing else is set. */
 int ddp_read(struct ddp_segment *, const uint8_t *data, size_t len);
 
 struct ddp_preface {

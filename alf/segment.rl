@@ -57,6 +57,14 @@ size_t ddp_write(const struct ddp_segment *s, uint8_t *dst)
 	return DDP_UNTAGGED;
 }
 
+/* What stands where a header goes wrong. */
+static enum alf_reason fault(size_t at)
+{
+	if (at < NAME_LEN)
+		return ALF_BAD_VERSION;
+	return at < QUEUE ? ALF_BAD_HEADER : at < MSN ? ALF_BAD_QN : at < MO ? ALF_BAD_MSN : ALF_BAD_MO;
+}
+
 int ddp_read(struct ddp_segment *s, const uint8_t *data, size_t len)
 {
 	const unsigned char *p = data, *pe = data + len;
@@ -66,8 +74,12 @@ int ddp_read(struct ddp_segment *s, const uint8_t *data, size_t len)
 	%% write init;
 	%% write exec;
 
+	if (cs == header_error) {
+		s->fault = fault((size_t)(p - data));
+		return -EBADMSG;
+	}
 	if (cs < header_first_final)
-		return cs == header_error ? -EBADMSG : 0;
+		return 0;
 	read.tagged = data[0] & TAGGED;
 	read.last = data[0] & LAST;
 	read.key_phase = data[ULP] & KEY_PHASE;
@@ -81,8 +93,10 @@ int ddp_read(struct ddp_segment *s, const uint8_t *data, size_t len)
 		read.code = read.queue == DDP_CONTROL ? data[CODE] : 0;
 		read.msn = get32(data + MSN);
 		read.mo = get32(data + MO);
-		if (read.mo && read.mo < ddp_preface_len(read.name_len))
+		if (read.mo && read.mo < ddp_preface_len(read.name_len)) {
+			s->fault = ALF_BAD_MO;
 			return -EBADMSG;
+		}
 	}
 	*s = read;
 	return (int)(p - data);

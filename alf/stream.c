@@ -48,7 +48,7 @@ static ssize_t run_chain(struct alf *a, uint8_t *dst, const uint8_t *from, size_
 	size_t got = n ? run->way->loop[ILP_RECV](&run->state, dst, from, n, a->scratch) : 0;
 	int end = ends ? run->way->chain->end[ILP_RECV](&run->state, dst + got) : 0;
 
-	return end < 0 ? -EBADMSG : (ssize_t)got + end;
+	return end < 0 ? alf_bad(a, ALF_BAD_DATA) : (ssize_t)got + end;
 }
 
 static int place(struct alf *a, struct alf_done *d)
@@ -127,5 +127,5 @@ int alf_stream_read(struct alf *a, uint64_t off, const uint8_t *from, size_t n, 
 
 int alf_stream_end(struct alf *a)
 {
-	return a->stream.adu || a->stream.head_len ? -EBADMSG : 0;
+	return a->stream.adu || a->stream.head_len ? alf_bad(a, ALF_STREAM_ENDED) : 0;
 }

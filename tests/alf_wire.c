@@ -174,7 +174,7 @@ START_TEST(mpa_every_byte)
 
 	for (size_t at = 0; at < 18; at++) {
 		ck_assert_uint_eq(taken(start, &w, bytes, n, at, at), at == 16 ? 256 : 1);
-		ck_assert_int_eq(w.start.fault, at < 16 ? MPA_FAULT_KEY : at == 16 ? 0 : MPA_FAULT_REVISION);
+		ck_assert_int_eq(w.start.fault, at < 16 ? ALF_BAD_START : at == 16 ? 0 : ALF_BAD_REVISION);
 	}
 	for (unsigned i = 0; i < sizeof lengths / sizeof *lengths; i++) {
 		bytes[18] = (uint8_t)(lengths[i].len >> 8);
@@ -182,14 +182,14 @@ START_TEST(mpa_every_byte)
 		w.start.fault = 0;
 		ck_assert_int_eq(read_exactly(start, &w, bytes, lengths[i].sees - 1), 0);
 		ck_assert_int_eq(read_exactly(start, &w, bytes, lengths[i].sees), lengths[i].answer);
-		ck_assert_int_eq(w.start.fault, lengths[i].answer ? MPA_FAULT_LENGTH : 0);
+		ck_assert_int_eq(w.start.fault, lengths[i].answer ? ALF_BAD_PRIVATE : 0);
 	}
 	/* Both ends are initiators, or both responders. */
 	n = unhex(bytes, ROOM, _i ? request_text : reply_text);
 	ck_assert_int_eq(read_exactly(start, &w, bytes, 9), 0);
 	for (size_t len = 10; len <= n; len++)
 		ck_assert_int_eq(read_exactly(start, &w, bytes, len), -EBADMSG);
-	ck_assert_int_eq(w.start.fault, MPA_FAULT_KEY);
+	ck_assert_int_eq(w.start.fault, ALF_BAD_START);
 }
 END_TEST
 

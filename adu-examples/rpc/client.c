@@ -53,7 +53,8 @@ static enum status hear(struct alf *alf, uint32_t xid, struct ilp_xdr_in *result
 		if (n < 0 && errno == EAGAIN)
 			return complain(FAILED, "no reply");
 		if (n < 0 || !id)
-			return complain(FAILED, "the server went away: %s", n < 0 ? strerror(errno) : "no reply");
+			return complain(FAILED, "the server went away: %s",
+				!n ? "no reply" : errno == EBADMSG ? alf_reason_text(alf_reason(alf)) : strerror(errno));
 		*results = ilp_xdr_in(message, (size_t)n);
 		results->budget = 4 * MESSAGE_MAX;
 		if (reply_start_decode(&r, results) || r.mtype != REPLY)

@@ -198,10 +198,11 @@ static const struct verb {
 };
 #define VERBS (sizeof verbs / sizeof *verbs)
 
-enum status broke(int error)
+enum status broke(const struct alf *alf, int error)
 {
 	if (error == EBADMSG)
-		return complain(FAILED, "the other end went away, or does not speak tiles");
+		return complain(FAILED, "the other end went away, or does not speak tiles: %s",
+			alf_reason_text(alf_reason(alf)));
 	return complain(FAILED, "the connection broke: %s", strerror(error));
 }
 

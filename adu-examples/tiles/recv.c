@@ -80,7 +80,7 @@ static enum status take(struct receiver *x, const struct adu_event *e)
 		return BUSY;
 	x->done = true;
 	return adu_send(x->alf, NULL, 0, &(struct adu_attr){ .type = DONE }) < 0
-		? broke(errno) : BUSY;
+		? broke(x->alf, errno) : BUSY;
 }
 
 static enum status hear(struct receiver *x, const struct adu_event *e)
@@ -96,7 +96,7 @@ static enum status hear(struct receiver *x, const struct adu_event *e)
 	case ADU_ENDED:
 		return x->done ? OK : complain(FAILED, "the other end went away before the picture was whole");
 	case ADU_ERROR:
-		return broke(e->error);
+		return broke(x->alf, e->error);
 	default:
 		return BUSY;
 	}
@@ -111,6 +111,6 @@ enum status receiver_turn(struct receiver *x)
 	while (s == BUSY && (r = adu_next(x->alf, &e, 0)) == 1)
 		s = hear(x, &e);
 	if (s == BUSY && r < 0 && errno != EINTR)
-		s = broke(errno);
+		s = broke(x->alf, errno);
 	return s;
 }

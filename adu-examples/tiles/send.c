@@ -47,7 +47,7 @@ static enum status queue_tile(struct sender *x, const struct tile *t)
 	tile_name(t, attr.name);
 	id = late ? adu_supersede(x->alf, late, t->bytes, t->len, &attr) : adu_send(x->alf, t->bytes, t->len, &attr);
 	if (id < 0)
-		return broke(errno);
+		return broke(x->alf, errno);
 	x->ids[t->number] = id;
 	x->queued++;
 	return OK;
@@ -109,7 +109,7 @@ static enum status hear(struct sender *x, const struct adu_event *e)
 	case ADU_ENDED:
 		return complain(FAILED, "the other end went away before it had the picture");
 	case ADU_ERROR:
-		return broke(e->error);
+		return broke(x->alf, e->error);
 	default:
 		return BUSY;
 	}
@@ -124,7 +124,7 @@ enum status sender_turn(struct sender *x)
 	while (s == BUSY && (r = adu_next(x->alf, &e, 0)) == 1)
 		s = hear(x, &e);
 	if (s == BUSY && r < 0 && errno != EINTR)
-		s = broke(errno);
+		s = broke(x->alf, errno);
 	if (s == BUSY && offer(x) != OK)
 		s = FAILED;
 	return s;

@@ -64,7 +64,7 @@ static inline uint32_t least(uint32_t a, uint32_t b)
 }
 
 /* Complains of a connection's error. FAILED. */
-enum status broke(int error);
+enum status broke(const struct alf *, int error);
 
 /* ---- image.c ---- */
 

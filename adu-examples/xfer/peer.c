@@ -17,19 +17,17 @@ enum status peer_nonsense(void)
 
 static enum status broken(struct peer *p)
 {
-	struct alf_stats stats = { 0 };
+	enum alf_reason reason = p->alf ? alf_reason(p->alf) : ALF_NO_REASON;
 
 	if (interrupted)
 		return INTERRUPTED;
 	p->broken = true;
 	if (errno == EAGAIN)
 		return complain(FAILED, "the peer has been silent for %u s", p->options->road.timeout_s);
-	if (p->alf)
-		alf_stats(p->alf, &stats);
-	if (errno == EBADMSG && stats.forgeries)
+	if (reason == ALF_FORGED)
 		return complain(WRONG_KEY, "what comes is not authentic: the key is wrong, or it was changed on its way");
 	if (errno == EBADMSG)
-		return complain(FAILED, "the peer went away, or does not speak xfer");
+		return complain(FAILED, "the peer went away, or does not speak xfer: %s", alf_reason_text(reason));
 	if (errno == ESTALE)
 		return complain(UNREADABLE, "a file changed while it was sent: what was lost cannot be read again");
 	return complain(FAILED, "the connection broke: %s", strerror(errno));

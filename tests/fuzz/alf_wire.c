@@ -86,7 +86,7 @@ static void check_start(struct wire *w, const uint8_t *data, size_t len)
 	uint8_t again[MPA_HEADER + MPA_PRIVATE_MAX];
 
 	if (r < 0)
-		must(w->start.fault >= MPA_FAULT_KEY && w->start.fault <= MPA_FAULT_LENGTH);
+		must(w->start.fault >= ALF_BAD_START && w->start.fault <= ALF_BAD_PRIVATE);
 	if (r <= 0)
 		return;
 	must(mpa_write(&w->start, again) == (size_t)r);
