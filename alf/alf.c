@@ -178,6 +178,11 @@ void alf_fail(struct alf *a, int error)
 	alf_tell(a, &a->self, ADU_ERROR, error);
 }
 
+const char *alf_framer_name(const struct alf_framer *f)
+{
+	return f ? f->name : alf_mpa.name;
+}
+
 enum alf_reason alf_reason(const struct alf *a)
 {
 	return a->error == EBADMSG ? a->reason : ALF_NO_REASON;

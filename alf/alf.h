@@ -40,6 +40,8 @@ extern const struct alf_framer alf_cobs;   /* a zero ends an ADU, zeros in it ar
 extern const struct alf_framer alf_plain;  /* a stream of bytes: what comes is handed out as it comes, in ADUs of 1 to
 					    * adu_max bytes, whose boundaries mean nothing. The chain's unit must be a byte */
 
+const char *alf_framer_name(const struct alf_framer *); /* "mpa", "record", "cobs", "plain"; of NULL the default's */
+
 /* ---- what an ADU says of itself ---- */
 
 #define ADU_NAME_MAX 64

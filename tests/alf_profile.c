@@ -170,6 +170,7 @@ START_TEST(every_word)
 			framers[i].framer, framers[i].chain, schedules[i]);
 		ck_assert_msg(load(&p, text) == 0, "%s", why);
 		ck_assert_ptr_eq(p.framer, framers[i].is);
+		ck_assert_str_eq(alf_framer_name(p.framer), framers[i].framer);
 		ck_assert_str_eq(p.schedule, schedules[i]);
 		opens(&p);
 		snprintf(text, sizeof text, "return profile { framer = \"%s\", crc = false }", framers[i].framer);

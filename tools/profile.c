@@ -33,12 +33,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-/* In a profile's words. */
-static const char *framer(const struct alf_profile *p)
-{
-	return p->framer == &alf_mpa ? "mpa" : p->framer == &alf_record ? "record" : p->framer == &alf_cobs ? "cobs" : "plain";
-}
-
 static const char *recovery(const struct alf_profile *p)
 {
 	static const char *const words[] = { [ADU_KEEP] = "keep", [ADU_RECOMPUTE] = "recompute",
@@ -79,7 +73,7 @@ static void print(const char *file, const struct alf_profile *p)
 	struct chain c[3];
 
 	printf("%s\n", file);
-	row("framer", framer(p));
+	row("framer", alf_framer_name(p->framer));
 	if (p->framer == &alf_mpa) {
 		row("markers", p->markers ? "in what the peer sends" : "none in what the peer sends");
 		row("crc", p->crc ? "both ways" : "if the peer wants it");
@@ -124,8 +118,8 @@ static json_t *describe(const char *file, const struct alf_profile *p)
 
 	for (unsigned i = 0, n = chains(p, c); i < n; i++)
 		json_object_set_new(named, c[i].key, json_pack("{s:s, s:s}", "name", c[i].of->name, "stages", c[i].of->stages));
-	return json_pack("{s:s, s:s, s:b, s:b, s:o, s:b, s:s, s:s, s:s, s:s?, s:s, s:o}", "file", file, "framer", framer(p),
-		"markers", p->markers, "crc", p->crc, "chains", named, "authenticates", p->chain.plain->associate != NULL,
+	return json_pack("{s:s, s:s, s:b, s:b, s:o, s:b, s:s, s:s, s:s, s:s?, s:s, s:o}", "file", file,
+		"framer", alf_framer_name(p->framer), "markers", p->markers, "crc", p->crc, "chains", named, "authenticates", p->chain.plain->associate != NULL,
 		"schedule", p->schedule, "order", p->ordered ? "begun" : "any", "recovery", recovery(p),
 		"congestion", p->congestion, "acks", p->quickack ? "quick" : "delayed", "limits", limits(p));
 }

@@ -27,14 +27,15 @@ static void expect_bytes(struct argp_state *state, const char *file, bool good, 
 
 void profile_read(struct argp_state *state, const char *file, struct alf_profile *p, const struct profile_needs *n)
 {
-	char why[1024];
+	char why[1024], framer[16];
 	int e = file ? alf_profile_load(p, file, why, sizeof why) : 0;
 
 	if (!file)
 		return;
 	if (e) /* the file's fault, or this machine's */
 		argp_failure(state, e == -ENOPKG || e == -ENOSYS || e == -EPROTO || e == -ENOMEM ? FAILED : USAGE, 0, "%s", why);
-	expect(state, file, !p->framer || p->framer == n->framer, "framer", n->framer_name);
+	snprintf(framer, sizeof framer, "\"%s\"", alf_framer_name(n->framer));
+	expect(state, file, !p->framer || p->framer == n->framer, "framer", framer);
 	expect(state, file, !n->chain || !p->chain.plain || !strcmp(p->chain.plain->name, n->chain), "chain", n->chain);
 	expect(state, file, !n->clear || !p->chain.plain || !p->chain.plain->associate, "chain",
 		"one that does not authenticate, for there are no keys");

@@ -9,7 +9,6 @@
 /* What an example relies on, beside that ADUs are kept until they have come: --profile must not say otherwise. */
 struct profile_needs {
 	const struct alf_framer *framer;
-	const char *framer_name;
 	const char *chain; /* that one, if it is not NULL */
 	bool clear;        /* no chain that authenticates: there are no keys */
 	bool ordered;      /* ADUs come in the order in which they began */

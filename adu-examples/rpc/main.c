@@ -75,7 +75,7 @@ static void word(struct argp_state *state, const char *arg, struct options *o)
 static error_t settle(struct argp_state *state, struct options *o)
 {
 	/* Messages are in XDR already, and nobody else would turn their words around. */
-	const struct profile_needs needs = { .framer = &alf_record, .framer_name = "\"record\"", .chain = "copy_sum",
+	const struct profile_needs needs = { .framer = &alf_record, .chain = "copy_sum",
 		.adu_most = MESSAGE_MAX };
 
 	o->profile = (struct alf_profile){ .framer = &alf_record, .adu_max = MESSAGE_MAX,

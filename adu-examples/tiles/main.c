@@ -148,7 +148,7 @@ static error_t parse_arguments(int key, char *arg, struct argp_state *state, uns
 static error_t settle(struct argp_state *state, const struct alf_profile *usual)
 {
 	struct options *o = state->input;
-	const struct profile_needs needs = { .framer = &alf_mpa, .framer_name = "\"mpa\"", .clear = true,
+	const struct profile_needs needs = { .framer = &alf_mpa, .clear = true,
 		.adu_least = usual->adu_max };
 
 	o->profile = *usual;

@@ -96,7 +96,7 @@ static void settle(struct argp_state *state, struct options *o, const struct ask
 {
 	/* What may wait for its turn at the other end: so none waits for credit. */
 	const uint64_t credit = 2 * ENTRIES_MAX * (MESSAGE_MAX + ADU_COST);
-	const struct profile_needs needs = { .framer = &alf_mpa, .framer_name = "\"mpa\"", .ordered = true,
+	const struct profile_needs needs = { .framer = &alf_mpa, .ordered = true,
 		.adu_least = MESSAGE_MAX, .credit_least = credit };
 	struct alf_profile *p = &o->profile;
 
