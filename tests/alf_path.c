@@ -1,0 +1,98 @@
+/* ADUs over a path that grows narrow under them: what was written for it before is cut by TCP, and is taken all the
+ * same; what is written afterwards fits its segments again. */
+#include "tests/alf_ends.h"
+#include "tests/run.h"
+
+#include <netinet/in.h>
+
+#define ADUS 90
+#define BYTES 8192
+#define WIDE 1500
+#define NARROW 1000
+
+static struct ends ends;
+static uint8_t data[BYTES];
+static uint32_t path_mtu, too_long;
+static unsigned queued, sent, complete;
+static uint64_t aside; /* frames that did not come whole in their segment, when two thirds of the ADUs had come */
+
+static bool narrow(void *ctx, struct link_sim_packet *p)
+{
+	(void)ctx;
+	if (p->len + 20 <= path_mtu || p->src.ip != ends.net.peer[0].ip)
+		return true;
+	too_long++;
+	link_sim_inject_mtu(ends.net.sim, p->dst, p->src, p->segment, 8, path_mtu);
+	return false;
+}
+
+static void turn(struct end *e)
+{
+	const struct adu_attr attr = { .type = (uint8_t)queued };
+
+	while (queued < ADUS && queued - sent < 4) {
+		ck_assert_int_gt(flow_send(e->alf, data, BYTES, &attr), 0);
+		queued++;
+	}
+}
+
+static uint64_t not_direct(void)
+{
+	return ends.end[1].alf->stats.fpdus_in - ends.end[1].alf->stats.fpdus_direct;
+}
+
+static void event(struct end *e, const struct adu_event *ev)
+{
+	ck_assert_int_ne(ev->kind, ADU_ERROR);
+	ck_assert_int_ne(ev->kind, ADU_LOST);
+	sent += ev->kind == ADU_SENT;
+	if (ev->kind != ADU_COMPLETE)
+		return;
+	ck_assert_uint_eq(ev->len, BYTES);
+	ck_assert_mem_eq(ev->data, data, BYTES);
+	alf_forget(e->alf, alf_in_find(e->alf, ev->id));
+	complete++;
+	if (complete == ADUS / 3)
+		path_mtu = NARROW;
+	if (complete == ADUS / 3 * 2)
+		aside = not_direct();
+}
+
+static bool all_there(struct ends *b)
+{
+	(void)b;
+	return complete == ADUS;
+}
+
+START_TEST(grows_narrow)
+{
+	const struct net_config config = { .path = { { .delay_us = 5000, .rate_bps = 10000000 }, { .delay_us = 5000 } },
+		.engine = { { .options.sndbuf_bytes = 65536 } } };
+	struct alf_profile p = flow_profile((unsigned)_i / 2);
+
+	p.markers = _i % 2;
+	path_mtu = WIDE;
+	too_long = queued = sent = complete = 0;
+	flow_fill(data, BYTES, 1);
+	ends_open(&ends, &config, &p, &p);
+	link_sim_filter(ends.net.sim, narrow, NULL);
+	ends.end[0].turn = turn;
+	ends.end[0].event = ends.end[1].event = event;
+	ck_assert(ends_run(&ends, all_there, 60 * NET_S));
+	ck_assert_uint_gt(too_long, 0);
+	ck_assert_uint_eq(net_info(ends.end[0].tcb).mss, NARROW - 52);
+	ck_assert_uint_gt(aside, 0); /* those that were cut */
+	ck_assert_uint_eq(not_direct(), aside);
+	ends_close(&ends);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("alf_path");
+	TCase *tc = tcase_create("alf_path");
+
+	tcase_add_loop_test(tc, grows_narrow, 0, 2 * FLOW_KINDS);
+	suite_add_tcase(suite, tc);
+	return run_tests(srunner_create(suite));
+}
