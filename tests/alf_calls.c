@@ -6,6 +6,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -347,6 +348,44 @@ START_TEST(said_by_profile)
 }
 END_TEST
 
+static int option(int fd, int name)
+{
+	socklen_t len = sizeof(int);
+	int value = -1;
+
+	ck_assert_int_eq(getsockopt_tcpu(fd, IPPROTO_TCP, name, &value, &len), 0);
+	return value;
+}
+
+/* TCP is told what the profile says of it, and nothing by one that is refused. */
+START_TEST(told_to_tcp)
+{
+	static const char *const names[] = { "reno", "cubic", NULL, "nonesuch" };
+	struct alf_profile p = flow_profile(0);
+	char name[16] = "", before[16] = "";
+	socklen_t len = sizeof name;
+	struct alf *a;
+	int fd[2];
+
+	fds_connect(fd, FDS_MSS);
+	ck_assert_int_eq(getsockopt_tcpu(fd[0], IPPROTO_TCP, TCP_CONGESTION, before, &len), 0);
+	ck_assert_int_eq(option(fd[0], TCP_NODELAY), 0);
+	p.congestion = names[_i / 2];
+	p.quickack = _i % 2;
+	a = alf_open(fd[0], &p);
+	ck_assert(!a == (_i / 2 == 3));
+	len = sizeof name;
+	ck_assert_int_eq(getsockopt_tcpu(fd[0], IPPROTO_TCP, TCP_CONGESTION, name, &len), 0);
+	ck_assert_str_eq(name, a && p.congestion ? p.congestion : before);
+	ck_assert_int_eq(option(fd[0], TCP_QUICKACK), a && p.quickack);
+	ck_assert_int_eq(option(fd[0], TCP_NODELAY), a != NULL);
+	ck_assert_int_eq(option(fd[0], TCP_NOTSENT_LOWAT), a ? 1 : 0);
+	alf_close(a);
+	close_tcpu(fd[0]);
+	close_tcpu(fd[1]);
+}
+END_TEST
+
 /* What the peer said at its start, the application's own words among it. */
 START_TEST(greetings)
 {
@@ -498,6 +537,7 @@ int main(void)
 	tcase_add_test(tc, no_room);
 	tcase_add_test(tc, refused_profiles);
 	tcase_add_test(tc, said_by_profile);
+	tcase_add_loop_test(tc, told_to_tcp, 0, 8);
 	tcase_add_test(tc, greetings);
 	suite_add_tcase(suite, tc);
 	tc = tcase_create("streams");
