@@ -79,7 +79,8 @@ struct alf_chains {
 	const struct ilp_chain *plain, *crc, *marker;
 };
 /* The built-in ones: PLAIN_sum, PLAIN_crc32c..., e.g. of "copy": copy_sum, crc32c_copy_sum, marker_crc32c_copy_sum; of
- * "xdr_copy": xdr_copy_sum, xdr_crc32c_copy_sum, xdr_marker_crc32c_copy_sum. -ENOENT: there is none of that name. */
+ * "xdr_copy": xdr_copy_sum, xdr_crc32c_copy_sum, xdr_marker_crc32c_copy_sum; "xdr64_copy"; "aes256_gcm_copy". -ENOENT:
+ * there is none of that name. */
 int alf_family(const char *name, struct alf_chains *);
 
 /* Where bytes of an ADU belong. */
@@ -255,8 +256,8 @@ int64_t adu_supersede(struct alf *, int64_t old, const void *data, size_t len, c
 int adu_expose(struct alf *, uint32_t stag, void *base, uint64_t len);
 /* No longer: what the peer puts there then ends the connection. ENOENT. */
 int adu_hide(struct alf *, uint32_t stag);
-/* Receives one ADU into buf, and releases it, which copies it once more than events and hooks.place do; returns its length; 0 with *id 0 (and only then) at the end of the
- * stream. attr, id and need may be NULL. -1 with errno:
+/* Receives one ADU into buf, and releases it, which copies it once more than events and hooks.place do; returns its
+ * length; 0 with *id 0 (and only then) at the end of the stream. attr, id and need may be NULL. -1 with errno:
  * EAGAIN, EINTR	none is whole
  * EMSGSIZE		longer than cap. Nothing is lost: call again with *need bytes
  * EBADMSG		the peer's framing is wrong, its ADU is longer than adu_max, it was not authentic, or the stream

@@ -321,7 +321,7 @@ static const struct {
 		"exist for framer record" },
 	{ "return profile {\n\tchain = \"copy_sum\" }", 2, "chain is \"copy_sum\", which does not exist for framer "
 		"mpa, expected one of "
-		"aes256_gcm_copy, copy, xdr_copy; " },
+		"aes256_gcm_copy, copy, xdr64_copy, xdr_copy; " },
 	{ "return profile {\n\tchain = \"\" }", 2, "chain is \"\", which does not exist" },
 	{ "return profile {\n\tchain = \"copy\\0\" }", 2, "chain is \"copy\", which does not exist" },
 	{ "return profile {\n\tchain = \"../../copy\" }", 2, "does not exist" },

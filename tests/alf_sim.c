@@ -145,6 +145,7 @@ START_TEST(transfer)
 		p[i].schedule = ilp_schedule_name((enum ilp_schedule)(seed / 2 % ILP_SCHEDULES));
 		p[i].markers = rnd(&sides[i].dice, 4);
 		p[i].crc = rnd(&sides[i].dice, 3);
+		p[i].unpacked = seed / FLOW_KINDS % 2;
 		p[i].adu_max = ADU_LONGEST;
 		p[i].credit = rnd(&sides[i].dice, 2) ? ADU_LONGEST + ADU_COST : 0;
 		p[i].ordered = rnd(&sides[i].dice, 3) == 0;
