@@ -440,6 +440,9 @@ $(XDR_TESTS:%=%.o): $(XDR)/types.a
 $(XDR_TESTS:%=%.o): private CPPFLAGS_ += -I$(XDR)
 $(XDR_TESTS): private LDLIBS += $(XDR)/types.a $(LIB) -Wl,--wrap=malloc,--wrap=calloc,--wrap=free
 
+$(B)/tests/alf_memory: private LDLIBS += \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc,--wrap=free
+
 fuzzers: $(FUZZERS)
 $(FUZZERS): $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(FUZZ_WITH_O)
 	$(call say,LD)
