@@ -1,7 +1,7 @@
-/* The receiver of ADUs as a whole, against a peer that knows how frames are made: it sends frames with any fields, true
- * markers and CRCs or not, sealed or forged, and the network cuts, swaps, damages and repeats what it sends. Whatever
- * that is: no byte is taken twice, what is placed lies within what was allowed, of what came damaged nothing is seen,
- * memory is bounded, and an error ends it.
+/* The receiver of ADUs as a whole, at either end, against a peer that knows how frames are made: it sends frames with
+ * any fields, true markers and CRCs or not, sealed or forged, and the network cuts, swaps, damages and repeats what it
+ * sends. Whatever that is: no byte is taken twice, what is placed lies within what was allowed, of what came damaged
+ * nothing is seen, memory is bounded, and an error ends it.
  *
  * The input: options; then frames, until one of them is "deliver"; then segments. */
 #include "alf/conn.h"
@@ -122,14 +122,15 @@ static size_t fields(struct input *in, struct ddp_segment *to_segment, bool key_
 	return n;
 }
 
-/* The data behind the header, as the initiator seals it, in the place of the data. Returns their bytes. */
+/* The data behind the header, as the other end seals it, in the place of the data. Returns their bytes. */
 static size_t seal(const struct alf *a, const struct ddp_segment *s, uint8_t *ulpdu, size_t head, size_t n)
 {
 	const struct ilp_chain *chain = a->way[0].chain;
 	const size_t all = head + n + a->seal;
 	const uint8_t length[] = { (uint8_t)(all >> 8), (uint8_t)all };
 	struct alf_key key = a->in.key;
-	struct alf_begin begin = { .key = &key, .what = NONCE_INITIATOR, .number = (uint64_t)s->msn << 32 | s->mo };
+	struct alf_begin begin = { .key = &key, .what = a->profile.initiator ? 0 : NONCE_INITIATOR,
+		.number = (uint64_t)s->msn << 32 | s->mo };
 	struct alf_run_state run = { 0 };
 	uint8_t sealed[4096];
 	size_t wrote;
@@ -319,19 +320,23 @@ static void deliver(struct alf *a, struct input *in)
 	}
 }
 
-/* The initiator's start, which is as it should be: other targets are for what is not. */
+/* The other end's start, which is as it should be: other targets are for what is not. */
 static void start(struct alf *a)
 {
 	const struct mpa_hello hello = { .adu_max = 1 << 20, .credit = 1 << 20 };
-	uint8_t private[MPA_HELLO], reply[600];
-	const struct mpa_start s = { .markers = true, .crc = false, .private_len = MPA_HELLO, .private_data = private };
+	uint8_t private[MPA_HELLO], ours[600];
+	const struct mpa_start s = { .reply = a->profile.initiator, .markers = true, .private_len = MPA_HELLO,
+		.private_data = private };
 
+	if (a->profile.initiator)
+		must(a->out.source.fill(a, 0, ours, sizeof ours, NULL) > 0);
 	mpa_hello_write(&hello, private);
 	len = mpa_write(&s, stream);
 	memset(have, 1, len);
 	show(a, 0);
 	must(next == len && a->in.open);
-	must(a->out.source.fill(a, 0, reply, sizeof reply, NULL) > 0);
+	if (!a->profile.initiator)
+		must(a->out.source.fill(a, 0, ours, sizeof ours, NULL) > 0);
 	origin = len;
 }
 
@@ -340,8 +345,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const uint8_t key[32] = "a key for fuzzing, of 32 bytes.", iv[12] = "twelve bytes";
 	struct input in = { data, data + size };
 	uint32_t options = take8(&in), kind;
-	struct alf_profile p = { .markers = options & 1, .crc = options & 2, .ordered = options & 4,
-		.adu_max = ADU_MOST, .credit = CREDIT, .wanted = options & 8 ? (1U << ADU_EVENTS) - 1 : 0 };
+	struct alf_profile p = { .initiator = options & 128, .markers = options & 1, .crc = options & 2,
+		.ordered = options & 4, .adu_max = ADU_MOST, .credit = CREDIT, .wanted = options & 8 ? (1U << ADU_EVENTS) - 1 : 0 };
 	struct alf *a;
 
 	memset(have, 0, sizeof have);

@@ -329,8 +329,9 @@ local function halves_of(msn)
 		alf_frame(0, { msn = msn, mo = 72, total = 120 }, long)
 end
 local halves = halves_of(1)
--- Options: sealed, and the application says where. Kinds: forged, with the next key.
-local sealed, hooked, forged, next_key = 32, 64, 4, 128
+-- Options: sealed, the application says where, it is the initiator. Kinds: forged, with the next key.
+local sealed, hooked, initiator = 32, 64, 128
+local forged, next_key = 4, 128
 -- All that is missing, as it is; where its header, or its midst, is damaged (at an even or odd place of the stream).
 local rest, damaged, damaged_midst = bytes(0x04, 11, 180), bytes(0x05, 11, 180), bytes(0x0d, 11, 180, 0, 1)
 -- Of small ones that which a marker tells of, and those behind it, before the others.
@@ -361,6 +362,9 @@ local receiving = {
 	over_hole = bytes(1) .. many_of(20) .. bytes(255) .. behind_hole .. rest,
 	forged = bytes(sealed) .. one .. alf_frame(forged, { msn = 2 }, long) .. alf_frame(0, { msn = 3 }, long) .. bytes(255),
 	next_key = bytes(1 + sealed) .. one .. alf_frame(next_key, { msn = 2 }, long) .. bytes(255) .. damaged .. rest,
+	initiator = bytes(initiator + 1) .. halves .. bytes(255, 0x0c, 0, 90, 0, 200, 0xcc, 0, 0, 0, 100),
+	initiator_sealed = bytes(initiator + 3 + sealed) .. one .. alf_frame(0, { msn = 2 }, long) .. bytes(255) .. damaged ..
+		rest,
 	many = bytes(1) .. many_of(20) .. bytes(255) .. rest,
 	many_undone = bytes(1 + sealed) .. many_of(16) .. bytes(255) .. damaged .. rest,
 	put_by_hook = bytes(8 + sealed + hooked) .. alf_frame(0, { tagged = 1, stag = 2, to = 9 }, long) .. bytes(255) ..
