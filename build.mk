@@ -35,7 +35,7 @@ NEED_BUILD := gcc libc6-dev pkg-config ragel luajit libluajit-5.1-dev libjansson
 	libpng-dev libmicrohttpd-dev
 # For tests that only root's processes may run: the others skip them.
 NEED_ROOT  := iproute2 socat curl busybox-static tshark ethtool nftables iperf3 rpcbind
-NEED_TESTS := check liblwip-dev libsodium-dev libusrsctp-dev valgrind
+NEED_TESTS := check liblwip-dev libsodium-dev libusrsctp-dev valgrind nodejs
 NEED_CHECK := $(NEED_BUILD) $(NEED_TESTS) clang llvm rpcsvc-proto libnsl-dev \
 	$(if $(filter 0,$(shell id -u)),$(NEED_ROOT))
 NEED_DEMO  := $(NEED_BUILD) check gnuplot-nox

@@ -212,6 +212,7 @@ background out demo --loss 0 --delay 0 --rate 100 --http 0 image.ppm
 await out 'see http:\/\/127.0.0.1:([0-9]+)\/' && http=$heard
 answers 'GET / HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n' 200
 check "a page" grep -q '<script>' answer
+cp answer page
 answers 'GET / HTTP/1.0\r\nHost: localhost:80\r\n\r\n' 200
 answers 'GET / HTTP/1.0\r\nHost: elsewhere.example\r\n\r\n' 403
 answers 'GET / HTTP/1.0\r\n\r\n' 403
@@ -233,6 +234,11 @@ end
 assert(at == #text + 1 and kinds[1] == 2 and kinds[2] == 2 * (1 + 2 + 8 + 28) and kinds[3] == 1,
 	table.concat(kinds, " "))
 END
+if command -v node >/dev/null; then
+	check "the page draws the image" node "$root/tests/tiles_page.js" page answer image.ppm
+else
+	echo "skipped, because there is no node: what the page's script draws"
+fi
 check "the table" grep -q '^over holes' out
 tiles 5 'in use' recv --http "$http"
 kill "$started"
