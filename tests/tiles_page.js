@@ -1,5 +1,5 @@
-/* The page of tiles (adu-examples/tiles/page.c) with a canvas of ours: its script draws a feed, which comes in pieces of
- * every length, and what is on each canvas in the end is the image.
+/* The page of tiles (adu-examples/tiles/page.c) with a canvas of ours: its script draws a feed, which comes in pieces
+ * of every length, and what is on each canvas in the end is the image.
  *
  *	node tests/tiles_page.js PAGE FEED IMAGE.ppm	what GET / and GET /tiles said, headers included */
 'use strict';
