@@ -91,6 +91,11 @@ static void new_ack(struct tcb *c, uint32_t ack, struct news *n)
 	c->soft_error = 0;
 	c->mtu_said = 0; /* RFC 5927 7.2: progress refutes it */
 	c->retries = 0; /* but rto stays backed off until a round trip is measured: RFC 6298 section 3 */
+	/* What a probe carried was taken: the window is small, not shut, and gets as much each time that the override timer
+	 * runs out (RFC 9293 3.8.6.2.1). */
+	c->probes = 0;
+	if (c->timer[TIMER_PERSIST] != TCPU_NEVER)
+		timer_set(c, TIMER_PERSIST, c->engine->now + c->rto);
 	if (!c->stale)
 		timer_stop(c, TIMER_USER); /* there was progress: it begins anew */
 	timer_user(c);

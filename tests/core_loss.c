@@ -263,6 +263,31 @@ START_TEST(persist)
 }
 END_TEST
 
+/* RFC 9293 3.8.6.2.1: into a window that stays less than a segment, and less than half of what it was, goes what it
+ * takes each time that the override timer runs out, which does not get rarer as long as it is taken. */
+START_TEST(small_windows)
+{
+	uint64_t begin;
+	uint32_t una;
+
+	talk_open(&talk, &(struct net_config){ 0 }, MSS);
+	talk.window = MSS / 4;
+	talk_say(&talk, 0, NULL, 0);
+	una = talk.ack;
+	ck_assert_int_eq(net_send(talk.c, bytes, 5 * MSS), 5 * MSS);
+	for (begin = talk.net.now_us; talk.ack != una + 5 * MSS && talk.net.now_us < begin + 20 * NET_S;) {
+		net_run(&talk.net, 10 * NET_MS);
+		if (!talk_hear(&talk))
+			continue;
+		ck_assert_uint_le(talk.heard.len, MSS / 4);
+		talk_say(&talk, 0, NULL, 0);
+	}
+	ck_assert_uint_eq(talk.ack, una + 5 * MSS);
+	ck_assert_uint_gt(talk.net.now_us, begin + 2 * NET_S);
+	talk_close(&talk);
+}
+END_TEST
+
 /* A peer that does not even answer probes is dead after data_retries. */
 START_TEST(persist_without_answer)
 {
@@ -485,6 +510,7 @@ int main(void)
 	tcase_add_test(tc, slow_start);
 	tcase_add_test(tc, window_is_obeyed);
 	tcase_add_test(tc, persist);
+	tcase_add_test(tc, small_windows);
 	tcase_add_test(tc, persist_without_answer);
 	tcase_add_test(tc, window_taken_back);
 	tcase_add_test(tc, window_update);

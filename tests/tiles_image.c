@@ -25,8 +25,9 @@ enum status complain(enum status status, const char *format, ...)
 	return status;
 }
 
-enum status broke(int error)
+enum status broke(const struct alf *alf, int error)
 {
+	(void)alf;
 	return complain(FAILED, "%d", error);
 }
 
