@@ -218,13 +218,15 @@ const char *alf_reason_text(enum alf_reason); /* "the CRC does not match" */
 /* Sends one ADU, all or nothing. Waits until all of it is in the retransmission buffer, and data is the caller's again;
  * with O_NONBLOCK it is queued instead, and data is the library's until one of the events ADU_SENT, ADU_EXPIRED,
  * ADU_CANCELLED and ADU_ERROR (the array of adu_sendv is copied). What comes meanwhile is taken, as far as the credit
- * goes; so two ends that both wait here, and release nothing, wait for each other for ever. Returns the handle, which
- * is never used again. attr may be NULL. -1 with errno:
+ * goes. Returns the handle, which is never used again. attr may be NULL. -1 with errno:
  * EMSGSIZE		longer than the peer's limit, or than framer or cipher can count (RECOMPUTE: 2^32 - 1); empty, with
  *			alf_plain; nothing was sent
  * EINVAL		an attribute out of range; name or type with a framer that sends none; RECOMPUTE without regenerate,
  *			or with a framer other than MPA
  * EAGAIN, EINTR	(waiting) SO_SNDTIMEO, a signal: what is not sent is dropped, and the peer told
+ * EDEADLK		(waiting, with MPA) nothing was sent, for the peer gives no credit; what has come from it and was not
+ *			released leaves it none, so it may wait as well; and neither end has moved for half a second:
+ *			receive, and send again
  * ETIME		its deadline has passed before it was sent
  * ENOMEM, EOVERFLOW	2^32 - 1 ADUs were sent, with MPA
  * others		as send_tcpu; the connection is unusable */

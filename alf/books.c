@@ -38,6 +38,19 @@ void alf_give_back(struct alf *a, struct adu_in *adu)
 	give(a, adu, adu->cost);
 }
 
+bool alf_holds_up(const struct alf *a)
+{
+	const struct alf_in *in = &a->in;
+	const uint64_t left = in->limit - (in->begun - in->returned), longest = a->profile.adu_max + ADU_COST;
+
+	if (!in->hello || left >= longest + alf_urgent(in->limit, a->profile.adu_max))
+		return false;
+	for (const struct alf_link *l = in->adus.first; l; l = l->next)
+		if (!ALF_OF(adu_in, link, l)->whole)
+			return false;
+	return in->adus.first;
+}
+
 /* ---- beginning and ending ---- */
 
 /* Its MSN is one that may begin now. */

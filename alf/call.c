@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define STUCK_US 500000 /* without a word from either end */
+
 struct alf *alf_open(int fd, const struct alf_profile *profile)
 {
 	const char *cc = profile->congestion;
@@ -98,6 +100,24 @@ static int64_t fail(int64_t e)
 
 /* ---- sending ---- */
 
+/* Both ends may wait for each other: it for credit, the peer for what nobody releases meanwhile. */
+static bool stuck(const struct alf *a, const struct adu_out *adu)
+{
+	bool blocked;
+
+	return adu->state == OUT_QUEUED && !adu->begun && !alf_queue_next(a, &blocked) && blocked && alf_holds_up(a);
+}
+
+static int move_for(struct alf *a, const struct adu_out *adu, uint64_t until_us)
+{
+	const uint64_t patient_us = stuck(a, adu) ? now_tcpu() + STUCK_US : TCPU_NEVER;
+	int e = move(a, patient_us < until_us ? patient_us : until_us);
+
+	if (e == -EAGAIN && patient_us < until_us)
+		e = stuck(a, adu) ? -EDEADLK : 0;
+	return e;
+}
+
 /* Waits until it is TCP's, or dropped. */
 static int64_t sent(struct alf *a, struct adu_out *adu)
 {
@@ -106,7 +126,7 @@ static int64_t sent(struct alf *a, struct adu_out *adu)
 	int e = 0;
 
 	while (adu->state == OUT_QUEUED && (adu->done < adu->here || adu->here == adu->total) && !e)
-		e = move(a, until_us);
+		e = move_for(a, adu, until_us);
 	if (adu->state == OUT_QUEUED && e)
 		alf_drop(a, adu, CONTROL_CANCELLED, -e);
 	e = adu->state == OUT_DROPPED ? adu->news.error : 0;

@@ -365,6 +365,9 @@ static inline struct adu_in *alf_in_first(const struct alf *a)
 {
 	return ALF_OF(adu_in, link, a->in.adus.first);
 }
+/* The peer has no credit for its longest ADU, nothing of it is under way, and what would give it some is the
+ * application's to release. */
+bool alf_holds_up(const struct alf *);
 /* A new one, for its first frame. NULL with *error -ENOMEM, -EBADMSG, or -EAGAIN: no credit. */
 struct adu_in *alf_in_new(struct alf *, uint64_t msn, uint64_t total, bool in_order, int *error);
 /* Whether bytes that were placed are there, for all that is known. */

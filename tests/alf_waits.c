@@ -326,6 +326,103 @@ START_TEST(refuses)
 }
 END_TEST
 
+/* ---- credit ---- */
+
+#define EACH 4
+
+/* An end that sends all it has before it looks at what has come, and looks only when it must. */
+struct stubborn {
+	struct alf *alf;
+	unsigned sent, received, stuck;
+};
+
+static void receive_one(struct stubborn *s)
+{
+	uint8_t one[1000];
+
+	ck_assert_int_eq(adu_recv(s->alf, one, sizeof one, NULL, NULL, NULL), 1000);
+	s->received++;
+}
+
+static void *be_stubborn(void *arg)
+{
+	struct stubborn *s = arg;
+
+	while (s->sent < EACH) {
+		if (adu_send(s->alf, data, 1000, NULL) > 0) {
+			s->sent++;
+			continue;
+		}
+		ck_assert_int_eq(errno, EDEADLK);
+		s->stuck++;
+		receive_one(s);
+	}
+	while (s->received < EACH)
+		receive_one(s);
+	return NULL;
+}
+
+static void open_narrow(int fd[2], struct alf *end[2])
+{
+	struct alf_profile p = flow_profile(0);
+
+	p.adu_max = 1000;
+	p.credit = 1000 + ADU_COST;
+	fds_connect(fd, FDS_MSS);
+	fds_open(fd, end, &p);
+	fds_wait(fd[0]);
+	fds_wait(fd[1]);
+}
+
+/* Both would wait for credit that the other one does not give, for ever. */
+START_TEST(both_wait)
+{
+	struct stubborn s[2] = { { .sent = 0 } };
+	struct alf *end[2];
+	pthread_t thread;
+	int fd[2];
+
+	open_narrow(fd, end);
+	s[0].alf = end[0];
+	s[1].alf = end[1];
+	ck_assert_int_eq(pthread_create(&thread, NULL, be_stubborn, &s[1]), 0);
+	be_stubborn(&s[0]);
+	pthread_join(thread, NULL);
+	ck_assert_uint_gt(s[0].stuck + s[1].stuck, 0);
+	ck_assert(!end[0]->error && !end[1]->error);
+	fds_close(fd, end);
+}
+END_TEST
+
+static void *never_releases(void *arg)
+{
+	struct adu_event e;
+
+	while (adu_next(arg, &e, -1) > 0)
+		continue;
+	return NULL;
+}
+
+/* Who holds nothing back waits as long as it is told to. */
+START_TEST(slow_peer)
+{
+	struct timeval longer = { .tv_usec = 700000 };
+	struct alf *end[2];
+	pthread_t thread;
+	int fd[2];
+
+	open_narrow(fd, end);
+	setsockopt_tcpu(fd[0], SOL_SOCKET, SO_SNDTIMEO, &longer, sizeof longer);
+	ck_assert_int_eq(pthread_create(&thread, NULL, never_releases, end[1]), 0);
+	ck_assert_int_gt(adu_send(end[0], data, 1000, NULL), 0);
+	ck_assert_int_eq(adu_send(end[0], data, 1000, NULL), -1);
+	ck_assert_int_eq(errno, EAGAIN);
+	shutdown_tcpu(fd[0], SHUT_WR);
+	pthread_join(thread, NULL);
+	fds_close(fd, end);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("alf_waits");
@@ -335,6 +432,10 @@ int main(void)
 	tcase_add_test(tc, events_do_not_wait);
 	tcase_add_test(tc, deadlines_wake);
 	tcase_add_loop_test(tc, deadlines_wake_who_receives, 0, 2);
+	suite_add_tcase(suite, tc);
+	tc = tcase_create("credit");
+	tcase_add_test(tc, both_wait);
+	tcase_add_test(tc, slow_peer);
 	suite_add_tcase(suite, tc);
 	tc = tcase_create("refused");
 	tcase_add_test(tc, no_segment_for_it);
