@@ -54,6 +54,8 @@ void fds_close(const int fd[2], struct alf *end[2])
 {
 	for (int i = 0; i < 2; i++) {
 		alf_close(end[i]);
+		/* Nobody drives the other one meanwhile: it would not hear what this one has said last. */
+		fcntl_tcpu(fd[i], F_SETFL, O_NONBLOCK);
 		close_tcpu(fd[i]);
 	}
 }
