@@ -38,8 +38,8 @@ void flow_expect_nothing(struct alf *);
 /* Queues an ADU, whose data is the caller's until it was pulled. */
 int64_t flow_send(struct alf *, const void *data, size_t len, const struct adu_attr *);
 
-/* Profiles of tests: all markers and CRC; the family of the i-th kind: copy, xdr_copy, an AEAD with its key, and words of
- * 8 bytes, which markers would cut. */
+/* Profiles of tests: all markers and CRC; the family of the i-th kind: copy, xdr_copy, an AEAD with its key, and words
+ * of 8 bytes, which markers would cut. */
 #define FLOW_KINDS 4
 struct alf_profile flow_profile(unsigned kind);
 

@@ -119,7 +119,8 @@ static json_t *describe(const char *file, const struct alf_profile *p)
 	for (unsigned i = 0, n = chains(p, c); i < n; i++)
 		json_object_set_new(named, c[i].key, json_pack("{s:s, s:s}", "name", c[i].of->name, "stages", c[i].of->stages));
 	return json_pack("{s:s, s:s, s:b, s:b, s:o, s:b, s:s, s:s, s:s, s:s?, s:s, s:o}", "file", file,
-		"framer", alf_framer_name(p->framer), "markers", p->markers, "crc", p->crc, "chains", named, "authenticates", p->chain.plain->associate != NULL,
+		"framer", alf_framer_name(p->framer), "markers", p->markers, "crc", p->crc, "chains", named,
+		"authenticates", p->chain.plain->associate != NULL,
 		"schedule", p->schedule, "order", p->ordered ? "begun" : "any", "recovery", recovery(p),
 		"congestion", p->congestion, "acks", p->quickack ? "quick" : "delayed", "limits", limits(p));
 }
