@@ -108,24 +108,21 @@ static int head(struct alf *a, const struct alf_run *run, struct fpdu *f)
 /* 1; 0: it is not whole in the run; -EBADMSG. */
 static int look(struct alf *a, const struct alf_run *run, uint64_t pos, struct fpdu *f)
 {
+	const bool marker = a->in.markers && pos % FPDU_EVERY == 0;
 	const uint64_t end = run_end(a, run);
 	uint8_t length[FPDU_LENGTH];
 
-	f->pos = f->begin = pos;
-	if (a->in.markers && pos % FPDU_EVERY == 0) {
-		f->begin += FPDU_MARKER;
-		if (f->begin > end)
-			return 0;
-		if (!is_marker(a, run, pos, f->begin))
-			return alf_bad(a, ALF_BAD_MARKER);
-	}
+	f->pos = pos;
+	f->begin = pos + (marker ? FPDU_MARKER : 0);
 	if (f->begin + FPDU_LENGTH > end)
 		return 0;
 	read_at(a, run, f->begin, length, sizeof length);
 	f->ulpdu = get16(length);
+	f->end = fpdu_behind(a->in.markers, f->begin, fpdu_content(f->ulpdu));
+	if (marker && !is_marker(a, run, pos, f->begin))
+		return alf_bad(a, ALF_BAD_MARKER);
 	if (f->ulpdu < DDP_TAGGED)
 		return alf_bad(a, ALF_BAD_LENGTH);
-	f->end = fpdu_behind(a->in.markers, f->begin, fpdu_content(f->ulpdu));
 	return f->end > end ? 0 : head(a, run, f);
 }
 
@@ -442,6 +439,17 @@ static ssize_t take_start(struct alf *a, const struct alf_run *run, uint64_t off
 	return k;
 }
 
+/* RFC 5044 (8): what a frame says is wrong only where its CRC is right; else that is what is wrong. */
+static ssize_t blame(struct alf *a, const struct alf_run *run, const struct fpdu *f, ssize_t e)
+{
+	uint32_t crc;
+
+	if (e != -EBADMSG || !run->checked || !a->in.crc || a->reason == ALF_FORGED || f->end > run_end(a, run))
+		return e;
+	read_at(a, run, f->end - FPDU_CRC, &crc, sizeof crc);
+	return le32toh(crc) == crc_of(a, run, 0, f->pos, f->end - FPDU_CRC) ? e : alf_bad(a, ALF_BAD_CRC);
+}
+
 ssize_t fpdu_take(struct alf *a, const struct alf_run *run, uint64_t off, uint16_t *sum, uint64_t *skip)
 {
 	struct alf_done *d;
@@ -454,7 +462,7 @@ ssize_t fpdu_take(struct alf *a, const struct alf_run *run, uint64_t off, uint16
 		return run->checked && run->in_order ? take_start(a, run, off) : 0;
 	e = look(a, run, off - a->in.origin, &f);
 	if (e <= 0)
-		return e;
+		return blame(a, run, &f, e);
 	d = alf_done_next(a, off);
 	if (!d)
 		return 0;
@@ -468,9 +476,9 @@ ssize_t fpdu_take(struct alf *a, const struct alf_run *run, uint64_t off, uint16
 	if (e) {
 		take_back(a, d);
 		*skip = f.end - f.pos;
-		return e;
+		return blame(a, run, &f, e);
 	}
-	return d->adu && d->adu->gone ? take_gone(a, run, &f, sum) : take_placed(a, run, &f, d, sum);
+	return d->adu && d->adu->gone ? take_gone(a, run, &f, sum) : blame(a, run, &f, take_placed(a, run, &f, d, sum));
 }
 
 /* The first marker whose frame begins in the run says where that is. */

@@ -240,13 +240,35 @@ START_TEST(frames)
 }
 END_TEST
 
-/* The one in the first frame's data, or the one before a later frame. */
+/* RFC 5044 (8): whatever a frame that came damaged says, it is its CRC that does not match. */
+START_TEST(damaged_frames)
+{
+	size_t from, n = FPDU_LENGTH + 1;
+
+	for (size_t at = FPDU_LENGTH; at < n; at++) {
+		open_with((struct alf_profile){ .crc = true });
+		from = pair.flow[0].len;
+		make_region();
+		if (_i)
+			tagged(77, 0);
+		else
+			whole(1, 50, -1, 0);
+		n = pair.flow[0].len - from;
+		pair.flow[0].bytes[from + at] ^= (uint8_t)(1 << at % 8);
+		ends(ALF_BAD_CRC);
+	}
+	ck_assert_uint_ge(n, 30);
+}
+END_TEST
+
+/* The one in the first frame's data, or the one before a later frame; with a CRC that tells first. */
 START_TEST(markers)
 {
-	struct alf_profile p = { .crc = true, .markers = true };
+	const bool crc = _i / 4;
 	size_t at;
 
-	open_with(p);
+	_i %= 4;
+	open_with((struct alf_profile){ .crc = crc, .markers = true });
 	at = (size_t)in->in.origin + FPDU_EVERY;
 	flow_send(pair.end[0], data, LONGEST, NULL);
 	flow_send(pair.end[0], data, LONGEST, NULL);
@@ -259,7 +281,7 @@ START_TEST(markers)
 	while (alf_event(in, &(struct adu_event){ 0 }))
 		;
 	ck_assert_int_eq(in->error, EBADMSG);
-	ck_assert_int_eq(alf_reason(in), ALF_BAD_MARKER);
+	ck_assert_int_eq(alf_reason(in), crc ? ALF_BAD_CRC : ALF_BAD_MARKER);
 	flow_close(&pair);
 }
 END_TEST
@@ -391,7 +413,8 @@ int main(void)
 	TCase *tc = tcase_create("alf_reasons");
 
 	tcase_add_loop_test(tc, frames, 0, sizeof cases / sizeof *cases);
-	tcase_add_loop_test(tc, markers, 0, 4);
+	tcase_add_loop_test(tc, damaged_frames, 0, 2);
+	tcase_add_loop_test(tc, markers, 0, 8);
 	tcase_add_test(tc, forged);
 	tcase_add_test(tc, damaged);
 	tcase_add_loop_test(tc, ended, 0, 2);
