@@ -227,6 +227,7 @@ const char *alf_reason_text(enum alf_reason); /* "the CRC does not match" */
  * EDEADLK		(waiting, with MPA) nothing was sent, for the peer gives no credit; what has come from it and was not
  *			released leaves it none, so it may wait as well; and neither end has moved for half a second:
  *			receive, and send again
+ * ECANCELED		(waiting) the peer does not want it
  * ETIME		its deadline has passed before it was sent
  * ENOMEM, EOVERFLOW	2^32 - 1 ADUs were sent, with MPA
  * others		as send_tcpu; the connection is unusable */
@@ -240,8 +241,8 @@ int64_t adu_sendv(struct alf *, const struct iovec *pieces, int n, const struct 
 ssize_t adu_send_part(struct alf *, int64_t *id, uint64_t total, const void *part, size_t len,
 	const struct adu_attr *attr);
 /* Puts bytes where the peer exposes them: tagged DDP. They are no ADU to the peer, which is told nothing but that they
- * are placed; what comes after them says what they were for. Otherwise as adu_send; attr: priority, deadline,
- * recovery. */
+ * are placed; what comes after them says what they were for. They cost no credit, but go behind ADUs of their priority
+ * that wait for it. Otherwise as adu_send; attr: priority, deadline, recovery. */
 int64_t adu_put(struct alf *, uint32_t stag, uint64_t to, const void *data, size_t len, const struct adu_attr *attr);
 /* Drops what was not sent yet of an ADU; the peer drops what it has of it. ENOENT: all of it was sent, or it never was;
  * EBUSY: it has begun, and the framer cannot stop within it. */
@@ -259,7 +260,8 @@ int adu_expose(struct alf *, uint32_t stag, void *base, uint64_t len);
 /* No longer: what the peer puts there then ends the connection. ENOENT. */
 int adu_hide(struct alf *, uint32_t stag);
 /* Receives one ADU into buf, and releases it, which copies it once more than events and hooks.place do; returns its
- * length; 0 with *id 0 (and only then) at the end of the stream. attr, id and need may be NULL. -1 with errno:
+ * length; 0 with *id 0 (and only then) at the end of the stream. While it waits, what was lost is forgotten, and adu_next
+ * tells no more of it. attr, id and need may be NULL. -1 with errno:
  * EAGAIN, EINTR	none is whole
  * EMSGSIZE		longer than cap. Nothing is lost: call again with *need bytes
  * EBADMSG		the peer's framing is wrong, its ADU is longer than adu_max, it was not authentic, or the stream

@@ -46,9 +46,9 @@ bool alf_holds_up(const struct alf *a)
 	if (!in->hello || left >= longest + alf_urgent(in->limit, a->profile.adu_max))
 		return false;
 	for (const struct alf_link *l = in->adus.first; l; l = l->next)
-		if (!ALF_OF(adu_in, link, l)->whole)
-			return false;
-	return in->adus.first;
+		if (ALF_OF(adu_in, link, l)->whole)
+			return true;
+	return false;
 }
 
 /* ---- beginning and ending ---- */
@@ -195,10 +195,13 @@ void alf_lose(struct alf *a, struct adu_in *adu, int error, uint64_t until, enum
 	alf_due_remove(&a->in.dues, &adu->due);
 	alf_room_drop(a, adu);
 	alf_ranges_free(&adu->fresh);
+	adu->news.kinds &= ~(1U << ADU_PLACED); /* nobody is to read there any more */
 	adu->reason = reason;
 	if (reason && a->in.hello)
 		alf_list_add(&a->out.stops, &adu->turn);
 	alf_tell(a, &adu->news, ADU_LOST, error);
+	if (!adu->news.kinds)
+		alf_untell(&adu->news);
 	finished(a, adu);
 }
 
@@ -306,7 +309,10 @@ static void placed(struct alf *a, struct alf_news *news, struct alf_ranges *fres
 {
 	if (!d->len || !(a->profile.wanted & 1U << ADU_PLACED))
 		return;
-	if (alf_ranges_add(fresh, d->offset, d->offset + d->len) < 0)
+	/* By STag, pieces may come that nobody is told of meanwhile, apart from each other. */
+	if (alf_ranges_count(fresh) > HOLES_MAX)
+		alf_fail(a, -alf_bad(a, ALF_NO_BUFFER));
+	else if (alf_ranges_add(fresh, d->offset, d->offset + d->len) < 0)
 		alf_fail(a, ENOMEM);
 	else
 		alf_tell(a, news, ADU_PLACED, 0);
@@ -350,8 +356,9 @@ void alf_placed(struct alf *a, const struct alf_done *d)
 		alf_skipped(a, adu, d->len);
 		return;
 	}
-	if (d->len && alf_ranges_meet(&adu->placed, d->offset, d->offset + d->len)) {
-		alf_fail(a, -alf_bad(a, ALF_BAD_MO)); /* by another piece of the same segment */
+	/* By another piece of the same segment. */
+	if (adu->whole || (d->len && alf_ranges_meet(&adu->placed, d->offset, d->offset + d->len))) {
+		alf_fail(a, -alf_bad(a, ALF_BAD_MO));
 		return;
 	}
 	if (d->len && alf_ranges_add(&adu->placed, d->offset, d->offset + d->len) < 0)
@@ -397,6 +404,8 @@ static void dropped(struct alf *a, const struct alf_control *c, uint64_t at)
 	/* What was sent of it may be missing still. How much it cost, that will tell. */
 	if (!adu)
 		adu = alf_in_new(a, c->msn, 0, false, &e);
+	if (!adu && e == -ENOMEM)
+		alf_fail(a, ENOMEM);
 	if (!adu)
 		return;
 	adu->unknown |= !adu->total && !adu->named;

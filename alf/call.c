@@ -340,6 +340,7 @@ ssize_t adu_recv(struct alf *a, void *buf, size_t cap, struct adu_attr *attr, in
 		}
 		if (e)
 			return fail(e);
+		alf_tell_no_losses(a); /* or they would keep their credit */
 		e = move(a, until_us);
 	}
 	return receive(a, adu, buf, cap, attr, id, need);

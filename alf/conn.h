@@ -279,6 +279,8 @@ void alf_tell(struct alf *, struct alf_news *, enum adu_event_kind, int error);
 void alf_untell(struct alf_news *);
 /* Nobody asks any more: what was kept for its news alone is freed. */
 void alf_tell_no_more(struct alf *);
+/* Nobody will ask for ADUs that were lost, and of which nothing comes any more: they are forgotten. */
+void alf_tell_no_losses(struct alf *);
 bool alf_event(struct alf *, struct adu_event *);
 static inline bool alf_has_news(const struct alf *a)
 {
@@ -309,7 +311,7 @@ void alf_control_next(struct alf *, struct alf_control *);
 /* What ADUs of priority 0 leave of so much credit: nothing of what the longest one needs. */
 static inline uint64_t alf_urgent(uint64_t credit, uint64_t adu_max)
 {
-	const uint64_t more = credit > adu_max + ADU_COST ? credit - adu_max - ADU_COST : 0;
+	const uint64_t adus = credit > ADU_COST ? credit - ADU_COST : 0, more = adus > adu_max ? adus - adu_max : 0;
 
 	return more < ADU_URGENT ? more : ADU_URGENT;
 }

@@ -388,13 +388,6 @@ static ssize_t take_placed(struct alf *a, const struct alf_run *run, const struc
 	return verdict == FPDU_FORGED ? forged(a, f) : -EBADMSG;
 }
 
-static ssize_t take_gone(struct alf *a, const struct alf_run *run, const struct fpdu *f, uint16_t *sum)
-{
-	if (run->sums)
-		*sum = tcpu_sum(run->data[0] + (f->pos + a->in.origin - run->off), (size_t)(f->end - f->pos));
-	return (ssize_t)(f->end - f->pos);
-}
-
 /* ---- the framer ---- */
 
 /* The start-up frame: RFC 5044 (7.1). */
@@ -404,6 +397,7 @@ static ssize_t take_start(struct alf *a, const struct alf_run *run, uint64_t off
 	size_t n = (size_t)(run->off + run->len[0] + run->len[1] - off);
 	struct mpa_start s = { 0 };
 	struct mpa_hello hello = { .adu_max = UINT64_MAX, .credit = UINT64_MAX };
+	uint64_t most;
 	int k, h;
 
 	n = n < sizeof bytes ? n : sizeof bytes;
@@ -425,8 +419,9 @@ static ssize_t take_start(struct alf *a, const struct alf_run *run, uint64_t off
 	a->out.credit = hello.credit;
 	a->out.urgent = alf_urgent(hello.credit, hello.adu_max);
 	/* What its credit could never hold waits for nothing. */
-	if (h > 0 && hello.credit < hello.adu_max + ADU_COST)
-		a->in.peer_max = hello.credit > ADU_COST ? hello.credit - ADU_COST : 0;
+	most = hello.credit > ADU_COST ? hello.credit - ADU_COST : 0;
+	if (h > 0 && most < hello.adu_max)
+		a->in.peer_max = most;
 	a->in.markers = a->profile.markers;
 	a->out.markers = s.markers;
 	a->in.crc = a->profile.crc || s.crc;
@@ -478,7 +473,8 @@ ssize_t fpdu_take(struct alf *a, const struct alf_run *run, uint64_t off, uint16
 		*skip = f.end - f.pos;
 		return blame(a, run, &f, e);
 	}
-	return d->adu && d->adu->gone ? take_gone(a, run, &f, sum) : blame(a, run, &f, take_placed(a, run, &f, d, sum));
+	/* Of what is gone as well: it may be with this frame that another key takes over. */
+	return blame(a, run, &f, take_placed(a, run, &f, d, sum));
 }
 
 /* The first marker whose frame begins in the run says where that is. */

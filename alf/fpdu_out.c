@@ -130,6 +130,7 @@ static bool ends_at_marker(const struct alf *a, const struct writer *w, const st
 static bool fit(const struct alf *a, const struct adu_out *adu, const struct writer *w, size_t cap, struct plan *p)
 {
 	const struct ilp_chain *chain = a->way[0].chain;
+	const size_t unit = chain->unit > FPDU_MARKER ? chain->unit : FPDU_MARKER;
 	size_t room = content(w, cap), around = p->head + a->seal + FPDU_CRC;
 	uint64_t left = adu->here - adu->done;
 
@@ -141,8 +142,8 @@ static bool fit(const struct alf *a, const struct adu_out *adu, const struct wri
 	if (adu->here < adu->total && left <= room)
 		left -= left % chain->unit; /* no word is cut: what is over goes with the next part */
 	p->data = left <= room ? (size_t)left : room - room % chain->unit;
-	if (a->profile.unpacked && p->data > FPDU_MARKER && ends_at_marker(a, w, p))
-		p->data -= FPDU_MARKER + (p->data - FPDU_MARKER) % (chain->unit > FPDU_MARKER ? chain->unit : FPDU_MARKER);
+	if (a->profile.unpacked && p->data > unit && ends_at_marker(a, w, p))
+		p->data -= (p->data - 1) % unit + 1;
 	p->seg.last = adu->done + p->data == adu->total;
 	return p->data || p->first || p->seg.last;
 }

@@ -91,6 +91,18 @@ void alf_tell_no_more(struct alf *a)
 	a->news = (struct alf_list){ 0 };
 }
 
+void alf_tell_no_losses(struct alf *a)
+{
+	struct alf_link *next;
+
+	for (struct alf_link *at = a->news.first; at; at = next) {
+		struct alf_news *n = ALF_OF(alf_news, link, at);
+		next = at->next;
+		if (n->of == NEWS_IN && n->last)
+			alf_forget(a, ALF_OF(adu_in, news, n));
+	}
+}
+
 bool alf_event(struct alf *a, struct adu_event *e)
 {
 	struct alf_news *n = ALF_OF(alf_news, link, a->news.first);

@@ -66,8 +66,10 @@ void alf_repeat_dropped(struct alf *a, const struct alf_control *stop)
 	if (a->out.repeated == REPEATED_MAX || (stop->msn >= a->out.msn[0] && a->out.msn[0]))
 		return;
 	adu = calloc(1, sizeof *adu);
-	if (!adu)
+	if (!adu) {
+		alf_fail(a, ENOMEM);
 		return;
+	}
 	adu->news.of = NEWS_OUT;
 	adu->again = AGAIN_NONE;
 	adu->msn = stop->msn;
@@ -370,7 +372,7 @@ int alf_part(struct alf *a, struct adu_out *adu, const void *part, size_t len)
 bool alf_wants_acks(const struct alf *a)
 {
 	return a->out.sent.first || a->out.again_first != AGAIN_NONE ||
-	       (a->seal && a->out.key.sealed >= a->profile.rekey_after);
+	       (a->seal && a->out.key.sealed >= a->profile.rekey_after && a->out.acked < a->out.key.from);
 }
 
 void alf_acked(struct alf *a, uint64_t off)
