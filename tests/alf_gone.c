@@ -94,6 +94,51 @@ START_TEST(stop_meets_dropped)
 }
 END_TEST
 
+/* What was placed of one that is lost is told as lost only. */
+START_TEST(placed_and_lost)
+{
+	struct alf_profile p = flow_profile((unsigned)_i), q = p;
+	uint16_t sum;
+
+	q.wanted = 1U << ADU_PLACED | 1U << ADU_LOST;
+	flow_pair_open(&pair, &p, &q);
+	out = pair.end[0];
+	in = pair.end[1];
+	must(flow_send(out, data, 4000, NULL) > 0);
+	pair.flow[0].len += out->out.source.fill(out, pair.flow[0].len, pair.flow[0].bytes + pair.flow[0].len, 1460, &sum);
+	flow_show(&pair.flow[0], in);
+	must(in->news.first);
+	alf_lose(in, alf_in_first(in), ETIME, UINT64_MAX, CONTROL_EXPIRED);
+	must(flow_expect(in, ADU_LOST).error == ETIME);
+	flow_close(&pair);
+}
+END_TEST
+
+/* Who never asks for events has the credit of what was lost back all the same: adu_recv sees to that. */
+START_TEST(lost_and_not_told)
+{
+	struct alf_profile p = flow_profile((unsigned)_i), q = p;
+	uint16_t sum;
+
+	flow_pair_open(&pair, &p, &q);
+	out = pair.end[0];
+	in = pair.end[1];
+	for (int i = 0; i < 20; i++) {
+		int64_t id = flow_send(out, data, 4000, NULL);
+		pair.flow[0].len += out->out.source.fill(out, pair.flow[0].len, pair.flow[0].bytes + pair.flow[0].len, 1460,
+			&sum);
+		flow_show(&pair.flow[0], in);
+		alf_drop(out, alf_out_find(out, id), CONTROL_CANCELLED, ECANCELED);
+		flow_cross(&pair, 1460);
+		must(alf_in_first(in) && in->in.begun != in->in.returned);
+		alf_tell_no_losses(in);
+		must(!alf_in_first(in) && in->in.begun == in->in.returned);
+	}
+	flow_expect_nothing(in);
+	flow_close(&pair);
+}
+END_TEST
+
 /* ---- over a network ---- */
 
 #define ADUS 400
@@ -204,6 +249,8 @@ int main(void)
 	TCase *tc = tcase_create("meetings");
 
 	tcase_add_loop_test(tc, stop_meets_dropped, 0, MEETINGS * FLOW_KINDS);
+	tcase_add_loop_test(tc, placed_and_lost, 0, FLOW_KINDS);
+	tcase_add_loop_test(tc, lost_and_not_told, 0, FLOW_KINDS);
 	suite_add_tcase(suite, tc);
 	tc = tcase_create("network");
 	property_add(tc, over_a_network, 60);

@@ -129,6 +129,71 @@ START_TEST(no_memory_to_begin)
 }
 END_TEST
 
+/* A peer whose credit can never hold what it says it takes, whatever numbers it says. */
+START_TEST(never_room_for_it)
+{
+	const struct mpa_hello hello = { .adu_max = UINT64_MAX - (unsigned)_i, .credit = 600 };
+	const struct alf_profile p = { .initiator = false };
+	uint8_t private[MPA_HELLO], request[MPA_HEADER + MPA_HELLO];
+	const struct mpa_start s = { .private_len = MPA_HELLO, .private_data = private };
+	const uint8_t *from[2] = { request, NULL };
+	struct alf *a = alf_new(&p);
+	struct adu_out like = { .own = { data, 100 }, .total = 100, .here = 100 };
+	uint64_t begin, end;
+
+	mpa_hello_write(&hello, private);
+	must(a && mpa_write(&s, request) == sizeof request);
+	must(a->in.sink.show(a, 0, from, (uint32_t[2]){ sizeof request, 0 }, &begin, &end) && a->in.open);
+	ck_assert_int_eq(alf_queue(a, &like, NULL), -EMSGSIZE);
+	like.total = like.here = like.own.iov_len = 600 - ADU_COST;
+	ck_assert_int_gt(alf_queue(a, &like, NULL), 0);
+	alf_free(a);
+}
+END_TEST
+
+/* Pieces by STag that do not touch, and of which nobody asks, are so many and no more. */
+START_TEST(pieces_apart)
+{
+	static uint8_t region[LARGE];
+	struct alf_profile p = flow_profile(0), q = p;
+	struct adu_out like = { .own = { data, 1 }, .total = 1, .here = 1, .tagged = true, .stag = 7 };
+
+	q.wanted = 1U << ADU_PLACED;
+	flow_pair_open(&pair, &p, &q);
+	out = pair.end[0];
+	in = pair.end[1];
+	must(adu_expose(in, 7, region, sizeof region) == 0);
+	for (; like.to < 20000 && !in->error; like.to += 2) {
+		must(alf_queue(out, &like, NULL) > 0);
+		pair.flow[0].segments = 0; /* nobody asks where they end */
+		flow_pull(&pair.flow[0], out, 1460);
+		flow_show(&pair.flow[0], in);
+	}
+	ck_assert_int_eq(in->error, EBADMSG);
+	ck_assert_int_eq(alf_reason(in), ALF_NO_BUFFER);
+	flow_close(&pair);
+}
+END_TEST
+
+/* Where the key has served its time, and all is acknowledged, nothing is waited for. */
+START_TEST(nothing_to_acknowledge)
+{
+	struct alf_profile p = flow_profile(2), q = p;
+
+	p.rekey_after = 1;
+	flow_pair_open(&pair, &p, &q);
+	out = pair.end[0];
+	for (int i = 0; i < 3; i++) {
+		must(flow_send(out, data, 100, NULL) > 0);
+		flow_cross(&pair, 1460);
+		alf_acked(out, pair.flow[0].len);
+		ck_assert(!alf_wants_acks(out));
+	}
+	ck_assert_uint_gt(out->stats.rekeys, 0);
+	flow_close(&pair);
+}
+END_TEST
+
 static uint8_t landed[4000];
 
 static int land(void *ctx, const struct adu_where *where, struct iovec *to, int max)
@@ -174,6 +239,9 @@ int main(void)
 	tcase_add_test(tc, since_it_came);
 	tcase_add_test(tc, no_memory_to_begin);
 	tcase_add_test(tc, asked_at_once);
+	tcase_add_loop_test(tc, never_room_for_it, 0, 2);
+	tcase_add_test(tc, pieces_apart);
+	tcase_add_test(tc, nothing_to_acknowledge);
 	suite_add_tcase(suite, tc);
 	return run_tests(srunner_create(suite));
 }

@@ -317,6 +317,34 @@ START_TEST(damaged)
 }
 END_TEST
 
+/* Two frames in a segment that is not checked yet, and each makes the ADU whole: it is once, or its books would be
+ * in a list twice. The other one has no bytes, or all of them again. */
+START_TEST(whole_twice)
+{
+	const struct ddp_segment end = { .queue = DDP_ADUS, .msn = 1, .total = 50, .last = true,
+		.mo = (uint32_t)ddp_preface_len(0) + 50 };
+	struct flow *f = &pair.flow[0];
+	uint16_t sum;
+	size_t n;
+
+	open_with((struct alf_profile){ .crc = true });
+	whole(1, 50, -1, 0);
+	if (_i)
+		whole(1, 50, -1, 0);
+	else
+		segment(&end, data, 0, -1, 0);
+	n = f->len - f->shown;
+	ck_assert_uint_eq(in->in.sink.drain(in, f->shown, f->bytes + f->shown, n, &sum), n);
+	in->in.sink.settle(in, f->shown, n, true);
+	ck_assert_int_eq(in->error, EBADMSG);
+	ck_assert_int_eq(alf_reason(in), ALF_BAD_MO);
+	ck_assert_uint_eq(in->stats.adus_complete, 1);
+	alf_forget(in, alf_in_first(in));
+	ck_assert(!in->in.ready.first && !in->in.adus.first);
+	flow_close(&pair);
+}
+END_TEST
+
 START_TEST(ended)
 {
 	open_with((struct alf_profile){ .crc = true });
@@ -417,6 +445,7 @@ int main(void)
 	tcase_add_loop_test(tc, markers, 0, 8);
 	tcase_add_test(tc, forged);
 	tcase_add_test(tc, damaged);
+	tcase_add_loop_test(tc, whole_twice, 0, 2);
 	tcase_add_loop_test(tc, ended, 0, 2);
 	tcase_add_test(tc, start);
 	tcase_add_test(tc, streams);
