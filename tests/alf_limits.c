@@ -175,6 +175,37 @@ START_TEST(pieces_apart)
 }
 END_TEST
 
+/* Frames that end at no marker, for Wireshark's sake, are as short as can be, and go. */
+START_TEST(unpacked_and_small)
+{
+	static uint8_t region[16];
+	struct alf_profile p = flow_profile((unsigned)_i), q = p;
+	struct adu_out put = { .own = { data, 0 }, .tagged = true, .stag = 7 };
+	struct random dice = random_seed(_i);
+	struct adu_event e;
+
+	p.unpacked = true;
+	flow_pair_open(&pair, &p, &q);
+	out = pair.end[0];
+	in = pair.end[1];
+	must(adu_expose(in, 7, region, sizeof region) == 0);
+	for (int i = 0; i < 1500; i++) {
+		put.total = put.here = put.own.iov_len = 1 + rnd(&dice, 12);
+		must(alf_queue(out, &put, NULL) > 0);
+		must(flow_send(out, data, rnd(&dice, 8) ? rnd(&dice, 20) : 280 + rnd(&dice, 20), NULL) > 0);
+		pair.flow[0].segments = pair.flow[1].segments = 0;
+		flow_cross(&pair, 300);
+		while (alf_event(out, &e))
+			must(e.kind == ADU_SENT || e.kind == ADU_CREDIT);
+		while (alf_event(in, &e))
+			if (e.kind == ADU_COMPLETE)
+				alf_forget(in, alf_in_find(in, e.id));
+		must(!out->error && !in->error && !out->out.ids.count);
+	}
+	flow_close(&pair);
+}
+END_TEST
+
 /* Where the key has served its time, and all is acknowledged, nothing is waited for. */
 START_TEST(nothing_to_acknowledge)
 {
@@ -241,6 +272,7 @@ int main(void)
 	tcase_add_test(tc, asked_at_once);
 	tcase_add_loop_test(tc, never_room_for_it, 0, 2);
 	tcase_add_test(tc, pieces_apart);
+	tcase_add_loop_test(tc, unpacked_and_small, 0, FLOW_KINDS);
 	tcase_add_test(tc, nothing_to_acknowledge);
 	suite_add_tcase(suite, tc);
 	return run_tests(srunner_create(suite));
