@@ -114,6 +114,39 @@ START_TEST(placed_and_lost)
 }
 END_TEST
 
+static int not_the_first(void *ctx, const struct adu_where *where, struct iovec *to, int max)
+{
+	(void)ctx, (void)to, (void)max;
+	return where->id == 2 ? -ECANCELED : 0;
+}
+
+/* Keys change while an ADU passes that nobody wants. */
+START_TEST(keys_of_what_is_gone)
+{
+	struct alf_profile p = flow_profile(2), q = p;
+	struct flow *there = &pair.flow[0];
+	struct adu_event e;
+	uint16_t sum;
+
+	p.rekey_after = 2;
+	q.hooks.place = not_the_first;
+	flow_pair_open(&pair, &p, &q);
+	out = pair.end[0];
+	in = pair.end[1];
+	must(flow_send(out, data, LONGEST, NULL) > 0 && flow_send(out, data, 100, NULL) > 0);
+	while (alf_wants_out(out)) {
+		there->len += out->out.source.fill(out, there->len, there->bytes + there->len, 1460, &sum);
+		alf_acked(out, there->len);
+	}
+	must(out->stats.rekeys > 4);
+	flow_show(there, in);
+	must(flow_expect(in, ADU_LOST).error == ECANCELED);
+	e = flow_expect(in, ADU_COMPLETE);
+	must(e.len == 100 && !memcmp(e.data, data, 100) && !in->error);
+	flow_close(&pair);
+}
+END_TEST
+
 /* Who never asks for events has the credit of what was lost back all the same: adu_recv sees to that. */
 START_TEST(lost_and_not_told)
 {
@@ -251,6 +284,7 @@ int main(void)
 	tcase_add_loop_test(tc, stop_meets_dropped, 0, MEETINGS * FLOW_KINDS);
 	tcase_add_loop_test(tc, placed_and_lost, 0, FLOW_KINDS);
 	tcase_add_loop_test(tc, lost_and_not_told, 0, FLOW_KINDS);
+	tcase_add_test(tc, keys_of_what_is_gone);
 	suite_add_tcase(suite, tc);
 	tc = tcase_create("network");
 	property_add(tc, over_a_network, 60);
