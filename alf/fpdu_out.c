@@ -126,11 +126,18 @@ static bool ends_at_marker(const struct alf *a, const struct writer *w, const st
 	return w->markers && fpdu_behind(true, w->begin, fpdu_content(ulpdu)) % FPDU_EVERY == 0;
 }
 
+/* So much that the frame is a word shorter, and none is cut. */
+static size_t shorter(const struct ilp_chain *chain, size_t data)
+{
+	const size_t word = chain->unit > FPDU_MARKER ? chain->unit : FPDU_MARKER;
+
+	return data ? (data - 1) / word * word : 0;
+}
+
 /* How much data goes into the frame. false: not even what stands around it fits. */
 static bool fit(const struct alf *a, const struct adu_out *adu, const struct writer *w, size_t cap, struct plan *p)
 {
 	const struct ilp_chain *chain = a->way[0].chain;
-	const size_t unit = chain->unit > FPDU_MARKER ? chain->unit : FPDU_MARKER;
 	size_t room = content(w, cap), around = p->head + a->seal + FPDU_CRC;
 	uint64_t left = adu->here - adu->done;
 
@@ -142,8 +149,8 @@ static bool fit(const struct alf *a, const struct adu_out *adu, const struct wri
 	if (adu->here < adu->total && left <= room)
 		left -= left % chain->unit; /* no word is cut: what is over goes with the next part */
 	p->data = left <= room ? (size_t)left : room - room % chain->unit;
-	if (a->profile.unpacked && p->data > unit && ends_at_marker(a, w, p))
-		p->data -= (p->data - 1) % unit + 1;
+	if (a->profile.unpacked && (p->first || shorter(chain, p->data)) && ends_at_marker(a, w, p))
+		p->data = shorter(chain, p->data);
 	p->seg.last = adu->done + p->data == adu->total;
 	return p->data || p->first || p->seg.last;
 }

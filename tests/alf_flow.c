@@ -1,6 +1,7 @@
 #include "tests/alf_flow.h"
 
 #include "core/cksum.h"
+#include "tests/property.h"
 
 #include <check.h>
 #include <errno.h>
@@ -21,8 +22,7 @@ size_t flow_pull(struct flow *f, struct alf *a, size_t cap)
 		/* Of its own, so that who writes too much is seen. */
 		uint8_t *dst = malloc(cap);
 		n = a->out.source.fill(a->out.source.ctx, f->len, dst, cap, &sum);
-		ck_assert_uint_le(n, cap);
-		ck_assert_uint_le(f->len + n, FLOW_MAX);
+		must(n <= cap && f->len + n <= FLOW_MAX);
 		if (n && !same_sum(sum, tcpu_sum(dst, n)))
 			ck_abort_msg("a segment's sum is %04x, expected %04x", sum, tcpu_sum(dst, n));
 		memcpy(f->bytes + f->len, dst, n);
@@ -30,7 +30,7 @@ size_t flow_pull(struct flow *f, struct alf *a, size_t cap)
 		if (!n)
 			break;
 		f->len += n;
-		ck_assert_uint_lt(f->segments, FLOW_SEGMENTS);
+		must(f->segments < FLOW_SEGMENTS);
 		f->ends[f->segments++] = f->len;
 	}
 	return f->len - from;
@@ -44,7 +44,7 @@ void flow_show(struct flow *f, struct alf *a)
 
 	if (!len[0] || !a->in.sink.show(a->in.sink.ctx, f->shown, data, len, &begin, &end))
 		return;
-	ck_assert_uint_eq(begin, f->shown);
+	must(begin == f->shown);
 	f->shown = end;
 }
 
@@ -71,12 +71,14 @@ void flow_pair_open(struct flow_pair *p, const struct alf_profile *a, const stru
 		p->flow[i].segments = 0;
 		profile[i].initiator = i == 0;
 		p->end[i] = alf_new(&profile[i]);
-		ck_assert_msg(p->end[i], "alf_new: %s", strerror(errno));
+		if (!p->end[i])
+			ck_abort_msg("alf_new: %s", strerror(errno));
 	}
 	flow_cross(p, 1460);
 	for (int i = 0; i < 2; i++)
 		while (alf_event(p->end[i], &e))
-			ck_assert_msg(e.kind == ADU_OPENED, "%s: %s", adu_event_name(e.kind), strerror(e.error));
+			if (e.kind != ADU_OPENED)
+				ck_abort_msg("%s: %s", adu_event_name(e.kind), strerror(e.error));
 }
 
 void flow_close(struct flow_pair *p)
@@ -97,9 +99,10 @@ struct adu_event flow_expect(struct alf *a, enum adu_event_kind kind)
 {
 	struct adu_event e;
 
-	ck_assert_msg(alf_event(a, &e), "no event, expected %s", adu_event_name(kind));
-	ck_assert_msg(e.kind == kind, "event %s (%s), expected %s", adu_event_name(e.kind), strerror(e.error),
-		adu_event_name(kind));
+	if (!alf_event(a, &e))
+		ck_abort_msg("no event, expected %s", adu_event_name(kind));
+	if (e.kind != kind)
+		ck_abort_msg("event %s (%s), expected %s", adu_event_name(e.kind), strerror(e.error), adu_event_name(kind));
 	return e;
 }
 
@@ -126,7 +129,7 @@ struct alf_profile flow_profile(unsigned kind)
 	static const uint8_t key[32] = "a key for tests, of 32 bytes...", iv[12] = "twelve bytes";
 	struct alf_profile p = { .markers = true, .crc = true };
 
-	ck_assert_int_eq(alf_family(families[kind], &p.chain), 0);
+	must(!alf_family(families[kind], &p.chain));
 	p.key = kind == 2 ? key : NULL;
 	p.iv = kind == 2 ? iv : NULL;
 	return p;

@@ -4,6 +4,7 @@
 #include "tests/run.h"
 
 #include <netinet/in.h>
+#include <string.h>
 
 #define ADUS 90
 #define BYTES 8192
@@ -11,7 +12,8 @@
 #define NARROW 1000
 
 static struct ends ends;
-static uint8_t data[BYTES];
+static uint8_t data[ADUS][BYTES]; /* ADU i is data[i], less a few bytes */
+static bool got[ADUS];
 static uint32_t path_mtu, too_long;
 static unsigned queued, sent, complete;
 static uint64_t aside; /* frames that did not come whole in their segment, when two thirds of the ADUs had come */
@@ -26,12 +28,16 @@ static bool narrow(void *ctx, struct link_sim_packet *p)
 	return false;
 }
 
+static size_t length(unsigned i)
+{
+	return BYTES - i * 7;
+}
+
 static void turn(struct end *e)
 {
-	const struct adu_attr attr = { .type = (uint8_t)queued };
-
 	while (queued < ADUS && queued - sent < 4) {
-		ck_assert_int_gt(flow_send(e->alf, data, BYTES, &attr), 0);
+		const struct adu_attr attr = { .type = (uint8_t)queued };
+		ck_assert_int_gt(flow_send(e->alf, data[queued], length(queued), &attr), 0);
 		queued++;
 	}
 }
@@ -48,8 +54,10 @@ static void event(struct end *e, const struct adu_event *ev)
 	sent += ev->kind == ADU_SENT;
 	if (ev->kind != ADU_COMPLETE)
 		return;
-	ck_assert_uint_eq(ev->len, BYTES);
-	ck_assert_mem_eq(ev->data, data, BYTES);
+	ck_assert(ev->attr.type < ADUS && !got[ev->attr.type]);
+	got[ev->attr.type] = true;
+	ck_assert_uint_eq(ev->len, length(ev->attr.type));
+	ck_assert_mem_eq(ev->data, data[ev->attr.type], ev->len);
 	alf_forget(e->alf, alf_in_find(e->alf, ev->id));
 	complete++;
 	if (complete == ADUS / 3)
@@ -67,13 +75,16 @@ static bool all_there(struct ends *b)
 START_TEST(grows_narrow)
 {
 	const struct net_config config = { .path = { { .delay_us = 5000, .rate_bps = 10000000 }, { .delay_us = 5000 } },
-		.engine = { { .options.sndbuf_bytes = 65536 } } };
-	struct alf_profile p = flow_profile((unsigned)_i / 2);
+		.engine = { { .options.sndbuf_bytes = 65536 } }, .train_max = { _i & 4 ? 65515 : 0 } };
+	struct alf_profile p = flow_profile((unsigned)_i / 8);
 
-	p.markers = _i % 2;
+	p.markers = _i & 1;
+	p.unpacked = _i & 2;
 	path_mtu = WIDE;
 	too_long = queued = sent = complete = 0;
-	flow_fill(data, BYTES, 1);
+	memset(got, 0, sizeof got);
+	for (unsigned i = 0; i < ADUS; i++)
+		flow_fill(data[i], BYTES, i);
 	ends_open(&ends, &config, &p, &p);
 	link_sim_filter(ends.net.sim, narrow, NULL);
 	ends.end[0].turn = turn;
@@ -92,7 +103,7 @@ int main(void)
 	Suite *suite = suite_create("alf_path");
 	TCase *tc = tcase_create("alf_path");
 
-	tcase_add_loop_test(tc, grows_narrow, 0, 2 * FLOW_KINDS);
+	tcase_add_loop_test(tc, grows_narrow, 0, 8 * FLOW_KINDS);
 	suite_add_tcase(suite, tc);
 	return run_tests(srunner_create(suite));
 }
