@@ -260,7 +260,7 @@ int adu_expose(struct alf *, uint32_t stag, void *base, uint64_t len);
 /* No longer: what the peer puts there then ends the connection. ENOENT. */
 int adu_hide(struct alf *, uint32_t stag);
 /* Receives one ADU into buf, and releases it, which copies it once more than events and hooks.place do; returns its
- * length; 0 with *id 0 (and only then) at the end of the stream. While it waits, what was lost is forgotten, and adu_next
+ * length; 0 with *id 0 (and only then) at the end of the stream. While it waits, what was lost is forgotten: adu_next
  * tells no more of it. attr, id and need may be NULL. -1 with errno:
  * EAGAIN, EINTR	none is whole
  * EMSGSIZE		longer than cap. Nothing is lost: call again with *need bytes
