@@ -240,9 +240,11 @@ static int ask(struct alf *a, struct alf_done *d, const struct adu_where *where)
 	int n = a->profile.hooks.place(a->profile.hooks.ctx, where, d->to, ALF_PIECES_MAX);
 	uint64_t sum = 0;
 
+	if (n == -EAGAIN || n == -ECANCELED)
+		return n;
 	for (int i = 0; i < n && i < ALF_PIECES_MAX; i++)
 		sum += d->to[i].iov_len;
-	return n > ALF_PIECES_MAX || (n > 0 && sum != d->len) ? -EINVAL : n; /* the application's mistake */
+	return n < 0 || n > ALF_PIECES_MAX || (n && sum != d->len) ? -EINVAL : n; /* the application's mistake */
 }
 
 static int place_region(struct alf *a, struct alf_done *d)

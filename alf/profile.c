@@ -21,28 +21,32 @@ struct reading {
 	bool odd; /* alf/profile.lua let something pass */
 };
 
-/* Whether the file has the field. */
-static bool is_given(struct reading *r, const char *field)
+/* Where the file has the field; 0: nowhere. */
+static unsigned line_of(struct lua_State *L, const char *field)
 {
-	char line[32];
-	double n;
+	char name[32];
+	double line = 0;
 
-	snprintf(line, sizeof line, "%s_line", field);
-	return ilp_lua_number(r->L, line, &n);
+	snprintf(name, sizeof name, "%s_line", field);
+	ilp_lua_number(L, name, &line);
+	return (unsigned)line;
+}
+
+static bool is_given(const struct reading *r, const char *field)
+{
+	return line_of(r->L, field);
 }
 
 static __attribute__((format(printf, 3, 4))) int refuse(struct reading *r, const char *field, const char *format, ...)
 {
-	char name[32], what[1024];
-	double line = 1;
+	const unsigned line = line_of(r->L, field);
+	char what[1024];
 	va_list arguments;
 
-	snprintf(name, sizeof name, "%s_line", field);
-	ilp_lua_number(r->L, name, &line);
 	va_start(arguments, format);
 	vsnprintf(what, sizeof what, format, arguments);
 	va_end(arguments);
-	return ilp_why(r->why, -EINVAL, "%s:%.0f: %s", r->file, line, what);
+	return ilp_why(r->why, -EINVAL, "%s:%u: %s", r->file, line ? line : 1, what);
 }
 
 /* ---- words ---- */
@@ -241,21 +245,48 @@ static int take(struct lua_State *L, void *ctx)
 	return e ? e : check_limits(r, &whole);
 }
 
+/* What the file says, in a table for take. */
+static int read_file(const char *file, int (*take_table)(struct lua_State *, void *), void *ctx, struct ilp_why *why)
+{
+	struct ilp_lua call = { .who = "alf/profile.lua", .module = "alf.profile", .function = "read", .file = file,
+		.instructions = INSTRUCTIONS_MAX, .memory_max = MEMORY_MAX, .take = take_table, .ctx = ctx };
+	int e;
+
+	ilp_why(why, 0, "%s", "");
+	e = ilp_share(&call.folder, "alf/profile.lua", why);
+	if (!e)
+		e = ilp_readable(file, "profile", why);
+	return e ? e : ilp_lua(&call, why);
+}
+
 int alf_profile_load(struct alf_profile *profile, const char *file, char *text, size_t size)
 {
 	struct ilp_why why = { .text = text, .size = size };
 	struct reading r = { .file = file, .why = &why, .profile = *profile };
-	struct ilp_lua call = { .who = "alf/profile.lua", .module = "alf.profile", .function = "read", .file = file,
-		.instructions = INSTRUCTIONS_MAX, .memory_max = MEMORY_MAX, .take = take, .ctx = &r };
-	int e;
+	int e = read_file(file, take, &r, &why);
 
-	ilp_why(&why, 0, "%s", "");
-	e = ilp_share(&call.folder, "alf/profile.lua", &why);
-	if (!e)
-		e = ilp_readable(file, "profile", &why);
-	if (!e)
-		e = ilp_lua(&call, &why);
 	if (!e)
 		*profile = r.profile;
 	return e;
+}
+
+struct search {
+	const char *field;
+	unsigned line;
+};
+
+static int find_line(struct lua_State *L, void *ctx)
+{
+	struct search *s = ctx;
+
+	s->line = line_of(L, s->field);
+	return 0;
+}
+
+unsigned alf_profile_line(const char *file, const char *field)
+{
+	struct search s = { .field = field };
+	struct ilp_why why = { .text = NULL };
+
+	return read_file(file, find_line, &s, &why) ? 0 : s.line;
 }

@@ -60,4 +60,8 @@
  * Any number of threads may call at once. */
 int alf_profile_load(struct alf_profile *profile, const char *file, char *why, size_t why_size);
 
+/* The line on which a file has that field, "framer" or "adu" say: for who can do nothing with what it says, though it
+ * is right. 0: it does not say it, or cannot be read. It is read anew; threads as above. */
+unsigned alf_profile_line(const char *file, const char *field);
+
 #endif

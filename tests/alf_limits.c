@@ -85,6 +85,7 @@ START_TEST(numbers_left_out)
 		n++;
 	}
 	ck_assert_int_eq(in->error, EBADMSG);
+	ck_assert_int_eq(alf_reason(in), ALF_BAD_MSN);
 	ck_assert_uint_gt(n, 100);
 	flow_close(&pair);
 }

@@ -195,6 +195,29 @@ START_TEST(every_word)
 }
 END_TEST
 
+/* Whatever chain a file names: what is taken here, alf_open takes, so that what it refuses is not the file's fault. */
+START_TEST(every_chain)
+{
+	static const struct alf_framer *const framers[] = { &alf_mpa, &alf_record, &alf_cobs, &alf_plain };
+	unsigned taken = 0;
+
+	for (const struct ilp_chain *const *c = ilp_chains; *c; c++)
+		for (unsigned i = 0; i < 8; i++) {
+			/* Of a family, which is what MPA takes, the name ends before the sum. */
+			const int over = i % 2 && strlen((*c)->name) > 4 ? 4 : 0;
+			struct alf_profile p = { .framer = framers[i / 2] };
+			char text[256];
+			snprintf(text, sizeof text, "return profile { chain = \"%.*s\" }", (int)strlen((*c)->name) - over,
+				(*c)->name);
+			if (load(&p, text))
+				continue;
+			opens(&p);
+			taken++;
+		}
+	ck_assert_uint_ge(taken, 14); /* as many as are built in now */
+}
+END_TEST
+
 static int place_nowhere(void *ctx, const struct adu_where *where, struct iovec *to, int max)
 {
 	(void)ctx, (void)where, (void)to, (void)max;
@@ -232,6 +255,21 @@ START_TEST(left_alone)
 	ck_assert_int_eq(load(&p, "return profile {}"), 0);
 	alf_complete(&p);
 	ck_assert_str_eq(p.schedule, "fused");
+}
+END_TEST
+
+START_TEST(lines)
+{
+	struct alf_profile p = { 0 };
+
+	ck_assert_msg(load(&p, "local n = 5\nreturn profile {\n\tframer = \"mpa\", limits = {\n\t\tquantum = n } }") == 0,
+		"%s", why);
+	ck_assert_uint_eq(alf_profile_line(place("p.lua"), "framer"), 3);
+	ck_assert_uint_eq(alf_profile_line(place("p.lua"), "quantum"), 4);
+	ck_assert_uint_eq(alf_profile_line(place("p.lua"), "adu"), 0);
+	ck_assert_uint_eq(alf_profile_line(place("none.lua"), "framer"), 0);
+	ck_assert_int_eq(load(&p, "return profile { framer = 7 }"), -EINVAL);
+	ck_assert_uint_eq(alf_profile_line(place("p.lua"), "framer"), 0);
 }
 END_TEST
 
@@ -515,7 +553,9 @@ int main(void)
 	tcase_add_test(t, examples);
 	tcase_add_test(t, every_field);
 	tcase_add_test(t, every_word);
+	tcase_add_test(t, every_chain);
 	tcase_add_test(t, left_alone);
+	tcase_add_test(t, lines);
 	tcase_add_loop_test(t, mistakes, 0, sizeof wrong / sizeof *wrong);
 	tcase_add_test(t, files);
 	tcase_add_test(t, no_way_out);

@@ -23,11 +23,15 @@ static void open_with(struct alf_profile p)
 	ck_assert_int_eq(alf_reason(in), ALF_NO_REASON);
 }
 
-/* Shows what was written; it is what ends the connection. */
+/* Shows what was written; it is what ends the connection, and the last that is told. */
 static void ends(enum alf_reason reason)
 {
+	struct adu_event e = { .kind = ADU_EVENTS };
+
 	flow_show(&pair.flow[0], in);
-	ck_assert_int_eq(flow_expect(in, ADU_ERROR).error, EBADMSG);
+	while (alf_event(in, &e))
+		;
+	ck_assert(e.kind == ADU_ERROR && e.error == EBADMSG);
 	ck_assert_msg(alf_reason(in) == reason, "%s, expected %s", alf_reason_text(alf_reason(in)), alf_reason_text(reason));
 	flow_close(&pair);
 }
@@ -103,6 +107,17 @@ static void make_region(void)
 	ck_assert_int_eq(adu_expose(in, 77, region, sizeof region), 0);
 }
 
+/* The peer drops an ADU, which has not begun: it is gone before it is known how long it is. */
+static void dropped(uint32_t msn)
+{
+	const struct ddp_segment seg = { .queue = DDP_CONTROL, .last = true, .msn = 1 + msn, .code = CONTROL_DROPPED };
+	const struct alf_control c = { .code = CONTROL_DROPPED, .msn = msn, .reason = CONTROL_CANCELLED };
+	uint8_t payload[CONTROL_LEN];
+
+	control_write(&c, payload);
+	segment(&seg, payload, sizeof payload, -1, 0);
+}
+
 /* ---- RFC 5044 ---- */
 
 static void crc(void)
@@ -118,6 +133,15 @@ static void crc_of_data(void)
 }
 
 static void too_short(void) { frame(data, DDP_TAGGED - 1); }
+static void no_room_for_header(void)
+{
+	const struct ddp_segment seg = piece_of(1, 10);
+	uint8_t ulpdu[DDP_UNTAGGED];
+
+	ddp_write(&seg, ulpdu);
+	frame(ulpdu, DDP_UNTAGGED - 1);
+}
+
 static void no_room_for_preface(void)
 {
 	const struct ddp_segment seg = piece_of(1, 10);
@@ -154,6 +178,8 @@ static void mo_again(void)
 	later(100, 49, 10);
 }
 
+/* Of which no header says how long it is, since what says so has not come. */
+static void never_began(void) { later(DDP_TOTAL_LONG, 0, 50); }
 static void last_is_not(void)
 {
 	struct ddp_segment seg = piece_of(1, 100);
@@ -173,6 +199,19 @@ static void no_buffer(void)
 		}
 		whole(msn, LONGEST, -1, 0);
 	}
+}
+
+static void dropped_too_long(void)
+{
+	dropped(1);
+	whole(1, LONGEST + 1, -1, 0);
+}
+
+static void dropped_no_buffer(void)
+{
+	for (uint32_t msn = 1; msn <= in->in.limit / ADU_COST; msn++)
+		dropped(msn);
+	whole(1, LONGEST, -1, 0);
 }
 
 static void stag(void)
@@ -211,6 +250,13 @@ static void message(void)
 	segment(&seg, data, CONTROL_LEN, -1, 0);
 }
 
+static void message_offset(void)
+{
+	const struct ddp_segment seg = { .queue = DDP_CONTROL, .last = true, .msn = 2, .mo = 4, .code = CONTROL_CREDIT };
+
+	segment(&seg, data, CONTROL_LEN, -1, 0);
+}
+
 static void message_length(void)
 {
 	const struct ddp_segment seg = { .queue = DDP_CONTROL, .last = true, .msn = 2, .code = CONTROL_CREDIT };
@@ -223,10 +269,13 @@ static const struct {
 	enum alf_reason reason;
 } cases[] = {
 	{ crc, ALF_BAD_CRC }, { crc_of_data, ALF_BAD_CRC }, { too_short, ALF_BAD_LENGTH },
-	{ no_room_for_preface, ALF_BAD_LENGTH }, { version, ALF_BAD_VERSION }, { rdmap, ALF_BAD_VERSION },
-	{ queue, ALF_BAD_QN }, { queue_far, ALF_BAD_QN }, { msn_0, ALF_BAD_MSN }, { msn_ahead, ALF_BAD_MSN },
-	{ msn_again, ALF_BAD_MSN }, { mo_in_preface, ALF_BAD_MO }, { mo_behind, ALF_BAD_MO }, { mo_again, ALF_BAD_MO },
-	{ last_is_not, ALF_BAD_MO }, { too_long, ALF_TOO_LONG }, { no_buffer, ALF_NO_BUFFER }, { stag, ALF_BAD_STAG },
+	{ no_room_for_header, ALF_BAD_LENGTH }, { no_room_for_preface, ALF_BAD_LENGTH },
+	{ version, ALF_BAD_VERSION }, { rdmap, ALF_BAD_VERSION }, { queue, ALF_BAD_QN },
+	{ queue_far, ALF_BAD_QN }, { msn_0, ALF_BAD_MSN }, { msn_ahead, ALF_BAD_MSN },
+	{ msn_again, ALF_BAD_MSN }, { mo_in_preface, ALF_BAD_MO }, { mo_behind, ALF_BAD_MO },
+	{ mo_again, ALF_BAD_MO }, { never_began, ALF_BAD_MO }, { last_is_not, ALF_BAD_MO },
+	{ message_offset, ALF_BAD_MO }, { too_long, ALF_TOO_LONG }, { dropped_too_long, ALF_TOO_LONG },
+	{ no_buffer, ALF_NO_BUFFER }, { dropped_no_buffer, ALF_NO_BUFFER }, { stag, ALF_BAD_STAG },
 	{ bounds, ALF_BAD_BOUNDS }, { far_out, ALF_BAD_BOUNDS }, { wraps, ALF_TO_WRAPS },
 	{ name_too_long, ALF_BAD_HEADER }, { preface_wants, ALF_BAD_HEADER }, { preface_total, ALF_BAD_HEADER },
 	{ message, ALF_BAD_MESSAGE }, { message_length, ALF_BAD_MESSAGE },
@@ -277,12 +326,98 @@ START_TEST(markers)
 		at += FPDU_EVERY;
 	ck_assert_uint_ge(at, pair.flow[0].shown);
 	pair.flow[0].bytes[at + 3] ^= 4;
-	flow_show(&pair.flow[0], in);
-	while (alf_event(in, &(struct adu_event){ 0 }))
-		;
-	ck_assert_int_eq(in->error, EBADMSG);
-	ck_assert_int_eq(alf_reason(in), crc ? ALF_BAD_CRC : ALF_BAD_MARKER);
-	flow_close(&pair);
+	ends(crc ? ALF_BAD_CRC : ALF_BAD_MARKER);
+}
+END_TEST
+
+/* The one at some place of two frames, wherever that is: in a header, a preface, data, padding, a CRC, between them. */
+START_TEST(markers_anywhere)
+{
+	for (size_t len = 0; len <= FPDU_EVERY; len++) {
+		size_t at;
+		open_with((struct alf_profile){ .crc = _i, .markers = true });
+		at = pair.flow[0].shown - in->in.origin;
+		at = in->in.origin + (at / FPDU_EVERY + 1) * FPDU_EVERY;
+		flow_send(pair.end[0], data, len, NULL);
+		flow_send(pair.end[0], data, FPDU_EVERY, NULL);
+		flow_pull(&pair.flow[0], pair.end[0], 1460);
+		pair.flow[0].bytes[at + 3] ^= 4;
+		ends(_i ? ALF_BAD_CRC : ALF_BAD_MARKER);
+	}
+}
+END_TEST
+
+/* In order a frame says that it goes on where another was found by its marker. */
+START_TEST(over_another)
+{
+	struct flow *f = &pair.flow[0];
+	const uint8_t *behind[2] = { NULL, NULL };
+	uint64_t begin, end;
+	uint32_t len[2] = { 0 };
+	size_t at;
+
+	open_with((struct alf_profile){ .crc = true, .markers = true });
+	flow_send(pair.end[0], data, LONGEST, NULL);
+	flow_pull(f, pair.end[0], 1460);
+	at = f->len;
+	flow_send(pair.end[0], data, LONGEST, NULL);
+	flow_pull(f, pair.end[0], 1460);
+	behind[0] = f->bytes + at;
+	len[0] = (uint32_t)(f->len - at);
+	ck_assert(in->in.sink.show(in, at, behind, len, &begin, &end));
+	ck_assert(begin == at && end == f->len);
+	flow_expect(in, ADU_COMPLETE);
+	f->len = at;
+	f->bytes[f->shown] += 4; /* 1024 bytes longer */
+	ends(ALF_BAD_MARKER);
+}
+END_TEST
+
+/* Two frames in one segment, each of which could be: what they are together is seen when the segment is good. */
+START_TEST(together)
+{
+	struct flow *f = &pair.flow[0];
+	uint16_t sum;
+	size_t n;
+
+	open_with((struct alf_profile){ .crc = true });
+	for (int i = 0; i < 2; i++) {
+		const struct ddp_preface preface = { .total = 100 };
+		const struct ddp_segment seg = piece_of(1, 100);
+		uint8_t bytes[DDP_PREFACE_MAX];
+		if (_i)
+			later(100, 0, 50);
+		else
+			segment(&seg, bytes, ddp_preface_write(&preface, bytes), -1, 0);
+	}
+	n = f->len - f->shown;
+	ck_assert_uint_eq(in->in.sink.drain(in, f->shown, f->bytes + f->shown, n, &sum), n);
+	ck_assert_int_eq(in->error, 0);
+	in->in.sink.settle(in, f->shown, n, true);
+	f->shown = f->len;
+	ends(ALF_BAD_MO);
+}
+END_TEST
+
+static int refuse(void *state, uint8_t *dst)
+{
+	(void)state, (void)dst;
+	return -EBADMSG;
+}
+
+/* By a chain that has something to say of the data, though it does not authenticate. */
+START_TEST(refused)
+{
+	struct ilp_chain with_crc;
+	struct alf_profile p = { .crc = true };
+
+	ck_assert_int_eq(alf_family("copy", &p.chain), 0);
+	with_crc = *p.chain.crc;
+	p.chain.crc = &with_crc;
+	open_with(p);
+	with_crc.end[ILP_RECV] = refuse; /* what ends tell each other at the start has come */
+	whole(1, 50, -1, 0);
+	ends(ALF_BAD_DATA);
 }
 END_TEST
 
@@ -394,6 +529,7 @@ START_TEST(start)
 	} starts[] = {
 		{ "GET / HTTP/1.1\r\nHost: x\r\n\r\n", 27, ALF_BAD_START },
 		{ "MPA ID Rep Frame\0\1\0\0", 20, ALF_BAD_START },
+		{ "MPA ID Req Frame\0\1\0\0and more", 28, ALF_BAD_START }, /* our reply has not gone */
 		{ "MPA ID Req Frame\0\2\0\0", 20, ALF_BAD_REVISION },
 		{ "MPA ID Req Frame\0\1\2\1", 20, ALF_BAD_PRIVATE },
 		{ "MPA ID Req Frame\0\1\0\5ALF1\0", 25, ALF_BAD_PRIVATE },
@@ -443,6 +579,10 @@ int main(void)
 	tcase_add_loop_test(tc, frames, 0, sizeof cases / sizeof *cases);
 	tcase_add_loop_test(tc, damaged_frames, 0, 2);
 	tcase_add_loop_test(tc, markers, 0, 8);
+	tcase_add_loop_test(tc, markers_anywhere, 0, 2);
+	tcase_add_test(tc, over_another);
+	tcase_add_loop_test(tc, together, 0, 2);
+	tcase_add_test(tc, refused);
 	tcase_add_test(tc, forged);
 	tcase_add_test(tc, damaged);
 	tcase_add_loop_test(tc, whole_twice, 0, 2);

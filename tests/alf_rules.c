@@ -432,6 +432,23 @@ START_TEST(refused)
 }
 END_TEST
 
+/* An answer that is none is the application's mistake, whatever it is called: not the peer's. */
+START_TEST(no_answer)
+{
+	static const int none[] = { -EINVAL, -EIO, -EBADMSG, -ENOMEM };
+	struct alf_profile p = flow_profile(0), q = p;
+
+	answers = none[_i];
+	q.hooks.place = place;
+	pair_open(&p, &q);
+	send_one(100, 0, 0);
+	flow_cross(&pair, CAP);
+	ck_assert_int_eq(flow_expect(in, ADU_ERROR).error, EINVAL);
+	ck_assert_int_eq(alf_reason(in), ALF_NO_REASON);
+	flow_close(&pair);
+}
+END_TEST
+
 /* Tagged: where the peer says, within what is exposed, and told as placed. */
 START_TEST(tagged)
 {
@@ -561,6 +578,7 @@ int main(void)
 	tcase_add_loop_test(tc, tagged_damaged, 0, 8);
 	tcase_add_loop_test(tc, scattered, 0, FLOW_KINDS);
 	tcase_add_test(tc, refused);
+	tcase_add_loop_test(tc, no_answer, 0, 4);
 	tcase_add_loop_test(tc, tagged, 0, 2 * FLOW_KINDS);
 	tcase_add_test(tc, closed_with_news);
 	suite_add_tcase(suite, tc);

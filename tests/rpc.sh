@@ -84,9 +84,10 @@ refused() {
 	calls "$2" 2 "^rpc: .*/p.lua$1" serve --listen 127.0.0.1:0 --profile "$tmp/p.lua"
 }
 refused ':2: acks is 1, expected' $'return profile {\n\tacks = 1 }'
-refused ': framer: expected "record", on which rpc relies' 'return profile { framer = "mpa", chain = "copy" }'
-refused ': chain: expected copy_sum' 'return profile { chain = "xdr_copy_sum" }'
-refused ': recovery: expected "keep"' 'return profile { recovery = "tolerate" }'
-refused ': limits.adu: expected 1049887 bytes or less' 'return profile { limits = { adu = 2 * MiB, credit = 4 * MiB } }'
+refused ':2: framer: expected "record", on which rpc relies' $'return profile {\n framer = "mpa", chain = "copy" }'
+refused ':1: chain: expected copy_sum' 'return profile { chain = "xdr_copy_sum" }'
+refused ':1: recovery: expected "keep"' 'return profile { recovery = "tolerate" }'
+refused ':1: limits.adu: expected 1049887 bytes or less' \
+	'return profile { limits = { adu = 2 * MiB, credit = 4 * MiB } }'
 echo "100%: Checks: $checks, Failures: $failures, Errors: 0"
 [ $failures = 0 ]

@@ -159,12 +159,12 @@ profile() {
 	tiles 2 "^tiles recv: $1" recv --profile p.lua
 }
 profile 'p.lua:2: crc is 1, expected' $'return profile {\n\tcrc = 1 }'
-profile 'p.lua: framer: expected "mpa"' 'return profile { framer = "plain", chain = "copy_sum" }'
-profile 'p.lua: chain: expected one that does not authenticate' 'return profile { chain = "aes256_gcm_copy" }'
-profile 'p.lua: recovery: expected "keep", on which tiles relies' 'return profile { recovery = "tolerate" }'
-profile 'p.lua: limits.deadline_ms: expected 0' 'return profile { limits = { deadline_ms = 200 } }'
-echo 'return profile { limits = { adu = 196607 } }' >p.lua
-tiles 2 'p.lua: limits.adu: expected 196608 bytes or more' recv --profile p.lua
+profile 'p.lua:1: framer: expected "mpa"' 'return profile { framer = "plain", chain = "copy_sum" }'
+profile 'p.lua:1: chain: expected one that does not authenticate' 'return profile { chain = "aes256_gcm_copy" }'
+profile 'p.lua:1: recovery: expected "keep", on which tiles relies' 'return profile { recovery = "tolerate" }'
+profile 'p.lua:1: limits.deadline_ms: expected 0' 'return profile { limits = { deadline_ms = 200 } }'
+echo $'return profile {\n limits = { adu = 196607 } }' >p.lua
+tiles 2 'p.lua:2: limits.adu: expected 196608 bytes or more' recv --profile p.lua
 tiles 2 'No such file' send --profile absent image.ppm 127.0.0.1
 tiles 4 'No such file' send absent 127.0.0.1
 echo text >text

@@ -169,14 +169,16 @@ case_profile_refused() {
 	echo x >file
 	head -c 32 /dev/urandom >key
 	refused 'p.lua:2: acks is "slow", expected' $'return profile {\n\tacks = "slow" }'
-	refused 'p.lua: framer: expected "mpa", on which xfer relies' 'return profile { framer = "record" }'
-	refused 'p.lua: order: expected "begun"' 'return profile { order = "any" }'
-	refused 'p.lua: recovery: expected "keep"' 'return profile { recovery = "recompute" }'
-	refused 'p.lua: limits.deadline_ms: expected 0' 'return profile { limits = { deadline_ms = 1 } }'
-	refused 'p.lua: limits.adu: expected 24576 bytes or more' 'return profile { limits = { adu = 24575 } }'
-	refused 'p.lua: limits.credit: expected 3211264 bytes or more' 'return profile { limits = { credit = 3211263 } }'
-	refused 'chain aes256_gcm_copy enciphers: it needs a --key' 'return profile { chain = "aes256_gcm_copy" }'
-	refused 'chain copy does not encipher: leave out --key' 'return profile { chain = "copy" }' --key key
+	refused 'p.lua:2: framer: expected "mpa", on which xfer relies' $'return profile {\n framer = "record" }'
+	refused 'p.lua:1: order: expected "begun"' 'return profile { order = "any" }'
+	refused 'p.lua:1: recovery: expected "keep"' 'return profile { recovery = "recompute" }'
+	refused 'p.lua:1: limits.deadline_ms: expected 0' 'return profile { limits = { deadline_ms = 1 } }'
+	refused 'p.lua:3: limits.adu: expected 24576 bytes or more' $'return profile {\n limits = {\n adu = 24575 } }'
+	refused 'p.lua:1: limits.credit: expected 3211264 bytes or more' 'return profile { limits = { credit = 3211263 } }'
+	refused 'p.lua:2: chain aes256_gcm_copy enciphers: it needs a --key' $'return profile {\n chain = "aes256_gcm_copy" }'
+	refused 'p.lua:1: chain copy does not encipher: leave out --key' 'return profile { chain = "copy" }' --key key
+	# Where the command line names the chain, the file is not blamed.
+	refused 'chain aes256_gcm_copy enciphers: it needs a --key' 'return profile { chain = "copy" }' --chain aes256_gcm_copy
 	rm p.lua
 	transmit --profile p.lua file 127.0.0.1:9
 	check "no profile" [ "$sent" = 2 ]

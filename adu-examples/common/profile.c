@@ -5,15 +5,28 @@
 #include "alf/profile.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+
+const char *profile_at(const char *file, const char *field)
+{
+	static char at[PATH_MAX + 16];
+	const char *within = strrchr(field, '.'); /* of the limits */
+	unsigned line = file ? alf_profile_line(file, within ? within + 1 : field) : 0;
+
+	at[0] = 0;
+	if (line)
+		snprintf(at, sizeof at, "%s:%u: ", file, line);
+	return at;
+}
 
 /* Where the file says this of the field, nothing else would do. */
 static void expect(struct argp_state *state, const char *file, bool good, const char *field, const char *expected)
 {
 	if (!good)
-		argp_failure(state, USAGE, 0, "%s: %s: expected %s, on which %s relies; correct it, or leave it out", file, field,
-			expected, program_invocation_short_name);
+		argp_failure(state, USAGE, 0, "%s%s: expected %s, on which %s relies; correct it, or leave it out",
+			profile_at(file, field), field, expected, program_invocation_short_name);
 }
 
 static void expect_bytes(struct argp_state *state, const char *file, bool good, const char *field, uint64_t bytes,

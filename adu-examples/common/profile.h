@@ -16,6 +16,9 @@ struct profile_needs {
 };
 /* Reads the file into *p over what stands there; NULL: there is none. What is wrong with it ends the program. */
 void profile_read(struct argp_state *, const char *file, struct alf_profile *p, const struct profile_needs *);
+/* "FILE:LINE: " of a field, for complaints about it; "" where there is no file, or it does not say that. The text is
+ * good until the next. */
+const char *profile_at(const char *file, const char *field);
 
 /* The chain's name as both ends tell it each other: with another one the other end would make other bytes of it. Of a
  * family that alf_family knows. Ends with 0s. */

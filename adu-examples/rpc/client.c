@@ -39,6 +39,11 @@ static enum status refused(const reply_body *b)
 	return a->stat == SUCCESS ? OK : complain(FAILED, "the server: %s", accept_text(a->stat));
 }
 
+static const char *failure(const struct alf *alf)
+{
+	return errno == EBADMSG ? alf_reason_text(alf_reason(alf)) : strerror(errno);
+}
+
 /* The reply to that call; results is what it leaves to be decoded. Others may be late ones. */
 static enum status hear(struct alf *alf, uint32_t xid, struct ilp_xdr_in *results)
 {
@@ -53,8 +58,7 @@ static enum status hear(struct alf *alf, uint32_t xid, struct ilp_xdr_in *result
 		if (n < 0 && errno == EAGAIN)
 			return complain(FAILED, "no reply");
 		if (n < 0 || !id)
-			return complain(FAILED, "the server went away: %s",
-				!n ? "no reply" : errno == EBADMSG ? alf_reason_text(alf_reason(alf)) : strerror(errno));
+			return complain(FAILED, "the server went away: %s", n ? failure(alf) : "no reply");
 		*results = ilp_xdr_in(message, (size_t)n);
 		results->budget = 4 * MESSAGE_MAX;
 		if (reply_start_decode(&r, results) || r.mtype != REPLY)
@@ -175,7 +179,7 @@ static enum status call_over(struct alf *alf, const struct options *o, const sto
 		return complain(FAILED, "%s: longer than %d bytes, or its key than %d", o->key, STORE_VALUE_MAX,
 				STORE_KEY_MAX);
 	if (adu_send(alf, message, (size_t)(out.at - message), NULL) < 0)
-		return complain(FAILED, "the call: %s", strerror(errno));
+		return complain(FAILED, "the call: %s", failure(alf));
 	s = hear(alf, (uint32_t)getpid(), &results);
 	return s == OK ? take_results(&results, proc, o->key) : s;
 }

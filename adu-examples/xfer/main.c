@@ -98,6 +98,7 @@ static void settle(struct argp_state *state, struct options *o, const struct ask
 	const uint64_t credit = 2 * ENTRIES_MAX * (MESSAGE_MAX + ADU_COST);
 	const struct profile_needs needs = { .framer = &alf_mpa, .ordered = true,
 		.adu_least = MESSAGE_MAX, .credit_least = credit };
+	const char *said = a->chains.plain ? NULL : o->road.profile; /* the file that may have the chain */
 	struct alf_profile *p = &o->profile;
 
 	*p = (struct alf_profile){ .schedule = ilp_schedule_name(ILP_FUSED), .initiator = !o->receive,
@@ -113,9 +114,10 @@ static void settle(struct argp_state *state, struct options *o, const struct ask
 		p->schedule = a->schedule;
 	profile_chain(p, o->chain);
 	if (p->chain.plain->associate && !o->key_file)
-		argp_error(state, "chain %s enciphers: it needs a --key", o->chain);
+		argp_error(state, "%schain %s enciphers: it needs a --key", profile_at(said, "chain"), o->chain);
 	if (!p->chain.plain->associate && o->key_file)
-		argp_error(state, "chain %s does not encipher: leave out --key, or take another", o->chain);
+		argp_error(state, "%schain %s does not encipher: leave out --key, or take another", profile_at(said, "chain"),
+			o->chain);
 }
 
 static error_t parse_both(int key, char *arg, struct argp_state *state)
