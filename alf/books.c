@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define HOLES_MAX 4096 /* ranges of an ADU that came over holes */
+#define UNTOLD_MAX (16 * HOLES_MAX) /* more than a receive buffer of TCP's holds frames */
 
 struct adu_in *alf_in_of(const struct alf *a, uint64_t msn)
 {
@@ -312,7 +313,7 @@ static void placed(struct alf *a, struct alf_news *news, struct alf_ranges *fres
 	if (!d->len || !(a->profile.wanted & 1U << ADU_PLACED))
 		return;
 	/* By STag, pieces may come that nobody is told of meanwhile, apart from each other. */
-	if (alf_ranges_count(fresh) > HOLES_MAX)
+	if (alf_ranges_count(fresh) > UNTOLD_MAX)
 		alf_fail(a, -alf_bad(a, ALF_NO_BUFFER));
 	else if (alf_ranges_add(fresh, d->offset, d->offset + d->len) < 0)
 		alf_fail(a, ENOMEM);

@@ -152,30 +152,6 @@ START_TEST(never_room_for_it)
 }
 END_TEST
 
-/* Pieces by STag that do not touch, and of which nobody asks, are so many and no more. */
-START_TEST(pieces_apart)
-{
-	static uint8_t region[LARGE];
-	struct alf_profile p = flow_profile(0), q = p;
-	struct adu_out like = { .own = { data, 1 }, .total = 1, .here = 1, .tagged = true, .stag = 7 };
-
-	q.wanted = 1U << ADU_PLACED;
-	flow_pair_open(&pair, &p, &q);
-	out = pair.end[0];
-	in = pair.end[1];
-	must(adu_expose(in, 7, region, sizeof region) == 0);
-	for (; like.to < 20000 && !in->error; like.to += 2) {
-		must(alf_queue(out, &like, NULL) > 0);
-		pair.flow[0].segments = 0; /* nobody asks where they end */
-		flow_pull(&pair.flow[0], out, 1460);
-		flow_show(&pair.flow[0], in);
-	}
-	ck_assert_int_eq(in->error, EBADMSG);
-	ck_assert_int_eq(alf_reason(in), ALF_NO_BUFFER);
-	flow_close(&pair);
-}
-END_TEST
-
 /* Frames that end at no marker, for Wireshark's sake, are as short as can be, and go. */
 START_TEST(unpacked_and_small)
 {
@@ -272,7 +248,6 @@ int main(void)
 	tcase_add_test(tc, no_memory_to_begin);
 	tcase_add_test(tc, asked_at_once);
 	tcase_add_loop_test(tc, never_room_for_it, 0, 2);
-	tcase_add_test(tc, pieces_apart);
 	tcase_add_loop_test(tc, unpacked_and_small, 0, FLOW_KINDS);
 	tcase_add_test(tc, nothing_to_acknowledge);
 	suite_add_tcase(suite, tc);
