@@ -19,6 +19,8 @@ void alf_tell(struct alf *a, struct alf_news *n, enum adu_event_kind kind, int e
 		return;
 	n->kinds |= 1U << kind;
 	n->error = error ? error : n->error;
+	if (kind == ADU_DELIVERED) /* these have an order, wherever what else it has to tell stands */
+		alf_list_remove(&n->link);
 	if (!n->link.list)
 		alf_list_add(&a->news, &n->link);
 }

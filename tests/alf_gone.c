@@ -114,6 +114,37 @@ START_TEST(placed_and_lost)
 }
 END_TEST
 
+/* In order, whatever was to be told of them before: one that was whole first, and of which that is not read yet. */
+START_TEST(delivered_in_order)
+{
+	const struct adu_attr urgent = { .type = 1, .priority = 7 };
+	struct alf_profile p = flow_profile((unsigned)_i), q = p;
+	struct adu_event e;
+	unsigned next = 0;
+	uint16_t sum;
+
+	q.ordered = true;
+	q.wanted = 1U << ADU_PLACED | 1U << ADU_DELIVERED;
+	flow_pair_open(&pair, &p, &q);
+	out = pair.end[0];
+	in = pair.end[1];
+	for (int i = 0; i < 2; i++) {
+		must(flow_send(out, data, i ? 100 : LONGEST, i ? &urgent : NULL) > 0);
+		pair.flow[0].len += out->out.source.fill(out, pair.flow[0].len, pair.flow[0].bytes + pair.flow[0].len, 1460,
+			&sum);
+		flow_show(&pair.flow[0], in);
+		while (i == 0 && alf_event(in, &e))
+			must(e.kind == ADU_PLACED);
+	}
+	flow_cross(&pair, 1460);
+	while (alf_event(in, &e))
+		if (e.kind == ADU_DELIVERED)
+			must(e.attr.type == next++);
+	must(next == 2);
+	flow_close(&pair);
+}
+END_TEST
+
 static int not_the_first(void *ctx, const struct adu_where *where, struct iovec *to, int max)
 {
 	(void)ctx, (void)to, (void)max;
@@ -284,6 +315,7 @@ int main(void)
 	tcase_add_loop_test(tc, stop_meets_dropped, 0, MEETINGS * FLOW_KINDS);
 	tcase_add_loop_test(tc, placed_and_lost, 0, FLOW_KINDS);
 	tcase_add_loop_test(tc, lost_and_not_told, 0, FLOW_KINDS);
+	tcase_add_loop_test(tc, delivered_in_order, 0, FLOW_KINDS);
 	tcase_add_test(tc, keys_of_what_is_gone);
 	suite_add_tcase(suite, tc);
 	tc = tcase_create("network");
