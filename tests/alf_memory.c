@@ -319,7 +319,7 @@ static void disarm(int *unused)
 	(void)unused;
 	armed = false;
 }
-#define ARMED __attribute__((cleanup(disarm))) int on = (armed = true)
+#define ARMED __attribute__((unused, cleanup(disarm))) int on = (armed = true)
 
 static size_t fill(void *ctx, uint64_t off, uint8_t *dst, size_t cap, uint16_t *sum)
 {
