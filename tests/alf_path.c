@@ -14,19 +14,9 @@
 static struct ends ends;
 static uint8_t data[ADUS][BYTES]; /* ADU i is data[i], less a few bytes */
 static bool got[ADUS];
-static uint32_t path_mtu, too_long;
+static struct net_router router;
 static unsigned queued, sent, complete;
 static uint64_t aside; /* frames that did not come whole in their segment, when two thirds of the ADUs had come */
-
-static bool narrow(void *ctx, struct link_sim_packet *p)
-{
-	(void)ctx;
-	if (p->len + 20 <= path_mtu || p->src.ip != ends.net.peer[0].ip)
-		return true;
-	too_long++;
-	link_sim_inject_mtu(ends.net.sim, p->dst, p->src, p->segment, 8, path_mtu);
-	return false;
-}
 
 static size_t length(unsigned i)
 {
@@ -61,7 +51,7 @@ static void event(struct end *e, const struct adu_event *ev)
 	alf_forget(e->alf, alf_in_find(e->alf, ev->id));
 	complete++;
 	if (complete == ADUS / 3)
-		path_mtu = NARROW;
+		router.path_mtu = NARROW;
 	if (complete == ADUS / 3 * 2)
 		aside = not_direct();
 }
@@ -80,17 +70,17 @@ START_TEST(grows_narrow)
 
 	p.markers = _i & 1;
 	p.unpacked = _i & 2;
-	path_mtu = WIDE;
-	too_long = queued = sent = complete = 0;
+	router = (struct net_router){ &ends.net, WIDE, 0 };
+	queued = sent = complete = 0;
 	memset(got, 0, sizeof got);
 	for (unsigned i = 0; i < ADUS; i++)
 		flow_fill(data[i], BYTES, i);
 	ends_open(&ends, &config, &p, &p);
-	link_sim_filter(ends.net.sim, narrow, NULL);
+	link_sim_filter(ends.net.sim, net_router, &router);
 	ends.end[0].turn = turn;
 	ends.end[0].event = ends.end[1].event = event;
 	ck_assert(ends_run(&ends, all_there, 60 * NET_S));
-	ck_assert_uint_gt(too_long, 0);
+	ck_assert_uint_gt(router.too_long, 0);
 	ck_assert_uint_eq(net_info(ends.end[0].tcb).mss, NARROW - 52);
 	ck_assert_uint_gt(aside, 0); /* those that were cut */
 	ck_assert_uint_eq(not_direct(), aside);

@@ -112,37 +112,20 @@ END_TEST
 
 /* ---- path MTU ---- */
 
-static uint32_t path_mtu, messages;
-static bool silent;
-
-/* A router that is too narrow, and says so, unless it is a black hole. */
-static bool narrow(void *ctx, struct link_sim_packet *p)
-{
-	(void)ctx;
-	if (p->len + 20 <= path_mtu || p->src.ip != net.peer[0].ip)
-		return true;
-	messages++;
-	if (!silent)
-		link_sim_inject_mtu(net.sim, p->dst, p->src, p->segment, 8, path_mtu);
-	return false;
-}
-
 START_TEST(narrow_path)
 {
 	static const uint32_t mtus[] = { 1499, 1280, 1006, 576, 552 };
+	struct net_router router = { &net, 1500, 0 };
 
 	total = 300000;
-	path_mtu = 1500;
-	messages = 0;
-	silent = false;
 	open_pair(&(struct net_config){ .path = { { .delay_us = 5000 }, { .delay_us = 5000 } } });
-	link_sim_filter(net.sim, narrow, NULL);
-	path_mtu = mtus[_i];
+	link_sim_filter(net.sim, net_router, &router);
+	router.path_mtu = mtus[_i];
 	begin();
 	ck_assert(net_until(&net, all_there, NULL, 60 * NET_S));
-	ck_assert_uint_eq(net_info(client).path_mtu, path_mtu);
-	ck_assert_uint_eq(net_info(client).mss, path_mtu - 52);
-	ck_assert_uint_gt(messages, 0);
+	ck_assert_uint_eq(net_info(client).path_mtu, router.path_mtu);
+	ck_assert_uint_eq(net_info(client).mss, router.path_mtu - 52);
+	ck_assert_uint_gt(router.too_long, 0);
 	ck_assert_uint_eq(net_info(client).timeouts, 0);
 	/* RFC 1191 section 4 says nothing of congestion, and there was none. */
 	ck_assert_uint_eq(net_info(client).fast_retransmits, 0);
@@ -154,17 +137,16 @@ END_TEST
  * is, or the path that has changed would be a black hole. */
 START_TEST(path_grows_narrow)
 {
+	struct net_router router = { &net, 1500, 0 };
+
 	total = 400000;
-	path_mtu = 1500;
-	messages = 0;
-	silent = false;
 	open_pair(&(struct net_config){ .path = { { .delay_us = 5000, .rate_bps = 10000000 }, { .delay_us = 5000 } } });
-	link_sim_filter(net.sim, narrow, NULL);
+	link_sim_filter(net.sim, net_router, &router);
 	begin();
 	net_run(&net, 100 * NET_MS);
 	ck_assert_uint_gt(got, 0);
 	ck_assert_uint_lt(got, total);
-	path_mtu = 1000;
+	router.path_mtu = 1000;
 	ck_assert(net_until(&net, all_there, NULL, 60 * NET_S));
 	ck_assert_uint_eq(net_info(client).path_mtu, 1000);
 	ck_assert_uint_eq(net_info(client).timeouts, 1);

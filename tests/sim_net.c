@@ -288,6 +288,17 @@ void net_pair(struct net *n, struct tcb **client, struct tcb **server)
 	tcpu_close(l);
 }
 
+bool net_router(void *ctx, struct link_sim_packet *p)
+{
+	struct net_router *r = ctx;
+
+	if (p->len + 20 <= r->path_mtu || p->src.ip != r->net->peer[0].ip)
+		return true;
+	r->too_long++;
+	link_sim_inject_mtu(r->net->sim, p->dst, p->src, p->segment, 8, r->path_mtu);
+	return false;
+}
+
 struct tcpu_info net_info(const struct tcb *c)
 {
 	struct tcpu_info i;

@@ -90,6 +90,14 @@ struct tcb *net_listen(struct net *, unsigned backlog);
 struct tcb *net_connect(struct net *);
 void net_pair(struct net *, struct tcb **client, struct tcb **server);
 struct tcpu_info net_info(const struct tcb *);
+
+/* A filter for the way: a router that is too narrow for some of what peer 0 sends, and says so. */
+struct net_router {
+	struct net *net;
+	uint32_t path_mtu, too_long; /* too_long: packets that were */
+};
+bool net_router(void *router, struct link_sim_packet *);
+
 enum tcpu_state net_state(const struct tcb *);
 
 /* Bytes to and from memory, over the seam. Results as tcpu_send and tcpu_recv. */
