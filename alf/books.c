@@ -70,19 +70,15 @@ struct adu_in *alf_in_new(struct alf *a, uint64_t msn, uint64_t total, bool in_o
 	uint64_t cost = ADU_COST + (total == UINT64_MAX ? 0 : total);
 	struct adu_in *adu;
 
-	*error = -EBADMSG;
-	if (cost > a->profile.adu_max + ADU_COST) {
-		alf_bad(a, ALF_TOO_LONG);
+	*error = 0;
+	if (cost > a->profile.adu_max + ADU_COST)
+		*error = alf_bad(a, ALF_TOO_LONG);
+	else if (!may_begin(a, msn, in_order))
+		*error = alf_bad(a, ALF_BAD_MSN);
+	else if (a->in.hello && told + cost > a->in.limit)
+		*error = alf_bad(a, ALF_NO_BUFFER); /* it knows better */
+	if (*error)
 		return NULL;
-	}
-	if (!may_begin(a, msn, in_order)) {
-		alf_bad(a, ALF_BAD_MSN);
-		return NULL;
-	}
-	if (a->in.hello && told + cost > a->in.limit) {
-		alf_bad(a, ALF_NO_BUFFER); /* it knows better */
-		return NULL;
-	}
 	if (out + cost > a->in.limit) {
 		/* Over a hole the end of one that has begun may come yet. */
 		if (in_order)

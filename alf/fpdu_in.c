@@ -95,7 +95,8 @@ static int head(struct alf *a, const struct alf_run *run, struct fpdu *f)
 	if (f->ulpdu < (uint32_t)h + preface + a->seal)
 		return alf_bad(a, ALF_BAD_LENGTH);
 	f->head_len = FPDU_LENGTH + (size_t)h + preface;
-	f->head = peeled(a, run, f->begin, f->begin, f->copy, f->head_len, &f->data);
+	if (f->head_len != FPDU_LENGTH + n) /* it is not what was read already */
+		f->head = peeled(a, run, f->begin, f->begin, f->copy, f->head_len, &f->data);
 	if (!f->head)
 		return alf_bad(a, ALF_BAD_MARKER);
 	if (f->first && ddp_preface_read(&f->preface, &f->seg, f->head + FPDU_LENGTH + h, preface) <= 0)
