@@ -13,26 +13,32 @@ static bool same_sum(uint16_t a, uint16_t b)
 	return a == b || (a == 0 && b == 0xffff) || (a == 0xffff && b == 0);
 }
 
+size_t flow_pull_one(struct flow *f, struct alf *a, size_t cap)
+{
+	/* Of its own, so that who writes too much is seen. */
+	uint8_t *dst = malloc(cap);
+	uint16_t sum;
+	size_t n = a->out.source.fill(a->out.source.ctx, f->len, dst, cap, &sum);
+
+	must(n <= cap && f->len + n <= FLOW_MAX);
+	if (n && !same_sum(sum, tcpu_sum(dst, n)))
+		ck_abort_msg("a segment's sum is %04x, expected %04x", sum, tcpu_sum(dst, n));
+	memcpy(f->bytes + f->len, dst, n);
+	free(dst);
+	if (!n)
+		return 0;
+	f->len += n;
+	must(f->segments < FLOW_SEGMENTS);
+	f->ends[f->segments++] = f->len;
+	return n;
+}
+
 size_t flow_pull(struct flow *f, struct alf *a, size_t cap)
 {
-	size_t from = f->len, n;
-	uint16_t sum;
+	size_t from = f->len;
 
-	while (alf_wants_out(a)) {
-		/* Of its own, so that who writes too much is seen. */
-		uint8_t *dst = malloc(cap);
-		n = a->out.source.fill(a->out.source.ctx, f->len, dst, cap, &sum);
-		must(n <= cap && f->len + n <= FLOW_MAX);
-		if (n && !same_sum(sum, tcpu_sum(dst, n)))
-			ck_abort_msg("a segment's sum is %04x, expected %04x", sum, tcpu_sum(dst, n));
-		memcpy(f->bytes + f->len, dst, n);
-		free(dst);
-		if (!n)
-			break;
-		f->len += n;
-		must(f->segments < FLOW_SEGMENTS);
-		f->ends[f->segments++] = f->len;
-	}
+	while (alf_wants_out(a) && flow_pull_one(f, a, cap))
+		continue;
 	return f->len - from;
 }
 

@@ -17,6 +17,8 @@ struct flow {
 
 /* All that the source has to say now, in segments of cap bytes at most; sums are checked. Returns how many bytes. */
 size_t flow_pull(struct flow *, struct alf *, size_t cap);
+/* One segment of it, and not more. */
+size_t flow_pull_one(struct flow *, struct alf *, size_t cap);
 /* Shows all that is new, in order, to the other end's sink. */
 void flow_show(struct flow *, struct alf *);
 

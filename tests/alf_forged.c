@@ -122,17 +122,15 @@ static void send_pieces(bool tagged)
 {
 	const struct adu_out like = { .own = { long_data, LONG }, .total = LONG, .here = LONG, .tagged = tagged, .stag = 1,
 		.to = TO };
-	const struct alf *out = pair.end[0];
+	struct alf *out = pair.end[0];
 	struct flow *f = &pair.flow[0];
 	const int64_t id = alf_queue(pair.end[0], &like, NULL);
-	uint16_t sum;
 
 	ck_assert_int_gt(id, 0);
 	f->segments = 0;
 	for (int i = 0; i < 3; i++) {
 		const struct adu_out *adu;
-		f->len += out->out.source.fill(out->out.source.ctx, f->len, f->bytes + f->len, 1460, &sum);
-		f->ends[f->segments++] = f->len;
+		flow_pull_one(f, out, 1460);
 		adu = alf_out_find(out, id);
 		cut[i] = adu ? adu->done : LONG;
 	}

@@ -34,11 +34,10 @@ static void send_and_give_up(int meeting)
 	const uint64_t begun = in->in.begun, returned = in->in.returned;
 	struct flow *there = &pair.flow[0], *back = &pair.flow[1];
 	int64_t id = flow_send(out, data, 4000, &attr);
-	uint16_t sum;
 
 	/* A segment that comes; another that stays on its way for now. */
 	for (int i = 0; i < 2; i++) {
-		there->len += out->out.source.fill(out, there->len, there->bytes + there->len, 1460, &sum);
+		flow_pull_one(there, out, 1460);
 		if (i == 0)
 			flow_show(there, in);
 	}
@@ -98,14 +97,13 @@ END_TEST
 START_TEST(placed_and_lost)
 {
 	struct alf_profile p = flow_profile((unsigned)_i), q = p;
-	uint16_t sum;
 
 	q.wanted = 1U << ADU_PLACED | 1U << ADU_LOST;
 	flow_pair_open(&pair, &p, &q);
 	out = pair.end[0];
 	in = pair.end[1];
 	must(flow_send(out, data, 4000, NULL) > 0);
-	pair.flow[0].len += out->out.source.fill(out, pair.flow[0].len, pair.flow[0].bytes + pair.flow[0].len, 1460, &sum);
+	flow_pull_one(&pair.flow[0], out, 1460);
 	flow_show(&pair.flow[0], in);
 	must(in->news.first);
 	alf_lose(in, alf_in_first(in), ETIME, UINT64_MAX, CONTROL_EXPIRED);
@@ -121,7 +119,6 @@ START_TEST(delivered_in_order)
 	struct alf_profile p = flow_profile((unsigned)_i), q = p;
 	struct adu_event e;
 	unsigned next = 0;
-	uint16_t sum;
 
 	q.ordered = true;
 	q.wanted = 1U << ADU_PLACED | 1U << ADU_DELIVERED;
@@ -130,8 +127,7 @@ START_TEST(delivered_in_order)
 	in = pair.end[1];
 	for (int i = 0; i < 2; i++) {
 		must(flow_send(out, data, i ? 100 : LONGEST, i ? &urgent : NULL) > 0);
-		pair.flow[0].len += out->out.source.fill(out, pair.flow[0].len, pair.flow[0].bytes + pair.flow[0].len, 1460,
-			&sum);
+		flow_pull_one(&pair.flow[0], out, 1460);
 		flow_show(&pair.flow[0], in);
 		while (i == 0 && alf_event(in, &e))
 			must(e.kind == ADU_PLACED);
@@ -157,7 +153,6 @@ START_TEST(keys_of_what_is_gone)
 	struct alf_profile p = flow_profile(2), q = p;
 	struct flow *there = &pair.flow[0];
 	struct adu_event e;
-	uint16_t sum;
 
 	p.rekey_after = 2;
 	q.hooks.place = not_the_first;
@@ -166,7 +161,7 @@ START_TEST(keys_of_what_is_gone)
 	in = pair.end[1];
 	must(flow_send(out, data, LONGEST, NULL) > 0 && flow_send(out, data, 100, NULL) > 0);
 	while (alf_wants_out(out)) {
-		there->len += out->out.source.fill(out, there->len, there->bytes + there->len, 1460, &sum);
+		flow_pull_one(there, out, 1460);
 		alf_acked(out, there->len);
 	}
 	must(out->stats.rekeys > 4);
@@ -182,15 +177,13 @@ END_TEST
 START_TEST(lost_and_not_told)
 {
 	struct alf_profile p = flow_profile((unsigned)_i), q = p;
-	uint16_t sum;
 
 	flow_pair_open(&pair, &p, &q);
 	out = pair.end[0];
 	in = pair.end[1];
 	for (int i = 0; i < 20; i++) {
 		int64_t id = flow_send(out, data, 4000, NULL);
-		pair.flow[0].len += out->out.source.fill(out, pair.flow[0].len, pair.flow[0].bytes + pair.flow[0].len, 1460,
-			&sum);
+		flow_pull_one(&pair.flow[0], out, 1460);
 		flow_show(&pair.flow[0], in);
 		alf_drop(out, alf_out_find(out, id), CONTROL_CANCELLED, ECANCELED);
 		flow_cross(&pair, 1460);

@@ -36,10 +36,8 @@ START_TEST(urgent_beside_large)
 	open_pair(2 * (LARGE + ADU_COST));
 	must(flow_send(out, data, LARGE, NULL) > 0 && flow_send(out, data, LARGE, NULL) > 0);
 	must(flow_send(out, data, 1, NULL) > 0); /* one that must wait */
-	for (int i = 0; i < 20; i++) { /* both begin, for they take turns */
-		uint16_t sum;
-		pair.flow[0].len += out->out.source.fill(out, pair.flow[0].len, pair.flow[0].bytes + pair.flow[0].len, 1460, &sum);
-	}
+	for (int i = 0; i < 20; i++) /* both begin, for they take turns */
+		flow_pull_one(&pair.flow[0], out, 1460);
 	flow_show(&pair.flow[0], in);
 	ck_assert_uint_eq(in->in.msns.count, 2);
 	must(flow_send(out, data, 100, &urgent) > 0);
@@ -95,13 +93,12 @@ END_TEST
 START_TEST(since_it_came)
 {
 	const struct adu_attr attr = { .recovery = ADU_TOLERATE, .deadline_ms = 200 };
-	uint16_t sum;
 
 	open_pair(0x100000);
 	in->clock = read_clock;
 	clock_us = in->now_us + 300000;
 	must(flow_send(out, data, 4000, &attr) > 0);
-	pair.flow[0].len += out->out.source.fill(out, pair.flow[0].len, pair.flow[0].bytes + pair.flow[0].len, 1460, &sum);
+	flow_pull_one(&pair.flow[0], out, 1460);
 	flow_show(&pair.flow[0], in);
 	ck_assert_uint_eq(alf_deadline(in), clock_us + 200000);
 	alf_tick(in, clock_us + 199999);

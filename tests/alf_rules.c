@@ -28,16 +28,6 @@ static void open_simply(void)
 	pair_open(&p, &p);
 }
 
-/* One segment of the sender's, and not more. Returns its bytes. */
-static size_t one_segment(struct alf *a, struct flow *f)
-{
-	uint16_t sum;
-	size_t n = a->out.source.fill(a->out.source.ctx, f->len, f->bytes + f->len, CAP, &sum);
-
-	f->len += n;
-	return n;
-}
-
 static int64_t send_one(size_t len, uint8_t type, uint8_t priority)
 {
 	struct adu_attr attr = { .type = type, .priority = priority };
@@ -71,9 +61,9 @@ START_TEST(urgent_first)
 
 	open_simply();
 	send_one(200000, 1, 0);
-	ck_assert_uint_gt(one_segment(out, &pair.flow[0]), 1400);
+	ck_assert_uint_gt(flow_pull_one(&pair.flow[0], out, CAP), 1400);
 	send_one(100, 2, 7);
-	one_segment(out, &pair.flow[0]);
+	flow_pull_one(&pair.flow[0], out, CAP);
 	flow_show(&pair.flow[0], in);
 	ck_assert_uint_eq(completions(types, 4), 1);
 	ck_assert_uint_eq(types[0], 2);
@@ -94,7 +84,7 @@ START_TEST(equals_share)
 	for (uint8_t i = 0; i < 3; i++)
 		send_one(100000, i, 3);
 	while (in->stats.adus_complete == 0) {
-		ck_assert_uint_gt(one_segment(out, &pair.flow[0]), 0);
+		ck_assert_uint_gt(flow_pull_one(&pair.flow[0], out, CAP), 0);
 		flow_show(&pair.flow[0], in);
 	}
 	for (const struct adu_in *adu = alf_in_first(in); adu; adu = ALF_OF(adu_in, link, adu->link.next))
@@ -112,8 +102,8 @@ START_TEST(packed)
 	open_simply();
 	for (uint8_t i = 0; i < 10; i++)
 		send_one(60, i, 0);
-	ck_assert_uint_gt(one_segment(out, &pair.flow[0]), 10 * 60);
-	ck_assert_uint_eq(one_segment(out, &pair.flow[0]), 0);
+	ck_assert_uint_gt(flow_pull_one(&pair.flow[0], out, CAP), 10 * 60);
+	ck_assert_uint_eq(flow_pull_one(&pair.flow[0], out, CAP), 0);
 	flow_show(&pair.flow[0], in);
 	ck_assert_uint_eq(completions(types, 16), 10);
 	flow_close(&pair);
@@ -150,14 +140,14 @@ START_TEST(cancelled_in_the_middle)
 	open_simply();
 	before = in->in.returned;
 	id = send_one(100000, 1, 0);
-	one_segment(out, &pair.flow[0]);
-	one_segment(out, &pair.flow[0]);
+	flow_pull_one(&pair.flow[0], out, CAP);
+	flow_pull_one(&pair.flow[0], out, CAP);
 	alf_drop(out, alf_out_find(out, id), reasons[_i % 3], errors[_i % 3]);
 	if (message_first) {
 		/* It comes before what was sent of the ADU. */
 		uint64_t at = pair.flow[0].len, begin, end;
 		const uint8_t *from[2] = { pair.flow[0].bytes + at, NULL };
-		uint32_t n[2] = { (uint32_t)one_segment(out, &pair.flow[0]), 0 };
+		uint32_t n[2] = { (uint32_t)flow_pull_one(&pair.flow[0], out, CAP), 0 };
 		alf_ranges_free(&in->in.over);
 		must(alf_ranges_add(&in->in.over, at - 1, at) == 0); /* as if its neighbour had come */
 		must(in->in.sink.show(in, at, from, n, &begin, &end) && begin == at && end == at + n[0]);
@@ -187,7 +177,7 @@ START_TEST(deadlines)
 	open_simply();
 	flow_send(out, data, 100000, &attr);
 	ck_assert_uint_eq(alf_deadline(out), 20000);
-	one_segment(out, &pair.flow[0]);
+	flow_pull_one(&pair.flow[0], out, CAP);
 	flow_show(&pair.flow[0], in);
 	ck_assert_uint_eq(alf_deadline(in), 20000);
 	alf_tick(in, 19999);
@@ -284,7 +274,7 @@ START_TEST(credit_is_kept)
 		int64_t id = send_one(rnd(&dice, 3001), 0, (uint8_t)rnd(&dice, 3));
 		ck_assert_int_gt(id, 0);
 		for (unsigned k = rnd(&dice, 4); k; k--)
-			one_segment(out, &pair.flow[0]);
+			flow_pull_one(&pair.flow[0], out, CAP);
 		if (rnd(&dice, 4) == 0 && alf_out_find(out, id))
 			alf_drop(out, alf_out_find(out, id), CONTROL_CANCELLED, ECANCELED);
 		if (rnd(&dice, 2))
@@ -319,9 +309,9 @@ START_TEST(ordered)
 	q.ordered = true;
 	pair_open(&p, &q);
 	send_one(20000, 0, 0);
-	one_segment(out, &pair.flow[0]);
+	flow_pull_one(&pair.flow[0], out, CAP);
 	send_one(10, 1, 7);
-	one_segment(out, &pair.flow[0]);
+	flow_pull_one(&pair.flow[0], out, CAP);
 	flow_show(&pair.flow[0], in);
 	ck_assert_uint_eq(in->stats.adus_complete, 1);
 	flow_expect_nothing(in);
@@ -345,7 +335,7 @@ START_TEST(placed)
 	q.wanted = 1U << ADU_PLACED | 1U << ADU_COMPLETE;
 	pair_open(&p, &q);
 	send_one(5000, 0, 0);
-	while (one_segment(out, &pair.flow[0])) {
+	while (flow_pull_one(&pair.flow[0], out, CAP)) {
 		flow_show(&pair.flow[0], in);
 		e = flow_expect(in, ADU_PLACED);
 		ck_assert_uint_eq(e.offset, bytes);
@@ -416,7 +406,7 @@ START_TEST(refused)
 	q.hooks.place = place;
 	pair_open(&p, &q);
 	send_one(300000, 0, 0);
-	one_segment(out, &pair.flow[0]);
+	flow_pull_one(&pair.flow[0], out, CAP);
 	flow_show(&pair.flow[0], in);
 	ck_assert_int_eq(flow_expect(in, ADU_LOST).error, ECANCELED);
 	answers = 0;

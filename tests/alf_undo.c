@@ -67,11 +67,7 @@ static void send_one(uint8_t type)
 
 static void segment(void)
 {
-	struct flow *f = &pair.flow[0];
-	uint16_t sum;
-
-	f->len += out->out.source.fill(out, f->len, f->bytes + f->len, CAP, &sum);
-	f->ends[f->segments++] = f->len;
+	flow_pull_one(&pair.flow[0], out, CAP);
 }
 
 /* Two ADUs have begun, and come in order; a third one is a segment that may be missing; in the last segment are the
